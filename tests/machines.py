@@ -1,16 +1,15 @@
 """Two machines that send to one store at the same moment: two threads, without a lock of this machine between them.
 
-The first stops at a chosen question to MLflow; the second begins then, and goes on until it is done or waits for the
-first.
+The first stops at a chosen question to MLflow; the second begins then, and goes on until it is done or finds the first
+at work. Like a sender, a machine that finds another one at work tries again.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from contextlib import chdir
-from types import SimpleNamespace
 
-from charloom.tracking import experiment_lock as lock
+from charloom.tracking.experiment_lock import Busy
 
 LONG = 60  # seconds, which only a test that fails takes
 
@@ -28,13 +27,23 @@ class Machine(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.work()
+            while self.found_another():
+                self.rests.set()
+                time.sleep(0.01)
         except Died:
             pass
         except Exception as error:  # noqa: BLE001  the test raises it
             self.failed = error
         finally:
             self.rests.set()
+
+    def found_another(self) -> bool:
+        """Work; return whether another machine was at work."""
+        try:
+            self.work()
+        except Busy:
+            return True
+        return False
 
 
 def at_once(
@@ -48,10 +57,6 @@ def at_once(
     first, second = machines
     asked = getattr(where, question)
 
-    def wait(seconds: float) -> None:
-        threading.current_thread().rests.set()
-        time.sleep(seconds / 100)
-
     def stops(*given, **named):
         mine = threading.current_thread() is first and not second.ident and condition(*given, **named)
         if mine:
@@ -62,7 +67,6 @@ def at_once(
             raise Died
         return answer
 
-    monkeypatch.setattr(lock, "time", SimpleNamespace(sleep=wait, time=time.time, monotonic=time.monotonic))
     monkeypatch.setattr(where, question, stops)
     with chdir(project.folder):
         first.start()

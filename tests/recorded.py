@@ -76,7 +76,7 @@ def waiting(project: Project) -> list[Entry]:
 
 def in_order(project: Project) -> list:
     """Return the project's runs, the first one first."""
-    return sorted(project.runs(), key=lambda run: run.data.tags["charloom.experiment"])
+    return sorted(project.runs(), key=lambda run: run.info.start_time)
 
 
 def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") -> dict[int, float]:

@@ -19,7 +19,7 @@ from projects import Project, copied, seed_of_the_week
 from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
 
 from charloom.results import spool
-from charloom.tracking import entry_files, rounds
+from charloom.tracking import entries, rounds
 from charloom.tracking.collect import put, this_run
 
 REQUESTS = (
@@ -33,7 +33,7 @@ STEPS = [
     (LocalArtifactRepository, "log_artifact"),
     (spool, "append"),
     (rounds, "append"),
-    (entry_files, "write"),
+    (entries, "write"),
     (Path, "rename"),
     (Path, "write_text"),
     (shutil, "rmtree"),

@@ -11,8 +11,8 @@ from projects import Project, copied
 
 from charloom.base.errors import CharloomError
 from charloom.results import spool
+from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.fetching import fetch
 from charloom.tracking.rounds import run_round
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\u202e\nwarning: all is well"

@@ -24,6 +24,7 @@ def shown(project: Project, store: str = "") -> bool:
 
 def halted(project: Project, store: str = "", **variables: str) -> subprocess.Popen:
     """Start `train`; return it, stopped, when some of its points have come to the store."""
+    until(lambda: not project.senders())  # that of an earlier training lingers
     train = started(project, "python", "src/train.py", **variables)
     until(project.senders, every=0.05)
     train.send_signal(signal.SIGSTOP)
@@ -155,7 +156,8 @@ def test_track_completes_what_the_sender_of_the_training_has_shown(longer, tmp_p
         project.edit("src/charloom/tracking/store.py", "PAGE = 100 ", "PAGE = 90 ")
     elif change == "another database of that name":
         # MLflow in this process would go on with the file that it has opened: the note of the closed run is enough.
-        until(lambda: list(project.folder.glob(".charloom/spool/*/told")), PATIENCE)
+        (record,) = project.folder.glob(".charloom/spool/*/run.jsonl")
+        until(lambda: '"closed"' in record.read_text(), PATIENCE)
         time.sleep(1)
         database.rename(database.with_name("removed.db"))
     elif change == "a database that is broken":

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests/tracking"))
 from test_studies import a_study, in_studies, sent, sent_only
 
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.entry_files import CHECKSUMS, checksums
+from charloom.tracking.entries import CHECKSUMS, checksums
 
 
 def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):

@@ -55,6 +55,13 @@ def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage
     assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
 
 
+def test_a_served_model_brings_all_that_it_imports():
+    """`track` packs the sources of the stage sample."""
+    served, packed = PACKAGE / "tracking/served.py", sources_of("sample")
+    for path in closure(served) - {served}:
+        assert {path, *path.parents} & packed, path
+
+
 @pytest.mark.parametrize("stage", NAMES)
 def test_a_stage_is_short_and_imports_the_standard_library_and_charloom_alone(stage):
     script = SOURCES / f"{stage}.py"

@@ -10,7 +10,7 @@ from projects import Project, copied, said
 from recorded import tracked
 
 from charloom.base.yaml_text import as_yaml_text, parsed
-from charloom.tracking.origin import PATCH
+from charloom.tracking.asking import PATCH
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
 SMOOTH = "src/charloom/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
@@ -183,7 +183,7 @@ def test_a_run_that_is_none_of_the_pipelines_and_a_store_that_is_away_are_refuse
     assert "charloom.experiment is missing or invalid: ''" in refused(recorded, run=foreign)
     recorded.client().delete_run(foreign)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
-    assert "does not exist; set MLFLOW_TRACKING_URI to another" in refused(recorded, run=run_id)
+    assert "does not exist; MLFLOW_TRACKING_URI selects another" in refused(recorded, run=run_id)
     assert not (tmp_path / "none.db").exists()
 
 

@@ -166,5 +166,5 @@ def test_a_file_that_is_no_store_is_a_line_and_a_missing_one_is_not_made(project
     line = compared(project, code=5)
     assert line == "MLflow experiment theirs: (sqlite3.DatabaseError) file is not a database\n"
     file.unlink()
-    assert "mlflow.db does not exist; MLFLOW_TRACKING_URI selects the store" in compared(project, code=2)
+    assert "mlflow.db does not exist; MLFLOW_TRACKING_URI selects another" in compared(project, code=2)
     assert not file.exists()

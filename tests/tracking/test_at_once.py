@@ -12,12 +12,12 @@ from machines import LONG, Machine, at_once
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
+from recorded import a_training, holds_what_the_files_hold, model_names, sent
 
-from charloom.base.errors import Unavailable
 from charloom.results.identity import experiment_key
 from charloom.results.machine import process
-from charloom.tracking import experiment_lock as lock
+from charloom.results.spool import identity
+from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, live_run
 from charloom.tracking.entries import Entry
@@ -128,7 +128,7 @@ def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_the_one_
     one_run_of(project, 1)
 
 
-def left(project, name: str, seconds: float, number: str = "0") -> tuple[MlflowClient, str, str]:
+def left(project, name: str, seconds: float) -> tuple[MlflowClient, str, str]:
     """Leave the tag of a sender of this name, whose time ends in so many seconds, where nothing has been sent."""
     client = project.client()
     a_training(project)
@@ -137,7 +137,7 @@ def left(project, name: str, seconds: float, number: str = "0") -> tuple[MlflowC
         put(run)
         store.connect()
         store.use_text(run.text_sha256, run.params.prepare.text)
-    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.{number}"
+    tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
     client.set_experiment_tag(store.experiment_id, tag, f"{name} {time.time() + seconds:.0f}")
     return client, store.experiment_id, tag
 
@@ -149,36 +149,34 @@ def dead() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("who", "seconds"), [(dead(), 600), ("elsewhere numbers 1 1.0", -1)], ids=["dead", "expired"])
+@pytest.mark.parametrize(
+    ("who", "seconds"),
+    [(dead(), 600), ("elsewhere numbers 1 1.0", -1), ("nonsense", 600)],
+    ids=["dead", "expired", "malformed"],
+)
 def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
-    left(project, who, seconds)
+    client, experiment, tag = left(project, who, seconds)
+    if who == "nonsense":
+        client.set_experiment_tag(experiment, tag, who)
     with chdir(project.folder):
         sent()
-    one_run_of(project, 1)
-
-
-def test_a_tag_that_charloom_did_not_write_is_named_and_stays(project, capsys):
-    client, experiment, tag = left(project, "nonsense", 600)
-    client.set_experiment_tag(experiment, tag, "nonsense")
-    with chdir(project.folder):
-        sent()
-    line = f"tag {tag} of experiment 'charloom fox' is ignored, because charloom did not write it"
-    assert line in capsys.readouterr().err
-    client.delete_experiment_tag(experiment, tag)
     one_run_of(project, 1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", ["0", "z"], ids=["before ours", "after ours"])
-def test_a_run_that_another_host_sends_for_too_long_waits_in_the_spool(project, monkeypatch, number):
-    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", 600, number)
-    monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
+def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(project, monkeypatch, capsys):
+    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", 600)
+    monkeypatch.setattr(rounds, "LIVE_PERIOD", 0)
     with chdir(project.folder):
-        with pytest.raises(Unavailable, match=r"^waited 0 s for a sender on elsewhere\\x1b.* to finish"):
-            sent()
-        assert len(waiting(project)) == 1
+        works = rounds.run_round(identity(), {})
+        ((folder, work),) = works.items()
+        assert (work.left, work.reason, work.failing_since) == (True, "", 0)
+        printed, complaint = capsys.readouterr()
+        line = r"a sender on elsewhere\x1b sends the same experiment at this moment; this one waits for that"
+        assert (printed.strip(), complaint) == ("", f"warning: {line}\n")
         assert project.runs() == []
         assert [each for each in client.get_experiment(experiment).tags if each.startswith(SENDING)] == [tag]
         client.delete_experiment_tag(experiment, tag)
-        sent()
+        assert not rounds.run_round(identity(), works)
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{folder.name}\tMLflow run ")
     one_run_of(project, 1)

@@ -12,12 +12,9 @@ import pytest
 from projects import Project, said
 from recorded import tracked
 from sqlalchemy.engine import make_url
-from stores import answering
 
-from charloom.base.errors import Unavailable
 from charloom.tracking.address import address, database, relocate_store
-from charloom.tracking.fetching import fetch
-from charloom.tracking.store import connected
+from charloom.tracking.answering import fetch
 
 ODD = 'it\'s 100 %41? #1, "ü" a@b:c'
 BEST = ("--model", "models:/charloom-fox@best", "--length", "20")
@@ -145,15 +142,3 @@ def test_a_store_that_cannot_be_opened_says_so_at_once(project, command, content
         assert words in complaint
         assert time.monotonic() - began < 60  # MLflow alone tries it for 100 s, each time
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/another.db")
-
-
-@pytest.mark.slow
-def test_a_server_that_is_silent_is_asked_once(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-    tries = os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]
-    with answering(200, seconds=3600) as (uri, asked):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        with pytest.raises(Unavailable), chdir(project.folder), connected():
-            pass
-        assert len(asked) == 1
-    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == tries != "0"

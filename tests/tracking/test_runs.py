@@ -11,9 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from projects import said
 from recorded import (
     a_training,
@@ -38,7 +35,6 @@ from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
-from charloom.tracking.store import connected
 
 
 def trainings(run) -> list[bool]:
@@ -155,6 +151,12 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     assert trainings(first) == [False, False]
     assert trainings(second) == [True, True]
     assert (first.data.tags["charloom.reproductions"], second.data.tags["charloom.reproductions"]) == ("0", "1")
+    (project.folder / "metrics/results.json").write_text('{"results": "third"}')
+    a_training(project)
+    tracked(project)
+    first, second, third = in_order(project)
+    assert (trainings(first), trainings(second), trainings(third)) == ([False] * 3, [True, True, False], [True])
+    assert third.data.tags["charloom.differs_from"] == first.info.run_id
 
 
 @pytest.mark.slow
@@ -243,20 +245,6 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
         run_round(identity(), works)
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("tag", "value"), [("trainings", "[1"), ("reproductions", "many"), ("trainings", "[{}]")])
-def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(project, capsys, tag, value):
-    tracked(project)
-    (run,) = project.runs()
-    project.client().set_tag(run.info.run_id, f"charloom.{tag}", value)
-    project.client().set_tag(run.info.run_id, "charloom.experiment", f"{run.data.tags['charloom.experiment']}:x")
-    a_training(project)
-    tracked(project)
-    (run,) = project.runs()
-    assert trainings(run) == [True]
-    assert "tag charloom.trainings or charloom.reproductions is malformed; both start again" in capsys.readouterr().err
 
 
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
@@ -399,23 +387,3 @@ def test_a_run_is_its_git_authors_and_a_changed_parameter_is_no_change_of_the_so
     assert run.data.tags["mlflow.user"] == "a test"
     assert run.info.run_name == "temperature=0.9 · seed 1"
     assert run.data.tags["charloom.uncommitted_changes"] == "false"
-
-
-def test_tags_that_an_older_server_refuses_are_cut_at_whole_lines(project, monkeypatch):
-    tracked(project)
-    (run,) = project.runs()
-    log_batch = MlflowClient.log_batch
-
-    def older(client, run_id, *arguments, tags=(), **values):
-        if long := [tag for tag in tags if len(tag.value) > 5000]:
-            message = f"Tag value had length {len(long[0].value)}, which exceeded length limit of 5000"
-            raise MlflowException(message, INVALID_PARAMETER_VALUE)  # as MLflow 2.10 does
-        return log_batch(client, run_id, *arguments, tags=tags, **values)
-
-    monkeypatch.setattr(MlflowClient, "log_batch", older)
-    lines = [f"line {n}" for n in range(700)]
-    with chdir(project.folder), connected() as store:
-        store.set_tags(run, {"charloom.verdict": "\n".join(lines)})
-    stored = project.runs()[0].data.tags["charloom.verdict"].split("\n")
-    assert 500 < len(stored) < len(lines)
-    assert stored == lines[: len(stored)]

@@ -109,7 +109,7 @@ def test_what_another_process_has_sent_meanwhile_is_not_said_to_be_missing(waits
 
 
 def test_what_a_kill_leaves_of_a_removed_entry_and_of_new_files_is_no_run_that_waits(waits):
-    waits.rename(waits.with_name(".waits.old"))
+    (waits / "run.jsonl").unlink()
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
 

@@ -26,7 +26,6 @@ from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
 from charloom.tracking.studies import MAX_NESTED, complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
-from charloom.tracking.view import STUDIES_TAGS, TAGS, VIEW
 
 STUDY = Path("studies/eta.yaml")
 TABLES = ("trials.csv", "curves.csv", "passages.csv")
@@ -230,25 +229,6 @@ def test_of_two_equal_trials_the_older_one_counts(project):
     assert (again["later"].info.status, again["later"].data.metrics) == ("RUNNING", {})
 
 
-@pytest.mark.slow
-def test_a_trial_links_to_the_pipelines_run_with_the_same_results_also_when_that_comes_later(project):
-    contents = a_study(project)
-    _, trials = sent(project, contents)
-    assert not any("charloom.pipeline_run" in run.data.tags for run in trials.values())
-    tracked(project)
-    (run,) = (run for run in project.runs() if "charloom.experiment" in run.data.tags)
-    others = [trial.model_copy(update={"results": "f" * 64}) for trial in contents.trials]
-    sent_only(project, contents.model_copy(update={"question": "another", "trials": others}))
-    assert not any("charloom.pipeline_run" in run.data.tags for run in in_studies(project))
-    sent_only(project, contents)
-    (linked,) = (run for run in in_studies(project) if "charloom.pipeline_run" in run.data.tags)
-    assert linked.info.run_name == "eta=0.1 · seed 1"
-    assert linked.data.tags["charloom.results"] == run.data.tags["charloom.results"]
-    assert linked.data.tags["charloom.pipeline_run"] == run.info.run_id
-    link = f"(#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning)"
-    assert link in linked.data.tags["mlflow.note.content"]
-
-
 def test_of_a_study_with_more_trials_than_a_page_shows_the_table_alone_is_there(project):
     contents = a_study(project)
     one, *_ = contents.trials
@@ -273,17 +253,12 @@ def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
     runs, studies, _ = said()
     assert studies == study.info.experiment_id
     assert project.client().get_experiment(runs).name == "charloom fox"
-    views = {runs: TAGS, studies: STUDIES_TAGS}
-    for experiment in views:  # as an earlier version has left them
-        project.client().set_experiment_tag(experiment, f"mlflow.sharedViewState.{VIEW}", "an earlier view")
-    said()
-    for experiment, tags in views.items():
-        assert tags.items() <= project.client().get_experiment(experiment).tags.items()
 
 
-def test_a_checkout_that_was_moved_takes_its_studies_along(project, capfd):
+def test_a_checkout_that_was_moved_takes_its_studies_along(project, monkeypatch, capfd):
     contents = a_study(project)
     sent(project, contents)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has put it there
     moved = Project(project.folder.with_name("moved"))
     shutil.move(project.folder, moved.folder)
     with chdir(moved.folder):
@@ -332,7 +307,7 @@ def test_of_a_long_answer_whole_lines_and_the_picture_are_on_the_page(project):
     contents = a_study(project)
     study, _ = sent(project, contents.model_copy(update={"description": "First\n\n" + "| a row | ö |\n" * 900}))
     note = study.data.tags["mlflow.note.content"]
-    assert 7900 < len(note) <= 8000
+    assert 4900 < len(note) <= 5000  # what MLflow 2.10 takes
     assert note.startswith("First\n\n[The study’s page]")
     assert "![The comparison](get-artifact?" in note
     assert note.endswith("\n| a row | ö |")

@@ -155,7 +155,7 @@ def _add_proof(commands: Any) -> None:
 def _add_record(commands: Any) -> None:
     """Add `track`, `doctor` and `ui`, the commands about MLflow and the environment."""
     about = "Send this folder's run and everything in .charloom/spool to MLflow."
-    _added(commands, "track", "tracking.catch_up.catch_up", "send unsent runs to MLflow", about)
+    _added(commands, "track", "tracking.delivery.catch_up", "send unsent runs to MLflow", about)
     about = "Check settings, environment, MLflow, DVC's remote and Dask, and print a line for each."
     add = _added(commands, "doctor", "commands.doctor.doctor", "check what a run needs", about)
     add("--dask", metavar="ADDRESS", help="also check this Dask scheduler")

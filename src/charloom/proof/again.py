@@ -21,8 +21,7 @@ from charloom.results.records import ResultsRecord, TrainMetrics
 from charloom.settings.dvc_lock import LOCK, present
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
 from charloom.settings.pipeline import Project
-from charloom.tracking.asking import asked
-from charloom.tracking.origin import PATCH, Origin
+from charloom.tracking.asking import PATCH, Origin, asked
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
 ASKING_MAY_TAKE = 30  # seconds

@@ -43,7 +43,6 @@ from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
 SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; what a served model imports
-ASKED = ".asked"  # ends the name of a file, beside a sender's lock, whose time says when it was asked last
 RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
@@ -98,20 +97,14 @@ class End(Record):
     results: str | None
 
 
-class ModelFile(Record):
-    """A model among an entry's files: its .npz file, and the number of updates after which it was saved."""
-
-    file: str
-    update: int
-
-
 class Tracked(Record):
     """The facts about a run that `track` appends to the record.
 
     results       the hash of the results
     text, train   the metrics of the text and of the training
     tags          tags of the MLflow run
-    models        the best model, the last model and the checkpoints, by their names in MLflow
+    models        number of updates of the best model, the last model and the checkpoints, by their names in MLflow,
+                  which are also the names of the files in `models`
     prime         a text that the models can continue: their input example in MLflow
     requirements  the libraries, with versions, that are needed to serve the models
     description   the run's description in Markdown, without the list of trainings that MLflow shows below it
@@ -122,7 +115,7 @@ class Tracked(Record):
     text: TextMetrics
     train: TrainMetrics
     tags: dict[str, str]
-    models: dict[str, ModelFile]
+    models: dict[str, int]
     prime: str
     requirements: list[str]
     description: str

@@ -6,18 +6,17 @@ database on this machine, or a server. A training writes its *record* (its start
 
 The modules, from the spool to the store:
 
-    collect, study_delivery          add a run's files and missing points, or a study, to an entry
-    entries, entry_files             read an entry's record; an entry's files and their checksums
-    delivery, catch_up               request a delivery and wait for its outcome; `charloom track`
-    sender, rounds                   the sender's process; what it delivers in one round, and its retries
-    completion, studies              create and complete a run, or the runs of a study, in the store
-    logged_models, registry          send a run's models; register the better one
-    model_folder, served             a model's files; the code of a served model
-    store, artifacts, view, tag      operations on experiments and runs; files; pages' views; names of tags
-    experiment_lock                  a lock between machines
+    collect, study_delivery      add a run's files and missing points, or a study, to an entry
+    entries                      read an entry's record, its files and their checksums
+    delivery                     start the sender and wait for its outcome; `charloom track`
+    sender, rounds               the sender's process; what it delivers in one round, and its retries
+    completion, studies          create and complete a run, or the runs of a study, in the store
+    models, registry, served     send a run's models; register the better one; the code of a served model
+    store, view, tag             operations on experiments and runs; pages' views; names of tags
+    experiment_lock              a lock between machines
 
-The commands' questions to a store run in a subprocess (asking, answering): describing, fetching, doctor. `charloom ui`
-is in ui, `charloom compare --mlflow` in any_runs. All use address, limits (time and memory) and reasons (error lines).
+The commands' questions to a store run in a subprocess (asking, answering, doctor). `charloom ui` is in ui, `charloom
+compare --mlflow` in any_runs. All use address, limits (time and memory) and reasons (error lines).
 """
 
 import os

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 from sqlalchemy.engine import URL, make_url
 
-from charloom.base.errors import Unavailable
+from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.lock import in_turn
 from charloom.base.terminal import in_line, visible
 from charloom.settings.pipeline import OWN, root
@@ -57,6 +57,13 @@ def database() -> Path | None:
     """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
     url = _sqlite_url()
     return root() / str(url.database) if url else None
+
+
+def ensure_store(what: str) -> None:
+    """Raise WrongInput, with the words `what` first, if the store is an SQLite file that does not exist."""
+    file = database()
+    if file and not file.exists():
+        raise WrongInput(f"{what}: the MLflow store {file} does not exist; MLFLOW_TRACKING_URI selects another")
 
 
 def artifacts() -> str:

@@ -13,7 +13,7 @@ from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed
 from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, quoted, setting_name
 from charloom.study.from_table import seed_of
-from charloom.tracking.address import address, database
+from charloom.tracking.address import address, ensure_store
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import all_results
 from paired.data_types import Measured, Measurement, Seed
@@ -50,9 +50,7 @@ def runs_measured(
     where = f"MLflow experiment {in_line(experiment)}"
     if twice := [name for name in setting_names if [seed, *setting_names].count(name) > 1]:
         raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; allowed is once")
-    file = database()
-    if file and not file.exists():
-        raise WrongInput(f"--mlflow: the store {file} does not exist; MLFLOW_TRACKING_URI selects the store")
+    ensure_store("--mlflow")
     try:
         client = MlflowClient(address())
         experiments = [_experiment(client, experiment).experiment_id]

@@ -1,16 +1,52 @@
-"""Queries to a store. Each query runs in a subprocess (answering.py), which can be killed."""
+"""Queries to a store, and the Origin of a run, the answer to one of them.
+
+Each query runs in a subprocess (answering.py), which can be killed.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.base.opened import SOURCES
+from charloom.results.records import Record
 from charloom.tracking.address import relocate_store
 from charloom.tracking.reasons import first_line
 
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
+PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Origin(Record):
+    """The origin and the results of a complete run. All values come from the store, so none of them is trusted.
+
+    experiment   the experiment key
+    results      the hash of weights and trace
+    text_sha256  the SHA-256 of the text
+    commit       the hash of the commit on which the run's code is based
+    uncommitted  `true` if the code had uncommitted changes
+    name         the run's name in MLflow
+    user         the names of the users who sent the run
+    params       all params as texts, by dotted name
+    metrics      the last value of each metric, by name; values that are not finite are left out
+    hashes       DVC's hashes of all inputs and outputs by path; empty if the run has no dvc.lock
+    """
+
+    experiment: Digest
+    results: Digest
+    text_sha256: Digest
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    uncommitted: Literal["true", "false"]
+    name: str
+    user: str
+    params: dict[str, str]
+    metrics: dict[str, float]
+    hashes: dict[str, str]
 
 
 def asked(question: str, *arguments: str, seconds: int) -> str:
@@ -18,17 +54,20 @@ def asked(question: str, *arguments: str, seconds: int) -> str:
 
     question   name of the function
     arguments  the function's arguments
-    seconds    longest time without progress; the whole query may take TOTAL_FACTOR (see limits.py) times as long
+    seconds    longest time for the query; then the subprocess is killed
 
     Raises the WrongInput, Damaged or Unavailable that the function raises, and Unavailable if the subprocess fails in
     another way.
     """
     relocate_store()  # in this process, because the subprocess's standard error is captured
-    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", str(seconds), question]
-    process = subprocess.run(
-        command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
-        env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
-    )  # fmt: skip
+    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", question]
+    try:
+        process = subprocess.run(
+            command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
+            timeout=seconds, env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"no answer within {seconds} s") from None
     if process.returncode:
         last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
         raise RAISED.get(process.returncode, Unavailable)(first_line(last))

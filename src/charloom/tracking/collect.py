@@ -3,11 +3,9 @@
 import json
 import os
 import textwrap
-from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
-from modulefinder import ModuleFinder
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -15,7 +13,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from charloom import NEEDED
 from charloom.base.errors import Unavailable
-from charloom.base.opened import SOURCES
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results import spool
@@ -28,8 +25,7 @@ from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
 from charloom.tracking import tag
-from charloom.tracking.entries import Entry, entries
-from charloom.tracking.entry_files import new_files
+from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
@@ -98,7 +94,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
     The entry is the training's own, or a new one if the training left none. If the entry already has the files, intact,
-    only a request for delivery is added.
+    only a request for delivery is added. The points get the time of the last recorded point. The code of a served model
+    is that of the stage `sample`.
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
@@ -114,23 +111,21 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     samples = read_json(path["reports/sample_table"], SampleTable)
     first = entry.first if entry else spool.start_of(run.params, run.text_sha256, "")
     folder = entry.folder if entry else spool.entry_folder(first.experiment, run.results)
-    lines: list[Any] = [] if entry else [first.model_dump()]
     recorded = dict(entry.points) if entry else {}
-    times = {update: when for (_, update), (_, when) in reversed(recorded.items())}
-    updates = sorted(times)
-    for name, curve in run.curves.items():
-        for update, value in curve.items():
-            if (name, update) not in recorded:  # with the time of the last recorded update before this one
-                at = bisect_right(updates, update)
-                recorded[name, update] = value, times[updates[at - 1]] if at else first.started
-                lines.append([name, update, *recorded[name, update]])
+    last = max((when for _, when in recorded.values()), default=first.started)
+    points = [
+        [name, update, value, last]
+        for name, curve in run.curves.items()
+        for update, value in curve.items()
+        if (name, update) not in recorded
+    ]
     text, train = run.facts
     models = _models(path, train)
     tracked = spool.Tracked(
         results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
-        models={name: spool.ModelFile(file=f"models/{name}.npz", update=at) for name, (_, at) in models.items()},
+        models={name: update for name, (_, update) in models.items()},
         prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-        description=_description(run, samples), points=sum(name != spool.RATE for name, _ in recorded),
+        description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
     with new_files(folder) as new:
         top, target = [path[name] for name in SHOWN], new / spool.SHOWN_FILES
@@ -139,16 +134,18 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
             _copy(file, target / (file.name if file in top else file))
         write(target / SAMPLES, _as_text(samples))
         for name, (file, _) in models.items():
-            _copy(file, new / tracked.models[name].file)
+            _copy(file, new / f"models/{name}.npz")
         if patch and not patch.startswith(UNKNOWN):
             write(new / spool.SHOWN_FILES / "uncommitted.diff", patch)
         (new / spool.MODEL_CODE).mkdir()
         copy(SERVED, new / spool.MODEL_CODE)
         with ZipFile(new / spool.MODEL_CODE / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
-            for file in _imported_by(SERVED):
-                packed.write(file, file.relative_to(SOURCES))
+            for source in (path for path in files("sample").values() if path.is_relative_to("src")):
+                for file in files_in(source):
+                    packed.write(file, file.relative_to("src"))
         check()
-    add_lines(folder, [*lines, tracked.model_dump(), {"sender": spool.identity()}])
+    start = [] if entry else [first.model_dump()]
+    add_lines(folder, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
     return folder
 
 
@@ -226,13 +223,3 @@ def _description(run: Run, samples: SampleTable) -> str:
         "`report.html` among the artifacts is the full report.\n\n"
         f"Sample after {update:,} updates:\n\n{sample}"
     )
-
-
-def _imported_by(script: Path) -> list[Path]:
-    """Return the sources of this project that the script imports, directly or not, and the *.csv files beside them."""
-    finder = ModuleFinder(path=[str(SOURCES)])
-    finder.run_script(str(script))
-    imported = [Path(vars(module)["__file__"] or "") for module in finder.modules.values()]  # the script has no file
-    modules = [file for file in imported if file.is_relative_to(SOURCES) and file != script]
-    folders = sorted({file.parent for file in modules})
-    return [*modules, *(table for folder in folders for table in folder.glob("*.csv"))]

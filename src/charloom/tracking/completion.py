@@ -9,7 +9,6 @@ results, for example from another machine, the training is counted there, and th
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -17,20 +16,16 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
+from charloom.results.spool import FILES, SHOWN_FILES, End, Start
 from charloom.tracking import tag
-from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
-from charloom.tracking.limits import note_progress
-from charloom.tracking.logged_models import send_models
+from charloom.tracking.models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import OLD_TAG_LENGTH, Point, Store, run_number, with_author
+from charloom.tracking.store import TAG_LENGTH, Point, Store, with_author
 
-LIST_HEADING = "\n\n| trained | from | on | with | these results |"  # as written by versions without "sent by"
-TABLE_HEADING = f"{LIST_HEADING} sent by |\n|---|---|---|---|---|---|\n"
-ROW_KEYS = {"when", "commit", "processor", "system", "python", "numpy", "numba", "same"}
+HEADING = "\n\n| trained |"  # begins the list of trainings in a description
+COLUMNS = " from | on | with | these results | sent by |\n|---|---|---|---|---|---|\n"
 POINTS_ONLY = "Only the points of this training are available."
 
 
@@ -58,7 +53,7 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED.
 
     The result is None if the entry has no files and its experiment key has no complete run: nothing is sent then.
-    Raises Unavailable if another sender holds the lock of the experiment key.
+    Raises Busy if another sender holds the lock of the experiment key.
 
     sent  the number of the entry's points that its own run already has; sending a point again does no harm
     """
@@ -66,40 +61,30 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
     store.use_text(start.text_sha256, start.params.prepare.text)
     with experiment_lock(store, start.experiment):
         runs = store.runs_of(start.experiment)
-        other_runs = [run for run in runs if tag.RESULTS in run.data.tags]
-        if not (tracked or other_runs):
+        others = {run.data.tags[tag.RESULTS]: run for run in runs if tag.RESULTS in run.data.tags}
+        if not (tracked or others):
             return None
-        own_run, tags = _own_run(runs, entry), dict[str, str]()
-        run = next((other for other in other_runs if other.data.tags[tag.RESULTS] == entry.results), None)
+        run, own_run = others.pop(entry.results or "", None), _own_run(runs, entry)
         if run:
-            other_runs.remove(run)
             if own_run and own_run is not run:
                 _delete(store, own_run)
-            tags |= _training_tags(store, run, entry, None, same=True)
+            tags = _training_tags(store, run, entry, None, same=True)
         else:
-            sent = sent if own_run else 0
-            run = own_run = own_run or _new_run(store, entry)
-            store.send(run, points(entry, sent), None if run.data.params else start.params)
+            run = own_run or _new_run(store, entry)
+            store.send(run, points(entry, sent if own_run else 0), None if run.data.params else start.params)
+            tags = _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
             if tracked:
-                upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri, store.uri)
+                store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
                 store.log_dataset(run, start, tracked)
-                register(store, run, send_models(store, run, entry, tracked, (BEST, LAST)), start, tracked.train)
-            tags |= _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
-            tags |= tracked.tags if tracked else {}
-            if other_runs:
-                number = max(map(run_number, other_runs)) + 1
-                tags |= {tag.DIFFERS: other_runs[0].info.run_id, tag.KEY: f"{start.experiment}:{number}"}
+                register(store, run, send_models(store, run, entry, tracked), start, tracked.train)
+                tags |= tracked.tags | {tag.RESULTS: tracked.results}
+            if others:
+                tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-            tags |= {tag.RESULTS: tracked.results} if tracked else {}
-        if other_runs and entry.trainings:
-            store.set_tags(other_runs[0], _training_tags(store, other_runs[0], entry, None, same=False))
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
-        note_progress()
-        if tracked and run is own_run and tag.CHECKPOINTS not in run.data.tags:
-            checkpoints = tracked.models.keys() - {BEST, LAST}
-            send_models(store, run, entry, tracked, sorted(checkpoints))
-            store.set_tags(run, {tag.CHECKPOINTS: str(len(checkpoints))})
+        for other in others.values() if entry.trainings else ():
+            store.set_tags(other, _training_tags(store, other, entry, None, same=False))
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run, so it comes last
         return run
 
 
@@ -136,37 +121,30 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     same         whether the trainings have the run's results
     """
     tags = run.data.tags
-    trainings, counted = _read_trainings(run)
+    trainings, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
     created = int(tag.RESULTS not in tags and not trainings and same)
     existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
     rows = [_training_row(*training) | {"same": same} for training in entry.trainings]
     new = [row | {"by": store.user} for row in rows if row not in existing]
     counted += max(len(new) * same - created, 0)
     trainings += new
-    while len(trainings) > 1 and len(json.dumps(trainings)) > OLD_TAG_LENGTH:
+    while len(trainings) > 1 and len(json.dumps(trainings)) > TAG_LENGTH:
         del trainings[1]
-    head = tags.get(tag.NOTE, "").partition(LIST_HEADING)[0] if description is None else description
+    head = tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
+    by = {tag.USER: with_author(run, store.user)} if same and new else {}
+    note = head + _table(trainings)
+    return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
+
+
+def _table(trainings: list[dict[str, Any]]) -> str:
+    """Return the list of trainings as a table in Markdown, or "" if the list is empty."""
     lines = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
         f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
         f"{row.get('by') or '–'} |\n"
         for row in trainings
     )
-    note = head + (TABLE_HEADING + "".join(lines) if trainings else "")
-    by = {tag.USER: with_author(run, store.user)} if same and new else {}
-    return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
-
-
-def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
-    with suppress(ValueError, TypeError):
-        tags = run.data.tags
-        rows, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
-        if all(isinstance(row, dict) and row.keys() >= ROW_KEYS for row in rows):
-            return rows, counted
-    name = f"MLflow run {in_line(run.info.run_name)}"
-    warn_once(run.info.run_id, f"{name}: tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again")
-    return [], 0
+    return f"{HEADING}{COLUMNS}{''.join(lines)}" if trainings else ""
 
 
 def _training_row(start: Start, end: End) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from stat import S_IWGRP
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from mlflow.entities import Experiment
@@ -24,7 +24,7 @@ from requests import Response
 
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database
-from charloom.tracking.logged_models import NO_MODELS
+from charloom.tracking.models import NO_MODELS
 from charloom.tracking.reasons import NOT_FOUND, first_line, not_permitted
 from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
@@ -71,10 +71,8 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
     source      path of the text
     largest     size in bytes of the largest file that is sent in one request
     """
-    creds, request = (
-        cast(Callable[..., object], get_default_host_creds)(store.uri),
-        cast(Callable[..., Response], http_request),
-    )
+    creds = get_default_host_creds(store.uri)  # type: ignore[no-untyped-call]  # MLflow's own
+    request: Callable[..., Response] = http_request
 
     def ask(path: str, **body: object) -> Response:
         return request(creds, path, "POST" if body else "GET", json=body or None, max_retries=0)

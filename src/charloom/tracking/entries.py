@@ -1,16 +1,20 @@
-"""Read the spool: an entry is parsed from its record. See results/spool.py for the format."""
+"""The entries of the spool: their records, and their files with checksums. See results/spool.py for the format."""
 
+import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from charloom.base.errors import Unavailable
 from charloom.base.sealed import unsealed
+from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process_ended
 from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spool
-from charloom.tracking.entry_files import CHECKSUMS, checksums
 from charloom.tracking.study_contents import StudyContents
+
+CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 
 
 class Entry:
@@ -29,7 +33,7 @@ class Entry:
     is_closed  whether the present sender has ended the live run of the last training
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
-    requested  whether a process has requested the delivery, and waits for the outcome
+    requested  whether a process has requested the delivery, and waits for the outcome; the sender sets it to False
     """
 
     first: Start
@@ -141,3 +145,38 @@ def read_entry(folder: Path) -> Entry | None:
 def entries() -> Iterator[Entry]:
     """Yield the entries in the spool, without unreadable ones."""
     return filter(None, map(read_entry, folders()))
+
+
+@contextmanager
+def new_files(entry: Path) -> Iterator[Path]:
+    """Yield a new folder for the caller to fill; at the end, the folder, with checksums, replaces the entry's files.
+
+    entry  the entry's folder
+
+    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable. A process
+    that is killed between the last two steps leaves an entry that is not intact.
+    """
+    new, files = entry / f".{FILES}.new", entry / FILES
+    try:
+        shutil.rmtree(new, ignore_errors=True)  # left by a killed process
+        new.mkdir(parents=True)
+        yield new
+        write(new / CHECKSUMS, checksums(new))
+        shutil.rmtree(files, ignore_errors=True)
+        new.rename(files)
+    except OSError as error:
+        raise Unavailable(f"{error.filename or entry}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def remove(entry: Path) -> None:
+    """Remove the entry's folder, its record first: a folder without a record, which a kill may leave, is no entry."""
+    (entry / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(entry, ignore_errors=True)
+
+
+def checksums(folder: Path) -> str:
+    """Return the list of checksums: a line with SHA-256 and path for every file in the folder, except the list."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file != folder / CHECKSUMS)
+    return "".join(f"{sha256(file)}  {file.relative_to(folder)}\n" for file in files)

@@ -1,8 +1,8 @@
-"""Limits of time and memory for a process that queries a store.
+"""Limits of time and memory for a process that uses a store.
 
 A store may answer with one byte per second, with endless data, or with data that fills the memory when unpacked.
-Therefore one limit holds for the seconds without progress, and a limit of TOTAL_FACTOR times as many seconds for the
-whole query, which may have many pieces. The address space is limited to what the imports need (0.6 GB, of which 0.2 GB
+Therefore the sender has a limit for the seconds without progress, and a limit of TOTAL_FACTOR times as many seconds for
+an entry, which may have many pieces. The address space is limited to what the imports need (0.6 GB, of which 0.2 GB
 are resident) plus MEMORY. macOS accepts this limit but does not enforce it.
 """
 
@@ -21,8 +21,7 @@ from charloom.base.errors import Unavailable
 MEMORY = 768 * 2**20  # bytes, in addition to what the imports map
 TOTAL_FACTOR = 10  # the total time limit as a multiple of the timeout without progress
 KILL_DELAY = 10  # seconds until SIGALRM ends the process, in case a library has caught our exception
-# The timeout without progress in seconds; the end of the total time limit; a file that is touched on progress.
-LIMIT = SimpleNamespace(seconds=0, end=0.0, heartbeat=None)
+LIMIT = SimpleNamespace(seconds=0, end=0.0)  # the timeout without progress in seconds; the end of the total time limit
 
 
 @contextmanager
@@ -38,26 +37,24 @@ def time_limit(seconds: int) -> Iterator[None]:
         signal.alarm(KILL_DELAY)
         raise Unavailable(f"the request made no progress for {seconds} s, or took more than {TOTAL_FACTOR * seconds} s")
 
-    before = signal.signal(signal.SIGALRM, overdue)
+    signal.signal(signal.SIGALRM, overdue)
     LIMIT.seconds, LIMIT.end = seconds, time.monotonic() + TOTAL_FACTOR * seconds
-    note_progress()
+    signal.alarm(seconds)
     try:
         yield
     finally:
         LIMIT.seconds = 0
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def note_progress() -> None:
-    """Restart the timeout of `time_limit`, and touch the file LIMIT.heartbeat, which `deliver` watches.
+    """Restart the timeout of `time_limit`, and print an empty line: `deliver` watches the sender's log.
 
-    Call this after each piece that was sent or received. It does nothing outside `time_limit`.
+    Call this after each piece that was sent. It does nothing outside `time_limit`.
     """
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
-        if LIMIT.heartbeat:
-            LIMIT.heartbeat.touch()
+        print(flush=True)
 
 
 def limit_memory() -> None:

@@ -7,9 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from mlflow import set_tracking_uri
 from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
@@ -18,7 +16,7 @@ from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.results.spool import BEST, LAST, Start
 from charloom.tracking import tag
-from charloom.tracking.logged_models import MODELS
+from charloom.tracking.models import MODELS
 from charloom.tracking.reasons import DENIED, first_line
 from charloom.tracking.store import Store, all_results
 
@@ -71,8 +69,7 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
 def _register(store: Store, name: str, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
     """Register the run's better model as a version of the registered model `name`, unless the run has a version.
 
-    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version with an
-    invalid measure is skipped, with a warning.
+    `@best` becomes the comparable version with the smallest measure; of equal ones, the first.
     """
     client, source = store.client, in_line(start.params.prepare.text)
     model, measure, metric, comparable = better_model(start, train)
@@ -86,7 +83,6 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
     if not any(version.run_id == run.info.run_id for version in versions):
-        set_tracking_uri(store.uri)  # otherwise MLflow searches its default store for the LoggedModel
         version = client.create_model_version(
             name, address, run.info.run_id,
             {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable, tag.SENT_BY: store.user},
@@ -98,13 +94,7 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
         own_version = next(version for version in versions if version.run_id == run.info.run_id)
         link = json.dumps([{"name": name, "version": own_version.version}])
         client.set_logged_model_tags(own_version.model_id or model_id, {MLFLOW_MODEL_VERSIONS: link})
-    candidates = list[tuple[float, int, ModelVersion]]()
-    for version in versions:
-        if version.tags.get(tag.COMPARABLE) == comparable:
-            try:
-                candidates.append((float(version.tags[tag.MEASURED]), int(version.version), version))
-            except (KeyError, ValueError):
-                label = f"{name} {version.version}"
-                warn_once(label, f"model {name}, version {version.version} is skipped: {tag.MEASURED} is not a number")
-    if candidates and ALIAS not in (best := min(candidates)[-1]).aliases:
+    alike = [version for version in versions if version.tags.get(tag.COMPARABLE) == comparable]
+    best = min(alike, key=lambda version: (float(version.tags[tag.MEASURED]), int(version.version)))
+    if ALIAS not in best.aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)

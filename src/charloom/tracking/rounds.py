@@ -1,5 +1,6 @@
 """One round of the sender: deliver what can be delivered now from the spool."""
 
+import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,22 +9,21 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from charloom.base.errors import Damaged, Unavailable
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import append
 from charloom.tracking.completion import complete, live_run, points
-from charloom.tracking.entries import Entry, folders, read_entry
-from charloom.tracking.entry_files import remove
+from charloom.tracking.entries import Entry, folders, read_entry, remove
+from charloom.tracking.experiment_lock import Busy
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
 from charloom.tracking.studies import complete_study
 
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
-RETRY_PERIOD = 120  # seconds in which a failing entry is retried
+RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
 TRACK_TIMEOUT = 60  # seconds after the end of a training in which its `track` is expected
 IDLE_LIMIT = 600  # seconds without a new point after which the sender stops waiting for a training
-ROUND_SECONDS = 2.0  # between two rounds
-MAX_PAUSE = 30.0  # seconds between two retries
+LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
 
 
 @dataclass
@@ -54,6 +54,7 @@ def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
     """Deliver what can be delivered now of the entries that this sender has to deliver.
 
     Print a line for each outcome, and return the new state by folder, without entries that were delivered completely.
+    A request is answered at once.
 
     identity  the sender's identity
     earlier   the state that the last round returned
@@ -69,7 +70,10 @@ def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
         size = work.entry.size
         with suppress(OSError):
             work.entry.read()
-        work.left |= work.entry.size > size
+        if work.entry.size > size:
+            work.left = True
+            if work.entry.requested:
+                work.next_time = work.failing_since = 0.0
         if work.entry.sender == identity:
             if work.left and time.monotonic() >= work.next_time:
                 _try(work)
@@ -82,26 +86,31 @@ def _try(work: Work) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
     The three parts are separated by tabs; the second, the third or both are empty. If both are empty, the line is
-    printed only for an entry whose delivery was requested. An entry that has failed for some time waits as long again
-    before the next attempt, at most MAX_PAUSE seconds. A damaged entry, and one that has failed for RETRY_PERIOD
-    seconds, is tried again only if its record grows.
+    printed only for an entry whose delivery was requested. If another sender is busy with the same experiment, no line
+    is printed, only a warning. A damaged entry, and one that has failed for RETRY_PERIOD seconds, is tried again only
+    if its record grows.
     """
-    now, line, work.reason = time.monotonic(), "", ""
+    entry, now, line, work.reason = work.entry, time.monotonic(), "", ""
+    work.next_time = now + LIVE_PERIOD
     try:
         with time_limit(SILENCE_LIMIT):
-            line, work.left = _send(work, work.entry)
+            line, work.left = _send(work, entry)
         work.failing_since = 0.0
     except FileNotFoundError:  # another sender has delivered the entry
         work.left = False
     except Damaged as error:
         work.reason, work.left = str(error), False
+    except Busy as error:
+        warn_once(entry.folder.name, f"{error}; this one waits for that")
+        work.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
+        return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         work.reason = str(error) if isinstance(error, Unavailable) else first_line(error)
         work.failing_since, work.store = work.failing_since or now, None
-        failing = now - work.failing_since
-        work.left, work.next_time = failing < RETRY_PERIOD, now + min(failing, MAX_PAUSE)
-    if line or work.reason or work.entry.requested:
-        print(f"{work.entry.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
+        work.left, work.next_time = now - work.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
+    if line or work.reason or entry.requested:
+        print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
+    entry.requested = False
 
 
 def _send(work: Work, entry: Entry) -> tuple[str, bool]:
@@ -117,14 +126,14 @@ def _send(work: Work, entry: Entry) -> tuple[str, bool]:
         if not entry.is_intact:
             hint = "remove this entry; `make track` in the folder with its results adds it again"
             raise Damaged(f"{entry.folder}: not sent, because it was damaged or changed; {hint}")
-        return _complete(work, entry), not entry.has_ended
+        return _complete(work, entry)
     if not entry.is_closed:
         _show(work, entry, ended)
     if entry.trainings and entry.end:
         if not entry.requested and time.time() - entry.end.ended < TRACK_TIMEOUT:
             return "", True
-        counted = _complete(work, entry)
-        return f"{counted}; sent without files, because `track` did not run" if counted else "", False
+        line, left = _complete(work, entry)
+        return line and f"{line}; sent without files, because `track` did not run", left
     return "", not ended and time.time() - entry.path.stat().st_mtime < IDLE_LIMIT
 
 
@@ -147,23 +156,23 @@ def _show(work: Work, entry: Entry, ended: bool) -> None:
         with suppress(OSError):
             if entry.path.exists():
                 append(entry.path, ["closed"])
+                entry.read()
 
 
-def _complete(work: Work, entry: Entry) -> str:
-    """Complete the entry's run or study. Then remove the entry, unless a training still writes to it.
+def _complete(work: Work, entry: Entry) -> tuple[str, bool]:
+    """Complete the entry's run or study, and remove the entry, unless its record has grown meanwhile.
 
-    Return a line with the name and the address. If `complete` returns no run, return "" and keep the entry.
+    A training that still writes to the record begins it again. Return a line with the name and the address, and whether
+    the record has grown. If `complete` returns no run, the line is "", and the entry stays.
     """
     with connected() as store:
-        while True:
-            size = entry.size
-            run = complete_study(store, entry, entry.study) if entry.study else complete(store, entry, work.sent)
-            entry.read()
-            if not run:
-                return ""
-            if entry.size == size:  # otherwise a training has ended here in the meantime
-                break
-    if entry.has_ended:
+        size = entry.size
+        run = complete_study(store, entry, entry.study) if entry.study else complete(store, entry, work.sent)
+    entry.read()
+    grown = entry.size > size
+    if not run:
+        return "", grown
+    if not grown:
         remove(entry.folder)
     name = f"study {in_line(entry.study.name)}" if entry.study else f"run {in_line(str(run.info.run_name))}"
-    return f"MLflow {name}: {store.where_shown(run)}"
+    return f"MLflow {name}: {store.where_shown(run)}", grown

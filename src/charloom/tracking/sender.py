@@ -12,9 +12,10 @@ its identity. The sender
     counts a training without `track`, if its experiment has a complete run
     sends a study
 
-and exits when no work is left. It retries a failing entry for two minutes, then every 30 s while the training runs.
-`make track` starts the sender again. Delivery is idempotent, so the sender may be killed at any time. Its log has a
-line for each outcome, which `track` reads. A damaged entry, or an entry that the store refuses, delays no other entry.
+and exits when no work has been left for LINGER seconds. It retries a failing entry for two minutes, and longer
+while its training runs. `make track` starts the sender again. Delivery is idempotent, so the sender may be killed at
+any time. Its log, which `track` reads, has a line for each outcome, and an empty line for each piece that was sent. A
+damaged entry, or an entry that the store refuses, delays no other entry.
 """
 
 import os
@@ -25,45 +26,33 @@ from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.lock import exclusive
-from charloom.results.spool import ASKED, sender_lock
+from charloom.results.spool import sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
-from charloom.tracking.limits import LIMIT, limit_memory
+from charloom.tracking.limits import limit_memory
 
-POLL_INTERVAL = 0.1  # seconds between checks for a new request
-REQUEST_TIMEOUT = 10  # seconds after a request in which the requested entry must be in the spool
+PAUSE = 0.2  # seconds between two rounds
+LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 
 
 def send_all(identity: str) -> None:
-    """Run rounds until no work is left for the sender with this identity, and no request has come for some seconds."""
-    from charloom.tracking.rounds import ROUND_SECONDS, Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
+    """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
+    from charloom.tracking.rounds import Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
 
     limit_memory()
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-    works, last_request = dict[Path, Work](), _request_time(identity)
-    while True:
+    works, worked = dict[Path, Work](), time.monotonic()
+    while time.monotonic() - worked < LINGER:
         works = run_round(identity, works)
-        if not any(work.left for work in works.values()) and time.time() - last_request > REQUEST_TIMEOUT:
-            return
-        until = time.monotonic() + ROUND_SECONDS
-        while time.monotonic() < until and _request_time(identity) == last_request:
-            time.sleep(POLL_INTERVAL)
-        if _request_time(identity) != last_request:
-            works, last_request = {}, _request_time(identity)
-
-
-def _request_time(identity: str) -> float:
-    """Return when the sender of this identity was last asked to send, in seconds since 1970; 0 if never."""
-    with suppress(OSError):
-        return sender_lock(identity).with_suffix(ASKED).stat().st_mtime
-    return 0.0
+        if any(work.left for work in works.values()):
+            worked = time.monotonic()
+        time.sleep(PAUSE)
 
 
 def main() -> None:
     """Run the sender, unless another process holds its lock."""
     identity = sys.argv[1]
-    LIMIT.heartbeat = sender_lock(identity)
     with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
         send_all(identity)
 

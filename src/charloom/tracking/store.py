@@ -9,17 +9,17 @@ the training's record, so sending a point is idempotent.
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Experiment, ExperimentTag, InputTag, Metric, Param, Run, RunTag
+from mlflow import MlflowClient, set_tracking_uri
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 
@@ -30,7 +30,6 @@ from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, page_address, store_lock
-from charloom.tracking.artifacts import ensure_allowed
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line
 from charloom.tracking.view import STUDIES_TAGS, TAGS
@@ -40,13 +39,10 @@ databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not af
 
 ALL_STUDIES = "charloom: studies"  # name of that experiment; no text's experiment has a colon in its name
 ENDED = {"FINISHED", "FAILED"}  # final states of runs
-RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"  # set in __init__.py
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH = 1000  # points per request
-TAG_LENGTH, OLD_TAG_LENGTH = 8000, 5000  # characters of a tag: MLflow truncates a longer one silently; 2.10 refuses it
+TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
 DIGEST = 36  # characters of a dataset's digest that MLflow stores
-SERVER_ERROR = re.compile(r"error code 5\d\d|too many 5\d\d")  # a server that answers without its database
-RESTART_PAUSE = 1.5  # seconds to wait for a database that restarts
 Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
 
 
@@ -78,23 +74,10 @@ class Store:
         return f"{page_address()}/{run_page(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
-        """Connect, and read the texts' experiments.
-
-        The first request is retried at most once, so that a dead store fails within seconds. If a text has several
-        experiments, the oldest is used.
-        """
+        """Connect, and read the texts' experiments. If a text has several experiments, the oldest is used."""
+        set_tracking_uri(self.uri)  # otherwise MLflow searches its default store for models
         self.client = MlflowClient(self.uri)
-        retries, os.environ[RETRIES] = os.environ[RETRIES], "0"
-        try:
-            try:
-                texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
-            except MlflowException as error:
-                if not SERVER_ERROR.search(str(error)):
-                    raise
-                time.sleep(RESTART_PAUSE)
-                texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
-        finally:
-            os.environ[RETRIES] = retries
+        texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
         self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in texts}
 
     def use_text(self, text_sha256: str, source: str) -> None:
@@ -103,17 +86,22 @@ class Store:
         source  the text's file, which gives the experiment its name; for a second text with the same file name, the
                 first digits of its SHA-256 are added
 
-        An experiment that the server hides from this user can be recognized by these names only. If the experiment was
-        renamed, a second experiment is created.
+        Two experiments result only if two machines send a text for the first time, in the same second, from files with
+        different names. If the server hides the text's experiment from this user, its name is not permitted, or a
+        second experiment is created if the hidden one was renamed.
         """
-        name, experiment = f"charloom {in_line(Path(source).stem)[:200]}", self.experiments.get(text_sha256)
-        names = name, f"{name} {text_sha256[:8]}"
-        self.use_experiment(experiment or self._create(tag.TEXT, text_sha256, TAGS, *names), TAGS)
+        experiment, name = self.experiments.get(text_sha256), f"charloom {in_line(Path(source).stem)[:200]}"
+        if not experiment:
+            tags = {tag.TEXT: text_sha256} | TAGS
+            experiment = self._experiment(name, tags)
+            if experiment.tags.get(tag.TEXT) != text_sha256:
+                experiment = self._experiment(f"{name} {text_sha256[:8]}", tags)
+        self.use_experiment(experiment, TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        experiment = self.studies_experiment() or self._create(tag.STUDIES, "true", STUDIES_TAGS, ALL_STUDIES)
-        self.use_experiment(experiment, STUDIES_TAGS)
+        tags = {tag.STUDIES: "true"} | STUDIES_TAGS
+        self.use_experiment(self.studies_experiment() or self._experiment(ALL_STUDIES, tags), tags)
 
     def studies_experiment(self) -> Experiment | None:
         """Return the experiment for studies, or None."""
@@ -123,41 +111,33 @@ class Store:
         """Use this experiment for the following operations. Set each of the tags that has another value or is missing.
 
         tags  values by name, such as the description and the views of MLflow's page
+
+        Raises MlflowException if the experiment was deleted.
         """
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id = experiment.experiment_id
+        if experiment.lifecycle_stage == "deleted":
+            hint = f"`mlflow experiments restore --experiment-id {self.experiment_id}` restores it"
+            raise MlflowException(f"{self.about} was deleted in the store: {hint}, `mlflow gc` frees its name")
         for key, value in tags.items():
             if experiment.tags.get(key) != value:
                 self.client.set_experiment_tag(self.experiment_id, key, value)
 
-    def _create(self, key: str, value: str, tags: dict[str, str], *names: str) -> Experiment:
-        """Create an experiment with these tags under the first of the names that is not in use, and return it.
+    def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
+        """Return the experiment with this name. If there is none, create it with these tags.
 
-        key, value  the tag that identifies the experiment
-        tags        further tags
-
-        If another machine creates the experiment at the same time, return that experiment. Two experiments result only
-        if two machines send a text for the first time, in the same second, from files with different names. Raises
-        MlflowException if all names are in use.
+        Another machine may create it at the same time. The experiment may be deleted.
         """
-        where, all_tags = None if self.remote else artifacts(), {key: value} | tags
-        for name in names:
-            self.about = f"experiment {name!r}"
-            try:
-                experiment_id = self.client.create_experiment(name, where, all_tags)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                other = self.client.get_experiment_by_name(name)  # raises if it is hidden: it may well be this text's
-                if ours := self._experiments(f"tags.`{key}` = '{value}'"):  # another machine has created it
-                    return ours[0]
-            else:
-                entities = [ExperimentTag(*item) for item in all_tags.items()]
-                return Experiment(experiment_id, name, where or "", "active", entities)
-        if other and other.lifecycle_stage == "deleted":
-            hint = f"`mlflow experiments restore --experiment-id {other.experiment_id}` restores it"
-            raise MlflowException(f"experiment {name!r} was deleted in the store: {hint}, `mlflow gc` frees its name")
-        raise MlflowException(f"the store has an experiment {name!r} that charloom did not create: rename or delete it")
+        self.about = f"experiment {name!r}"
+        try:
+            number = self.client.create_experiment(name, None if self.remote else artifacts(), tags)
+            return self.client.get_experiment(number)
+        except MlflowException as error:
+            exists = error.error_code == "RESOURCE_ALREADY_EXISTS"
+            experiment = self.client.get_experiment_by_name(name) if exists else None  # raises if it is hidden
+            if not experiment:
+                raise
+            return experiment
 
     def _experiments(self, condition: str) -> list[Experiment]:
         """Return the active experiments that fulfil the condition, newest first, so a dict by tag holds the oldest.
@@ -167,34 +147,26 @@ class Store:
         order = ["creation_time DESC", "experiment_id DESC"]
         return all_results(self.client.search_experiments, filter_string=condition, order_by=order)
 
-    def search(self, condition: str, experiments: list[str] | None = None) -> list[Run]:
-        """Return the active runs that fulfil the condition: first those with a status in ENDED, then the others.
+    def search(self, condition: str) -> list[Run]:
+        """Return the active runs of the experiment in use that fulfil the condition, given in MLflow's filter syntax.
 
-        Each group begins with its oldest run.
-
-        condition    in MLflow's filter syntax
-        experiments  ids of experiments; None: the experiment in use
+        Runs with a status in ENDED are first. Each group begins with its oldest run.
         """
-        order, ids = ["attributes.start_time ASC", "attributes.run_id ASC"], experiments or [self.experiment_id]
-        runs = all_results(self.client.search_runs, ids, condition, order_by=order)
+        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
+        runs = all_results(self.client.search_runs, [self.experiment_id], condition, order_by=order)
         return sorted(runs, key=lambda run: run.info.status not in ENDED)
 
     def runs_of(self, experiment: str) -> list[Run]:
-        """Return the runs with this experiment key in the order of their numbers (see `run_number`)."""
-        return sorted(self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'"), key=run_number)
+        """Return the runs with this experiment key, in the order of `search`."""
+        return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'")
 
     def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Create a run in the experiment in use, and return the run.
 
         started  the run's start in seconds since 1970; None: now
-
-        Raises MlflowException if the store gives the run an artifact address that `ensure_allowed` refuses.
         """
-        start = milliseconds(started)
-        all_tags = tags | {tag.USER: self.user}
-        run = self.client.create_run(self.experiment_id, start_time=start, tags=all_tags, run_name=name)
-        ensure_allowed(run.info.artifact_uri, self.uri)
-        return run
+        start, all_tags = milliseconds(started), tags | {tag.USER: self.user}
+        return self.client.create_run(self.experiment_id, start_time=start, tags=all_tags, run_name=name)
 
     def end_run(self, run: Run, status: str, ended: float | None) -> None:
         """Set the run's final status, and its end in seconds since 1970 (None: now)."""
@@ -214,30 +186,29 @@ class Store:
             note_progress()
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
-        """Set the run's tags. A value that is too long is truncated, at the end of a line if possible.
+        """Set the run's tags. A value longer than TAG_LENGTH is truncated, at the end of a line if possible."""
+        values = [RunTag(key, _truncated(visible(value))) for key, value in tags.items()]
+        self.client.log_batch(run.info.run_id, tags=values)
 
-        The limit is TAG_LENGTH characters; if the server refuses such a tag, OLD_TAG_LENGTH.
+    def upload(self, folder: Path, uri: str) -> None:
+        """Upload all files in the folder and below to the artifact address `uri`.
+
+        Raises MlflowException if a server names a folder of this machine: it was started without proxied artifacts.
         """
-        for length in (TAG_LENGTH, OLD_TAG_LENGTH):
-            values = [RunTag(key, _truncated(visible(value), length)) for key, value in tags.items()]
-            try:
-                self.client.log_batch(run.info.run_id, tags=values)
-            except MlflowException as error:
-                if "length limit" not in str(error) or length == OLD_TAG_LENGTH:
-                    raise
-            else:
-                return
+        if self.remote and urlsplit(uri).scheme in {"", "file"}:
+            raise MlflowException(f"the server names the folder {uri!r} for artifacts: start it with --serve-artifacts")
+        repository = get_artifact_repository(uri, tracking_uri=self.uri)  # the client would ask for the address again
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            below = file.parent.relative_to(folder)
+            repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
+            note_progress()
 
     def log_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
         """Record the text on which the run was trained as a dataset of the run in MLflow."""
         source = json.dumps({"uri": in_line(start.params.prepare.text), "sha256": tracked.text.sha256})
         profile = json.dumps(dict(leaves(tracked.text.model_dump(exclude={"sha256"}))))
         dataset = Dataset(*dataset_key(start), "local", source, profile=profile)
-        inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
-        try:
-            self.client.log_inputs(run.info.run_id, inputs)
-        except MlflowException:  # another machine has created the dataset at the same time; the second attempt finds it
-            self.client.log_inputs(run.info.run_id, inputs)
+        self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
 
 def all_results(search: Callable[..., Any], *arguments: Any, **options: Any) -> list[Any]:
@@ -279,17 +250,8 @@ def milliseconds(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1000)
 
 
-def run_number(run: Run) -> int:
-    """Return the run's number, from 0, among the runs with its experiment key, in the order of their completion.
-
-    The number is a suffix of the tag KEY; a run without such a suffix has the number 0.
-    """
-    number = run.data.tags[tag.KEY].partition(":")[2]
-    return int(number) if number.isdecimal() else 0
-
-
-def _truncated(text: str, length: int) -> str:
-    return text if len(text) <= length else text[:length].rpartition("\n")[0] or text[:length]
+def _truncated(text: str) -> str:
+    return text if len(text) <= TAG_LENGTH else text[:TAG_LENGTH].rpartition("\n")[0] or text[:TAG_LENGTH]
 
 
 @contextmanager

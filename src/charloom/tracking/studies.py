@@ -1,17 +1,15 @@
 """Send a study to MLflow: one run for the study, with nested runs for its trials. Sending it again updates the run.
 
 Runs of trials are no runs of the pipeline: they have no experiment key, and are in an MLflow experiment of their own.
-If the pipeline has a run with the same params, text and results as a trial, the trial's run links to that run.
 """
 
 from pathlib import Path
 
 from mlflow.entities import Run
 
-from charloom.base.terminal import in_line, visible, warn_once
+from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import FILES, SHOWN_FILES
 from charloom.tracking import tag
-from charloom.tracking.artifacts import upload
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.store import ENDED, Store, run_page, with_author
@@ -39,12 +37,10 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
     run    the study's run
     files  folder with the files to send
     """
-    pipeline_runs = _pipeline_runs(store, contents.text_sha256)
     stored = _trials(store, run)
     nested = contents.trials if len(contents.trials) <= MAX_NESTED else []
     for trial in reversed(nested):  # MLflow's page shows the newest run first
-        _send_trial(store, run, trial, stored, pipeline_runs.get((trial.experiment, trial.results)))
-    stored = _trials(store, run)
+        stored[trial.key, trial.results] = _send_trial(store, run, trial, stored)
     conflicts = [trial.name for trial in nested if _other_results(stored, trial)]
     if conflicts:
         names = ", ".join(conflicts)
@@ -55,21 +51,13 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
         reason = f"MLflow has {more} trials that your trials.csv lacks, so the study's page in MLflow was not updated"
         warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
         return
-    upload(files, run.info.artifact_uri, store.uri)
+    store.upload(files, run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
     note = "\n\n".join([first, page, picture, rest])
     store.set_tags(run, {tag.NOTE: note, tag.VERDICT: contents.verdict, tag.USER: with_author(run, store.user)})
     store.end_run(run, "FINISHED", None)
-
-
-def _pipeline_runs(store: Store, text_sha256: str) -> Trials:
-    """Return the pipeline's complete runs on the text, by experiment key and hash of results."""
-    if text_sha256 not in store.experiments:
-        return {}
-    runs = store.search(f"tags.`{tag.RESULTS}` LIKE '%'", [store.experiments[text_sha256].experiment_id])
-    return {(run.data.tags[tag.KEY].partition(":")[0], run.data.tags[tag.RESULTS]): run for run in runs}
 
 
 def _run_of(store: Store, contents: StudyContents) -> Run:
@@ -97,31 +85,22 @@ def _other_results(stored: Trials, trial: StudyTrial) -> list[Run]:
     return [run for (key, results), run in stored.items() if key == trial.key and results != trial.results]
 
 
-def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials, same: Run | None) -> None:
-    """Create the trial's run and send the trial's curves and params; complete a run that is not finished.
-
-    A run that has ended is changed only to link it to the pipeline's run.
+def _send_trial(store: Store, study: Run, trial: StudyTrial, stored: Trials) -> Run:
+    """Create the trial's run, send the trial's curves and params, and return the run. Complete an unfinished run.
 
     study   the study's run
     stored  the runs of the study's trials in the store
-    same    the pipeline's run with the same experiment key and results as the trial, or None
     """
-    link, run = {}, stored.get((trial.key, trial.results))
-    if same:
-        name = visible(str(same.info.run_name))
-        note = f"A run of the pipeline has the same results: [{name}]({run_page(same)})."
-        link = {tag.PIPELINE_RUN: same.info.run_id, tag.NOTE: note}
+    run = stored.get((trial.key, trial.results))
     if not run:
         tags = {tag.PARENT: study.info.run_id, tag.TRIAL: trial.key, tag.OUTCOME: trial.outcome}
-        tags |= {tag.RESULTS: trial.results, **link}
-        other_runs = _other_results(stored, trial)
-        tags |= {tag.DIFFERS: other_runs[0].info.run_id} if other_runs else {}
+        tags[tag.RESULTS] = trial.results
+        if others := _other_results(stored, trial):
+            tags[tag.DIFFERS] = others[0].info.run_id
         run = store.create_run(in_line(trial.name), tags)
-    elif same and run.data.tags.get(tag.PIPELINE_RUN) != same.info.run_id:
-        store.set_tags(run, link)
-    if run.info.status in ENDED:
-        return
-    start = run.info.start_time / 1000  # a fixed time, because MLflow deduplicates points by their time
-    points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
-    store.send(run, points, trial.params)
-    store.end_run(run, "FINISHED" if trial.results else "FAILED", None)
+    if run.info.status not in ENDED:
+        start = run.info.start_time / 1000  # a fixed time, because MLflow deduplicates points by their time
+        points = [(name, update, x, start) for name, curve in trial.series.items() for update, x in curve.items()]
+        store.send(run, points, trial.params)
+        store.end_run(run, "FINISHED" if trial.results else "FAILED", None)
+    return run

@@ -13,7 +13,6 @@ class StudyTrial(Record):
 
     key         the key of the trial's row in trials.csv
     name        the trial's varied params and seed, as the name of its run in MLflow
-    experiment  the experiment key that a run of the pipeline with these params and this text has
     params      all params
     outcome     the outcome in the table: `trained`, `worse than uniform`, or `diverged at update N`
     results     the hash of results; empty if the training diverged
@@ -22,7 +21,6 @@ class StudyTrial(Record):
 
     key: str
     name: str
-    experiment: str
     params: Params
     outcome: str
     results: str

@@ -11,7 +11,7 @@ from shutil import copy
 from charloom.base.errors import CharloomError
 from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line
-from charloom.results.identity import experiment_key, naming_params, run_name
+from charloom.results.identity import naming_params, run_name
 from charloom.results.records import TrainMetrics
 from charloom.results.run import Curve
 from charloom.results.spool import SHOWN_FILES, identity, spool
@@ -23,13 +23,12 @@ from charloom.study.trial import trials_there
 from charloom.tracking.address import address, database
 from charloom.tracking.collect import add_lines, with_model_points
 from charloom.tracking.delivery import deliver, request_delivery
-from charloom.tracking.entry_files import new_files
+from charloom.tracking.entries import new_files
 from charloom.tracking.study_contents import PAGE, PICTURE, StudyContents, StudyTrial
 from paired.data_types import Answer
 from paired.sentences import told
 
 SENDING_TIMEOUT = 120  # seconds
-VERDICT_LENGTH = 5000  # characters; the limit of a tag in MLflow 2.10
 PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder
 SINGLE_VALUES = ("best_smooth_loss", "first_update_below_target")  # metrics without a curve
 
@@ -43,7 +42,6 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
             StudyTrial(
                 key=trial.key,
                 name=run_name(trial.params, {name: x for name, x in params.items() if name not in study.varied}),
-                experiment=experiment_key(trial.params, study.asked.sha256),
                 params=trial.params,
                 outcome=run.outcome,
                 results=run.results,
@@ -53,7 +51,7 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
     paths = [study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", PAGE))]
     return StudyContents(
         name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        verdict=in_line(told(answer))[:VERDICT_LENGTH], description=as_markdown(answer), picture=picture,
+        verdict=in_line(told(answer)), description=as_markdown(answer), picture=picture,
         files=[str(path.absolute()) for path in paths if path.exists()], trials=trials,
     )  # fmt: skip
 

@@ -6,13 +6,12 @@ STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not r
 SENDING = "charloom.sending"  # begins the tags of experiment_lock.py
 
 # of the pipeline's runs
-KEY = "charloom.experiment"  # the experiment key; a suffix :1, :2, … numbers runs with other results
+KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
 RESULTS = "charloom.results"  # the hash of the results; only a complete run has it
 DIFFERS = "charloom.differs_from"  # the earlier run of the same experiment or trial, which has other results
 RECORD = "charloom.record"  # the record (see results/spool.py) with the run's points
 TRAININGS = "charloom.trainings"  # the list of trainings in JSON
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
-CHECKPOINTS = "charloom.checkpoints"  # the number of models besides the best and the last, once all are sent
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed
 UNCOMMITTED = "charloom.uncommitted_changes"  # `true`, `false`, or why that is unknown
 
@@ -22,7 +21,6 @@ QUESTION = "charloom.study_question"  # the digest of the question
 VERDICT = "charloom.verdict"  # the answer in one line
 TRIAL = "charloom.trial"  # the key of the trial's row
 OUTCOME = "charloom.outcome"  # the trial's outcome in the table
-PIPELINE_RUN = "charloom.pipeline_run"  # the pipeline's run with the trial's params, text and results
 
 # of a version of a registered model
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # the measure, and the key of comparable versions

@@ -17,7 +17,7 @@ from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.catch_up import anything_waits, catch_up
+from charloom.tracking.delivery import anything_waits, catch_up
 from charloom.tracking.view import GROUPED_VIEW, VIEW
 
 HOST = "127.0.0.1"
@@ -99,13 +99,13 @@ def _serve(port: int, announce: Callable[[], None]) -> None:
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            while server.poll() is None and not received and not listening(port):
-                time.sleep(0.1)
-            if server.poll() is None and not received:
-                announce()
-                print("(Ctrl-C ends it)", flush=True)
+            ready = False
             while server.poll() is None and not received:
-                time.sleep(0.2)
+                if not ready and listening(port):
+                    ready = True
+                    announce()
+                    print("(Ctrl-C ends it)", flush=True)
+                time.sleep(0.1)
         finally:
             for number in (signal.SIGTERM, signal.SIGKILL):  # an open page may delay the end
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
