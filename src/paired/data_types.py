@@ -243,3 +243,8 @@ class Answer(NamedTuple):
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
     title: str = ""
     part: str = ""
+
+    @property
+    def has_times(self) -> bool:
+        """Return whether a trial reached the target. Otherwise times to the target compare nothing."""
+        return bool(self.target) and any(summary.reached for summary in self.summaries)

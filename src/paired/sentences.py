@@ -257,7 +257,8 @@ def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
     for x in answer.comparisons:
         if x.verdict != CANNOT_TELL or open_too:
             sides = by_name[x.setting], by_name[answer.baseline]
-            lines = [*difference(x, answer), *_time(x, answer.target, *sides), *explosions(x, *sides)]
+            times = _time(x, answer.target, *sides) if answer.has_times else ()
+            lines = [*difference(x, answer), *times, *explosions(x, *sides)]
             yield (f"{x.setting}: {verdict(x)}", [*lines, *(f"warning: {warning}" for warning in x.warnings)])
 
 
@@ -291,9 +292,8 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
 
 
 def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
-    if target:
-        counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
-        yield f"{target}: reached by {counts}"
+    counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
+    yield f"{target}: reached by {counts}"
     if setting.reached + baseline.reached and setting.mean_time is not None and baseline.mean_time is not None:
         interval = f"; {PERCENT} interval of the difference {span(x.time_interval, 0)}" if x.time_interval else ""
         yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"

@@ -63,6 +63,14 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
 
 
+def test_questions_are_counted_by_what_their_answers_say(studied):
+    with chdir(studied.folder):
+        (intro,) = re.findall("<p>(.* questions?: .*?)</p>", studies_index())
+    undecided = sum("Cannot tell yet" in text for text in articles(studied).values())
+    count = f"3 questions: {2 - undecided} with a verdict, {undecided} with the answer “cannot tell yet”, 1 without"
+    assert intro.startswith(f"{count} an answer.")
+
+
 def test_a_title_is_a_studys_heading_also_before_it_is_answered(studied):
     for name in "bd":
         file = studied.folder / f"studies/{name}.yaml"

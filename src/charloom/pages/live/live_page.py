@@ -36,9 +36,10 @@ def live_page(results: Results, checkpoints: Path) -> str:
     if reason:
         return rendered(title, reason, [], link=REPORT)
     intro = (
-        f"This file holds the settings, the text and the published results of {results.train.updates:,} updates. Your "
-        "browser trains the network again from its initial weights, in WebAssembly, and compares every checkpoint with "
-        "the published one, bit for bit.\nThe page works offline: it makes no request, and no data leaves this machine."
+        f"This file holds the settings, the text and the results of a run of {results.train.updates:,} updates, the "
+        "project’s run. Your browser trains the network again from its initial weights, in WebAssembly, and compares "
+        "every checkpoint with that of the project’s run, bit for bit.\nThe page works offline: it makes no request, "
+        "and no data leaves this machine."
     )
     sections = [
         Section("train-again", "Run it again", results),

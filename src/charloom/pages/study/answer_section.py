@@ -1,7 +1,6 @@
 """The section `answer`: the verdicts in words, with their figures, warnings and remarks."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 from charloom.pages.sections import Section
 from charloom.pages.study.compared import Compared
@@ -40,7 +39,8 @@ def section(compared: Compared) -> Section:
         "counted": "all tests are"
         if answer.effects
         else f"all {len(texts)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
-        "nothing": " ".join(_nothing(compared)),
+        "trainings": sum(summary.trials for summary in answer.summaries),
+        "exploded": any(summary.exploded for summary in answer.summaries),
     }
     return Section("answer", "The answer", it)
 
@@ -63,17 +63,3 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
 
 def _interval(span: str) -> str:
     return "" if span == "-" else f"{words.PERCENT} interval {span}"
-
-
-def _nothing(compared: Compared) -> Iterator[str]:
-    """Yield a sentence if no training exploded, and a sentence if no training reached the target."""
-    answer, budget = compared.answer, compared.measured.budget
-    none = f"None of the {sum(summary.trials for summary in answer.summaries):,} trainings"
-    if not any(summary.exploded for summary in answer.summaries):
-        yield (
-            f"{none} exploded: none diverged (to a loss or a gradient that is not finite), and none ended worse than a "
-            "uniform guess."
-        )
-    if answer.target and not any(summary.reached for summary in answer.summaries):
-        within = f", within {budget:,} updates" if budget else ""
-        yield f"{none} reached the target, {answer.target}{within}."

@@ -5,7 +5,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
+from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, in_lines, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
@@ -86,7 +86,7 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
             axes.plot([x for x, _ in points], [mean for _, mean in points], LINES[at], color=color, label=label)
             for x, values in zip(place, groups, strict=True):
                 axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
-        axes.set_xticks(range(len(levels)), [known(level) for level in levels])
+        axes.set_xticks(range(len(levels)), [in_lines(level, max(7, 44 // len(levels))) for level in levels])
         axes.set_xlabel(known(across))
         axes.set_ylabel(known(about.rpartition(", in ")[2]))
         axes.set_xlim(-0.4, len(levels) - 0.6)

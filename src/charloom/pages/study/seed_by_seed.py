@@ -96,7 +96,7 @@ def to_target(compared: Compared) -> Section | None:
 
     None if there is no target, or no training reached it.
     """
-    if not compared.answer.target or not any(summary.reached for summary in compared.answer.summaries):
+    if not compared.answer.has_times:
         return None
     rows, comparisons, lines = compared.rows, compared.comparisons, []
     for row in rows:

@@ -57,11 +57,11 @@ const drawBoth = (box, name, { curve, saturated }) => {
     0, 1, value => `${shown(value * 100)} %`)
 }
 
-// Add an answer of the Worker to the run, and record the first difference to the published run.
+// Add an answer of the Worker to the run, and record the first difference to the project's run.
 const take = (run, { update, smooth, statistics, checkpoint, results, diverged }) => {
   const compare = (what, value, expected) => {
     if (run.compared && expected !== undefined && value !== expected)
-      run.differs ||= `${what}: ${value} here, ${expected} published`
+      run.differs ||= `${what}: ${value} here, ${expected} in the project’s run`
     return value === expected
   }
   const after = `after ${shown(update)} updates`
@@ -75,8 +75,8 @@ const take = (run, { update, smooth, statistics, checkpoint, results, diverged }
     run.checkpoints[update] = checkpoint.hash
     const weights = compare(`SHA-256 of the weights ${after}`, checkpoint.hash, hash)
     const equal = compare(`text ${after}`, checkpoint.text, text) && weights
-    const verdict = !run.compared || !hash ? "" : equal ? "Weights and text equal the published ones. "
-      : "Weights or text differ from the published ones. "
+    const verdict = !run.compared || !hash ? "" : equal ? "Weights and text equal those of the project’s run. "
+      : "Weights or text differ from those of the project’s run. "
     run.box.querySelector("[data-show=checkpoints]").prepend(element("article", [
       element("h3", after.replace("a", "A")), element("pre", checkpoint.text, { dir: "auto" }),
       element("p", [`${verdict}Weights: SHA-256 `, element("code", `${checkpoint.hash.slice(0, 16)}…`)], { className: "note" }),
@@ -98,13 +98,13 @@ const outcome = run => {
   const difference = run.differs && `First difference: ${run.differs}.`
   if (run.diverged !== undefined) return `Training diverged at update ${shown(run.diverged)}; a smaller eta may help.`
   if (!run.results) {
-    const comparison = run.compared ? difference || "All results so far equal the published run." : ""
+    const comparison = run.compared ? difference || "All results so far equal those of the project’s run." : ""
     return `Stopped after ${shown(run.update)} updates. ${comparison}`
   }
   const same = "The command above writes the same SHA-256 to metrics/results.json."
   if (!run.compared) return `Weights and trace have the SHA-256 ${run.results}. ${same}`
   const about = `charloom, ${params["prepare.text"].split("/").at(-1)}, seed ${params.seed}, ${shown(updates)} updates`
-  const verdict = difference || `Weights and trace have the published SHA-256 ${run.results}.`
+  const verdict = difference || `Weights and trace have the SHA-256 of the project’s run, ${run.results}.`
   const how = `${shown(run.seconds)} s, ${speed(run)}, ${navigator.userAgent}`
   return `${run.differs ? "DIFFERENT" : "EQUAL"}: ${about}. ${verdict} ${how}`
 }
@@ -114,7 +114,7 @@ const statement = run => ({
   checkpoints: run.checkpoints, seconds: run.seconds, user_agent: navigator.userAgent,
 })
 
-// The buttons of a training. `requestOf()` returns its settings, its text, and whether to compare it with the published run.
+// The buttons of a training. `requestOf()` returns its settings, its text, and whether to compare it with the project's run.
 const training = (name, requestOf) => {
   const box = byId(name), show = key => box.querySelector(`[data-show=${key}]`)
   const [start, pause, stop, save] = ["start", "pause", "stop", "save"].map(key => box.querySelector(`[data-do=${key}]`))
@@ -179,7 +179,7 @@ training("again", () => ({ params, text: ownText, heldOut: 0, compared: true }))
 // Show a command. Its arguments are not broken across lines, except a long text.
 const command = (id, start, parts) => byId(id).replaceChildren(start, ...parts.flatMap(part => [" ", span(...part)]))
 
-// Change one thing: the form starts with the published settings.
+// Change one thing: the form starts with the settings of the project's run.
 const form = byId("change-form"), file = form.elements["prepare.text"]
 const settings = [...form.elements].filter(field => field !== file)
 const valueOf = ({ name, value }) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
