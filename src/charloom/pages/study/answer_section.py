@@ -39,8 +39,6 @@ def section(compared: Compared) -> Section:
         "counted": "all tests are"
         if answer.effects
         else f"all {len(texts)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
-        "trainings": sum(summary.trials for summary in answer.summaries),
-        "exploded": any(summary.exploded for summary in answer.summaries),
     }
     return Section("answer", "The answer", it)
 

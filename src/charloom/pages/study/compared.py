@@ -80,6 +80,11 @@ class Compared:
         return ABOUT.get(self.answer.measure, "").rpartition(", in ")[2]
 
     @property
+    def trainings(self) -> int:
+        """Return the number of trials of all settings."""
+        return sum(summary.trials for summary in self.answer.summaries)
+
+    @property
     def few(self) -> bool:
         """Return whether there are at most FEW comparisons, so that each is shown with all its lines."""
         return len(self.answer.comparisons) <= FEW

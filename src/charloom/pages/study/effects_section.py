@@ -12,28 +12,24 @@ from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
 from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer
+from paired.effects import shown_effects
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
 from paired.pairs import counted
 from paired.statistics import moments
 
 COLORS = (BLUE, VERMILION, GREEN, PINK)  # colours of the levels of a factor
-CROSSED = 4  # most pictures of two factors
 
 
 def section(compared: Compared) -> Section | None:
-    """Return the section with pictures of the effects, and of at most CROSSED interactions; None without effects."""
-    if not compared.answer.effects:
+    """Return the section with pictures of the effects and of the interactions; None without effects."""
+    design = design_of(compared.measured)
+    if not design:
         return None
     interactions = [effect for effect in compared.answer.effects if effect.verdict == DEPENDS]
-    pairs = list(dict.fromkeys((effect.factor, effect.other) for effect in interactions))[:CROSSED]
-    design = design_of(compared.measured)
-    crossed = [_crossed(compared, design, *pair) for pair in pairs] if design else []
-    text = "It is not sure for any two params that the effect of one depends on the value of the other."
-    if pairs:
-        listed = "; ".join(f"{a} and {b}" for a, b in pairs)
-        text = f"It is sure that the effect of one param depends on the value of the other: {listed}."
-    return Section("effects", "What each factor does", text, [_in_rows(compared), *crossed])
+    pairs = list(dict.fromkeys((effect.factor, effect.other) for effect in interactions))
+    crossed = [_crossed(compared, design, *pair) for pair in pairs]
+    return Section("effects", "What each factor does", pairs, [_in_rows(compared), *crossed])
 
 
 def _in_rows(compared: Compared) -> Picture:
@@ -41,7 +37,7 @@ def _in_rows(compared: Compared) -> Picture:
 
     If there are more than ROWS effects, the first ROWS with a verdict are drawn; if no effect has one, the first ROWS.
     """
-    answer, every = compared.answer, words.shown_effects(compared.answer)
+    answer, every = compared.answer, shown_effects(compared.answer)
     sure = [effect for effect in every if effect.verdict != CANNOT_TELL]
     effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
     lines = []
@@ -53,8 +49,7 @@ def _in_rows(compared: Compared) -> Picture:
     if len(effects) < len(every):
         end += f" Shown are {len(effects)} of {len(every)} effects: those that are sure, if any."
     names = "effects-picture", "what each factor does", "first level minus second"
-    later = any(effect.later for effect in effects)
-    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer), later=later)
+    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer))
 
 
 def effects_table(answer: Answer) -> Table:

@@ -80,8 +80,7 @@ def _differences(compared: Compared, places: int) -> Picture:
     names = "differences-picture", "the difference of each pair", "setting minus baseline"
     begin = "A dot is a seed’s value minus the baseline’s value with the same seed"
     end = "" if compared.few else f" A name without a verdict: {CANNOT_TELL}."
-    later = any(row.comparison.later for row in compared.rows if row.comparison)
-    return differences(compared, lines, names, (begin, end), _by_seed(cells), later=later)
+    return differences(compared, lines, names, (begin, end), _by_seed(cells))
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:

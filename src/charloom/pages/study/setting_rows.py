@@ -34,6 +34,7 @@ class Line(NamedTuple):
     interval  the mean's interval, drawn as a bar; None: none is drawn
     tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
     bold      whether the name is bold
+    later     whether seeds after the look of the verdict are not drawn
     """
 
     name: str
@@ -43,6 +44,7 @@ class Line(NamedTuple):
     interval: Interval | None = None
     tested: Interval | None = None
     bold: bool = False
+    later: bool = False
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _listed(file: Path) -> Listed:
         compared = Compared(trials, answered(trials))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
-    trainings = sum(summary.trials for summary in compared.answer.summaries)
+    trainings = compared.trainings
     asked = len(study.settings) * len(study.question.seeds)
     of_asked = f" of {asked:,}" * (trainings < asked)
     about = "; ".join([text_of(study.asked), f"{trainings:,}{of_asked} trainings", *compared.answer.warnings])

@@ -45,7 +45,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     intro = [
         *[compared.asked] * bool(answer.title),
         f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
-        f"{sum(trials):,} trainings{long}.",
+        f"{compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
     page = rendered(
@@ -100,14 +100,12 @@ def _numbers(compared: Compared) -> Section:
 def _again(study: Study, compared: Compared) -> Section:
     """Return the section on how to repeat the study or prove a row of its table.
 
-    It has the text's hash, the params that all settings share, and the number of trials. Without a target, its param is
-    left out.
+    It has the text's hash, and the params that all settings share. Without a target, its param is left out.
     """
     params, unused = study.settings[study.baseline], [] if compared.answer.target else [TARGET]
     named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied, unused)
     same = {name: value for name, value in flat_of(params).items() if name in named}
     it = {
-        "trials": sum(summary.trials for summary in compared.answer.summaries),
         "name": params.prepare.text,
         "text": study.asked.sha256,
         "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),
