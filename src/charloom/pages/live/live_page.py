@@ -13,7 +13,7 @@ from charloom.network.normal import TABLE
 from charloom.network.order import READING
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.sections import Program, Section, rendered, script
+from charloom.pages.sections import Section, rendered, script
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, flat_of
 
@@ -49,7 +49,7 @@ def live_page(results: Results, checkpoints: Path) -> str:
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
-    program = Program(script("live.js"), script("worker.js"), data_as_json)
+    program = {"script": script("live.js"), "worker": script("worker.js"), "data": data_as_json}
     return rendered(title, intro, sections, link=REPORT, program=program)
 
 

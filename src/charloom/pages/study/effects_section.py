@@ -15,7 +15,6 @@ from paired.data_types import CANNOT_TELL, DEPENDS, Answer
 from paired.effects import shown_effects
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
-from paired.pairs import counted
 from paired.statistics import moments
 
 COLORS = (BLUE, VERMILION, GREEN, PINK)  # colours of the levels of a factor
@@ -113,7 +112,7 @@ def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[
     """
     place = tuple(names.index(level[name]) if name in level else slice(None) for name, names in of.levels.items())
     trials = [compared.measured.settings[name] for name in np.ravel(of.settings[place])]
-    values = [[counted(own[seed]).value for own in trials if seed in own] for seed in trials[0]]
+    values = [[own[seed].value for own in trials if seed in own] for seed in trials[0]]
     present = [[value for value in row if value is not None] for row in values]
     return np.array([fmean(row) for row in present if len(row) == len(trials)])
 
