@@ -65,7 +65,7 @@ def over_updates(axes: Axes, updates: int, epoch: int | None = None, what: str =
     what   the label of the axis, if it counts something else than updates
     """
     axes.set_xlim(0, max(updates, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5 if updates < 10_000 else 4, integer=True))  # longer labels, fewer ticks
     axes.xaxis.set_major_formatter(update_label)
     axes.set_xlabel(what)
     ends = range(epoch, updates, epoch) if epoch else range(0)
