@@ -27,11 +27,8 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
         yield f"{counts}; their pairs are missing{exclusion(contrast.barred)}"
     if any(own.trials[seed].exploded for own in sides for seed in own.values):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
-    seeds = list(pairs.baseline.trials)
+    yield from _about_pairs(contrast.counting, 1.0 - contrast.tested_level)
     at = None if not looks or contrast.look is None else looks[contrast.look]
-    counted = seeds if at is None or contrast.verdict == CANNOT_TELL else seeds[:at]
-    counting = {seed: difference for seed, difference in pairs.differences.items() if seed in counted}
-    yield from _about_pairs(counting, 1.0 - contrast.tested_level)
     if looks and at is None:
         yield f"nothing is tested yet: the first look is at {looks[0]} seeds"
     elif at is not None and contrast.verdict == CANNOT_TELL and shared > at:

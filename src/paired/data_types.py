@@ -6,6 +6,7 @@ tested. All tests share ALPHA, the probability of a false claim: a test has a sh
 level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
 """
 
+from itertools import islice
 from typing import NamedTuple
 
 Interval = tuple[float, float]
@@ -189,6 +190,11 @@ class Contrast(NamedTuple):
     parts: tuple[int, int] | None = None
     at_looks: tuple[Moments, ...] = ()
     look: int | None = None
+
+    @property
+    def counting(self) -> dict[Seed, float]:
+        """Return the differences of the pairs that count: the first `n`, as a look is at the first seeds."""
+        return dict(islice(self.differences.items(), self.n))
 
     @property
     def of(self) -> tuple[str, str, str]:

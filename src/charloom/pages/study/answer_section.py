@@ -17,28 +17,22 @@ def section(compared: Compared) -> Section:
 
     If there are more than FEW comparisons, only those with a verdict are shown, each with at most DECIDING lines.
     """
-    answer = compared.answer
-    texts = list(words.comparisons(answer))
-    shown_texts = [
-        (title, lines if compared.few else lines[:DECIDING])
-        for (title, lines), contrast in zip(texts, answer.comparisons, strict=True)
-        if compared.few or contrast.verdict != CANNOT_TELL
-    ]
-    verdicts = Counter(contrast.verdict for contrast in answer.comparisons)
-    total = f"of {len(texts)} settings"
+    answer, count, few = compared.answer, len(compared.answer.comparisons), compared.few
+    texts = [(name, lines if few else lines[:DECIDING]) for name, lines in words.comparisons(answer, open_too=few)]
+    verdicts, total = Counter(contrast.verdict for contrast in answer.comparisons), f"of {count} settings"
     undecided = [row.interval for row in answer.comparisons if row.verdict == CANNOT_TELL and row.interval]
     it = {
         "effects": effects_table(answer),
         "sure": [name for name, *_, end in words.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
         "parted": list(words.parted(answer)),
         "remarks": list(words.remarks(answer)),
-        "facts": _facts(compared) if len(texts) == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
-        "comparisons": shown_texts,
-        "left": len(texts) - len(shown_texts),
+        "facts": _facts(compared) if count == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
+        "comparisons": texts,
+        "left": count - len(texts),
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in undecided),
         "counted": "all tests are"
         if answer.effects
-        else f"all {len(texts)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
+        else f"all {count} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
     }
     return Section("answer", "The answer", it)
 

@@ -42,8 +42,8 @@ def _in_rows(compared: Compared) -> Picture:
     lines = []
     for effect in effects:
         name = f"{words.name(effect)}{words.amount(effect, answer)}: {words.verdict(effect)}"
-        dots, is_sure = list(effect.differences.values())[: effect.n], effect.verdict != CANNOT_TELL
-        lines.append(line_of(name, INK if is_sure else GREY, effect, dots, bold=is_sure))
+        is_sure = effect.verdict != CANNOT_TELL
+        lines.append(line_of(name, INK if is_sure else GREY, effect, list(effect.counting.values()), bold=is_sure))
     end = " Each effect is averaged over the params that its name does not contain."
     if len(effects) < len(every):
         end += f" Shown are {len(effects)} of {len(every)} effects: those that are sure, if any."
@@ -65,11 +65,8 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
     """
     across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
     answer = compared.answer
-    levels, shown_lines = (
-        _sorted(of.levels[across]),
-        _sorted(of.levels[lines][: len(COLORS)]),
-    )  # the baseline's among them
-    means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in shown_lines}
+    levels, drawn = _sorted(of.levels[across]), _sorted(of.levels[lines][: len(COLORS)])  # the baseline's among them
+    means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in drawn}
     about = ABOUT.get(answer.measure, answer.measure)
     with drawing(2.6, 0.65) as (figure, (axes,)):
         figure.subplots_adjust(bottom=0.2)

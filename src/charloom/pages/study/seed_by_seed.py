@@ -70,8 +70,7 @@ def _differences(compared: Compared, places: int) -> Picture:
             lines.append(Line(f"{row.setting} (baseline)", row.color))
             continue
         name = f"{row.setting}: {words.verdict(contrast)}" if compared.few or row.bold else row.setting
-        first = list(contrast.differences.items())[: contrast.n]
-        dots = [x for seed, x in first if not row.trials[seed].exploded | base[seed].exploded]
+        dots = [x for seed, x in contrast.counting.items() if not row.trials[seed].exploded | base[seed].exploded]
         lines.append(line_of(name, row.color, contrast, dots, bold=row.bold))
     cells = {row.setting: {seed: shown(x, places) for seed, x in row.differences.items()} for row in answer.comparisons}
     names = "differences-picture", "the difference of each pair", "setting minus baseline"
