@@ -35,7 +35,7 @@ def section(results: Results) -> Section | None:
     if not in_order or results.epochs < 1 or swing(curve) < SWING * train.best_smooth_loss:
         return None
     epochs = folded(curve, train.updates_per_epoch, T)
-    drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
+    drawn = dict(list(epochs.items())[-EPOCHS:])
     pairs, costly = None, None
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
         costs = pair_costs(results.corpus.training, results.text.K, T)
@@ -44,7 +44,7 @@ def section(results: Results) -> Section | None:
         start = costliest(costs, dear // T, max(1, EXCERPT // T)) * T
         text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
         costly = {"place": dear, "nats": pairs[dear], "mean": float(costs.mean()), "text": text}
-    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
+    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch))
     place = train.best_update % train.updates_per_epoch * T
     it = {
         "place": place,
@@ -53,11 +53,10 @@ def section(results: Results) -> Section | None:
         "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
         "costly": costly,
         "whole": longest,
-        "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
+        "agrees": agreement(drawn[longest], pairs) if pairs else None,
         "behind": round(1 / (1 - KEPT)) * T,
     }
-    pictures = [_picture(results, drawn, pairs)] if drawn else []
-    return Section("position", "Where in the text the loss is low", it, pictures)
+    return Section("position", "Where in the text the loss is low", it, [_picture(results, drawn, pairs)])
 
 
 def swing(smooth_loss: Curve) -> float:

@@ -79,7 +79,7 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
                 axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
         axes.set_xticks(range(len(levels)), [in_lines(level, max(7, 44 // len(levels))) for level in levels])
         axes.set_xlabel(known(across))
-        axes.set_ylabel(known(about.rpartition(", in ")[2]))
+        axes.set_ylabel(known(compared.unit or answer.measure))
         axes.set_xlim(-0.4, len(levels) - 0.6)
         axes.legend(loc="best")
     every = [moments(values) for row in means.values() for values in row]
