@@ -64,7 +64,7 @@ def _held_out(study: Study) -> str:
     """Return a sentence about the size of the held-out text; "" if none of it was read."""
     share = study.settings[study.baseline].prepare.held_out
     read = max((run.metrics.held_out_characters_read for run in study.runs.values() if run.metrics), default=0)
-    size = f" Held out is the last {100 * share:g} % of the text; its first {read:,} characters are read."
+    size = f" The held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read."
     return size if read else ""
 
 
