@@ -20,7 +20,7 @@ from paired.numbers import decimals, number_of, p_shown, percent, shown, span
 from paired.seeds_needed import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"
-PERCENT = f"{LEVEL:.0%}".replace("%", " %")
+PERCENT = percent(LEVEL)
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
 COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
 EFFECTS = ("over all other params", "first - second", "interval that decides", "adjusted p", "level", "verdict")
