@@ -19,7 +19,7 @@ from paired.data_types import (
 )
 from paired.effects import told
 from paired.factors import Tested, design_of, inseparable, tested
-from paired.pairs import Pairs, Side, minus, pair, side
+from paired.pairs import Pairs, Side, barred, minus, pair, side
 from paired.rule import decide, direction, looked
 from paired.seeds_needed import more_seeds
 from paired.statistics import LARGEST, difference, exploded_p, moments, student_interval
@@ -58,7 +58,7 @@ def verdicts(measured: Measured) -> Verdicts:
         firsts = own.firsts(measured.looks)
         if effects:  # a look counts once all settings have its seeds
             firsts = firsts[: len(effects[0].at_looks)]
-        settings.append(looked(contrast, firsts, own.barred))
+        settings.append(looked(contrast, firsts, barred(*own.without_value)))
     looks = max(1, len(measured.looks))
     decided = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
     of_effects = [  # an effect that equals a setting's contrast has the setting's seeds and verdict
@@ -133,9 +133,9 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
     if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
         return contrast
     whole, alpha = moments(contrast.differences.values()), 1.0 - contrast.tested_level
-    # If lost trials bar the verdict, the number of further seeds is unknown.
-    barred = direction(whole, measured.better) in contrast.barred
-    return contrast._replace(more_seeds=(1, None) if barred else more_seeds(whole, alpha, measured.smallest_difference))
+    if direction(whole, measured.better) in contrast.barred:  # by lost trials: the number of further seeds is unknown
+        return contrast._replace(more_seeds=(1, None))
+    return contrast._replace(more_seeds=more_seeds(whole, alpha, measured.smallest_difference))
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:

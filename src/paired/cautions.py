@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from paired.data_types import CANNOT_TELL, Contrast, Seed
 from paired.numbers import number_of
-from paired.pairs import Pairs
+from paired.pairs import Pairs, exclusion
 from paired.statistics import moments, student_p
 
 
@@ -23,16 +23,12 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
         yield f"{number_of(alone, 'seed')} on one side only, left out"
     ours, theirs = pairs.without_value
     if ours or theirs:
-        barred = f"; the verdict cannot be {' or '.join(sorted(pairs.barred))}" if pairs.barred else ""
         counts = f"{ours} of {shared} trials have no value, and {theirs} of {shared} in the baseline"
-        yield f"{counts}; their pairs are missing{barred}"
+        yield f"{counts}; their pairs are missing{exclusion(contrast.barred)}"
     if any(own.trials[seed].exploded for own in sides for seed in own.values):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
-    seeds = list(pairs.baseline.trials)
+    yield from _about_pairs(contrast.counting, 1.0 - contrast.tested_level)
     at = None if not looks or contrast.look is None else looks[contrast.look]
-    counted = seeds if at is None or contrast.verdict == CANNOT_TELL else seeds[:at]
-    counting = {seed: difference for seed, difference in pairs.differences.items() if seed in counted}
-    yield from _about_pairs(counting, 1.0 - contrast.tested_level)
     if looks and at is None:
         yield f"nothing is tested yet: the first look is at {looks[0]} seeds"
     elif at is not None and contrast.verdict == CANNOT_TELL and shared > at:

@@ -6,6 +6,7 @@ tested. All tests share ALPHA, the probability of a false claim: a test has a sh
 level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
 """
 
+from itertools import islice
 from typing import NamedTuple
 
 Interval = tuple[float, float]
@@ -191,6 +192,11 @@ class Contrast(NamedTuple):
     look: int | None = None
 
     @property
+    def counting(self) -> dict[Seed, float]:
+        """Return the differences of the pairs that count: the first `n`, as a look is at the first seeds."""
+        return dict(islice(self.differences.items(), self.n))
+
+    @property
     def of(self) -> tuple[str, str, str]:
         """Return the factor, the level and its reference, without the other factor."""
         return self.factor, self.level, self.reference
@@ -243,3 +249,8 @@ class Answer(NamedTuple):
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
     title: str = ""
     part: str = ""
+
+    @property
+    def has_times(self) -> bool:
+        """Return whether a trial reached the target. Otherwise times to the target compare nothing."""
+        return bool(self.target) and any(summary.reached for summary in self.summaries)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, WORSE, Contrast
+from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, WORSE, Answer, Contrast
 
 
 def told(effects: Sequence[Contrast]) -> list[Contrast]:
@@ -37,3 +37,36 @@ def _turned(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
             signs.setdefault(effect.other, set()).add(effect.mean_difference > 0)
     turning = tuple(other for other, both in signs.items() if len(both) > 1)
     return average._replace(verdict=CANNOT_TELL, turned_by=turning) if turning else average
+
+
+def averages(answer: Answer) -> list[Contrast]:
+    """Return the averages among the answer's effects: effects of a factor over all levels of the other factors."""
+    return [effect for effect in answer.effects if effect.kind == AVERAGE]
+
+
+def at_levels(answer: Answer, average: Contrast) -> list[Contrast]:
+    """Return the effects of the same two levels as `average`, each at a level of a factor that interacts with them."""
+    return [effect for effect in answer.effects if effect.kind == AT_LEVEL and effect.of == average.of]
+
+
+def shown_effects(answer: Answer) -> list[Contrast]:
+    """Return each average, followed by its effects at the levels of other factors: see at_levels."""
+    return [effect for average in averages(answer) for effect in (average, *at_levels(answer, average))]
+
+
+def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
+    """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
+
+    It is the average of the factor that changed, or its effect at the present level of the factor that it depends on.
+    None if several factors changed, if the factor depends on several others, or if this change was not tested.
+    """
+    changed = [name for name in after if before.get(name) != after[name]]
+    if len(changed) != 1 or before.keys() != after.keys():
+        return None
+    asked = changed[0], after[changed[0]], before[changed[0]]
+    for average in (effect for effect in averages(answer) if effect.of == asked):
+        levels = at_levels(answer, average)
+        if len({effect.other for effect in levels}) > 1 or (average.turned_by and not levels):
+            return None
+        return next((effect for effect in levels if after[effect.other] == effect.at[0]), average)
+    return None

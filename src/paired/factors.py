@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Contrast, Measured
 from paired.family import Family
 from paired.numbers import number_of
-from paired.pairs import Side, barred, counted, first_seeds
+from paired.pairs import Side, barred, counted, exclusion, first_seeds
 from paired.rule import looked
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; comparisons of single settings share the rest
@@ -184,9 +184,7 @@ def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
     if not lost:
         return ()
     of_them = "its seed is" if lost == 1 else "their seeds are"
-    names = [verdict for verdict in (BETTER, WORSE, NO_DIFFERENCE) if verdict in excluded]
-    cannot = f"; the verdict cannot be {' or '.join(names)}" if names else ""
-    return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{cannot}",)
+    return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{exclusion(excluded)}",)
 
 
 def _pairs(levels: int) -> list[Pair]:

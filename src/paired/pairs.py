@@ -1,9 +1,9 @@
 """The trials of a setting, and their pairs with the baseline's trials of the same seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from paired.data_types import BETTER, NO_DIFFERENCE, WORSE, Measurement, Seed
+from paired.data_types import BETTER, NO_DIFFERENCE, VERDICTS, WORSE, Measurement, Seed
 from paired.statistics import LARGEST, difference
 
 Trials = dict[Seed, Measurement]
@@ -77,11 +77,6 @@ class Pairs(NamedTuple):
         ours, theirs = (sum(seed not in own.values for seed in self.shared) for own in (self.ours, self.baseline))
         return ours, theirs
 
-    @property
-    def barred(self) -> set[str]:
-        """Return the verdicts that are excluded because of trials without a value: see the function `barred`."""
-        return barred(*self.without_value)
-
 
 def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
     """Return the first n of the seeds for each look at n seeds, if these are all shared.
@@ -102,6 +97,11 @@ def barred(ours: int, theirs: int) -> set[str]:
     favour, and NO_DIFFERENCE, are excluded.
     """
     return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
+
+
+def exclusion(barred: Collection[str]) -> str:
+    """Return the end of a warning, which names the excluded verdicts; "" if there are none."""
+    return f"; the verdict cannot be {' or '.join(sorted(barred, key=VERDICTS.index))}" if barred else ""
 
 
 def pair(ours: Side, baseline: Side) -> Pairs:

@@ -15,11 +15,12 @@ from paired.data_types import (
     Contrast,
     Summary,
 )
+from paired.effects import at_levels, averages, shown_effects
 from paired.numbers import decimals, number_of, p_shown, percent, shown, span
 from paired.seeds_needed import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"
-PERCENT = f"{LEVEL:.0%}".replace("%", " %")
+PERCENT = percent(LEVEL)
 HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
 COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
 EFFECTS = ("over all other params", "first - second", "interval that decides", "adjusted p", "level", "verdict")
@@ -130,42 +131,9 @@ def effect_lines(answer: Answer) -> list[str]:
     ]
 
 
-def averages(answer: Answer) -> list[Contrast]:
-    """Return the averages among the answer's effects: effects of a factor over all levels of the other factors."""
-    return [effect for effect in answer.effects if effect.kind == AVERAGE]
-
-
-def at_levels(answer: Answer, average: Contrast) -> list[Contrast]:
-    """Return the effects of the same two levels as `average`, each at a level of a factor that interacts with them."""
-    return [effect for effect in answer.effects if effect.kind == AT_LEVEL and effect.of == average.of]
-
-
-def shown_effects(answer: Answer) -> list[Contrast]:
-    """Return each average, followed by its effects at the levels of other factors: see at_levels."""
-    return [effect for average in averages(answer) for effect in (average, *at_levels(answer, average))]
-
-
-def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
-    """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
-
-    It is the average of the factor that changed, or its effect at the present level of the factor that it depends on.
-    None if several factors changed, if the factor depends on several others, or if this change was not tested.
-    """
-    changed = [name for name in after if before.get(name) != after[name]]
-    if len(changed) != 1 or before.keys() != after.keys():
-        return None
-    asked = changed[0], after[changed[0]], before[changed[0]]
-    for average in (effect for effect in averages(answer) if effect.of == asked):
-        levels = at_levels(answer, average)
-        if len({effect.other for effect in levels}) > 1 or (average.turned_by and not levels):
-            return None
-        return next((effect for effect in levels if after[effect.other] == effect.at[0]), average)
-    return None
-
-
 def method(answer: Answer) -> str:
     """Return a sentence about the test: statistic, level, looks and smallest difference."""
-    looks = f"; looks at {_looks(answer)} seeds" if len(answer.looks) > 1 else ""
+    looks = f"; looks at {listed(map(str, answer.looks))} seeds" if len(answer.looks) > 1 else ""
     smallest = answer.smallest_difference
     least = "" if smallest is None else f"; differences below {smallest:g} do not matter"
     return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(answer)}{looks}{least}."
@@ -176,10 +144,6 @@ def _together(answer: Answer) -> str:
     if answer.effects:
         return ", all effects, settings and looks together"
     return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
-
-
-def _looks(answer: Answer) -> str:
-    return listed(map(str, answer.looks))
 
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
@@ -257,7 +221,8 @@ def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
     for x in answer.comparisons:
         if x.verdict != CANNOT_TELL or open_too:
             sides = by_name[x.setting], by_name[answer.baseline]
-            lines = [*difference(x, answer), *_time(x, answer.target, *sides), *explosions(x, *sides)]
+            times = _time(x, answer.target, *sides) if answer.has_times else ()
+            lines = [*difference(x, answer), *times, *explosions(x, *sides)]
             yield (f"{x.setting}: {verdict(x)}", [*lines, *(f"warning: {warning}" for warning in x.warnings)])
 
 
@@ -291,9 +256,8 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
 
 
 def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
-    if target:
-        counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
-        yield f"{target}: reached by {counts}"
+    counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
+    yield f"{target}: reached by {counts}"
     if setting.reached + baseline.reached and setting.mean_time is not None and baseline.mean_time is not None:
         interval = f"; {PERCENT} interval of the difference {span(x.time_interval, 0)}" if x.time_interval else ""
         yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
@@ -338,7 +302,7 @@ def notes(answer: Answer) -> list[str]:
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
         "probability that chance alone makes a mean difference at least as large.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
-        f"Looks: at {_looks(answer)} seeds, as declared; each p is multiplied by {looks}."
+        f"Looks: at {listed(map(str, answer.looks))} seeds, as declared; each p is multiplied by {looks}."
         if looks > 1
         else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
         "only one. If you test again after more seeds until a verdict falls, more than 5 of 100 answers claim a "

@@ -54,6 +54,13 @@ def measured(results, **changes):
     return results._replace(train=results.train.model_copy(update=changes))
 
 
+def swinging(results):
+    """Return results whose smooth loss swings by 2, over several epochs."""
+    updates = 10 * results.train.updates_per_epoch
+    curve = {update: 30 + math.sin(update / 50) for update in range(0, updates + 1, 100)}
+    return measured(results, updates=updates)._replace(curves=results.curves | {"smooth_loss": curve})
+
+
 def written(results):
     return experiment_page(results)[0]
 
@@ -117,7 +124,7 @@ def test_the_page_is_whole_and_has_a_way_to_every_section(page):
     assert live == "live.html"
     assert [f"#{name}" for name in names] == links[: len(names)]
     assert set(links) == {f"#{name}" for name in names}
-    assert len(names) == len(SECTIONS) == len(read.all("h2")) == 8
+    assert len(names) == len(SECTIONS) - 1 == len(read.all("h2")) == 7  # the loss of this run hardly swings
     assert len(read.pictures) >= 10
 
 
@@ -217,7 +224,8 @@ def test_what_is_not_there_is_said(results):
     without = measured(results, held_out_bits_per_character=None, first_update_below_target=200)
     page = part(without._replace(curves=results.curves | {MEASURE_OF_PART: {}}), verdict, loss)
     assert "No text was held out" in page
-    assert "It first fell below 40 after 200 updates" in page
+    assert "It first fell below 40, the target of this run, after 200 updates" in page
+    assert "never fell below" not in part(measured(results, first_update_below_target=None), loss)
     assert 'id="held-out"' not in page
 
 
@@ -283,11 +291,40 @@ def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
 def test_a_page_of_another_order_or_of_a_batch_says_nothing_of_places_that_were_passed_by(
     results, changes, said, starts
 ):
-    page = written(changed(results, **changes))
+    page = written(changed(swinging(results), **changes))
     assert said in page
     assert starts in page
     assert "#position" not in page
     assert 'id="position"' not in page
+
+
+def test_positions_in_the_text_are_shown_if_the_loss_swings_over_an_epoch_or_more(results):
+    whole, epoch = swinging(results), results.train.updates_per_epoch
+    assert {'id="position"', '<a href="#position">section below'} <= {
+        *re.findall('id="position"|<a.*?below', written(whole))
+    }
+    falling = whole.curves | {"smooth_loss": {update: 30 - update / 1e6 for update in whole.curves["smooth_loss"]}}
+    for own in (measured(whole, updates=epoch - 1), whole._replace(curves=falling)):
+        assert "#position" not in written(own)
+
+
+def test_overfitting_is_judged_only_if_training_read_a_text_twice(results):
+    epoch = results.train.updates_per_epoch
+    assert "overfit" in part(measured(results, updates=2 * epoch), verdict).replace("does not show whether", "")
+    assert "does not show whether the model overfits" in part(measured(results, updates=epoch), verdict)
+    assert "does not show whether" not in part(measured(results, updates=2 * epoch), verdict)
+
+
+def test_the_means_of_epochs_are_drawn_if_there_are_two_or_more(results):
+    for means, is_drawn in (({}, False), ({100: 30.0}, False), ({100: 30.0, 200: 29.0}, True)):
+        page = part(results._replace(curves=results.curves | {"epoch_mean": means}), loss)
+        assert ("Grey bars" in page) == ("mean loss of the epoch" in page) == is_drawn
+
+
+def test_the_size_of_the_held_out_text_stands_where_its_loss_does(results):
+    text = results.text.model_copy(update={"characters": 2000, "held_out_characters": 100})
+    page = part(measured(results._replace(text=text), held_out_characters_read=60), verdict)
+    assert "Held out are the last 100 characters, 5 % of the text; the loss is that of the first 60 of them." in page
 
 
 def test_the_lowest_held_out_point_is_named_and_a_rise_after_it(results):

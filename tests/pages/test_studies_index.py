@@ -12,6 +12,7 @@ from study_projects import ask, conducted
 from charloom.base.storage import sha256
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
+from charloom.settings.pipeline import Project
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from paired import answered
@@ -63,6 +64,14 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
 
 
+def test_questions_are_counted_by_what_their_answers_say(studied):
+    with chdir(studied.folder):
+        (intro,) = re.findall("<p>(.* questions?: .*?)</p>", studies_index())
+    undecided = sum("Cannot tell yet" in text for text in articles(studied).values())
+    count = f"3 questions: {2 - undecided} with a verdict, {undecided} with the answer “cannot tell yet”, 1 without"
+    assert intro.startswith(f"{count} an answer.")
+
+
 def test_a_title_is_a_studys_heading_also_before_it_is_answered(studied):
     for name in "bd":
         file = studied.folder / f"studies/{name}.yaml"
@@ -80,6 +89,13 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
     assert page == studied.folder / "studies/b/report.html"
     back = re.search(r'<a href="(\.\./.*?)">All studies', page.read_text(encoding="utf-8"))[1]
     assert (page.parent / back).resolve() == (studied.folder / INDEX).resolve()
+
+
+def test_a_page_has_the_size_of_the_held_out_text(studied):
+    study = read_study(Path("studies/b.yaml"), project=Project(studied.folder))
+    read, share = study.runs.popitem()[1].metrics.held_out_characters_read, study.asked.params.prepare.held_out
+    page = Page((studied.folder / "studies/b/report.html").read_text(encoding="utf-8")).text
+    assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
 
 
 @pytest.mark.slow

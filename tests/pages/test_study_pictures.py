@@ -25,6 +25,15 @@ PICTURES = CASES | {
     "higher and exploded": results(
         {"a": [2.7, GONE, 2.6], "b": [2.5, 2.6, 2.7], "c": [GONE, GONE, GONE]}, better="higher"
     ),
+    "three seeds": results(
+        {"a": [2.0, 2.0, 2.0], **{name: [2.0, 2.0, 3.0] for name in "bcd"}},
+        curves={
+            "smooth_loss": {
+                "a": dict.fromkeys((1, 2, 3), few),
+                "b": {seed: dict.fromkeys(few, float(seed == 3)) for seed in (1, 2, 3)},
+            }
+        },
+    ),
     "few points": results(
         {"a": spread(1, 2), "b": spread(2, 2)},
         curves={"smooth_loss": {"a": {1: few, 2: few}, "b": {1: few, 2: dict.fromkeys(few, 3.0)}}},
@@ -162,6 +171,16 @@ def test_an_interval_that_leaves_the_panel_goes_on_in_an_arrow():
     assert arrows == {place: (ends[0] < low, high < ends[1]) for place, ends in whiskers(axes).items()}
     assert arrows[1] == (True, True)
     assert all(low < end < high for end in rows[1].comparison.interval)  # the bar alone would show none
+
+
+def test_the_intervals_of_three_seeds_are_whole_in_rows_and_along_training():
+    answer, (_, axes) = PICTURES["three seeds"].answer, panels("three seeds")
+    low, high = answer.comparisons[0].tested_interval
+    assert whiskers(axes)[1] == (low, high)
+    assert axes.get_xlim()[0] < low < high < axes.get_xlim()[1]
+    (axes,) = figures("three seeds")["smooth_loss-difference"].axes
+    low, high = zip(*answer.bands["smooth_loss"]["b"].intervals, strict=True)
+    assert axes.get_ylim()[0] < min(low) < max(high) < axes.get_ylim()[1]
 
 
 def test_equal_seeds_are_two_dots_beside_each_other():

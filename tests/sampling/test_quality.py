@@ -68,3 +68,11 @@ def test_a_word_is_a_run_of_letters_alone(sample, share):
         pytest.approx(share) if share else share,
         1.0,
     ]
+
+
+def test_a_text_without_spaces_has_no_words():
+    sample = "、吾輩は猫、吾輩、"
+    ((quality_, marks),) = found([sample], "吾輩は猫である。名前はまだ無い。" * 4)
+    assert (quality_.known_words, marks.unknown, quality_.longest_copy) == (None, [], 4)
+    assert str(quality_) == "the longest passage copied from the text has 4 characters"
+    assert measured([sample], "吾輩 は 猫 で ある。" * 4)[0].known_words == 1 / 2

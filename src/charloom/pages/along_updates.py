@@ -28,7 +28,7 @@ DOTS = 50  # most points of a curve that are drawn with dots
 MANY_EPOCHS = 30  # most epochs whose boundaries are drawn
 
 
-def settled(curve: Curve, updates: int) -> Curve:
+def settled(curve: dict[int, Point], updates: int) -> dict[int, Point]:
     """Return the curve after the first twentieth of the `updates`, or the whole curve if fewer than 3 points remain."""
     later = {update: value for update, value in curve.items() if update >= updates / SETTLED}
     return later if len(later) >= FEWEST else curve
@@ -58,15 +58,16 @@ def table_of(curves: Mapping[str, Curve], form: str) -> Table:
     return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()])
 
 
-def over_updates(axes: Axes, updates: int, epoch: int | None = None) -> None:
+def over_updates(axes: Axes, updates: int, epoch: int | None = None, what: str = "updates") -> None:
     """Set up the x axis for 0 to `updates` updates, with a dotted line at the beginning of each epoch after the first.
 
     epoch  updates of an epoch; None, or more than MANY_EPOCHS epochs: no lines
+    what   the label of the axis, if it counts something else than updates
     """
     axes.set_xlim(0, max(updates, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5 if updates < 10_000 else 4, integer=True))  # longer labels, fewer ticks
     axes.xaxis.set_major_formatter(update_label)
-    axes.set_xlabel("updates")
+    axes.set_xlabel(what)
     ends = range(epoch, updates, epoch) if epoch else range(0)
     for end in ends if len(ends) <= MANY_EPOCHS else ():
         axes.axvline(end, color=GREY, linewidth=0.7, linestyle=":", zorder=0)

@@ -6,7 +6,7 @@ A picture is as wide as a phone's screen. Wider screens show two pictures side b
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
 FALLBACKS = "Verdana, Arial, sans-serif"  # fonts for a machine without FONT
 MARGIN, LINE, LETTERS = 14, 11, 70  # in a file: points around a picture, points and letters of a caption's line
+REACH = 3  # most that an axis extends beyond the values for an interval, in ranges of the values
 WIDE, LINES = 54, 3  # letters of a line, and most lines, of a setting's name
 
 
@@ -111,11 +112,17 @@ def by_itself(pictures: Sequence[Picture]) -> str:
     )
 
 
-def with_room(low: float, high: float) -> tuple[float, float]:
-    """Return the limits of an axis for values from `low` to `high`, with a margin of 6 % of this range on both sides.
+def limits(values: Sequence[float], intervals: Iterable[tuple[float, float]] = ()) -> tuple[float, float]:
+    """Return the limits of an axis that shows all values and, as far as possible, the intervals, with a margin of 6 %.
 
-    If `low` equals `high`, the margin is 2 % of the value; if the value is 0, it is 1.
+    The axis extends beyond the values on either side at most by REACH times their range. An interval that is wider on
+    both sides is ignored. If the axis has no range, the margin is 2 % of the value; if the value is 0, it is 1.
     """
+    low, high = min(values), max(values)
+    reach = REACH * ((high - low) or 0.05 * abs(high) or 1.0)
+    least, most = low - reach, high + reach
+    ends = [end for pair in intervals if pair[0] >= least or pair[1] <= most for end in pair]
+    low, high = max(min([low, *ends]), least), min(max([high, *ends]), most)
     room = 0.06 * (high - low) or 0.02 * abs(high) or 1.0
     return low - room, high + room
 

@@ -61,21 +61,13 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
 
 
-class Program(NamedTuple):
-    """The code of the live page: its script, the script of its Web Worker, and the data for both scripts, as JSON."""
-
-    script: Markup
-    worker: Markup
-    data: Markup
-
-
 def rendered(
     title: str,
     intro: str,
     sections: Sequence[Section | None],
     *,
     link: tuple[str, str] | None = None,
-    program: Program | None = None,
+    program: dict[str, Markup] | None = None,
     **about: Any,
 ) -> str:
     """Return the page as HTML. Equal content gives equal bytes.
@@ -83,7 +75,8 @@ def rendered(
     intro     introduction; each line is a paragraph
     sections  the sections; None is skipped
     link      address and text of a link to another page
-    program   the code of the live page
+    program   the code of the live page: its `script`, the script of its Web Worker (`worker`), and the `data` for both
+              scripts, as JSON
     about     further variables of the templates, by name
     """
     page, present = _environment().get_template("base.html"), [section for section in sections if section]
@@ -110,7 +103,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(breakable=breakable, csp_hash=_csp_hash)
+    environment.filters.update(breakable=breakable, csp_hash=_csp_hash, thousands="{:,}".format)
     environment.globals["script"] = script("save.js")
     return environment
 

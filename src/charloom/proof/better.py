@@ -26,6 +26,7 @@ from dvc_summary.markdown import code, folded, paragraph, table
 from paired import answered
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer
+from paired.effects import of_change
 
 KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 ASKED = """\
@@ -219,7 +220,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     if study.asked.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
         return None
     answer = answered(results)
-    effect = words.of_change(answer, *(results.levels[name] for name in names))
+    effect = of_change(answer, *(results.levels[name] for name in names))
     (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == names[1])
     where, many = code(f"studies/{study.path.stem}"), len(answer.comparisons)
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:

@@ -158,7 +158,8 @@ class SampleQuality(Record):
     def __str__(self) -> str:
         """Return the sample's quality as a sentence."""
         share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
-        return f"{share}the longest passage copied from it has {self.longest_copy:,} characters"
+        source = "it" if share else "the text"
+        return f"{share}the longest passage copied from {source} has {self.longest_copy:,} characters"
 
 
 class SampleMarks(Record):

@@ -10,6 +10,7 @@ from charloom.sampling.passages import Passages
 from charloom.text.corpus import Text
 
 WORD = re.compile(r"[^\W\d_]+")  # a run of letters
+SPACED = 30  # most characters for each space or line end of a text that separates its words
 PIECE = 2**20  # characters of the text that are read at a time
 
 
@@ -17,7 +18,8 @@ def qualities(samples: list[str], text: Text, piece: int = PIECE) -> list[tuple[
     """Compare samples with the training part of the text, in one pass of `piece` ids at a time. Show progress.
 
     Returns the quality and the marks of each sample: see SampleQuality and SampleMarks. The samples must consist of
-    characters of the text's vocabulary.
+    characters of the text's vocabulary. Words are not compared if the text has more than SPACED characters
+    for each space or line end, as in Japanese, where a run of letters is no word.
     """
     vocabulary, ids = text.vocabulary, text.training
     spans = {sample: _words(sample) for sample in samples}
@@ -32,10 +34,15 @@ def qualities(samples: list[str], text: Text, piece: int = PIECE) -> list[tuple[
         [symbol_of[vocabulary.encode(word)] for word in words],
         np.append(letters[inside], [False, True]),
     )
+    is_space = np.array([character.isspace() for character in vocabulary.characters])
+    pieces = 1  # between spaces and line ends
     with progress("compare with the text", len(ids)) as report:
         for start in range(0, len(ids), piece):
             passages.read(symbol_of[ids[start : start + piece]])
+            pieces += int(np.count_nonzero(is_space[ids[start : start + piece]]))
             report(min(start + piece, len(ids)), "")
+    if len(ids) > SPACED * pieces:
+        spans = {sample: [] for sample in spans}
     copies, occurred = passages.matches()
     missing = {word for word, occurs in zip(words, occurred, strict=True) if not occurs}
     all_marks = [

@@ -74,6 +74,11 @@ class Results(NamedTuple):
     results: str
 
     @property
+    def epochs(self) -> float:
+        """Return how many times training has read the training text."""
+        return self.train.updates / self.train.updates_per_epoch
+
+    @property
     def has_published_recipe(self) -> bool:
         """Return whether the recipe is the published report's.
 

@@ -20,12 +20,11 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     """Return the page as HTML, and the page's pictures by name, each as the content of an SVG file."""
     params, train = results.params, results.train
     batch = f"{params.batch:,} × " if params.batch > 1 else ""
-    epochs = train.updates / train.updates_per_epoch
     sections = [content for section in SECTIONS if (content := section(results))]
     page = rendered(
         f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
         f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
-        f"({epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
+        f"({results.epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}.",
         sections,
         link=LIVE,

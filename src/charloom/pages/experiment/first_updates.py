@@ -27,11 +27,6 @@ def color_of(start: float) -> str:
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
-def _own_color(recipe: Recipe) -> str:
-    optimizer = recipe.optimizer
-    return color_of(optimizer.initial_accumulator_value) if isinstance(optimizer, AdaGrad) else BLUE
-
-
 class Replay(NamedTuple):
     """Measures of a training's first updates, with the line style (matplotlib's) and the colour of their curves."""
 
@@ -46,16 +41,17 @@ def section(results: Results) -> Section:
     A run with AdaGrad is compared with the same run from another initial accumulator. If the loss jumps, the run is
     also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
     """
-    recipe, replays = results.params.recipe, dict[str, Replay]()
+    recipe, color, replays = results.params.recipe, BLUE, dict[str, Replay]()
     run, other, otherwise, held = _of(recipe, results), None, None, None
     if isinstance(recipe.optimizer, AdaGrad):
         own = recipe.optimizer.initial_accumulator_value
         other = CURE if own != CURE else 0.0
         otherwise = _of(replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results)
-        replays[f"this run: AdaGrad from {own:g}"] = Replay(run, "o-", _own_color(recipe))
+        color = color_of(own)
+        replays[f"this run: AdaGrad from {own:g}"] = Replay(run, "o-", color)
         replays[f"the same from {other:g}"] = Replay(otherwise, "s--", color_of(other))
     else:
-        replays["this run"] = Replay(run, "o-", _own_color(recipe))
+        replays["this run"] = Replay(run, "o-", color)
     if jumps(run):
         held = _of(recipe, results, held=True)
         replays["this run, but W never moves"] = Replay(held, "^:", PINK)
@@ -71,7 +67,7 @@ def section(results: Results) -> Section:
             f"A unit with |h| > {SATURATED:g} is saturated. A saturated unit passes on less than a fiftieth of a "
             "gradient.",
         ),
-        _saturated(results),
+        _saturated(results, color),
     ]  # fmt: skip
     if results.has_published_recipe and results.study:
         pictures.append(_study(results))
@@ -118,12 +114,12 @@ def _first(replays: dict[str, Replay], which: str, what: str, form: str, caption
     return pictured(figure, f"first-{which}", f"{what}, first updates", caption, table_of(curves, form))
 
 
-def _saturated(results: Results) -> Picture:
+def _saturated(results: Results, color: str) -> Picture:
     """Return the picture of the share of saturated units over the whole run."""
     curve = results.curves["saturated_fraction"]
     last = list(curve.values())[-1]
     with drawing(2.5) as (figure, (axes,)):
-        draw(axes, curve, _own_color(results.params.recipe), linewidth=0.9)
+        draw(axes, curve, color, linewidth=0.9)
         over_updates(axes, results.train.updates)
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter("{x:.0%}")

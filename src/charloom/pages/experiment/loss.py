@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from charloom.pages.along_updates import MANY_EPOCHS, Curve, by_update, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, pictured
+from charloom.pages.pictures import BLUE, GREY, PAPER, VERMILION, drawing, limits, pictured
 from charloom.pages.sections import Picture, Section
 from charloom.results.records import MEASURE_OF_PART, TrainMetrics
 
@@ -81,17 +81,18 @@ def _whole(results: Results, others: Points) -> Picture:
 def _enlarged(results: Results, others: Points) -> Picture:
     """Return the picture of the smooth loss after the first twentieth of the updates.
 
-    The picture also has the means of the epochs, the lowest smooth loss, the first one below the target, and the points
-    of other runs (see `elsewhere`).
+    The picture also has the means of the epochs if there are two or more, the lowest smooth loss, the first one below
+    the target, and the points of other runs (see `elsewhere`).
     """
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
+    barred = 1 < len(means) <= MANY_EPOCHS
     later_others = {name: [point for point in points if point[0] >= start] for name, points in others.items()}
     first, target = train.first_update_below_target, results.params.train.target_smooth_loss
     with drawing(2.7) as (figure, (axes,)):
         _draw(results, axes, f"smooth loss ({UNITS})", later, later_others)
         begun = 0
-        for end, mean in means.items() if len(means) <= MANY_EPOCHS else ():
+        for end, mean in means.items() if barred else ():
             if end >= start:
                 axes.plot([max(begun, start), end], [mean, mean], color=GREY, linewidth=2, alpha=0.5)
             begun = end
@@ -104,12 +105,11 @@ def _enlarged(results: Results, others: Points) -> Picture:
             mark(axes, (first, target), "<", 7, 0, VERMILION)
             notes.append(f"◀ first below {target:g} after {first:,}")
         axes.text(1, 1, "\n".join(notes), transform=axes.transAxes, ha="right", va="top", bbox=BEHIND)
-    return pictured(
-        figure, "loss-enlarged", f"smooth loss after the start, and its mean in each epoch, {UNITS}",
-        "Smooth loss after the first twentieth of the updates, enlarged. Grey bars: the mean loss of each epoch. "
-        "Dotted lines: the beginnings of epochs.",
-        table_of({"mean loss of the epoch that ends there": means}, ".3f"),
-    )  # fmt: skip
+    caption = "Smooth loss after the first twentieth of the updates, enlarged."
+    if barred:
+        caption += " Grey bars: the mean loss of each epoch. Dotted lines: the beginnings of epochs."
+    columns = {"smooth loss": later} | ({"mean loss of the epoch that ends there": means} if barred else {})
+    return pictured(figure, "loss-enlarged", f"smooth loss after the start, {UNITS}", caption, table_of(columns, ".3f"))
 
 
 def _held_out(results: Results) -> Picture:
@@ -119,6 +119,7 @@ def _held_out(results: Results) -> Picture:
     with drawing(2.2) as (figure, (axes,)):
         _draw(results, axes, "bits per character", later)
         if train.held_out_bits_per_character is not None:
+            axes.set_ylim(limits([*later.values(), train.held_out_bits_per_character]))
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
     return pictured(
         figure, "held-out", "held-out loss of the checkpoints, bits per character",

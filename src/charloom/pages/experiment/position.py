@@ -5,14 +5,14 @@ itself is easier there.
 """
 
 import math
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from charloom.base.types import Array, Numbers
 from charloom.kernel.arrays import log
 from charloom.network.order import READING
-from charloom.pages.along_updates import Curve, draw, mark, update_label
+from charloom.pages.along_updates import Curve, draw, mark, over_updates, settled
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, FAINT, GREY, PINK, drawing, pictured
@@ -25,15 +25,17 @@ KEPT = 0.999  # the share of the previous smooth loss in the next one
 EVERY = 100  # updates between two points of plots/smooth_loss.csv
 LEFT_OUT = 5  # multiple of 1 / (1 − KEPT) updates that are left out at the start, where the loss falls steeply
 EXCERPT = 240  # characters of the excerpt
+SWING = 0.01  # least swing of a run with this section, as a share of its lowest smooth loss
 
 
 def section(results: Results) -> Section | None:
-    """Return the section; None if the run did not read the text in order with batch 1."""
-    if results.params.train.order != READING or results.params.batch > 1:
+    """Return the section; None if the run did not read the whole text in order with batch 1, or hardly swings."""
+    train, T, curve = results.train, results.params.seq_length, results.curves["smooth_loss"]
+    in_order = results.params.train.order == READING and results.params.batch == 1
+    if not in_order or results.epochs < 1 or swing(curve) < SWING * train.best_smooth_loss:
         return None
-    train, T = results.train, results.params.seq_length
-    epochs = folded(results.curves["smooth_loss"], train.updates_per_epoch, T)
-    drawn = {epoch: curve for epoch, curve in list(epochs.items())[-EPOCHS:] if curve}
+    epochs = folded(curve, train.updates_per_epoch, T)
+    drawn = dict(list(epochs.items())[-EPOCHS:])
     pairs, costly = None, None
     if results.text.training_characters <= LONGEST and results.text.K <= MANY:
         costs = pair_costs(results.corpus.training, results.text.K, T)
@@ -42,7 +44,7 @@ def section(results: Results) -> Section | None:
         start = costliest(costs, dear // T, max(1, EXCERPT // T)) * T
         text = results.best.vocabulary.decode(results.corpus.training[start : start + EXCERPT])
         costly = {"place": dear, "nats": pairs[dear], "mean": float(costs.mean()), "text": text}
-    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch), default=0)
+    longest = max(drawn, key=lambda epoch: (len(drawn[epoch]), epoch))
     place = train.best_update % train.updates_per_epoch * T
     it = {
         "place": place,
@@ -51,11 +53,16 @@ def section(results: Results) -> Section | None:
         "before": earlier(epochs, train.best_update // train.updates_per_epoch, place),
         "costly": costly,
         "whole": longest,
-        "agrees": agreement(drawn[longest], pairs) if pairs and drawn else None,
+        "agrees": agreement(drawn[longest], pairs) if pairs else None,
         "behind": round(1 / (1 - KEPT)) * T,
     }
-    pictures = [_picture(results, drawn, pairs)] if drawn else []
-    return Section("position", "Where in the text the loss is low", it, pictures)
+    return Section("position", "Where in the text the loss is low", it, [_picture(results, drawn, pairs)])
+
+
+def swing(smooth_loss: Curve) -> float:
+    """Return the largest rise of smooth loss above an earlier value, after the first twentieth of the updates."""
+    losses = list(settled(smooth_loss, max(smooth_loss)).values())
+    return max(loss - lowest for loss, lowest in zip(losses, accumulate(losses, min), strict=True))
 
 
 def costliest(costs: Array, end: int, run: int) -> int:
@@ -185,9 +192,7 @@ def _picture(results: Results, epochs: dict[int, Curve], pairs: Curve | None) ->
         if pairs:
             draw(panels[1], pairs, PINK)
             panels[1].set_title("pairs")
-        panels[-1].set_xlim(0, max(end, 1))
-        panels[-1].xaxis.set_major_formatter(update_label)
-        panels[-1].set_xlabel("character of the text")
+        over_updates(panels[-1], end, what="character of the text")
     caption = f"Smooth loss by position in the text. The triangle is the lowest value, at character {place:,}."
     if pairs:
         caption += (

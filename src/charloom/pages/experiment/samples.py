@@ -6,15 +6,14 @@ Words that the training text lacks, and the longest passage copied from the trai
 from itertools import pairwise
 from typing import NamedTuple
 
-from charloom.pages.along_updates import ROWS
+from charloom.pages.along_updates import by_update
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.sections import Section, Table
+from charloom.pages.sections import Section
 from charloom.results.records import SampleMarks, SampleQuality
 
 LONGEST = 600  # most characters of a sample that are shown
 BEST = 5000  # most characters of the best model's passage that are shown
 SAMPLES = 11  # most samples that are shown, as many as in the report
-HEADS = ("updates", "smooth loss", "published", "words that the training text has", "longest copy, characters")
 
 
 class Piece(NamedTuple):
@@ -47,12 +46,13 @@ def section(results: Results) -> Section:
     """Return the section with at most SAMPLES of the checkpoints' samples, and a table of their measures."""
     *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
     published, quality = results.published_curve, results.quality.checkpoints
-    table = []
-    for (_, _, update, loss), _ in rows[:: -(-len(rows) // ROWS)]:
-        report_loss = f"{published[update]:.2f}" if update in published else ""
-        words = quality[update].known_words
-        share = "" if words is None else f"{words:.0%}"
-        table.append((f"{update:,}", f"{loss:.2f}", report_loss, share, f"{quality[update].longest_copy:,}"))
+    words = {at: f"{own.known_words:.0%}" for at, own in quality.items() if own.known_words is not None}
+    columns = [
+        ("smooth loss", {update: f"{loss:.2f}" for (_, _, update, loss), _ in rows}),
+        ("published", {update: f"{published[update]:.2f}" for update in quality if update in published}),
+        ("words that the training text has", words),
+        ("longest copy, characters", {update: f"{own.longest_copy:,}" for update, own in quality.items()}),
+    ]
     last, places = len(rows) - 1, range(min(len(rows), SAMPLES))
     it = {
         "samples": [
@@ -61,7 +61,8 @@ def section(results: Results) -> Section:
         ],
         "longest": LONGEST,
         "all": len(rows),
-        "table": Table(HEADS, table),
+        "words": words,
+        "table": by_update([(head, cells) for head, cells in columns if cells]),
     }
     return Section("samples", "The text grows up", it)
 

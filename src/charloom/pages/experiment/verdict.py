@@ -33,7 +33,6 @@ def section(results: Results) -> Section:
         },
         "concluded": concluded(results),
         "near": NEAR,
-        "risen": RISEN,
         "limit": SATURATED,
         "hashes": [
             ("the text", text_sha256),
@@ -51,31 +50,31 @@ def concluded(results: Results) -> dict[str, Any]:
     training_bits  smooth loss at the end, in bits per character
     unseen_more    held-out loss minus training_bits, in bits per character; None if no text was held out
     first, peak    the first loss and the highest loss of the first FIRST_LOSSES updates, in nats per sequence
+    jumped         whether the highest loss is above RISEN times the first
     peak_update    the update of the highest loss
     saturated      the share of saturated hidden units at the end, in [0, 1]
-    means          the mean held-out loss in the study initial_accumulator, in bits per character, by the initial
-                   accumulator; empty if this run has another recipe than the published one, or the study another text
     cheaper        two numbers about other seeds with this run's settings and text in studies: how many have a lower
                    held-out loss, and how many there are; None if there is no other seed, or no text was held out
-    mended         the initial accumulator with the lowest mean; None if this run has it, or there are no means
+    mended         the initial accumulator with the lowest mean held-out loss in the study initial_accumulator; None if
+                   this run has it, or another recipe than the published one, or the study has another text
     """
     train, own = results.train, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
     training_bits = train.smooth_loss / results.params.seq_length / LN2
     bits, peak = train.held_out_bits_per_character, max(losses, key=lambda update: losses[update])
     trials = bits_of(results.study) if results.has_published_recipe else {}
-    means = {value: fmean(costs) for value, costs in trials.items()}
-    lowest = min(means, key=lambda value: means[value], default=own)
+    first = next(iter(losses.values()))
+    lowest = min(trials, key=lambda start: fmean(trials[start]), default=own)
     others = [cost for seed, cost in results.seeds.items() if seed != results.params.seed]
     cheaper = (sum(cost < bits for cost in others), len(others)) if others and bits is not None else None
     return {
         "training_bits": training_bits,
         "unseen_more": None if bits is None else bits - training_bits,
-        "first": next(iter(losses.values())),
+        "first": first,
+        "jumped": losses[peak] > RISEN * first,
         "peak": losses[peak],
         "peak_update": peak,
         "saturated": list(results.curves["saturated_fraction"].values())[-1],
-        "means": means,
         "cheaper": cheaper,
         "mended": None if lowest == own else lowest,
     }

@@ -13,7 +13,7 @@ from charloom.network.normal import TABLE
 from charloom.network.order import READING
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.sections import Program, Section, rendered, script
+from charloom.pages.sections import Section, rendered, script
 from charloom.results.records import SampleTable
 from charloom.settings.params import Params, flat_of
 
@@ -36,9 +36,10 @@ def live_page(results: Results, checkpoints: Path) -> str:
     if reason:
         return rendered(title, reason, [], link=REPORT)
     intro = (
-        f"This file holds the settings, the text and the published results of {results.train.updates:,} updates. Your "
-        "browser trains the network again from its initial weights, in WebAssembly, and compares every checkpoint with "
-        "the published one, bit for bit.\nThe page works offline: it makes no request, and no data leaves this machine."
+        f"This file holds the settings, the text and the results of a run of {results.train.updates:,} updates, the "
+        "project’s run. Your browser trains the network again from its initial weights, in WebAssembly, and compares "
+        "every checkpoint with that of the project’s run, bit for bit.\nThe page works offline: it makes no request, "
+        "and no data leaves this machine."
     )
     sections = [
         Section("train-again", "Run it again", results),
@@ -48,7 +49,7 @@ def live_page(results: Results, checkpoints: Path) -> str:
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
-    program = Program(script("live.js"), script("worker.js"), data_as_json)
+    program = {"script": script("live.js"), "worker": script("worker.js"), "data": data_as_json}
     return rendered(title, intro, sections, link=REPORT, program=program)
 
 

@@ -1,7 +1,6 @@
 """The section `answer`: the verdicts in words, with their figures, warnings and remarks."""
 
 from collections import Counter
-from collections.abc import Iterator
 
 from charloom.pages.sections import Section
 from charloom.pages.study.compared import Compared
@@ -18,29 +17,22 @@ def section(compared: Compared) -> Section:
 
     If there are more than FEW comparisons, only those with a verdict are shown, each with at most DECIDING lines.
     """
-    answer = compared.answer
-    texts = list(words.comparisons(answer))
-    shown_texts = [
-        (title, lines if compared.few else lines[:DECIDING])
-        for (title, lines), contrast in zip(texts, answer.comparisons, strict=True)
-        if compared.few or contrast.verdict != CANNOT_TELL
-    ]
-    verdicts = Counter(contrast.verdict for contrast in answer.comparisons)
-    total = f"of {len(texts)} settings"
+    answer, count, few = compared.answer, len(compared.answer.comparisons), compared.few
+    texts = [(name, lines if few else lines[:DECIDING]) for name, lines in words.comparisons(answer, open_too=few)]
+    verdicts, total = Counter(contrast.verdict for contrast in answer.comparisons), f"of {count} settings"
     undecided = [row.interval for row in answer.comparisons if row.verdict == CANNOT_TELL and row.interval]
     it = {
         "effects": effects_table(answer),
         "sure": [name for name, *_, end in words.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
         "parted": list(words.parted(answer)),
         "remarks": list(words.remarks(answer)),
-        "facts": _facts(compared) if len(texts) == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
-        "comparisons": shown_texts,
-        "left": len(texts) - len(shown_texts),
+        "facts": _facts(compared) if count == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
+        "comparisons": texts,
+        "left": count - len(texts),
         "beyond_zero": sum(not low <= 0.0 <= high for low, high in undecided),
         "counted": "all tests are"
         if answer.effects
-        else f"all {len(texts)} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
-        "nothing": " ".join(_nothing(compared)),
+        else f"all {count} comparisons{' and all looks' * (len(answer.looks) > 1)} are",
     }
     return Section("answer", "The answer", it)
 
@@ -63,17 +55,3 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
 
 def _interval(span: str) -> str:
     return "" if span == "-" else f"{words.PERCENT} interval {span}"
-
-
-def _nothing(compared: Compared) -> Iterator[str]:
-    """Yield a sentence if no training exploded, and a sentence if no training reached the target."""
-    answer, budget = compared.answer, compared.measured.budget
-    none = f"None of the {sum(summary.trials for summary in answer.summaries):,} trainings"
-    if not any(summary.exploded for summary in answer.summaries):
-        yield (
-            f"{none} exploded: none diverged (to a loss or a gradient that is not finite), and none ended worse than a "
-            "uniform guess."
-        )
-    if answer.target and not any(summary.reached for summary in answer.summaries):
-        within = f", within {budget:,} updates" if budget else ""
-        yield f"{none} reached the target, {answer.target}{within}."

@@ -1,7 +1,7 @@
 """The section `curves`: the settings' mean curves with interval bands, and their paired differences to the baseline.
 
-The y axis covers all seeds' values after the first twentieth of the updates; a band may extend beyond it. A band has
-the means and the intervals of a curve over the seeds.
+The y axis covers all seeds' values after the first twentieth of the updates and, as far as possible, the intervals. A
+band has the means and the intervals of a curve over the seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from charloom.pages.along_updates import DOTS, by_update, over_updates, settled
-from charloom.pages.pictures import GREY, drawing, in_lines, known, pictured, with_room
+from charloom.pages.pictures import GREY, drawing, in_lines, limits, pictured
 from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
 from paired import sentences as words
@@ -71,8 +71,8 @@ def _picture(
     bands = {setting: band for setting, band in bands.items() if band.updates}
     if not bands:
         return
-    names = {setting: in_lines(setting, WIDE) for setting in bands}
-    above = TITLE + LINE * sum(name.count("\n") + 1 for name in names.values())
+    names, heading = {setting: in_lines(setting, WIDE) for setting in bands}, in_lines(title, WIDE)
+    above = TITLE + LINE * (heading.count("\n") + sum(name.count("\n") + 1 for name in names.values()))
     last = max(update for curve in visible for update in curve)
     with drawing(HEIGHT + above) as (figure, (axes,)):
         figure.subplots_adjust(top=1 - above / (HEIGHT + above))
@@ -86,10 +86,11 @@ def _picture(
         for line in lines:
             axes.axhline(line, color=GREY, linewidth=0.6, zorder=0)
         later = [*lines, *(value for curve in visible for value in settled(curve, last).values())]
-        axes.set_ylim(*with_room(min(later), max(later)))
+        intervals = [dict(zip(band.updates, band.intervals, strict=False)) for band in bands.values()]
+        axes.set_ylim(limits(later, [pair for own in intervals for pair in settled(own, last).values()]))
         over_updates(axes, last)
         axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.02, 1), title=known(title), title_fontsize=8.5, alignment="left",
+            loc="lower left", bbox_to_anchor=(-0.02, 1), title=heading, title_fontsize=8.5, alignment="left",
             borderaxespad=0, handlelength=2.4,
         )  # fmt: skip
     ends, columns = [], []

@@ -26,13 +26,19 @@ ABOUT = {
 
 
 class Row(NamedTuple):
-    """A setting in a picture: its name, colour, trials by seed, summary, and comparison (None for the baseline)."""
+    """A setting in a picture.
+
+    trials      its trials by seed
+    comparison  None for the baseline
+    bold        whether its name is bold: of many settings, those with a verdict are
+    """
 
     setting: str
     color: str
     trials: dict[Seed, Measurement]
     summary: Summary
     comparison: Contrast | None
+    bold: bool
 
 
 class Compared:
@@ -43,12 +49,13 @@ class Compared:
     """
 
     def __init__(self, measured: Measured, answer: Answer) -> None:
-        """Store the measurements and the answer, whose settings are put in order."""
+        """Store the measurements, with trials as `counted` returns them, and the answer, with settings in order."""
 
         def rank(row: Summary) -> float:
             return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
 
-        self.measured, self.answer = measured, answer
+        trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
+        self.measured, self.answer = measured._replace(settings=trials), answer
         if not self.few:
             summaries = sorted(answer.summaries, key=rank)
             places = {summary.setting: place for place, summary in enumerate(summaries)}
@@ -78,6 +85,11 @@ class Compared:
     def unit(self) -> str:
         """Return the unit of the measure: `bits per character`; "" for a measure that is not in ABOUT."""
         return ABOUT.get(self.answer.measure, "").rpartition(", in ")[2]
+
+    @property
+    def trainings(self) -> int:
+        """Return the number of trials of all settings."""
+        return sum(summary.trials for summary in self.answer.summaries)
 
     @property
     def few(self) -> bool:
@@ -133,8 +145,8 @@ class Compared:
         rows = []
         for summary in self.answer.summaries:
             if (name := summary.setting) in names:
-                trials = {seed: counted(trial) for seed, trial in self.measured.settings[name].items()}
-                rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name)))
+                trials, bold = self.measured.settings[name], not self.few and name in self.decided
+                rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
         return rows
 
 

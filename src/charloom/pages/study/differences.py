@@ -13,19 +13,18 @@ from paired.data_types import LEVEL, Contrast
 def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bold: bool) -> Line:
     """Return the row of a contrast: its mean and intervals, and a dot for each value in `dots`."""
     tested = contrast.tested_interval if round(contrast.tested_level, 6) != LEVEL else None
-    return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold)
+    later = contrast.later is not None
+    return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold, later)
 
 
 def differences(
-    compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str], table: Table,
-    *, later: bool,
-) -> Picture:  # fmt: skip
+    compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str], table: Table
+) -> Picture:
     """Return the picture with these rows, which `line_of` returns.
 
     names         the picture's id on the page, its title, and the label of its x axis
     caption_ends  the beginning and the end of the caption
     table         the numbers in the picture
-    later         whether a contrast has seeds after the look of its verdict
     """
     smallest = compared.answer.smallest_difference
     caption = f"{caption_ends[0]}, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
@@ -37,7 +36,7 @@ def differences(
         )
     elif any(line.interval for line in lines):
         caption += " If the whole interval is on one side of 0, the verdict can be better or worse."
-    if later:
+    if any(line.later for line in lines):
         caption += " If a verdict was reached at a look, only the seeds of that look are drawn."
     if smallest is not None:
         caption += f" Grey band: differences below {smallest:g} do not matter."

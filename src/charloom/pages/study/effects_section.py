@@ -5,35 +5,30 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, known, pictured
+from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, in_lines, known, pictured
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
 from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer
+from paired.effects import shown_effects
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
-from paired.pairs import counted
 from paired.statistics import moments
 
 COLORS = (BLUE, VERMILION, GREEN, PINK)  # colours of the levels of a factor
-CROSSED = 4  # most pictures of two factors
 
 
 def section(compared: Compared) -> Section | None:
-    """Return the section with pictures of the effects, and of at most CROSSED interactions; None without effects."""
-    if not compared.answer.effects:
+    """Return the section with pictures of the effects and of the interactions; None without effects."""
+    design = design_of(compared.measured)
+    if not design:
         return None
     interactions = [effect for effect in compared.answer.effects if effect.verdict == DEPENDS]
-    pairs = list(dict.fromkeys((effect.factor, effect.other) for effect in interactions))[:CROSSED]
-    design = design_of(compared.measured)
-    crossed = [_crossed(compared, design, *pair) for pair in pairs] if design else []
-    text = "It is not sure for any two params that the effect of one depends on the value of the other."
-    if pairs:
-        listed = "; ".join(f"{a} and {b}" for a, b in pairs)
-        text = f"It is sure that the effect of one param depends on the value of the other: {listed}."
-    return Section("effects", "What each factor does", text, [_in_rows(compared), *crossed])
+    pairs = list(dict.fromkeys((effect.factor, effect.other) for effect in interactions))
+    crossed = [_crossed(compared, design, *pair) for pair in pairs]
+    return Section("effects", "What each factor does", pairs, [_in_rows(compared), *crossed])
 
 
 def _in_rows(compared: Compared) -> Picture:
@@ -41,20 +36,19 @@ def _in_rows(compared: Compared) -> Picture:
 
     If there are more than ROWS effects, the first ROWS with a verdict are drawn; if no effect has one, the first ROWS.
     """
-    answer, every = compared.answer, words.shown_effects(compared.answer)
+    answer, every = compared.answer, shown_effects(compared.answer)
     sure = [effect for effect in every if effect.verdict != CANNOT_TELL]
     effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
     lines = []
     for effect in effects:
         name = f"{words.name(effect)}{words.amount(effect, answer)}: {words.verdict(effect)}"
-        dots, is_sure = list(effect.differences.values())[: effect.n], effect.verdict != CANNOT_TELL
-        lines.append(line_of(name, INK if is_sure else GREY, effect, dots, bold=is_sure))
+        is_sure = effect.verdict != CANNOT_TELL
+        lines.append(line_of(name, INK if is_sure else GREY, effect, list(effect.counting.values()), bold=is_sure))
     end = " Each effect is averaged over the params that its name does not contain."
     if len(effects) < len(every):
         end += f" Shown are {len(effects)} of {len(every)} effects: those that are sure, if any."
     names = "effects-picture", "what each factor does", "first level minus second"
-    later = any(effect.later for effect in effects)
-    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer), later=later)
+    return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer))
 
 
 def effects_table(answer: Answer) -> Table:
@@ -71,11 +65,8 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
     """
     across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
     answer = compared.answer
-    levels, shown_lines = (
-        _sorted(of.levels[across]),
-        _sorted(of.levels[lines][: len(COLORS)]),
-    )  # the baseline's among them
-    means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in shown_lines}
+    levels, drawn = _sorted(of.levels[across]), _sorted(of.levels[lines][: len(COLORS)])  # the baseline's among them
+    means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in drawn}
     about = ABOUT.get(answer.measure, answer.measure)
     with drawing(2.6, 0.65) as (figure, (axes,)):
         figure.subplots_adjust(bottom=0.2)
@@ -86,9 +77,9 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
             axes.plot([x for x, _ in points], [mean for _, mean in points], LINES[at], color=color, label=label)
             for x, values in zip(place, groups, strict=True):
                 axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
-        axes.set_xticks(range(len(levels)), [known(level) for level in levels])
+        axes.set_xticks(range(len(levels)), [in_lines(level, max(7, 44 // len(levels))) for level in levels])
         axes.set_xlabel(known(across))
-        axes.set_ylabel(known(about.rpartition(", in ")[2]))
+        axes.set_ylabel(known(compared.unit or answer.measure))
         axes.set_xlim(-0.4, len(levels) - 0.6)
         axes.legend(loc="best")
     every = [moments(values) for row in means.values() for values in row]
@@ -118,7 +109,7 @@ def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[
     """
     place = tuple(names.index(level[name]) if name in level else slice(None) for name, names in of.levels.items())
     trials = [compared.measured.settings[name] for name in np.ravel(of.settings[place])]
-    values = [[counted(own[seed]).value for own in trials if seed in own] for seed in trials[0]]
+    values = [[own[seed].value for own in trials if seed in own] for seed in trials[0]]
     present = [[value for value in row if value is not None] for row in values]
     return np.array([fmean(row) for row in present if len(row) == len(trials)])
 

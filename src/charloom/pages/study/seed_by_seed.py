@@ -10,7 +10,6 @@ from charloom.pages.study.setting_rows import Line, in_rows
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Seed
 from paired.numbers import shown, span
-from paired.pairs import counted
 
 
 def section(compared: Compared) -> Section:
@@ -32,8 +31,7 @@ def _settings(compared: Compared, places: int) -> Picture:
         notes += [f"{end} mean"] * (not compared.few and row is rows[0])
         name = f"{row.setting} ({', '.join(notes)})" if notes else row.setting
         dots = [t.value for t in row.trials.values() if t.value is not None and not t.exploded]
-        bold = not compared.few and row.setting in compared.decided
-        lines.append(Line(name, row.color, dots, row.summary.mean, row.summary.interval, bold=bold))
+        lines.append(Line(name, row.color, dots, row.summary.mean, row.summary.interval, bold=row.bold))
     with in_rows(lines, f"{answer.measure} ({compared.arrow})") as (figure, axes):
         worse = axes.get_xlim()[answer.better == "lower"]
         for place, row in enumerate(rows):
@@ -52,7 +50,7 @@ def _settings(compared: Compared, places: int) -> Picture:
         caption += f" Shown are {shown_rows}: the baseline, the best, and those with curves."
     cells = {
         name: {
-            seed: "diverged" if (x := counted(trial).value) is None else shown(x, places) + " exploded" * trial.exploded
+            seed: "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
             for seed, trial in compared.measured.settings[name].items()
         }
         for name in compared.summaries
@@ -71,17 +69,14 @@ def _differences(compared: Compared, places: int) -> Picture:
         if not (contrast := row.comparison):
             lines.append(Line(f"{row.setting} (baseline)", row.color))
             continue
-        decided = contrast.verdict != CANNOT_TELL
-        name = f"{row.setting}: {words.verdict(contrast)}" if compared.few or decided else row.setting
-        first = list(contrast.differences.items())[: contrast.n]
-        dots = [x for seed, x in first if not row.trials[seed].exploded | base[seed].exploded]
-        lines.append(line_of(name, row.color, contrast, dots, bold=decided and not compared.few))
+        name = f"{row.setting}: {words.verdict(contrast)}" if compared.few or row.bold else row.setting
+        dots = [x for seed, x in contrast.counting.items() if not row.trials[seed].exploded | base[seed].exploded]
+        lines.append(line_of(name, row.color, contrast, dots, bold=row.bold))
     cells = {row.setting: {seed: shown(x, places) for seed, x in row.differences.items()} for row in answer.comparisons}
     names = "differences-picture", "the difference of each pair", "setting minus baseline"
     begin = "A dot is a seed’s value minus the baseline’s value with the same seed"
     end = "" if compared.few else f" A name without a verdict: {CANNOT_TELL}."
-    later = any(row.comparison.later for row in compared.rows if row.comparison)
-    return differences(compared, lines, names, (begin, end), _by_seed(cells), later=later)
+    return differences(compared, lines, names, (begin, end), _by_seed(cells))
 
 
 def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
@@ -96,7 +91,7 @@ def to_target(compared: Compared) -> Section | None:
 
     None if there is no target, or no training reached it.
     """
-    if not compared.answer.target or not any(summary.reached for summary in compared.answer.summaries):
+    if not compared.answer.has_times:
         return None
     rows, comparisons, lines = compared.rows, compared.comparisons, []
     for row in rows:

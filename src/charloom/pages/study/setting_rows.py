@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from charloom.pages.along_updates import over_updates
-from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, with_room
+from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, limits
 from paired.data_types import Interval
 
 MANY = 12  # most rows without a second axis at the top
@@ -34,6 +34,7 @@ class Line(NamedTuple):
     interval  the mean's interval, drawn as a bar; None: none is drawn
     tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
     bold      whether the name is bold
+    later     whether seeds after the look of the verdict are not drawn
     """
 
     name: str
@@ -43,6 +44,7 @@ class Line(NamedTuple):
     interval: Interval | None = None
     tested: Interval | None = None
     bold: bool = False
+    later: bool = False
 
 
 @contextmanager
@@ -116,20 +118,13 @@ def _draw(axes: Axes, place: int, line: Line) -> None:
 def _limit(axes: Axes, lines: Sequence[Line], always: Sequence[float]) -> None:
     """Set the limits of the x axis so that it includes all dots, `always` and, as far as possible, the intervals.
 
-    The axis extends beyond the dots at most by the dots' own range on either side. An interval that is wider on both
-    sides is ignored. Without dots, the axis has no ticks.
+    Without dots, the axis has no ticks.
     """
     dots = [*always, *(dot for line in lines for dot in line.dots)]
-    intervals = [interval for line in lines for interval in (line.interval, line.tested) if interval]
     if not dots:
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         return
-    low, high = min(dots), max(dots)
-    reach = (high - low) or 0.05 * abs(high) or 1.0
-    far = low - reach, high + reach
-    ends = [end for pair in intervals if pair[0] >= far[0] or pair[1] <= far[1] for end in pair]
-    low, high = max(min([low, *ends]), far[0]), min(max([high, *ends]), far[1])
-    axes.set_xlim(*with_room(low, high))
+    axes.set_xlim(limits(dots, [own for line in lines for own in (line.interval, line.tested) if own]))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")

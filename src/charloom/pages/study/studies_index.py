@@ -12,6 +12,8 @@ from charloom.study.asking import is_started, read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import read_question
 from paired import answered
+from paired.data_types import CANNOT_TELL
+from paired.numbers import number_of
 
 INDEX = STUDIES / "index.html"
 
@@ -38,10 +40,12 @@ class Listed(NamedTuple):
 def studies_index() -> str:
     """Return the page as HTML, with all studies in `studies/`. Equal files in `studies/` give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
-    answers = [study for study in listed if study.told]
+    answers = [study.told for study in listed if study.told]
+    decided = sum(any(not line.lower().startswith(CANNOT_TELL) for line in lines) for lines in answers)
     intro = (
-        f"{len(listed)} question{'s' * (len(listed) != 1)}, {len(answers)} answered. "
-        "Each answer is valid for its own text and settings only."
+        f"{number_of(len(listed), 'question')}: {decided} with a verdict, {len(answers) - decided} with the answer "
+        f"“{CANNOT_TELL}”, {len(listed) - len(answers)} without an answer. Each answer is valid for its own text and "
+        "settings only."
     )
     return rendered("Studies of this project", intro, [Section("studies", "Questions and answers", listed)])
 
@@ -56,8 +60,10 @@ def _listed(file: Path) -> Listed:
         compared = Compared(trials, answered(trials))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
-    trainings = sum(summary.trials for summary in compared.answer.summaries)
-    about = "; ".join([text_of(study.asked), f"{trainings:,} trainings", *compared.answer.warnings])
+    trainings = compared.trainings
+    asked = len(study.settings) * len(study.question.seeds)
+    of_asked = f" of {asked:,}" * (trainings < asked)
+    about = "; ".join([text_of(study.asked), f"{trainings:,}{of_asked} trainings", *compared.answer.warnings])
     if not trainings:
         return Listed(file, again, compared.heading, about)
     if page.exists():

@@ -15,6 +15,7 @@ from charloom.study.study_file import Study
 from paired import sentences as words
 
 STUDIES = Path("studies")  # the folder of a project's studies
+TARGET = "train.target_smooth_loss"
 INDEX = ("../index.html", "All studies of this project")
 
 
@@ -39,13 +40,13 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         answer_section.section(compared), *shared,
         seed_by_seed.to_target(compared), _explosions(compared),
         _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
-        _again(study, sum(trials)),
+        _again(study, compared),
     ]  # fmt: skip
     intro = [
         *[compared.asked] * bool(answer.title),
         f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
-        f"{sum(trials):,} trainings{long}.",
-        f"Measure: {answer.measure}{about}; {answer.better} is better.",
+        f"{compared.trainings:,} trainings{long}.",
+        f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
     page = rendered(
         compared.heading,
@@ -57,6 +58,14 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         percent=words.PERCENT,
     )
     return page, _together(shared)
+
+
+def _held_out(study: Study) -> str:
+    """Return a sentence about the size of the held-out text; "" if none of it was read."""
+    share = study.settings[study.baseline].prepare.held_out
+    read = max((run.metrics.held_out_characters_read for run in study.runs.values() if run.metrics), default=0)
+    size = f" The held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read."
+    return size if read else ""
 
 
 def text_of(asked: Asked) -> str:
@@ -88,16 +97,15 @@ def _numbers(compared: Compared) -> Section:
     return Section("numbers", "All numbers", it)
 
 
-def _again(study: Study, trials: int) -> Section:
+def _again(study: Study, compared: Compared) -> Section:
     """Return the section on how to repeat the study or prove a row of its table.
 
-    It has the text's hash, the params that all settings share, and the number of trials.
+    It has the text's hash, and the params that all settings share. Without a target, its param is left out.
     """
-    params = study.settings[study.baseline]
-    named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied)
+    params, unused = study.settings[study.baseline], [] if compared.answer.target else [TARGET]
+    named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied, unused)
     same = {name: value for name, value in flat_of(params).items() if name in named}
     it = {
-        "trials": trials,
         "name": params.prepare.text,
         "text": study.asked.sha256,
         "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),

@@ -21,7 +21,7 @@ const ask = (worker, request) => new Promise((resolve, reject) => {
   worker.postMessage(request)
 })
 
-// Draw two curves [[update, value], …], the published one and a run's, in a frame of four steps from `low` on.
+// Draw the curves [[update, value], …] of the project's run and of a training, in a frame of four steps from `low` on.
 const draw = (chart, curves, low, step) => {
   chart.querySelector("svg").setAttribute("viewBox", `0 ${-low - 4 * step} ${updates || 1} ${4 * step}`)
   chart.querySelectorAll("polyline").forEach((line, n) => {
@@ -43,7 +43,7 @@ const drawRun = (form, { curve, statistics }) => {
   draw(saturated, [pointsOf(data.saturated), pointsOf(statistics.map(row => row[3]), 1000)], 0, 0.25)
 }
 
-// Return the first published value that an answer of the Worker differs from, or "".
+// Return the first value of the project's run that an answer of the Worker differs from, or "".
 const firstDifference = ({ update, curve, checkpoint, results }) => {
   const after = `after ${shown(update)} updates`, [hash, text] = data.checkpoints[update] ?? []
   const difference = [
@@ -52,12 +52,12 @@ const firstDifference = ({ update, curve, checkpoint, results }) => {
     [`text ${after}`, checkpoint?.text, text],
     ["SHA-256 of weights and trace", results, results && data.results],
   ].find(([, here, published]) => published !== undefined && here !== published)
-  return difference ? `${difference[0]}: ${difference[1]} here, ${difference[2]} published` : ""
+  return difference ? `${difference[0]}: ${difference[1]} here, ${difference[2]} in the project’s run` : ""
 }
 const articleOf = ({ compared, update, checkpoint }) => {
   const article = byId("checkpoint").content.cloneNode(true), [hash, text] = data.checkpoints[update] ?? []
   const equal = checkpoint.hash === hash && checkpoint.text === text
-  const verdict = `Weights ${equal ? "and text equal" : "or text differ from"} the published ones. `
+  const verdict = `Weights ${equal ? "and text equal" : "or text differ from"} those of the project’s run. `
   article.querySelector("h3").textContent = `After ${shown(update)} updates`
   article.querySelector("pre").textContent = checkpoint.text
   article.querySelector("span").textContent = compared && hash ? verdict : ""
@@ -76,13 +76,13 @@ const outcome = run => {
   const difference = run.differs && `First difference: ${run.differs}.`
   if (run.end === "diverged") return `Training diverged at update ${shown(run.completed)}; a smaller eta may help.`
   if (!run.end) {
-    const comparison = run.compared ? difference || "All results so far equal the published run." : ""
+    const comparison = run.compared ? difference || "All results so far equal those of the project’s run." : ""
     return `Stopped after ${shown(run.completed)} updates. ${comparison}`
   }
   const same = "The command above writes the same SHA-256 to metrics/results.json."
   if (!run.compared) return `Weights and trace have the SHA-256 ${run.results}. ${same}`
   const about = `charloom, ${params["prepare.text"].split("/").at(-1)}, seed ${params.seed}, ${shown(updates)} updates`
-  const verdict = difference || `Weights and trace have the published SHA-256 ${run.results}.`
+  const verdict = difference || `Weights and trace have the SHA-256 of the project’s run, ${run.results}.`
   const how = `${shown(run.seconds)} s, ${speed(run)}, ${navigator.userAgent}`
   return `${run.differs ? "DIFFERENT" : "EQUAL"}: ${about}. ${verdict} ${how}`
 }
@@ -92,7 +92,7 @@ const statement = run => ({
   checkpoints: run.checkpoints, seconds: run.seconds, user_agent: navigator.userAgent,
 })
 
-// The form of a training. `requestOf()` returns its params, its text, and whether to compare it with the published run.
+// The form of a training. `requestOf()` returns its params, its text, and whether to compare it with the project's run.
 const training = (name, requestOf) => {
   const form = byId(name), { start, pause, stop, save, outcome: result } = form.elements
   const line = form.querySelector(".progress span"), checkpoints = form.querySelector(".checkpoints")
@@ -168,7 +168,7 @@ const command = (id, start, options) => {
   byId(id).replaceChildren(start, ...spans.flatMap(span => [" ", span]))
 }
 
-// Change one thing: the form starts with the published settings. `dvc exp run -S` reads a value in Hydra's syntax.
+// Change one thing: the form starts with the project's settings. `dvc exp run -S` reads a value in Hydra's syntax.
 const change = byId("changed")
 const hydraValue = text => /^[\w./-]+( [\w./-]+)*$/.test(text) ? text : `'${text.replaceAll("'", "\\'")}'`
 const valueOf = (name, value) => name === "seed" || isNaN(value) ? value.trim() : Number(value)
