@@ -51,6 +51,11 @@ def seed_of_the_week() -> int:
     return seed
 
 
+def variables(*foreign: str) -> dict[str, str]:
+    """Return the variables of this process but for those whose names begin so."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+
 class Project:
     """A copy of the project in a Git repository of its own, with small settings."""
 
@@ -59,8 +64,7 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a command here. Without compiled files each would spend seconds on imports."""
-        foreign = ("DVC_", "MLFLOW_", "PYTEST_", "PYTHONDONTWRITEBYTECODE", "MAKE", "MFLAGS")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+        kept = variables("DVC_", "MLFLOW_", "PYTEST_", "PYTHONDONTWRITEBYTECODE", "MAKE", "MFLAGS")
         return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
 
     def run(self, *command: str, expect: int | None = 0, cwd: Path | None = None, **variables: str) -> str:

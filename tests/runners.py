@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from projects import ROOT, Project
+from projects import ROOT, Project, variables
 from ruamel.yaml import YAML
 
 WORKFLOWS = ROOT / ".github/workflows"
@@ -107,8 +107,7 @@ def environment(folder: Path, stand_ins: tuple[str, ...]) -> dict[str, str]:
     path = os.pathsep.join(
         map(str, (commands(folder / "bin", stand_ins), Path(sys.executable).parent, os.environ["PATH"]))
     )
-    foreign = ("CI", "GITHUB_", "GITLAB_", "RUNNER_", "DVC_", "MLFLOW_", "PYTEST_", "MAKE", "MFLAGS")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    kept = variables("CI", "GITHUB_", "GITLAB_", "RUNNER_", "DVC_", "MLFLOW_", "PYTEST_", "MAKE", "MFLAGS")
     return kept | {"PATH": path, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from projects import until
+from projects import until, variables
 from serving import Asked, answered, serving
 
 
@@ -52,14 +52,14 @@ class Server:
             old.backup(new)
 
     def start(self) -> None:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self.process = subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port",
                 str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
                 *self.options,
             ],
-            env=environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=variables("MLFLOW_") | quiet,
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         until(self._answers, 90, 0.1)

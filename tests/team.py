@@ -1,6 +1,5 @@
 """A team's server as `make server` starts it, and people who use it. It listens on 127.0.0.1 and ends with its test."""
 
-import os
 import re
 import signal
 import subprocess
@@ -9,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from projects import ROOT, Project
+from projects import ROOT, Project, variables
 from stores import free_port
 
 PYTHON = ROOT / ".venv-server/bin/python"
 SCRIPT = ROOT / "server/server.py"
+FOREIGN = ("MAKE", "MFLAGS", "MLFLOW_", "PYTHONWARNINGS")
 MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
 
 
@@ -25,19 +25,14 @@ class Team:
         self.port, self.printed = free_port(), folder / "printed.txt"
         self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
         self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"
-        subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=self._clean())
+        subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=variables(*FOREIGN))
         self.start()
-
-    @staticmethod
-    def _clean() -> dict[str, str]:
-        foreign = ("MAKE", "MFLAGS", "MLFLOW_", "PYTHONWARNINGS")
-        return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
     def start(self) -> None:
         with self.printed.open("w") as printed:
             self.process = subprocess.Popen(
                 [PYTHON, "-W", "ignore", SCRIPT, "start", *self.settings], stdout=printed, stderr=printed,
-                stdin=subprocess.DEVNULL, env=self._clean() | self.variables, start_new_session=True,
+                stdin=subprocess.DEVNULL, env=variables(*FOREIGN) | self.variables, start_new_session=True,
             )  # fmt: skip
         self.wait_for("Ctrl-C ends it")
 
@@ -55,7 +50,7 @@ class Team:
         """Return all that another command of the server prints: `user` or `backup`."""
         done = subprocess.run(
             [PYTHON, "-W", "ignore", SCRIPT, command, self.settings[0], *settings],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=self._clean(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=variables(*FOREIGN),
         )  # fmt: skip
         assert done.returncode == expect, done.stdout
         return done.stdout

@@ -66,7 +66,8 @@ some_bytes = st.lists(
 
 
 @given(some_bytes, st.integers(1, 5))
-@example(b"\xef\xbb\xbfa\r\nb\rc\n\r\n\xef\xbb\xbf ", 2)  # a line end on the border of two pieces
+@example(b"a\r\nb", 2)  # a line end on the border of two pieces
+@example(b"\xef\xbb\xbfa\r\nb\rc\n\r\n\xef\xbb\xbf ", 2)
 @example(b"\xef\xbb\xbf", 1)  # empty
 @example(b"ab\xed\xa0\x80", 2)  # a surrogate
 def test_a_text_in_pieces_is_the_text_at_once_and_so_is_what_is_wrong_with_it(content, size):
