@@ -25,7 +25,7 @@ from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.study.asking import differs_here, read_study, write_asked
+from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial, train_trial
@@ -190,21 +190,21 @@ def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
     assert tables(folder) == made
 
 
-def test_other_params_here_change_nothing_of_what_was_asked(study):
+def test_other_params_here_change_nothing_of_what_was_asked(study, capsys):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     assert conducted(project) == ""
     assert tables(folder) == made
     with chdir(project.folder):
-        asked = read_study(Path("studies/a.yaml"))
-        differs = "params.yaml has sigma 0.02, not 0.01; studies/a.yaml keeps the params of its first start"
-        assert differs_here(asked) == differs
         project.edit("params.yaml", "sigma: 0.02", "sigma: fan_in")
         project.edit("params.yaml", "clip: 5.0", "clip: null")
-        assert differs_here(asked).startswith(
-            "params.yaml has sigma fan_in, not 0.01; train.clip null, not 5.0; studies"
-        )
+        warn_of_other_params(read_study(Path("studies/a.yaml")))
+    keeps = "studies/a.yaml keeps the params of its first start\n"
+    line = f"params.yaml has sigma 0.02, not 0.01; {keeps}"
+    assert capsys.readouterr().err == (
+        f"{line}params.yaml has sigma fan_in, not 0.01; train.clip null, not 5.0; {keeps}"
+    )
 
 
 def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project):
@@ -263,6 +263,22 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
         "them, or `charloom study FILE --anew` starts the study again, with params.yaml as it is now\n"
     )
     assert tables(folder) == made
+
+
+@pytest.mark.parametrize("option", [[], ["--anew"]])
+def test_a_question_that_another_study_asks_is_not_asked_again_under_another_name(study, option):
+    """The looks are the question's: a second name would forget them, and claim anew."""
+    project, _ = study
+    question = (project.folder / "studies/a.yaml").read_text()
+    line = "studies/b.yaml: studies/a asks the same question; `charloom study studies/a.yaml` answers it\n"
+    for same in (question, question.replace("[0.1, 0.05]", "[0.05, 0.1]"), question.replace("seeds: 2", "seeds: 9")):
+        ask(project, same, "b")
+        assert said(project, "study", "studies/b.yaml", *option, code=2)[1] == line
+    assert not (project.folder / "studies/b").exists()
+    ask(project, question.replace("seeds: 2", "seeds: [3, 4]"), "b")  # other seeds, other runs
+    with chdir(project.folder):
+        assert read_study(Path("studies/b.yaml"), anew=bool(option)).named != read_study(Path("studies/a.yaml")).named
+    (project.folder / "studies/b.yaml").unlink()
 
 
 def with_sources(sources: Path, code: str, *arguments: str) -> str:
@@ -341,7 +357,7 @@ def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_
 
 
 @pytest.mark.slow
-def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_json(project):
+def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_json(project, capsys):
     """Batches, which are of another kind; a param that all settings have alike; a text of its own."""
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     settings = "settings: [{m: 5, batch: 1}, {m: 5, batch: 3}]\nbaseline: {m: 5, batch: 1}\n"
@@ -355,8 +371,7 @@ def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_js
     assert sorted(rows) == [(5, 1, 1), (5, 1, 2), (5, 3, 1), (5, 3, 2)]
     assert asked.text == asked.params.prepare.text == "data/mine.txt"
     assert asked.sha256 == sha256(project.folder / "data/mine.txt")
-    with chdir(project.folder):
-        assert differs_here(read_study(Path("studies/a.yaml"))) == ""
+    assert capsys.readouterr().err == ""
 
 
 def test_a_curve_is_thinned_by_one_two_five_ten():

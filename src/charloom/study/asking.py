@@ -6,6 +6,7 @@ before the first look is reached. Every other change of the question needs it.
 """
 
 import errno
+import sys
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -69,9 +70,28 @@ def ensure_free(folder: Path) -> None:
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     """Return the file's study with the params of the present params.yaml, and without runs.
 
-    Raises WrongInput if params.yaml, the text or the question is invalid.
+    Raises WrongInput if params.yaml, the text or the question is invalid, or another study asks the same question: the
+    looks belong to the question, so a second name would not count them.
     """
-    return study_of(path, given, _asked_now(path, given, project), Runs())
+    study = study_of(path, given, _asked_now(path, given, project), Runs())
+    for folder in sorted({project.root / path.parent, project.root / "studies"}):
+        for file in sorted(folder.glob(f"*/{ASKED}")):
+            other = file.parent
+            if other != project.root / study.folder and _key_in(file) == study.named:
+                raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
+    return study
+
+
+def _key_in(file: Path) -> str:
+    """Return the key of the question in an asked.json; "" if the file is invalid."""
+    with suppress(CharloomError):
+        return _as_asked(file.parent, read_asked(file)).named
+    return ""
+
+
+def _as_asked(folder: Path, asked: Asked) -> Study:
+    """Return the study whose question is that in asked.json, without runs. Raises WrongInput if it is invalid."""
+    return study_of(folder.with_suffix(".yaml"), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
 
 
 def write_asked(study: Study) -> None:
@@ -89,19 +109,16 @@ def write_asked(study: Study) -> None:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
-def differs_here(study: Study) -> str:
-    """Return a line on how params.yaml differs from the params in asked.json, which the study uses; "" if it does not.
+def warn_of_other_params(study: Study) -> None:
+    """Write a line to stderr if params.yaml differs from the params in asked.json, which the study uses.
 
-    The line is also "" if params.yaml is invalid.
+    Nothing is written if params.yaml is invalid.
     """
-    asked = study.asked.params
-    try:
-        params = read_params()
-    except WrongInput:
-        return ""
-    then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
-    differ = _differ(now, then, differing([asked, params]), text="text" not in study.asked.question)
-    return f"{PARAMS} has {differ}; {study.path} keeps the params of its first start" if differ else ""
+    with suppress(WrongInput):
+        params, asked = read_params(), study.asked.params
+        then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
+        if differ := _differ(now, then, differing([asked, params]), text="text" not in study.asked.question):
+            sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
 def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
@@ -207,10 +224,8 @@ def _same(study: Study, project: Project) -> Study:
     Earlier versions did not record answers. If asked.json has none and the table has all trials, an answer at this
     number of seeds was given, and is added.
     """
-    asked = study.asked
-    before = checked(StudyFile, asked.question, study.folder / ASKED)
-    then = study_of(study.path, before, asked, study.runs)
-    now, first = study.question, before.all_looks[0]
+    asked, then = study.asked, _as_asked(study.folder, study.asked)
+    before, now = then.question, study.question
     same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
     differs = {
         "settings": then.settings != study.settings,
@@ -219,7 +234,7 @@ def _same(study: Study, project: Project) -> Study:
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
         "seeds": not same_seeds,
-        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= first,
+        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= before.all_looks[0],
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)
