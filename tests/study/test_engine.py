@@ -13,6 +13,7 @@ from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study.engine import checked_trial, identity, outcomes
+from charloom.study.local import note_part, processes
 from charloom.study.trial import Trial
 
 KIND = "adagrad float64"
@@ -83,6 +84,13 @@ def test_a_process_trains_only_if_it_is_as_expected(finished):
     facts, answer = checked_trial(params, own, finished.folder / text, "a text", 1)
     assert (facts, answer.outcome) == (own, TRAINED)
     assert checked_trial(params, own, Path("none.npz"), "a text", 1)[1].startswith("Damaged: none.npz: ")
+
+
+def test_a_process_of_this_machine_says_how_far_its_trial_is():
+    with processes(1, Path("text.npz")) as workers:
+        (executor,) = workers.there().values()
+        executor.submit(note_part, 0.25).result()
+        assert workers.under_way() == 0.25
 
 
 def test_a_worker_gets_the_trial_once():

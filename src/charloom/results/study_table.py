@@ -41,7 +41,7 @@ ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
 CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
 WHOLE = re.compile("[0-9]{1,16}")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")  # no value in these tables is below 0
 AGAIN = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
 ROUNDED = 1e-6  # bits per character: passages are rounded
 OR_ASKED = "the row, or asked.json in its folder, is damaged"
@@ -193,26 +193,23 @@ def from_row(row: Cells, asked: Asked) -> Run:
     if diverged and any(values.values()):
         raise ValueError(f"outcome {outcome} contradicts the metrics: they must be empty")
     metrics = None if diverged else checked(TrainMetrics, values, Path("metrics"))
-    if metrics and (wrong := [name for name, holds in _relations(metrics, params) if not holds]):
-        raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts the params or the rest of the row")
+    for name in _contradicting(metrics, params) if metrics else ():
+        raise ValueError(f"{name}: {row[name] or 'missing'} contradicts the params or the rest of the row")
     return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
 
 
-def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, bool]]:
-    """Yield each relation that a valid row satisfies: the metric's name, and whether the relation holds."""
-    read, part = metrics.held_out_characters_read, "lowest_held_out_part_bits_per_character"
-    lowest, at, below = getattr(metrics, part), metrics.lowest_held_out_part_update, metrics.first_update_below_target
-    yield "updates", metrics.updates == params.train.updates
-    yield "updates_per_epoch", metrics.updates_per_epoch > 0
-    yield "held_out_characters_read", 0 <= read <= params.train.held_out_characters
-    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character", part):
-        bits = getattr(metrics, name)
-        yield name, (bits is not None and bits >= 0 and read > 1) or (bits is None and (read < 2 or name == part))
-    yield "lowest_held_out_part_update", (at is None) == (lowest is None) and 0 <= (at or 0) <= metrics.updates
-    yield "best_smooth_loss", 0 <= metrics.best_smooth_loss <= metrics.smooth_loss
-    yield "best_update", 0 <= metrics.best_update <= metrics.updates
-    reached = metrics.best_smooth_loss < params.train.target_smooth_loss
-    yield "first_update_below_target", (below is not None) == reached and 0 <= (below or 0) <= metrics.best_update
+def _contradicting(metrics: TrainMetrics, params: Params) -> Iterator[str]:
+    """Yield the name of each metric that contradicts the params or another metric."""
+    if metrics.updates != params.train.updates:
+        yield "updates"
+    for name in ("best_update", "first_update_below_target", "lowest_held_out_part_update"):
+        if (getattr(metrics, name) or 0) > params.train.updates:
+            yield name
+    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character"):
+        if (getattr(metrics, name) is None) != (metrics.held_out_characters_read < 2):
+            yield name
+    if (metrics.lowest_held_out_part_update is None) != (metrics.lowest_held_out_part_bits_per_character is None):
+        yield "lowest_held_out_part_update"
 
 
 def write_runs(

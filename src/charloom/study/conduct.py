@@ -180,7 +180,7 @@ def _train(
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
                     note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
-                report(count, note)
+                report(count + workers.under_way(), note)
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")

@@ -21,6 +21,7 @@ from charloom.results.identity import arithmetic_of
 from charloom.results.run import Run
 from charloom.settings.params import Params
 from charloom.signature.hashes import arithmetic
+from charloom.study.local import note_part
 from charloom.study.trial import Trial, small_trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
@@ -48,6 +49,10 @@ class Workers(Protocol):
 
     def text(self) -> Any:
         """Return the text, or a reference to the text that a worker can resolve; None if neither is available now."""
+        ...
+
+    def under_way(self) -> float:
+        """Return the sum of the finished fractions of the trials under way, as far as they are known."""
         ...
 
     def lost(self, name: str) -> None:
@@ -82,9 +87,12 @@ def checked_trial(
     if own != expected:
         return own, "not trained"
     try:
-        return own, train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256, threads)
+        read = _opened(text) if isinstance(text, Path) else text
+        return own, train_trial(params, read, text_sha256, threads, note_part)
     except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed: a full disk, too little memory
         return own, f"{type(error).__name__}: {error}"
+    finally:
+        note_part(0.0)
 
 
 _opened = lru_cache(read_prepared)
