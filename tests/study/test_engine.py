@@ -152,8 +152,8 @@ def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys)
 
 
 def test_what_is_no_run_of_the_trial_is_not_taken(capsys):
+    line = "its answer is not a run of this trial"
     for other in (None, run(text_sha256="another")):
-        with pytest.raises(CheckFailed):
+        with pytest.raises(Unavailable, match=f"4 workers have failed at this; the last error: {line}"):
             ended(Worker(identity(KIND), other))
-    line = "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is not a run of this trial\n"
-    assert capsys.readouterr().err == line  # a process warns once
+        assert capsys.readouterr().err == f"worker worker 1: eta=0.1, seed 1: {line}\n" * 4

@@ -162,36 +162,32 @@ class Work:
     def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
         """Process the result of a finished task: return the trial and its run, or None if the task failed.
 
-        A trial without a run goes back into the queue. A worker gets no further trial if it fails the check, or returns
-        no run of its trial. If its training raises an exception, it gets none if there is another worker. Raises
-        Unavailable as `take_back` does.
+        A trial without a run goes back into the queue. A worker gets no further trial if it fails the check. If its
+        training raises an exception, or its answer is no run of the trial, it gets none if there is another worker.
+        Raises Unavailable as `take_back` does.
         """
         worker, trial = self.tasks.pop(future)
         try:
             own, result = future.result()
+            differ = _difference(self.own[trial.params.recipe.kind], own)
         except self.workers.losses:
             self.workers.lost(worker)
             self.take_back(trial)
             return None
         except Exception as error:  # noqa: BLE001  any error is the worker's: its sources are others
-            self.leave_out(worker, quoted(f"{type(error).__name__}: {error}"))
-            self.waiting.appendleft(trial)
-            return None
-        if differ := _difference(self.own[trial.params.recipe.kind], own):
+            result, differ = None, quoted(f"{type(error).__name__}: {error}")
+        if differ:
             self.leave_out(worker, differ)
             self.waiting.appendleft(trial)
-        elif isinstance(result, str):
-            why = f"{_named(trial)}: {quoted(result)}"
-            if self.workers.there().keys() - self.refused - {worker}:
-                self.leave_out(worker, why)
-            else:  # no other worker is left to try
-                sys.stderr.write(f"worker {in_line(worker)}: {why}\n")
-            self.take_back(trial, f"the last error: {quoted(result)}")
-        elif not isinstance(result, Run) or result[:2] != (trial.params, self.text_sha256):
-            self.leave_out(worker, f"{_named(trial)}: its answer is not a run of this trial")
-            self.take_back(trial, "no answer is a run of this trial")
-        else:
+            return None
+        if isinstance(result, Run) and result[:2] == (trial.params, self.text_sha256):
             return trial, result
+        why = quoted(result) if isinstance(result, str) else "its answer is not a run of this trial"
+        if self.workers.there().keys() - self.refused - {worker}:
+            self.leave_out(worker, f"{_named(trial)}: {why}")
+        else:
+            sys.stderr.write(f"worker {in_line(worker)}: {_named(trial)}: {why}\n")
+        self.take_back(trial, f"the last error: {why}")
         return None
 
     def leave_out(self, worker: str, why: str) -> None:
