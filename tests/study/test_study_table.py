@@ -52,7 +52,7 @@ DAMAGED = [  # cells of a row that contradict themselves, and what is said
     ({"updates": "1e2"}, "metrics: updates: '1e2' is not allowed"),
     ({"best_update": "100001"}, "best_update: 100001 contradicts"),
     ({"updates": "300"}, "updates: 300 contradicts"),
-    ({BITS: "-1.0"}, f"{BITS}: '-1.0' is not a number"),
+    ({BITS: "-1.0"}, f"{BITS}: -1.0 contradicts"),
     ({BITS: ""}, f"{BITS}: missing contradicts"),
     ({"held_out_characters_read": "0"}, f"{BITS}: "),
     ({"lowest_held_out_part_update": "100001"}, "lowest_held_out_part_update: 100001 contradicts"),

@@ -41,7 +41,7 @@ ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 HASH = re.compile(r"[0-9a-f]{64}")
 CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
 WHOLE = re.compile("[0-9]{1,16}")
-NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")  # no value in these tables is below 0
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 AGAIN = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
 ROUNDED = 1e-6  # bits per character: passages are rounded
 OR_ASKED = "the row, or asked.json in its folder, is damaged"
@@ -203,10 +203,11 @@ def _contradicting(metrics: TrainMetrics, params: Params) -> Iterator[str]:
     if metrics.updates != params.train.updates:
         yield "updates"
     for name in ("best_update", "first_update_below_target", "lowest_held_out_part_update"):
-        if (getattr(metrics, name) or 0) > params.train.updates:
+        if not 0 <= (getattr(metrics, name) or 0) <= params.train.updates:
             yield name
     for name in ("held_out_bits_per_character", "best_held_out_bits_per_character"):
-        if (getattr(metrics, name) is None) != (metrics.held_out_characters_read < 2):
+        bits = getattr(metrics, name)
+        if (bits is None) != (metrics.held_out_characters_read < 2) or (bits or 0) < 0:
             yield name
     if (metrics.lowest_held_out_part_update is None) != (metrics.lowest_held_out_part_bits_per_character is None):
         yield "lowest_held_out_part_update"

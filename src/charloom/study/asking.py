@@ -15,9 +15,8 @@ from typing import Any
 from charloom.base.errors import CharloomError, WrongInput
 from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
-from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.results.git import git
-from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
+from charloom.results.commits import from_commits
+from charloom.results.identity import SIGNATURE, arithmetic_of, differing
 from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.settings.pipeline import HERE, Project
@@ -137,11 +136,11 @@ def _left_open(given: StudyFile, params: Params) -> str:
 
     The result is "" if nothing differs, or HEAD has no valid params.yaml.
     """
-    with suppress(CharloomError, *NO_YAML):
-        head = checked(Params, with_silent(parsed(git("show", f"HEAD:./{PARAMS}"))), PARAMS)
-        named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-        names = [name for name in differing([head, params]) if name not in named]
-        return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
+    with suppress(CharloomError):  # no repository
+        if head := next(from_commits(["HEAD"])).params:
+            named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
+            names = [name for name in differing([head, params]) if name not in named]
+            return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
     return ""
 
 
