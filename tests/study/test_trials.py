@@ -281,6 +281,7 @@ def test_a_question_that_another_study_asks_is_not_asked_again_under_another_nam
     ask(project, question.replace("seeds: 2", "seeds: [3, 4]"), "b")  # other seeds, other runs
     with chdir(project.folder):
         assert read_study(Path("studies/b.yaml"), anew=bool(option)).named != read_study(Path("studies/a.yaml")).named
+        read_study(project.folder / "studies/a.yaml", anew=True)  # the same study, by another path
     (project.folder / "studies/b.yaml").unlink()
 
 

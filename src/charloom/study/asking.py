@@ -76,7 +76,7 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     for folder in sorted({project.root / path.parent, project.root / "studies"}):
         for file in sorted(folder.glob(f"*/{ASKED}")):
             other = file.parent
-            if other != project.root / study.folder and _key_in(file) == study.named:
+            if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
                 raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
     return study
 
