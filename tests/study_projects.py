@@ -13,7 +13,6 @@ from pathlib import Path
 
 from projects import ROOT, Project, until
 
-from charloom.study.asking import read_study
 from charloom.study.conduct import conduct
 
 QUESTION = """\
@@ -39,7 +38,7 @@ def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
     MLflow is not told.
     """
     with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
-        conduct(read_study(Path(f"studies/{name}.yaml"), anew=anew), 1, None, anew=anew)
+        conduct(Path(f"studies/{name}.yaml"), 1, None, anew=anew)
     return re.sub(r", about \d.*", "", printed.getvalue())
 
 

@@ -31,7 +31,7 @@ if (arguments[0].seed, arguments[0].eta) == (4, 0.05):
     os._exit(9)
 return original(*arguments)
 """
-COMPILES = "from charloom.study.engine import identity; identity(['adagrad float64'])"
+COMPILES = "from charloom.study.engine import identity; identity('adagrad float64')"
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_worker_that_comes_back_at_its_address_with_other_sources_is_proved_ag
 
 def test_a_trial_that_ends_each_worker_is_named_and_what_is_trained_is_kept(here):
     project, expected, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/engine.py", another("run_trial", ENDS))
+    wrong = other_sources(folder / "other", "charloom/study/engine.py", another("checked_trial", ENDS))
     with dask(folder / "dask") as cluster:
         for _ in range(2):  # each with a nanny, which replaces it
             cluster.begin("worker", cluster.address, "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1",

@@ -43,6 +43,16 @@ def test_what_is_left_of_parallel_work_does_not_jump_whatever_was_expected(clock
     assert not [line for line in lines if "about 1 s left" in line]
 
 
+def test_a_single_long_unit_is_estimated_by_its_own_fraction_and_not_by_what_was_expected(clock, capsys):
+    with progress("a", 1, expected=10.0) as report:
+        for seconds in range(0, 101, 20):
+            clock[0] = seconds
+            report(seconds / 100, "")
+    assert [line.split("about ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "80 s left  ", "60 s left  ", "40 s left  ", "20 s left  ",
+    ]  # fmt: skip
+
+
 def test_what_was_done_before_took_no_time_and_without_an_estimate_nothing_is_said(clock, capsys):
     with progress("a", 10) as report:
         for seconds, done in ((0, 4), (30, 4), (60, 7)):

@@ -102,6 +102,9 @@ WRONG = {
     "a.yaml --vary eta=[1": "--vary: eta=[1 is not allowed; allowed is NAME=VALUE,VALUE ",
     "a.yaml --vary m=2,3 --vary m=4": "--vary: m=4 is not allowed; allowed is NAME=VALUE,VALUE ",
     "a.yaml --vary m=2,x": "a.yaml: m: 'x' is a text, not a number",
+    "a.yaml --vary sigma=fan-in": "a.yaml: sigma: 'fan-in' is a text, not a number: write it as 100, 0.1 or 1e-5, "
+    "without quotes, or fan_in",
+    "a.yaml --vary optimizer=adagrad,adm": "a.yaml: optimizer: 'adm' is not allowed; it has to be 'adagrad' or 'adam'",
     "a.yaml --vary n=2,3": f"a.yaml: n: {UNKNOWN}",
     "a.yaml --vary clip=null,5": f"a.yaml: clip: {UNKNOWN}",
     "a.yaml --vary etta=": f"a.yaml: etta: {UNKNOWN}",

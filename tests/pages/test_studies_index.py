@@ -152,7 +152,7 @@ def test_a_folder_in_a_files_place_a_link_to_nowhere_and_a_hostile_name_are_no_m
 def test_a_study_that_lies_elsewhere_writes_no_page_of_all(project):
     (project.folder / INDEX).unlink()
     (project.folder / "other").mkdir()
-    (project.folder / "other/b.yaml").write_text(TWO)
+    (project.folder / "other/b.yaml").write_text(TWO.replace("seeds: 2", "seeds: [3, 4]"))
     said(project, "study", "other/b.yaml", "--jobs", "1")
     assert "All studies" not in (project.folder / "other/b/report.html").read_text(encoding="utf-8")
     assert not [*project.folder.rglob("index.html")]

@@ -57,9 +57,10 @@ def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage
 
 def test_a_served_model_brings_all_that_it_imports():
     """`track` packs the sources of the stage sample."""
-    served, packed = PACKAGE / "tracking/served.py", sources_of("sample")
-    for path in closure(served) - {served}:
-        assert {path, *path.parents} & packed, path
+    packed = {ROOT / entry for entry in STAGES["sample"]["deps"]}
+    for module in GRAPH.find_upstream_modules("charloom.tracking.served") - {"charloom"}:
+        path = SOURCES.joinpath(*module.split("."))
+        assert {path, path.with_suffix(".py"), path / "__init__.py", *path.parents} & packed, module
 
 
 @pytest.mark.parametrize("stage", NAMES)

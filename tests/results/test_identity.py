@@ -7,7 +7,7 @@ from projects import ROOT
 from pydantic import TypeAdapter
 
 from charloom.results import identity
-from charloom.results.identity import EarlierParams, experiment_key, run_name, setting, trial_key, trial_key_0_1
+from charloom.results.identity import EarlierParams, experiment_key, run_name, setting, trial_key
 from charloom.settings.params import WEIGHTS, Params, flat_of, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -71,14 +71,13 @@ def test_a_setting_is_what_names_the_experiment_without_the_seed(name):
     assert (other == setting(PARAMS)) == (name in NO_MATTER | IDLE | {"seed"})
 
 
-# As charloom 0.1 named the committed run, and a row of its study; and as rows are named since.
+# As charloom 0.1 named the committed run; and as rows of its study are named since.
 TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
 ARITHMETIC = "30043ec1491acad2"
 
 
 def test_keys_are_frozen():
     assert experiment_key(PARAMS, TEXT) == "b1bb4c78e35620d528c00d2e97840f9788e1188013bb6dfca4fda48305e335b1"
-    assert trial_key_0_1(PARAMS, TEXT, ARITHMETIC) == "e98efe36e91b8b83"
     assert trial_key(PARAMS, TEXT, ARITHMETIC) == "f817d9b8ae17a18f"
 
 

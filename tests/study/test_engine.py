@@ -11,7 +11,9 @@ from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.identity import arithmetic_of
 from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
-from charloom.study.engine import identity, outcomes
+from charloom.settings.pipeline import files
+from charloom.study.engine import checked_trial, identity, outcomes
+from charloom.study.local import note_part, processes
 from charloom.study.trial import Trial
 
 KIND = "adagrad float64"
@@ -19,20 +21,15 @@ PARAMS = read_params(ROOT / "params.yaml")
 
 
 class Worker(Executor):
-    """Answers with what it has for each function: an answer, or what is raised; the last one again and again.
+    """Answers with its identity and a run or a text; an exception is raised. The last answer comes again and again."""
 
-    `processes` name those that answer, one after the other.
-    """
+    def __init__(self, own, *answers):
+        self.own, self.answers, self.count = own, list(answers), 0
 
-    def __init__(self, identified, *trained, processes=("one",)):
-        self.answers, self.begun = {"identity": [identified], "run_trial": list(trained)}, []
-        self.processes = list(processes)
-
-    def submit(self, _, function, *__):
-        self.begun.append(function.__name__)
-        answers, future = self.answers[function.__name__], Future()
-        answer, process = (each.pop(0) if len(each) > 1 else each[0] for each in (answers, self.processes))
-        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result((process, answer))
+    def submit(self, *_):
+        self.count += 1
+        answer, future = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], Future()
+        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result((self.own, answer))
         return future
 
 
@@ -75,55 +72,66 @@ def dead() -> BrokenExecutor:
 def test_this_process_has_the_arithmetic_of_the_committed_signature():
     with chdir(ROOT):
         for kind in ("adagrad float64", "adagrad float32"):
-            assert identity([kind])[f"{kind} arithmetic"] == arithmetic_of(kind)
+            assert identity(kind)[f"{kind} arithmetic"] == arithmetic_of(kind)
 
 
-def test_a_worker_proves_itself_once_and_gets_the_trial():
-    worker = Worker(identity([KIND]), run())
+def test_a_process_trains_only_if_it_is_as_expected(finished):
+    with chdir(finished.folder):
+        params, text = read_params(), files("train")["prepared/text"]
+    own = identity(KIND)
+    facts, answer = checked_trial(params, own | {"charloom": "9.9"}, finished.folder / text, "a text", 1)
+    assert (facts, answer) == (own, "not trained")
+    facts, answer = checked_trial(params, own, finished.folder / text, "a text", 1)
+    assert (facts, answer.outcome) == (own, TRAINED)
+    assert checked_trial(params, own, Path("none.npz"), "a text", 1)[1].startswith("Damaged: none.npz: ")
+
+
+def test_a_process_of_this_machine_says_how_far_its_trial_is():
+    with processes(1, Path("text.npz")) as workers:
+        (executor,) = workers.there().values()
+        executor.submit(note_part, 0.25).result()
+        assert workers.under_way() == 0.25
+
+
+def test_a_worker_gets_the_trial_once():
+    worker = Worker(identity(KIND), run())
     assert [outcome for _, outcome in ended(worker)] == [run()]
-    assert worker.begun == ["identity", "run_trial"]
+    assert worker.count == 1
 
 
 @pytest.mark.parametrize(
-    ("facts", "why"),
-    [({"adagrad float64 arithmetic": "0123"}, "its adagrad float64 arithmetic is 0123, not "),
-     ({"charloom": "9.9"}, "its charloom is 9.9, not "), (None, "its charloom is None, not "),
-     (AttributeError("no identity"), "AttributeError: no identity\n"),
-     (ValueError("9" * 9999), f"ValueError: {'9' * 88}\n")],
-    ids=["arithmetic", "version", "none", "no identity", "long"],
+    ("facts", "answer", "why"),
+    [({"adagrad float64 arithmetic": "0123"}, "not trained", "its adagrad float64 arithmetic is 0123, not "),
+     ({"charloom": "9.9"}, "not trained", "its charloom is 9.9, not "), (None, None, "its charloom is None, not "),
+     ({}, AttributeError("no checked_trial"), "AttributeError: no checked_trial\n"),
+     ({}, ValueError("9" * 9999), f"ValueError: {'9' * 88}\n")],
+    ids=["arithmetic", "version", "none", "no function", "long"],
 )  # fmt: skip
-def test_another_arithmetic_and_another_version_are_left_out_by_name(facts, why, capsys):
-    worker = Worker(identity([KIND]) | facts if isinstance(facts, dict) else facts)
+def test_another_arithmetic_and_another_version_are_left_out_by_name(facts, answer, why, capsys):
+    worker = Worker(identity(KIND) | facts if isinstance(facts, dict) else facts, answer)
     with pytest.raises(CheckFailed, match="no worker is left: the lines above say why"):
         ended(worker)
-    assert worker.begun == ["identity"]
+    assert worker.count == 1
     assert f"worker worker 1 is left out: {why}" in capsys.readouterr().err
 
 
 def test_a_trial_goes_to_the_next_worker_where_one_ends():
-    own = identity([KIND])
+    own = identity(KIND)
     assert len(ended(*[Worker(own, dead())] * 3, Worker(own, run()))) == 1
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this"):
         ended(*[Worker(own, dead())] * 4)
-    with pytest.raises(Unavailable, match="4 workers have failed at this"):  # before they have proved themselves
-        ended(*[Worker(dead())] * 9)
 
 
 class Gone(Worker):
-    """Has ended when it is to begin the function `at`."""
+    """Has ended when it is given a trial."""
 
-    at = "identity"
-
-    def submit(self, told, function, *given):
-        if function.__name__ == self.at:
-            raise dead()
-        return super().submit(told, function, *given)
+    def submit(self, *_):
+        raise dead()
 
 
-@pytest.mark.parametrize("at", ["identity", "run_trial"])
-def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced(at):
-    own, gone = identity([KIND]), type("Gone", (Gone,), {"at": at})
-    assert len(ended(*[gone(own)] * 5, Worker(own, run()))) == 1
+def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced():
+    own = identity(KIND)
+    assert len(ended(*[Gone(own)] * 5, Worker(own, run()))) == 1
 
 
 def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recursion():
@@ -132,26 +140,20 @@ def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recur
 
 
 def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys):
-    own = identity([KIND])
-    assert len(ended(Worker(own, MemoryError("full"), KeyError("x\ny"), run()))) == 1
+    own = identity(KIND)
+    assert len(ended(Worker(own, "MemoryError: full", r"KeyError: 'x\ny'", run()))) == 1
     assert capsys.readouterr().err.splitlines() == [
         "worker worker 1: eta=0.1, seed 1: MemoryError: full",
         r"worker worker 1: eta=0.1, seed 1: KeyError: 'x\ny'",
     ]
     line = r"^eta=0\.1, seed 1: 4 workers have failed at this; the last error: ValueError: no$"
     with pytest.raises(Unavailable, match=line):
-        ended(Worker(own, ValueError("no")))
-
-
-def test_a_run_is_taken_from_a_process_alone_that_has_proved_itself():
-    worker = Worker(identity([KIND]), run(results="another"), run(), processes=["one", "two", "two"])
-    assert [answer.results for _, answer in ended(worker)] == [""]
-    assert worker.begun == ["identity", "run_trial"] * 2
+        ended(Worker(own, "ValueError: no"))
 
 
 def test_what_is_no_run_of_the_trial_is_not_taken(capsys):
-    for other in (None, "a run", run(text_sha256="another")):
-        with pytest.raises(CheckFailed):
-            ended(Worker(identity([KIND]), other))
-    line = "warning: worker worker 1 is left out: eta=0.1, seed 1: its answer is not a run of this trial\n"
-    assert capsys.readouterr().err == line  # a process warns once
+    line = "its answer is not a run of this trial"
+    for other in (None, run(text_sha256="another")):
+        with pytest.raises(Unavailable, match=f"4 workers have failed at this; the last error: {line}"):
+            ended(Worker(identity(KIND), other))
+        assert capsys.readouterr().err == f"worker worker 1: eta=0.1, seed 1: {line}\n" * 4

@@ -49,7 +49,9 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("study") / "project", SMALL)
+    project = make(tmp_path_factory.mktemp("study") / "project", SMALL)
+    (project.folder / ".charloom/studies").mkdir(parents=True)  # where a study's lock is
+    return project
 
 
 @pytest.mark.parametrize(("old", "new", "line"), WRONG)
@@ -66,14 +68,14 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, li
 
 def test_a_title_is_no_part_of_the_question(project):
     """It may come, change and go: keys and asked.json stay as they are."""
-    title = "title: Était-il une fois? 日本\n"
-    folder = ask(project, title + QUESTION, "named")
+    title, question = "title: Était-il une fois? 日本\n", QUESTION.replace("seeds: 4", "seeds: [5, 6, 7, 8]")
+    folder = ask(project, title + question, "named")
     assert "8 of 16 trials to train" in conducted(project, "named")
     with chdir(project.folder):
         before, asked = tables(folder), read_study(Path("studies/named.yaml"))
         assert b"title" not in before["asked.json"]
         for words in (title, "title: Another\n", ""):
-            ask(project, words + QUESTION, "named")
+            ask(project, words + question, "named")
             study = read_study(Path("studies/named.yaml"))
             assert (study.named, study.runs, study.asked) == (asked.named, asked.runs, asked.asked)
             assert measured(study).title == words.removeprefix("title: ").strip()

@@ -18,16 +18,14 @@ from projects import ROOT, copied, said
 from recorded import column
 from study_projects import ask, conducted, other_sources, tables
 
-from charloom.base.errors import WrongInput
 from charloom.base.storage import sha256
 from charloom.model.recorded import hashed
-from charloom.results.identity import trial_key_0_1
 from charloom.results.records import TrainMetrics
 from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
-from charloom.study.asking import differs_here, read_study, write_asked
+from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial, train_trial
@@ -70,7 +68,10 @@ def row_of(folder, **values):
 
 def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
-    outcome = train_trial(read_params(), read_prepared(files("train")["prepared/text"]), "a text")
+    parts = []
+    text = read_prepared(files("train")["prepared/text"])
+    outcome = train_trial(read_params(), text, "a text", report=parts.append)
+    assert (parts[0], parts[-1], parts) == (0.0, 1.0, sorted(parts))
     assert outcome.metrics == TrainMetrics.model_validate_json((finished.folder / "metrics/train.json").read_text())
     assert outcome.results == hashed(files("track"))
     assert outcome.curves["smooth_loss"] == column(finished, "smooth_loss")
@@ -179,8 +180,8 @@ def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "line"),
-    [("trials.csv", "seed,", "sead,", "missing columns: seed; "),
-     ("curves.csv", ",100,", ",100,,", "line 3: the row does not have one value for each column; "),
+    [("trials.csv", "seed,", "sead,", "no column seed; allowed are "),
+     ("curves.csv", ",100,", ",100,,", "line 3: the row has 5 cells, but line 1 names 4 columns; "),
      ("passages.csv", ",0.", ",9.", "line 2: the costs of the passages do not match the trial in trials.csv; ")],
 )  # fmt: skip
 def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
@@ -192,21 +193,21 @@ def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
     assert tables(folder) == made
 
 
-def test_other_params_here_change_nothing_of_what_was_asked(study):
+def test_other_params_here_change_nothing_of_what_was_asked(study, capsys):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     assert conducted(project) == ""
     assert tables(folder) == made
     with chdir(project.folder):
-        asked = read_study(Path("studies/a.yaml"))
-        differs = "params.yaml has sigma 0.02, not 0.01; studies/a.yaml keeps the params of its first start"
-        assert differs_here(asked) == differs
         project.edit("params.yaml", "sigma: 0.02", "sigma: fan_in")
         project.edit("params.yaml", "clip: 5.0", "clip: null")
-        assert differs_here(asked).startswith(
-            "params.yaml has sigma fan_in, not 0.01; train.clip null, not 5.0; studies"
-        )
+        warn_of_other_params(read_study(Path("studies/a.yaml")))
+    keeps = "studies/a.yaml keeps the params of its first start\n"
+    line = f"params.yaml has sigma 0.02, not 0.01; {keeps}"
+    assert capsys.readouterr().err == (
+        f"{line}params.yaml has sigma fan_in, not 0.01; train.clip null, not 5.0; {keeps}"
+    )
 
 
 def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project):
@@ -265,6 +266,23 @@ def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, na
         "them, or `charloom study FILE --anew` starts the study again, with params.yaml as it is now\n"
     )
     assert tables(folder) == made
+
+
+@pytest.mark.parametrize("option", [[], ["--anew"]])
+def test_a_question_that_another_study_asks_is_not_asked_again_under_another_name(study, option):
+    """The looks are the question's: a second name would forget them, and claim anew."""
+    project, _ = study
+    question = (project.folder / "studies/a.yaml").read_text()
+    line = "studies/b.yaml: studies/a asks the same question; `charloom study studies/a.yaml` answers it\n"
+    for same in (question, question.replace("[0.1, 0.05]", "[0.05, 0.1]"), question.replace("seeds: 2", "seeds: 9")):
+        ask(project, same, "b")
+        assert said(project, "study", "studies/b.yaml", *option, code=2)[1] == line
+    assert not (project.folder / "studies/b").exists()
+    ask(project, question.replace("seeds: 2", "seeds: [3, 4]"), "b")  # other seeds, other runs
+    with chdir(project.folder):
+        assert read_study(Path("studies/b.yaml"), anew=bool(option)).named != read_study(Path("studies/a.yaml")).named
+        read_study(project.folder / "studies/a.yaml", anew=True)  # the same study, by another path
+    (project.folder / "studies/b.yaml").unlink()
 
 
 def with_sources(sources: Path, code: str, *arguments: str) -> str:
@@ -343,7 +361,7 @@ def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_
 
 
 @pytest.mark.slow
-def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_json(project):
+def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_json(project, capsys):
     """Batches, which are of another kind; a param that all settings have alike; a text of its own."""
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     settings = "settings: [{m: 5, batch: 1}, {m: 5, batch: 3}]\nbaseline: {m: 5, batch: 1}\n"
@@ -357,36 +375,7 @@ def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_js
     assert sorted(rows) == [(5, 1, 1), (5, 1, 2), (5, 3, 1), (5, 3, 2)]
     assert asked.text == asked.params.prepare.text == "data/mine.txt"
     assert asked.sha256 == sha256(project.folder / "data/mine.txt")
-    with chdir(project.folder):
-        assert differs_here(read_study(Path("studies/a.yaml"))) == ""
-
-
-def test_a_table_of_charloom_0_1_is_named_anew_and_nothing_is_trained(study):
-    """It had the settings of samples in its keys, and no file beside it that says what was asked.
-
-    Nor does it say by which sources: it is read as it is, and goes on when all its rows are proved.
-    """
-    project, folder = study
-    made, asked = tables(folder), read_asked(folder / "asked.json")
-    older = {
-        key: trial_key_0_1(run.params, asked.sha256, asked.arithmetic["adagrad float64"])
-        for key, run in read_runs(folder, asked).items()
-    }
-    for name in ("trials.csv", "curves.csv"):
-        text = made[name].decode()
-        for key, before in older.items():
-            text = text.replace(key, before)
-        (folder / name).write_text(text)
-    (folder / "asked.json").unlink()
-    project.run("git", "add", "-f", "params.yaml", "studies")
-    project.run("git", "commit", "-qm", "as charloom 0.1 left it")
-    project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # the params of the table's commit say what was asked
-    with pytest.raises(WrongInput, match="is not recorded, and"):
-        conducted(project)
-    with chdir(project.folder):
-        write_asked(read_study(Path("studies/a.yaml")))  # as `--prove` does at its end
-    assert conducted(project) == ""
-    assert tables(folder) == made
+    assert capsys.readouterr().err == ""
 
 
 def test_a_curve_is_thinned_by_one_two_five_ten():

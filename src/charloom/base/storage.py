@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from charloom.base.csv_rows import csv_rows
 from charloom.base.errors import Damaged, Unavailable
 from charloom.base.terminal import warn_once
 
@@ -117,25 +118,29 @@ def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[
 def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
     """Return the columns of a table from `write_table`: {name: {update: value}}.
 
-    Raises Damaged, with the path, if the file cannot be read, the header differs, a line is invalid, an update occurs
-    twice, or a value is not finite. Raises Damaged for a table without lines, unless `may_be_empty`.
+    Raises Damaged, with the path, if the file cannot be read, or `columns_of` refuses its content. Raises Damaged for a
+    table without lines, unless `may_be_empty`.
     """
     try:
-        head, *rows = path.read_text(encoding="utf-8").splitlines()
-        if head != ",".join(("update", *names)) or not (rows or may_be_empty):
-            raise ValueError(f"not a table with rows and the columns update, {', '.join(names)}")
-        if not rows:
-            return {name: {} for name in names}
-        updates, *columns = zip(*(row.split(",") for row in rows), strict=True)
-        table = {
-            name: dict(zip(map(int, updates), map(float, column), strict=True))
-            for name, column in zip(names, columns, strict=True)
-        }
-        for values in table.values():
-            if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
-                raise ValueError("an update occurs twice, or a value is not finite")
+        table = columns_of(path.read_bytes(), names)
+        if not (may_be_empty or all(table.values())):
+            raise ValueError("the table has no row")
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes the file again") from None
+    return table
+
+
+def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, float]]:
+    """Return the columns of a table by update: {name: {update: value}}.
+
+    Raises ValueError if the content is not a CSV table with the columns `update` and `names`, an update occurs twice,
+    or a value is not a finite number.
+    """
+    rows = csv_rows(content, ("update", *names)).values()
+    table = {name: {int(row["update"]): float(row[name]) for row in rows} for name in names}
+    for values in table.values():
+        if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
+            raise ValueError("an update occurs twice, or a value is not finite")
     return table
 
 

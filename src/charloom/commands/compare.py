@@ -127,7 +127,7 @@ def _of_study(source: str) -> Measured:
     If this machine or this source code differs from the study's, a warning goes to standard error. Raises WrongInput
     if `source` is no study, or the study has no trials yet.
     """
-    from charloom.study.asking import differs_here, read_study  # noqa: PLC0415  imports the compiler
+    from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
     from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
@@ -135,8 +135,7 @@ def _of_study(source: str) -> Measured:
         options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
         raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
-    if differs := differs_here(study):
-        sys.stderr.write(f"{differs}\n")
+    warn_of_other_params(study)
     trials = measured(study)
     if not any(trials.settings.values()):
         raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")

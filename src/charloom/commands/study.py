@@ -13,7 +13,7 @@ from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
-from charloom.study.asking import differs_here, read_study
+from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
@@ -33,15 +33,14 @@ def run_study(arguments: argparse.Namespace) -> None:
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
     jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
-    study = read_study(Path(arguments.file), anew=arguments.anew)
-    if differs := differs_here(study):
-        sys.stderr.write(f"{differs}\n")
     if arguments.prove is not None:
+        study = read_study(Path(arguments.file))
+        warn_of_other_params(study)
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
     if arguments.dask is not None:
         ensure_address(arguments.dask)
-    study, measured, answer = conduct(study, jobs, arguments.dask, anew=arguments.anew)
+    study, measured, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
     needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
     if needs and not study.question.looks:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from charloom.base.errors import Damaged, WrongInput
+from charloom.base.storage import columns_of
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import objects
 from charloom.results.identity import with_silent
@@ -73,8 +74,7 @@ def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
 
     commits  pairs (name for messages, commit)
 
-    Raises Damaged, with the name and the file, if a curve's file is not a table by update, and Unavailable if Git
-    fails.
+    Raises Damaged, with the name and the file, if a curve's file is not such a table, and Unavailable if Git fails.
     """
     paths, commits = files("track"), list(commits)
     contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())
@@ -83,9 +83,7 @@ def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
 
 
 def _curve(table: bytes, name: str, where: str) -> Curve:
-    rows = dict(enumerate(table.decode().splitlines()[1:]))
     try:
-        cells = (row.split(",") for row in thinned(rows, POINTS[name]).values())
-        return {int(update): float(value) for update, value in cells}
-    except ValueError:
-        raise Damaged(f"{where}: not a table with a row for each update") from None
+        return thinned(columns_of(table, [name])[name], POINTS[name]) if table else {}
+    except ValueError as error:
+        raise Damaged(f"{where}: {error}") from None

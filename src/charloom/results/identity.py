@@ -114,11 +114,6 @@ def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params,
     return _short([keys[0], sorted(keys[1:]), declared])
 
 
-def trial_key_0_1(params: Params, text_sha256: str, arithmetic: str) -> str:
-    """Return the key that charloom 0.1 gave a trial: it included the settings of samples."""
-    return _short([experiment_key(params, text_sha256), arithmetic])
-
-
 def _key(named: Mapping[str, Any], text_sha256: str) -> str:
     params = {name: value for name, value in named.items() if name not in SILENT or SILENT[name] != value}
     return hashlib.sha256(json.dumps({"params": params, "text": text_sha256}, sort_keys=True).encode()).hexdigest()

@@ -16,20 +16,22 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
+from charloom.base.csv_rows import Cells, csv_rows
 from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.network.recipe import KINDS
-from charloom.results.identity import EarlierParams, trial_key, trial_key_0_1
+from charloom.results.identity import EarlierParams, trial_key
 from charloom.results.records import MEASURE, PASSAGES, Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import IN_ROWS, Params, as_yaml, flat_of, overridden
+from charloom.settings.params import IN_ROWS, Params, as_yaml, checked, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
@@ -80,16 +82,9 @@ class Asked(Record):
 
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
-        return trial_key(params, self.sha256, self._arithmetic(params))
-
-    def key_0_1(self, params: Params) -> str:
-        """Return the key that charloom 0.1 gave the trial with these params. Raises Damaged as `key` does."""
-        return trial_key_0_1(params, self.sha256, self._arithmetic(params))
-
-    def _arithmetic(self, params: Params) -> str:
         if (kind := params.recipe.kind) not in self.arithmetic:
             raise Damaged(f"asked.json: arithmetic: the entry for {kind} is missing")
-        return self.arithmetic[kind]
+        return trial_key(params, self.sha256, self.arithmetic[kind])
 
 
 def read_asked(file: Path) -> Asked:
@@ -103,71 +98,69 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     others_left_out  skip a row whose stored key differs from the key of its params; if False, such a row is damaged
     curves           read curves.csv and passages.csv, too; if False, curves and passages are empty
 
-    Rows of curves.csv and passages.csv without a row in trials.csv are ignored. Raises Damaged, with the file and the
-    line (the trial and the update in curves.csv), if a row is invalid.
+    Rows of curves.csv and passages.csv without a row in trials.csv are ignored: the study was killed between the
+    writes of the files. Raises Damaged, with the file and the line, if a row is invalid.
     """
-    file, runs, older, seeds = folder / "trials.csv", Runs(), dict[str, str](), dict[str, int]()
+    file, runs, seeds = folder / "trials.csv", Runs(), dict[str, int]()
     for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
-        where = f"{file}: line {line}"
-        try:
+        with _row_of(file, line):
             run = from_row(row, asked)
             key = asked.key(run.params)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise Damaged(f"{where}: {first['loc'][0]}: {first['input']!r} is not a number; {AGAIN}") from None
-        except (CharloomError, *NO_YAML) as error:
-            raise Damaged(f"{where}: {error}; {AGAIN}") from None
-        if row["trial"] not in {key, asked.key_0_1(run.params)}:
-            if others_left_out:
-                continue
-            raise Damaged(f"{where}: trial is {row['trial']}, but its params have the key {key}: {OR_ASKED}; {AGAIN}")
-        if key in runs:
-            raise Damaged(f"{where}: trial {row['trial']} occurs a second time; {AGAIN}")
-        if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
-            raise Damaged(f"{where}: seed {run.seed} has the same results as seed {seeds[run.results]}; {AGAIN}")
-        runs[key], older[row["trial"]] = run, key
-    if not curves:
-        return runs
-    for _, row in _rows(folder / "curves.csv", CURVES):
-        if row["trial"] not in older:
-            continue  # the study was killed between the writes of curves.csv and of trials.csv
-        if not _joins(row, runs[older[row["trial"]]]):
-            raise Damaged(f"{folder}/curves.csv: trial {row['trial']}, update {row['update']}: invalid row; {AGAIN}")
-    passages = [(line, row) for line, row in _rows(folder / "passages.csv", PASSAGES_OF) if row["trial"] in older]
-    for line, row in passages:
-        key = older[row["trial"]]
-        runs[key] = _with_passages(runs[key], row, f"{folder / 'passages.csv'}: line {line}")
+            if row["trial"] != key:
+                if others_left_out:
+                    continue
+                raise ValueError(f"trial is {row['trial']}, but its params have the key {key}: {OR_ASKED}")
+            if key in runs:
+                raise ValueError(f"trial {key} occurs a second time")
+            if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
+                raise ValueError(f"seed {run.seed} has the same results as seed {seeds[run.results]}")
+            runs[key] = run
+    for name, columns, extended in EXTENSIONS if curves else ():
+        for line, row in _rows(folder / name, columns):
+            with _row_of(folder / name, line):
+                if row["trial"] in runs:
+                    runs[row["trial"]] = extended(runs[row["trial"]], row)
     return runs
 
 
-def _joins(row: dict[str, str], run: Run) -> bool:
-    """Add the points in a row of curves.csv to the run's curves in place; return whether the row is valid.
+@contextmanager
+def _row_of(file: Path, line: int) -> Iterator[None]:
+    """Turn an exception for an invalid row into Damaged, with the file and the line."""
+    try:
+        yield
+    except (CharloomError, *NO_YAML) as error:
+        raise Damaged(f"{file}: line {line}: {error}; {AGAIN}") from None
 
-    The row is invalid if a value is not a finite number, the update is not a number from 0 to the run's last update, or
+
+def _with_points(run: Run, row: Cells) -> Run:
+    """Return the run, to whose curves the points in a row of curves.csv are added in place.
+
+    Raises ValueError if a value is not a finite number, the update is not a number from 0 to the run's last update, or
     a curve already has a point at this update.
     """
     update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
     for name in filter(row.get, POINTS):
         value = float(row[name]) if NUMBER.fullmatch(row[name]) else math.nan
         if update > run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
-            return False
+            raise ValueError(f"trial {row['trial']}, update {row['update']}: invalid point")
         run.curves[name][update] = value
-    return True
+    return run
 
 
-def _with_passages(run: Run, row: dict[str, str], where: str) -> Run:
+def _with_passages(run: Run, row: Cells) -> Run:
     """Return the run with the costs in a row of passages.csv.
 
-    where  file and line, for the message
-
-    Raises Damaged unless the costs are PASSAGES numbers and the run's cost, which is their mean, lies between the
+    Raises ValueError unless the costs are PASSAGES numbers and the run's cost, which is their mean, lies between the
     lowest and the highest.
     """
     cells, bits = [row[name] for name in PASSAGES_OF[1:]], getattr(run.metrics, MEASURE, None)
     costs = tuple(float(cell) for cell in cells if NUMBER.fullmatch(cell))
     if bits is None or len(costs) < PASSAGES or not min(costs) - ROUNDED <= bits <= max(costs) + ROUNDED:
-        raise Damaged(f"{where}: the costs of the passages do not match the trial in trials.csv; {AGAIN}")
+        raise ValueError("the costs of the passages do not match the trial in trials.csv")
     return run._replace(passages=costs)
+
+
+EXTENSIONS = (("curves.csv", CURVES, _with_points), ("passages.csv", PASSAGES_OF, _with_passages))
 
 
 def keys_in(folder: Path) -> list[str]:
@@ -175,50 +168,49 @@ def keys_in(folder: Path) -> list[str]:
     return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
 
 
-def from_row(row: dict[str, str], asked: Asked) -> Run:
+def from_row(row: Cells, asked: Asked) -> Run:
     """Return the run in a row of trials.csv, with empty curves. The stored key is not checked.
 
     row  cells by column; the columns before `seed` are params
 
-    Raises ValidationError if a metric is not a number, CharloomError if a param's value is not allowed, and an
-    exception in NO_YAML (such as ValueError) if another cell is not allowed or the row contradicts itself.
+    Raises CharloomError or an exception in NO_YAML (such as ValueError) if a cell is not allowed, or the row
+    contradicts itself.
     """
     varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
     if others := varied.keys() - IN_ROWS:  # the trial's key would not contain the param
         raise ValueError(f"{min(others)}: not a param that a study can vary")
-    params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("a param"))
+    params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("params"))
+    values = {name: row.get(name) or None for name in METRICS}
     # Python reads 1_0 as 10; other readers of CSV do not.
-    if odd := [name for name, value in row.items() if name in METRICS and "_" in value]:
+    if odd := [name for name, value in values.items() if value and not NUMBER.fullmatch(value)]:
         raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is not a number")
-    outcome, results, values = row["outcome"], row["results"], {name: row.get(name) or None for name in METRICS}
+    outcome, results = row["outcome"], row["results"]
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
         raise ValueError(f"outcome: {outcome!r} is not allowed; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
     diverged = outcome.startswith(DIVERGED)
     if diverged != (not results) or (results and not HASH.fullmatch(results)):
         raise ValueError(f"outcome {outcome} contradicts the hash in results: {results or 'missing'}")
-    if diverged and any(value is not None for value in values.values()):
+    if diverged and any(values.values()):
         raise ValueError(f"outcome {outcome} contradicts the metrics: they must be empty")
-    metrics = None if diverged else TrainMetrics.model_validate(values)
-    if metrics and (wrong := [name for name, holds in _relations(metrics, params) if not holds]):
-        raise ValueError(f"{wrong[0]}: {row[wrong[0]] or 'missing'} contradicts the params or the rest of the row")
+    metrics = None if diverged else checked(TrainMetrics, values, Path("metrics"))
+    for name in _contradicting(metrics, params) if metrics else ():
+        raise ValueError(f"{name}: {row[name] or 'missing'} contradicts the params or the rest of the row")
     return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
 
 
-def _relations(metrics: TrainMetrics, params: Params) -> Iterator[tuple[str, bool]]:
-    """Yield each relation that a valid row satisfies: the metric's name, and whether the relation holds."""
-    read, part = metrics.held_out_characters_read, "lowest_held_out_part_bits_per_character"
-    lowest, at, below = getattr(metrics, part), metrics.lowest_held_out_part_update, metrics.first_update_below_target
-    yield "updates", metrics.updates == params.train.updates
-    yield "updates_per_epoch", metrics.updates_per_epoch > 0
-    yield "held_out_characters_read", 0 <= read <= params.train.held_out_characters
-    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character", part):
+def _contradicting(metrics: TrainMetrics, params: Params) -> Iterator[str]:
+    """Yield the name of each metric that contradicts the params or another metric."""
+    if metrics.updates != params.train.updates:
+        yield "updates"
+    for name in ("best_update", "first_update_below_target", "lowest_held_out_part_update"):
+        if not 0 <= (getattr(metrics, name) or 0) <= params.train.updates:
+            yield name
+    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character"):
         bits = getattr(metrics, name)
-        yield name, (bits is not None and bits >= 0 and read > 1) or (bits is None and (read < 2 or name == part))
-    yield "lowest_held_out_part_update", (at is None) == (lowest is None) and 0 <= (at or 0) <= metrics.updates
-    yield "best_smooth_loss", 0 <= metrics.best_smooth_loss <= metrics.smooth_loss
-    yield "best_update", 0 <= metrics.best_update <= metrics.updates
-    reached = metrics.best_smooth_loss < params.train.target_smooth_loss
-    yield "first_update_below_target", (below is not None) == reached and 0 <= (below or 0) <= metrics.best_update
+        if (bits is None) != (metrics.held_out_characters_read < 2) or (bits or 0) < 0:
+            yield name
+    if (metrics.lowest_held_out_part_update is None) != (metrics.lowest_held_out_part_bits_per_character is None):
+        yield "lowest_held_out_part_update"
 
 
 def write_runs(
@@ -249,28 +241,22 @@ def write_runs(
         write(folder / name, content.getvalue())
 
 
-def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, Cells]]:
     """Yield the line number of each row, and its cells by column. Yields nothing if the file does not exist.
 
     names  the columns that the table must have; it may have more
 
-    Raises Damaged, with the path, if the file cannot be read, or is not a CSV table in UTF-8 with these columns, each
-    once, and short printable ASCII cells.
+    Raises Damaged, with the path, if the file cannot be read, is not a CSV table with these columns, or has a cell that
+    is long or not printable ASCII.
     """
     if not path.exists():
         return
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if missing := set(names) - set(reader.fieldnames or ()):
-                raise ValueError(f"missing columns: {', '.join(sorted(missing))}")
-            if len(set(head := reader.fieldnames or ())) < len(head):
-                raise ValueError("two columns have the same name")
-            for row in reader:
-                if None in row or None in row.values():
-                    raise ValueError(f"line {reader.line_num}: the row does not have one value for each column")
-                if odd := [cell for pair in row.items() for cell in pair if not CELL.fullmatch(cell)]:
-                    raise ValueError(f"line {reader.line_num}: {in_line(odd[0][:80])} is not allowed in a cell")
-                yield reader.line_num, row
-    except (OSError, ValueError, csv.Error) as error:
+        rows = csv_rows(path.read_bytes(), names)
+    except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; {AGAIN}") from None
+    for line, row in rows.items():
+        for cell in (*row, *row.values()):
+            if not CELL.fullmatch(cell):
+                raise Damaged(f"{path}: line {line}: {in_line(cell[:80])} is not allowed in a cell; {AGAIN}")
+        yield line, row

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from charloom.base.errors import CharloomError, CheckFailed, WrongInput
 from charloom.base.opened import edited_since_opened, watch
-from charloom.base.pieces import fingerprint
+from charloom.base.storage import sha256
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.settings.params import PARAMS, Params, flat_of, read_params
 
@@ -129,7 +129,7 @@ def files_in(path: Path) -> list[Path]:
 class Inputs:
     """The inputs of a stage of the working folder, as they were when this object was created.
 
-    values  the params that the stage declares, by dotted name, and the `fingerprint` of each input file, by path; a
+    values  the params that the stage declares, by dotted name, and the SHA-256 of each input file, by path; a
             folder counts with all its files
     """
 
@@ -161,7 +161,7 @@ class Inputs:
         return [file for name in names_of(says["deps"], self.params.prepare.text) for file in files_in(Path(name))]
 
     def _now(self) -> dict[str, Any]:
-        files = {str(path): fingerprint(path) for path in self._files()}
+        files = {str(path): sha256(path) for path in self._files()}
         return params_of(HERE.declared(self.stage), self.params) | files
 
 

@@ -6,19 +6,18 @@ before the first look is reached. Every other change of the question needs it.
 """
 
 import errno
-from collections.abc import Iterator
+import sys
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import CharloomError, Damaged, WrongInput
+from charloom.base.errors import CharloomError, WrongInput
 from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
-from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.results.git import git
-from charloom.results.identity import SIGNATURE, arithmetic_of, differing, with_silent
-from charloom.results.study_table import METRICS, Asked, Runs, keys_in, read_asked, read_runs
+from charloom.results.commits import from_commits
+from charloom.results.identity import SIGNATURE, arithmetic_of, differing
+from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
@@ -35,19 +34,18 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, or if the study's folder has other files. The
-    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
+    start, if the table has rows that are no trials of this question, if asked.json is missing beside a table, or if the
+    study's folder has other files. The message names the file, the key and what is allowed. Raises Damaged if a table
+    is invalid.
     """
-    file = project.root / path
-    given, folder = read_question(file), file.with_suffix("")
+    given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
         ensure_free(folder)
         return asked_now(path, given, project)
-    if (folder / ASKED).exists():
-        asked = read_asked(folder / ASKED)
-        study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
-    else:
-        study = _without_asked(path, given, project)
+    if not (file := folder / ASKED).exists():
+        raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
+    asked = read_asked(file)
+    study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
     if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
@@ -71,9 +69,28 @@ def ensure_free(folder: Path) -> None:
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     """Return the file's study with the params of the present params.yaml, and without runs.
 
-    Raises WrongInput if params.yaml, the text or the question is invalid.
+    Raises WrongInput if params.yaml, the text or the question is invalid, or another study asks the same question: the
+    looks belong to the question, so a second name would not count them.
     """
-    return study_of(path, given, _asked_now(path, given, project, project.params()), Runs())
+    study = study_of(path, given, _asked_now(path, given, project), Runs())
+    for folder in sorted({project.root / path.parent, project.root / "studies"}):
+        for file in sorted(folder.glob(f"*/{ASKED}")):
+            other = file.parent
+            if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
+                raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
+    return study
+
+
+def _key_in(file: Path) -> str:
+    """Return the key of the question in an asked.json; "" if the file is invalid."""
+    with suppress(CharloomError):
+        return _as_asked(file.parent, read_asked(file)).named
+    return ""
+
+
+def _as_asked(folder: Path, asked: Asked) -> Study:
+    """Return the study whose question is that in asked.json, without runs. Raises WrongInput if it is invalid."""
+    return study_of(folder.with_suffix(".yaml"), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
 
 
 def write_asked(study: Study) -> None:
@@ -91,19 +108,16 @@ def write_asked(study: Study) -> None:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
-def differs_here(study: Study) -> str:
-    """Return a line on how params.yaml differs from the params in asked.json, which the study uses; "" if it does not.
+def warn_of_other_params(study: Study) -> None:
+    """Write a line to stderr if params.yaml differs from the params in asked.json, which the study uses.
 
-    The line is also "" if params.yaml is invalid.
+    Nothing is written if params.yaml is invalid.
     """
-    asked = study.asked.params
-    try:
-        params = read_params()
-    except WrongInput:
-        return ""
-    then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
-    differ = _differ(now, then, differing([asked, params]), text="text" not in study.asked.question)
-    return f"{PARAMS} has {differ}; {study.path} keeps the params of its first start" if differ else ""
+    with suppress(WrongInput):
+        params, asked = read_params(), study.asked.params
+        then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
+        if differ := _differ(now, then, differing([asked, params]), text="text" not in study.asked.question):
+            sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
 def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
@@ -122,11 +136,11 @@ def _left_open(given: StudyFile, params: Params) -> str:
 
     The result is "" if nothing differs, or HEAD has no valid params.yaml.
     """
-    with suppress(CharloomError, *NO_YAML):
-        head = checked(Params, with_silent(parsed(git("show", f"HEAD:./{PARAMS}"))), PARAMS)
-        named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-        names = [name for name in differing([head, params]) if name not in named]
-        return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
+    with suppress(CharloomError):  # no repository
+        if head := next(from_commits(["HEAD"])).params:
+            named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
+            names = [name for name in differing([head, params]) if name not in named]
+            return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
     return ""
 
 
@@ -178,11 +192,13 @@ def _digest(text: Path) -> str:
     return sha256(text)
 
 
-def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -> Asked:
-    """Return the content of asked.json for the question with these params.
+def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
+    """Return the content of asked.json for the question with the project's params.
 
-    Raises WrongInput if the text cannot be read. An invalid override is left to `study_of`, which raises WrongInput.
+    Raises WrongInput if the params are invalid, or the text cannot be read. An invalid override is left to `study_of`,
+    which raises WrongInput.
     """
+    params = project.params()
     text = given.text or params.prepare.text
     left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
@@ -201,52 +217,14 @@ def _asked_now(path: Path, given: StudyFile, project: Project, params: Params) -
     )  # fmt: skip
 
 
-def _without_asked(path: Path, given: StudyFile, project: Project) -> Study:
-    """Return the study of a table of charloom 0.1, which wrote no asked.json.
-
-    The keys of the rows show which params fit: those of params.yaml here, or those of the commit that last changed the
-    table. If both fit, the result is the study with fewer settings.
-
-    Raises WrongInput if a later version wrote the keys: that version also wrote asked.json, and without this file the
-    question is unknown. Raises Damaged if no params fit.
-    """
-    fit, reasons, folder = list[Study](), list[Damaged](), (project.root / path).with_suffix("")
-    for params in _possible_params(folder, project):
-        try:
-            asked = _asked_now(path, given, project, params).model_copy(update={"left_open": ""})
-            runs = read_runs(folder, asked)
-            if not {*keys_in(folder)} <= {asked.key_0_1(run.params) for run in runs.values()}:
-                file = folder / ASKED
-                raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
-            fit.append(study_of(path, given, asked, runs))
-        except Damaged as error:
-            reasons.append(error)
-    if not fit:
-        raise reasons[0]
-    return min(fit, key=lambda study: len(study.settings))  # a baseline of other params is a setting of its own
-
-
-def _possible_params(folder: Path, project: Project) -> Iterator[Params]:
-    """Yield params with which the table may have been made: first those here, then those of the table's last commit.
-
-    The second ones are left out if Git or the commit does not have them, or they are invalid.
-    """
-    yield project.params()
-    with suppress(CharloomError, *NO_YAML):
-        commit = git("log", "-1", "--format=%H", "--", str(folder / "trials.csv"))
-        yield checked(Params, with_silent(parsed(git("show", f"{commit}:./{PARAMS}"))), PARAMS)
-
-
 def _same(study: Study, project: Project) -> Study:
     """Return the study if its file asks the question in asked.json. Raises WrongInput if not, or if arithmetic differs.
 
     Earlier versions did not record answers. If asked.json has none and the table has all trials, an answer at this
     number of seeds was given, and is added.
     """
-    asked = study.asked
-    before = checked(StudyFile, asked.question, study.folder / ASKED)
-    then = study_of(study.path, before, asked, study.runs)
-    now, first = study.question, before.all_looks[0]
+    asked, then = study.asked, _as_asked(study.folder, study.asked)
+    before, now = then.question, study.question
     same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
     differs = {
         "settings": then.settings != study.settings,
@@ -255,7 +233,7 @@ def _same(study: Study, project: Project) -> Study:
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
         "seeds": not same_seeds,
-        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= first,
+        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= before.all_looks[0],
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)

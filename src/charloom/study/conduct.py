@@ -1,7 +1,7 @@
 """Run a study: train the missing trials up to each look in turn, and write the study's tables."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -12,11 +12,19 @@ from charloom.base.lock import exclusive
 from charloom.base.progress import duration, progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
-from charloom.results.study_table import Runs, keys_in, read_asked, read_runs, write_runs
+from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, by_these_sources, ensure_text, ensure_version, read_study, write_asked
+from charloom.study.asking import (
+    ASKED,
+    by_these_sources,
+    ensure_text,
+    ensure_version,
+    read_study,
+    warn_of_other_params,
+    write_asked,
+)
 from charloom.study.cluster import cluster
 from charloom.study.duration import seconds
 from charloom.study.engine import Workers, outcomes
@@ -31,32 +39,33 @@ from paired.data_types import CANNOT_TELL, INTERACTION, Answer, Measured
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
 
 
-def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
+def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
     """Train missing trials and write the tables; return the study with its runs, their measurements, and the answer.
 
     After each look, only settings that need more seeds for a verdict get some.
 
+    path     the study's file
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
 
-    Raises WrongInput if the text, or the sources that made the rows, do not fit the study, or if Dask is not installed.
-    Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
-    no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_study` does. Raises WrongInput if the text, or the sources that made the
+    rows, do not fit the study, or if Dask is not installed. Raises Unavailable if another process runs the study,
+    memory is too small, or workers are lost, and CheckFailed if no worker passes the check. Raises Stopped after a
+    signal. Finished trials are kept in every case.
     """
-    ensure_text(study)
-    text, lengths = surveyed(study, 1 if address else jobs)
-    with exclusive(OWN / "studies" / f"{study.path.stem}.lock", "this study"), ExitStack() as stack:
+    with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
+        study = read_study(path, anew=anew)
+        warn_of_other_params(study)
+        ensure_text(study)
+        at_once = 1 if address else jobs
+        text, lengths = surveyed(study, at_once)
         ensure_version(study)
-        if not anew and (study.folder / ASKED).exists():  # another process may have written before we held the lock
-            study = read_study(study.path)
         trials = trials_of(study)
         asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         wanted = list(chain.from_iterable(trials.values()))
-        study = study._replace(runs=_stored_runs(study, {trial.key for trial in wanted}, anew=anew))
-        for folder in _tables(study) if anew else ():  # asked.json keeps the looks of rows that are used again
-            if (folder / ASKED).exists() and study.runs.keys() & {*keys_in(folder)}:
-                study = study.answered_at(*read_asked(folder / ASKED).answers)
+        study = _with_stored_runs(study, {trial.key for trial in wanted})
+        _put_aside(study, study.runs, "belong to no trial of this study, or were trained with other source code")
         write_asked(study)
         workers: Workers | None = None
         for line in [] if study.runs else before_it_starts(study):
@@ -69,10 +78,9 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
                 if not address:
                     expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
-                _train(study, missing, wanted, workers, expected, 1 if address else jobs)
+                _train(study, missing, wanted, workers, expected, at_once)
         needed = list(chain.from_iterable(asked.values()))
-        if later := study.runs.keys() - {trial.key for trial in needed}:
-            _put_aside(study, len(later & {*keys_in(study.folder)}), "come after the look that decided")
+        _put_aside(study, {trial.key for trial in needed}, "come after the look that decided")
         _write(study, needed)
         study = study.answered_at(max(map(len, asked.values())))
         write_asked(study)
@@ -80,50 +88,40 @@ def conduct(study: Study, jobs: int, address: str | None, *, anew: bool = False)
     return study, results, answered(results)
 
 
-def _tables(study: Study) -> list[Path]:
-    """Return the folders that may hold rows of the study: the study's own, and the copies in .charloom."""
-    aside = OWN / "studies" / study.path.stem
-    return [study.folder, aside, *aside.glob("*/")]
+def _copies(study: Study) -> Path:
+    """Return the folder in .charloom that has copies of the study's tables."""
+    return OWN / "studies" / study.path.stem
 
 
-def _stored_runs(study: Study, wanted: set[str], *, anew: bool) -> Runs:
-    """Return the stored runs with the wanted keys, from the study's tables and from the copies in .charloom.
+def _with_stored_runs(study: Study, wanted: set[str]) -> Study:
+    """Return the study with the stored runs with the wanted keys, from its tables and from their copies in .charloom.
 
-    anew  read the study's tables again; if the result lacks some of their rows, copy the tables to .charloom
+    The looks at these runs are added to the study's answers. Rows that sources with other results made are left out,
+    and rows whose key does not fit their params.
     """
-    runs = _before(study.folder) if anew else study.runs
-    if anew:
-        leaving = len(keys_in(study.folder)) - len(runs.keys() & wanted)
-        _put_aside(study, leaving, "belong to no trial of this study, or were trained with other source code")
-    for folder in _tables(study)[1:] if wanted - runs.keys() else []:
-        runs = _before(folder) | runs
-    return {key: runs[key] for key in wanted & runs.keys()}
+    if wanted <= study.runs.keys():
+        return study
+    for folder in (study.folder, *_copies(study).glob("*/")):
+        if (folder / ASKED).exists() and by_these_sources(asked := read_asked(folder / ASKED)):
+            runs = read_runs(folder, asked, others_left_out=True)
+            if used := {key: runs[key] for key in wanted & runs.keys()}:
+                study = study._replace(runs=used | study.runs).answered_at(*asked.answers)
+    return study
 
 
-def _put_aside(study: Study, leaving: int, why: str) -> None:
+def _put_aside(study: Study, staying: Collection[str], why: str) -> None:
     """If rows are about to be removed from the tables, copy the tables to .charloom and print a line.
 
-    `_stored_runs` reads such copies.
+    `_with_stored_runs` reads such copies.
 
-    leaving  number of rows that are about to be removed
+    staying  keys of the rows that stay
     why      the reason, which follows "N rows" in the line
     """
-    if leaving:
+    if leaving := [key for key in keys_in(study.folder) if key not in staying]:
         table = study.folder / "trials.csv"
-        to = OWN / "studies" / study.path.stem / sha256(table)[:12]
-        print(f"{table}: {leaving} rows {why}; they are moved to {to}", flush=True)
+        to = _copies(study) / sha256(table)[:12]
+        print(f"{table}: {len(leaving)} rows {why}; they are moved to {to}", flush=True)
         copytree(study.folder, to, dirs_exist_ok=True)
-
-
-def _before(folder: Path) -> Runs:
-    """Return the runs in the folder's tables by key.
-
-    Rows whose key does not fit their params are left out. The result is {} if asked.json is missing, or if small trials
-    show that sources with other results made the rows.
-    """
-    if not (folder / ASKED).exists() or not by_these_sources(asked := read_asked(folder / ASKED)):
-        return {}
-    return read_runs(folder, asked, others_left_out=True)
 
 
 def _write(study: Study, trials: Iterable[Trial]) -> None:
@@ -182,7 +180,7 @@ def _train(
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
                     note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
-                report(count, note)
+                report(count + workers.under_way(), note)
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")

@@ -1,4 +1,4 @@
-"""Run trials on workers: each worker passes a check, then gets one trial after another.
+"""Run trials on workers: each worker passes a check before its first trial.
 
 A worker is an executor of `concurrent.futures` that runs one task at a time. `local.py` starts processes as workers,
 `cluster.py` connects to the workers of a Dask scheduler. If a worker is lost (it ends, or its connection breaks), its
@@ -13,8 +13,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from time import sleep
-from typing import Any, NamedTuple, Protocol
-from uuid import uuid4
+from typing import Any, Protocol
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.base.terminal import in_line, warn_once
@@ -22,6 +21,7 @@ from charloom.results.identity import arithmetic_of
 from charloom.results.run import Run
 from charloom.settings.params import Params
 from charloom.signature.hashes import arithmetic
+from charloom.study.local import note_part
 from charloom.study.trial import Trial, small_trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
@@ -29,7 +29,6 @@ SECONDS_BETWEEN_LOOKS = 1.0  # at the list of workers; other looks than a study'
 LOSSES = 3  # workers that may be lost with the same trial; one more is an error
 IDLE_LOSSES = 20  # workers that may be lost in a row while idle
 QUOTED = 100  # characters of a worker's message that are shown
-PROCESS = uuid4().hex  # id of this process: a restarted worker has the old address and a new process
 
 
 class Workers(Protocol):
@@ -52,165 +51,147 @@ class Workers(Protocol):
         """Return the text, or a reference to the text that a worker can resolve; None if neither is available now."""
         ...
 
+    def under_way(self) -> float:
+        """Return the sum of the finished fractions of the trials under way, as far as they are known."""
+        ...
+
     def lost(self, name: str) -> None:
         """Record that the worker with this name has ended, during a task or while it was idle."""
         ...
 
 
-class Task(NamedTuple):
-    """A worker's task: a trial, or None for the check."""
+def identity(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
+    """Return what all workers must have in common: version, arithmetic, and the digest of a small trial, by name.
 
-    worker: str
-    trial: Trial | None
-
-
-def told(function: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-    """Run the function, in a worker; return the id of the worker's process, and the function's result."""
-    return PROCESS, function(*arguments)
-
-
-def identity(kinds: list[str], digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
-    """Return what all workers must have in common: version, arithmetic, and the digests of small trials, by name.
-
-    kinds   kinds of recipe
+    kind    the kind of a recipe
     digest  returns the digest of the arithmetic for a kind; the default computes it, `arithmetic_of` reads it
     """
-    facts = {"charloom": version("charloom")}
-    for kind in kinds:
-        facts |= {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
-    return facts
+    return {
+        "charloom": version("charloom"),
+        f"{kind} arithmetic": digest(kind),
+        f"{kind} small trial": small_trial(kind),
+    }
 
 
-def run_trial(params: Params, text: Text | Path, text_sha256: str, threads: int | None) -> Run:
-    """Train a trial, in a worker, and return its run. `text` is the text itself, or the path of a prepared file."""
-    return train_trial(params, _opened(text) if isinstance(text, Path) else text, text_sha256, threads)
+def checked_trial(
+    params: Params, expected: dict[str, str], text: Text | Path, text_sha256: str, threads: int | None
+) -> tuple[dict[str, str], Run | str]:
+    """Check this process, a worker, and train a trial; return the process's identity, and the trial's run.
+
+    The check is computed once in a process. If the identity is not `expected`, no trial is trained. If the training
+    raises an exception, its text takes the place of the run.
+
+    text  the text itself, or the path of a prepared file
+    """
+    own = identity(params.recipe.kind)
+    if own != expected:
+        return own, "not trained"
+    try:
+        read = _opened(text) if isinstance(text, Path) else text
+        return own, train_trial(params, read, text_sha256, threads, note_part)
+    except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed: a full disk, too little memory
+        return own, f"{type(error).__name__}: {error}"
+    finally:
+        note_part(0.0)
 
 
 _opened = lru_cache(read_prepared)
 
 
 class Work:
-    """The queue of trials, the tasks under way, and the workers that have passed or failed the check.
+    """The queue of trials, the tasks under way, and the workers that have failed the check.
 
     The check compares a worker's `identity` with ours: its version, its arithmetic, and results of small trials.
     """
 
     def __init__(self, trials: Collection[Trial], workers: Workers, text_sha256: str) -> None:
-        """Queue the trials. A worker has to pass the check for each kind of recipe that a trial has."""
+        """Queue the trials. A worker has to pass the check for the kinds of recipe of its trials."""
         self.waiting, self.workers, self.text_sha256 = deque(trials), workers, text_sha256
-        self.kinds = sorted({trial.params.recipe.kind for trial in trials})
-        self.own = identity(self.kinds, arithmetic_of)
-        self.tasks: dict[Future[Any], Task] = {}
-        self.proven: dict[str, str] = {}  # worker to the id of the process that passed the check
-        self.refused, self.losses, self.one_has_proved = set[str](), Counter[str](), False
+        self.own = {kind: identity(kind, arithmetic_of) for kind in {trial.params.recipe.kind for trial in trials}}
+        self.tasks: dict[Future[Any], tuple[str, Trial]] = {}  # the task's worker and trial
+        self.refused, self.losses, self.idle_losses = set[str](), Counter[str](), 0
 
     def is_left(self) -> bool:
         """Return whether a trial is in the queue or under way."""
-        return bool(self.waiting) or any(task.trial for task in self.tasks.values())
+        return bool(self.waiting or self.tasks)
 
     def hand_out(self) -> None:
-        """Put trials of lost workers back into the queue, and give each idle worker a task: the check, or a trial.
+        """Put trials of lost workers back into the queue, then give each idle worker a trial.
 
-        Raises CheckFailed if no worker is left that may pass the check and no worker may join. Raises Unavailable if
-        IDLE_LOSSES workers in a row end before they get a task, if more than LOSSES are lost with one trial or in the
-        check, or if the source of workers is gone.
+        A worker stays idle if the queue is empty, the text is not available, or the worker was left out. Raises
+        CheckFailed if no worker is left and none may join. Raises Unavailable if IDLE_LOSSES workers in a row end
+        before they get a trial, if more than LOSSES are lost with one trial, or if the source of workers is gone.
         """
-        for _ in range(IDLE_LOSSES):
-            if self._handed_out():
+        live = self.workers.there()
+        for future, (worker, trial) in list(self.tasks.items()):
+            if worker not in live:
+                del self.tasks[future]
+                future.cancel()
+                self.take_back(trial)
+        self.refused &= live.keys()
+        for name in live.keys() - {worker for worker, _ in self.tasks.values()} - self.refused:
+            if not self.waiting or not (text := self.workers.text()):
                 break
-        else:
-            why = "is there too little memory? The log of a Dask worker may say why"
-            raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a task; {why}")
+            params = self.waiting[0].params
+            given = params, self.own[params.recipe.kind], text, self.text_sha256, self.workers.threads
+            try:
+                self.tasks[live[name].submit(checked_trial, *given)] = name, self.waiting[0]
+            except self.workers.losses:  # the worker has ended while idle
+                self.workers.lost(name)
+                self.idle_losses += 1
+                if self.idle_losses == IDLE_LOSSES:
+                    why = "is there too little memory? The log of a Dask worker may say why"
+                    raise Unavailable(f"{IDLE_LOSSES} workers in a row ended before they got a trial; {why}") from None
+                self.hand_out()
+                return
+            self.waiting.popleft()
+            self.idle_losses = 0
         if not self.tasks and not self.workers.may_come:
             raise CheckFailed("no worker is left: the lines above say why each is left out")
 
-    def _handed_out(self) -> bool:
-        """Put trials of lost workers back into the queue, then give idle workers tasks.
+    def take_back(self, trial: Trial, why: str = "is there too little memory, or was the connection lost?") -> None:
+        """Put the trial of a failed task back at the head of the queue.
 
-        Return False at once if an idle worker turns out to have ended when it gets a task, else True. A worker stays
-        idle if the queue is empty, the text is not available, or the worker has failed the check.
+        Raises Unavailable if more than LOSSES workers have failed at this trial. `why` is the reason in the message.
         """
-        live = self.workers.there()
-        for future, task in [(future, task) for future, task in self.tasks.items() if task.worker not in live]:
-            del self.tasks[future]
-            future.cancel()
-            self.take_back(task)
-        self.proven = {name: self.proven[name] for name in self.proven.keys() & live.keys()}
-        self.refused &= live.keys()
-        for name in live.keys() - {task.worker for task in self.tasks.values()} - self.refused:
-            work: tuple[Any, ...] = told, identity, self.kinds
-            trial = None
-            if name in self.proven:
-                if not self.waiting or not (text := self.workers.text()):
-                    continue
-                trial = self.waiting[0]
-                work = told, run_trial, trial.params, text, self.text_sha256, self.workers.threads
-            try:
-                self.tasks[live[name].submit(*work)] = Task(name, trial)
-            except self.workers.losses:  # the worker has ended while idle
-                self.workers.lost(name)
-                return False
-            if trial:
-                self.waiting.popleft()
-        return True
-
-    def take_back(self, task: Task, why: str = "is there too little memory, or was the connection lost?") -> None:
-        """Put the trial of a failed task back at the head of the queue; a check has no trial to put back.
-
-        Raises Unavailable if more than LOSSES workers have failed at this trial, or at the check: all workers together
-        until one has passed it, later this worker alone. `why` is the reason in the message.
-        """
-        if task.trial:
-            self.waiting.appendleft(task.trial)
-            key, what = task.trial.key, _named(task.trial)
-        else:
-            key, what = task.worker if self.one_has_proved else "", "the check of their arithmetic"
-        self.losses[key] += 1
-        if self.losses[key] > LOSSES:
-            raise Unavailable(f"{what}: {LOSSES + 1} workers have failed at this; {why}")
+        self.waiting.appendleft(trial)
+        self.losses[trial.key] += 1
+        if self.losses[trial.key] > LOSSES:
+            raise Unavailable(f"{_named(trial)}: {LOSSES + 1} workers have failed at this; {why}")
 
     def ended(self, future: Future[Any]) -> tuple[Trial, Run] | None:
-        """Process the result of a finished task: return the trial and its run, or None.
+        """Process the result of a finished task: return the trial and its run, or None if the task failed.
 
-        The result is None if the task was a check, or if it failed. A failed trial goes back into the queue. A worker
-        gets no further task if it fails the check, raises an error, or returns no run of its trial. But the only worker
-        that has passed the check may raise errors in trials. Raises Unavailable as `take_back` does.
+        A trial without a run goes back into the queue. A worker gets no further trial if it fails the check. If its
+        training raises an exception, or its answer is no run of the trial, it gets none if there is another worker.
+        Raises Unavailable as `take_back` does.
         """
-        task = self.tasks.pop(future)
-        worker, trial = task
+        worker, trial = self.tasks.pop(future)
         try:
-            process, result = future.result()
+            own, result = future.result()
+            differ = _difference(self.own[trial.params.recipe.kind], own)
         except self.workers.losses:
             self.workers.lost(worker)
-            self.take_back(task)
+            self.take_back(trial)
             return None
-        except Exception as error:  # noqa: BLE001  any error is the worker's: other sources, a full disk
-            why = quoted(f"{type(error).__name__}: {error}")
-            if not trial or len(self.proven) > 1:
-                self.leave_out(worker, f"{_named(trial)}: {why}" if trial else why)
-            else:  # no other worker is left to try
-                sys.stderr.write(f"worker {in_line(worker)}: {_named(trial)}: {why}\n")
-            if trial:
-                self.take_back(task, f"the last error: {why}")
+        except Exception as error:  # noqa: BLE001  any error is the worker's: its sources are others
+            result, differ = None, quoted(f"{type(error).__name__}: {error}")
+        if differ:
+            self.leave_out(worker, differ)
+            self.waiting.appendleft(trial)
             return None
-        if not trial:
-            if differ := _difference(self.own, result):
-                self.leave_out(worker, differ)
-            else:
-                self.proven[worker], self.one_has_proved = process, True
-        elif self.proven.get(worker) != process:  # the worker was restarted
-            self.proven.pop(worker, None)
-            self.take_back(task, "the process that answered has not passed the check")
-        elif not isinstance(result, Run) or result[:2] != (trial.params, self.text_sha256):
-            self.leave_out(worker, f"{_named(trial)}: its answer is not a run of this trial")
-            self.take_back(task, "no answer is a run of this trial")
-        else:
+        if isinstance(result, Run) and result[:2] == (trial.params, self.text_sha256):
             return trial, result
+        why = quoted(result) if isinstance(result, str) else "its answer is not a run of this trial"
+        if self.workers.there().keys() - self.refused - {worker}:
+            self.leave_out(worker, f"{_named(trial)}: {why}")
+        else:
+            sys.stderr.write(f"worker {in_line(worker)}: {_named(trial)}: {why}\n")
+        self.take_back(trial, f"the last error: {why}")
         return None
 
     def leave_out(self, worker: str, why: str) -> None:
-        """Give the worker no further task while it is connected, and warn once with the reason `why`."""
-        self.proven.pop(worker, None)
+        """Give the worker no further trial while it is connected, and warn once with the reason `why`."""
         self.refused.add(worker)
         warn_once(f"{worker} {why}", f"worker {in_line(worker)} is left out: {why}")  # once, not at each look
 

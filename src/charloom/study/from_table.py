@@ -3,8 +3,6 @@
 The table has a column for the seed, one or more for the setting, and one for the measure.
 """
 
-import csv
-import io
 import math
 import re
 from collections import defaultdict
@@ -13,7 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import WrongInput, allowed_are
+from charloom.base.csv_rows import TABLE, Cells, csv_rows
+from charloom.base.errors import WrongInput
 from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, quoted, setting_name
 from paired.data_types import Measured, Measurement, Seed
@@ -21,10 +20,6 @@ from paired.data_types import Measured, Measurement, Seed
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
-TABLE = "a CSV table in UTF-8"
-
-Cells = dict[str, str]  # by column
-Rows = dict[int, Cells]  # by line number, from 1
 
 
 def table_measured(
@@ -44,6 +39,9 @@ def table_measured(
     setting. The message names the file, the line, the value and what is allowed.
     """
     used = [*setting, seed, measure]
+    if len(set(used)) < len(used):
+        twice = next(name for name in used if used.count(name) > 1)
+        raise WrongInput(f"{file}: column {in_line(twice)} is in two options; allowed is once")
     rows = _rows(file, used)
     settings = defaultdict[str, dict[Seed, Measurement]](dict)
     levels = dict[str, dict[str, str]]()
@@ -81,51 +79,25 @@ def table_measured(
     )
 
 
-def _rows(file: Path, used: Sequence[str]) -> Rows:
-    """Return the rows by line number, with spaces removed from both ends of cells.
+def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
+    """Return the rows by line number.
 
-    used  names of the needed columns
+    names  the columns that the table must have
 
-    Raises WrongInput if the file cannot be read, there are no rows, a row has too few or too many cells, or a needed
-    column is missing, occurs twice, or is needed twice.
-    """
-    head, *rows = _read(file)
-    if not rows:
-        missing = "there is no row below the names of the columns" if head[1] else "the file is empty"
-        raise WrongInput(f"{file}: {missing}; allowed is a table")
-    for line, cells in rows:
-        if len(cells) != len(head[1]):
-            raise WrongInput(
-                f"{file}: line {line}: the row has {len(cells)} cells, but line {head[0]} names {len(head[1])} columns"
-            )
-    for name in used:
-        if name not in head[1]:
-            raise WrongInput(f"{file}: no column {in_line(name)}; {allowed_are(map(in_line, head[1]), name)}")
-        if head[1].count(name) + used.count(name) > 2:
-            raise WrongInput(f"{file}: column {in_line(name)} is in the file twice, or in two options; allowed is once")
-    return {line: dict(zip(head[1], cells, strict=True)) for line, cells in rows}
-
-
-def _read(file: Path) -> list[tuple[int, list[str]]]:
-    """Return the cells of each non-empty line, with the line's number; for an empty file, line 1 without cells.
-
-    Raises WrongInput if the file is missing, neither a regular file nor a FIFO, not UTF-8, or not CSV.
+    Raises WrongInput if the file is missing, neither a regular file nor a FIFO, no table with these columns, or has no
+    row.
     """
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):
-            raise WrongInput(f"{file}: not a file; allowed is {TABLE}")
-        reader = csv.reader(
-            io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True
-        )
-        return [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells] or [(1, [])]
-    except UnicodeDecodeError as error:
-        line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
-        raise WrongInput(f"{file}: line {line}: byte {byte:#04x} is not UTF-8; allowed is {TABLE}") from None
-    except (OSError, ValueError) as error:  # ValueError: invalid in a file name
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise WrongInput(f"{in_line(str(file))}: {reason}; allowed is {TABLE}") from None
-    except csv.Error as error:
-        raise WrongInput(f"{file}: line {reader.line_num}: not CSV: {error}") from None
+            raise ValueError(f"not a file; allowed is {TABLE}")
+        rows = csv_rows(file.read_bytes(), names)
+        if not rows:
+            raise ValueError("there is no row below the names of the columns; allowed is a table")
+    except OSError as error:
+        raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
+    except ValueError as error:
+        raise WrongInput(f"{in_line(str(file))}: {error}") from None
+    return rows
 
 
 def seed_of(text: str) -> Seed:

@@ -48,10 +48,9 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
-    warnings = [*_left_open(study), *_parting(study, results.levels), *_short(study), *_spent(study), *results.warnings]
     return results._replace(
         title=study.question.title or "",
-        warnings=tuple(warnings),
+        warnings=(*_warnings(study, results.levels), *results.warnings),
         target="" if study.question.text else results.target,  # params.yaml has the target for the text there
         curves=results.curves if curves else {},
     )
@@ -79,25 +78,31 @@ def before_it_starts(study: Study) -> list[str]:
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
-def _parting(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Yield a warning for each group of params that change together in all settings: which `vary` separates them.
+def _warnings(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Yield the study's warnings, each if it applies.
+
+    1. At the first start, params.yaml differed from HEAD's in a param that the question leaves open.
+    2. Params change together in all settings: which `vary` separates them, for each group of such params.
+    3. All settings have fewer updates, and read less text, than the training of params.yaml.
+    4. Seeds were added after an answer, and the study declares no looks.
 
     levels  the settings' levels: see Measured
     """
+    if differs := study.asked.left_open:
+        yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
+
     settings = [flat_of(params) for params in study.settings.values()]
     for group in (names for names in inseparable(levels) if len(names) > 1):
         values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
+    whole = study.asked.params
+    most = max(params.train.updates for params in study.settings.values())
+    read = max(params.train.updates * params.characters for params in study.settings.values())
+    if most < whole.train.updates and read < whole.train.updates * whole.characters:
+        has = f"a whole training has {whole.train.updates:,}, and may have another result"
+        yield f"a short study: {most:,} updates; {has}"
 
-def _left_open(study: Study) -> Iterator[str]:
-    """Yield a warning if, at the study's first start, params.yaml differed from HEAD's in a param that it left open."""
-    if differs := study.asked.left_open:
-        yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
-
-
-def _spent(study: Study) -> Iterator[str]:
-    """Yield a warning if seeds were added after an answer, and the study declares no looks."""
     if first := study.first_answer:
         more = len(study.question.seeds) - first
         yield (
@@ -105,15 +110,6 @@ def _spent(study: Study) -> Iterator[str]:
             f"{'is' if more == 1 else 'are'} shown, but not tested; a new study with new seeds tests again: "
             f"{with_new_seeds(study)}"
         )
-
-
-def _short(study: Study) -> Iterator[str]:
-    """Yield a warning if all settings have fewer updates, and read less text, than the training of params.yaml."""
-    whole, settings = study.asked.params.train.updates, study.settings.values()
-    most = max(params.train.updates for params in settings)
-    read = max(params.train.updates * params.characters for params in settings)
-    if most < whole and read < whole * study.asked.params.characters:
-        yield f"a short study: {most:,} updates; a whole training has {whole:,}, and may have another result"
 
 
 def of_runs(

@@ -207,7 +207,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
 def read_prepared(path: Path) -> Text:
     """Return the text in a file that the stage `prepare` wrote. Raises Damaged, with the path, for any other file.
 
-    The ids stay in the file. They are verified when they are sliced, which may also raise Damaged.
+    The ids stay in the file, and are read when they are sliced, which may also raise Damaged.
     """
     try:
         arrays = load(path, _layout)
