@@ -1,12 +1,11 @@
 """`charloom summary`: the changes of a pull request and their results, for readers who do not know the project.
 
 dvc_summary reports on any DVC project. This module adds charloom's own facts: on which machines the results were
-reproduced, whether the change is better and how sure that is, and samples of the models.
+reproduced, and whether the change is better and how sure that is.
 """
 
 import argparse
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +14,7 @@ from charloom.base.errors import Damaged, WrongInput
 from charloom.base.storage import read_json
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
-from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
-from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, facts_of
@@ -57,8 +54,7 @@ def summary(arguments: argparse.Namespace) -> None:
     reports = list[Report]()
     for report in map(_verified, map(Path, arguments.verified)):
         reports += [report] if report not in reports else []  # the same statement given twice is of one machine
-    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
-        cached = pool.submit(cache)
+    with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
             facts = facts_of(arguments.base)
         except Refused as refused:
@@ -79,7 +75,6 @@ def summary(arguments: argparse.Namespace) -> None:
             *sections.results(facts),
             *answer,
             *curves(facts),
-            *samples_beside(facts, Path(path.get("reports/sample_table", "")), cached.result()),
             sections.foot(facts),
         ]
     print(limited(blocks))
