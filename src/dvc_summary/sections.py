@@ -49,7 +49,7 @@ def _outputs(stages: Stages) -> str:
 
 def _reasons(change: Change) -> str:
     """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
-    outputs = [f"the outputs of {listed(change.earlier)}"] if change.earlier else []
+    outputs = [f"the outputs of {listed(change.earlier.values())}"] if change.earlier else []
     return "; ".join([*([listed(change.inputs)] if change.inputs else []), *outputs])
 
 

@@ -35,7 +35,7 @@ def verified(project: Project, folder: Path, name: str = "here", **values: objec
     machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
     found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(found | {"quick": False, "files": [], "causes": [], "machine": machine} | values))
+    path.write_text(json.dumps(found | {"files": [], "causes": [], "machine": machine} | values))
     return str(path)
 
 
@@ -177,14 +177,11 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
         (None, "No such file or directory"),
         ("", "Invalid JSON"),
         ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
-        ({"quick": True}, "was made with --quick, which rebuilds no result; repeat without it"),
     ],
 )
-def test_a_file_that_verify_did_not_print_and_one_of_quick_are_refused(finished, tmp_path, content, line):
+def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
     file = tmp_path / "here.json"
-    if isinstance(content, dict):
-        verified(finished, tmp_path, **content)
-    elif content is not None:
+    if content is not None:
         file.write_text(content)
     complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
     assert complaint.startswith(f"--verified: {file}: {line}")

@@ -47,7 +47,7 @@ def test_dvc_lock_is_read_by_name():
 
 
 def test_a_lock_that_is_not_there_or_none_is_not_what_dvc_wrote(tmp_path):
-    with chdir(tmp_path), pytest.raises(Damaged, match=r"^dvc.lock: content is not in DVC's format; "):
+    with chdir(tmp_path), pytest.raises(Damaged, match=r"^dvc.lock: missing, or not in DVC's format; "):
         locked()
     for content in (b"\xff", b"stages: {a: {}}"):
         with pytest.raises(Damaged):

@@ -18,7 +18,7 @@ from charloom.proof.dvc_command import dvc, reason
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from charloom.settings.dvc_lock import LOCK, locked
-from charloom.settings.pipeline import OWN, PIPELINE, Project
+from charloom.settings.pipeline import OWN, PIPELINE, Project, is_inside
 from dvc_summary.locks import Stages
 
 END_TIMEOUT = 5.0  # seconds to wait for terminated processes
@@ -28,12 +28,17 @@ AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversi
 
 
 class Failed(Exception):
-    """A stage failed. `stage` is its name, `printed` the output of DVC and all stages."""
+    """A stage failed.
 
-    def __init__(self, stage: str, printed: str) -> None:
-        """Store the stage's name and the output of DVC and all stages."""
+    stage    its name
+    printed  the output of DVC and all stages
+    lock     the stages that ran before it, as in the dvc.lock of this run
+    """
+
+    def __init__(self, stage: str, printed: str, lock: Stages) -> None:
+        """Store the stage's name, the output, and the stages that ran."""
         super().__init__(stage)
-        self.stage, self.printed = stage, printed
+        self.stage, self.printed, self.lock = stage, printed, lock
 
 
 def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
@@ -73,12 +78,12 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
 
     A text outside the clone is not written.
     """
-    target, top = project.root / text, git("rev-parse", "--show-toplevel", folder=project.root)
+    target, top = project.root / text, project.root / git("rev-parse", "--show-cdup", folder=project.root)
 
     def is_complete() -> bool:
         return target.is_file() and sha256(target) == digest
 
-    if not is_complete() and Path(text).is_file() and target.resolve().is_relative_to(top):
+    if not is_complete() and Path(text).is_file() and is_inside(target, top):
         remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(text, target)
@@ -109,10 +114,11 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     variables  environment variables for the stages
 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
-    stage fails, CheckFailed if any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
+    stage fails, or any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
     """
-    if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
-        raise CheckFailed(f"{PIPELINE}: DVC does not run frozen stages: {', '.join(frozen)}; remove `frozen: true`")
+    for name, declared in project.stages().items():
+        if declared.get("frozen"):
+            raise Failed(name, f"{PIPELINE}: {name} is frozen, and DVC does not run it; remove `frozen: true`\n", {})
     results = list(outputs(project))
     _keep_sources_alone(project)
     for path in (*(output.path for output in results), str(LOCK), str(OWN)):
@@ -130,9 +136,10 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
 
     code, printed = dvc("repro", "--force", *stages, folder=project.root, hear=hear, **variables)
     _end_processes(project.root)
+    lock = locked(project) if (project.root / LOCK).exists() else {}
     if code:
-        raise Failed(last, printed)
-    return locked(project)
+        raise Failed(last, printed, lock)
+    return lock
 
 
 def remove(path: Path) -> None:

@@ -20,7 +20,7 @@ from charloom.results.git import changes, commit
 from charloom.results.records import TextMetrics
 from charloom.results.run import DIVERGED, POINTS, Run, from_folder, thinned
 from charloom.settings.params import PARAMS, Params, overridden
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import Project, is_inside
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
@@ -98,8 +98,7 @@ def _rebuilt(project: Project, params: Params) -> Run:
     from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
     """
     text = Path(params.prepare.text)
-    is_inside = not text.is_absolute() and ".." not in text.parts
-    overrides = {} if is_inside else {"prepare.text": str(text.absolute())}
+    overrides = {} if is_inside(text) else {"prepare.text": str(text.absolute())}
     values = overridden(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")

@@ -39,7 +39,6 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="allow")
     commit: str
     last: str
-    quick: bool
     grade: str | None
     causes: list[str]
     machine: Machine
@@ -83,15 +82,12 @@ def summary(arguments: argparse.Namespace) -> None:
 def _verified(file: Path) -> Report:
     """Return the report in the file.
 
-    Raises WrongInput if the file is missing, is no output of `charloom verify --json`, or is one of --quick.
+    Raises WrongInput if the file is missing, or is no output of `charloom verify --json`.
     """
     try:
-        report = read_json(file, Report, "`charloom verify --json` prints such a file")
+        return read_json(file, Report, "`charloom verify --json` prints such a file")
     except Damaged as damaged:
         raise WrongInput(f"--verified: {damaged}") from None
-    if report.quick:
-        raise WrongInput(f"--verified: {file}: was made with --quick, which rebuilds no result; repeat without it")
-    return report
 
 
 def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:

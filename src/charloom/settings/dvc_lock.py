@@ -21,11 +21,12 @@ NOTES = OWN / "used"
 
 @cache
 def stages_in(lock: bytes) -> Stages:
-    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is not in DVC's format."""
+    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is empty or not in DVC's format."""
     try:
         return stages_of({str(LOCK): lock.decode()})
     except (Refused, UnicodeDecodeError):
-        raise Damaged(f"{LOCK}: content is not in DVC's format; `git checkout {LOCK}` brings it back") from None
+        remedy = "restore it from Git, or remove it and run `dvc repro`"
+        raise Damaged(f"{LOCK}: missing, or not in DVC's format; {remedy}") from None
 
 
 def locked(project: Project = HERE) -> Stages:

@@ -115,6 +115,11 @@ def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
     return {key: values[key] for name in names for key in values if key == name or key.startswith(f"{name}.")}
 
 
+def is_inside(path: Path, folder: Path = Path()) -> bool:
+    """Return whether the path is inside the folder, or is the folder. Symbolic links are not followed."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  resolve() follows links
+
+
 def files_in(path: Path) -> list[Path]:
     """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
 
