@@ -1,6 +1,5 @@
 """Tampered commits: none passes, and each gets the words for what was planted. Unusual ones that are honest pass."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,7 +9,6 @@ from claims import answered, as_rebuilt, commit, edit_digit, refused, relock, re
 from projects import Project, copied
 from study_projects import ask, conducted
 
-from charloom.model.model_file import model_bytes, read_model
 from charloom.proof import verify
 from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, WITHIN
 from charloom.proof.outputs import outputs
@@ -24,16 +22,9 @@ def edited(project):
 
 
 def replaced(project):
-    """Edit dvc.lock, too, and put the edited model into DVC's cache: whoever can do that has it in a remote."""
+    """Edit dvc.lock, too, also the hash of a model."""
     set_metric(project, "train", "smooth_loss", "0.123")
-    model = read_model(project.folder / "models/best.npz")
-    model.theta.W[2, 3] += 1e-9
-    content = model_bytes(model)
-    relock(project, "models/best.npz", content)
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    cached = project.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
-    cached.parent.mkdir(exist_ok=True)
-    cached.write_bytes(content)
+    relock(project, "models/best.npz", b"another model")
 
 
 def removed(project):
@@ -93,9 +84,10 @@ TAMPERED = {
     replaced: (
         "train: models/best.npz",
         [
-            "W: 1 of 64 entries, by up to 1e-09",
+            "models/best.npz: dvc.lock has another hash",
             "metrics/train.json: smooth_loss: committed 0.123, rebuilt ",
-            "models/best.npz, metrics/train.json: edited or replaced, and dvc.lock with it: train has the same inputs",
+            "models/best.npz: dvc.lock is old, edited or made up: train makes it with another hash",
+            "metrics/train.json: edited or replaced, and dvc.lock with it: train has the same inputs",
         ],
         SAME_CONCLUSION,
     ),

@@ -1,17 +1,14 @@
 """What verify compares, how it names a difference before it rebuilds anything, and what it refuses."""
 
-import hashlib
 import json
 import re
 from contextlib import chdir
-from pathlib import Path
 
 import pytest
 from projects import Project, said
 
-from charloom.base.errors import Unavailable, WrongInput
-from charloom.proof.dvc_command import cache
-from charloom.proof.outputs import Output, cached, outputs
+from charloom.base.errors import WrongInput
+from charloom.proof.outputs import Output, outputs
 from charloom.proof.verify import verify
 from charloom.settings.pipeline import Project as Folder
 from charloom.signature.hashes import RECIPES
@@ -80,34 +77,6 @@ def test_a_signature_that_is_none_is_a_line(project):
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(finished, options, line):
     assert line in said(finished, "verify", *options, code=2)[1]
-
-
-def test_where_dvc_keeps_nothing_there_is_no_cache(tmp_path):
-    with chdir(tmp_path), pytest.raises(Unavailable, match=r"^dvc cache dir: ERROR: "):
-        cache()
-
-
-TEXT, LISTED = b"the committed text", b'[{"md5": "%s", "relpath": "a.txt"}]'
-
-
-def test_a_file_of_the_cache_is_used_only_if_it_has_the_hash_that_names_it(tmp_path):
-    text, listed = kept(tmp_path, TEXT), kept(tmp_path, LISTED % md5(TEXT).encode(), ".dir")
-    assert cached(tmp_path, "x/a.txt", text) == cached(tmp_path, "x", listed) == {"a.txt": TEXT}
-    (tmp_path / text[:2] / text[2:]).write_bytes(b"another")
-    for digest in (text, listed, None, "0" * 32, f"../{text}", "/dev/zero"):
-        assert cached(tmp_path, "x", digest) == {}
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def kept(cache: Path, content: bytes, suffix: str = "") -> str:
-    """Put the content into the cache, and return its name there."""
-    digest = md5(content) + suffix
-    (cache / digest[:2]).mkdir(exist_ok=True)
-    (cache / digest[:2] / digest[2:]).write_bytes(content)
-    return digest
 
 
 def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_check(tmp_path):

@@ -130,7 +130,7 @@ def _sources(origin: Origin, place: Path) -> Project:
 def _params(origin: Origin, project: Project) -> Params:
     """Return the params in the clone's params.yaml. Raises CheckFailed if the run has recorded other params."""
     file = project.root / PARAMS
-    params = checked(Params, with_silent(read_mapping(file, Params)), file)
+    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
     here, silent = ({name: in_line(as_yaml(x)) for name, x in values.items()} for values in (flat_of(params), SILENT))
     recorded = silent | origin.params
     for name in here | recorded:

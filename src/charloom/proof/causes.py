@@ -56,7 +56,7 @@ def edits(results: list[Result], changes: list[Change]) -> Iterator[str]:
     sentences = defaultdict[str, list[str]](list)
     for stage in dict.fromkeys(result.output.stage for result in results):
         of_stage = [result for result in results if result.output.stage == stage]
-        if stage in with_same_inputs and all(_is_replaced(result) for result in of_stage):
+        if stage in with_same_inputs and not any(result.hash_same or result.content_same for result in of_stage):
             yield NOT_FOUND.format(stage=stage)
             continue
         for result in of_stage:
@@ -67,28 +67,19 @@ def edits(results: list[Result], changes: list[Change]) -> Iterator[str]:
         yield f"{', '.join(paths[:NAMED])}{more}: {sentence}"
 
 
-def _is_replaced(result: Result) -> bool:
-    """Return whether the committed content and its hash in dvc.lock agree, and differ from the rebuilt ones.
-
-    An output that Git does not contain counts as one that agrees.
-    """
-    agrees = not result.output.in_git or result.digest == result.locked
-    return agrees and not (result.hash_same or result.content_same)
-
-
 def _edit(result: Result, *, own: bool) -> str:
-    """Return a sentence about an edit of the output or of its hash in dvc.lock; "" if its files show none.
+    """Return a sentence about an edit of the output or of its hash in dvc.lock; "" if they show none.
 
     own  whether the stage has the same inputs in both dvc.lock files, so its outputs have to be the same
     """
-    stage = result.output.stage
-    if result.output.in_git and not result.committed:
+    stage, in_git = result.output.stage, result.output.in_git
+    if in_git and not result.committed:
         return "not committed, or under another name"
-    if result.output.in_git and result.digest not in {result.locked, result.relocked}:
+    if in_git and result.digest not in {result.locked, result.relocked}:
         has = "the hash of what was rebuilt" if result.hash_same else "another hash"
         return f"edited after {stage} made it: {LOCK} has {has}"
     if result.same or not (own or result.content_same):
         return ""
-    if result.content_same or not result.committed:
-        return f"{LOCK} is old, edited or made up: {stage} makes it with another hash"
-    return f"edited or replaced, and {LOCK} with it: {stage} has the same inputs"
+    if in_git and not result.content_same:
+        return f"edited or replaced, and {LOCK} with it: {stage} has the same inputs"
+    return f"{LOCK} is old, edited or made up: {stage} makes it with another hash"

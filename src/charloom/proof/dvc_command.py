@@ -1,4 +1,4 @@
-"""Run the command `dvc`, and find the folder of its cache."""
+"""Run the command `dvc`."""
 
 import os
 import subprocess
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line
 
 
@@ -32,17 +31,6 @@ def dvc(
             lines.append(line)
             hear(line)
     return process.returncode, "".join(lines)
-
-
-def cache() -> Path:
-    """Return the folder of DVC's cache in which files are named by their MD5.
-
-    Raises Unavailable, with DVC's message, if DVC cannot tell.
-    """
-    code, printed = dvc("cache", "dir")
-    if code:
-        raise Unavailable(f"dvc cache dir: {reason(code, printed)}")
-    return Path(printed.strip()) / "files" / "md5"
 
 
 def reason(code: int, printed: str) -> str:

@@ -1,8 +1,6 @@
 """The outputs of the stages: their paths, hashes and contents, the committed ones compared with the rebuilt ones."""
 
-import hashlib
-import json
-import re
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +10,6 @@ from charloom.proof.differences import Row, difference
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
 from dvc_summary.locks import Stage
-
-FOLDER = ".dir"  # suffix of a folder's hash
-HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")  # DVC's hash; anything else could lead out of the cache
 
 
 class Output(NamedTuple):
@@ -40,9 +35,9 @@ class Result(NamedTuple):
 
     locked     its hash in the committed dvc.lock; None if dvc.lock lacks the output
     relocked   its hash in the rebuilt dvc.lock
-    digest     DVC's hash of the committed content; None if the content is not known
-    committed  content of the committed files by name; empty if not known
-    rebuilt    content of the rebuilt files by name; empty if it was not read
+    digest     DVC's hash of the committed files; None if Git contains none
+    committed  content of the committed files by name; empty if Git contains none
+    rebuilt    content of the rebuilt files by name; empty for an output outside Git
     """
 
     output: Output
@@ -59,7 +54,7 @@ class Result(NamedTuple):
 
     @property
     def content_same(self) -> bool:
-        """Return whether the committed content has the rebuilt hash; False if the committed content is not known."""
+        """Return whether the committed files have the rebuilt hash; False if Git contains none."""
         return self.digest is not None and self.digest == self.relocked
 
     @property
@@ -69,16 +64,16 @@ class Result(NamedTuple):
 
     @property
     def row(self) -> Row:
-        """Return the row of the comparison, with the first difference of the contents as far as they are known."""
+        """Return the row of the comparison, with the first difference of the files if they are in Git."""
         return Row(self.output.stage, self.output.path, "" if self.same else self._difference())
 
     def _difference(self) -> str:
         if self.content_same:
             return f"the file is the same; {LOCK} has another hash"
-        if not self.committed and self.output.in_git:
-            return "it is not committed"
+        if not self.output.in_git:
+            return f"{LOCK} has another hash"
         if not self.committed:
-            return f"{LOCK} has another hash, and the file with that hash is not on this machine"
+            return "it is not committed"
         overwritten = f"a later stage overwrites what {self.output.stage} makes"
         return difference(self.committed, self.rebuilt) or overwritten
 
@@ -86,7 +81,7 @@ class Result(NamedTuple):
 def outputs(project: Project) -> Iterator[Output]:
     """Yield the outputs of all stages in the order of dvc.yaml.
 
-    Raises WrongInput if dvc.yaml is missing or invalid, or an output's path leads out of the folder.
+    Raises WrongInput if dvc.yaml is missing or invalid, or an output's path is not normalized, or leads out.
     """
     try:
         for stage, declared in project.stages().items():
@@ -94,7 +89,7 @@ def outputs(project: Project) -> Iterator[Output]:
                 (path, options), *more = ({entry: {}} if isinstance(entry, str) else entry).items()
                 if more:
                     raise WrongInput(f"{PIPELINE}: {stage}: an output has {path} and {more[0][0]}; allowed is one path")
-                if not is_inside(project.root / path, project.root):
+                if path != os.path.normpath(path) or not is_inside(project.root / path, project.root):
                     allowed = "allowed is a path in this folder, such as metrics/x.json"
                     raise WrongInput(f"{PIPELINE}: {stage}: output {path} is not allowed; {allowed}")
                 yield Output(stage, path, options.get("cache") is False)
@@ -115,35 +110,3 @@ def contents(path: Path) -> dict[str, bytes]:
     """
     above = path if path.is_dir() else path.parent
     return {file.relative_to(above).as_posix(): file.read_bytes() for file in files_in(path)}
-
-
-def cached(cache: Path, path: str, locked: str | None) -> dict[str, bytes]:
-    """Return the content of an output's files by name, from DVC's cache on this machine.
-
-    cache   folder of DVC's cache in which files are named by their MD5
-    path    the output's path
-    locked  the output's hash in dvc.lock, or None
-
-    The result is {} if there is no hash, a file is missing, or a file does not have the hash that is its name.
-    """
-    locked = locked or ""
-    try:
-        content = _verified(cache, locked)
-        if not locked.endswith(FOLDER):
-            return {Path(path).name: content}
-        return {file["relpath"]: _verified(cache, file["md5"]) for file in json.loads(content)}
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
-
-
-def _verified(cache: Path, digest: str) -> bytes:
-    """Return the content of the file with this hash; of a folder's hash, the list of its files.
-
-    Raises ValueError if the hash is none or the content has another, and OSError if there is no file.
-    """
-    if not HASH.fullmatch(digest):
-        raise ValueError(digest)
-    content = (cache / digest[:2] / digest[2:]).read_bytes()
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != digest.removesuffix(FOLDER):
-        raise ValueError(digest)
-    return content

@@ -109,9 +109,8 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
     if not all(same):
         sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
     rows = sorted(_row(report, head) for report in reports)
-    width = 5 if any(row[-1] for row in rows) else 4  # an empty last column is left out
-    columns = ("system", "processor", "Python", "result", "what differs, and why")[:width]
-    return sentence, ["### What reproduced", table(columns, (row[:width] for row in rows))] if rows else []
+    columns = ("system", "processor", "Python", "result", "what differs, and why")
+    return sentence, ["### What reproduced", table(columns, rows)] if rows else []
 
 
 def _row(report: Report, head: str) -> list[str]:

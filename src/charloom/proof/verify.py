@@ -10,9 +10,8 @@ from charloom.base.errors import WrongInput
 from charloom.base.terminal import visible
 from charloom.proof.causes import contradictions, edits
 from charloom.proof.differences import SAME, Row, last_line
-from charloom.proof.dvc_command import cache
 from charloom.proof.grade import grade
-from charloom.proof.outputs import Output, Result, cached, contents, hashes_of, outputs
+from charloom.proof.outputs import Output, Result, contents, hashes_of, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import committed_files, refusals
 from charloom.proof.signatures import Signatures, signatures
@@ -113,20 +112,11 @@ def _committed(clone: Project) -> dict[Output, Content]:
 def _results(before: dict[Output, Content], clone: Project, committed: Stages, lock: Stages) -> Iterator[Result]:
     """Yield the comparison of each output.
 
-    An output outside Git gets content only if its hashes differ, because the content may be large. Its committed
-    content comes from DVC's cache.
-
     before           the committed outputs
     clone            the project after the stages have run
     committed, lock  the stages of the committed and of the rebuilt dvc.lock
     """
     old, new = hashes_of(committed), hashes_of(lock)
-    different = {output for output in before if old.get(output.path) != new.get(output.path)}
-    folder = cache() if any(not output.in_git for output in different) else Path()  # asking DVC takes a second
     for output, (files, digest) in before.items():
-        path, hashes = output.path, (old.get(output.path), new.get(output.path))
-        if output in different and not output.in_git:
-            files = cached(folder, path, hashes[0])
-            digest = hashes[0] if files else None
-        rebuilt = contents(clone.root / path) if output.in_git or output in different else {}
-        yield Result(output, *hashes, digest, files, rebuilt)
+        rebuilt = contents(clone.root / output.path) if output.in_git else {}
+        yield Result(output, old.get(output.path), new.get(output.path), digest, files, rebuilt)

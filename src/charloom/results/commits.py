@@ -83,8 +83,8 @@ def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
 
 
 def _curve(table: bytes, name: str, where: str) -> Curve:
-    rows = dict(enumerate(table.decode().splitlines()[1:]))
     try:
+        rows = dict(enumerate(table.decode().splitlines()[1:]))
         cells = (row.split(",") for row in thinned(rows, POINTS[name]).values())
         return {int(update): float(value) for update, value in cells}
     except ValueError:
