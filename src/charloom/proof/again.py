@@ -79,14 +79,12 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
         sys.stderr.write(visible(failed.printed))
         yield Row(failed.stage, "it failed", "its output is above")
         return
-    compared = set[str]()
+    rows = dict[str, Row]()
     for stage, entry in lock.items() if origin.hashes else ():
         for path, digest in (entry.deps | entry.outs).items():
-            if path not in compared:
-                yield Row(
-                    stage, path, "" if origin.hashes.get(path) == digest else f"the run's {LOCK} has another hash"
-                )
-            compared.add(path)
+            same = origin.hashes.get(path) == digest
+            rows.setdefault(path, Row(stage, path, "" if same else f"the run's {LOCK} has another hash"))
+    yield from rows.values()
     yield Row("train", "results", _difference(origin, project.files("track")))
 
 

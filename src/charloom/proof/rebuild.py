@@ -3,8 +3,11 @@
 `charloom verify`, `charloom study --prove` and `charloom again` use this module.
 """
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +17,14 @@ import psutil
 from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line, warn_once
-from charloom.proof.dvc_command import dvc, reason
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.pipeline import OWN, PIPELINE, Project, is_inside
+from dvc_summary.facts import dvc
 from dvc_summary.locks import Stages
 
+FETCHING_MAY_TAKE = 3600  # seconds for the text
 END_TIMEOUT = 5.0  # seconds to wait for terminated processes
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
@@ -63,10 +67,10 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
-            code, printed = dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
-            if code:
+            get = ("get", top, f"{place}{text}", "--rev", commit, "--out", text)
+            if complaint := dvc(get, FETCHING_MAY_TAKE, project.root)[1]:
                 remove(project.root / text)  # a part of it
-                warn_once(str(project.root), f"{in_line(text)}: dvc get: {reason(code, printed)}")
+                warn_once(str(project.root), in_line(f"{text}: {complaint}"))
     return project
 
 
@@ -124,22 +128,30 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     for path in (*(output.path for output in results), str(LOCK), str(OWN)):
         remove(project.root / path)
     stages = stages or tuple(dict.fromkeys(output.stage for output in results))
-    last = ""
-
-    def hear(line: str) -> None:
-        nonlocal last
-        if line.startswith(STARTS):
-            last = line.removeprefix(STARTS).rpartition("'")[0]
-            say(f"rebuilding {last}")
-        elif PROGRESS.match(line):
-            say(in_line(line.strip()))
-
-    code, printed = dvc("repro", "--force", *stages, folder=project.root, hear=hear, **variables)
+    last, lines = "", list[str]()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "dvc", "repro", "--force", *stages],  # -P: no code of this folder
+        cwd=project.root, env=_environment() | variables, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            lines.append(line)
+            if line.startswith(STARTS):
+                last = line.removeprefix(STARTS).rpartition("'")[0]
+                say(f"rebuilding {last}")
+            elif PROGRESS.match(line):
+                say(in_line(line.strip()))
     _end_processes(project.root)
     lock = locked(project) if (project.root / LOCK).exists() else {}
-    if code:
-        raise Failed(last, printed, lock)
+    if process.returncode:
+        raise Failed(last, "".join(lines), lock)
     return lock
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of the stages: this Python comes first, and there are no variables of DVC and MLflow."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+    return environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
 
 
 def remove(path: Path) -> None:
