@@ -191,7 +191,7 @@ def test_a_table_that_contradicts_a_commits_own_metric_is_not_believed(study, pa
     if not passages:
         (folder / "passages.csv").unlink()
     printed = summary(project)
-    why = "studies/a/passages.csv: line " if passages else "studies/a has 0.0"
+    why = "studies/a/passages.csv: line " if passages else f"studies/a has {own / 10} for seed "
     assert f"<b>Better:</b> <b>not known</b>: <code>{why}" in printed
     assert ("One of the two is wrong." in printed) == (not passages)
 

@@ -8,7 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.storage import read_json
@@ -24,24 +24,14 @@ from dvc_summary.markdown import code, limited, plural, table, verdict
 from dvc_summary.pictures import curves
 
 
-class Machine(BaseModel):
-    """The machine on which somebody ran `charloom verify`."""
-
-    model_config = ConfigDict(extra="allow")
-    system: str
-    processor: str
-    python: str
-
-
 class Report(BaseModel):
-    """The output of `charloom verify --json`, with the types of the keys that the summary shows; see `Verified`."""
+    """The keys of `charloom verify --json` that tell two reports apart: see `Verified`, and results.machine."""
 
-    model_config = ConfigDict(extra="allow")
     commit: str
     last: str
     grade: str | None
     causes: list[str]
-    machine: Machine
+    machine: dict[str, str]
 
 
 def summary(arguments: argparse.Namespace) -> None:
@@ -119,5 +109,5 @@ def _row(report: Report, head: str) -> list[str]:
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
     why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []
     result = sections.SAME if same else f"⚠️ {code(report.grade or 'other')}"
-    machine = report.machine
-    return [*map(code, (machine.system, machine.processor, machine.python)), result, "<br>".join(why)]
+    machine = [code(report.machine.get(name, "–")) for name in ("system", "processor", "python")]
+    return [*machine, result, "<br>".join(why)]
