@@ -76,8 +76,8 @@ def _edit(result: Result, *, own: bool) -> str:
     if in_git and not result.committed:
         return "not committed, or under another name"
     if in_git and result.digest not in {result.locked, result.relocked}:
-        has = "the hash of what was rebuilt" if result.hash_same else "another hash"
-        return f"edited after {stage} made it: {LOCK} has {has}"
+        recorded = "the hash of what was rebuilt" if result.hash_same else "another hash"
+        return f"edited after {stage} made it: {LOCK} has {recorded}"
     if result.same or not (own or result.content_same):
         return ""
     if in_git and not result.content_same:
