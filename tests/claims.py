@@ -7,6 +7,10 @@ from contextlib import chdir
 from projects import Project, called
 
 from charloom.commands import cli
+from charloom.proof.outputs import outputs
+from charloom.settings.dvc_lock import present
+from charloom.settings.pipeline import Project as Folder
+from dvc_summary.locks import Stages
 
 CLAIM = '{"accuracy": 1.0}\n'
 NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
@@ -34,6 +38,12 @@ def refused(project: Project) -> str:
     assert code == 1, printed
     assert not (project.folder / "statement.json").exists()
     return printed
+
+
+def as_rebuilt(folder: Folder) -> Stages:
+    """Return the stages that dvc.lock would have if DVC had made the outputs from the inputs in this folder."""
+    params, stages = folder.params(), dict.fromkeys(output.stage for output in outputs(folder))
+    return {stage: present(folder, stage, params) for stage in stages}
 
 
 def relock(project: Project, name: str, content: bytes | None = None) -> None:

@@ -20,14 +20,17 @@ def commit(folder: Path, runs: Mapping[str, Mapping[str, str]], *, base: str = "
             f"from {baseline}",
         ]
         for path, text in files.items():
-            lines += [f"M 100644 inline {path}", f"data {len(text.encode())}", text]
+            size = len(text.encode(errors="surrogateescape"))
+            lines += [f"M 100644 inline {path}", f"data {size}", text]
     given = "\n".join([*lines, ""])
     git(folder, "-c", "fastimport.unpackLimit=10000000", "fast-import", "--quiet", given=given)
 
 
 def git(folder: Path, *arguments: str, given: str = "") -> str:
     """Return what git prints."""
-    done = subprocess.run(["git", *arguments], cwd=folder, input=given.encode(), capture_output=True, check=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, input=given.encode(errors="surrogateescape"), capture_output=True, check=True
+    )
     return done.stdout.decode().strip()
 
 

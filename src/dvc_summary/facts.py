@@ -4,27 +4,21 @@ import json
 import posixpath
 import subprocess
 import sys
-import tempfile
 from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc_summary.git import Refused, git
+from dvc_summary.git import Refused, git, uncommitted
 from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
 
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
 class File(NamedTuple):
-    """A changed file.
-
-    lines   numbers of lines added and removed; None for a binary file
-    stages  names of HEAD's stages that depend on the file
-    """
+    """A changed file, and the names of HEAD's stages that depend on it."""
 
     path: str
-    lines: tuple[int, int] | None
     stages: list[str]
 
 
@@ -84,33 +78,33 @@ def facts_of(ref: str) -> Facts:
     old_names, names = set(names_in(base)), set(names_in(head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
-    with tempfile.TemporaryDirectory() as folder:  # a fresh index: in the user's index files may be marked as unchanged
-        git("read-tree", head, index=f"{folder}/index")
-        uncommitted = bool(git("diff", "--no-ext-diff", "--name-only", head, index=f"{folder}/index"))
+    edited = uncommitted()
     before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
     diff = ("diff", "--json", base, head)
     commands = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
-    commands += [] if uncommitted or not after else [("status", "--json")]
+    commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
         (params, metrics, plots, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = [file for file in changed_files(base, head, after) if file.path not in params]
     stale = not_of_lock(status[0], after, names) if status else {}
     return Facts(
-        base, head, params, metrics, plots.get("data", {}), files, before, after, stale, uncommitted,
+        base, head, params, metrics, plots.get("data", {}), files, before, after, stale, edited,
         [complaint for complaint in complaints if complaint],
         tuple(out for out in makers_of(after) if out in old_names and out not in names),
     )  # fmt: skip
 
 
-def dvc(arguments: tuple[str, ...], seconds: float = 120) -> tuple[dict[str, Any], str]:
+def dvc(arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = None) -> tuple[dict[str, Any], str]:
     """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
     The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
     object is empty if DVC does not finish within so many seconds or prints no JSON object.
+
+    folder  the folder in which DVC runs; None: the working folder
     """
     command = [sys.executable, "-P", "-m", "dvc", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds)
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
         return {}, f"dvc {arguments[0]}: no answer within {seconds} s"
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
@@ -150,11 +144,10 @@ def changed_files(base: str, head: str, stages: Stages) -> list[File]:
     """
     outs = {out for stage in stages.values() for out in stage.outs}
     files = []
-    for line in git("diff", "--numstat", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
-        added, removed, path = line.split("\t", 2)
+    for path in git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
         if posixpath.basename(path) != "dvc.lock" and not any(within(path, out) for out in outs):
             users = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
-            files.append(File(path, None if added == "-" else (int(added), int(removed)), users))
+            files.append(File(path, users))
     return sorted(files, key=lambda file: (not file.stages, file.path))
 
 

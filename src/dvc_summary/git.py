@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 # No replacement of commits, no bare repository inside the project, comparison of files by content.
@@ -46,3 +47,15 @@ def printed(
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
     """Run Git and return its output as text, without trailing newlines. Raises Refused as `printed` does."""
     return printed(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
+
+
+def uncommitted(*paths: str) -> bool:
+    """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
+
+    paths  the files and folders to compare; without paths, every file of HEAD is compared
+
+    Raises Refused as `printed` does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        git("read-tree", "HEAD", index=f"{folder}/index")
+        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", *paths, index=f"{folder}/index"))

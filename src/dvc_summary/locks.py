@@ -39,7 +39,7 @@ class Change(NamedTuple):
     same     number of the stage's outputs with equal hashes
     outs     outputs with different hashes, or that only one side has
     inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
-    earlier  names of the stages that make the stage's other changed inputs
+    earlier  the stage's other changed inputs, with the stage that makes each
     """
 
     name: str
@@ -47,7 +47,7 @@ class Change(NamedTuple):
     same: int
     outs: list[str]
     inputs: list[str]
-    earlier: list[str]
+    earlier: dict[str, str]
 
     @property
     def apart(self) -> bool:
@@ -143,7 +143,7 @@ def compared(before: Stages, after: Stages) -> list[Change]:
         side = "" if name in before and name in after else "new" if name in after else "gone"
         deps, cmd = _differ(one.deps, other.deps), ["cmd"] if one.cmd != other.cmd else []
         inputs = [*sorted(_differ(one.params, other.params)), *(dep for dep in deps if dep not in makers), *cmd]
-        earlier = [makers[dep] for dep in deps if dep in makers]
+        earlier = {dep: makers[dep] for dep in deps if dep in makers}
         outs = _differ(one.outs, other.outs)
         changes.append(Change(name, side, len(other.outs.keys() - outs), outs, inputs, earlier))
     return changes

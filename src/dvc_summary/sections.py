@@ -49,7 +49,7 @@ def _outputs(stages: Stages) -> str:
 
 def _reasons(change: Change) -> str:
     """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
-    outputs = [f"the outputs of {listed(change.earlier)}"] if change.earlier else []
+    outputs = [f"the outputs of {listed(change.earlier.values())}"] if change.earlier else []
     return "; ".join([*([listed(change.inputs)] if change.inputs else []), *outputs])
 
 
@@ -75,23 +75,14 @@ def changes(facts: Facts) -> Iterator[str]:
     yield "### What was changed"
     yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
-        counts = [file.lines for file in facts.files if file.lines]
-        sums = [sum(column) for column in zip((0, 0), *counts, strict=True)]
-        rows = (
-            (code(file.path), _lines(*file.lines) if file.lines else "binary", listed(file.stages, 3) or "no stage")
-            for file in facts.files
-        )
-        listing = table(("file", "lines", "depends on it"), rows)
-        yield folded(f"{plural(len(facts.files), 'file')}, {_lines(*sums)} lines", listing, opened=not params)
+        rows = ((code(file.path), listed(file.stages, 3) or "no stage") for file in facts.files)
+        listing = table(("file", "depends on it"), rows)
+        yield folded(plural(len(facts.files), "file"), listing, opened=not params)
     data = list(_data(facts))
     if data:
         yield table(("data", "before", "after"), data)
     if not (params or facts.files or data):
         yield "Nothing except results."
-
-
-def _lines(added: int, removed: int) -> str:
-    return f"+{added:,} −{removed:,}"
 
 
 def _data(facts: Facts) -> Iterator[list[str]]:
@@ -110,23 +101,18 @@ def _data(facts: Facts) -> Iterator[list[str]]:
 def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
     """Yield a table with a row for each changed value; nothing if there is none.
 
-    The last column is the file; if all values are in one file, the table's header names the file instead.
-
     what         noun for the first column, which has the value's name
     differences  output of `dvc params diff` or `dvc metrics diff`: by file and name, `old`, `new` and `diff`
     cells        returns the further cells of a row, from the keyword arguments old, new and diff
-    head         titles of these cells
+    head         titles of these cells; the last column is the file
     """
     rows = [
-        [code(file), code(name), *cells(**values)]
+        [code(name), *cells(**values), code(file)]
         for file, names in differences.items()
         for name, values in sorted(names.items())
     ]
-    files = {file for file, *_ in rows}
-    if len(files) == 1:
-        yield table((f"{what} in {files.pop()}", *head), (row for _, *row in rows))
-    elif files:
-        yield table((what, *head, "file"), ((*row, file) for file, *row in rows))
+    if rows:
+        yield table((what, *head, "file"), rows)
 
 
 def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:

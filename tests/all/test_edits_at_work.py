@@ -36,7 +36,7 @@ EDITS = {  # what is edited: text that is there, and what is written instead
 FATES = ("stays", "is undone", "only touches", "gets the old time")
 DRAWN = 5  # of the edits, for each stage
 REPEATED = 3  # whole pipelines with an edit
-SAID = ("seed was", "seq_length was", "README.md was", "not recorded")  # or the file's name
+SAID = ("seed was", "seq_length was", "README.md", "not recorded")  # or the file's name
 BLIND = 0.5  # seconds around a stage's end, on a busy machine, between its last look and its end
 
 

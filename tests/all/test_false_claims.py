@@ -102,7 +102,7 @@ def link_above_the_text(project):
 
 LINK = "a link that leads out of the repository"
 REFUSED = {
-    frozen: "DIFFERENT  gradcheck: dvc.yaml: gradcheck: frozen: DVC does not run it\n",
+    frozen: "dvc.yaml: gradcheck is frozen, and DVC does not run it; remove `frozen: true`\n",
     unnamed: "DIFFERENT  track: metrics/claim.json: no stage makes it\n",
     of_a_submodule: "DIFFERENT  track: part/dvc.yaml: its stages were not run\n",
     second_key: "first difference: prepare: dvc.yaml: gradcheck: an output has metrics/gradcheck.json and ",

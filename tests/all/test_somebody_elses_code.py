@@ -43,7 +43,7 @@ def test_code_of_a_folder_is_not_run_by_commands_that_only_read(planted):
     for code, command in (
         (0, "track"),
         (2, "compare"),  # there is one run
-        (0, "verify --quick"),
+        (0, "verify"),
         (0, "summary --base HEAD"),
         (0, "sample --length 9"),
         (0, "score README.md"),

@@ -1,21 +1,18 @@
 """Tampered commits: none passes, and each gets the words for what was planted. Unusual ones that are honest pass."""
 
-import hashlib
 import json
 import os
 import shutil
 
 import pytest
-from claims import answered, commit, edit_digit, refused, relock, replace_by_link, set_metric, submodule
+from claims import answered, as_rebuilt, commit, edit_digit, refused, relock, replace_by_link, set_metric, submodule
 from projects import Project, copied
 from study_projects import ask, conducted
 
-from charloom.model.model_file import model_bytes, read_model
 from charloom.proof import verify
-from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, WITHIN
+from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, WITHIN
 from charloom.proof.outputs import outputs
 from charloom.proof.rebuild import remove
-from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.pipeline import Project as Folder
 
 
@@ -25,16 +22,9 @@ def edited(project):
 
 
 def replaced(project):
-    """Edit dvc.lock, too, and put the edited model into DVC's cache: whoever can do that has it in a remote."""
+    """Edit dvc.lock, too, also the hash of a model."""
     set_metric(project, "train", "smooth_loss", "0.123")
-    model = read_model(project.folder / "models/best.npz")
-    model.theta.W[2, 3] += 1e-9
-    content = model_bytes(model)
-    relock(project, "models/best.npz", content)
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    cached = project.folder / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
-    cached.parent.mkdir(exist_ok=True)
-    cached.write_bytes(content)
+    relock(project, "models/best.npz", b"another model")
 
 
 def removed(project):
@@ -87,16 +77,17 @@ TAMPERED = {
         [
             "plots/smooth_loss.csv: update 400: smooth_loss: committed ",
             "metrics/train.json: updates_per_epoch: committed ",
-            "plots/smooth_loss.csv, metrics/train.json: edited after train made them: dvc.lock has the hash of what ",
+            "plots/smooth_loss.csv, metrics/train.json: edited after train made it: dvc.lock has the hash of what ",
         ],
         SAME_CONCLUSION,
     ),
     replaced: (
         "train: models/best.npz",
         [
-            "W: 1 of 64 entries, by up to 1e-09",
+            "models/best.npz: dvc.lock has another hash",
             "metrics/train.json: smooth_loss: committed 0.123, rebuilt ",
-            "models/best.npz, metrics/train.json: edited or replaced, and dvc.lock with them: all else that train ",
+            "models/best.npz: dvc.lock is old, edited or made up: train makes it with another hash",
+            "metrics/train.json: edited or replaced, and dvc.lock with it: train has the same inputs",
         ],
         SAME_CONCLUSION,
     ),
@@ -109,18 +100,19 @@ TAMPERED = {
     kept_by_dvc_and_by_git: (
         "sample: reports/sample_table.json", ["DIFFERENT  sample: reports/sample_table.json"], SAME_CONCLUSION,
     ),
-    sample: ("sample: reports/sample_table.json", ["sample_table.json: replaced, or dvc.lock edited"], WITHIN),
+    sample: (
+        "sample: reports/sample_table.json", ["reports/sample_table.json: dvc.lock is old, edited or made up"], WITHIN,
+    ),
     made_up_lock: (
         "prepare: data/prepared/text.npz",
         [
-            "dvc.lock is old, edited or made up: ",
-            "sample makes metrics/sample.json, reports/sample_table.json, reports/sample_marks.json with",
+            "metrics/sample.json: dvc.lock is old, edited or made up: sample makes it with another hash",
         ],
         WITHIN,
     ),
     source: (
         "prepare: dvc.lock",
-        ["dvc.lock was made with another source: src/charloom/network (stages: prepare"],
+        ["dvc.lock was made with another src/charloom/network (stages: prepare"],
         SAME_BITS,
     ),
     numbers_that_are_hard_to_read: (
@@ -131,22 +123,21 @@ TAMPERED = {
 }  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def rebuilt_once(finished, monkeypatch):
     """Let `verify` in this process take the results of the finished project, which DVC made from nothing."""
 
     def rebuilt_lock(clone, *_, **__):
-        for name in [LOCK, *(output.path for output in outputs(Folder(finished.folder)))]:
+        for name in [output.path for output in outputs(Folder(finished.folder))]:
             remove(clone.root / name)
             (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (finished.folder / name).is_dir() else shutil.copy
             copy(finished.folder / name, clone.root / name)
-        return locked(clone)
+        return as_rebuilt(clone)
 
     monkeypatch.setattr(verify, "rebuilt_lock", rebuilt_lock)
 
 
-@pytest.mark.usefixtures("rebuilt_once")
 @pytest.mark.parametrize("plant", TAMPERED, ids=lambda plant: plant.__name__)
 def test_what_was_planted_is_named(project, plant):
     last, words, reached = TAMPERED[plant]
@@ -160,7 +151,6 @@ def test_what_was_planted_is_named(project, plant):
     project.run("git", "diff", "HEAD", "--exit-code")
 
 
-@pytest.mark.usefixtures("rebuilt_once")
 def test_a_commit_in_whose_place_git_shows_an_honest_one_is_named(project):
     """Everybody else gets the commit."""
     set_metric(project, "train", "smooth_loss", "0.123")
@@ -170,11 +160,11 @@ def test_a_commit_in_whose_place_git_shows_an_honest_one_is_named(project):
 
 
 COMMANDS = {
-    "quick": ["verify", "--quick"],
+    "verify": ["verify"],
     "study": ["verify", "--study", "studies/a.yaml"],
     "summary": ["summary", "--base", "base"],
 }
-SAME = {"quick": (0, "same")}
+SAME = {"verify": (0, "same")}
 AS_BEFORE = {"summary": (0, "All outputs have the same bits as the base's")}
 
 
@@ -275,14 +265,14 @@ def test_what_is_not_committed_is_said_and_not_checked(asked, tmp_path):
     project.run("git", "update-index", "--skip-worktree", "metrics/train.json")
     project.edit("src/charloom/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
     (project.folder / "metrics/train.json").write_text("{}")
-    ensure_told(project, {"quick": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")})
+    ensure_told(project, {"verify": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")})
     # New params are committed. The lock and the results that belong to them are only here.
     project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
     project.run("git", "commit", "-q", "-m", "another eta", "params.yaml")
     lock = project.folder / "dvc.lock"
     lock.write_text(lock.read_text().replace("eta: 0.1", "eta: 0.2"))
     contradiction = "dvc.lock was made with eta 0.1, params.yaml has 0.2"
-    ensure_told(project, {"quick": (1, contradiction), "summary": (0, "Uncommitted", "not known")})
+    ensure_told(project, {"verify": (1, contradiction), "summary": (0, "Uncommitted", "not known")})
 
 
 def test_every_contradiction_of_a_commit_is_named(asked, tmp_path):
@@ -301,12 +291,12 @@ def test_every_contradiction_of_a_commit_is_named(asked, tmp_path):
     ensure_told(
         project,
         {
-            "quick": (
+            "verify": (
                 1,
                 "plots/smooth_loss.csv: the same values in another notation",
-                "dvc.lock has the hash of another metrics/sample.json",
-                "dvc.lock has the hash of another metrics/train.json",
-                "metrics/results.json is not committed, and dvc.lock has its hash",
+                "cause  metrics/sample.json: edited after sample made it: dvc.lock has the hash of what was rebuilt",
+                "plots/smooth_loss.csv, metrics/train.json: edited after train made it",
+                "metrics/results.json: not committed, or under another name",
                 "dvc.lock was made with another command: python src/sample.py (stages: sample)",
                 "dvc.lock was made with sample.temperature 1.0, params.yaml has 2.0",
             ),
@@ -332,11 +322,11 @@ def test_a_study_is_proven_whatever_is_in_params_yaml(asked, tmp_path):
     project = subfolder_of_a_strange_repository(copied(asked, tmp_path / "project"))
     project.edit("params.yaml", "eta: 0.1", f"eta: {'1' * 4000}")
     commit(project)
-    ensure_told(project, {"quick": (1, "params.yaml: eta: 1111")})
+    ensure_told(project, {"verify": (1, "params.yaml: eta: 1111")})
     project.edit("params.yaml", "eta: 1", "eta: 0.1\neta: 1")
     commit(project)
     line = 'params.yaml: line 4: not YAML: found duplicate key "eta"'
-    ensure_told(project, {"quick": (1, line), "study": (0, "same"), "summary": (0, "dvc params:")})
+    ensure_told(project, {"verify": (1, line), "study": (0, "same"), "summary": (0, "dvc params:")})
 
 
 def text_outside(project):
@@ -366,11 +356,12 @@ def shallow(project):
 
 
 UNREADABLE = {
-    text_outside: {"quick": (1, "/fox.txt is not in this repository, so nobody else has it")},
+    text_outside: {"verify": (1, "/fox.txt: not in this repository, nor in DVC")},
     link_that_dangles: {
-        "quick": (1, "plots/held_out.csv is not committed"), "summary": (0, "Not known: <code>dvc status: ERROR: "),
+        "verify": (1, "plots/held_out.csv: it is not committed"),
+        "summary": (0, "Not known: <code>dvc status: ERROR: "),
     },
-    lock_without_a_file: {"quick": (1, "dvc.lock: not in HEAD"), "summary": (0, "HEAD has no dvc.lock")},
+    lock_without_a_file: {"verify": (1, "dvc.lock: missing, or not "), "summary": (0, "HEAD has no dvc.lock")},
     tag_named_like_the_base: {"summary": (2, "--base: base is both a branch and a tag")},
     shallow: SAME | {"summary": (2, "--base: no commit base here; `git fetch` brings a branch")},
 }  # fmt: skip

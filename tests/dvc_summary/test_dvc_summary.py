@@ -162,7 +162,7 @@ def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of
     )
     assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
     assert "All outputs have the same bits as the base's: 3 outputs." in said
-    assert "<td><code>curve.py</code></td><td>+1 −0</td><td><code>curve</code></td>" in said
+    assert "<td><code>curve.py</code></td><td><code>curve</code></td>" in said
     assert "Rebuilt from HEAD: all 3 outputs have the committed hashes." in said
 
 

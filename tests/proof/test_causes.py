@@ -2,58 +2,69 @@
 
 import pytest
 
-from charloom.proof.meaning import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, causes, grade
-from charloom.proof.outputs import Output, Pair
+from charloom.proof.causes import contradictions, edits
+from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
+from charloom.proof.outputs import Output, Result
+from dvc_summary.locks import Stage, compared
 
-AGAINST = {"dvc.lock was made with eta 1, params.yaml has 2": ["train"]}
-MOVED = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
+TRAIN, PLOT = Stage("x", {"a": "1"}, {"eta": 2}, {}), Stage("y", {"a.csv": "a"}, {}, {})
 
 
 def made(letters, path="a.csv", stage="train", *, cached=False):
-    """Return an output. The letters are its content by dvc.lock, in Git or the cache, and as it was made again.
+    """Return an output. The letters are its content by dvc.lock, in Git, and as it was made again.
 
-    A dot in place of the second is a file that is not known here.
+    A dot in place of the second is a file that is not in Git.
     """
     locked, committed, rebuilt = letters
     name = path.rpartition("/")[2]
     known = {} if committed == "." else {name: committed.encode()}
-    own = None if cached else committed
-    return Pair(Output(stage, path, not cached), locked, known, {name: rebuilt.encode()}, (own, rebuilt))
+    digest = None if committed == "." else committed
+    return Result(Output(stage, path, not cached), locked, rebuilt, digest, known, {name: rebuilt.encode()})
+
+
+def told(results, **before):
+    """Return the causes. Before, the inputs of train were others in these ways."""
+    sides = []
+    for name in ("locked", "relocked"):
+        outs = {result.output.path: getattr(result, name) for result in results if result.output.stage == "train"}
+        sides.append({"train": TRAIN._replace(outs=outs), "plot": PLOT._replace(deps=outs)})
+    sides[0]["train"] = sides[0]["train"]._replace(**before)
+    return [*contradictions(*sides), *edits(results, compared(*sides))]
 
 
 SAME = made("aaa", "same.json")
+REPLACED = "a.csv: edited or replaced, and dvc.lock with it: train has the same inputs"
 
 
 @pytest.mark.parametrize(
-    ("outputs", "expected"),
+    ("results", "expected"),
     [
         ([SAME, made("aaa")], []),
         ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
         ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
-        ([SAME, made("baa")], ["dvc.lock is old, edited or made up: train makes a.csv with another hash"]),
-        ([SAME, made("bba")],
-         ["a.csv: edited or replaced, and dvc.lock with it: all else that train makes is the same"]),
-        ([SAME, made("bba", cached=True)],
-         ["a.csv: edited or replaced, and dvc.lock with it: all else that train makes is the same"]),
+        ([SAME, made("a.a")], ["a.csv: not committed, or under another name"]),
+        ([SAME, made("baa")], ["a.csv: dvc.lock is old, edited or made up: train makes it with another hash"]),
+        ([SAME, made("bba")], [REPLACED]),
         ([SAME, made("b.a", cached=True)],
-         ["a.csv: replaced, or dvc.lock edited: all else that train makes is the same"]),
+         ["a.csv: dvc.lock is old, edited or made up: train makes it with another hash"]),
         ([made("baa", "x.csv"), made("b.a", "y.npz", cached=True)],
-         ["dvc.lock is old, edited or made up: train makes x.csv, y.npz with another hash"]),
+         ["x.csv, y.npz: dvc.lock is old, edited or made up: train makes it with another hash"]),
         ([made("bba"), made("bba", "late.csv", "plot")],
          ["train gives other results, and no file shows why: the committed ones were made with other sources, params "
           "or text, or on a machine with other arithmetic"]),
         ([SAME, *(made("aba", f"{n}.csv") for n in range(5))],
-         ["0.csv, 1.csv, 2.csv and 2 more: edited after train made them: dvc.lock has the hash of what was rebuilt"]),
+         ["0.csv, 1.csv, 2.csv and 2 more: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
     ],
 )  # fmt: skip
-def test_the_edit_that_explains_it_is_named(outputs, expected):
-    assert causes({}, outputs) == expected
+def test_the_edit_that_explains_it_is_named(results, expected):
+    assert told(results) == expected
 
 
 def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_told_beside_it():
-    assert causes(AGAINST, [SAME, made("bba"), made("bba", "late.csv", "plot")]) == [MOVED]
-    told = [MOVED, "a.csv: edited after train made it: dvc.lock has another hash"]
-    assert causes(AGAINST, [SAME, made("abc"), made("bba", "b.csv")]) == told
+    moved = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
+    assert told([SAME, made("bba"), made("bba", "late.csv", "plot")], params={"eta": 1}) == [moved]
+    expected = [moved, "a.csv: edited after train made it: dvc.lock has another hash"]
+    assert told([SAME, made("abc"), made("bba", "b.csv")], params={"eta": 1}) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +79,7 @@ def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_to
 )
 def test_the_grade_says_how_near_it_comes(costs, samples, reached):
     figures = ['{"held_out_bits_per_character": %r, "updates": 4}' % each for each in (2.8, costs)]  # noqa: UP031
-    table = made(("a", "a", samples), "reports/sample_table.json", cached=True)
+    table = made(("a", ".", samples), "reports/sample_table.json", cached=True)
     assert grade([made((figures[0], *figures), "metrics/train.json"), table]) == reached
 
 

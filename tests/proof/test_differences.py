@@ -2,10 +2,8 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from charloom.base.array_file import pack
 from charloom.proof.differences import difference, values
 
 
@@ -34,20 +32,6 @@ def said(name, committed, rebuilt):
 )  # fmt: skip
 def test_the_first_difference_is_said_with_both_values(name, committed, rebuilt, expected):
     assert said(name, committed, rebuilt) == expected
-
-
-def test_arrays_are_named_with_how_many_entries_differ_and_how_far():
-    W = np.arange(6.0).reshape(2, 3)
-    other = W.copy()
-    other[1, 2] += 0.5
-    other[0, 0] -= 0.125
-    one, two = pack({"W": W, "b": np.zeros(2)}), pack({"W": other, "b": np.zeros(2)})
-    assert said("a.npz", one, two) == "W: 2 of 6 entries, by up to 0.5"
-    assert said("a.npz", one, pack({"W": W, "b": np.zeros(3)})) == (
-        "b: committed (2,) of float64, rebuilt (3,) of float64"
-    )
-    assert said("a.npz", one, pack({"W": W})) == "b: committed (2,) of float64, rebuilt nothing"
-    assert said("a.npz", one, one[:-3]).startswith("W: committed (2, 3) of float64, rebuilt nothing; and ")
 
 
 def test_of_a_folder_the_first_file_that_differs_is_named():

@@ -1,6 +1,5 @@
-"""What `charloom summary` says: whether a change is better, where it was made again, and what the models write."""
+"""What `charloom summary` says: whether a change is better, and where it was made again."""
 
-import hashlib
 import json
 import re
 import shutil
@@ -15,16 +14,12 @@ from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
 
 from charloom.proof.better import Side, better, side
-from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import git
 from charloom.results.identity import setting_params
-from charloom.results.records import SampleTable
 from charloom.settings.params import Params, overridden
 from charloom.settings.pipeline import Project as Folder
 from charloom.study.asking import read_study
 from charloom.study.study_file import named
-from dvc_summary.facts import Facts
-from dvc_summary.locks import Stage
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
@@ -40,7 +35,7 @@ def verified(project: Project, folder: Path, name: str = "here", **values: objec
     machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
     found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(found | {"quick": False, "files": [], "causes": [], "machine": machine} | values))
+    path.write_text(json.dumps(found | {"files": [], "causes": [], "machine": machine} | values))
     return str(path)
 
 
@@ -59,7 +54,6 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
-    assert printed.count("<td>best model, after ") == 2
     assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
     printed, _ = said(project, "summary", "--base", "base")
@@ -177,57 +171,17 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
     assert better(unknown, unknown) == ("", [])
 
 
-def sampled(cache: Path, text: str) -> str:
-    """Return the MD5 of a table of samples, put into the cache."""
-    rows = [("200 updates", f"old {text}", 200, 9.0), ("400 updates", text, 400, 8.0), ("best model", text, 399, 7.0)]
-    content = SampleTable(data=rows).model_dump_json().encode()
-    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    path = cache / digest[:2] / digest[2:]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return digest
-
-
-def shown(cache: Path, *hashes: str) -> str:
-    before, after = ({"sample": Stage("", {}, {}, {"reports/t.json": digest})} for digest in hashes)
-    facts = Facts("a" * 40, "b" * 40, {}, {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
-    return "\n\n".join(samples_beside(facts, Path("reports/t.json"), cache))
-
-
-def test_samples_stand_side_by_side_and_do_nothing(tmp_path):
-    hashes = sampled(tmp_path, f"one\n\n{HOSTILE}"), sampled(tmp_path, f"two\r\n</pre>{HOSTILE}")
-    said = shown(tmp_path, *hashes)
-    ensure_harmless(said)
-    assert said.count("\n\n") == 1  # after the heading: an empty line in a sample would end the HTML
-    assert said.count("best model, after 399 updates<pre>") == 2
-    assert "<pre>one&#10;&#10;|`" in said
-    assert "<pre>two\\r&#10;&lt;/pre&gt;" in said
-    assert "old" not in said
-    assert shown(tmp_path, hashes[0], hashes[0]) == ""
-
-
-def test_samples_that_are_missing_or_damaged_are_named_with_what_makes_them(tmp_path):
-    hashes = sampled(tmp_path, "one"), sampled(tmp_path, "two")
-    (tmp_path / hashes[1][:2] / hashes[1][2:]).write_bytes(b"{}")
-    said = shown(tmp_path, *hashes)
-    assert "The samples of <code>bbbbbbbbbb</code> are not in the DVC cache here; <code>dvc repro sample</code>" in said
-    assert "<tr><th>before</th></tr>" in said
-
-
 @pytest.mark.parametrize(
     ("content", "line"),
     [
         (None, "No such file or directory"),
         ("", "Invalid JSON"),
         ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
-        ({"quick": True}, "was made with --quick, which rebuilds no result; repeat without it"),
     ],
 )
-def test_a_file_that_verify_did_not_print_and_one_of_quick_are_refused(finished, tmp_path, content, line):
+def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
     file = tmp_path / "here.json"
-    if isinstance(content, dict):
-        verified(finished, tmp_path, **content)
-    elif content is not None:
+    if content is not None:
         file.write_text(content)
     complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
     assert complaint.startswith(f"--verified: {file}: {line}")

@@ -10,7 +10,7 @@ import pytest
 from experiments import git, run
 from projects import ROOT, Project
 
-from charloom.base.errors import WrongInput
+from charloom.base.errors import Damaged, WrongInput
 from charloom.study.from_experiments import MEASURES, experiments_measured
 from paired import Measured, Measurement
 
@@ -205,6 +205,13 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     # curves without a point are no curves
     found(folder, two=run(2.7, eta=0.3) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"})
     assert list(read(folder, curves=True).curves) == ["smooth_loss"]
+
+
+@pytest.mark.parametrize("table", ["update,smooth_loss\n0,x\n", "update,smooth_loss\n0,1\n\udcff"])
+def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, table):
+    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": table})
+    with pytest.raises(Damaged, match=r"^one: plots/smooth_loss.csv: not a table with a row for each update$"):
+        read(folder, curves=True)
 
 
 def test_a_project_in_a_folder_of_a_repository_is_read(folder, tmp_path_factory):

@@ -333,7 +333,7 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
         assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
     for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
         lock.write_text(wrong)
-        line = "dvc.lock: content is not in DVC's format; `git checkout dvc.lock` brings it back\n"
+        line = "dvc.lock: missing, or not in DVC's format; `dvc repro` after `rm -f dvc.lock` writes it\n"
         assert project.stage("track", code=3) == line
     assert not waiting(project)
 

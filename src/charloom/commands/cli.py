@@ -139,7 +139,6 @@ def _add_proof(commands: Any) -> None:
     )
     short = "prove the committed results: rebuild and compare"
     add = _added(commands, "verify", "commands.verify.verify", short, about)
-    add("--quick", action="store_true", help="compare only the first 200 updates, which takes some seconds")
     add("--json", action="store_true", help="print the table as JSON")
     add("--statement", metavar="FILE", help="write an in-toto statement about the rebuilt results, ready to be signed")
     add("--study", metavar="FILE", help="rebuild three random rows of this study instead of the results")

@@ -13,6 +13,7 @@ from charloom.base.terminal import in_line, typed
 from charloom.base.yaml_text import NO_YAML, as_yaml_text, plain
 from charloom.sampling.options import allowed
 from charloom.settings.params import flat_of, read_params
+from charloom.settings.pipeline import is_inside
 from charloom.study.asking import asked_now
 from charloom.study.conduct import surveyed
 from charloom.study.duration import seconds
@@ -42,9 +43,9 @@ def new_study(arguments: argparse.Namespace) -> None:
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
     text = arguments.text
-    if text is not None and (Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).is_file()):
+    if text is not None and (Path(text).is_absolute() or not is_inside(Path(text)) or not Path(text).is_file()):
         shown = in_line(text) or "''"
-        raise WrongInput(f"--text: {shown}: allowed is the relative path, without `..`, of a file in this folder")
+        raise WrongInput(f"--text: {shown}: allowed is the relative path of a file in this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}

@@ -9,8 +9,7 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import write_json
 from charloom.base.terminal import in_line
 from charloom.proof.differences import SAME
-from charloom.proof.meaning import MEANINGS
-from charloom.proof.quick import UPDATES
+from charloom.proof.grade import MEANINGS
 from charloom.proof.rows import prove
 from charloom.proof.verify import verify as verified
 from charloom.results.git import git
@@ -35,13 +34,11 @@ def verify(arguments: argparse.Namespace) -> None:
     def say(what: object) -> None:
         print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
 
-    outcome = verified(say, quick=arguments.quick)
+    outcome = verified(say)
     for cause in outcome.causes:
         say(f"cause  {cause}")
     for probe in outcome.arithmetic.probes() if outcome.last != SAME else ():
         say(probe)
-    if arguments.quick:
-        say(f"quick: the signature and {UPDATES} updates; `charloom verify` rebuilds everything")
     if outcome.grade:
         say(f"grade  {outcome.grade}: {MEANINGS[outcome.grade]}")
     for table in git("ls-files", "--", "*/trials.csv").splitlines():
@@ -51,7 +48,6 @@ def verify(arguments: argparse.Namespace) -> None:
             "commit": outcome.commit,
             "last": outcome.last,
             "grade": outcome.grade,
-            "quick": arguments.quick,
             "files": [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows],
             "causes": outcome.causes,
             "machine": machine(),
@@ -68,12 +64,10 @@ def verify(arguments: argparse.Namespace) -> None:
 def _refuse(arguments: argparse.Namespace) -> None:
     """Raise WrongInput if options exclude each other, or --statement is a folder or a file in a missing folder."""
     if arguments.study is not None:
-        for name in ("quick", "json", "statement"):
+        for name in ("json", "statement"):
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: cannot be combined with --study, which rebuilds only rows of a study")
     if arguments.statement is not None:
-        if arguments.quick:
-            raise WrongInput("--statement: cannot be combined with --quick: the statement covers a full rebuild")
         target = Path(arguments.statement)
         if target.is_dir() or not target.parent.is_dir():
             name = in_line(arguments.statement)

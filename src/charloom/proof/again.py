@@ -13,12 +13,11 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json
 from charloom.base.terminal import in_line, visible
 from charloom.proof.differences import SAME, Row, last_line
-from charloom.proof.outputs import hashes_of, outputs
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import ensure_repository, git
 from charloom.results.identity import experiment_key, with_silent
 from charloom.results.records import ResultsRecord, TrainMetrics
-from charloom.settings.dvc_lock import LOCK, present
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
 from charloom.settings.pipeline import Project
 from charloom.tracking.asking import PATCH, Origin, asked
@@ -61,35 +60,30 @@ def _say(line: object) -> None:
 def _rows(origin: Origin, place: Path) -> Iterator[Row]:
     """Run the stages again; yield the rows of the comparison with the run.
 
-    First comes a Row for each input whose hash differs from the run's dvc.lock. Then comes a Row for each output
-    (equal or not), unless the run has no dvc.lock, and one for the hash of weights and trace (metrics/results.json). If
-    a stage fails, its Row is the last.
+    There is a Row for each input and output, unless the run has no dvc.lock, and one for the hash of weights and trace
+    (metrics/results.json). If a stage fails, its Row is the only one.
 
     origin  what MLflow has recorded about the run
     place   a temporary folder, which already contains the run's patch, if it has one
     """
-    project, params = _sources(origin, place)
+    project = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
     for line in changed.splitlines():
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
-    results = list(outputs(project))
-    known = {output.path for output in results}
-    for stage in dict.fromkeys(output.stage for output in results):
-        for path, digest in present(project, stage, params).deps.items():
-            if path not in known and origin.hashes.get(path, digest) != digest:
-                yield Row(stage, path, f"the run's {LOCK} has another hash of this input")
-            known.add(path)
     try:
-        hashes = hashes_of(rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled")))
+        lock = rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
     except Failed as failed:
         sys.stderr.write(visible(failed.printed))
         yield Row(failed.stage, "it failed", "its output is above")
         return
-    for output in results if origin.hashes else ():
-        same = origin.hashes.get(output.path) == hashes.get(output.path)
-        yield Row(output.stage, output.path, "" if same else f"the run's {LOCK} has another hash")
+    rows = dict[str, Row]()
+    for stage, entry in lock.items() if origin.hashes else ():
+        for path, digest in (entry.deps | entry.outs).items():
+            same = origin.hashes.get(path) == digest
+            rows.setdefault(path, Row(stage, path, "" if same else f"the run's {LOCK} has another hash"))
+    yield from rows.values()
     yield Row("train", "results", _difference(origin, project.files("track")))
 
 
@@ -107,8 +101,8 @@ def _difference(origin: Origin, path: dict[str, Path]) -> str:
     return "; ".join(f"{name}: the run has {one}, this training {other}" for name, one, other in differ)
 
 
-def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
-    """Clone the run's commit, apply its patch, and copy its text; return the project and its params.
+def _sources(origin: Origin, place: Path) -> Project:
+    """Clone the run's commit, apply its patch, and copy its text; return the project.
 
     No code of the run is executed. `place` is the temporary folder; the clone is made inside.
     Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
@@ -127,13 +121,13 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
         raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")
-    return project, params
+    return project
 
 
 def _params(origin: Origin, project: Project) -> Params:
     """Return the params in the clone's params.yaml. Raises CheckFailed if the run has recorded other params."""
     file = project.root / PARAMS
-    params = checked(Params, with_silent(read_mapping(file, Params)), file)
+    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
     here, silent = ({name: in_line(as_yaml(x)) for name, x in values.items()} for values in (flat_of(params), SILENT))
     recorded = silent | origin.params
     for name in here | recorded:

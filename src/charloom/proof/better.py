@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from charloom.base.errors import CharloomError, CheckFailed, Damaged
+from charloom.proof.differences import disagreements
 from charloom.results.commits import from_commits
 from charloom.results.git import objects
 from charloom.results.identity import arithmetic_of, differing, setting_params
@@ -85,8 +86,8 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     read = [_studies(side.project) for side in (before, after)]
     studies = [_believed(studies, (before, after), read) for studies in read]
     sentence, blocks = _compared(runs, studies[1])
-    folders = before.project.root, after.project.root
-    if answers := {file: [_answer(side.get(file)) for side in studies] for file in _changed_tables(folders, studies)}:
+    changed = [file for file in sorted(studies[0] | studies[1]) if _table(before, file) != _table(after, file)]
+    if answers := {file: [_answer(side.get(file)) for side in studies] for file in changed}:
         cells = [[_shown(file, studies[1]), *map(_line, pair)] for file, pair in answers.items()]
         blocks.append(table(("study whose table has changed", "before", "after"), cells))
         now = {file: answer for file, (_, answer) in answers.items() if isinstance(answer, Answer)}
@@ -134,10 +135,9 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
             tables.append(("the commit's own files", {study.asked.key(run.params): run}))
     for where, runs in tables:
         for key in study.runs.keys() & runs.keys():
-            own, other = _entries(study.runs[key]), _entries(runs[key])
-            for name in (name for name in own if name in other and own[name] != other[name]):
-                what = f"{study.folder} has {own[name]} for seed {study.runs[key].seed} ({name})"
-                return f"{what}, and {where} {other[name]}. One of the two is wrong."
+            for name, own, other in disagreements(study.runs[key], runs[key]):
+                what = f"{study.folder} has {own} for seed {study.runs[key].seed} ({name})"
+                return f"{what}, and {where} {other}. One of the two is wrong."
     return ""
 
 
@@ -147,16 +147,6 @@ def _is_comparable(study: Study, project: Project, run: Run) -> bool:
         kind = run.params.recipe.kind
         return (study.asked.sha256, study.asked.arithmetic.get(kind)) == (run.text_sha256, arithmetic_of(kind, project))
     return False
-
-
-def _entries(run: Run) -> dict[str, Any]:
-    """Return a run's outcome, hash of results and metrics by name, the usual measure first.
-
-    Unknown values are left out, except the measure, which is None if the run has no metrics.
-    """
-    metrics = run.metrics.known() if run.metrics else {}
-    hashed = {"results": run.results} if run.results else {}
-    return {MEASURE: metrics.get(MEASURE), "outcome": run.outcome} | hashed | metrics
 
 
 def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
@@ -236,17 +226,10 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     )
 
 
-def _changed_tables(folders: Sequence[Path], studies: list[Studies]) -> list[Path]:
-    """Return the files of the studies whose trials.csv has changed.
-
-    folders, studies  of the side before and of the side after
-    """
-
-    def contents(file: Path) -> set[bytes]:
-        tables = [folder / file.with_suffix("") / "trials.csv" for folder in folders]
-        return {table.read_bytes() if table.is_file() else b"" for table in tables}
-
-    return [file for file in sorted({file for side in studies for file in side}) if len(contents(file)) > 1]
+def _table(side: Side, file: Path) -> bytes:
+    """Return the content of the study's trials.csv; empty if the commit has none."""
+    table = side.project.root / file.with_suffix("") / "trials.csv"
+    return table.read_bytes() if table.is_file() else b""
 
 
 def _shown(file: Path, studies: Studies) -> str:

@@ -1,19 +1,17 @@
-"""The rows of a comparison, and the difference between a committed and a rebuilt file in one line.
+"""Differences: the rows of a comparison, the results in which two runs disagree, and two files compared in one line.
 
-Such a line has the first place that differs, both values, and the distance of numeric arrays.
+Such a line has the first place that differs, and both values.
 """
 
-import io
 import json
-import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from os.path import commonprefix
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from charloom.base.terminal import in_line
+from charloom.results.records import MEASURE
+from charloom.results.run import Run
 from dvc_summary.locks import leaves
 
 LONG = 40  # characters of a value in a line, at most
@@ -45,6 +43,21 @@ def last_line(rows: Iterable[Row]) -> str:
     return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.what), SAME)
 
 
+def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name of a result and its two values, if both runs have it and the values differ.
+
+    Results are the metrics, the usual measure first, the outcome, and the hash of results.
+    """
+    sides = []
+    for run in (one, other):
+        metrics = run.metrics.known() if run.metrics else {}
+        results = {"outcome": run.outcome, "results": run.results or None}
+        sides.append({MEASURE: metrics.get(MEASURE)} | results | metrics)
+    for name, value in sides[0].items():
+        if None not in (value, sides[1].get(name)) and value != sides[1][name]:
+            yield name, value, sides[1][name]
+
+
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
     """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
 
@@ -66,8 +79,8 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
 def values(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
-    There is a value for each leaf of JSON, each cell of CSV, and each array of .npz. A cell is a number, and None if it
-    is empty. Any other file, and a file that cannot be parsed, has a value for each line.
+    There is a value for each leaf of JSON, and each cell of CSV. A cell is a number, and None if it is empty. Any other
+    file, and a file that cannot be parsed, has a value for each line.
     """
     return {f"{name}: {key}": value for name, content in files.items() for key, value in _values(name, content)}
 
@@ -82,10 +95,7 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
                 head, *rows = (line.split(",") for line in content.decode().splitlines())
                 cells = ((row[0], *cell) for row in rows for cell in zip(head[1:], row[1:], strict=True))
                 return [(f"{head[0]} {row}: {column}", float(cell) if cell else None) for row, column, cell in cells]
-            case ".npz":
-                with np.load(io.BytesIO(content)) as arrays:
-                    return [(key, (array.dtype, array.shape, array.tobytes())) for key, array in arrays.items()]
-    except (ValueError, LookupError, TypeError, OSError, EOFError, zipfile.BadZipFile, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         pass  # not in the format of its suffix: treat it as a text
     lines = content.decode(errors="surrogateescape").splitlines() or [""]
     return [(f"line {number}", line) for number, line in enumerate(lines, 1)]
@@ -94,21 +104,14 @@ def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
 def _both_values(one: Any, other: Any) -> str:
     """Describe two different values, the committed and the rebuilt one; NOTHING stands for a missing value.
 
-    LONG characters of a text are shown, from CONTEXT characters before the first difference. For two numeric arrays of
-    equal shape and type, the result is the number of different entries and their largest distance.
+    LONG characters of a text are shown, from CONTEXT characters before the first difference.
     """
-    match one, other:
-        case (dtype, shape, first), (*form, second) if form == [dtype, shape] and dtype.kind in "biuf":
-            arrays = np.frombuffer(first, dtype), np.frombuffer(second, dtype)
-            count, far = np.count_nonzero(arrays[0] != arrays[1]), np.abs(np.subtract(*arrays, dtype=float)).max()
-            return f"{count:,} of {arrays[0].size:,} entries, by up to {far:.3g}"
-        case str(), str():
-            start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
-            one, other = (text[start : start + LONG] for text in (one, other))
+    if isinstance(one, str) and isinstance(other, str):
+        start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
+        one, other = (text[start : start + LONG] for text in (one, other))
     return f"committed {_shown(one)}, rebuilt {_shown(other)}"
 
 
 def _shown(value: Any) -> str:
-    texts = repr(value) if isinstance(value, str) else "nothing" if value is NOTHING else ""
-    line = in_line(texts or (f"{value[1]} of {value[0]}" if isinstance(value, tuple) else json.dumps(value)))
+    line = "nothing" if value is NOTHING else in_line(repr(value) if isinstance(value, str) else json.dumps(value))
     return line if len(line) <= LONG else f"{line[: LONG - 1]}…"

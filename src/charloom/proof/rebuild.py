@@ -3,8 +3,11 @@
 `charloom verify`, `charloom study --prove` and `charloom again` use this module.
 """
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +17,14 @@ import psutil
 from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line, warn_once
-from charloom.proof.dvc_command import dvc, reason
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from charloom.settings.dvc_lock import LOCK, locked
-from charloom.settings.pipeline import OWN, PIPELINE, Project
+from charloom.settings.pipeline import OWN, PIPELINE, Project, is_inside
+from dvc_summary.facts import dvc
 from dvc_summary.locks import Stages
 
+FETCHING_MAY_TAKE = 3600  # seconds for the text
 END_TIMEOUT = 5.0  # seconds to wait for terminated processes
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
@@ -28,12 +32,17 @@ AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversi
 
 
 class Failed(Exception):
-    """A stage failed. `stage` is its name, `printed` the output of DVC and all stages."""
+    """A stage failed.
 
-    def __init__(self, stage: str, printed: str) -> None:
-        """Store the stage's name and the output of DVC and all stages."""
+    stage    its name
+    printed  the output of DVC and all stages
+    lock     the stages that ran before it, as in the dvc.lock of this run
+    """
+
+    def __init__(self, stage: str, printed: str, lock: Stages) -> None:
+        """Store the stage's name, the output, and the stages that ran."""
         super().__init__(stage)
-        self.stage, self.printed = stage, printed
+        self.stage, self.printed, self.lock = stage, printed, lock
 
 
 def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
@@ -58,10 +67,10 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
-            code, printed = dvc("get", top, f"{place}{text}", "--rev", commit, "--out", text, folder=project.root)
-            if code:
+            get = ("get", top, f"{place}{text}", "--rev", commit, "--out", text)
+            if complaint := dvc(get, FETCHING_MAY_TAKE, project.root)[1]:
                 remove(project.root / text)  # a part of it
-                warn_once(str(project.root), f"{in_line(text)}: dvc get: {reason(code, printed)}")
+                warn_once(str(project.root), in_line(f"{text}: {complaint}"))
     return project
 
 
@@ -73,12 +82,12 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
 
     A text outside the clone is not written.
     """
-    target, top = project.root / text, git("rev-parse", "--show-toplevel", folder=project.root)
+    target, top = project.root / text, project.root / git("rev-parse", "--show-cdup", folder=project.root)
 
     def is_complete() -> bool:
         return target.is_file() and sha256(target) == digest
 
-    if not is_complete() and Path(text).is_file() and target.resolve().is_relative_to(top):
+    if not is_complete() and Path(text).is_file() and is_inside(target, top):
         remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(text, target)
@@ -109,30 +118,40 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     variables  environment variables for the stages
 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
-    stage fails, CheckFailed if any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
+    stage fails, or any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
     """
-    if frozen := [name for name, declared in project.stages().items() if declared.get("frozen")]:
-        raise CheckFailed(f"{PIPELINE}: DVC does not run frozen stages: {', '.join(frozen)}; remove `frozen: true`")
+    for name, declared in project.stages().items():
+        if declared.get("frozen"):
+            raise Failed(name, f"{PIPELINE}: {name} is frozen, and DVC does not run it; remove `frozen: true`\n", {})
     results = list(outputs(project))
     _keep_sources_alone(project)
     for path in (*(output.path for output in results), str(LOCK), str(OWN)):
         remove(project.root / path)
     stages = stages or tuple(dict.fromkeys(output.stage for output in results))
-    last = ""
-
-    def hear(line: str) -> None:
-        nonlocal last
-        if line.startswith(STARTS):
-            last = line.removeprefix(STARTS).rpartition("'")[0]
-            say(f"rebuilding {last}")
-        elif PROGRESS.match(line):
-            say(in_line(line.strip()))
-
-    code, printed = dvc("repro", "--force", *stages, folder=project.root, hear=hear, **variables)
+    last, lines = "", list[str]()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "dvc", "repro", "--force", *stages],  # -P: no code of this folder
+        cwd=project.root, env=_environment() | variables, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            lines.append(line)
+            if line.startswith(STARTS):
+                last = line.removeprefix(STARTS).rpartition("'")[0]
+                say(f"rebuilding {last}")
+            elif PROGRESS.match(line):
+                say(in_line(line.strip()))
     _end_processes(project.root)
-    if code:
-        raise Failed(last, printed)
-    return locked(project)
+    lock = locked(project) if (project.root / LOCK).exists() else {}
+    if process.returncode:
+        raise Failed(last, "".join(lines), lock)
+    return lock
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of the stages: this Python comes first, and there are no variables of DVC and MLflow."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+    return environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
 
 
 def remove(path: Path) -> None:

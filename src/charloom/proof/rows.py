@@ -15,12 +15,13 @@ from charloom.base.storage import read_json
 from charloom.base.yaml_text import as_yaml_text
 from charloom.model.model_file import read_model
 from charloom.model.recorded import hashed
+from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import changes, commit
 from charloom.results.records import TextMetrics
-from charloom.results.run import DIVERGED, POINTS, Run, from_folder, thinned
+from charloom.results.run import POINTS, Run, from_folder, thinned
 from charloom.settings.params import PARAMS, Params, overridden
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import Project, is_inside
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
@@ -63,19 +64,14 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
     """
     if rebuilt.text_sha256 != row.text_sha256:
         yield f"the study uses the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
-    for name in ("results", "outcome"):
-        old, new = getattr(row, name), getattr(rebuilt, name)
-        if old != new and not (name == "results" and rebuilt.outcome.startswith(DIVERGED)):
-            yield f"{name}: the table says {old or row.outcome}, the pipeline {new or rebuilt.outcome}"
+    for name, old, new in disagreements(row, rebuilt):
+        yield f"{name}: the table says {old}, the pipeline {new}"
     if row.metrics and rebuilt.metrics:
-        for name, old in row.metrics.known().items():
-            if old != (new := getattr(rebuilt.metrics, name)):
-                yield f"{name}: the table says {old}, the pipeline {new}; the hashes of their results are equal"
         for name, points in POINTS.items():
             if row.curves[name] != thinned(rebuilt.curves[name], points):
-                yield f"curves.csv: {name} differs from the pipeline's; the hashes of their results are equal"
+                yield f"curves.csv: {name} differs from the pipeline's"
         if row.passages and row.passages != rebuilt.passages:
-            yield "passages.csv differs from the pipeline's costs; the hashes of their results are equal"
+            yield "passages.csv differs from the pipeline's costs"
 
 
 def _project_here(place: Path, study: Study) -> Project:
@@ -98,8 +94,7 @@ def _rebuilt(project: Project, params: Params) -> Run:
     from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
     """
     text = Path(params.prepare.text)
-    is_inside = not text.is_absolute() and ".." not in text.parts
-    overrides = {} if is_inside else {"prepare.text": str(text.absolute())}
+    overrides = {} if is_inside(text) else {"prepare.text": str(text.absolute())}
     values = overridden(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")

@@ -1,23 +1,20 @@
 """`charloom summary`: the changes of a pull request and their results, for readers who do not know the project.
 
 dvc_summary reports on any DVC project. This module adds charloom's own facts: on which machines the results were
-reproduced, whether the change is better and how sure that is, and samples of the models.
+reproduced, and whether the change is better and how sure that is.
 """
 
 import argparse
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from charloom.base.errors import Damaged, WrongInput
 from charloom.base.storage import read_json
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
-from charloom.proof.dvc_command import cache
 from charloom.proof.outputs import outputs
-from charloom.proof.samples_beside import samples_beside
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
 from dvc_summary.facts import Facts, facts_of
@@ -27,25 +24,14 @@ from dvc_summary.markdown import code, limited, plural, table, verdict
 from dvc_summary.pictures import curves
 
 
-class Machine(BaseModel):
-    """The machine on which somebody ran `charloom verify`."""
-
-    model_config = ConfigDict(extra="allow")
-    system: str
-    processor: str
-    python: str
-
-
 class Report(BaseModel):
-    """The output of `charloom verify --json`, with the types of the keys that the summary shows; see `Verified`."""
+    """The keys of `charloom verify --json` that tell two reports apart: see `Verified`, and results.machine."""
 
-    model_config = ConfigDict(extra="allow")
     commit: str
     last: str
-    quick: bool
     grade: str | None
     causes: list[str]
-    machine: Machine
+    machine: dict[str, str]
 
 
 def summary(arguments: argparse.Namespace) -> None:
@@ -57,8 +43,7 @@ def summary(arguments: argparse.Namespace) -> None:
     reports = list[Report]()
     for report in map(_verified, map(Path, arguments.verified)):
         reports += [report] if report not in reports else []  # the same statement given twice is of one machine
-    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
-        cached = pool.submit(cache)
+    with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
             facts = facts_of(arguments.base)
         except Refused as refused:
@@ -79,7 +64,6 @@ def summary(arguments: argparse.Namespace) -> None:
             *sections.results(facts),
             *answer,
             *curves(facts),
-            *samples_beside(facts, Path(path.get("reports/sample_table", "")), cached.result()),
             sections.foot(facts),
         ]
     print(limited(blocks))
@@ -88,15 +72,12 @@ def summary(arguments: argparse.Namespace) -> None:
 def _verified(file: Path) -> Report:
     """Return the report in the file.
 
-    Raises WrongInput if the file is missing, is no output of `charloom verify --json`, or is one of --quick.
+    Raises WrongInput if the file is missing, or is no output of `charloom verify --json`.
     """
     try:
-        report = read_json(file, Report, "`charloom verify --json` prints such a file")
+        return read_json(file, Report, "`charloom verify --json` prints such a file")
     except Damaged as damaged:
         raise WrongInput(f"--verified: {damaged}") from None
-    if report.quick:
-        raise WrongInput(f"--verified: {file}: was made with --quick, which rebuilds no result; repeat without it")
-    return report
 
 
 def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
@@ -118,9 +99,8 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
     if not all(same):
         sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
     rows = sorted(_row(report, head) for report in reports)
-    width = 5 if any(row[-1] for row in rows) else 4  # an empty last column is left out
-    columns = ("system", "processor", "Python", "result", "what differs, and why")[:width]
-    return sentence, ["### What reproduced", table(columns, (row[:width] for row in rows))] if rows else []
+    columns = ("system", "processor", "Python", "result", "what differs, and why")
+    return sentence, ["### What reproduced", table(columns, rows)] if rows else []
 
 
 def _row(report: Report, head: str) -> list[str]:
@@ -129,5 +109,5 @@ def _row(report: Report, head: str) -> list[str]:
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
     why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []
     result = sections.SAME if same else f"⚠️ {code(report.grade or 'other')}"
-    machine = report.machine
-    return [*map(code, (machine.system, machine.processor, machine.python)), result, "<br>".join(why)]
+    machine = [code(report.machine.get(name, "–")) for name in ("system", "processor", "python")]
+    return [*machine, result, "<br>".join(why)]

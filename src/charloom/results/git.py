@@ -63,13 +63,9 @@ def ensure_repository() -> None:
 
 
 def uncommitted(*paths: str) -> bool:
-    """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
-
-    paths  the files and folders to compare; without paths, every file of HEAD is compared
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        git("read-tree", "HEAD", index=f"{folder}/index")
-        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", *paths, index=f"{folder}/index"))
+    """Return whether files of HEAD differ from those in the working tree: see dvc_summary.git.uncommitted."""
+    with _unavailable():
+        return dvc_summary.git.uncommitted(*paths)
 
 
 def known(question: Callable[[], str]) -> str:

@@ -21,11 +21,11 @@ NOTES = OWN / "used"
 
 @cache
 def stages_in(lock: bytes) -> Stages:
-    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is not in DVC's format."""
+    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is empty or not in DVC's format."""
     try:
         return stages_of({str(LOCK): lock.decode()})
     except (Refused, UnicodeDecodeError):
-        raise Damaged(f"{LOCK}: content is not in DVC's format; `git checkout {LOCK}` brings it back") from None
+        raise Damaged(f"{LOCK}: missing, or not in DVC's format; `dvc repro` after `rm -f {LOCK}` writes it") from None
 
 
 def locked(project: Project = HERE) -> Stages:

@@ -1,7 +1,7 @@
 """Read params.yaml once, by DVC's rules (YAML 1.2), into frozen and typed sections."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -194,13 +194,13 @@ def read_params(path: Path = PARAMS) -> Params:
 
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
-    return checked(Params, read_mapping(path, Params), path)
+    return checked(Params, read_mapping(path, Params.model_fields), path)
 
 
-def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """Return the mapping in a YAML file. Its keys and values are not checked.
 
-    model  the class whose keys the message names
+    keys  the keys that the message names
 
     Raises WrongInput, with the path, if the file cannot be read, is not YAML, or contains no mapping.
     """
@@ -217,7 +217,8 @@ def read_mapping(path: Path, model: type[BaseModel]) -> dict[str, Any]:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None
     if not isinstance(loaded, dict):
-        raise WrongInput(f"{path}: contains {_shown(loaded)}; allowed are the keys {', '.join(model.model_fields)}")
+        what = "is empty" if loaded is None else f"contains {_shown(loaded)}"
+        raise WrongInput(f"{path}: {what}; allowed are the keys {', '.join(keys)}")
     return loaded
 
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CharloomError, CheckFailed, WrongInput
 from charloom.base.opened import edited_since_opened, watch
 from charloom.base.storage import sha256
-from charloom.base.yaml_text import NO_YAML, parsed
-from charloom.settings.params import PARAMS, Params, flat_of, read_params
+from charloom.settings.params import PARAMS, Params, affects, flat_of, read_mapping, read_params
 
 PIPELINE = Path("dvc.yaml")
 OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
@@ -61,15 +60,13 @@ class Project(NamedTuple):
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return the entries of dvc.yaml's stages by name. Raises WrongInput if dvc.yaml is missing or invalid."""
-        try:
-            entries: dict[str, dict[str, Any]] = parsed((self.root / PIPELINE).read_text(encoding="utf-8"))["stages"]
-            _ = [entry.keys() for entry in entries.values()]
-        except FileNotFoundError:
-            raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder") from None
-        except (KeyError, TypeError, AttributeError):
-            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping") from None
-        except (OSError, *NO_YAML) as error:
-            raise WrongInput(f"{PIPELINE}: not readable: {' '.join(str(error).split())}") from None
+        file = self.root / PIPELINE
+        if not file.exists():
+            raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder")
+        with self.naming_files():
+            entries = read_mapping(file, ("stages", "plots")).get("stages")
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping")
         return entries
 
     def declared(self, stage: str) -> dict[str, Any]:
@@ -113,6 +110,11 @@ def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
     for entry in declared.get("params", []):
         names += [entry] if isinstance(entry, str) else (entry[str(PARAMS)] or values) if str(PARAMS) in entry else []
     return {key: values[key] for name in names for key in values if key == name or key.startswith(f"{name}.")}
+
+
+def is_inside(path: Path, folder: Path = Path()) -> bool:
+    """Return whether the path is inside the folder, or is the folder. Symbolic links are not followed."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  resolve() follows links
 
 
 def files_in(path: Path) -> list[Path]:
@@ -168,9 +170,9 @@ class Inputs:
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Return the differences between two `Inputs.values` in words, "" if they are equal.
 
-    A param is named with both values, such as `eta was 0.1, is 0.2`. A file, whose path contains `/`, is only named.
+    A param is named with both values, such as `eta was 0.1, is 0.2`. A file is only named.
     """
     differ = [name for name in now | before if before.get(name) != now.get(name)]
-    files = [name for name in differ if "/" in name]
+    files = [name for name in differ if name not in affects(Params)]
     values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
     return "; ".join([*values, *([f"changed files: {', '.join(files)}"] if files else [])])

@@ -177,7 +177,7 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
     """
     if path.suffix not in {".yaml", ".yml"}:
         raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml")
-    return checked(StudyFile, read_mapping(path, StudyFile) if values is None else values, path)
+    return checked(StudyFile, read_mapping(path, StudyFile.model_fields) if values is None else values, path)
 
 
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:

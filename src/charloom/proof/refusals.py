@@ -1,0 +1,80 @@
+"""Refuse a commit before anything is run: results that no stage rebuilds, and inputs that nobody else has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from charloom.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.base.yaml_text import parsed
+from charloom.proof.differences import Row
+from charloom.proof.outputs import outputs
+from charloom.results.git import git
+from charloom.settings.dvc_lock import LOCK
+from charloom.settings.pipeline import PIPELINE, Project, is_inside, names_of
+from dvc_summary.locks import Stages, within
+
+# The keys of a stage in dvc.yaml that this package knows.
+KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
+RESULTS = ("metrics/", "plots/")
+SUBMODULE = "160000"  # Git's mode for a submodule
+NOT_IN_HEAD = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
+
+
+@contextmanager
+def committed_files() -> Iterator[None]:
+    """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
+    try:
+        yield
+    except (WrongInput, Damaged) as error:
+        raise CheckFailed(f"first difference: prepare: {error}") from None
+    except (OSError, AttributeError, LookupError, TypeError, ValueError):
+        raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
+
+
+def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
+    """Yield a row for each reason not to rebuild the commit; its stage is the one concerned, or the last.
+
+    The reasons are: an input that is missing or outside the repository; an output that only dvc.lock has; metrics and
+    plots that no stage makes; parts of dvc.yaml that this module does not know; and every other dvc.yaml.
+
+    clone  a clone of HEAD in which no stage has run
+    lock   the stages of its dvc.lock
+    here   the repository's own folder, which has the files of Git's submodules
+
+    Raises an exception that `committed_files` converts, if dvc.yaml or params.yaml is missing or invalid.
+    """
+    stages, pipeline = clone.stages(), parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
+    rebuilt, last = [output.path for output in outputs(clone)], list(stages)[-1]
+    top, text = clone.root / git("rev-parse", "--show-cdup", folder=clone.root), clone.params().prepare.text
+
+    def is_rebuilt(path: str) -> bool:
+        return any(within(path, output) for output in rebuilt)
+
+    for stage, declared in stages.items():
+        for dep in names_of(declared.get("deps", []), text):
+            if not is_rebuilt(dep) and not (is_inside(clone.root / dep, top) and (clone.root / dep).exists()):
+                yield Row(stage, dep, NOT_IN_HEAD)
+        for key in declared.keys() - KEYS:
+            yield Row(stage, str(PIPELINE), f"{key}: an unknown key of a stage: its results were not rebuilt")
+    for stage, out in ((stage, out) for stage, entry in lock.items() for out in entry.outs if out not in rebuilt):
+        yield Row(stage, out, f"{LOCK} has it, and {PIPELINE} does not name it: it was not rebuilt")
+    for key in pipeline.keys() - {"stages", "plots"}:
+        yield Row(last, str(PIPELINE), f"{key}: what it names was not rebuilt")
+    files = [entry.partition("\t") for entry in git("ls-files", "-z", "--stage", folder=clone.root).split("\0")[:-1]]
+    modules = [here.root / path for mode, _, path in files if mode.startswith(SUBMODULE)]
+    # DVC skips a submodule that is a DVC repository itself.
+    other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
+    named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]
+    for path in {*_plotted(pipeline.get("plots", [])), *named} - {str(path) for path in modules}:
+        if not is_rebuilt(path):
+            yield Row(last, path, "no stage makes it")
+    for path in [*(path for _, _, path in files if path.endswith(f"/{PIPELINE}")), *map(str, other)]:
+        yield Row(last, path, "its stages were not run")
+
+
+def _plotted(plots: Any) -> Iterator[str]:
+    """Yield the files under `plots` in dvc.yaml. A plot names its file as its key, or under `x` and `y`."""
+    for entry in plots if isinstance(plots, list) else [plots]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
