@@ -1,7 +1,8 @@
 """One-dimensional arrays larger than memory, in a .npz file as in array_file.py. NumPy's `load` also reads the file.
 
 An array is written in pieces of PIECE bytes; its last piece may be shorter. The last array of the file, `sha256`, has
-the SHA-256 of every piece of the other arrays, in order.
+the SHA-256 of every piece of the other arrays, in order. No reader needs them: they stay because dvc.lock records the
+file's bytes.
 """
 
 import hashlib
