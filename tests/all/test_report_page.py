@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from pages.test_experiment_page import hostile
+from pages.test_experiment_page import hostile, swinging
 from pages.test_study_page import CASES
 from playwright.sync_api import sync_playwright
 from projects import ROOT
@@ -45,7 +45,7 @@ def pages(finished, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(finished.folder)
-        results = read_results(read_params(), files("plot"))
+        results = swinging(read_results(read_params(), files("plot")))  # so that the page has every section
         (folder / "run.html").write_text(experiment_page(results)[0], encoding="utf-8")
         (folder / "hostile.html").write_text(experiment_page(hostile(results))[0], encoding="utf-8")
     with chdir(ROOT):
