@@ -207,10 +207,16 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     assert list(read(folder, curves=True).curves) == ["smooth_loss"]
 
 
-@pytest.mark.parametrize("table", ["update,smooth_loss\n0,x\n", "update,smooth_loss\n0,1\n\udcff"])
-def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, table):
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ("update,smooth_loss\n0,x\n", "could not convert string to float: 'x'"),
+        ("update,smooth_loss\n0,1\n\udcff", "line 3: byte 0xff is not UTF-8"),
+    ],
+)
+def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, table, reason):
     found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": table})
-    with pytest.raises(Damaged, match=r"^one: plots/smooth_loss.csv: not a table with a row for each update$"):
+    with pytest.raises(Damaged, match=f"^one: plots/smooth_loss.csv: {reason}"):
         read(folder, curves=True)
 
 
