@@ -212,10 +212,10 @@ def open_effects(answer: Answer) -> Iterator[str]:
 
 
 def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
-    """Yield for each setting except the baseline a title, its name and verdict, and the lines below the title.
+    """Yield a title and the lines below it for each setting except the baseline.
 
-    The lines are about the test, the times, the explosions, and the warnings. Settings without a verdict are skipped
-    unless `open_too`.
+    The title is the setting's name and verdict. The lines are about the test, the number of updates to the target, the
+    explosions, and the warnings. Settings with the verdict CANNOT_TELL are skipped unless `open_too`.
     """
     by_name = {own.setting: own for own in answer.summaries}
     for x in answer.comparisons:

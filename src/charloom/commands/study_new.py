@@ -85,6 +85,8 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
         if not (name and equals and values) or name in vary:
-            raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), once a name")
+            raise WrongInput(
+                f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), with each name only once"
+            )
         vary[name] = values
     return vary

@@ -81,7 +81,10 @@ def state_bytes(state: TrainState) -> bytes:
 
 
 def costs(dtype: str) -> str:
-    """Return a SHA-256 of the costs (nats) of all characters of TEXT but the first, for a model with large weights."""
+    """Return a SHA-256 of the costs (nats) of all characters of TEXT but the first, and of the sum of these costs.
+
+    The model has large weights.
+    """
     w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
     return _hash(np.append(nats, total))
