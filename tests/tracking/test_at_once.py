@@ -12,11 +12,10 @@ from machines import LONG, Machine, at_once
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from recorded import a_training, holds_what_the_files_hold, model_names, sent
+from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
 
 from charloom.results.identity import experiment_key
 from charloom.results.machine import process
-from charloom.results.spool import identity
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, live_run
@@ -168,7 +167,8 @@ def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(pro
     client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", 600)
     monkeypatch.setattr(rounds, "LIVE_PERIOD", 0)
     with chdir(project.folder):
-        works = rounds.run_round(identity(), {})
+        (entry,) = waiting(project)
+        works = rounds.run_round(entry.sender, {})
         ((folder, work),) = works.items()
         assert (work.left, work.reason, work.failing_since) == (True, "", 0)
         printed, complaint = capsys.readouterr()
@@ -177,6 +177,6 @@ def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(pro
         assert project.runs() == []
         assert [each for each in client.get_experiment(experiment).tags if each.startswith(SENDING)] == [tag]
         client.delete_experiment_tag(experiment, tag)
-        assert not rounds.run_round(identity(), works)
+        assert not rounds.run_round(entry.sender, works)
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{folder.name}\tMLflow run ")
     one_run_of(project, 1)
