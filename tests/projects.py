@@ -71,7 +71,7 @@ class Project:
         """Run a command here, with the environment's Python first on PATH, and return all that it prints."""
         done = subprocess.run(
             command, cwd=cwd or self.folder, env=self.environment() | variables, text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            errors="backslashreplace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert expect is None or done.returncode == expect, done.stdout
         return done.stdout
