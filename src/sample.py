@@ -17,10 +17,8 @@ def main() -> None:
     write_json(path["reports/sample_marks"], marks.model_dump())
     write_json(path["metrics/sample"], metrics.model_dump())
     *checkpoints, (_, best, _, _) = table.data
-    print(
-        f"{len(checkpoints)} samples of {params.sample.length} characters; "
-        f"the best model's sample of {len(best)} characters: {metrics.best}"
-    )
+    print(f"{len(checkpoints)} samples of {params.sample.length} characters")
+    print(f"sample of the best model, {len(best)} characters: {metrics.best}")
 
 
 if __name__ == "__main__":
