@@ -176,8 +176,10 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
     with chdir(project.folder):
         entry = Entry(put(this_run()))
         first, tracked_ = entry.first, entry.tracked
-        better_model = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5}
+        better_model = {"a" * 64: 2.0, "b" * 64: 1.0, "c" * 64: 1.0, "d" * 64: 0.5, "e" * 64: 4.0}
         for experiment, measure in better_model.items():
+            if experiment[0] == "e":  # somebody has edited the best of those measured alike
+                project.client().set_model_version_tag("charloom-fox", "2", "charloom.measure", "much")
             train = {
                 "best_held_out_bits_per_character": measure,
                 "held_out_bits_per_character": measure + 1,
@@ -191,12 +193,12 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
             entry.points |= {(MEASURE, 0): (measure, first.started), ("smooth_loss", 0): (1.0, first.started)}
             with connected() as store:
                 complete(store, entry)
-            number = {"a": 1, "b": 2, "c": 2, "d": 4}[experiment[0]]  # of equals the first one is the best
+            number = {"a": 1, "b": 2, "c": 2, "d": 4, "e": 3}[experiment[0]]  # of equals the first one is the best
             assert int(project.client().get_model_version_by_alias("charloom-fox", "best").version) == number
     order = [{"field_name": f"metrics.{MEASURE}", "ascending": True, "dataset_name": "fox"}]
     ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'lowest_smooth_loss'", order_by=order)
     assert [next(x.value for x in each.metrics if x.key == MEASURE) for each in ranked] == [0.5, 1.0, 1.0]
-    assert len(versions(project)) == 4
+    assert len(versions(project)) == 5
 
 
 def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_long_a_sequence_is(finished):
@@ -209,7 +211,9 @@ def test_without_held_out_text_the_smooth_loss_counts_and_that_depends_on_how_lo
 
 
 @pytest.mark.slow
-def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
+@pytest.mark.parametrize("complete", [False, True])
+def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path, complete):
+    """Checkpoints follow when the run is complete."""
     with chdir(project.folder):
         entry = put(this_run())
         shutil.copytree(entry, tmp_path / "entry")
@@ -219,11 +223,13 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     theirs = client.create_logged_model(run.info.experiment_id, LAST)  # of no run: somebody else's
     names = sorted(model.name for model in logged(project) if model.model_id != theirs.model_id)
     checkpoint = names[0]
+    begun = checkpoint if complete else LAST
     for model in logged(project):
-        if model.model_id != theirs.model_id and model.name in {LAST, checkpoint}:
+        if model.model_id != theirs.model_id and model.name in {begun, checkpoint}:
             client.delete_logged_model(model.model_id)
-    unfinished = client.create_logged_model(run.info.experiment_id, LAST, run.info.run_id)
-    client.delete_tag(run.info.run_id, RESULTS)  # the last that is written
+    unfinished = client.create_logged_model(run.info.experiment_id, begun, run.info.run_id)
+    if not complete:
+        client.delete_tag(run.info.run_id, RESULTS)
     for _ in range(2):
         with chdir(project.folder):
             shutil.copytree(tmp_path / "entry", entry)
@@ -231,9 +237,9 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
     assert sorted(model.name for model in models) == names
     assert {model.status for model in models} == {"READY"}
-    last = next(model for model in models if model.name == "last")
-    assert last.model_id == unfinished.model_id
+    completed = next(model for model in models if model.name == begun)
+    assert completed.model_id == unfinished.model_id
     with chdir(project.folder):
-        fetch(f"models:/{last.model_id}", str(tmp_path / "model.npz"))
-    assert (tmp_path / "model.npz").read_bytes() == (project.folder / "models/last.npz").read_bytes()
+        fetch(f"models:/{completed.model_id}", str(tmp_path / "model.npz"))
+    assert (tmp_path / "model.npz").read_bytes() == file_of(project, completed).read_bytes()
     assert len(client.search_model_versions("")) == 1

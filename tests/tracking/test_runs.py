@@ -247,6 +247,19 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
     holds_what_the_files_hold(project, project.client(), run)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("tag", "value"), [("trainings", "[1"), ("reproductions", "many"), ("trainings", "[{}]")])
+def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(project, capsys, tag, value):
+    tracked(project)
+    (run,) = project.runs()
+    project.client().set_tag(run.info.run_id, f"charloom.{tag}", value)
+    a_training(project)
+    tracked(project)
+    (run,) = project.runs()
+    assert trainings(run) == [True]
+    assert "tag charloom.trainings or charloom.reproductions is malformed; both start again" in capsys.readouterr().err
+
+
 def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
     project.edit("src/plot.py", '"""plot: ', '"""plot, changed: ')
     (project.folder / "src/charloom/new.py").write_text('"""New."""\n')

@@ -120,6 +120,8 @@ def test_a_study_is_a_run_that_says_what_it_says_and_its_trials_lie_below_it(pro
     verdict, _, rest = as_markdown(answer()).partition("\n\n")
     assert verdict == "**better: train.initial\\_accumulator\\_value=10**"
     assert study.data.tags["charloom.verdict"] == "better: train.initial_accumulator_value=10"
+    counts = {"better": "1", "worse": "0", "no difference": "0", "cannot tell": "0"}
+    assert counts.items() <= study.data.tags.items()
     said = f"{verdict}\n\n[The study’s page]({page}?workflowType=machine_learning)\n\n"
     said += f"![The comparison]({address})\n\n{rest}"
     assert study.data.tags["mlflow.note.content"] == said

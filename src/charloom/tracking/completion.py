@@ -16,7 +16,8 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from charloom.results.spool import FILES, SHOWN_FILES, End, Start
+from charloom.base.terminal import in_line, warn_once
+from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
@@ -70,13 +71,14 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 _delete(store, own_run)
             tags = _training_tags(store, run, entry, None, same=True)
         else:
-            run = own_run or _new_run(store, entry)
-            store.send(run, points(entry, sent if own_run else 0), None if run.data.params else start.params)
+            sent = sent if own_run else 0
+            run = own_run = own_run or _new_run(store, entry)
+            store.send(run, points(entry, sent), None if run.data.params else start.params)
             tags = _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
             if tracked:
                 store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
                 store.log_dataset(run, start, tracked)
-                register(store, run, send_models(store, run, entry, tracked), start, tracked.train)
+                register(store, run, send_models(store, run, entry, tracked, [BEST, LAST]), start, tracked.train)
                 tags |= tracked.tags | {tag.RESULTS: tracked.results}
             if others:
                 tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
@@ -84,7 +86,9 @@ def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
         for other in others.values() if entry.trainings else ():
             store.set_tags(other, _training_tags(store, other, entry, None, same=False))
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run, so it comes last
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
+        if tracked and run is own_run:
+            send_models(store, run, entry, tracked, sorted(tracked.models.keys() - {BEST, LAST}))
         return run
 
 
@@ -121,7 +125,7 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     same         whether the trainings have the run's results
     """
     tags = run.data.tags
-    trainings, counted = json.loads(tags.get(tag.TRAININGS, "[]")), int(tags.get(tag.REPRODUCTIONS, "0"))
+    trainings, counted = _read_trainings(run)
     created = int(tag.RESULTS not in tags and not trainings and same)
     existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
     rows = [_training_row(*training) | {"same": same} for training in entry.trainings]
@@ -134,6 +138,19 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     by = {tag.USER: with_author(run, store.user)} if same and new else {}
     note = head + _table(trainings)
     return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
+
+
+def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
+    """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
+    try:
+        trainings = json.loads(run.data.tags.get(tag.TRAININGS, "[]"))
+        _table(trainings)  # reads all columns
+        return trainings, int(run.data.tags.get(tag.REPRODUCTIONS, "0"))
+    except (ValueError, TypeError, KeyError):
+        name = f"MLflow run {in_line(run.info.run_name)}"
+        reason = f"tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again"
+        warn_once(run.info.run_id, f"{name}: {reason}")
+        return [], 0
 
 
 def _table(trainings: list[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import copy
 from uuid import uuid4
@@ -43,12 +43,13 @@ SIGNATURE = ModelSignature(
 DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
 
 
-def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
-    """Send those of the run's models that the store lacks; return the address of each model, by name.
+def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
+    """Send those of the named models that the store lacks; return the address of each named model, by name.
 
-    A server without LoggedModels gets all models, as artifacts of the run.
+    A server without LoggedModels gets all named models, as artifacts of the run.
 
     tracked  what `track` has recorded about the entry's files
+    names    keys of `tracked.models`
     """
     condition = f"source_run_id = '{run.info.run_id}'"
     try:
@@ -57,12 +58,11 @@ def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[
         if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         warn_once(store.uri, NO_MODELS)
-        return _as_artifacts(store, run, entry, tracked)
+        return _as_artifacts(store, run, entry, tracked, names)
     models = {model.name: model for model in stored}
-    names = [name for name in tracked.models if name not in models or models[name].status != "READY"]
-    if names:
-        _as_logged_models(store, run, entry, tracked, names, models)
-    return {name: MODELS + models[name].model_id for name in tracked.models}
+    if missing := [name for name in names if name not in models or models[name].status != "READY"]:
+        _as_logged_models(store, run, entry, tracked, missing, models)
+    return {name: MODELS + models[name].model_id for name in names}
 
 
 def _as_logged_models(
@@ -93,9 +93,9 @@ def _as_logged_models(
         client.finalize_logged_model(model_id, "READY")
 
 
-def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked) -> dict[str, str]:
-    """Upload the models' folders as artifacts of the run; return the models' addresses by name."""
-    addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in tracked.models}
+def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
+    """Upload the named models' folders as artifacts of the run; return the models' addresses by name."""
+    addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}
     for name, folder in model_folders(entry.folder / FILES, tracked, run.info.run_id, dict.fromkeys(addresses)):
         store.upload(folder, addresses[name])
     return addresses

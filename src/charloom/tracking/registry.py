@@ -4,10 +4,12 @@ The alias `@best` names the best of the versions that are comparable with the ne
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
@@ -69,7 +71,8 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
 def _register(store: Store, name: str, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
     """Register the run's better model as a version of the registered model `name`, unless the run has a version.
 
-    `@best` becomes the comparable version with the smallest measure; of equal ones, the first.
+    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
+    somebody has malformed comes last, with a warning.
     """
     client, source = store.client, in_line(start.params.prepare.text)
     model, measure, metric, comparable = better_model(start, train)
@@ -95,6 +98,17 @@ def _register(store: Store, name: str, run: Run, addresses: dict[str, str], star
         link = json.dumps([{"name": name, "version": own_version.version}])
         client.set_logged_model_tags(own_version.model_id or model_id, {MLFLOW_MODEL_VERSIONS: link})
     alike = [version for version in versions if version.tags.get(tag.COMPARABLE) == comparable]
-    best = min(alike, key=lambda version: (float(version.tags[tag.MEASURED]), int(version.version)))
+    best = min(alike, key=_rank)
     if ALIAS not in best.aliases:
         client.set_registered_model_alias(name, ALIAS, best.version)
+
+
+def _rank(version: ModelVersion) -> tuple[float, int]:
+    """Return the version's measure and number."""
+    try:
+        measure = float(version.tags.get(tag.MEASURED, ""))
+    except ValueError:
+        label = f"model {version.name}, version {version.version}"
+        warn_once(label, f"{label}: {tag.MEASURED} is not a number, so the version cannot be the best")
+        measure = math.inf
+    return measure, int(version.version)

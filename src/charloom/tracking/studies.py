@@ -56,7 +56,10 @@ def _complete(store: Store, run: Run, contents: StudyContents, files: Path) -> N
     page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
     first, _, rest = contents.description.partition("\n\n")
     note = "\n\n".join([first, page, picture, rest])
-    store.set_tags(run, {tag.NOTE: note, tag.VERDICT: contents.verdict, tag.USER: with_author(run, store.user)})
+    counts = {name: str(count) for name, count in contents.counts.items()}
+    store.set_tags(
+        run, counts | {tag.NOTE: note, tag.VERDICT: contents.verdict, tag.USER: with_author(run, store.user)}
+    )
     store.end_run(run, "FINISHED", None)
 
 

@@ -34,6 +34,7 @@ class StudyContents(Record):
     question     the digest of the study's question: see `Study.named`
     text_sha256  the SHA-256 of the text
     verdict      the answer in one line
+    counts       the number of effects, or of settings if no factor was tested, by name in tag.COUNTS
     description  the answer in Markdown, the verdict first
     picture      the comparison as SVG, which MLflow's page shows at its drawn width, unlike a PNG
     files        absolute paths of the study's file, asked.json, the tables and the study's page
@@ -44,6 +45,7 @@ class StudyContents(Record):
     question: str
     text_sha256: str
     verdict: str
+    counts: dict[str, int]
     description: str
     picture: str
     files: list[str]

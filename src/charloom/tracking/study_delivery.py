@@ -20,13 +20,14 @@ from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
+from charloom.tracking import tag
 from charloom.tracking.address import address, database
 from charloom.tracking.collect import add_lines, with_model_points
 from charloom.tracking.delivery import deliver, request_delivery
 from charloom.tracking.entries import new_files
 from charloom.tracking.study_contents import PAGE, PICTURE, StudyContents, StudyTrial
-from paired.data_types import Answer
-from paired.sentences import told
+from paired.data_types import VERDICTS, Answer
+from paired.sentences import by_verdict, effects_by_verdict, told
 
 SENDING_TIMEOUT = 120  # seconds
 PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder
@@ -49,9 +50,11 @@ def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
             )
         )
     paths = [study.path, *(study.folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", PAGE))]
+    names = effects_by_verdict(answer) if answer.effects else by_verdict(answer, answer.comparisons)
+    counts = [len(names.get(verdict, ())) for verdict in VERDICTS]
     return StudyContents(
-        name=str(study.path), question=study.named, text_sha256=study.asked.sha256,
-        verdict=in_line(told(answer)), description=as_markdown(answer), picture=picture,
+        name=str(study.path), question=study.named, text_sha256=study.asked.sha256, verdict=in_line(told(answer)),
+        counts=dict(zip(tag.COUNTS, counts, strict=True)), description=as_markdown(answer), picture=picture,
         files=[str(path.absolute()) for path in paths if path.exists()], trials=trials,
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ UNCOMMITTED = "charloom.uncommitted_changes"  # `true`, `false`, or why that is 
 STUDY = "charloom.study"  # the study's file
 QUESTION = "charloom.study_question"  # the digest of the question
 VERDICT = "charloom.verdict"  # the answer in one line
+COUNTS = ("better", "worse", "no difference", "cannot tell")  # numbers of effects or settings, as narrow columns
 TRIAL = "charloom.trial"  # the key of the trial's row
 OUTCOME = "charloom.outcome"  # the trial's outcome in the table
 

@@ -70,7 +70,7 @@ TAGS = {  # of a text's experiment
     f"mlflow.sharedViewState.{GROUPED_VIEW}": _view(COLUMNS, CHARTS, groupBy=BY_SETTING),
 }
 # A study has no metric. A trial's name contains the varied params, and its status tells whether it diverged.
-IN_STUDIES = ["attributes.`User`", f"tags.`{tag.VERDICT}`"]
+IN_STUDIES = ["attributes.`User`", *(f"tags.`{name}`" for name in (*tag.COUNTS, tag.VERDICT))]
 NEWEST_FIRST = {"orderByKey": "attributes.start_time", "orderByAsc": False}
 STUDIES_TAGS = {  # of the experiment for studies, newest run first
     f"mlflow.sharedViewState.{VIEW}": _view((), (), selectedColumns=IN_STUDIES, **NEWEST_FIRST),
