@@ -22,7 +22,7 @@ STALE_AFTER = 3600  # seconds without a write after which a temporary file count
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write the file atomically, with the exceptions of `whole`. A str is encoded as UTF-8."""
+    """Write the file atomically; encode a str as UTF-8. Raises the same exceptions as `whole`."""
     with whole(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 

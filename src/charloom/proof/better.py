@@ -124,9 +124,9 @@ def _believed(studies: Studies, sides: Sequence[Side], read: Sequence[Studies]) 
 
 
 def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study]) -> str:
-    """Return a sentence on the first number in the study's table that contradicts another result; "" if none does.
+    """Return a sentence on one result in the study's table that contradicts another result; "" if none does.
 
-    sides   both sides of the change, whose own runs are compared
+    sides   both sides of the change; a side's own run is compared if it has the study's text and arithmetic
     others  the readable studies of both sides, whose tables are compared
     """
     tables = [(f"{other.folder}{' of the other side' * (other.path == study.path)}", other.runs) for other in others]

@@ -64,9 +64,9 @@ def ensure_own_sources() -> None:
 def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:
     """Run a command and exit with its exit code; leave(0) is called after success. Does not return.
 
-    A CharloomError, a signal, and missing memory, processes or disk space are reported in one line on stderr. If the
-    reader of stdout has ended, the exit code is 0. Git's and Python's environment variables that would change what the
-    command does are removed.
+    A CharloomError, a signal, an OSError (such as a full disk), and missing memory or processes are reported in one
+    line on stderr. If the reader of stdout has ended, the exit code is 0. PYTHONWARNINGS and the variables in FOREIGN
+    are removed from the environment.
     """
     end_at_once()
     for name in FOREIGN:

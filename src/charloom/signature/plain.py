@@ -110,6 +110,9 @@ def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int
     """Compute d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and add to `gradients`, which must be zero before:
 
     W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
+
+    x (T·n,) and h (T·n + n, m) are those of `_forward`, for n sequences; g (T·n, K) is the gradient by the outputs o.
+    d is 0 after the last row of x.
     """
     (W, _U, V, b, _c), (gW, gU, gV, gb, gc) = weights, gradients
     (K, m), rows, one = V.shape, len(x), b.dtype.type(1)

@@ -67,8 +67,8 @@ def _single(train: TrainMetrics) -> dict[str, Curve]:
 def put_study(contents: StudyContents) -> Path:
     """Add the study and its files to the spool; return the entry's folder.
 
-    Links to other pages of this folder are removed from the study's page. Raises Unavailable if the spool cannot be
-    written.
+    The links of the study's page to pages in its parent folder are removed, because the spool and MLflow have no such
+    pages. Raises Unavailable if the spool cannot be written.
     """
     entry = spool() / f"study-{contents.question}"
     with new_files(entry) as new:

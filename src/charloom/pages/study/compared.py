@@ -49,7 +49,7 @@ class Compared:
     """
 
     def __init__(self, measured: Measured, answer: Answer) -> None:
-        """Store the measurements, with trials as `counted` returns them, and the answer, with settings in order."""
+        """Store the measurements, with `counted` applied to each trial, and the answer, sorted by mean unless `few`."""
 
         def rank(row: Summary) -> float:
             return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
