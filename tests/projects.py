@@ -129,7 +129,8 @@ class Project:
     def end_senders(self) -> None:
         """End them: a store that is away is tried for two minutes."""
         for process in self.senders():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
             psutil.wait_procs([process], 10)
 
     def client(self, store: str = ""):

@@ -117,16 +117,17 @@ def act(
 ) -> Ran:  # fmt: skip
     """Run the workflow of the project for the event, in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = list((project.folder / ".github/workflows").iterdir())
-    for file in files:
-        file.write_text(CONTAINER.sub("", file.read_text()))
+    (folder / "workflows").mkdir(exist_ok=True)
+    files = [folder / "workflows" / file.name for file in (project.folder / ".github/workflows").iterdir()]
+    for file in files:  # not in the project: its files are those of its commit
+        file.write_text(CONTAINER.sub("", (project.folder / ".github/workflows" / file.name).read_text()))
     (folder / "event.json").write_text(json.dumps(payload))
     artifacts = folder / "artifacts"
     artifacts.mkdir(exist_ok=True)
     labels = {label for file in files for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", file.read_text())}
     given = [f"{name}={value}" for name, value in ({"ARTIFACTS": str(artifacts)} | variables).items()]
     command = [
-        TOOLS / "bin/act", event, "--workflows", f".github/workflows/{workflow}", "--json",
+        TOOLS / "bin/act", event, "--workflows", folder / "workflows" / workflow, "--json",
         "--eventpath", folder / "event.json", "--no-cache-server", "--action-cache-path", folder / "cache/act",
         # GitHub gives each job a machine. Here jobs would share this one, and act's table of local actions, which has
         # no lock: a job that misses its action there ends at once, without its artifact.

@@ -20,8 +20,8 @@ MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
 class Team:
     """A server, its data in a folder."""
 
-    def __init__(self, folder: Path, *settings: str, **variables: str):
-        self.variables = variables
+    def __init__(self, folder: Path, *settings: str, **given: str):
+        self.variables = given
         self.port, self.printed = free_port(), folder / "printed.txt"
         self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
         self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"

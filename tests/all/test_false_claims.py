@@ -209,7 +209,7 @@ def test_edited_numbers_of_rows_that_the_base_has_are_not_believed(study):
 def test_two_tables_that_say_other_things_of_one_training_are_not_believed(study):
     """The row is of a seed that the commit itself has not."""
     project, _ = study
-    folder = ask(project, QUESTION, "b")
+    folder = ask(project, f"{QUESTION}smallest_difference: 0.001\n", "b")
     conducted(project, "b")
     set_measure(folder, "0.1", "2", 1.25)
     (folder / "passages.csv").unlink()

@@ -134,7 +134,7 @@ def _contradiction(study: Study, sides: Sequence[Side], others: Sequence[Study])
         if run and _is_comparable(study, project, run):
             tables.append(("the commit's own files", {study.asked.key(run.params): run}))
     for where, runs in tables:
-        for key in study.runs.keys() & runs.keys():
+        for key in (key for key in study.runs if key in runs):
             for name, own, other in disagreements(study.runs[key], runs[key]):
                 what = f"{study.folder} has {own} for seed {study.runs[key].seed} ({name})"
                 return f"{what}, and {where} {other}. One of the two is wrong."
