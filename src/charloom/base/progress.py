@@ -48,7 +48,7 @@ def progress(
         before, took = math.floor(done) if before < 0 else before, time.monotonic() - started
         if math.floor(done) - before > latest[0]:
             latest = math.floor(done) - before, took
-        rounds, (count, seconds) = max(1, math.ceil((total - before) / jobs)), latest  # the first report may be the last
+        rounds, (count, seconds) = max(1, math.ceil((total - before) / jobs)), latest
         if count:
             per_round = seconds / math.ceil(count / jobs)
         elif (part := (done - before) / min(jobs, total - before or 1)) >= LEAST_PART:
