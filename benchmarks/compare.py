@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from experiments import commit, of  # noqa: E402  the line above puts its folder on the path
+from experiments import commit, of  # noqa: E402  in tests/, which the line above adds to sys.path
 
 SETTINGS, SEEDS = 100, 10  # the experiments: settings, and seeds of each setting
 TABLES = [(10, 1_000), (1_000, 10)]  # each table: settings, and seeds of each setting
@@ -66,7 +66,7 @@ On {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {pl
 
 def experiments(project: Path) -> dict[str, dict[str, str]]:
     """Return the files of each experiment, by name: params, metrics and a curve that no other experiment has."""
-    chance = random.Random(1)  # noqa: S311  a simulation, not cryptography
+    chance = random.Random(1)  # noqa: S311  it draws values for a benchmark, no secrets
     curve = (project / "plots/smooth_loss.csv").read_text()
     runs = {}
     for n in range(SETTINGS):
@@ -81,7 +81,7 @@ def experiments(project: Path) -> dict[str, dict[str, str]]:
 
 def write_table(path: Path, settings: int, seeds: int) -> None:
     """Write a table with a row for each setting and seed."""
-    chance = random.Random(1)  # noqa: S311  a simulation, not cryptography
+    chance = random.Random(1)  # noqa: S311  it draws values for a benchmark, no secrets
     rows = [
         f"{n},{seed},{2.8 + n / 100 + chance.gauss(0, 1)!r},{chance.random()!r}\n"
         for n in range(settings)

@@ -1,4 +1,4 @@
-"""What verdicts promise: every plan, spread and effect of which tests/paired tries a few: about a minute."""
+"""The error rate and the power of verdicts, for every plan, spread and effect. tests/paired tests a few of them."""
 
 import numpy as np
 import pytest

@@ -53,8 +53,19 @@ def test_a_single_long_unit_is_estimated_by_its_own_fraction_and_not_by_what_was
     ]  # fmt: skip
 
 
+def test_a_first_report_that_comes_late_counts_what_was_done_until_then(clock, capsys):
+    """A trial may end before its study looks: also the only one, after which nothing is left to estimate."""
+    with progress("a", 4, expected=400.0) as report:
+        clock[0] = 20
+        report(1, "")
+    assert capsys.readouterr().out == "a: 1 of 4  about 60 s left  \n"
+    with progress("a", 1, expected=10.0) as report:
+        report(1, "")
+    assert capsys.readouterr().out == ""
+
+
 def test_what_was_done_before_took_no_time_and_without_an_estimate_nothing_is_said(clock, capsys):
-    with progress("a", 10) as report:
+    with progress("a", 10, before=4) as report:
         for seconds, done in ((0, 4), (30, 4), (60, 7)):
             clock[0] = seconds
             report(done, "")

@@ -87,8 +87,8 @@ def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_it
     request = {"kind": "start", "params": live.page_params(results.params), "text": text}
     _, *answers = asked([request, *[{"kind": "advance"}] * 5])
     assert {str(100 * n): loss for n, loss in enumerate(answers[-1]["curve"])} == held["curve"]
-    reached = {str(each["update"]): each["checkpoint"] for each in answers if each["checkpoint"]}
-    assert {update: [each["hash"], each["text"]] for update, each in reached.items()} == held["checkpoints"]
+    checkpoints_here = {str(each["update"]): each["checkpoint"] for each in answers if each["checkpoint"]}
+    assert {update: [each["hash"], each["text"]] for update, each in checkpoints_here.items()} == held["checkpoints"]
     assert answers[-1]["results"] == held["results"] == results.results
 
 

@@ -1,4 +1,4 @@
-"""What `charloom summary` says: whether a change is better, and where it was made again."""
+"""`charloom summary` prints whether a change is better, and which machines reproduced the results."""
 
 import json
 import re

@@ -24,12 +24,13 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def progress(
-    name: str, total: int, *, expected: float | None = None, jobs: int = 1, stderr: bool = False
+    name: str, total: int, *, before: int = 0, expected: float | None = None, jobs: int = 1, stderr: bool = False
 ) -> Iterator[Report]:
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
     name      the first words of the line or bar
     total     units of work; `done` counts them, with the finished fractions of units that are under way
+    before    units that were done before the start, such as the updates of a resumed training
     expected  estimate in seconds for all the work, used until the first unit is done; None shows no estimate until then
     jobs      units that are worked on at the same time
     stderr    write to stderr, for commands whose stdout is a result
@@ -41,14 +42,14 @@ def progress(
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()
-    before, latest = -1, (0, 0.0)  # units done at the start; units done since then, and the seconds until then
+    latest = 0, 0.0  # units done since the start, and the seconds until then
 
     def left(done: float) -> str:
-        nonlocal before, latest
-        before, took = math.floor(done) if before < 0 else before, time.monotonic() - started
+        nonlocal latest
+        took = time.monotonic() - started
         if math.floor(done) - before > latest[0]:
             latest = math.floor(done) - before, took
-        rounds, (count, seconds) = max(1, math.ceil((total - before) / jobs)), latest
+        rounds, (count, seconds) = math.ceil((total - before) / jobs), latest
         if count:
             per_round = seconds / math.ceil(count / jobs)
         elif (part := (done - before) / min(jobs, total - before or 1)) >= LEAST_PART:

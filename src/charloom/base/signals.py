@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal stopped training after it saved its state. It is a KeyboardInterrupt: `except Exception` ignores it."""
+    """Raised after a signal, once the work's state is saved. `except Exception` does not catch a KeyboardInterrupt."""
 
     def __init__(self, number: int, saved: str = ""):
         """Build the message from the signal's number and a phrase that says what is saved; set the exit code."""

@@ -24,8 +24,8 @@ PLAIN = (  # unquoted values: tag, pattern, and possible first characters
 class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
     """PyYAML's reader with the rules of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
-    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012  likewise
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
+    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012  PyYAML reads it, too
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the mapping. Raises ConstructorError if a key occurs twice, or is a list or a mapping."""
@@ -52,7 +52,7 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
 class Writer(yaml.CSafeDumper):  # type: ignore[misc]  # PyYAML ships no types
     """PyYAML's writer, which quotes texts that the reader would read as another type."""
 
-    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  as in PyYAML
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
 
 
 for kind in ("null", "bool", "int", "float", "str", "seq", "map"):

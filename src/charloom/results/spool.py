@@ -42,6 +42,7 @@ from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
+MODEL_FILE = "model.npz"  # a model's arrays, in its folder in MLflow
 SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; what a served model imports
 RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints

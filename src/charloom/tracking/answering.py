@@ -21,6 +21,7 @@ from charloom.base.errors import Damaged, WrongInput
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line
 from charloom.model.model_file import read_model
+from charloom.results.spool import MODEL_FILE
 from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.settings.entry import run_command
 from charloom.settings.params import read_params
@@ -29,7 +30,6 @@ from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import PATCH, Origin
 from charloom.tracking.doctor import ask_remote, ask_store
 from charloom.tracking.limits import limit_memory
-from charloom.tracking.models import FILE
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import Store, connected
 
@@ -57,9 +57,9 @@ def fetch(address: str, file: str) -> None:
         reason, store.about = "", in_line(address)
         try:
             repository = get_artifact_repository(address)
-            reason = f"the model has no artifacts/{FILE}, so charloom did not log it"
+            reason = f"the model has no artifacts/{MODEL_FILE}, so charloom did not log it"
             # download_artifacts would first list subfolders
-            repository._download_file(f"artifacts/{FILE}", file)  # type: ignore[no-untyped-call]  # MLflow's own
+            repository._download_file(f"artifacts/{MODEL_FILE}", file)  # type: ignore[no-untyped-call]  # MLflow's own
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None

@@ -24,8 +24,7 @@ from requests import Response
 
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database
-from charloom.tracking.models import NO_MODELS
-from charloom.tracking.reasons import NOT_FOUND, first_line, not_permitted
+from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.registry import model_name
 from charloom.tracking.store import Store, connected
 

@@ -21,17 +21,15 @@ from mlflow.types.schema import AnyType
 
 from charloom.base.terminal import warn_once
 from charloom.results.records import MEASURE, MEASURE_OF_PART
-from charloom.results.spool import FILES, MODEL_CODE, Tracked
+from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE, Tracked
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
-from charloom.tracking.reasons import NOT_FOUND
+from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
+from charloom.tracking.registry import MODELS
 from charloom.tracking.store import Store, all_results, dataset_key, params_as_text
 
-MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
-NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
-FILE = "model.npz"
 SERVED = Path(str(served.__file__))
 OUR_CODE = SERVED.read_bytes()  # read at import, because DVC may remove an experiment's folder
 # "Any", not "string": MLflow's server would convert numbers and null to text. served.py refuses them.
@@ -118,7 +116,7 @@ def model_folders(
     """
     about = Model(run_id=run_id)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, FILE))
+        folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, MODEL_FILE))
         for name, model_id in ids.items():
             copy(files / f"models/{name}.npz", array)
             about.model_id, about.model_uuid = model_id, uuid4().hex

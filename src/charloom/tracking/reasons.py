@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 from charloom.base.terminal import in_line
 
+NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
 NOT_FOUND = 404  # HTTP status
 UNKNOWN_ENDPOINT = "ENDPOINT_NOT_FOUND"  # MLflow's error code of a request that the server does not support
 DENIED = "PERMISSION_DENIED"  # MLflow's error code

@@ -18,7 +18,6 @@ from charloom.network.order import READING
 from charloom.results.records import MEASURE, TrainMetrics
 from charloom.results.spool import BEST, LAST, Start
 from charloom.tracking import tag
-from charloom.tracking.models import MODELS
 from charloom.tracking.reasons import DENIED, first_line
 from charloom.tracking.store import Store, all_results
 
@@ -27,6 +26,7 @@ ABOUT = (
     "`@best` is the best of all versions that were measured in the same way as the newest version."
 )
 ALIAS = "best"
+MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
 def model_name(source: str) -> str:

@@ -161,7 +161,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         advance(state, text.training, 1, params.recipe)
     training.held_out_along(state)  # compile, too
     try:
-        with progress("train", section.updates) as report, deferred() as received:
+        with progress("train", section.updates, before=state.update) as report, deferred() as received:
             for rows, before, trace, bits in training.blocks(state, trace, section.updates, (section.save_every,)):  # noqa: B020  the trace so far goes in
                 state, smooth, new_points = rows.state, float(rows.smooth_losses[0]), list(points(rows))
                 if state.update % section.checkpoint_every == 0:
