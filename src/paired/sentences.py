@@ -1,11 +1,10 @@
-"""An answer as text and tables: the lines that all outputs share. data_types.py defines the terms."""
+"""An answer in words: the lines that all outputs share. tables.py has the tables; data_types.py defines the terms."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from paired.data_types import (
     ALPHA,
     AT_LEVEL,
-    AVERAGE,
     CANNOT_TELL,
     INTERACTION,
     LEVEL,
@@ -21,10 +20,6 @@ from paired.seeds_needed import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 PERCENT = percent(LEVEL)
-HEAD = ("setting", "n", "mean", "sd", f"{PERCENT} interval")
-COMPARED = (*HEAD, "difference", f"{PERCENT} interval of the difference", "adjusted p", "verdict")
-EFFECTS = ("over all other params", "first - second", "interval that decides", "adjusted p", "level", "verdict")
-BASELINE = "baseline"
 NAMED = 3  # settings of one verdict that are named; more are counted
 MANY = 12  # effects of one verdict that are named; more are counted
 SHARED = (
@@ -146,22 +141,6 @@ def _together(answer: Answer) -> str:
     return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
 
 
-def rows(answer: Answer) -> list[tuple[str, ...]]:
-    """Return a row of cells for each setting, with the columns HEAD. All rows have the same number of decimals."""
-    places = places_of_means(answer)
-    return [
-        (own.setting, f"{own.n}", shown(own.mean, places), shown(own.sd, places), span(own.interval, places))
-        for own in answer.summaries
-    ]
-
-
-def places_of_means(answer: Answer) -> int:
-    """Return the number of decimals for the settings' means: at least the number of decimals of the differences."""
-    means = [own.mean for own in answer.summaries if own.mean is not None]
-    of_means = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
-    return max(of_means, places_of(answer.comparisons))
-
-
 def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
     """Return the number of decimals for the differences and their intervals.
 
@@ -169,34 +148,6 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
     """
     sizes = [(x.mean_difference or 0.0, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
     return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x])
-
-
-def table(answer: Answer) -> Iterator[tuple[str, ...]]:
-    """Yield a row of cells for each setting, with the columns COMPARED: its values, its difference from the baseline.
-
-    The baseline's row has no difference.
-    """
-    places = places_of(answer.comparisons)
-    contrasts = {
-        x.setting: (
-            shown(x.mean_difference, places), span(x.interval, places), p_shown(x.adjusted_p), verdict(x),
-        )
-        for x in answer.comparisons
-    }  # fmt: skip
-    for row in rows(answer):
-        yield *row, *contrasts.get(row[0], ("", "", "", BASELINE))
-
-
-def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) -> Iterator[tuple[str, ...]]:
-    """Yield a row of cells for each effect of shown_effects, with the columns EFFECTS.
-
-    verdict  the function that returns the text of the last column
-    """
-    places = places_of((x for x in answer.effects if x.kind != INTERACTION), tested=True)
-    for x in shown_effects(answer):
-        level = percent(x.tested_level) if x.tested_interval else "-"
-        numbers = (shown(x.mean_difference, places), span(x.tested_interval, places), p_shown(x.adjusted_p))
-        yield (name(x) + amount(x, answer) * (x.kind == AVERAGE), *numbers, level, verdict(x))
 
 
 def open_effects(answer: Answer) -> Iterator[str]:

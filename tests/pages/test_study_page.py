@@ -23,7 +23,7 @@ from charloom.settings.params import read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study, StudyFile
-from paired import answered
+from paired import answered, tables
 from paired import sentences as words
 from paired.data_types import Answer, Measured, Measurement
 
@@ -163,7 +163,7 @@ def test_a_page_is_whole_and_says_the_verdicts_how_they_were_reached_and_the_num
     assert {"settings-picture", "differences-picture"} <= set(read.pictures)
     if name != "hostile names":
         shown = [[row[0], *row[2:], row[1]] for row in cells(page(name), "all numbers")]  # the verdict is second
-        assert sorted(shown) == sorted([*row] for row in words.table(answer))
+        assert sorted(shown) == sorted([*row] for row in tables.table(answer))
 
 
 COUNTED = "2 settings, 10 seeds each: 20 trainings of 100,000 updates"
@@ -291,7 +291,7 @@ def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
 
 def test_a_page_of_factors_leads_with_what_they_do():
     answer, content = CASES["factors"].answer, page("factors")
-    rows = [[*row] for row in words.effect_rows(answer)]
+    rows = [[*row] for row in tables.effect_rows(answer)]
     assert [[row[0], *row[2:], row[1]] for row in cells(content, "all effects")] == rows
     assert {"effects-picture", "crossed-0-1"} <= set(Page(content).pictures)
     assert [float(cell) for row in cells(content, "eta at each level of m") for cell in row[1:]] == pytest.approx(

@@ -12,9 +12,9 @@ from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, I
 from paired.effects import of_change
 from paired.factors import design, inseparable
 from paired.pairs import side
-from paired.sentences import effect_rows as rows
 from paired.sentences import effects_by_verdict, open_effects, parted, verdict
 from paired.sentences import told as told_in_a_line
+from paired.tables import effect_rows as rows
 
 NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
 TWO = {"a": [1, 2], "b": [1, 2]}

@@ -5,7 +5,7 @@ from answers import BASE, OTHER, answer, comparison, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paired import sentences
+from paired import sentences, tables
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer
 from paired.numbers import percent
 
@@ -89,7 +89,7 @@ def test_a_verdict_that_has_not_fallen_says_how_many_more_seeds(verdict, more):
 
 def test_a_column_of_differences_has_equal_decimals_and_the_p_that_decides():
     wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
-    rows = list(sentences.table(answer(comparison(adjusted_p=0.0018), wide)))
+    rows = list(tables.table(answer(comparison(adjusted_p=0.0018), wide)))
     assert [row[5:8] for row in rows] == [
         ("", "", ""), ("-0.104", "-0.141 to -0.066", "0.0018"), ("-1.500", "-4.000 to 1.000", "0.25"),
     ]  # fmt: skip
@@ -119,7 +119,7 @@ def test_what_is_not_known_is_left_out_or_a_dash():
     )  # fmt: skip
     given = answer(nothing, summaries=[summary(BASE), few])
     assert said(given) == ["no seed has a value on both sides"]
-    assert list(sentences.table(given))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
+    assert list(tables.table(given))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
     one = nothing._replace(n=1, mean_difference=-0.1)
     assert said(answer(one)) == ["difference -0.1000 (lower), 1 seed"]
 
@@ -135,7 +135,7 @@ def test_a_difference_smaller_than_its_interval_is_never_written_as_0():
     small = comparison(mean_difference=-0.036, interval=(-1.079, 1.007), tested_level=0.95, verdict=CANNOT_TELL)
     given = answer(small, summaries=[summary(BASE, mean=2.9, sd=0.4), summary(OTHER, mean=2.864, sd=0.81)])
     assert said(given)[0] == "difference -0.036 (lower), 95 % interval -1.079 to 1.007, 10 seeds"
-    base, other = sentences.table(given)
+    base, other = tables.table(given)
     assert (base[2], *other[2:3], *other[5:7]) == ("2.900", "2.864", "-0.036", "-1.079 to 1.007")
     rounding = comparison(mean_difference=-1e-17, interval=(-1.0, 1.0))
     assert said(answer(rounding))[0].startswith("difference 0.0, 95 % interval -1.0 to 1.0")

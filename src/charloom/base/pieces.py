@@ -1,11 +1,8 @@
 """One-dimensional arrays larger than memory, in a .npz file as in array_file.py. NumPy's `load` also reads the file.
 
-An array is written in pieces of PIECE bytes; its last piece may be shorter. The last array of the file, `sha256`, has
-the SHA-256 of every piece of the other arrays, in order. No reader needs them: they stay because dvc.lock records the
-file's bytes.
+An array is written in pieces of PIECE bytes; its last piece may be shorter.
 """
 
-import hashlib
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +16,6 @@ from charloom.base.errors import Damaged
 from charloom.base.types import Array
 
 PIECE = 2**20  # bytes
-HASHES = "sha256"
-DIGEST = hashlib.sha256().digest_size
 
 Take = Callable[[int], Array]  # take(n) returns the next n numbers
 
@@ -47,13 +42,12 @@ def reader(parts: Iterable[Array]) -> Take:
 
 
 def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
-    """Write the arrays and their hashes to a .npz file, piece by piece. Equal arrays give equal bytes.
+    """Write the arrays to a .npz file, piece by piece. Equal arrays give equal bytes.
 
     arrays  {name: (length, dtype, take)}, where take(n) returns the next n numbers of the array
 
     Raises ValueError if a `take` returns fewer numbers than requested.
     """
-    hashes = []
     with zipfile.ZipFile(file, "w") as archive:
         for name, (length, dtype, take) in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:  # as NumPy's savez
@@ -63,11 +57,7 @@ def save(file: BinaryIO, arrays: Mapping[str, tuple[int, Any, Take]]) -> None:
                     piece = take(count := min(numbers_in_piece, length - start))
                     if len(piece) < count:
                         raise ValueError(f"{name} ends too early")
-                    content = np.ascontiguousarray(piece, np.dtype(dtype).newbyteorder("<")).tobytes()
-                    member.write(content)
-                    hashes.append(hashlib.sha256(content).digest())
-        with archive.open(f"{HASHES}.npy", "w", force_zip64=True) as member:
-            member.write(header((len(hashes), DIGEST), np.uint8) + b"".join(hashes))
+                    member.write(np.ascontiguousarray(piece, np.dtype(dtype).newbyteorder("<")).tobytes())
 
 
 class Pieces:
@@ -124,9 +114,7 @@ def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[in
 
     def whole(sizes: Mapping[str, int]) -> Layout:
         forms.update(layout(sizes))
-        pieces = sum(-(-length * dtype.itemsize // PIECE) for length, dtype, _ in forms.values())
-        shapes = {name: ((length,), dtype) for name, (length, dtype, _) in forms.items()}
-        return shapes | {HASHES: ((pieces, DIGEST), np.uint8)}
+        return {name: ((length,), dtype) for name, (length, dtype, _) in forms.items()}
 
     arrays: dict[str, Pieces] = {}
     with path.open("rb") as file, checked(file, whole) as (archive, expected):
@@ -136,8 +124,7 @@ def load(path: Path, layout: Callable[[Mapping[str, int]], Mapping[str, tuple[in
                 ensure_form(name, member.read(HEADER), info.file_size, *form)
             file.seek(info.header_offset + 26)  # the local header's two lengths: of the name and of the extra field
             start = info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4))) + HEADER
-            if name in forms:
-                arrays[name] = Pieces(path, name, start, *forms[name])
+            arrays[name] = Pieces(path, name, start, *forms[name])
         if damaged := archive.testzip():  # compares the CRC-32 of every member
             raise ValueError(f"{damaged} is damaged: it does not match its checksum")
     return arrays

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from charloom.base.terminal import in_line
 from paired import sentences as words
+from paired import tables
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
 from paired.gate import Gate
 from paired.gate import lines as gate_lines
@@ -48,15 +49,15 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
 
 def _effects(answer: Answer, width: int) -> str:
     """Return the table of effects, with the verdict in the second column; "" if no effects were tested."""
-    rows = [(name, verdict, *numbers) for name, *numbers, verdict in words.effect_rows(answer, words.short_verdict)]
-    return _table((words.EFFECTS[0], words.EFFECTS[-1], *words.EFFECTS[1:-1]), rows, width) if rows else ""
+    rows = [(name, verdict, *numbers) for name, *numbers, verdict in tables.effect_rows(answer, words.short_verdict)]
+    return _table((tables.EFFECTS[0], tables.EFFECTS[-1], *tables.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
     """Return the table of settings; if not `whole`, only settings with a verdict, and the number of the other ones."""
     verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
-    head = (words.HEAD[0], "verdict", *words.HEAD[1:])
-    every = [(name, verdicts.get(name, words.BASELINE), *numbers) for name, *numbers in words.rows(answer)]
+    head = (tables.HEAD[0], "verdict", *tables.HEAD[1:])
+    every = [(name, verdicts.get(name, tables.BASELINE), *numbers) for name, *numbers in tables.rows(answer)]
     rows = [row for row in every if whole or row[1] != CANNOT_TELL]
     if left := len(every) - len(rows):
         more = f"{left} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
@@ -108,13 +109,13 @@ def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None 
     explain, required  as `as_text` takes them
     """
     decided = words.notes(answer) if explain else [words.method(answer)]
-    rows = [(_code(name), *cells) for name, *cells in words.table(answer)]
-    effects = [tuple(map(_plain, cells)) for cells in words.effect_rows(answer)]
+    rows = [(_code(name), *cells) for name, *cells in tables.table(answer)]
+    effects = [tuple(map(_plain, cells)) for cells in tables.effect_rows(answer)]
     parts = [
         f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
         f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
-        _markdown_table(words.EFFECTS, effects) if effects else "",
-        _markdown_table(words.COMPARED, rows),
+        _markdown_table(tables.EFFECTS, effects) if effects else "",
+        _markdown_table(tables.COMPARED, rows),
         "\n".join(
             f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
             for title, lines in words.comparisons(answer, open_too=explain or not answer.effects)

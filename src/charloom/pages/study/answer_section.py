@@ -6,6 +6,7 @@ from charloom.pages.sections import Section
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.effects_section import effects_table
 from paired import sentences as words
+from paired import tables
 from paired.data_types import CANNOT_TELL, VERDICTS
 from paired.numbers import shown, span
 
@@ -23,7 +24,7 @@ def section(compared: Compared) -> Section:
     undecided = [row.interval for row in answer.comparisons if row.verdict == CANNOT_TELL and row.interval]
     it = {
         "effects": effects_table(answer),
-        "sure": [name for name, *_, end in words.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
+        "sure": [name for name, *_, end in tables.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
         "parted": list(words.parted(answer)),
         "remarks": list(words.remarks(answer)),
         "facts": _facts(compared) if count == 1 else [(name, str(verdicts[name]), (total,)) for name in VERDICTS],
@@ -44,7 +45,7 @@ def _facts(compared: Compared) -> list[tuple[str, str, tuple[str, ...]]]:
     """
     (contrast,) = compared.answer.comparisons
     places = words.places_of([contrast])
-    rows = sorted(words.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
+    rows = sorted(tables.rows(compared.answer), key=lambda row: row[0] != compared.answer.baseline)
     means = [
         (name, mean, (compared.unit, f"mean of {n} seed{'s' * (n != '1')}", _interval(span)))
         for name, n, mean, _, span in rows

@@ -11,6 +11,7 @@ from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
 from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
+from paired import tables
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer
 from paired.effects import shown_effects
 from paired.factors import Design, design_of
@@ -53,7 +54,7 @@ def _in_rows(compared: Compared) -> Picture:
 
 def effects_table(answer: Answer) -> Table:
     """Return a table of the effects: averages over other params, and effects at one level of another param."""
-    return verdict_second(("one value against another", *words.EFFECTS[1:]), words.effect_rows(answer))
+    return verdict_second(("one value against another", *tables.EFFECTS[1:]), tables.effect_rows(answer))
 
 
 def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture:

@@ -8,13 +8,14 @@ from charloom.pages.study.compared import Compared
 from charloom.pages.study.differences import differences, line_of
 from charloom.pages.study.setting_rows import Line, in_rows
 from paired import sentences as words
+from paired import tables
 from paired.data_types import CANNOT_TELL, Seed
 from paired.numbers import shown, span
 
 
 def section(compared: Compared) -> Section:
     """Return the section with two pictures: the values of each setting's seeds, and the differences to the baseline."""
-    places = words.places_of_means(compared.answer)
+    places = tables.places_of_means(compared.answer)
     pictures = [_settings(compared, places), _differences(compared, places)]
     return Section("settings", "Each setting, seed by seed", None, pictures)
 

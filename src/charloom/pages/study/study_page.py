@@ -13,6 +13,7 @@ from charloom.results.study_table import Asked
 from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
 from paired import sentences as words
+from paired import tables
 
 STUDIES = Path("studies")  # the folder of a project's studies
 TARGET = "train.target_smooth_loss"
@@ -92,7 +93,7 @@ def _numbers(compared: Compared) -> Section:
     """Return the section with the table of all numbers; with more than FEW comparisons, also their sentences."""
     answer = compared.answer
     comparisons = [] if compared.few else list(words.comparisons(answer))
-    table = verdict_second(words.COMPARED, words.table(answer))
+    table = verdict_second(tables.COMPARED, tables.table(answer))
     it = {"title": words.title(answer), "table": table, "comparisons": comparisons}
     return Section("numbers", "All numbers", it)
 
