@@ -72,7 +72,7 @@ def warnings(facts: Facts) -> Iterator[str]:
 
 def changes(facts: Facts) -> Iterator[str]:
     """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
-    yield "### What was changed"
+    yield "### Changes"
     yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
         rows = ((code(file.path), listed(file.stages, 3) or "no stage") for file in facts.files)
@@ -132,7 +132,7 @@ def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> li
 
 def results(facts: Facts) -> Iterator[str]:
     """Yield the blocks about the results: changed metrics, and a table of the stages."""
-    yield "### What came of it"
+    yield "### Results"
     metrics = _by_file("metric", facts.metrics, _figures, "before", "after", "change")
     yield from list(metrics) or ["No metric has changed."]
     yield folded("Stage by stage", _stages(facts.changes))
@@ -143,7 +143,7 @@ def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
 
     committed, rebuilt  the stages of HEAD's dvc.lock and of the rebuilt one; a stage only in `rebuilt` does not count
     """
-    yield "### What reproduced"
+    yield "### Reproduction"
     differ = [change for change in compared(committed, rebuilt) if change.apart and change.name in committed]
     if differ:
         first = code(differ[0].name)

@@ -133,7 +133,7 @@ def test_another_eta_and_a_study_are_told_in_a_comment_on_github(main, tmp_path)
     )
     assert set(ran.jobs.values()) == {"success"}, ran.printed
     summary = summary_of(ran)
-    assert "<b>Made again:</b> bit for bit, on 1 machine." in summary
+    assert "<b>Reproduced:</b> bit for bit, on 1 machine." in summary
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in summary
     assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in summary
     assert "<td><code>sigma.yaml</code></td><td>–</td><td><code>cannot tell yet: sigma=0.05</code></td>" in summary
@@ -152,7 +152,7 @@ def test_a_metric_that_was_edited_by_hand_is_told_in_a_note_on_gitlab(main, tmp_
         ran = gitlab(project, tmp_path / "run", "merge_request_event", stand_ins=REAL, **variables)
     assert [job for job, result in ran.jobs.items() if result == "FAIL"] == ["verify"], ran.printed
     summary = summary_of(ran)
-    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
+    assert "<b>Reproduced:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
     assert "first difference: train: metrics/<wbr>train.json" in summary
     assert [summary in note["body"] for note in notes] == [True]
 

@@ -268,7 +268,7 @@ def test_it_fits_into_a_comment():
     assert "Cut here" in cut
     assert "b" * 9 not in cut
     assert limited(["a", "", "b"]) == "a\n\nb"
-    assert verdict(Made_again="x", Better="") == "<ul>\n<li><b>Made again:</b> x</li>\n</ul>"
+    assert verdict(Reproduced="x", Better="") == "<ul>\n<li><b>Reproduced:</b> x</li>\n</ul>"
 
 
 def test_what_is_not_as_the_lock_has_it_is_told_where_it_begins():

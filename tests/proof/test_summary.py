@@ -52,7 +52,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in printed
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
     assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
-    assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
+    assert "<b>Reproduced:</b> bit for bit, on 1 machine." in printed
     assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
     assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
@@ -200,7 +200,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     ensure_harmless(printed)
     assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that committed files made the results." in printed
     assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
-    assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
+    assert "<b>Reproduced:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
     assert "<td>the same bits</td><td>report about another commit: <code>0000000000</code></td>" in printed
 

@@ -57,7 +57,7 @@ def summary(arguments: argparse.Namespace) -> None:
             sentence, answer = "not known with uncommitted changes: DVC reads the files here, not HEAD's.", []
         again, rows = _again(reports, facts.head)
         blocks = [
-            verdict(Better=sentence, Changed=sections.changed(facts), Results=sections.parted(facts), Made_again=again),
+            verdict(Better=sentence, Changed=sections.changed(facts), Results=sections.parted(facts), Reproduced=again),
             *sections.warnings(facts),
             *rows,
             *sections.changes(facts),
@@ -100,7 +100,7 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
         sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
     rows = sorted(_row(report, head) for report in reports)
     columns = ("system", "processor", "Python", "result", "what differs, and why")
-    return sentence, ["### What reproduced", table(columns, rows)] if rows else []
+    return sentence, ["### Reproduction", table(columns, rows)] if rows else []
 
 
 def _row(report: Report, head: str) -> list[str]:
