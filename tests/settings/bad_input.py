@@ -113,7 +113,7 @@ TABLES: list[tuple[str, Content]] = [
     ("a device", lambda path: path.symlink_to("/dev/zero")),
     ("no byte", b""),
     ("no row", b"lr,opt,seed,loss\n"),
-    ("a column called otherwise", TABLE.replace("seed", "sede").encode()),
+    ("a misspelt column: sede", TABLE.replace("seed", "sede").encode()),
     ("a column twice", b"lr,opt,seed,loss,loss\n0.1,sgd,1,2.5,2.4\n0.1,adam,1,2.4,2.3\n"),
     ("a comma in a number: 2,6", TABLE.replace("2.6", "2,6").encode()),
     ('a comma in a number, quoted: "2,6"', TABLE.replace("2.6", '"2,6"').encode()),
@@ -213,19 +213,22 @@ def code(text: str) -> str:
 def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
     """Return the page."""
     return (
-        "# What wrong input gets\n\n"
-        "*Written* is a line of `params.yaml` (`\\n` begins a further line, `\\t` is a tab), or the content of the "
-        "text. The project here has a text of 450 characters and `seq_length: 10`. *Line* is what `make run` and `dvc "
-        "repro` print, before they write anything. A missing text gets DVC's own line from `dvc repro`.\n\n"
+        "# Messages for wrong input\n\n"
+        "The first column has the wrong input: a line of `params.yaml` (`\\n` is a line break, `\\t` a tab), or the "
+        "content of the text `data/my.txt`. The last column has the message of `make run` and `dvc repro`. Both print "
+        "it before they write any file. If the text is missing, `dvc repro` prints DVC's own message instead. In all "
+        "rows the other params are valid. `seq_length` is 10, and the text has 450 characters, unless the row says "
+        "otherwise.\n\n"
         f"{_table(of_the_pipeline)}\n"
-        f"## Tables\n\nWhat `charloom compare --table results.csv {' '.join(COLUMNS)}` prints.\n\n"
+        "## Tables\n\nThe first column says what is wrong in `results.csv`. The last column has the message of "
+        f"`charloom compare --table results.csv {' '.join(COLUMNS)}`.\n\n"
         f"{_table(of_tables)}"
     )
 
 
 def _table(got: list[Got]) -> str:
     rows = "".join(f"| {code(each.what)} | {each.code} | {code(each.printed)} |\n" for each in got)
-    return f"| written | exit | line |\n|---|---|---|\n{rows}"
+    return f"| wrong input | exit | message |\n|---|---|---|\n{rows}"
 
 
 if __name__ == "__main__":
