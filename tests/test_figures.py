@@ -142,7 +142,8 @@ def batch():
 
 
 def batch_rates():
-    yield "for 12,500 updates; and a batch of 32 for 3,125 updates, which read as much text as 12,500 updates"
+    yield "Batches of 1, 8 and 32 sequences train for 12,500 updates"
+    yield "for 3,125 updates, and so reads as much text as a batch of 8 in 12,500 updates"
     rows = {
         (1, 12500): ("0.05", "0.1", "0.2"),
         (8, 12500): ("0.1", "0.2", "0.4"),
@@ -223,8 +224,8 @@ def course():
     better, chunks = contrast("optimizer", f"{ACCUMULATOR}=10"), contrast("order", "train.order=chunks")
     positions, batches = contrast("order", "train.order=positions"), answer("batch").comparisons
     yield f"beats Adam by {difference(better, -1)} bits"
-    yield f"costs {difference(chunks, -1)} bits per character less with chunks than front to back"
-    yield f"and {difference(positions, -1)} less with positions"
+    yield f"costs {difference(chunks, -1)} bits per character less with `chunks`"
+    yield f"and {difference(positions, -1)} bits less with `positions`"
     yield f"costs {difference(batches[0])} bits per character more with a batch of 8, and {difference(batches[1])} more"
     curve = dict(line.split(",") for line in (ROOT / "plots/smooth_loss.csv").read_text().splitlines()[1:])
     report = parsed((ROOT / "data/dd2424_report.yaml").read_text())
