@@ -186,11 +186,11 @@ def page(count: int) -> Iterator[str]:
     yield "\n## The range of further seeds"
     yield (
         "\nIf a comparison cannot tell, its answer has a range of further seeds, *at least* to *at most*. The *true "
-        "need* is the smallest number of further seeds, at least one, with which a test at the tested level has a "
-        "power of 0.8. *Covered* is the share of ranges that contain the true need. The promised share is 0.8, and its "
-        f"sampling error is ±{1.96 * math.sqrt(0.16 / wanted):.3f} (95 % interval). *Cannot tell* is a share of "
-        f"comparisons, *no upper bound* a share of ranges. A row has at most {wanted:,} ranges. A row is left out if "
-        "nearly all its comparisons have a verdict."
+        "need* is the smallest number of further seeds, at least one, with which a test at the corrected level "
+        "has a power of 0.8. *Covered* is the share of ranges that contain the true need. The promised share is 0.8, "
+        f"and its sampling error is ±{1.96 * math.sqrt(0.16 / wanted):.3f} (95 % interval). *Cannot tell* is a share "
+        f"of comparisons, *no upper bound* a share of ranges. A row has at most {wanted:,} ranges. A row is left out "
+        "if nearly all its comparisons have a verdict."
     )
     yield from _table("looks", "effect", "smallest difference", "cannot tell", "true need", "covered",
                       "at least (median)", "at most (median)", "no upper bound")  # fmt: skip

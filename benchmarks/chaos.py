@@ -46,13 +46,13 @@ Consequences for single runs:
 
 - With the published recipe, a run is one random draw. Its seed identifies the draw, but explains nothing: any change, \
 even one that cannot matter, gives another draw. The difference between two single runs says something about their \
-settings only if it is much larger than {sd_0:.2f} bits, the standard deviation over seeds. A smaller difference needs \
-means over several seeds.
+settings only if it is much larger than {sd_0:.2f} bits, the standard deviation over the five seeds measured here. A \
+smaller difference needs means over several seeds.
 - Pairing such runs by seed does not reduce the noise: runs with equal seeds soon have nothing in common.
 - A processor, a library or an order of additions that changes a last bit also gives another draw. Such a run can be \
 reproduced only if every bit of its arithmetic is the same.
 - If the accumulator starts at 10, the setting and the seed determine a run: a change in the last digit stays in the \
-last digits. The standard deviation over seeds is {sd_10:.4f} bits, so single runs can show a difference of \
+last digits. The standard deviation over these seeds is {sd_10:.4f} bits, so single runs can show a difference of \
 {several:.2f} bits."""
 
 

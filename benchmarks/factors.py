@@ -179,12 +179,13 @@ def page(count: int) -> Iterator[str]:
     yield "# Answers with several factors: error rates and power\n"
     argument = "" if count == 2000 else f" {count}"
     yield (
-        f"Written by `python benchmarks/factors.py{argument}`: {count:,} simulated studies per number, a quarter of "
-        "them in the second table, and half in the last table. The code that `charloom compare` runs decides each "
-        "study. 3 × 2 × 2 settings are all combinations of three factors with 3, 2 and 2 levels. Effects are in "
-        "standard deviations of the paired difference of two settings. *Spread*: the settings have equal standard "
-        f"deviations, or unequal ones, from a range of {UNEQUAL[0]} to {UNEQUAL[1]}. *3, 5, 10 seeds* are three looks. "
-        f"A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). [Glossary](../docs/glossary.md)."
+        f"Written by `python benchmarks/factors.py{argument}`: {count:,} simulated studies per number "
+        f"({count // 4:,} in the second table, {count // 2:,} in the last table). The code that `charloom compare` "
+        "runs decides each study. 3 × 2 × 2 settings are all combinations of three factors with 3, 2 and 2 values. "
+        "Effects are in standard deviations of the paired difference of two settings. *Spread*: the settings have "
+        f"equal standard deviations, or unequal ones, from a range of {UNEQUAL[0]} to {UNEQUAL[1]}. *3, 5, 10 seeds* "
+        f"are three looks. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). "
+        "[Glossary](../docs/glossary.md)."
     )
     yield "\n## No effect: share of studies that claim an effect of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))
@@ -194,8 +195,9 @@ def page(count: int) -> Iterator[str]:
             yield _row(" × ".join(map(str, shape)), spread, *shares)
     yield "\n## One factor has an effect: share of studies that detect it"
     yield (
-        "\n*Average*: the average over the other factors has a verdict. *Setting*: the setting that differs from the "
-        "baseline in this factor alone has a verdict, if the study compares settings only."
+        "\nA cell has two shares. *Average*: the average over the other factors has a verdict. *Setting*: in a study "
+        "that compares only settings, not factors, the setting that differs from the baseline in this factor alone has "
+        "a verdict."
     )
     yield from _table("settings", "spread", "seeds", *(f"effect {x:g}: average / setting" for x in EFFECTS))
     for shape in DESIGNS:

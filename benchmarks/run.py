@@ -109,8 +109,9 @@ def main() -> None:
         "# Time of one update, compared with other implementations",
         "",
         "Written by `make bench`. Microseconds of CPU time on one core. Each process runs one implementation, the "
-        f"implementations run in turns, and a number is the median of {TURNS} turns. All have the same text, initial "
-        "weights and work. *charloom / this row*: charloom's time divided by the row's time. *Limit*: the least time "
+        f"implementations run in turns, and a number is the median of {TURNS} turns. All implementations have the "
+        "same text, initial weights and work. *charloom / this row*: charloom's time divided by the row's time. "
+        "*Limit*: the least time "
         "of the arithmetic and of reading W on this core (`limits.py`). If a time is below the limit, other programs "
         "used the memory while the limit was measured. [Results of a processor without AVX-512](results_avx2.md).",
         "",
