@@ -216,7 +216,7 @@ def order():
         yield f"| {mean} | {number(row.sd)} |"
     yield "100,000 updates on *Moby Dick*"
     yield "in chunks of 1,000 characters"
-    yield "read the same 2,500,000 characters"
+    yield "read equally much text, 2,500,000 characters"
 
 
 def course():
