@@ -9,23 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
 from recorded import column
-from runs import PARAMS, a_run
+from runs import PARAMS
 
-from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
 from charloom.pages.along_updates import points_of, settled
-from charloom.pages.experiment.experiment_files import study_rows
 from charloom.pages.experiment.first_updates import jumps
-from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
+from charloom.pages.experiment.position import folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
 from charloom.results.records import SampleMarks
 from charloom.settings.params import read_params
 from charloom.text.corpus import read_prepared, read_text
 from charloom.text.vocabulary import Vocabulary
-
-RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
-STUDY = ROOT / "studies/initial_accumulator/asked.json"
 
 
 def plain(params, text, updates, held):
@@ -115,21 +110,13 @@ def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(fin
     assert first.losses == rows.losses.tolist()
 
 
-def test_smooth_loss_is_folded_over_the_epoch():
-    loss = {update: 100.0 - update / 1000 for update in range(0, 25_001, 100)}
-    found = folded(loss, 10_000, 25)
-    assert list(found) == [1, 2, 3]
-    assert min(found[1]) == 5000 * 25  # the fall at the start is left out
-    assert found[3][0] == loss[20_000]
-    assert found[3][5000 * 25] == loss[25_000]
-    assert list(folded({0: 3.0}, 10, 5)[1].items()) == [(0, 3.0)]
-
-
-def test_the_epoch_before_tells_what_was_there_unless_it_is_not_known_whole():
-    epochs = {1: {50: 9.0, 75: 8.0}, 2: {0: 5.0, 25: 7.0, 50: 6.0, 75: 6.0}, 3: {0: 4.0}}
-    assert earlier(epochs, 2, 40) == (pytest.approx(6.4), 6.0)
-    assert earlier(epochs, 1, 0) is None
-    assert earlier(epochs, 0, 50) is None
+def test_smooth_loss_is_folded_over_the_epoch_on_the_places_of_every_hundredth_sequence():
+    loss = {update: 100.0 - update / 1000 for update in range(5000, 25_001, 100)}
+    curves = folded(loss, 9_950, 25)
+    assert list(curves) == [1, 2, 3]
+    assert min(curves[1]) == 5000 * 25
+    assert [*curves[2].items()][:2] == [(0, loss[10_000]), (2500, loss[10_100])]  # 50 and 150 sequences into the epoch
+    assert curves[3][0] == loss[19_900]
 
 
 def test_what_pairs_cost_is_counted_as_by_hand():
@@ -147,13 +134,6 @@ def test_pairs_are_smoothed_as_smooth_loss_is():
         expected[first * 25] = smooth
         smooth = 0.999**100 * smooth + (1 - 0.999**100) * costs[first : first + 100].mean()
     assert smoothed(costs, 25) == pytest.approx(expected)
-
-
-def test_curves_agree_where_they_swing_together_and_nothing_is_said_of_flat_ones():
-    swing = {place: math.sin(place / 9) for place in range(100)}
-    assert agreement(swing, {place: 60 + value for place, value in swing.items()}) == pytest.approx(1)
-    assert agreement(swing, dict.fromkeys(swing, 1.0)) is None
-    assert agreement({0: 1.0}, swing) is None
 
 
 @pytest.mark.parametrize("most", range(2, 12))
@@ -189,30 +169,3 @@ def test_pieces_are_the_text_and_each_character_has_its_marks(text, cuts, copied
             assert each.copied == (start <= i < end)
             assert each.unknown == any(a <= i < b for a, b in unknown)
         place += len(each.text)
-
-
-def test_the_study_stands_beside_a_run_of_its_text_whatever_recipe_and_beside_no_other():
-    rows = study_rows(a_run(), RECIPE, STUDY)
-    assert {start: len(each) for start, each in rows.items()} == {0.0: 10, 10.0: 10}
-    assert all(max(row.smooth_loss) == PARAMS.train.updates for each in rows.values() for row in each)
-    assert study_rows(a_run(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9})), RECIPE, STUDY) == rows
-    fewer = PARAMS.train.model_copy(update={"updates": 1000})
-    assert study_rows(a_run(PARAMS.model_copy(update={"train": fewer})), RECIPE, STUDY) == {}
-    assert study_rows(a_run(text="0" * 64), RECIPE, STUDY) == {}
-
-
-@pytest.mark.parametrize("name", ["asked.json", "trials.csv"])
-def test_a_damaged_study_is_named(tmp_path, name):
-    for each in ("asked.json", "trials.csv", "curves.csv"):
-        (tmp_path / each).write_bytes(STUDY.with_name(each).read_bytes())
-    (tmp_path / name).write_text("trial,seed\nx,1\n")
-    with pytest.raises(Damaged, match=rf"{name}: .*git restore"):
-        study_rows(a_run(), RECIPE, tmp_path / "asked.json")
-
-
-def test_the_costliest_text_is_sought_where_the_smoothed_cost_comes_from():
-    costs = np.full(3000, 60.0)
-    costs[[200, 1700, 1701, 2600]] = 500, 80, 80, 500  # 200 is forgotten at 2500, and 2600 is still to come
-    assert costliest(costs, 2500, 2) == 1700
-    assert costliest(costs, 250, 2) == 199
-    assert costliest(costs[:5], 0, 9) == 0
