@@ -120,6 +120,10 @@ CASES = {
         {f"a={a} b={b}": spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
         levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in range(9) for b in range(6)}, curves=False,
     ),
+    "together": results(
+        {"a": spread(2.9, 5), "b": spread(2.6, 5)},
+        levels={"a": {"eta": "0.1", "sigma": "0.01"}, "b": {"eta": "0.05", "sigma": "0.1"}},
+    ),
     "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
 }  # fmt: skip
 

@@ -34,14 +34,14 @@ def section(results: Results) -> Section:
     also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
     """
     recipe, color, other, otherwise, held = results.params.recipe, BLUE, None, None, None
+    run, name = _of(recipe, results), "this run"
     if isinstance(recipe.optimizer, AdaGrad):
         own = recipe.optimizer.initial_accumulator_value
-        color, other = color_of(own), CURE if own != CURE else 0.0
+        color, other, name = color_of(own), CURE if own != CURE else 0.0, f"this run: AdaGrad from {own:g}"
         otherwise = _of(replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results)
-    run = _of(recipe, results)
-    replays: Replays = {"this run": (run, "o-", color)}
+    replays: Replays = {name: (run, "o-", color)}
     if otherwise and other is not None:
-        replays[f"the same with AdaGrad from {other:g}"] = otherwise, "s--", color_of(other)
+        replays[f"the same from {other:g}"] = otherwise, "s--", color_of(other)
     if jumps(run):
         held = _of(recipe, results, held=True)
         replays["this run, but W never moves"] = held, "^:", PINK
