@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +84,6 @@ def test_what_is_not_there_is_said(results):
     assert "It first fell below 40, the target of this run, after 200 updates" in page
     assert "never fell below" not in part(measured(results, first_update_below_target=None), loss)
     assert 'id="held-out"' not in page
-
-
-@pytest.mark.parametrize(("start", "colour"), [(0.0, "vermilion"), (10.0, "green")])
-def test_each_start_of_adagrad_has_one_colour_in_every_picture(results, study, start, colour):
-    own = changed(results, train__initial_accumulator_value=start)._replace(study=study)
-    pictures = dict(re.findall(r'<svg role="img" id="([\w-]+)"(.*?)</svg>', part(own, verdict, first_updates)))
-    first, *_ = re.findall(r"stroke: var\(--(blue|vermilion|green)\)", pictures["first-losses"])
-    assert first == colour
-    assert "var(--blue)" not in pictures["first-losses"] + pictures["saturated"]
-    assert {"vermilion", "green", "blue"} <= set(re.findall(r"var\(--(\w+)\)", pictures["ladder"]))
 
 
 @pytest.mark.slow
