@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, limits
-from paired.data_types import Interval
 
 MANY = 12  # most rows without a second axis at the top
 LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
 STROKE, BAR = 17.7, 13.0  # heights in points: of a mean's stroke, and of an interval's bar; both are less than ROW
+Interval = tuple[float, float]
 DOT = 3  # points: the width of a seed's dot
 BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of more than five some coincide
 
