@@ -44,13 +44,13 @@ COUNTED = "2 settings, 20 trainings of 100,000 updates"
 SAID = {
     "two settings": [
         f"Is eta=0.05 better than eta=0.1? Text: data/moby_dick.txt (SHA-256 ffffffffffff…). {COUNTED}. Measure: bits;",
-        "None of the 20 trainings exploded: none diverged",
+        "None of the 20 trainings exploded.",
         "At the end, eta=0.1: 45.5 (95 % interval 43.3 to 47.7); eta=0.05: 46.5 (",
         "charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml",
     ],
     "a title": ["Is <b>0.05</b> better? Is eta=0.05 better than eta=0.1? Text: "],
     "explosions": [
-        "8 of the 15 trainings exploded: they diverged", "exploded: 5 of 5, baseline 3 of 5; Boschloo's p",
+        "8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5; Boschloo's p",
     ],
     "a target": ["reached by 3 of 3, baseline 1 of 3", "after 45,000 updates, baseline 99,667"],
     "more than are drawn": ["Shown are 40 of 50"],
