@@ -5,8 +5,8 @@ import shlex
 import subprocess
 
 import pytest
-from pages.test_study_page import cells
 from projects import copied, said
+from rendered import cells
 
 from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed

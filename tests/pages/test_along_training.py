@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
-from recorded import column
-from runs import PARAMS, a_run
+from runs import PARAMS
 
-from charloom.base.errors import Damaged
 from charloom.kernel.advance import advance, start
 from charloom.pages.along_updates import points_of, settled
-from charloom.pages.experiment.experiment_files import study_rows
 from charloom.pages.experiment.first_updates import jumps
-from charloom.pages.experiment.position import agreement, costliest, earlier, folded, pair_costs, smoothed
+from charloom.pages.experiment.position import folded, pair_costs, smoothed
 from charloom.pages.experiment.replay import UPDATES, replayed
 from charloom.pages.experiment.samples import pieces
 from charloom.results.records import SampleMarks
@@ -24,65 +21,32 @@ from charloom.settings.params import read_params
 from charloom.text.corpus import read_prepared, read_text
 from charloom.text.vocabulary import Vocabulary
 
-RECIPE = {"m": 100.0, "eta": 0.1, "seq_length": 25.0, "sigma": 0.01}
-STUDY = ROOT / "studies/initial_accumulator/asked.json"
-
-
-def plain(params, text, updates, held):
-    """Return loss, share of saturated units, W h and W h with drawn signs of the first updates, in loops.
-
-    Derivatives are complex steps, and the mean over all draws of a sign is taken over signs that are drawn.
-    """
-    T, m, K, rng = params.seq_length, params.m, len(text.vocabulary), np.random.default_rng(7)
-    flat, rows, h_0 = params.recipe.initial(K, params.seed)[0].flat.copy(), [], np.zeros(m)
-    squares = np.full(flat.size, params.train.initial_accumulator_value)
-
-    def read(flat, x, y):
-        W, U, V, b, c = np.split(flat, np.cumsum([m * m, m * K, K * m, m]))
-        loss, h = 0.0, [h_0]
-        for t in range(T):
-            h.append(np.tanh(W.reshape(m, m) @ h[-1] + U.reshape(m, K)[:, x[t]] + b))
-            o = V.reshape(K, m) @ h[-1] + c
-            loss += np.log(np.exp(o).sum()) - o[y[t]]
-        return loss, np.array(h)
-
-    for update in range(updates):
-        x, y = (text.training[update * T + ahead :][:T].astype(int) for ahead in (0, 1))
-        loss, h = read(flat, x, y)
-        W = flat[: m * m].reshape(m, m)
-        drawn = [np.square((W * rng.choice([-1, 1], W.shape)) @ h[:-1].T).mean() for _ in range(4000)]
-        sums = [sum(W[i, j] * h[t, j] for j in range(m)) ** 2 for t in range(T) for i in range(m)]
-        saturated = [abs(each) > 0.99 for each in h[1:].ravel()]
-        rows.append((loss, np.mean(saturated), np.sqrt(np.mean(sums)), np.sqrt(np.mean(drawn))))
-        g = np.array([read(flat + step, x, y)[0].imag / 1e-30 for step in 1e-30j * np.eye(flat.size)])
-        g = np.clip(g, -params.train.clip, params.train.clip)
-        squares += g**2
-        step = params.eta * g / np.sqrt(squares + 2.2e-16)
-        step[: m * m] *= not held
-        flat, h_0 = flat - step, h[-1]
-    return np.array(rows).T
-
-
-def test_the_first_updates_made_again_are_those_of_the_training(finished):
-    params = read_params(finished.folder / "params.yaml")
-    text = read_prepared(finished.folder / "data/prepared/text.npz")
-    first = replayed(params.recipe, params.seed, params.train.updates, len(text.vocabulary), text.training)
-    recorded = column(finished, "loss", "plots/first_losses.csv")
-    assert first.losses == [recorded[update] for update in range(UPDATES + 1)]
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
-def test_the_first_updates_are_those_of_plain_loops_with_and_without_steps_of_w(finished, held):
+def test_the_inputs_of_units_are_those_of_plain_loops_with_and_without_steps_of_w(finished, held):
+    """The mean over all draws of the signs in W is taken over 4,000 draws."""
     params = read_params(finished.folder / "params.yaml").model_copy(update={"m": 5, "eta": 0.8, "seq_length": 6})
     text = read_prepared(finished.folder / "data/prepared/text.npz")
-    losses, saturated, sums, drawn = plain(params, text, 5, held)
-    first = replayed(params.recipe, params.seed, 4, len(text.vocabulary), text.training, held)
-    assert first.losses == pytest.approx(losses, rel=1e-9)
-    assert first.saturated == pytest.approx(saturated)
-    assert max(saturated) > 0
-    assert first.sums == pytest.approx(sums, rel=1e-9)
-    assert first.drawn == pytest.approx(drawn, rel=0.03)
+    K, T, rng = len(text.vocabulary), params.seq_length, np.random.default_rng(7)
+    first = replayed(params.recipe, params.seed, 4, K, text.training, held)
+    state = start(params.recipe, K, params.seed)
+    W_0 = state.theta.W.copy()
+    for update in range(5):
+        W, h = state.theta.W, [state.h[0]]
+        for x in text.training[update * T : (update + 1) * T].astype(int):
+            h.append(np.tanh(W @ h[-1] + state.theta.U[:, x] + state.theta.b))
+        sums = [sum(W[i, j] * own[j] for j in range(5)) ** 2 for own in h[:-1] for i in range(5)]
+        drawn = [np.square(W * rng.choice([-1, 1], W.shape) @ np.array(h[:-1]).T).mean() for _ in range(4000)]
+        assert first.saturated[update] == pytest.approx(np.mean(np.abs(h[1:]) > 0.99))
+        assert first.sums[update] == pytest.approx(np.sqrt(np.mean(sums)), rel=1e-9)
+        assert first.drawn[update] == pytest.approx(np.sqrt(np.mean(drawn)), rel=0.03)
+        rows = advance(state, text.training, 1, params.recipe)
+        assert first.losses[update] == rows.losses[0]
+        state = rows.after
+        if held:
+            state.theta.W[:] = W_0
+    assert max(first.saturated) > 0
 
 
 def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_standard_deviations():
@@ -105,8 +69,8 @@ def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_sta
     assert jumping[0].sums[3] > 3 * jumping[0].drawn[3]  # the signs agree
 
 
-@pytest.mark.parametrize("characters", [30, 31, 35])
-def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(finished, characters):
+@pytest.mark.parametrize("characters", [30, 31, None])
+def test_the_first_updates_are_those_of_training_also_round_the_end_of_a_short_text(finished, characters):
     params = read_params(finished.folder / "params.yaml")
     text = read_prepared(finished.folder / "data/prepared/text.npz")
     ids, K = text.training[:characters], len(text.vocabulary)
@@ -115,21 +79,13 @@ def test_the_first_updates_go_round_the_end_of_a_short_text_as_training_does(fin
     assert first.losses == rows.losses.tolist()
 
 
-def test_smooth_loss_is_folded_over_the_epoch():
-    loss = {update: 100.0 - update / 1000 for update in range(0, 25_001, 100)}
-    found = folded(loss, 10_000, 25)
-    assert list(found) == [1, 2, 3]
-    assert min(found[1]) == 5000 * 25  # the fall at the start is left out
-    assert found[3][0] == loss[20_000]
-    assert found[3][5000 * 25] == loss[25_000]
-    assert list(folded({0: 3.0}, 10, 5)[1].items()) == [(0, 3.0)]
-
-
-def test_the_epoch_before_tells_what_was_there_unless_it_is_not_known_whole():
-    epochs = {1: {50: 9.0, 75: 8.0}, 2: {0: 5.0, 25: 7.0, 50: 6.0, 75: 6.0}, 3: {0: 4.0}}
-    assert earlier(epochs, 2, 40) == (pytest.approx(6.4), 6.0)
-    assert earlier(epochs, 1, 0) is None
-    assert earlier(epochs, 0, 50) is None
+def test_smooth_loss_is_folded_over_the_epoch_on_the_places_of_every_hundredth_sequence():
+    loss = {update: 100.0 - update / 1000 for update in range(5000, 25_001, 100)}
+    curves = folded(loss, 9_950, 25)
+    assert list(curves) == [1, 2, 3]
+    assert min(curves[1]) == 5000 * 25
+    assert [*curves[2].items()][:2] == [(0, loss[10_000]), (2500, loss[10_100])]  # 50 and 150 sequences into the epoch
+    assert curves[3][0] == loss[19_900]
 
 
 def test_what_pairs_cost_is_counted_as_by_hand():
@@ -147,13 +103,6 @@ def test_pairs_are_smoothed_as_smooth_loss_is():
         expected[first * 25] = smooth
         smooth = 0.999**100 * smooth + (1 - 0.999**100) * costs[first : first + 100].mean()
     assert smoothed(costs, 25) == pytest.approx(expected)
-
-
-def test_curves_agree_where_they_swing_together_and_nothing_is_said_of_flat_ones():
-    swing = {place: math.sin(place / 9) for place in range(100)}
-    assert agreement(swing, {place: 60 + value for place, value in swing.items()}) == pytest.approx(1)
-    assert agreement(swing, dict.fromkeys(swing, 1.0)) is None
-    assert agreement({0: 1.0}, swing) is None
 
 
 @pytest.mark.parametrize("most", range(2, 12))
@@ -189,30 +138,3 @@ def test_pieces_are_the_text_and_each_character_has_its_marks(text, cuts, copied
             assert each.copied == (start <= i < end)
             assert each.unknown == any(a <= i < b for a, b in unknown)
         place += len(each.text)
-
-
-def test_the_study_stands_beside_a_run_of_its_text_whatever_recipe_and_beside_no_other():
-    rows = study_rows(a_run(), RECIPE, STUDY)
-    assert {start: len(each) for start, each in rows.items()} == {0.0: 10, 10.0: 10}
-    assert all(max(row.smooth_loss) == PARAMS.train.updates for each in rows.values() for row in each)
-    assert study_rows(a_run(PARAMS.model_copy(update={"eta": 0.2, "m": 7, "seed": 9})), RECIPE, STUDY) == rows
-    fewer = PARAMS.train.model_copy(update={"updates": 1000})
-    assert study_rows(a_run(PARAMS.model_copy(update={"train": fewer})), RECIPE, STUDY) == {}
-    assert study_rows(a_run(text="0" * 64), RECIPE, STUDY) == {}
-
-
-@pytest.mark.parametrize("name", ["asked.json", "trials.csv"])
-def test_a_damaged_study_is_named(tmp_path, name):
-    for each in ("asked.json", "trials.csv", "curves.csv"):
-        (tmp_path / each).write_bytes(STUDY.with_name(each).read_bytes())
-    (tmp_path / name).write_text("trial,seed\nx,1\n")
-    with pytest.raises(Damaged, match=rf"{name}: .*git restore"):
-        study_rows(a_run(), RECIPE, tmp_path / "asked.json")
-
-
-def test_the_costliest_text_is_sought_where_the_smoothed_cost_comes_from():
-    costs = np.full(3000, 60.0)
-    costs[[200, 1700, 1701, 2600]] = 500, 80, 80, 500  # 200 is forgotten at 2500, and 2600 is still to come
-    assert costliest(costs, 2500, 2) == 1700
-    assert costliest(costs, 250, 2) == 199
-    assert costliest(costs[:5], 0, 9) == 0

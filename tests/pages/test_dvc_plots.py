@@ -1,7 +1,8 @@
-"""`dvc plots` draws each curve once, over updates, and leaves nothing for Git."""
+"""`dvc plots` draws each curve once, over updates, and pages leave nothing for Git."""
 
 import subprocess
 
+import pytest
 from projects import ROOT
 from ruamel.yaml import YAML
 
@@ -22,5 +23,6 @@ def test_each_curve_is_drawn_once_over_updates_and_stands_in_its_file():
     assert {"smooth_loss", "held_out_part_bits_per_character", "saturated_fraction"} <= {column for _, column in curves}
 
 
-def test_git_ignores_the_page():
-    subprocess.run(["git", "check-ignore", "--quiet", "dvc_plots/index.html"], cwd=ROOT, check=True)
+@pytest.mark.parametrize("page", ["dvc_plots/index.html", "studies/index.html", "studies/a/report.html"])
+def test_git_ignores_a_page(page):
+    subprocess.run(["git", "check-ignore", "--quiet", page], cwd=ROOT, check=True)

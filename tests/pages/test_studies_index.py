@@ -31,8 +31,8 @@ def studied(finished, tmp_path_factory):
         patch.setattr("charloom.commands.study.send_study", lambda _: None)
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
-        for name in "cd":
-            ask(project, TWO.replace("0.05", "0.2"), name)
+        ask(project, TWO.replace("0.05", "0.2"), "c")
+        ask(project, f"title: What of d?\n{TWO}", "d")
         conducted(project, "c")
         yield project
 
@@ -61,24 +61,12 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
     missing = "No page yet: charloom study studies/c.yaml writes it."
     assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; studies/c.yaml"
-    assert of_d == "studies/d.yaml No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
-
-
-def test_questions_are_counted_by_what_their_answers_say(studied):
+    assert of_d == "What of d? No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
     with chdir(studied.folder):
         (intro,) = re.findall("<p>(.* questions?: .*?)</p>", studies_index())
-    undecided = sum("Cannot tell yet" in text for text in articles(studied).values())
+    undecided = sum(verdict.startswith("Cannot tell yet") for verdict in verdicts.values())
     count = f"3 questions: {2 - undecided} with a verdict, {undecided} with the answer “cannot tell yet”, 1 without"
     assert intro.startswith(f"{count} an answer.")
-
-
-def test_a_title_is_a_studys_heading_also_before_it_is_answered(studied):
-    for name in "bd":
-        file = studied.folder / f"studies/{name}.yaml"
-        question = file.read_text()
-        file.write_text(f"title: What of {name}?\n{question}")
-        assert articles(studied)[f"studies/{name}.yaml"].startswith(f"What of {name}? ")
-        file.write_text(question)
 
 
 def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
@@ -96,20 +84,6 @@ def test_a_page_has_the_size_of_the_held_out_text(studied):
     read, share = study.runs.popitem()[1].metrics.held_out_characters_read, study.asked.params.prepare.held_out
     page = Page((studied.folder / "studies/b/report.html").read_text(encoding="utf-8")).text
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
-
-
-@pytest.mark.slow
-def test_it_is_written_again_where_it_is_gone_or_stale_and_has_the_same_bytes_from_every_study(project):
-    printed, _ = said(project, "study", "studies/c.yaml")
-    assert "made studies/c/report.html and studies/index.html" in printed
-    after = (project.folder / INDEX).read_bytes()
-    assert after.count(b"<a href") == 2
-    for content in (None, b"<<<<<<< HEAD\n"):
-        (project.folder / INDEX).unlink()
-        if content:
-            (project.folder / INDEX).write_bytes(content)
-        said(project, "study", "studies/b.yaml")
-        assert (project.folder / INDEX).read_bytes() == after
 
 
 @pytest.mark.parametrize(
@@ -134,18 +108,14 @@ def test_a_damaged_study_is_named_and_the_others_are_there(studied, name, conten
     assert {**after, file: ""} == {**before, file: ""}
 
 
-def test_a_folder_in_a_files_place_a_link_to_nowhere_and_a_hostile_name_are_no_more_than_that(project):
-    folder = project.folder / "studies"
-    (folder / "e.yaml").mkdir()
-    (folder / "f.yaml").symlink_to("nowhere")
-    (folder / "<script>alert(1)<!-- `.yaml").write_text("{{ 7 * 7 }}")
+def test_a_folder_in_a_files_place_and_a_hostile_name_are_no_more_than_that(project):
+    (project.folder / "studies/e.yaml").mkdir()
+    (project.folder / "studies/<script>alert(1)<!-- `.yaml").write_text("{{ 7 * 7 }}")
     with chdir(project.folder):
-        content = studies_index()
-    ensure_only_our_script(content)
+        ensure_only_our_script(studies_index())
     texts = articles(project)
     assert "studies/e.yaml: Is a directory" in texts["studies/e.yaml"]
-    assert "studies/f.yaml: No such file or directory" in texts["studies/f.yaml"]
-    assert len(texts) == 6
+    assert len(texts) == 5
 
 
 @pytest.mark.slow
@@ -163,14 +133,3 @@ def test_the_committed_studies_are_read_and_answered():
         made = studies_index()
     assert made.count("<article>") == len([*ROOT.glob("studies/*.yaml")])
     assert not re.search("Not readable|No answer", made)
-
-
-def test_git_stays_clean_where_a_committed_study_is_answered(project):
-    pages = [project.folder / INDEX, project.folder / "studies/b/report.html"]
-    for page in pages:
-        page.unlink()
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "studies")
-    said(project, "study", "studies/b.yaml")
-    assert all(page.exists() for page in pages)
-    assert project.run("git", "status", "--porcelain") == ""

@@ -39,23 +39,24 @@ def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
-def by_update(columns: Sequence[tuple[str, dict[int, str]]]) -> Table:
+def by_update(columns: Sequence[tuple[str, dict[int, str]]], what: str = "updates") -> Table:
     """Return a table with a row for each update of the columns; of each column, at most ROWS updates count.
 
     columns  for each column its title, and its cells by update; a missing cell is empty
+    what     the title of the first column, if it counts something else than updates
     """
     updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
-    return Table(("updates", *(head for head, _ in columns)), rows)
+    return Table((what, *(head for head, _ in columns)), rows)
 
 
-def table_of(curves: Mapping[str, Curve], form: str) -> Table:
+def table_of(curves: Mapping[str, Curve], form: str, what: str = "updates") -> Table:
     """Return a table as `by_update` does, with a column for each curve.
 
     curves  the curves by the titles of their columns
     form    format of the values: ".2f"
     """
-    return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()])
+    return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()], what)
 
 
 def over_updates(axes: Axes, updates: int, epoch: int | None = None, what: str = "updates") -> None:

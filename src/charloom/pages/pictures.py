@@ -20,22 +20,18 @@ from matplotlib.font_manager import findfont, get_font
 from charloom.base.terminal import in_line, visible
 from charloom.pages.sections import Picture, Table
 
+STYLE: Any = mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False)
+(FONT,) = STYLE["font.family"]
 # A page replaces each of these colours by its CSS variable of that name, which differs between light and dark.
-INK, GREY, FAINT, PAPER = "#202124", "#6b6f76", "#dcdde0", "#ffffff"
+INK, GREY, FAINT, PAPER = STYLE["text.color"], STYLE["axes.edgecolor"], "#dcdde0", "#ffffff"
 BLUE, VERMILION, GREEN, PINK = "#0072b2", "#d55e00", "#008060", "#b0508c"
 NAMED = {
     INK: "ink", GREY: "grey", FAINT: "faint", PAPER: "page",
     BLUE: "blue", VERMILION: "vermilion", GREEN: "green", PINK: "pink",
 }  # fmt: skip
-FONT = "DejaVu Sans"  # wider than the fonts of browsers, so that every text fits its room
-STYLE: Any = {
-    **mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False),
-    "font.family": FONT,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), INK),
-    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), GREY),
-}
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
+TITLE, NAME = 0.23, 0.165  # inches: of a title with a legend below it, of a line in the legend
 PLACES = re.compile(r'(\bid="|href="#|url\(#)')
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
@@ -46,19 +42,29 @@ WIDE, LINES = 54, 3  # letters of a line, and most lines, of a setting's name
 
 
 @contextmanager
-def drawing(height: float, left: float = 0.5, panels: Sequence[int] = (1,)) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Yield a figure in the page's style, and its empty panels from top to bottom.
+def drawing(height: float, left: float = 0.5) -> Iterator[tuple[Figure, Axes]]:
+    """Yield a figure in the page's style, and its empty axes.
 
     The margins are fixed, because matplotlib would draw everything twice to compute them.
 
     height  height of the figure, in inches
     left    room for the labels of the y axis, in inches
-    panels  relative heights of the panels
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), dpi=72)
-        figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height, hspace=0.35)
-        yield figure, list(figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=panels)[:, 0])
+        figure.subplots_adjust(left / WIDTH, BOTTOM / height, 1 - RIGHT / WIDTH, 1 - TOP / height)
+        yield figure, figure.subplots()
+
+
+def write_legend(figure: Figure, axes: Axes, title: str) -> None:
+    """Write the title and, below it, a line for each named curve above the axes; make the figure higher by as much."""
+    _, names = axes.get_legend_handles_labels()
+    above = TITLE + NAME * "\n".join([title, *names]).count("\n")
+    below = figure.get_figheight() * figure.subplotpars.bottom
+    height = figure.get_figheight() - TOP + above
+    figure.set_figheight(height)
+    figure.subplots_adjust(bottom=below / height, top=1 - above / height)
+    axes.legend(title=title, alignment="left", bbox_to_anchor=(-0.02, 1))
 
 
 def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:

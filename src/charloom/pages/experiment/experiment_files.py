@@ -1,6 +1,6 @@
 """Read the files that the experiment's page shows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
 from charloom.network.order import AS_IT_STANDS
 from charloom.pages.along_updates import Curve
-from charloom.results.identity import setting_params, trial_params
+from charloom.results.identity import setting_params
 from charloom.results.records import (
     AllMarks,
     EditionFigures,
@@ -31,17 +31,6 @@ from charloom.text.corpus import Text, read_prepared
 START = "train.initial_accumulator_value"
 
 
-class StudyRow(NamedTuple):
-    """A trial of a study: its seed, its held-out loss at the end, and its smooth loss (nats per sequence) by update."""
-
-    seed: int
-    held_out_bits_per_character: float
-    smooth_loss: Curve
-
-
-Study = dict[float, list[StudyRow]]  # trials by the initial value of AdaGrad's accumulator, in ascending order
-
-
 class Results(NamedTuple):
     """The outputs of the earlier stages, and figures that are compared with them.
 
@@ -51,7 +40,8 @@ class Results(NamedTuple):
     published  figures of the published report and of others
     curves     the run's curves by name; each has its values by update
     samples, quality, marks   the samples, measures of their quality, and what is marked in them
-    study      the committed study's trials by the initial accumulator; empty if the study has another text
+    study      held-out bits per character of the study initial_accumulator's trials, by the initial accumulator,
+               ascending: those that differ from this run only in the accumulator and the seed
     seeds      held-out bits per character by seed, of all trials in committed studies with this run's settings and text
     corpus     the prepared text
     best       the model with the lowest smooth loss
@@ -67,7 +57,7 @@ class Results(NamedTuple):
     samples: SampleTable
     quality: SampleMetrics
     marks: AllMarks
-    study: Study
+    study: dict[float, list[float]]
     seeds: dict[int, float]
     corpus: Text
     best: Model
@@ -77,16 +67,6 @@ class Results(NamedTuple):
     def epochs(self) -> float:
         """Return how many times training has read the training text."""
         return self.train.updates / self.train.updates_per_epoch
-
-    @property
-    def has_published_recipe(self) -> bool:
-        """Return whether the recipe is the published report's.
-
-        The initial value of AdaGrad's accumulator may differ, because a larger one cures the jump of the loss.
-        """
-        own, report = self.params, self.published.editions.get(2021)
-        other = {START: own.train.initial_accumulator_value, "train.dtype": "float64"}
-        return report is not None and overridden(own, report.params | other, PARAMS).recipe == own.recipe
 
     @property
     def published_curve(self) -> Curve:
@@ -116,20 +96,24 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     path  the stage's files by key
     Raises Damaged, with the file's name, if a file is not in the format that a stage writes.
     """
-    run, published = from_folder(params, path), read_published(path["data/dd2424_report"])
+    run = from_folder(params, path)
     text, train = run.facts
+    study: dict[float, list[float]] = {}
+    for trial, bits in trials_like(run, path["initial_accumulator/asked"], START):
+        study.setdefault(trial.train.initial_accumulator_value, []).append(bits)
+    questions = (file for name, file in path.items() if name.endswith("/asked"))
     return Results(
         params=params,
         text=text,
         train=train,
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
-        published=published,
+        published=read_published(path["data/dd2424_report"]),
         curves=run.curves,
         samples=read_json(path["reports/sample_table"], SampleTable),
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
-        study=study_rows(run, published.settings, path["initial_accumulator/asked"]),
-        seeds=seeds_of(run, (file for name, file in path.items() if name.endswith("/asked"))),
+        study=dict(sorted(study.items())),
+        seeds={trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)},
         best=read_model(path["models/best"]),
         results=run.results,
         corpus=read_prepared(path["prepared/text"]),
@@ -144,48 +128,22 @@ def read_published(path: Path) -> PublishedFigures:
         raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` restores it") from None
 
 
-def study_rows(run: Run, published: dict[str, float], asked: Path) -> Study:
-    """Return the study's trials with this run's text and params; {} if the study has another text.
+def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, float]]:
+    """Yield params and held-out bits per character of a study's trials on this run's text, with this run's settings.
 
-    The params in `published`, the initial accumulator and the seed may differ from the run's. Trials without a held-out
-    loss are left out.
+    Trials without a held-out loss are left out.
 
-    published  params of the published recipe, with which the study was run
-    asked      the study's asked.json; its tables are in the same folder
+    asked  the study's asked.json; its tables are in the same folder
+    free   dotted names of params that may differ from this run's, as the seed may
     Raises Damaged, with the file's name, if a file is invalid.
     """
 
-    def other_params(params: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in params.items() if name not in {*published, START, "seed"}}
+    def setting(params: Params) -> dict[str, Any]:
+        return {name: value for name, value in setting_params(params).items() if name not in free}
 
-    study: Study = {}
-    for trial, bits in _measured_trials(run, asked, curves=True):
-        if other_params(trial_params(trial.params)) == other_params(trial_params(run.params)):
-            row = StudyRow(trial.seed, bits, trial.curves["smooth_loss"])
-            study.setdefault(trial.params.train.initial_accumulator_value, []).append(row)
-    return dict(sorted(study.items()))
-
-
-def seeds_of(run: Run, questions: Iterable[Path]) -> dict[int, float]:
-    """Return the held-out bits per character, by seed, of all trials with this run's settings and text.
-
-    questions  the asked.json of each study; a study's tables are in the same folder
-    Raises Damaged, with the file's name, if a file is invalid.
-    """
-    own = setting_params(run.params)
-    trials = [pair for asked in questions for pair in _measured_trials(run, asked, curves=False)]
-    return {trial.seed: bits for trial, bits in trials if setting_params(trial.params) == own}
-
-
-def _measured_trials(run: Run, asked: Path, *, curves: bool) -> Iterator[tuple[Run, float]]:
-    """Yield the study's trials with a held-out loss, and this loss; none if the study has another text than the run."""
     question = read_asked(asked)
     if question.sha256 == run.text_sha256:
-        for trial in read_runs(asked.parent, question, curves=curves).values():
-            if trial.metrics and (bits := trial.metrics.held_out_bits_per_character) is not None:
-                yield trial, bits
-
-
-def bits_of(study: Study) -> dict[float, list[float]]:
-    """Return the trials' held-out bits per character by the initial accumulator."""
-    return {start: [row.held_out_bits_per_character for row in rows] for start, rows in study.items()}
+        for trial in read_runs(asked.parent, question, curves=False).values():
+            bits = trial.metrics.held_out_bits_per_character if trial.metrics else None
+            if bits is not None and setting(trial.params) == setting(run.params):
+                yield trial.params, bits

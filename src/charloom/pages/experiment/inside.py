@@ -13,8 +13,8 @@ from charloom.kernel.arrays import softmax
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.passage import Passage, read
-from charloom.pages.experiment.units import VARIES, chosen, features
-from charloom.pages.pictures import BLUE, GREY, VERMILION, drawing, pictured
+from charloom.pages.experiment.units import VARIES, chosen
+from charloom.pages.pictures import BLUE, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
 
 CLOSE = 0.3  # least absolute correlation of a unit that is shown
@@ -33,13 +33,11 @@ def section(results: Results) -> Section:
     passage = read(results.best, results.corpus)
     candidates = chosen(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]
-    start = _window(passage.text)
+    half = len(passage.text) // 2  # the shown text begins with a line of the second half
+    start = passage.text.find("\n", half, len(passage.text) - SHOWN) + 1 or half
     text, h = passage.text[start : start + SHOWN], passage.h[1:][start : start + SHOWN]
     signs = [_sign(character) for character in results.best.vocabulary.characters]
     places = expected(passage.o[start : start + PLACES], passage.y[start : start + PLACES])
-    activations = [
-        (_sign(character), *(f"{row[unit.unit]:.2f}" for unit in units)) for character, row in zip(text, h, strict=True)
-    ]
     guesses = [
         (signs[place.came], f"{place.probability:.1%}", *(f"{signs[guess]} {p:.1%}" for guess, p in place.guesses))
         for place in places
@@ -49,25 +47,12 @@ def section(results: Results) -> Section:
         "varies": VARIES,
         "units": [(unit, _colored(text, h[:, unit.unit])) for unit in units],
         "loose": [unit for unit in candidates if unit not in units],
-        "activations": Table(("character", *(f"unit {unit.unit}" for unit in units)), activations),
         "places": places,
         "signs": signs,
         "expected": Table(("next character", "its probability", "likeliest", "2nd", "3rd", "4th", "5th"), guesses),
         "right": sum(place.guesses[0][0] == place.came for place in places),
     }
-    return Section("inside", "Inside the network", it, _memory(passage, results.params.seq_length))
-
-
-def _window(text: str) -> int:
-    """Return the index of the shown passage's first character.
-
-    The passage of SHOWN characters starts with a line in the second half of the text: the one after which most features
-    vary. If no line starts there, the passage starts in the middle.
-    """
-    half, last = len(text) // 2, len(text) - SHOWN
-    starts = [place + 1 for place in range(half, last) if text[place] == "\n"] or [half]
-    vary = np.array([np.diff(feature) != 0 for feature in features(text).values()])
-    return max(starts, key=lambda start: int(vary[:, start : start + SHOWN - 1].any(axis=1).sum()))
+    return Section("inside", "Inside the network", it, list(_memory(passage, results.params.seq_length)))
 
 
 def _colored(text: str, h: Array) -> list[tuple[int, str]]:
@@ -85,32 +70,16 @@ def _sign(character: str) -> str:
     return SIGNS.get(character, visible(character))
 
 
-def _memory(passage: Passage, seq_length: int) -> list[Picture]:
-    """Return two pictures: of gradients with respect to earlier characters, and to earlier hidden states.
+def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
+    """Yield the picture of the gradients' norms by the number of characters back: their median and quartiles.
 
-    A picture is left out if `_norms` yields none. `seq_length` is marked: training follows a gradient back so far.
+    Nothing is yielded if there is only one median, or if the first one is 0. `seq_length` is marked: training follows a
+    gradient back so far.
     """
     T = len(passage.x)
     back = min(BACK, T)
     places = np.unique(np.linspace(back - 1, T - 1, LOSSES).astype(int))
-    inputs, states = gradient_norms(passage.theta, passage.h, passage.y, places, back)
-    what = (
-        "Memory: the gradient of a character’s loss with respect to each earlier character. It tells how much a small "
-        "change of that character would change the loss"
-    )
-    then = "The gradient of a character’s loss with respect to each earlier hidden state, back through time"
-    return [
-        *_norms(inputs, seq_length, "memory", "gradient with respect to an input, norm", what),
-        *_norms(states, seq_length, "norms", "gradient with respect to a state, norm", then),
-    ]
-
-
-def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) -> Iterator[Picture]:
-    """Yield the picture of the median and the quartiles of norms; nothing if there is one median, or the first is 0.
-
-    norms  (losses, back): for each loss, the norm of its gradient by the number of characters back
-    name, what, caption  the picture's name on the page, its title, and its caption
-    """
+    norms = gradient_norms(passage.theta, passage.h, passage.y, places, back)
     low, middle, high = np.quantile(norms, [0.25, 0.5, 0.75], axis=0)
     if not (middle[0] > 0 and len(middle) > 1):
         return
@@ -121,7 +90,7 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
     )  # fmt: skip
     ks = np.arange(len(middle))[middle > SMALLEST * middle.max()]  # smaller norms are rounding errors
     low, middle, high = low[ks], middle[ks], high[ks]
-    with drawing(2.6) as (figure, (axes,)):
+    with drawing(2.6) as (figure, axes):
         axes.set_yscale("log")
         axes.fill_between(ks, low, high, color=BLUE, alpha=0.25, linewidth=0)
         axes.plot(ks, middle, color=BLUE, marker=".")
@@ -130,16 +99,16 @@ def _norms(norms: Array, seq_length: int, name: str, what: str, caption: str) ->
         axes.yaxis.set_minor_locator(NullLocator())
         if seq_length <= ks[-1]:
             axes.axvline(seq_length, color=VERMILION, linestyle=":", linewidth=0.9)
-            axes.annotate(
-                "training stops\nhere", (seq_length, 1), xycoords=("data", "axes fraction"), xytext=(-4, 0),
-                textcoords="offset points", ha="right", va="top", color=GREY,
-            )  # fmt: skip
         axes.set_xlabel("characters back")
-        axes.set_title(what)
+        axes.set_title("gradient with respect to an input, norm")
     rows = [(f"{k}", *(f"{norm:.3g}" for norm in row)) for k, *row in zip(ks, low, middle, high, strict=True)]
-    caption += f". Line: the median over {len(norms)} characters; band: the middle half of them. {reach}"
-    heads = ("characters back", "first quartile", "median", "third quartile")
-    yield pictured(figure, name, what, caption, Table(heads, rows))
+    yield pictured(
+        figure, "memory", "gradient with respect to an input, norm",
+        "Memory: the gradient of a character’s loss with respect to each earlier character. It tells how much a small "
+        f"change of that character would change the loss. Line: the median over {len(norms)} characters; band: the "
+        f"middle half of them. {reach} Training follows a gradient back over {seq_length:,} characters (dotted).",
+        Table(("characters back", "first quartile", "median", "third quartile"), rows),
+    )  # fmt: skip
 
 
 class Place(NamedTuple):

@@ -28,7 +28,6 @@ class Sample(NamedTuple):
     """A text that the network wrote at an update of the training.
 
     update, loss  number of updates before the sample, and smooth loss there, in nats per sequence
-    published     the report's smooth loss at this update; None if the report has none
     quality       measures of the text, compared with the training text
     pieces        the shown part of the text
     length        number of characters of the whole text
@@ -36,7 +35,6 @@ class Sample(NamedTuple):
 
     update: int
     loss: float
-    published: float | None
     quality: SampleQuality
     pieces: list[Piece]
     length: int
@@ -45,37 +43,33 @@ class Sample(NamedTuple):
 def section(results: Results) -> Section:
     """Return the section with at most SAMPLES of the checkpoints' samples, and a table of their measures."""
     *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
-    published, quality = results.published_curve, results.quality.checkpoints
+    quality = results.quality.checkpoints
     words = {at: f"{own.known_words:.0%}" for at, own in quality.items() if own.known_words is not None}
     columns = [
         ("smooth loss", {update: f"{loss:.2f}" for (_, _, update, loss), _ in rows}),
-        ("published", {update: f"{published[update]:.2f}" for update in quality if update in published}),
         ("words that the training text has", words),
         ("longest copy, characters", {update: f"{own.longest_copy:,}" for update, own in quality.items()}),
     ]
     last, places = len(rows) - 1, range(min(len(rows), SAMPLES))
     it = {
         "samples": [
-            Sample(update, loss, published.get(update), quality[update], pieces(text, marks, LONGEST), len(text))
+            Sample(update, loss, quality[update], pieces(text, marks, LONGEST), len(text))
             for (_, text, update, loss), marks in (rows[round(n * last / max(places[-1], 1))] for n in places)
         ],
         "longest": LONGEST,
         "all": len(rows),
         "words": words,
-        "table": by_update([(head, cells) for head, cells in columns if cells]),
+        "table": by_update(columns),
     }
     return Section("samples", "The text grows up", it)
 
 
 def best_passage(results: Results) -> Section:
     """Return the section with a passage by the best model, and where in training and text the model was saved."""
-    train, (_, text, update, loss) = results.train, results.samples.data[-1]
-    params, characters = results.params, len(results.corpus.training)
-    place = params.recipe.places(update, 1, characters, params.seed)[0][0, -1]
+    train, params, (_, text, update, loss) = results.train, results.params, results.samples.data[-1]
+    place = params.recipe.places(update, 1, len(results.corpus.training), params.seed)[0][0, -1]
     it = {
-        "sample": Sample(
-            update, loss, None, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)
-        ),
+        "sample": Sample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)),
         "epoch": update // train.updates_per_epoch + 1,
         "character": int(place),
         "longest": BEST,

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from charloom.pages.along_updates import DOTS, by_update, over_updates, settled
-from charloom.pages.pictures import GREY, drawing, in_lines, limits, pictured
+from charloom.pages.pictures import GREY, drawing, in_lines, limits, pictured, write_legend
 from charloom.pages.sections import Picture, Section
 from charloom.pages.study.compared import ABOUT, COLORS, Compared
 from paired import sentences as words
@@ -18,7 +18,6 @@ from paired.data_types import Band, Curve
 from paired.numbers import decimals, shown, span
 
 LINES = ("-", "--", "-.", ":")  # a line style for each of COLORS, for readers who cannot tell colours apart
-HEIGHT, LINE, TITLE = 2.2, 0.165, 0.23  # inches: of a panel, of a line in the legend, of the legend's title
 WIDE = 44  # letters of a line in the legend
 
 
@@ -71,15 +70,12 @@ def _picture(
     bands = {setting: band for setting, band in bands.items() if band.updates}
     if not bands:
         return
-    names, heading = {setting: in_lines(setting, WIDE) for setting in bands}, in_lines(title, WIDE)
-    above = TITLE + LINE * (heading.count("\n") + sum(name.count("\n") + 1 for name in names.values()))
     last = max(update for curve in visible for update in curve)
-    with drawing(HEIGHT + above) as (figure, (axes,)):
-        figure.subplots_adjust(top=1 - above / (HEIGHT + above))
+    with drawing(2.45) as (figure, axes):
         for setting, band in bands.items():
             color, dashes = looks[setting]
             look: Any = {"marker": ".", "ms": 4} if len(band.updates) <= DOTS else {}  # lines between few points
-            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=names[setting], **look)
+            axes.plot(band.updates, band.means, dashes, color=color, linewidth=1, label=in_lines(setting, WIDE), **look)
             if band.intervals:
                 low, high = zip(*band.intervals, strict=True)
                 axes.fill_between(band.updates, low, high, color=color, alpha=0.25, linewidth=0)
@@ -89,10 +85,7 @@ def _picture(
         intervals = [dict(zip(band.updates, band.intervals, strict=False)) for band in bands.values()]
         axes.set_ylim(limits(later, [pair for own in intervals for pair in settled(own, last).values()]))
         over_updates(axes, last)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.02, 1), title=heading, title_fontsize=8.5, alignment="left",
-            borderaxespad=0, handlelength=2.4,
-        )  # fmt: skip
+        write_legend(figure, axes, in_lines(title, WIDE))
     ends, columns = [], []
     for setting, band in bands.items():
         means, spans = _cells(band)

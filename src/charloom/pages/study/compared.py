@@ -10,7 +10,12 @@ from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer, Contrast, Measured, Measurement, Seed, Summary
 from paired.pairs import counted
 
-COLORS = (VERMILION, BLUE, GREEN, PINK)  # colours of the baseline and of other settings whose curves are drawn
+COLORS = (
+    VERMILION,
+    BLUE,
+    GREEN,
+    PINK,
+)  # of the baseline and of other settings whose curves are drawn; of the levels of a factor
 FEW = 3  # most comparisons that are shown with all their lines
 ROWS = 40  # most settings in a picture
 ABOUT = {
@@ -97,24 +102,9 @@ class Compared:
         return len(self.answer.comparisons) <= FEW
 
     @property
-    def summaries(self) -> dict[str, Summary]:
-        """Return the summaries of all settings by the setting's name."""
-        return {summary.setting: summary for summary in self.answer.summaries}
-
-    @property
-    def comparisons(self) -> dict[str, Contrast]:
-        """Return the comparisons by setting, without the baseline."""
-        return {contrast.setting: contrast for contrast in self.answer.comparisons}
-
-    @property
     def decided(self) -> list[str]:
         """Return the settings that have a verdict."""
         return [contrast.setting for contrast in self.answer.comparisons if contrast.verdict != CANNOT_TELL]
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Return the adjectives of the best mean and of the worst mean: `lowest` and `highest`, or the reverse."""
-        return ("lowest", "highest") if self.answer.better == "lower" else ("highest", "lowest")
 
     @property
     def arrow(self) -> str:
@@ -122,29 +112,18 @@ class Compared:
         return "← better" if self.answer.better == "lower" else "better →"
 
     @property
-    def drawn(self) -> dict[str, str]:
-        """Return the settings whose curves are drawn, with the reason in words; the baseline is first.
-
-        If `few`, these are all settings. Otherwise they are the baseline, the setting with the best mean, and the
-        settings with the best and the worst mean among those that have a verdict.
-        """
-        why = {self.answer.baseline: "the baseline"}
-        for contrast in self.answer.comparisons[: len(COLORS) if self.few else 1]:
-            why[contrast.setting] = f"the {self.ends[0]} mean of the others ({contrast.verdict})"
-        if not self.few:
-            for end, name in zip(self.ends, dict.fromkeys([*self.decided[:1], *self.decided[-1:]]), strict=False):
-                why.setdefault(name, f"the {end} mean of settings with a verdict ({self.comparisons[name].verdict})")
-        return why
+    def drawn(self) -> list[str]:
+        """Return the settings whose curves are drawn: the baseline and the first FEW others, in the page's order."""
+        return [self.answer.baseline, *(contrast.setting for contrast in self.answer.comparisons[:FEW])]
 
     @property
     def rows(self) -> list[Row]:
-        """Return at most ROWS settings for pictures: those with curves, then the others in the page's order."""
-        comparisons = self.comparisons
+        """Return at most ROWS settings for pictures, in the page's order: the baseline and the first others."""
+        comparisons = {contrast.setting: contrast for contrast in self.answer.comparisons[: ROWS - 1]}
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
-        names = list(dict.fromkeys([*self.drawn, *comparisons]))[:ROWS]
         rows = []
         for summary in self.answer.summaries:
-            if (name := summary.setting) in names:
+            if (name := summary.setting) in {self.answer.baseline, *comparisons}:
                 trials, bold = self.measured.settings[name], not self.few and name in self.decided
                 rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
         return rows

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from charloom.pages.pictures import FAINT, GREY, pictured
+from charloom.pages.rows import Line, in_rows
 from charloom.pages.sections import Picture, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.setting_rows import Line, in_rows
 from paired import sentences as words
 from paired.data_types import LEVEL, Contrast
 
@@ -13,8 +13,7 @@ from paired.data_types import LEVEL, Contrast
 def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bold: bool) -> Line:
     """Return the row of a contrast: its mean and intervals, and a dot for each value in `dots`."""
     tested = contrast.tested_interval if round(contrast.tested_level, 6) != LEVEL else None
-    later = contrast.later is not None
-    return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold, later)
+    return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold)
 
 
 def differences(
@@ -34,16 +33,15 @@ def differences(
             "effects are tested, or at several looks. If the whole line is on one side of 0, the verdict can be "
             "better or worse. The bar decides nothing."
         )
-    elif any(line.interval for line in lines):
+    else:
         caption += " If the whole interval is on one side of 0, the verdict can be better or worse."
-    if any(line.later for line in lines):
+    if len(compared.answer.looks) > 1:
         caption += " If a verdict was reached at a look, only the seeds of that look are drawn."
     if smallest is not None:
         caption += f" Grey band: differences below {smallest:g} do not matter."
     place, title, axis = names
-    always = [0.0] if smallest is None else [-smallest, 0.0, smallest]
-    with in_rows(lines, f"{axis} ({compared.arrow})", always=always) as (figure, axes):
-        axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
-        if smallest is not None:
-            axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+    figure, axes = in_rows(lines, f"{axis} ({compared.arrow})", [0.0, smallest or 0.0, -(smallest or 0.0)])
+    axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    if smallest is not None:
+        axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
     return pictured(figure, place, title, caption + caption_ends[1], table)

@@ -5,10 +5,10 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION, drawing, in_lines, known, pictured
+from charloom.pages.pictures import GREY, INK, drawing, in_lines, known, pictured, write_legend
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
-from charloom.pages.study.compared import ABOUT, ROWS, Compared, verdict_second
+from charloom.pages.study.compared import ABOUT, COLORS, ROWS, Compared, verdict_second
 from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
 from paired import tables
@@ -17,8 +17,6 @@ from paired.effects import shown_effects
 from paired.factors import Design, design_of
 from paired.numbers import decimals, shown
 from paired.statistics import moments
-
-COLORS = (BLUE, VERMILION, GREEN, PINK)  # colours of the levels of a factor
 
 
 def section(compared: Compared) -> Section | None:
@@ -33,21 +31,14 @@ def section(compared: Compared) -> Section | None:
 
 
 def _in_rows(compared: Compared) -> Picture:
-    """Return the picture of the effects with their seeds and intervals.
-
-    If there are more than ROWS effects, the first ROWS with a verdict are drawn; if no effect has one, the first ROWS.
-    """
-    answer, every = compared.answer, shown_effects(compared.answer)
-    sure = [effect for effect in every if effect.verdict != CANNOT_TELL]
-    effects = every if len(every) <= ROWS else sure[:ROWS] or every[:ROWS]
-    lines = []
-    for effect in effects:
+    """Return the picture of the first ROWS effects with their seeds and intervals."""
+    answer, every, lines = compared.answer, shown_effects(compared.answer), []
+    for effect in every[:ROWS]:
         name = f"{words.name(effect)}{words.amount(effect, answer)}: {words.verdict(effect)}"
         is_sure = effect.verdict != CANNOT_TELL
         lines.append(line_of(name, INK if is_sure else GREY, effect, list(effect.counting.values()), bold=is_sure))
     end = " Each effect is averaged over the params that its name does not contain."
-    if len(effects) < len(every):
-        end += f" Shown are {len(effects)} of {len(every)} effects: those that are sure, if any."
+    end += f" Shown are {len(lines)} of {len(every)} effects." * (len(lines) < len(every))
     names = "effects-picture", "what each factor does", "first level minus second"
     return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer))
 
@@ -69,7 +60,7 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
     levels, drawn = _sorted(of.levels[across]), _sorted(of.levels[lines][: len(COLORS)])  # the baseline's among them
     means = {line: [_of_level(compared, of, {across: level, lines: line}) for level in levels] for line in drawn}
     about = ABOUT.get(answer.measure, answer.measure)
-    with drawing(2.6, 0.65) as (figure, (axes,)):
+    with drawing(2.6, 0.65) as (figure, axes):
         figure.subplots_adjust(bottom=0.2)
         for at, (line, groups) in enumerate(means.items()):
             color, place = COLORS[at], np.arange(len(levels)) + 0.04 * (at - (len(means) - 1) / 2)
@@ -80,9 +71,8 @@ def _crossed(compared: Compared, of: Design, factor: str, other: str) -> Picture
                 axes.plot([x] * len(values), values, "o", ms=3, color=color, mec="none", alpha=0.6)
         axes.set_xticks(range(len(levels)), [in_lines(level, max(7, 44 // len(levels))) for level in levels])
         axes.set_xlabel(known(across))
-        axes.set_ylabel(known(compared.unit or answer.measure))
         axes.set_xlim(-0.4, len(levels) - 0.6)
-        axes.legend(loc="best")
+        write_legend(figure, axes, known(compared.unit or answer.measure))
     every = [moments(values) for row in means.values() for values in row]
     places = decimals([x.mean for x in every if x.mean is not None], [x.sd for x in every if x.sd])
     over = ", over all other params" if len(of.levels) > 2 else ""

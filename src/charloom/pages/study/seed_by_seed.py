@@ -1,16 +1,16 @@
-"""Sections about the seeds of each setting: values, differences to the baseline, and the time to the target."""
+"""The section about the seeds of each setting: their values, and their differences to the baseline."""
 
 from collections.abc import Mapping
 
 from charloom.pages.pictures import pictured
+from charloom.pages.rows import Line, in_rows
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.differences import differences, line_of
-from charloom.pages.study.setting_rows import Line, in_rows
 from paired import sentences as words
 from paired import tables
 from paired.data_types import CANNOT_TELL, Seed
-from paired.numbers import shown, span
+from paired.numbers import shown
 
 
 def section(compared: Compared) -> Section:
@@ -25,36 +25,33 @@ def _settings(compared: Compared, places: int) -> Picture:
 
     places  number of decimals in the picture's table
     """
-    rows, answer, end, lines = compared.rows, compared.answer, compared.ends[0], []
+    rows, answer, lines = compared.rows, compared.answer, []
     for row in rows:
         notes = ["baseline"] * (row.comparison is None)
         notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
-        notes += [f"{end} mean"] * (not compared.few and row is rows[0])
         name = f"{row.setting} ({', '.join(notes)})" if notes else row.setting
         dots = [t.value for t in row.trials.values() if t.value is not None and not t.exploded]
         lines.append(Line(name, row.color, dots, row.summary.mean, row.summary.interval, bold=row.bold))
-    with in_rows(lines, f"{answer.measure} ({compared.arrow})") as (figure, axes):
-        worse = axes.get_xlim()[answer.better == "lower"]
-        for place, row in enumerate(rows):
-            if row.summary.exploded:
-                axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
+    figure, axes = in_rows(lines, f"{answer.measure} ({compared.arrow})")
+    worse = axes.get_xlim()[answer.better == "lower"]
+    for place, row in enumerate(rows):
+        if row.summary.exploded:
+            axes.plot([worse], [place], "x", color=row.color, ms=5, clip_on=False, zorder=5)
     caption = f"A dot is a seed, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
     if any(row.summary.exploded for row in rows):
         caption += " A cross at the edge: exploded (diverged, or worse than a uniform guess)."
     if not compared.few:
         caption += (
-            f" The {end} mean is at the top; this order is no verdict. In bold: settings that have a verdict. "
-            "Coloured: settings whose curves are drawn."
+            " The best mean is at the top; this order is no verdict. In bold: settings that have a verdict. Coloured: "
+            "settings whose curves are drawn."
         )
-    if len(rows) < len(answer.summaries):
-        shown_rows = f"{len(rows)} of {len(answer.summaries)} settings"
-        caption += f" Shown are {shown_rows}: the baseline, the best, and those with curves."
+    caption += f" Shown are {len(rows)} of {len(answer.summaries)} settings." * (len(rows) < len(answer.summaries))
     cells = {
-        name: {
+        setting: {
             seed: "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
-            for seed, trial in compared.measured.settings[name].items()
+            for seed, trial in compared.measured.settings[setting].items()
         }
-        for name in compared.summaries
+        for setting, *_ in answer.summaries
     }
     return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
 
@@ -85,36 +82,3 @@ def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
     rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)
-
-
-def to_target(compared: Compared) -> Section | None:
-    """Return the section with the updates at which the seeds reached the target.
-
-    None if there is no target, or no training reached it.
-    """
-    if not compared.answer.has_times:
-        return None
-    rows, comparisons, lines = compared.rows, compared.comparisons, []
-    for row in rows:
-        reached = [trial.reached for trial in row.trials.values() if trial.reached is not None]
-        name = f"{row.setting}: reached by {row.summary.reached} of {row.summary.trials}"
-        lines.append(Line(name, row.color, reached, row.summary.mean_time if reached else None))
-    last = compared.measured.budget or max(int(max(line.dots, default=0)) for line in lines)
-    with in_rows(lines, "updates", updates=last) as (figure, axes):
-        for place, row in enumerate(rows):
-            if row.summary.reached < row.summary.trials:
-                axes.plot([last], [place], ">", color=row.color, mfc="none", ms=6, clip_on=False, zorder=2.9)
-    table = [
-        (
-            own.setting, f"{own.reached}", f"{own.trials}", shown(own.mean_time, 0),
-            span(comparisons[own.setting].time_interval, 0) if own.setting in comparisons else "",
-        )
-        for own in compared.answer.summaries
-    ]  # fmt: skip
-    picture = pictured(
-        figure, "target-picture", f"updates to the target, {compared.answer.target}",
-        "A dot is a seed, at the update where its loss first fell below the target. An open triangle at the edge: "
-        "seeds that never reached the target. A stroke is the mean; those seeds count with all their updates.",
-        Table(("setting", "reached", "of", "updates, mean", f"{words.PERCENT} interval of the difference"), table),
-    )  # fmt: skip
-    return Section("target", "Time to the target", None, [picture])

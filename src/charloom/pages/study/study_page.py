@@ -31,22 +31,21 @@ def _shared(compared: Compared) -> list[Section | None]:
 
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
-    answer, trials, shared = compared.answer, [row.trials for row in compared.answer.summaries], _shared(compared)
-    seeds = " to ".join(str(n) for n in sorted({min(trials), max(trials)}))
+    answer, shared = compared.answer, _shared(compared)
     long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
     if len(read := {*compared.measured.amounts.values()}) == 1:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     sections = [
-        answer_section.section(compared), *shared,
-        seed_by_seed.to_target(compared), _explosions(compared),
-        _numbers(compared), Section("decided", "How it was decided", words.notes(answer)),
+        answer_section.section(compared),
+        *shared,
+        _numbers(compared),
+        Section("decided", "How it was decided", words.notes(answer)),
         _again(study, compared),
-    ]  # fmt: skip
+    ]
     intro = [
         *[compared.asked] * bool(answer.title),
-        f"Text: {text_of(study.asked)}. {len(trials)} settings, {seeds} seed{'s' * (max(trials) != 1)} each: "
-        f"{compared.trainings:,} trainings{long}.",
+        f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
     page = rendered(
@@ -76,17 +75,6 @@ def text_of(asked: Asked) -> str:
 
 def _together(sections: Iterable[Section | None]) -> str:
     return by_itself([picture for section in sections if section for picture in section.pictures])
-
-
-def _explosions(compared: Compared) -> Section | None:
-    """Return the section with sentences about the exploded trials of each setting; None if no trial exploded."""
-    summaries = compared.summaries
-    lines = [
-        (row.setting, line)
-        for row in compared.answer.comparisons
-        for line in words.explosions(row, summaries[row.setting], summaries[compared.answer.baseline])
-    ]
-    return Section("explosions", "Explosions", lines) if lines else None
 
 
 def _numbers(compared: Compared) -> Section:

@@ -1,4 +1,4 @@
-"""A picture whose rows are settings or effects. The name is above its row, because a phone has no room on the left.
+"""A picture whose rows are settings, effects or models. The name is above its row: a phone has no room on the left.
 
 All seeds are inside the picture, except exploded ones, which are drawn as a cross at the edge: their values would make
 all others look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations on
@@ -6,21 +6,19 @@ either side of the mean.
 """
 
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from charloom.pages.along_updates import over_updates
 from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, limits
-from paired.data_types import Interval
 
 MANY = 12  # most rows without a second axis at the top
 LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
 STROKE, BAR = 17.7, 13.0  # heights in points: of a mean's stroke, and of an interval's bar; both are less than ROW
+Interval = tuple[float, float]
 DOT = 3  # points: the width of a seed's dot
 BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of more than five some coincide
 
@@ -29,12 +27,11 @@ class Line(NamedTuple):
     """A row of a picture.
 
     name      the text above the row
-    dots      a number for each seed, in units of the x axis: a value, a difference, or an update
+    dots      a number for each seed, in units of the x axis: a value or a difference
     mean      drawn as a stroke; None: none is drawn
     interval  the mean's interval, drawn as a bar; None: none is drawn
     tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
     bold      whether the name is bold
-    later     whether seeds after the look of the verdict are not drawn
     """
 
     name: str
@@ -44,30 +41,22 @@ class Line(NamedTuple):
     interval: Interval | None = None
     tested: Interval | None = None
     bold: bool = False
-    later: bool = False
 
 
-@contextmanager
-def in_rows(
-    lines: Sequence[Line], what: str, *, always: Sequence[float] = (), updates: int | None = None
-) -> Iterator[tuple[Figure, Axes]]:
-    """Draw the rows, and yield the figure and its axes: the first row is at y = 0, the next one at 1.
+def in_rows(lines: Sequence[Line], what: str, always: Sequence[float] = ()) -> tuple[Figure, Axes]:
+    """Draw the rows. Return the figure and its axes: the first row is at y = 0, the next one at 1.
 
-    what     the label of the x axis
-    always   values that the x axis must include
-    updates  None, or the last update of an x axis with updates
+    what    the label of the x axis
+    always  values that the x axis must include
     """
     names = [in_lines(line.name) for line in lines]
     pitch = LINE * max(name.count("\n") + 1 for name in names) + ROW
     above = TOP if len(lines) > MANY else 0.0
     height = BOTTOM + len(lines) * pitch / 72 + above
-    with drawing(height, 0.15) as (figure, (axes,)):
+    with drawing(height, 0.15) as (figure, axes):
         figure.subplots_adjust(top=1 - above / height)
         axes.set_ylim(len(lines) - 1 + ROW / 2 / pitch, -1 + ROW / 2 / pitch)
-        if updates is None:
-            _limit(axes, lines, always)
-        else:
-            over_updates(axes, updates)
+        _limit(axes, lines, always)
         for at, (name, line) in enumerate(zip(names, lines, strict=True)):
             _draw(axes, at, line)
             axes.annotate(
@@ -75,13 +64,13 @@ def in_rows(
                 va="bottom", color=line.color, fontsize=8, weight="bold" if line.bold else "normal",
             )  # fmt: skip
             axes.axhspan(at - 1 + ROW / 2 / pitch, at - ROW / 2 / pitch, color=PAPER, linewidth=0, zorder=0.5)
-        yield figure, axes
         if above:
             axes.spines["top"].set_visible(True)
             axes.tick_params(axis="x", top=True, labeltop=True)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(textwrap.fill(known(what), WIDE))
+        return figure, axes
 
 
 def _height(axes: Axes, points: float) -> float:
@@ -93,11 +82,9 @@ def _height(axes: Axes, points: float) -> float:
 def _draw(axes: Axes, place: int, line: Line) -> None:
     """Draw the row at y = `place`. A dot is moved up or down if it would hide another one."""
     (low, high), color, interval = axes.get_xlim(), line.color, line.interval
-    leaves = interval is not None and interval[0] < low and high < interval[1]
-    for thin in (line.tested, interval if leaves else None):
-        if thin:
-            axes.plot(thin, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")
-    if interval and not leaves:
+    if line.tested:
+        axes.plot(line.tested, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")
+    if interval:
         height = _height(axes, BAR)
         axes.barh(place, interval[1] - interval[0], height, interval[0], color=color, alpha=0.25, linewidth=0)
     if line.mean is not None:

@@ -1,0 +1,137 @@
+"""What the pages of studies are made of, whatever came out, and names in it that want to act."""
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from projects import ROOT
+from rendered import Page
+
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
+from charloom.results.study_table import Asked
+from charloom.settings.params import read_params
+from charloom.study.study_file import Study, StudyFile
+from paired import answered
+from paired.data_types import Answer, Measured, Measurement
+
+GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
+UPDATES = range(0, 100_001, 1000)
+
+
+class Case(NamedTuple):
+    """What a page is made of."""
+
+    study: Study
+    measured: Measured
+    answer: Answer
+
+    @property
+    def compared(self) -> Compared:
+        return Compared(self.measured, self.answer)
+
+    @property
+    def page(self) -> str:
+        return study_page(self.study, self.compared)[0]
+
+
+def results(settings, curves=True, **changes) -> Case:
+    """Return what a page is made of; `settings` gives the values of seeds 1, 2, … or whole trials.
+
+    curves  True: a smooth loss is drawn up; or the curves
+    """
+    trials = {
+        name: {s: x if isinstance(x, Measurement) else Measurement(x) for s, x in enumerate(values, 1)}
+        for name, values in settings.items()
+    }
+    loss = {
+        name: {s: {u: 40.0 + s + place + 50 * math.exp(-u / 2000) for u in UPDATES} for s in own}
+        for place, (name, own) in enumerate(trials.items())
+    }
+    first, params = next(iter(trials)), read_params(ROOT / "params.yaml")
+    curves = {"smooth_loss": loss} if curves is True else curves or {}
+    made = Measured("bits", "lower", first, trials, curves, budget=100_000)
+    made = made._replace(**changes)
+    seeds = list(range(1, 1 + max(map(len, trials.values()))))
+    asked = Asked(
+        text=params.prepare.text, sha256="f" * 64, arithmetic={params.recipe.kind: ""}, question={}, params=params
+    )
+    question = StudyFile.model_construct(
+        seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
+    )
+    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), ["eta"], first, asked, {})
+    return Case(study, made, answered(made))
+
+
+def spread(mean, seeds, width=0.1):
+    return [mean + width * math.sin(7 * s) for s in range(seeds)]
+
+
+def reaching(mean, updates):
+    return [Measurement(mean + 0.01 * n, reached=update) for n, update in enumerate(updates)]
+
+
+def by_levels(m, eta):
+    """Return what falls with a smaller eta for one m, and rises for the other."""
+    return [3.0 + (eta if m == 100 else -eta) * 2 + x for x in spread(0, 5, 0.01 * eta + m / 50_000)]
+
+
+HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
+SMALLER = {"a": [2.50, 2.91, 3.29], "b": [2.08, 2.81, 3.702]}  # the difference of the means is 0.036
+MANY = {
+    f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
+    for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)
+}  # fmt: skip
+CASES = {
+    "two settings": results({"eta=0.1": spread(2.9, 10), "eta=0.05": spread(2.6, 10, 0.01)}, smallest_difference=0.01),
+    "24 settings": results(MANY),
+    "more than are drawn": results({f"m={m}": spread(m, 3) for m in range(50)}),
+    "looks": results({"a": spread(2, 10), "b": spread(3, 3), "c": spread(2.01, 10)}, looks=(3, 5, 10)),
+    "one seed": results({"a": [1.0], "b": [2.0]}),
+    "two seeds": results({"a": [1.0, 1.1], "b": [2.0, 4.0]}),
+    "no seed in common": results({"a": [1.0], "b": []}),
+    "nothing but explosions": results({"a": [GONE] * 3, "b": [GONE] * 3}, curves=False),
+    "explosions": results({"a": [2.7, GONE, 2.6, LOST, GONE], "b": spread(2.5, 5), "c": [GONE] * 5}),
+    "ties": results({"a": [1.0] * 3, "b": [1.0] * 3}),
+    "a title": results({"eta=0.1": spread(2, 3), "eta=0.05": [2.0, 2.1, 1.8]}, title="Is <b>0.05</b> better?"),
+    "higher is better": results({"a": spread(0.8, 6), "b": spread(0.9, 6)}, better="higher"),
+    "a target": results(
+        {"a": reaching(2.8, [None, 99_000, None]), "b": reaching(2.6, [40_000, 50_000, 45_000]), "c": spread(3, 3)},
+        target="smooth loss below 40",
+    ),
+    "a target that none reached": results({"a": spread(2, 3), "b": spread(3, 3)}, target="smooth loss below 1"),
+    "large and small": results({"a": [1e30, 2e30, 1e-30], "b": [-1e-30, 1e9, 0.0]}),
+    "hostile names": results({HOSTILE: spread(1, 4), f"b {HOSTILE}": spread(2, 4)}, warnings=(HOSTILE,)),
+    "factors": results(
+        {f"eta={eta} m={m}": by_levels(m, eta) for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
+        levels={f"eta={eta} m={m}": {"eta": f"{eta}", "m": f"{m}"} for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
+    ),
+    "hostile factors": results(
+        {f"{a} {b}": [a - b + 0.01 * s * s for s in range(4)] for a in (1, 2) for b in (1, 2)},
+        levels={f"{a} {b}": {HOSTILE: f"{a}", f"_{HOSTILE}": f"{b} {HOSTILE}"} for a in (1, 2) for b in (1, 2)},
+    ),
+    "a level of a factor that came to nothing": results(
+        {f"a={a} b={b}": [GONE if a == 3 else Measurement((a == b) + 0.01 * math.sin(s + a)) for s in range(6)]
+         for a in (1, 2, 3) for b in (1, 2)},
+        levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in (1, 2, 3) for b in (1, 2)}, curves=False,
+    ),
+    "many levels": results(
+        {f"a={a} b={b}": spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
+        levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in range(9) for b in range(6)}, curves=False,
+    ),
+    "together": results(
+        {"a": spread(2.9, 5), "b": spread(2.6, 5)},
+        levels={"a": {"eta": "0.1", "sigma": "0.01"}, "b": {"eta": "0.05", "sigma": "0.1"}},
+    ),
+    "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
+}  # fmt: skip
+
+
+@cache
+def page(name: str) -> str:
+    return CASES[name].page
+
+
+def text(name: str) -> str:
+    return Page(page(name)).text

@@ -1,0 +1,185 @@
+"""What the sections of the experiment's page say of a run, of other seeds, and of other people's runs."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pages.reported import changed, measured, part
+from projects import ROOT
+from runs import a_run
+
+from charloom.base.errors import Damaged
+from charloom.base.storage import read_json
+from charloom.pages.experiment import first_updates, loss, verdict
+from charloom.pages.experiment.experiment_files import START, read_published, trials_like
+from charloom.pages.experiment.replay import replayed
+from charloom.results.records import MEASURE_OF_PART, TextMetrics
+from charloom.settings.params import overridden, read_params
+
+STUDY = ROOT / "studies/initial_accumulator/asked.json"
+COMMITTED = read_params(ROOT / "params.yaml")
+
+
+def seeds_of(run):
+    """Return the held-out losses of the committed trials with the run's settings, by seed."""
+    questions = sorted((ROOT / "studies").glob("*/asked.json"))
+    return {trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)}
+
+
+@pytest.fixture(scope="module")
+def study():
+    """Return the held-out losses of the committed study's trials, by the initial accumulator."""
+    pairs = [(trial.train.initial_accumulator_value, bits) for trial, bits in trials_like(a_run(), STUDY, START)]
+    return {start: [bits for own, bits in pairs if own == start] for start in (0.0, 10.0)}
+
+
+def test_the_study_is_that_of_a_run_which_differs_in_the_start_alone(study):
+    assert [len(costs) for costs in study.values()] == [10, 10]
+    for other in (a_run(COMMITTED.model_copy(update={"m": 7})), a_run(text="0" * 64)):
+        assert not [*trials_like(other, STUDY, START)]
+
+
+@pytest.mark.parametrize("name", ["asked.json", "trials.csv"])
+def test_a_damaged_study_is_named(tmp_path, name):
+    for file in ("asked.json", "trials.csv"):
+        (tmp_path / file).write_bytes(STUDY.with_name(file).read_bytes())
+    (tmp_path / name).write_text("trial,seed\nx,1\n")
+    with pytest.raises(Damaged, match=rf"{name}: .*git restore"):
+        list(trials_like(a_run(), tmp_path / "asked.json"))
+
+
+def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results, study):
+    seeds = seeds_of(a_run(COMMITTED))
+    of_recipe = results._replace(params=COMMITTED, study=study, seeds=seeds)
+    others = sorted(bits for seed, bits in seeds.items() if seed != COMMITTED.seed)
+    assert len(others) == 13
+    for place in (0, 5, 12):
+        page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict)
+        count = f"{place or 'none'} of them have a lower loss"
+        assert f"Studies have trained 13 other seeds with these settings; {count}" in page
+    assert "sum of squared gradients start at 10, not at 0." in page
+    assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
+    assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
+    mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict)
+    assert "sum of squared gradients start" not in mended
+    assert "has trained another seed with these settings on this text, so the page does not know" in part(
+        results, verdict
+    )
+
+
+def test_seeds_of_a_run_come_from_every_committed_study():
+    params = COMMITTED.model_copy(update={"eta": 0.05})
+    seeds = seeds_of(a_run(params))
+    assert sorted(seeds) == [*range(1, 15)]  # of three studies
+    assert seeds[1] == 2.642259998572783  # as README has it
+    assert seeds_of(a_run(params, text="0" * 64)) == {}
+
+
+def test_what_is_not_there_is_said(results):
+    without = measured(results, held_out_bits_per_character=None, first_update_below_target=200)
+    page = part(without._replace(curves=results.curves | {MEASURE_OF_PART: {}}), verdict, loss)
+    assert "No text was held out" in page
+    assert "It first fell below 40, the target of this run, after 200 updates" in page
+    assert "never fell below" not in part(measured(results, first_update_below_target=None), loss)
+    assert 'id="held-out"' not in page
+
+
+@pytest.mark.slow
+def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
+    def said(**changes):
+        own = results._replace(params=COMMITTED, curves=results.curves | {"loss": {}})
+        return part(changed(own, **changes), first_updates)
+
+    def made(**options):
+        recipe, text = COMMITTED.recipe, results.corpus.training
+        return replayed(recipe, COMMITTED.seed, 50, results.text.K, text, **options)
+
+    page, run, held = said(), made(), made(held=True)
+    peak = int(np.argmax(run.losses))
+    for sentence in (
+        "one step changes the sum by up to eta · m = 10, for every sigma",
+        f"the loss jumps from {run.losses[0]:.1f} to {max(run.losses):.1f}, after {peak} updates",
+        f"At this update W h is {run.sums[peak]:.3g} (root mean square; at the start {run.sums[0]:.3g})",
+        f"with random signs would give {run.drawn[peak]:.3g}.",
+        f"Then the loss is {max(held.losses):.1f} at most, and no hidden unit saturates.",
+        f"Within 50 updates up to {100 * max(run.saturated):.0f} % of the hidden units saturate.",
+        "Yes: without these steps the loss does not jump.",
+    ):
+        assert sentence in page
+    assert max(held.saturated) == 0
+    assert page.count('<th scope="col">this run, but W never moves') == 3
+    calm = said(eta=0.001)
+    assert "make the jump?" not in calm
+    assert "W never moves" not in calm
+    assert "Not alone: without these steps the loss jumps, too." in said(eta=2.0)
+
+
+def test_overfitting_is_judged_only_if_training_read_a_text_twice(results):
+    epoch = results.train.updates_per_epoch
+    assert "overfit" in part(measured(results, updates=2 * epoch), verdict).replace("does not show whether", "")
+    assert "does not show whether the model overfits" in part(measured(results, updates=epoch), verdict)
+    assert "does not show whether" not in part(measured(results, updates=2 * epoch), verdict)
+
+
+def test_the_means_of_epochs_are_drawn_if_there_are_two_or_more(results):
+    for means, is_drawn in (({}, False), ({100: 30.0}, False), ({100: 30.0, 200: 29.0}, True)):
+        page = part(results._replace(curves=results.curves | {"epoch_mean": means}), loss)
+        assert ("Grey bars" in page) == ("mean loss of the epoch" in page) == is_drawn
+
+
+def test_the_size_of_the_held_out_text_stands_where_its_loss_does(results):
+    text = results.text.model_copy(update={"characters": 2000, "held_out_characters": 100})
+    page = part(measured(results._replace(text=text), held_out_characters_read=60), verdict)
+    assert "Held out are the last 100 characters, 5 % of the text; the loss is that of the first 60 of them." in page
+
+
+@pytest.mark.parametrize(
+    ("losses", "more", "said"),
+    [
+        ([40.0, 41.0, 90.5, 40.0], 0.01, "The loss on unseen text is about the same (+0.010)"),
+        ([40.0, 41.0, 39.0], 0.3, "The loss on unseen text is 0.300 higher"),
+        ([40.0], -0.3, "The loss on unseen text is 0.300 lower"),
+    ],
+    ids=["same", "higher", "lower"],
+)
+def test_the_conclusion_says_what_the_first_losses_and_the_held_out_text_say(results, losses, more, said):
+    bits = results.train.smooth_loss / results.params.seq_length / math.log(2) + more
+    first = results._replace(curves=results.curves | {"loss": dict(enumerate(losses))})
+    page = part(measured(first, held_out_bits_per_character=bits), verdict)
+    assert said in page
+    assert ("the loss rose from 40.0 to 90.5 (update 2)" in page) == (max(losses) > 90)
+
+
+def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone(results):
+    prose = results._replace(text=read_json(ROOT / "metrics/prepare.json", TextMetrics))
+    assert changed(prose, seq_length=25).published_curve == results.published.smooth_loss
+    assert prose.published_curve == {}  # its sequences are others
+    assert changed(results, seq_length=25).published_curve == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("year", [2021, 2025])
+def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, year):
+    edition = results.published.editions[year]
+    params = overridden(results.params, edition.params | {"train.updates": 200_000}, Path("-"))
+    text = results.text.model_copy(update=results.published.novel)
+    on_it = measured(results, updates=200_000)._replace(params=params, text=text)
+    beside = loss.elsewhere(on_it)
+    assert loss.PUBLISHED not in beside  # that curve is of another novel
+    assert beside.pop(loss.LECTURER) == {u: x for u, x in edition.lecturer.items() if u <= 200_000}
+    assert [*beside.values()] == [{report.update: report.smooth_loss} for report in edition.reports]
+    assert f"{edition.reports[0].smooth_loss:.3f}" in part(on_it, loss)
+    for other in (on_it._replace(text=results.text), changed(on_it, batch=2), changed(on_it, eta=0.02)):
+        assert not loss.elsewhere(other)
+    course = (ROOT / "docs/course.md").read_text()
+    assert all(report.repository in course for report in edition.reports)
+
+
+@pytest.mark.parametrize("content", ["", "smooth_loss: 1", "a: [", json.dumps({"smooth_loss": {}})])
+def test_published_figures_that_are_not_there_are_named(tmp_path, content):
+    path = tmp_path / "report.yaml"
+    path.write_text(content)
+    with pytest.raises(Damaged, match=r"report\.yaml: .*restores it"):
+        read_published(path)
