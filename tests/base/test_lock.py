@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from charloom.base.errors import Unavailable
-from charloom.base.lock import exclusive, in_turn, is_held
+from charloom.base.lock import exclusive, is_held
 
 HOLD = """
 import sys
@@ -61,11 +61,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         pytest.raises(Unavailable, match=r"file/a\.lock: .*charloom must be able to write there"),
         exclusive(tmp_path / "file/a.lock", "it"),
     ):
-        pass
-
-
-def test_turns_come_one_after_the_other(tmp_path):
-    with in_turn(tmp_path / "a.lock"), pytest.raises(Unavailable), exclusive(tmp_path / "a.lock", "it"):
-        pass
-    with in_turn(tmp_path / "a.lock"):
         pass

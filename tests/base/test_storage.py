@@ -1,11 +1,9 @@
 """A file is written whole or not at all, and what is read is what was written, or refused by name."""
 
 import math
-import os
 import stat
 import subprocess
 import sys
-import time
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -58,24 +56,9 @@ def test_processes_that_write_one_path_at_the_same_time_all_succeed_and_every_re
     assert list(tmp_path.iterdir()) == [path]
 
 
-def leftover(path, seconds):
-    """Return a temporary file of the path as a killed process leaves it, last written so many seconds ago."""
-    with whole(path) as file:
-        left = Path(file.name)
-    left.write_text("half of it")
-    os.utime(left, (time.time() - seconds,) * 2)
-    return left
-
-
-def test_a_temporary_file_that_a_killed_process_left_an_hour_ago_is_removed(tmp_path):
-    path = tmp_path / "a[b].txt"
-    recent, old, of_another_path = leftover(path, 3500), leftover(path, 3700), leftover(tmp_path / "a[b].txt.c", 3700)
-    assert all(fnmatch(each.name, ".*.new") for each in (recent, old, of_another_path))  # for .gitignore and .dvcignore
-    write(path, "new")
-    assert not old.exists()
-    assert recent.exists()  # another writer may be at it
-    assert of_another_path.exists()
-    assert path.read_text() == "new"
+def test_the_temporary_file_of_a_killed_process_is_none_to_git_and_dvc(tmp_path):
+    with whole(tmp_path / "a.txt") as file:
+        assert fnmatch(Path(file.name).name, ".*.new")  # as in .gitignore and .dvcignore
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

@@ -153,31 +153,3 @@ def test_outputs_of_any_size_have_a_finite_loss():
 def test_what_longer_tests_make_wrong_in_the_kernel_is_there(file, right):
     """They take hours: an edit that finds nothing to replace would be noticed late."""
     assert (ROOT / file).read_text(encoding="utf-8").count(right) == 1
-
-
-class InAFile:
-    """Numbers of which a slice alone is in memory, as those of a prepared text are."""
-
-    def __init__(self, ids):
-        self.ids, self.longest = ids, 0
-
-    def __len__(self):
-        return len(self.ids)
-
-    def __getitem__(self, part):
-        assert type(part) is slice
-        self.longest = max(self.longest, part.stop - part.start)
-        return self.ids[part]
-
-
-@pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 40), Order(POSITIONS)], ids=str)
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_text_that_is_not_in_memory_is_read_as_one_that_is(order, batch):
-    """A batch that read its first sequences alone would go on behind the end of what was read, in any memory."""
-    ids = np.random.default_rng(1).integers(0, 9, 500).astype(np.uint8)
-    each = replace(recipe(m=8, seq_length=10), order=order, batch=batch)
-    state, in_a_file = start(each, 9, seed=1), InAFile(ids)
-    expected, rows = (advance(state, text, 7, each) for text in (ids, in_a_file))
-    assert np.array_equal(rows.losses, expected.losses)
-    assert np.array_equal(rows.after.theta.flat, expected.after.theta.flat)
-    assert in_a_file.longest <= 7 * 10 + 1 or batch > 1

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.kernel.arrays import log
 from charloom.network.order import READING
 from charloom.pages.along_updates import Curve, draw, mark, over_updates, settled
@@ -112,7 +112,7 @@ def earlier(epochs: dict[int, Curve], epoch: int, place: int) -> tuple[float, fl
     return float(_at(curve, [place])[0]), float(np.mean(list(curve.values())))
 
 
-def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
+def pair_costs(ids: Array, K: int, seq_length: int) -> Array:
     """Return the loss of a bigram model on each sequence of the text, in nats: (sequences,).
 
     The bigrams are counted in the text itself. The loss of a character is −log p(character | previous character). An
