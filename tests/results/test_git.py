@@ -32,15 +32,6 @@ def test_nothing_is_uncommitted_where_nothing_is(here):
     assert branch() == here.run("git", "branch", "--show-current").strip()
 
 
-@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged", "--no-skip-worktree"])
-@pytest.mark.parametrize("name", ["src/plot.py", TEXT, "params.yaml"])
-def test_an_edited_file_is_in_the_patch_also_if_git_is_told_not_to_look(here, name, flag):
-    here.run("git", "update-index", flag, name)
-    path = here.folder / name
-    path.write_text(path.read_text() + "\n# edited\n")
-    assert "+# edited" in changes(TEXT)
-
-
 @pytest.mark.parametrize(("name", "said"), [("src/plot.py", "true"), (TEXT, "true"), ("params.yaml", "false")])
 def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(here, name, said):
     path = here.folder / name

@@ -23,7 +23,6 @@ from charloom.settings.pipeline import OWN, root
 from charloom.tracking.reasons import QUERY_VALUES
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
-TIMEOUT = 60  # seconds to wait for another process that sets the store up
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
 COLUMNS = """SELECT entry.name, info.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS info
     WHERE entry.type = 'table' AND info.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
@@ -104,7 +103,7 @@ def store_lock() -> Iterator[None]:
     if another process holds the lock for a minute.
     """
     file = database()
-    with exclusive(_lock(), "the set-up of this store", TIMEOUT):
+    with exclusive(_lock(), "the set-up of this store", 60):
         if file and not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
@@ -130,7 +129,7 @@ def relocate_store() -> None:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
             if not _old_location(connection):
                 return
-            with exclusive(_lock(), "the set-up of this store", TIMEOUT), connection:
+            with exclusive(_lock(), "the set-up of this store", 60), connection:
                 connection.execute("BEGIN IMMEDIATE")
                 old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
                 for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():
