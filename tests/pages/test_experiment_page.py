@@ -20,9 +20,10 @@ from runs import a_run
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import read_published, seeds_of, study_rows
+from charloom.pages.experiment.experiment_files import seeds_of, study_rows
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.experiment.loss import lowest_point
+from charloom.pages.experiment.published import read_published
 from charloom.pages.experiment.replay import replayed
 from charloom.pages.experiment.verdict import concluded
 from charloom.pages.sections import rendered

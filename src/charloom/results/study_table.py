@@ -15,8 +15,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,66 +86,70 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     Rows of curves.csv and passages.csv without a row in trials.csv are ignored: the study was killed between the
     writes of the files. Raises Damaged, with the file and the line, if a row is invalid.
     """
-    file, runs, seeds = folder / "trials.csv", Runs(), dict[str, int]()
-    for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
-        with _row_of(file, line):
-            run = from_row(row, asked)
-            key = asked.key(run.params)
-            if row["trial"] != key:
-                if others_left_out:
-                    continue
-                raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
+    runs, seeds = Runs(), dict[str, int]()
+
+    def add(row: Cells) -> None:
+        run = from_row(row, asked)
+        key = asked.key(run.params)
+        if row["trial"] == key:
             if key in runs:
                 raise ValueError(f"trial {key} occurs a second time")
             if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
                 raise ValueError(f"seed {run.seed} has the same results as seed {seeds[run.results]}")
             runs[key] = run
-    for name, columns, extended in EXTENSIONS if curves else ():
-        for line, row in _rows(folder / name, columns):
-            with _row_of(folder / name, line):
-                if row["trial"] in runs:
-                    runs[row["trial"]] = extended(runs[row["trial"]], row)
+        elif not others_left_out:
+            raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
+
+    _read(folder / "trials.csv", ("seed", "outcome", *asked.measures, "results", "trial"), add)
+    if curves:
+        _read(folder / "curves.csv", CURVES, partial(_add_points, runs))
+        _read(folder / "passages.csv", PASSAGES_OF, partial(_add_passages, runs))
     return runs
 
 
-@contextmanager
-def _row_of(file: Path, line: int) -> Iterator[None]:
-    """Turn an exception for an invalid row into Damaged, with the file and the line."""
+def _read(path: Path, names: tuple[str, ...], use: Callable[[Cells], None]) -> None:
+    """Call `use` with the cells, by column, of each row of the table. Does nothing if the file does not exist.
+
+    names  the columns that the table must have; it may have more
+
+    Raises Damaged, with the path, if the file cannot be read or is not a CSV table with these columns. Raises Damaged
+    also if `use` raises an exception for an invalid row, with the line of the row.
+    """
+    where = str(path)
     try:
-        yield
-    except (CharloomError, *NO_YAML) as error:
-        raise Damaged(f"{file}: line {line}: {' '.join(str(error).split())}; {AGAIN}") from None
+        for line, row in csv_rows(path.read_bytes(), names).items() if path.exists() else ():
+            where = f"{path}: line {line}"
+            use(row)
+    except (OSError, CharloomError, *NO_YAML) as error:
+        raise Damaged(f"{where}: {' '.join(str(error).split())}; {AGAIN}") from None
 
 
-def _with_points(run: Run, row: Cells) -> Run:
-    """Return the run, to whose curves the points in a row of curves.csv are added in place.
+def _add_points(runs: Runs, row: Cells) -> None:
+    """Add the points in a row of curves.csv to the curves of its run, if the runs contain it.
 
     Raises ValueError if a value is not a finite number, the update is not a number from 0 to the run's last update, or
     a curve already has a point at this update.
     """
-    update = int(row["update"])
-    for name in filter(row.get, POINTS):
-        value = float(row[name])
-        if not 0 <= update <= run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
-            raise ValueError(f"trial {row['trial']}, update {update}: invalid point")
-        run.curves[name][update] = value
-    return run
+    if run := runs.get(row["trial"]):
+        update = int(row["update"])
+        for name in filter(row.get, POINTS):
+            value = float(row[name])
+            if not 0 <= update <= run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
+                raise ValueError(f"trial {row['trial']}, update {update}: invalid point")
+            run.curves[name][update] = value
 
 
-def _with_passages(run: Run, row: Cells) -> Run:
-    """Return the run with the costs in a row of passages.csv. Raises ValueError unless all are finite numbers."""
-    costs = tuple(float(row[name]) for name in PASSAGES_OF[1:])
-    if not all(map(math.isfinite, costs)):
-        raise ValueError("the cost of a passage is not finite")
-    return run._replace(passages=costs)
-
-
-EXTENSIONS = (("curves.csv", CURVES, _with_points), ("passages.csv", PASSAGES_OF, _with_passages))
+def _add_passages(runs: Runs, row: Cells) -> None:
+    """Add the costs in a row of passages.csv to its run, if the runs contain it. Raises ValueError as `float` does."""
+    if run := runs.get(row["trial"]):
+        runs[row["trial"]] = run._replace(passages=tuple(float(row[name]) for name in PASSAGES_OF[1:]))
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _rows."""
-    return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
+    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _read."""
+    keys: list[str] = []
+    _read(folder / "trials.csv", ("trial",), lambda row: keys.append(row["trial"]))
+    return keys
 
 
 def from_row(row: Cells, asked: Asked) -> Run:
@@ -196,16 +200,3 @@ def write_runs(
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell
         write(folder / name, content.getvalue())
-
-
-def _rows(path: Path, names: tuple[str, ...]) -> Iterable[tuple[int, Cells]]:
-    """Return the line number of each row, and its cells by column. Returns nothing if the file does not exist.
-
-    names  the columns that the table must have; it may have more
-
-    Raises Damaged, with the path, if the file cannot be read, or is not a CSV table with these columns.
-    """
-    try:
-        return csv_rows(path.read_bytes(), names).items() if path.exists() else ()
-    except (OSError, ValueError) as error:
-        raise Damaged(f"{path}: {error}; {AGAIN}") from None
