@@ -31,14 +31,6 @@ def test_a_second_one_is_refused_with_the_process_number_of_the_first(tmp_path):
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_frees_it(tmp_path, error):
-    with pytest.raises(error), exclusive(tmp_path / "a.lock", "it"):
-        raise error
-    with exclusive(tmp_path / "a.lock", "it"):
-        pass
-
-
 def test_a_killed_holder_frees_it(tmp_path):
     lock = tmp_path / "a.lock"
     command = [sys.executable, "-c", HOLD, lock]

@@ -36,12 +36,6 @@ def test_ids_are_places_in_the_sorted_vocabulary_and_come_back_as_the_text(text)
     assert ids.max() == len(vocabulary) - 1
 
 
-@pytest.mark.parametrize(("K", "dtype"), [(1, "u1"), (256, "u1"), (257, "u2"), (65_536, "u2"), (65_537, "u4")])
-def test_ids_have_the_smallest_unsigned_type(K, dtype):
-    text = "".join(chr(i) for i in range(0x10000, 0x10000 + K))
-    assert Vocabulary("".join(sorted(set(text)))).encode(text).dtype == np.dtype(dtype)
-
-
 def test_a_text_is_parted_into_what_has_an_id_and_what_has_none():
     known, inside, outside = Vocabulary("abc").part("abézb\ud800a")
     assert known.tolist() == [True, True, False, False, True, False, True]
