@@ -1,6 +1,7 @@
 """The project's sources, and their SHA-256 at the start of a stage's process."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -13,5 +14,6 @@ def hash_sources() -> None:
     An edit between this call and the end of the stage is then detected, also if it precedes the edited file's import.
     """
     for path in SOURCES.rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
-            AT_START[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        if "__pycache__" not in path.parts:
+            with suppress(OSError):  # a folder, or a temporary file that an editor has removed
+                AT_START[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()

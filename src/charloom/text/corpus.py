@@ -172,19 +172,11 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
     Raises CheckFailed, and writes nothing, if the text file has changed since it was counted. Raises WrongInput as
     `read_text` does.
     """
-
-    def ensure_same() -> None:
+    with whole(path) as file:
+        ids = (source.vocabulary.encode(text) for text in read_text(source.path))
+        save_text(file, source.vocabulary.code_points, ids, lengths)
         if _state(source.path) != source.state:
             raise CheckFailed(f"{source.path}: edited while prepare read it; no file is written; start prepare again")
-
-    def ids() -> Iterator[Array]:
-        for text in read_text(source.path):
-            yield source.vocabulary.encode(text)
-        ensure_same()  # before `save` complains that a shortened text has too few ids
-
-    with whole(path) as file:
-        save_text(file, source.vocabulary.code_points, ids(), lengths)
-        ensure_same()
 
 
 def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths: tuple[int, int]) -> None:
@@ -194,7 +186,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
     ids          the text in pieces of any length
     lengths      number of characters for training, and number held out
 
-    Equal texts give equal bytes: those that NumPy's `savez` writes. Raises ValueError if there are too few ids.
+    Equal texts give equal bytes: those that NumPy's `savez` writes.
     """
     K, take = len(code_points), reader(ids)
     dtype = np.min_scalar_type(K - 1)
@@ -208,9 +200,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 member.write(header((length,), kind))
                 for start in range(0, length, WRITTEN):
-                    piece = numbers(count := min(WRITTEN, length - start))
-                    if len(piece) < count:
-                        raise ValueError(f"{name} ends too early")
+                    piece = numbers(min(WRITTEN, length - start))
                     member.write(np.ascontiguousarray(piece, kind).tobytes())
 
 
