@@ -120,6 +120,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt 
 clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name '.*.new' -type f -delete
 
 # The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
 # .ready holds is the lock that it was built from: both, once TEAM=1 was said. pip installs uv alone, by its hashes in

@@ -3,7 +3,6 @@
 import numpy as np
 from recipes import recipe
 
-from charloom.base.pieces import Pieces
 from charloom.kernel.advance import advance, start
 from charloom.text.vocabulary import Vocabulary
 from charloom.training.trace import EMPTY, Trace, extended
@@ -28,6 +27,4 @@ def flat(thing) -> list:
         return [flat(getattr(thing, name)) for name in thing.__dataclass_fields__]
     if isinstance(thing, tuple | list):
         return [flat(each) for each in thing]
-    if isinstance(thing, Pieces):
-        thing = thing[:]
     return [thing.dtype.str, thing.shape, thing.tobytes()] if isinstance(thing, np.ndarray) else thing

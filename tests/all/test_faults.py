@@ -93,25 +93,13 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
         assert "Traceback" not in printed
         struck = "(INJECTED)" in trace.read_text()
         assert struck or when > len(files)  # each is renamed once
-        # A folder that cannot be listed may keep temporary files of killed processes.
-        assert ("Input/output error" in printed) == struck or (call == "openat" and project.contents() == before)
+        # A folder that cannot be listed may keep temporary files, and one that cannot be synced may lose a rename.
+        assert ("Input/output error" in printed) == struck or project.contents() == before
         project.run("python", "src/train.py")
         assert project.contents() == before
 
 
-def test_a_file_system_that_does_not_sync_is_warned_about_once(project):
-    before = project.contents()
-    project.clear()
-    printed = project.run(
-        "strace", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EINVAL",
-        "python", "src/train.py",
-    )  # fmt: skip
-    warning = ": Invalid argument: this file system does not sync; a power cut may lose results\n"
-    assert printed.count(warning) == printed.count("does not sync") == 1
-    assert project.contents() == before
-
-
-def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_a_training_an_hour_later(project):
+def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_to_dvc(project):
     before, variables = project.contents(), not_random(project.folder.with_name("not_random"))
     left = [temporary(project.folder / file) for file in ("models/best.npz", "metrics/train.json")]
     for file in left:
@@ -121,7 +109,6 @@ def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_gone_after_a_trainin
         )  # fmt: skip
         project.run("dvc", "repro")  # brings the results back from the cache: nothing trains
         assert project.run("git", "status", "--porcelain") == ""
-        os.utime(file, (0, 0))  # there it is, and now old
+        assert file.exists()
     project.run("dvc", "repro", "--force", "train")
-    assert not any(file.exists() for file in left)
     assert project.contents() == before

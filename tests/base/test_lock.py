@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from charloom.base.errors import Unavailable
-from charloom.base.lock import exclusive, in_turn, is_held
+from charloom.base.lock import exclusive, is_held
 
 HOLD = """
 import sys
@@ -29,14 +29,6 @@ def test_a_second_one_is_refused_with_the_process_number_of_the_first(tmp_path):
             raise AssertionError("two hold it")
         assert lock.exists()
     assert not lock.exists()
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_frees_it(tmp_path, error):
-    with pytest.raises(error), exclusive(tmp_path / "a.lock", "it"):
-        raise error
-    with exclusive(tmp_path / "a.lock", "it"):
-        pass
 
 
 def test_a_killed_holder_frees_it(tmp_path):
@@ -61,11 +53,4 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         pytest.raises(Unavailable, match=r"file/a\.lock: .*charloom must be able to write there"),
         exclusive(tmp_path / "file/a.lock", "it"),
     ):
-        pass
-
-
-def test_turns_come_one_after_the_other(tmp_path):
-    with in_turn(tmp_path / "a.lock"), pytest.raises(Unavailable), exclusive(tmp_path / "a.lock", "it"):
-        pass
-    with in_turn(tmp_path / "a.lock"):
         pass

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from charloom.base.signals import SIGNALS, Stopped, deferred
+from charloom.base.signals import SIGNALS, deferred
 
 AT_ONCE = """
 import os, signal, sys
@@ -42,9 +42,3 @@ def test_a_deferred_signal_is_noted_and_the_handler_of_before_comes_back(number)
         os.kill(os.getpid(), number)
     assert received == [number]
     assert [signal.getsignal(each) for each in SIGNALS] == before
-
-
-def test_stopped_says_by_what_and_ends_as_a_shell_counts():
-    assert (str(Stopped(signal.SIGTERM)), Stopped(signal.SIGTERM).exit_code) == ("stopped by SIGTERM", 143)
-    assert (str(Stopped(signal.SIGINT)), Stopped(signal.SIGINT).exit_code) == ("stopped by SIGINT", 130)
-    assert not isinstance(Stopped(signal.SIGINT), Exception)  # whoever catches errors does not catch it

@@ -77,12 +77,6 @@ def test_a_text_ends_with_what_ends_it_also_across_blocks(finished):
     assert said(finished, "sample", "--until", "nonsensequick", "--length", "300")[0] == whole[:300] + "\n"
 
 
-def test_no_length_is_a_length(finished):
-    assert said(finished, "sample", "--length", "0", "--prime", "fox") == ("fox\n", "")
-    printed, _ = said(finished, "sample", "--length", "0", "--prime", "fox", "--samples", "2")
-    assert printed == "==> sample 1 of 2 <==\nfox\n\n==> sample 2 of 2 <==\nfox\n"
-
-
 def test_many_texts_are_the_one_alone_and_others_and_each_ends_on_its_own(finished):
     options = ("sample", "--prime", "fox", "--until", "o", "--length", "300")
     printed, _ = said(finished, *options, "--samples", "5")
@@ -190,46 +184,29 @@ def test_who_has_read_enough_may_go(finished):
 
 WRONG = [
     ("sample --temperature -1", 2, "--temperature: -1 is not allowed; allowed is a number from 0"),
-    ("sample --temperature nan", 2, "--temperature: nan is not allowed"),
-    ("sample --temperature hot", 2, "--temperature: hot is not allowed"),
     ("sample --top-p 0", 2, "--top-p: 0 is not allowed; allowed is a number above 0 and at most 1"),
-    ("sample --top-p 1.1", 2, "--top-p: 1.1 is not allowed"),
     ("sample --top-k -1", 2, "--top-k: -1 is not allowed; allowed is a whole number from 0"),
-    ("sample --top-k 2.5", 2, "--top-k: 2.5 is not allowed"),
-    ("sample --length -5", 2, "--length: -5 is not allowed; allowed is a whole number from 0"),
     (f"sample --length {'9' * 5000}", 2, "is not allowed; allowed is a whole number from 0, of at most 15 digits"),
-    ("sample --seed -1", 2, "--seed: -1 is not allowed"),
-    ("sample --samples 0", 2, "--samples: 0 is not allowed; allowed is a whole number from 1"),
     ("sample --samples 9 --length 99999999999999", 5, "--samples 9 of --length 99999999999999 needs about"),
     ("sample --prime ''", 2, "--prime: an empty text is not allowed"),
-    ("sample --prime -", 2, "standard input: the text is empty"),
-    ("sample --until ''", 2, "--until: an empty text is not allowed"),
     ("sample --until fOx", 2, "--until: the model cannot write characters outside its vocabulary: 'O'"),
     ("sample --model params.yaml", 3, "params.yaml: not a model that charloom wrote"),
-    ("sample --model data/prepared/text.npz", 3, "data/prepared/text.npz: not a model that charloom wrote"),
-    ("sample --model nowhere.npz", 2, "nowhere.npz: No such file"),
-    ("sample --model models", 2, "models: not a file"),
     ("sample --model /dev/zero", 2, "/dev/zero: not a file"),
     ("sample --prime Привет", 2, "none of these characters is in the model's vocabulary: 'П', 'в', 'е', 'и', 'р', 'т'"),
     ("sample --modal x", 2, "--modal: unknown option; allowed are --model, --prime, --strict, --length, --until"),
-    ("sample --tempertaure=1", 2, "--show-probabilities, --help; did you mean --temperature?"),
     ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),
     ("ui --prot 5001", 2, "--prot: unknown option; allowed are --port, --help; did you mean --port?"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
     ("smaple", 2, "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, "
      "again, track, doctor, ui; did you mean sample?"),
-    ("--prime fox", 2, "--prime: unknown command; allowed are sample, score, study, study new, compare, summary"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),
     ("sample 'a\nb'", 2, "unrecognized arguments: a\\nb; "),
     ("", 2, "charloom: the following arguments are required: COMMAND"),
-    ("score nowhere.txt", 2, "nowhere.txt: No such file or directory"),
     ("score data", 2, "data: Is a directory"),
     ("score mlflow.db", 2, "is not UTF-8"),
     ("score", 2, "standard input: the text is empty"),
-    ("score --top 0 params.yaml", 2, "--top: 0 is not allowed; allowed is a whole number from 1"),
     ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
     ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
-    ("score ''", 2, "'': Is a directory"),
     ("ui --port 80", 2, "--port: 80 is not allowed; allowed is a whole number from 1024 to 65535"),
 ]  # fmt: skip
 

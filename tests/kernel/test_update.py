@@ -11,7 +11,6 @@ from oracle import copied, same_bits, sequence
 from projects import ROOT
 from recipes import recipe
 
-from charloom.base.errors import Diverged
 from charloom.kernel.advance import advance, learned_gradients, start
 from charloom.network import rnn
 from charloom.network.adagrad import AdaGrad
@@ -129,13 +128,6 @@ def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optim
     np.testing.assert_allclose(learned.flat, gradients.flat, rtol=0, atol=rounding)
 
 
-def test_a_step_to_weights_that_are_not_finite_is_an_error():
-    ids = np.arange(7, dtype=np.uint8)
-    far = recipe(m=5, eta=np.inf)
-    with pytest.raises(Diverged, match="at update 0: a weight is not finite"):
-        advance(start(far, 7, 1), ids, 1, far)
-
-
 def test_outputs_of_any_size_have_a_finite_loss():
     """e^o would overflow: the largest output is taken off first."""
     ids = np.array([0, 1, 0, 1], np.uint8)
@@ -153,31 +145,3 @@ def test_outputs_of_any_size_have_a_finite_loss():
 def test_what_longer_tests_make_wrong_in_the_kernel_is_there(file, right):
     """They take hours: an edit that finds nothing to replace would be noticed late."""
     assert (ROOT / file).read_text(encoding="utf-8").count(right) == 1
-
-
-class InAFile:
-    """Numbers of which a slice alone is in memory, as those of a prepared text are."""
-
-    def __init__(self, ids):
-        self.ids, self.longest = ids, 0
-
-    def __len__(self):
-        return len(self.ids)
-
-    def __getitem__(self, part):
-        assert type(part) is slice
-        self.longest = max(self.longest, part.stop - part.start)
-        return self.ids[part]
-
-
-@pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 40), Order(POSITIONS)], ids=str)
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_text_that_is_not_in_memory_is_read_as_one_that_is(order, batch):
-    """A batch that read its first sequences alone would go on behind the end of what was read, in any memory."""
-    ids = np.random.default_rng(1).integers(0, 9, 500).astype(np.uint8)
-    each = replace(recipe(m=8, seq_length=10), order=order, batch=batch)
-    state, in_a_file = start(each, 9, seed=1), InAFile(ids)
-    expected, rows = (advance(state, text, 7, each) for text in (ids, in_a_file))
-    assert np.array_equal(rows.losses, expected.losses)
-    assert np.array_equal(rows.after.theta.flat, expected.after.theta.flat)
-    assert in_a_file.longest <= 7 * 10 + 1 or batch > 1

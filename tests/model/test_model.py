@@ -39,12 +39,9 @@ def changed(folder, name, value):
     [
         ("W", np.zeros((5, 4))),
         ("W", np.full((5, 5), np.nan)),
-        ("h", np.zeros(4)),
         ("first", np.int64(6)),
-        ("vocabulary", np.array([98, 97, 99, 100, 101, 102], np.uint32)),
         ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32)),
         ("W", np.zeros((5, 5), np.float32)),
-        ("first", np.int64(-1)),
         ("update", np.int64(-1)),
         ("smooth_loss", np.float64(np.inf)),
     ],
@@ -59,9 +56,7 @@ def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):
     [
         ("h", np.array([0, 0, -1e308, 0, 0])),
         ("W", np.full((5, 5), 3e36)),
-        ("U", np.full((5, 6), -1e37)),
         ("V", np.full((6, 5), 1e308)),
-        ("c", np.full(6, 1e300)),
     ],
 )
 def test_a_model_whose_outputs_could_overflow_is_refused(tmp_path, name, value):

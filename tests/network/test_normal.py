@@ -35,12 +35,6 @@ def test_they_are_numpys(seed, count):
     assert same_as_numpy(own, stream(seed).standard_normal(count))
 
 
-@given(st.integers(0, 2**64), st.integers(0, 100_000), st.integers(0, 300))
-def test_fewer_numbers_are_the_first_of_more(seed, count, fewer):
-    more = standard_normal(stream(seed), count + fewer)
-    assert np.array_equal(standard_normal(stream(seed), count), more[:count])
-
-
 def test_so_many_numbers_are_normal_and_reach_into_the_tail():
     own = standard_normal(stream(1), 1_000_000)
     assert same_as_numpy(own, stream(1).standard_normal(own.size))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.checking.numerical import complex_step, losses, real_parts, relative_error
+from charloom.checking.numerical import complex_step, real_parts, relative_error
 from charloom.network import rnn
 
 
@@ -31,14 +31,6 @@ def test_every_gradient_entry_is_the_complex_step_of_the_loss(problem):
         real = real_parts(theta, x, y, rnn.forward(theta, x, h_0)[0])
         numeric, _ = complex_step(theta, name, np.arange(analytic.size), real)
         np.testing.assert_allclose(analytic, numeric, rtol=1e-10, atol=rounding)
-
-
-@given(problems())
-def test_the_two_statements_of_the_loss_agree(problem):
-    theta, x, y, h_0 = problem
-    loss, _, _ = rnn.loss_and_gradients(*problem)
-    (moved_by_nothing,) = losses(theta, "c", np.array([0]), np.array([0.0]), x, y, h_0)
-    assert moved_by_nothing == pytest.approx(loss, rel=1e-13)
 
 
 def test_a_network_that_knows_nothing_loses_log_k_per_character():

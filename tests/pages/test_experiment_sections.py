@@ -13,7 +13,8 @@ from runs import a_run
 from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import START, read_published, trials_like
+from charloom.pages.experiment.experiment_files import START, trials_like
+from charloom.pages.experiment.published import read_published
 from charloom.pages.experiment.replay import replayed
 from charloom.results.records import MEASURE_OF_PART, TextMetrics
 from charloom.settings.params import overridden, read_params

@@ -55,13 +55,6 @@ def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     assert project.contents() == before
 
 
-def test_checking_writes_nothing(project):
-    project.edit("params.yaml", "held_out: 0.05", "held_out: 0.5")
-    before = project.contents()
-    assert project.stage("prepare", "--check") == ""
-    assert project.contents() == before
-
-
 def test_a_damaged_result_is_named(project):
     path = project.folder / "metrics/gradcheck.json"
     path.write_text(path.read_text()[:-20])

@@ -42,14 +42,6 @@ def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is
         assert marks.unknown == [(i, j) for i, j in whole if sample[i:j] not in text.split()]
 
 
-@given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
-def test_a_word_is_known_if_it_is_one_in_the_text(samples, text, piece):
-    shares = [each.known_words for each in measured([f" {sample} " for sample in samples], text, piece)]
-    for sample, share in zip(samples, shares, strict=True):
-        words = sample.split()
-        assert share == (sum(word in text.split() for word in words) / len(words) if words else None)
-
-
 @pytest.mark.parametrize(
     ("sample", "share"),
     [

@@ -117,14 +117,6 @@ def test_of_equals_the_first_are_kept_and_never_more_than_it_takes(o, top_k, top
     assert {k for k in range(len(o)) if exact[k] > 0.02} <= set(drawn)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("temperature", "expected"), [(5e-324, {2}), (1e-50, {2}), (1.0, {2}), (1e300, {0, 1, 2, 3})])
-def test_no_temperature_overflows(temperature, expected, dtype):
-    drawn, p = one([0.0, -1e30, 1e30, 5.0], Choice(temperature), 2000, dtype)
-    assert set(drawn) == expected
-    assert np.isfinite(p).all()
-
-
 class Extreme:
     """A random stream that gives the least, or the most, that one can give."""
 
@@ -145,31 +137,6 @@ def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weigh
     for number, expected in ((0.0, 2), (1 - 2.0**-53, 3 if chosen else 4)):
         ids, _ = next(sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [Extreme(number)], choice))
         assert set(ids[0]) == {expected}
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_no_temperature_changes_which_characters_are_kept(dtype):
-    o = [0.5, 0.1, 0.9, 0.4]
-    for temperature in (1e-3, 1e8, 1e20):
-        assert set(one(o, Choice(temperature, top_k=1), 600, dtype)[0]) == {2}
-        assert set(one(o, Choice(temperature, top_p=1e-9), 600, dtype)[0]) == {2}
-    assert set(one(o, Choice(1e20, top_k=2), 600, dtype)[0]) == {0, 2}
-
-
-@pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.0), Choice(1.0, 2), Choice(0.5, 0, 0.5)], ids=str)
-def test_what_is_drawn_is_an_id_even_from_outputs_that_are_no_numbers(choice):
-    theta = rnn.filled(1e308, 3, 4)
-    theta.V[0] = -1e308
-    ids, p = next(sampling.blocks(theta, np.full((1, 3), 1e308), np.array([0]), [np.random.default_rng(1)], choice))
-    assert set(ids[0]) <= {0, 1, 2, 3}
-    assert np.isnan(p).any()
-
-
-def test_a_probability_is_the_networks_own_whatever_the_choice():
-    o = np.log([0.5, 0.3, 0.2])
-    for choice in (Choice(1.0), Choice(0.2), Choice(3.0, top_k=2), Choice(1.0, top_p=0.1), Choice(0.0)):
-        drawn, p = one(o, choice, 300)
-        assert p == pytest.approx(np.array([0.5, 0.3, 0.2])[drawn], rel=1e-14)
 
 
 def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_state():

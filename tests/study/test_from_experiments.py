@@ -211,7 +211,7 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     ("table", "reason"),
     [
         ("update,smooth_loss\n0,x\n", "could not convert string to float: 'x'"),
-        ("update,smooth_loss\n0,1\n\udcff", "line 3: byte 0xff is not UTF-8"),
+        ("update,smooth_loss\n0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
     ],
 )
 def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, table, reason):

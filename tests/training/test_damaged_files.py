@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
@@ -123,11 +122,9 @@ def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
     yield "not a file of ours", b"hello"
     yield "empty", b""
     yield "a pickle", pickle.dumps({"W": 1})
-    yield "an archive of nothing", zipped([])
     yield "compressed", zipped(whole, zipfile.ZIP_DEFLATED)
     yield "a size that the file has not", bytes(huge)
     yield "reversed", zipped(whole[::-1])
-    yield "bare names", zipped([(name.removesuffix(".npy"), data) for name, data in whole])
     yield "another one in front", zipped([("W2.npy", whole[0][1]), *whole])
     for place, (name, data) in enumerate(whole):
 
@@ -137,19 +134,13 @@ def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
         array = np.load(io.BytesIO(data))
         yield f"{name} missing", with_it()
         yield f"{name} doubled", with_it((name, data), (name, data))
-        yield f"{name} above its folder", with_it((f"../{name}", data))
-        yield f"{name} from the root", with_it((f"/{name}", data))
         yield f"{name} of objects", with_it((name, npy(np.array([None] * 3), allow_pickle=True)))
-        yield f"{name} as a pickle", with_it((name, pickle.dumps(array)))
         yield f"{name} as a bomb", zipped([*whole[:place], (name, bomb), *whole[place + 1 :]], zipfile.ZIP_DEFLATED)
         yield f"{name} longer", with_it((name, npy(np.append(array, array))))
         yield f"{name} of another dimension", with_it((name, npy(array[None])))
         if array.itemsize > 1:
             yield f"{name} big-endian", with_it((name, npy(array.astype(array.dtype.newbyteorder(">")))))
-        yield f"{name} as text", with_it((name, npy(array.astype("U5"))))
         yield f"{name} with more behind", with_it((name, data + b"\0"))
-        if min(array.shape, default=0) > 1 and array.ndim == 2:
-            yield f"{name} by columns", with_it((name, npy(np.asfortranarray(array))))
         if array.dtype.kind == "f":
             for value in (np.nan, np.inf, -np.inf):
                 yield f"{name} is {value}", with_it((name, npy(np.full_like(array, value))))
@@ -171,45 +162,6 @@ def test_every_crafted_file_is_refused_by_name(name, tmp_path, capsys):
         write(path, sealed + mutant)
         with pytest.raises(Damaged, match=path.name):
             print(what, flat(read(path)))
-    capsys.readouterr()
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        [],
-        {},
-        {"settings": SETTINGS, "checkpoints": []},
-        {"settings": SETTINGS, "checkpoints": {"../0.npz": ["0" * 64, 2.5]}},
-        {"settings": SETTINGS, "checkpoints": {"0.npz": ["0" * 64, 2.5]}},
-        {"settings": SETTINGS, "checkpoints": {"0.npz": "0" * 64}},
-        {"settings": SETTINGS | {"eta": 0.2}, "checkpoints": {}},
-    ],
-)
-def test_a_sealed_state_with_a_foreign_head_is_refused(head, tmp_path, capsys):
-    path = state_file(tmp_path)
-    content = path.read_bytes()
-    body = json.dumps(head).encode() + b"\n" + content[content.index(b"\n", resume.DIGEST) + 1 :]
-    path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-    with pytest.raises(Damaged, match=path.name):
-        read_state(path)
-    capsys.readouterr()
-
-
-def test_a_folder_in_the_place_of_the_newest_state_is_damage_and_the_one_before_is_taken(tmp_path, capsys):
-    path = state_file(tmp_path)
-    folder = tmp_path / "000000000005.state"
-    (folder / "more").mkdir(parents=True)
-    assert flat(read_state(path))
-    assert f"not resumed from {folder}: " in capsys.readouterr().err
-    assert not folder.exists()
-
-
-def test_a_state_under_a_foreign_update_is_refused(tmp_path, capsys):
-    path = state_file(tmp_path)
-    path.rename(tmp_path / "000000000003.state")
-    with pytest.raises(Damaged, match=r"000000000003\.state"):
-        read_state(path)
     capsys.readouterr()
 
 

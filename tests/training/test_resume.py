@@ -135,17 +135,6 @@ def test_so_it_does_with_adam_in_each_order_and_with_a_batch(tmp_path, order, ba
     assert last.h.any() == (order.get("order") != "positions")  # a place that is drawn is read from a zero state
 
 
-@pytest.mark.parametrize("blocks", range(1, 10))
-def test_killed_once_anywhere_it_goes_on_from_what_was_saved(tmp_path, alone, blocks):
-    # Blocks start at 0, 7, 14, 15, 21, 28, 30, 35 and 40; a state is saved before 7, 14, 21, 28, 35 and 40.
-    case = Case(tmp_path, 7)
-    case.killed(blocks)
-    saved = [0, 7, 14, 14, 21, 28, 28, 35, 35][blocks - 1]
-    outcome = case.end()
-    assert (f"resumed at update {saved}\n" in outcome.printed) == (saved > 0)
-    same(outcome, alone)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("blocks", [1, 3, 9])
 def test_a_signal_lets_the_block_end_saves_and_stops(tmp_path, alone, blocks, number):

@@ -92,14 +92,6 @@ def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other
     assert np.array_equal(rows[-1].best.theta.flat, at_once[-1].best.theta.flat)
 
 
-def test_a_state_goes_in_unchanged():
-    state = fresh()
-    before = state.theta.flat.copy()
-    advance(state, IDS, 5, RECIPE)
-    assert np.array_equal(state.theta.flat, before)
-    assert (state.accumulators[0].flat == 1).all()
-
-
 def diverging(state, eta=0.1):
     rows = []
     with pytest.raises(Diverged) as caught:
@@ -167,15 +159,3 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     assert 0 < expected[2] < 1
     assert 0 < expected[3] < 1
     assert expected[3] != np.mean(np.abs(hidden[:-1]) > 0.99)
-
-
-def test_every_thousandth_row_is_measured_wherever_a_block_starts():
-    state, taken = fresh(), []
-    for count in (1, 998, 1, 1, 1000, 999):
-        rows = advance(state, IDS, count, RECIPE)
-        taken += [(rows.state.update, len(rows.statistics))]
-        assert [update for name, update, _ in trace.points(rows) if name == "loss"] == list(
-            range(-(-state.update // 1000) * 1000, state.update + count, 1000)
-        )
-        state = rows.after
-    assert taken == [(0, 1), (1, 0), (999, 0), (1000, 1), (1001, 1), (2001, 0)]

@@ -1,16 +1,16 @@
 """Named arrays in one .npz file, in the format of NumPy's `savez`, with strict validation on reading.
 
 Every array must occur exactly once, uncompressed, and begin with the header of the shape and type that the caller
-expects. So the reader parses no header, loads no pickle, decompresses nothing, and needs no more memory than the size
-of the file. The archive's CRC-32 detects changed bytes. See pieces.py for arrays larger than memory.
+expects. So the reader parses no header, loads no pickle and decompresses nothing. The archive's CRC-32 detects changed
+bytes. The arrays may be larger than memory.
 """
 
 import io
 import math
+import mmap
 import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,7 +18,9 @@ import numpy as np
 from charloom.base.types import Array
 
 HEADER = 128  # bytes of the .npy header in front of an array's numbers
+
 Layout = Mapping[str, tuple[tuple[int, ...], Any]]
+Take = Callable[[int], Array]  # take(n) returns the next n numbers
 
 
 def pack(arrays: Mapping[str, Array]) -> bytes:
@@ -33,40 +35,52 @@ def pack(arrays: Mapping[str, Array]) -> bytes:
 
 
 def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
-    """Return the arrays of the .npz file by name, in the layout's order.
+    """Return the arrays of the .npz file by name, as copies in memory: see `load`.
+
+    Raises ValueError as `load` does, and also if a number is not finite.
+    """
+    arrays = {name: array.copy() for name, array in load(file, layout).items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has a number that is not finite")
+    return arrays
+
+
+def load(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
+    """Return the arrays of the .npz file by name, in the layout's order: read-only views of the file's memory map.
 
     `layout` is called with {name: bytes of the array's numbers} and returns {name: (shape, dtype)}, which the file must
     match, also in the order of the arrays. `layout` may raise ValueError.
 
     Raises ValueError, with a message for the user, at the first fault: an array is missing, unexpected, out of order,
-    compressed, of another shape or type, or not finite, or the archive is damaged.
-    """
-    with checked(file, layout) as (archive, expected):
-        return {name: array(archive.read(f"{name}.npy"), name, *form) for name, form in expected.items()}
-
-
-@contextmanager
-def checked(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> Iterator[tuple[zipfile.ZipFile, Layout]]:
-    """Open the archive, check the members' names and compression, and yield the archive and the expected layout.
-
-    `layout` is described at `unpack`. The caller compares shapes and types. Raises ValueError, with a message for the
-    user, if a check fails or the archive is damaged, also if the damage is discovered inside the `with` block.
+    compressed, or of another shape or type, or the archive is damaged.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            room = file.seek(0, io.SEEK_END)
-            if any(member.compress_type != zipfile.ZIP_STORED or member.file_size > room for member in members):
-                raise ValueError("an array is compressed, or larger than the file")
-            names = [member.filename for member in members]
             expected = layout({member.filename.removesuffix(".npy"): member.file_size - HEADER for member in members})
-            if names != [f"{name}.npy" for name in expected]:
-                raise ValueError(f"it contains {', '.join(map(ascii, names)) or 'nothing'}, not {', '.join(expected)}")
-            yield archive, expected
+            if [member.filename for member in members] != [f"{name}.npy" for name in expected]:
+                names = ", ".join(ascii(member.filename) for member in members)
+                raise ValueError(f"it contains {names or 'nothing'}, not {', '.join(expected)}")
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("an array is compressed")
+            if damaged := archive.testzip():  # compares the CRC-32 of every member
+                raise ValueError(f"{damaged} is damaged: it does not match its checksum")
     # zipfile raises these for a damaged archive: not an archive, an early end, a negative offset, a truncated field.
     # An encryption flag or an unknown compression method raises RuntimeError.
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error) as error:
         raise ValueError(str(error)) from None
+    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    arrays: dict[str, Array] = {}
+    for member, (name, (shape, dtype)) in zip(members, expected.items(), strict=True):
+        # Bytes 26 to 30 of a member's local header are the lengths of its name and of its extra field.
+        lengths = struct.unpack_from("<HH", content, member.header_offset + 26)
+        start, count = member.header_offset + 30 + sum(lengths) + HEADER, math.prod(shape)
+        size = HEADER + count * np.dtype(dtype).itemsize
+        if content[start - HEADER : start] != header(shape, dtype) or member.file_size != size:
+            raise ValueError(f"{name} is not an array of shape {shape} and type {np.dtype(dtype)}")
+        arrays[name] = np.frombuffer(content, dtype, count, start).reshape(shape)
+    return arrays
 
 
 def header(shape: tuple[int, ...], dtype: Any) -> bytes:
@@ -77,25 +91,22 @@ def header(shape: tuple[int, ...], dtype: Any) -> bytes:
     return start.getvalue()
 
 
-def ensure_form(name: str, head: bytes, size: int, shape: tuple[int, ...], dtype: Any) -> None:
-    """Raise ValueError unless the header and the size are those of an array with this shape and type.
+def reader(parts: Iterable[Array]) -> Take:
+    """Return the function take(n), which reads a stream of one-dimensional arrays as if they were one array.
 
-    head  the first HEADER bytes of the member
-    size  bytes of the member, header included
-
-    The message begins with `name`.
+    take(n) returns the next n numbers, or fewer at the end of the stream.
     """
-    if head != header(shape, dtype) or size != HEADER + math.prod(shape) * np.dtype(dtype).itemsize:
-        raise ValueError(f"{name} is not an array of shape {shape} and type {np.dtype(dtype)}")
+    stream, rest = iter(parts), np.empty(0, np.uint8)
 
+    def take(count: int) -> Array:
+        nonlocal rest
+        arrays = [rest] if len(rest) else []
+        missing = count - len(rest)
+        while missing > 0 and (part := next(stream, None)) is not None:
+            arrays.append(part)
+            missing -= len(part)
+        joined = np.concatenate(arrays) if arrays else rest
+        rest = joined[count:]
+        return joined[:count]
 
-def array(member: bytes, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return the array that the bytes of a .npy file contain, as a copy.
-
-    Raises ValueError, with `name`, if the shape or type differs, or if a number is not finite.
-    """
-    ensure_form(name, member[:HEADER], len(member), shape, dtype)
-    numbers: Array = np.frombuffer(member, dtype, offset=HEADER).reshape(shape).copy()
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"{name} has a number that is not finite")
-    return numbers
+    return take

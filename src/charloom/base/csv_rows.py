@@ -21,12 +21,7 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, Cells]:
     Raises ValueError, with a message for the user, if the content is empty, not UTF-8 or not CSV, if a column is
     missing or occurs twice, or if a row has too few or too many cells.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start]
-        raise ValueError(f"line {line}: byte {byte:#04x} is not UTF-8; allowed is {TABLE}") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
     try:
         lines = [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells]
     except csv.Error as error:

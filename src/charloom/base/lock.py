@@ -9,36 +9,18 @@ from filelock import FileLock, Timeout
 
 from charloom.base.errors import Unavailable
 
-TIMEOUT = 60  # seconds to wait for the lock
-
-
-@contextmanager
-def in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` in a `with` block. Its folder is created.
-
-    Raises Unavailable if another process still holds the lock after TIMEOUT seconds.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        held = FileLock(path).acquire(timeout=TIMEOUT)
-    except Timeout:
-        raise Unavailable(f"{path}: another process holds this lock; waited {TIMEOUT} s; try again later") from None
-    with held:
-        yield
-
 
 def is_held(path: Path) -> bool:
     """Return whether a process holds the lock. If none does, remove the lock file, which a killed process has left.
 
-    Returns False if the lock file does not exist or cannot be opened.
+    Returns False if the lock file cannot be opened.
     """
     with suppress(OSError):
-        if path.exists():
-            try:
-                with FileLock(path).acquire(blocking=False):
-                    path.unlink()
-            except Timeout:
-                return True
+        try:
+            with FileLock(path).acquire(blocking=False):
+                path.unlink()
+        except Timeout:
+            return True
     return False
 
 

@@ -1,6 +1,7 @@
 """The number of threads for a training: CHARLOOM_THREADS, or the processors available to this process."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from math import ceil
@@ -9,7 +10,6 @@ from pathlib import Path
 from charloom.base.errors import WrongInput
 
 NAME = "CHARLOOM_THREADS"
-QUOTED = 100  # characters, at most, of an invalid value in a message
 MEMBERSHIPS, TOP = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
@@ -24,8 +24,8 @@ def processors(memberships: Path = MEMBERSHIPS, top: Path = TOP) -> int:
     Raises WrongInput if CHARLOOM_THREADS is not a whole number from 1 to 1024.
     """
     if setting := os.environ.get(NAME):
-        if not (len(setting) <= len("1024") and setting.isascii() and setting.isdigit() and 1 <= int(setting) <= 1024):
-            raise WrongInput(f"{NAME}: {setting[:QUOTED]} is not allowed; allowed is a whole number from 1 to 1024")
+        if not re.fullmatch("[0-9]{1,4}", setting) or not 1 <= int(setting) <= 1024:
+            raise WrongInput(f"{NAME}: {setting[:100]} is not allowed; allowed is a whole number from 1 to 1024")
         return int(setting)
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []

@@ -1,13 +1,11 @@
 """Atomic file writes, JSON and CSV files, and file hashes."""
 
-import errno
 import hashlib
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -15,10 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from charloom.base.csv_rows import csv_rows
 from charloom.base.errors import Damaged, Unavailable
-from charloom.base.terminal import warn_once
 
 Record = TypeVar("Record", bound=BaseModel)
-STALE_AFTER = 3600  # seconds without a write after which a temporary file counts as left by a killed process
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -32,19 +28,18 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """Write the file atomically: yield a temporary file; then fsync, rename it to `path`, fsync the folder.
 
     Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
-    A killed process leaves its temporary file. A write of the same path after STALE_AFTER seconds removes that file.
+    A killed process leaves its temporary file, which Git and DVC ignore; `make clean` removes it.
 
-    Raises Unavailable, with the path, on an OSError; the file then has the old content or the new, complete. Any other
-    exception in the `with` block leaves the old content, and is raised again.
+    Raises Unavailable, with the path, on an OSError. Any other exception in the `with` block is raised again. The file
+    then has its old content.
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            _remove_leftovers(path, os.fstat(file.fileno()).st_mtime)
             yield file
             file.flush()
-            _sync(file.fileno(), path)
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):  # open() failed, so there is no temporary file
@@ -52,35 +47,12 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         if not isinstance(error, OSError):
             raise
         raise Unavailable(f"{path}: {error.strerror}: not written, so the file has its old content") from None
-    try:
+    with suppress(OSError):  # some file systems cannot sync a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            _sync(folder, path.parent)  # makes the rename durable
+            os.fsync(folder)  # makes the rename durable
         finally:
             os.close(folder)
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}: the file is written, but a power cut may lose it") from None
-
-
-def _remove_leftovers(path: Path, now: float) -> None:
-    """Remove the path's temporary files whose last write was more than STALE_AFTER seconds before `now`.
-
-    `now` is the time stamp of a new file in the same folder, because the clocks of hosts differ.
-    """
-    with suppress(OSError):  # another process has removed the file, or the folder cannot be listed
-        for file in path.parent.glob(f".{escape(path.name)}.{'?' * 16}.new"):
-            if now - file.stat().st_mtime > STALE_AFTER:
-                file.unlink()
-
-
-def _sync(number: int, path: Path) -> None:
-    """Call fsync for the open file or folder. Warn once if the file system does not support it. Raises OSError."""
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-        warn_once("fsync", f"{path}: {error.strerror}: this file system does not sync; a power cut may lose results")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,6 +1,5 @@
 """Escaping of untrusted text (a model's output, a file name) for a terminal, and warnings on standard error."""
 
-import os
 import re
 import shlex
 import sys
@@ -34,14 +33,8 @@ def in_line(name: str) -> str:
 
 
 def typed(name: str) -> str:
-    """Return a file's name, quoted as a word of a bash or zsh command. A name that begins with `-` gets `./` before."""
-    name = f"./{name}" if name.startswith("-") else name
-    if name.isprintable():
-        return shlex.quote(name)
-    characters = (
-        c if c.isprintable() and c not in "'\\" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in name
-    )
-    return f"$'{''.join(characters)}'"
+    """Return a file's name, quoted as a word of a shell command. A name that begins with `-` gets `./` before."""
+    return shlex.quote(in_line(f"./{name}" if name.startswith("-") else name))
 
 
 def named(characters: str | Mapping[str, int]) -> str:

@@ -16,8 +16,7 @@ PLAIN = (  # unquoted values: tag, pattern, and possible first characters
     ("float", r"([-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|[-+]?\.[0-9_]+([eE][-+][0-9]+)?"
               r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$", "-+0123456789."),
     ("int", "[-+]?([0-9_]+|0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+)$", "-+0123456789"),
-    ("merge", "(<<|=)$", "<="),  # merge and timestamp have no constructor: they are refused
-    ("timestamp", r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?$", "0123456789"),
+    ("merge", "(<<|=)$", "<="),  # merge has no constructor: it is refused
 )  # fmt: skip
 
 
@@ -25,28 +24,21 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
     """PyYAML's reader with the rules of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
-    yaml_constructors: dict[Any, Any] = {None: yaml.CSafeLoader.construct_undefined}  # noqa: RUF012  PyYAML reads it, too
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the mapping. Raises ConstructorError if a key occurs twice, or is a list or a mapping."""
-        keys = set[Any]()
-        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if not isinstance(key_node, yaml.ScalarNode):
-                self.construct_undefined(key_node)  # raises
-            if (key := self.construct_object(key_node)) in keys:
-                twice = f'found duplicate key "{str(key)[:40]}"'
-                raise yaml.constructor.ConstructorError(None, None, twice, key_node.start_mark)
-            keys.add(key)
-        return yaml.constructor.BaseConstructor.construct_mapping(self, node, deep=deep)
+        mapping = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep=deep)
+        keys = [key.value for key, _ in node.value]
+        if len(mapping) < len(keys):  # equal keys may be written differently: 1 and 01
+            n = next((n for n, key in enumerate(keys) if key in keys[:n]), -1)
+            place = node.value[n][0].start_mark
+            raise yaml.constructor.ConstructorError(None, None, f'found duplicate key "{keys[n][:40]}"', place)
+        return mapping
 
     def construct_yaml_int(self, node: Any) -> int:
         """Return the integer. A leading zero does not make it octal: 012 is 12. Raises ValueError."""
         digits = self.construct_scalar(node).replace("_", "")
         return int(digits, 0 if re.search("[box]", digits) else 10)
-
-    def construct_yaml_float(self, node: Any) -> float:
-        """Return the float. Raises ConstructorError for a sexagesimal number such as 1:30."""
-        return float(self.construct_undefined(node) if ":" in node.value else super().construct_yaml_float(node))
 
 
 class Writer(yaml.CSafeDumper):  # type: ignore[misc]  # PyYAML ships no types
@@ -55,8 +47,7 @@ class Writer(yaml.CSafeDumper):  # type: ignore[misc]  # PyYAML ships no types
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
 
 
-for kind in ("null", "bool", "int", "float", "str", "seq", "map"):
-    Reader.add_constructor(TAG + kind, getattr(Reader, f"construct_yaml_{kind}"))
+Reader.add_constructor(f"{TAG}int", Reader.construct_yaml_int)
 for kind, pattern, first in PLAIN:
     for side in (Reader, Writer):
         side.add_implicit_resolver(TAG + kind, re.compile(pattern), first)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
+from charloom.base.array_file import reader
 from charloom.base.errors import WrongInput
 from charloom.base.logarithm import LN2, log
-from charloom.base.pieces import reader
 from charloom.base.progress import progress
 from charloom.base.terminal import named, visible
 from charloom.base.types import Array

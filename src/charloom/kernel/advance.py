@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from charloom.base.errors import Diverged
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.kernel.crew import ALONE, members, together
 from charloom.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.kernel.layout import Sizes, accumulator_layout, accumulator_parameters, parameters, room, scratch, weights
@@ -95,11 +95,10 @@ def start(recipe: Recipe, K: int, seed: int) -> TrainState:
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
-def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
+def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
     """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
 
-    ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1. Only the ids that these
-                       updates read are loaded into memory; for a batch, all ids are loaded
+    ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1
     count              at least 1
     threads            number of threads; None chooses it by the sizes and the processors. It does not change the result
 
@@ -139,23 +138,13 @@ def advance(state: TrainState, ids: Numbers, count: int, recipe: Recipe, threads
     return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
 
 
-def _sequences(ids: Numbers, starts: Array, T: int) -> Array:
+def _sequences(ids: Array, starts: Array, T: int) -> Array:
     """Return the T + 1 ids from each start on as a flat array, in the kernel's order (updates, T + 1, n).
 
     starts (updates, n)  positions in the text
-
-    If the ids are in a file, consecutive sequences are read in one slice. A batch reads from n positions at once, so
-    for a batch all ids are loaded into memory.
     """
-    window = np.arange(T + 1)
-    if starts.shape[1] > 1 and not isinstance(ids, np.ndarray):
-        ids = ids[0 : len(ids)]
-    if isinstance(ids, np.ndarray):
-        return ids[starts[:, None] + window[:, None]].ravel().astype(np.int64)
-    starts = starts[:, 0]
-    runs = np.split(starts, np.flatnonzero(np.diff(starts) != T) + 1)
-    parts = [ids[run[0] : run[-1] + T + 1][(run - run[0])[:, None] + window] for run in runs]
-    return np.concatenate(parts).ravel().astype(np.int64)
+    read: Array = ids[starts[:, None] + np.arange(T + 1)[:, None]]
+    return read.ravel().astype(np.int64)
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:

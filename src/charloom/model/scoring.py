@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charloom.base.array_file import reader
 from charloom.base.logarithm import LN2
-from charloom.base.pieces import reader
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.passes import read
@@ -67,7 +67,7 @@ def score(theta: Parameters, ids: Array, h_0: Array) -> Score:
     return pieces[-1]._replace(nats=np.concatenate([piece.nats for piece in pieces]))
 
 
-def bits_per_character(theta: Parameters, ids: Numbers, h_0: Array, limit: int | None = None) -> float | None:
+def bits_per_character(theta: Parameters, ids: Array, h_0: Array, limit: int | None = None) -> float | None:
     """Return the mean cost, in bits, of all ids (n,) except the first, read from the state h_0 (m,).
 
     limit  number of ids to read from the start; None reads all

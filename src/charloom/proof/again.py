@@ -95,7 +95,7 @@ def _difference(origin: Origin, path: dict[str, Path]) -> str:
     results = read_json(path["metrics/results"], ResultsRecord).results
     if results == origin.results:
         return ""
-    metrics = read_json(path["metrics/train"], TrainMetrics).known().items()
+    metrics = read_json(path["metrics/train"], TrainMetrics)
     pairs = [(name, origin.metrics[name], value) for name, value in metrics if name in origin.metrics]
     differ = [("hash", origin.results[:DIGITS], results[:DIGITS]), *(pair for pair in pairs if pair[1] != pair[2])]
     return "; ".join(f"{name}: the run has {one}, this training {other}" for name, one, other in differ)

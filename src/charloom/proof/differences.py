@@ -50,7 +50,7 @@ def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
     """
     sides = []
     for run in (one, other):
-        metrics = run.metrics.known() if run.metrics else {}
+        metrics = dict(run.metrics) if run.metrics else {}
         results = {"outcome": run.outcome, "results": run.results or None}
         sides.append({MEASURE: metrics.get(MEASURE)} | results | metrics)
     for name, value in sides[0].items():

@@ -5,7 +5,6 @@ If a Git command fails, every function except `known` raises Unavailable with Gi
 
 import io
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +20,14 @@ UNKNOWN = "unknown: "
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
 
-def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
+def git(*arguments: str, folder: Path | None = None, empty: int = 0) -> str:
     """Run Git with these arguments and return its output.
 
     folder  the folder to run in; None is the working folder
-    index   the index file that Git uses; if empty, the repository's own
     empty   a further exit code, besides 0, that is no failure
     """
     with _unavailable():
-        return dvc_summary.git.git(*arguments, folder=folder, index=index, empty=empty)
+        return dvc_summary.git.git(*arguments, folder=folder, empty=empty)
 
 
 @contextmanager
@@ -104,16 +102,12 @@ def changes(text: str) -> str:
     text  path of the text's file; a file outside this folder is left out
 
     Paths in the patch are relative to this folder. If this folder is below the repository's top, `git apply
-    --directory` adds its path. Result files are excluded. Git uses a temporary index, because the user's index may mark
-    files as unchanged. Returns "" if nothing has changed.
+    --directory` adds its path. Result files are excluded. Returns "" if nothing has changed.
     """
     since, here = commit() or NOTHING, Path.cwd()
     paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE
-    with tempfile.TemporaryDirectory() as folder:
-        index = f"{folder}/index"
-        git("read-tree", since, index=index)
-        tracked = git(*DIFF, "--relative", "--no-textconv", "--binary", since, "--", *paths, index=index)
-        new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py", index=index)
+    tracked = git(*DIFF, "--relative", "--no-textconv", "--binary", since, "--", *paths)
+    new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py")
     # For a new file, `git diff --no-index` exits with 1, which means that the files differ.
     added = [git(*DIFF, "--no-index", "/dev/null", name, empty=1) for name in new.split("\0") if name]
     return "".join(f"{patch}\n" for patch in (tracked, *added) if patch)

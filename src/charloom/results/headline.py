@@ -33,11 +33,8 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     """
     print(headline(train, text))
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE
-    wrong = [
-        *(["the loss is higher than that of a uniform guess"] if exploded else []),
-        *([f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []),
-    ]
+    wrong = ["the loss is higher than that of a uniform guess"] if exploded else []
+    wrong += [f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []
     if wrong:
-        advice = recipe.optimizer.advice()
-        may = f"a smaller eta, or {advice}, may" if advice != f"sigma: {recipe.sigma}" else "a smaller eta may"
-        sys.stderr.write(f"warning: {' and '.join(wrong)}: {may} help\n")
+        may = f"a smaller eta, or {recipe.optimizer.advice()}, may help"
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: {may}\n")

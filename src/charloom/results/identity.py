@@ -22,19 +22,7 @@ from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.base.yaml_text import NO_YAML, parsed
 from charloom.results.git import commit, git
-from charloom.settings.params import (
-    MEASURE,
-    PARAMS,
-    SAMPLES,
-    SILENT,
-    WEIGHTS,
-    Affects,
-    Params,
-    affects,
-    as_yaml,
-    flat_of,
-    nested,
-)
+from charloom.settings.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of, nested
 from charloom.settings.pipeline import HERE, Project
 from dvc_summary.locks import leaves
 
@@ -61,12 +49,12 @@ EarlierParams = Annotated[Params, BeforeValidator(with_silent)]  # params that a
 
 def naming_params(params: Params) -> dict[str, Any]:
     """Return the params that identify an experiment, by their dotted names, silent values included."""
-    return _affecting(params, WEIGHTS, MEASURE, SAMPLES)
+    return _affecting(params, "weights", "measure", "samples")
 
 
-def _affecting(params: Params, *things: Affects) -> dict[str, Any]:
-    """Return the params that affect one of these things and are not idle (see Params.idle), by their dotted names."""
-    kinds, effects, idle = {thing.what for thing in things}, affects(type(params)), params.idle
+def _affecting(params: Params, *kinds: str) -> dict[str, Any]:
+    """Return the params that affect results of these kinds (see Affects) and are not idle, by their dotted names."""
+    effects, idle = affects(type(params)), params.idle
     return {name: value for name, value in flat_of(params).items() if effects[name].what in kinds and name not in idle}
 
 
@@ -78,7 +66,7 @@ def without_effect(params: Params) -> dict[str, Any]:
 
 def trial_params(params: Params) -> dict[str, Any]:
     """Return the params that identify a trial, by their dotted names: all params that can change its row or curves."""
-    return _affecting(params, WEIGHTS, MEASURE)
+    return _affecting(params, "weights", "measure")
 
 
 def setting_params(params: Params) -> dict[str, Any]:
@@ -135,13 +123,9 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
     try:
         signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
         return arithmetic_digest(signature[name], signature["costs"][dtype])
-    except KeyError as error:
-        again = f"python -m charloom.signature > {SIGNATURE}"
-        raise Damaged(f"{SIGNATURE}: the entry {error} is missing; `{again}` writes the file") from None
-    except OSError as error:
-        raise Damaged(f"{SIGNATURE}: {error.strerror}; `git restore {SIGNATURE}` brings it back") from None
-    except (ValueError, LookupError, TypeError):
-        raise Damaged(f"{SIGNATURE}: not a signature file; `git restore {SIGNATURE}` brings it back") from None
+    except (OSError, ValueError, LookupError, TypeError):
+        restore = f"`git restore {SIGNATURE}` brings it back"
+        raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}") from None
 
 
 def arithmetic_digest(states: Any, costs: Any) -> str:

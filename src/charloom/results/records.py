@@ -1,6 +1,6 @@
 """The schemas of our JSON files: stages write each file from its record, and readers validate it by the same record."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -134,10 +134,6 @@ class TrainMetrics(Record):
     updates: int
     updates_per_epoch: int
 
-    def known(self) -> dict[str, Any]:
-        """Return the metrics by name. A metric that is None and was added by a later version is left out."""
-        return {name: value for name, value in self if value is not None or type(self).model_fields[name].is_required()}
-
 
 class ResultsRecord(Record):
     """metrics/results.json: the hash of a training's weights and trace (see results_hash)."""
@@ -188,68 +184,6 @@ class SampleMetrics(Record):
 
     checkpoints: dict[int, SampleQuality]
     best: SampleQuality
-
-
-class Published(Record):
-    """A point of the published curve; smooth_loss is in nats per sequence."""
-
-    update: int
-    smooth_loss: float
-
-
-class ReportFigures(Record):
-    """The result of a public report of the assignment: smooth loss, in nats per sequence, after `update` updates.
-
-    year        the edition of the assignment
-    repository  where the report is published
-    """
-
-    year: int
-    update: int
-    smooth_loss: float
-    repository: str
-
-
-class EditionFigures(Record):
-    """An edition of the assignment.
-
-    params    its recipe: params by dotted names
-    lecturer  the lecturer's smooth losses, in nats per sequence, by updates
-    reports   results of public reports
-    """
-
-    params: dict[str, Any]
-    lecturer: dict[int, float]
-    reports: list[ReportFigures]
-
-
-class PublishedFigures(Record, extra="ignore"):
-    """data/dd2424_report.yaml: the published figures that a picture or a table shows.
-
-    text            name of the text of the published report, with a remark in parentheses
-    drawn_beside    SHA-256 of the texts whose curve may be drawn together with the published curve
-    settings        params of the published training
-    gradient_check  relative errors of the published gradient check
-    smooth_loss     the published curve, by updates, in nats per sequence; `best` is its lowest point
-    samples         lengths of the published samples in characters, and updates between two samples
-    novel           characters and K of the text on which all published networks were trained
-    editions        editions of the assignment, by year
-    """
-
-    text: str
-    drawn_beside: list[str]
-    settings: dict[str, float]
-    gradient_check: Matrices[float]
-    smooth_loss: dict[int, float]
-    best: Published
-    samples: dict[str, int]
-    novel: dict[str, int]
-    editions: dict[int, EditionFigures]
-
-    @property
-    def title(self) -> str:
-        """Return the name of the text, without the remark in parentheses."""
-        return self.text.partition(" (")[0]
 
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv

@@ -8,42 +8,34 @@
                           an earlier version trained
 
 The files contain no time and no host name: the same study gives the same bytes on every machine, and also if it was
-stopped and resumed. A row is damaged if its key differs from the key of its params, or if it contradicts itself.
+stopped and resumed. A row is damaged if its key differs from the key of its params.
 """
 
 import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pydantic import model_validator
 
 from charloom.base.csv_rows import Cells, csv_rows
 from charloom.base.errors import CharloomError, Damaged
 from charloom.base.storage import read_json, write
-from charloom.base.terminal import in_line
 from charloom.base.yaml_text import NO_YAML, plain
-from charloom.network.recipe import KINDS
 from charloom.results.identity import EarlierParams, trial_key
-from charloom.results.records import MEASURE, PASSAGES, Record, TrainMetrics
+from charloom.results.records import PASSAGES, Record, TrainMetrics
 from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import IN_ROWS, Params, as_yaml, checked, flat_of, overridden
+from charloom.settings.params import Params, as_yaml, checked, flat_of, overridden
 
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
 CURVES = ("trial", "update", *POINTS)
 PASSAGES_OF = ("trial", *(f"passage {n}" for n in range(1, PASSAGES + 1)))
 ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
-HASH = re.compile(r"[0-9a-f]{64}")
-CELL = re.compile("[ -~]{0,80}")  # short and printable, so that a message can quote the cell
-WHOLE = re.compile("[0-9]{1,16}")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+QUOTED = 80  # characters of a cell in a message, at most
 AGAIN = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
-ROUNDED = 1e-6  # bits per character: passages are rounded
 OR_ASKED = "the row, or asked.json in its folder, is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
@@ -73,13 +65,6 @@ class Asked(Record):
     small_trials: dict[str, str] = {}  # noqa: RUF012  likewise
     params: EarlierParams
 
-    @model_validator(mode="after")
-    def _kinds(self) -> "Asked":
-        """Return this record. Raise ValueError if a kind in `arithmetic` is unknown, or a kind in use is not there."""
-        if not {self.params.recipe.kind, *self.small_trials} <= self.arithmetic.keys() <= KINDS:
-            raise ValueError("arithmetic, small_trials: the keys are not the kinds of recipe of this study")
-        return self
-
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
         if (kind := params.recipe.kind) not in self.arithmetic:
@@ -101,71 +86,70 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     Rows of curves.csv and passages.csv without a row in trials.csv are ignored: the study was killed between the
     writes of the files. Raises Damaged, with the file and the line, if a row is invalid.
     """
-    file, runs, seeds = folder / "trials.csv", Runs(), dict[str, int]()
-    for line, row in _rows(file, ("seed", "outcome", *asked.measures, "results", "trial")):
-        with _row_of(file, line):
-            run = from_row(row, asked)
-            key = asked.key(run.params)
-            if row["trial"] != key:
-                if others_left_out:
-                    continue
-                raise ValueError(f"trial is {row['trial']}, but its params have the key {key}: {OR_ASKED}")
+    runs, seeds = Runs(), dict[str, int]()
+
+    def add(row: Cells) -> None:
+        run = from_row(row, asked)
+        key = asked.key(run.params)
+        if row["trial"] == key:
             if key in runs:
                 raise ValueError(f"trial {key} occurs a second time")
             if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
                 raise ValueError(f"seed {run.seed} has the same results as seed {seeds[run.results]}")
             runs[key] = run
-    for name, columns, extended in EXTENSIONS if curves else ():
-        for line, row in _rows(folder / name, columns):
-            with _row_of(folder / name, line):
-                if row["trial"] in runs:
-                    runs[row["trial"]] = extended(runs[row["trial"]], row)
+        elif not others_left_out:
+            raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
+
+    _read(folder / "trials.csv", ("seed", "outcome", *asked.measures, "results", "trial"), add)
+    if curves:
+        _read(folder / "curves.csv", CURVES, partial(_add_points, runs))
+        _read(folder / "passages.csv", PASSAGES_OF, partial(_add_passages, runs))
     return runs
 
 
-@contextmanager
-def _row_of(file: Path, line: int) -> Iterator[None]:
-    """Turn an exception for an invalid row into Damaged, with the file and the line."""
+def _read(path: Path, names: tuple[str, ...], use: Callable[[Cells], None]) -> None:
+    """Call `use` with the cells, by column, of each row of the table. Does nothing if the file does not exist.
+
+    names  the columns that the table must have; it may have more
+
+    Raises Damaged, with the path, if the file cannot be read or is not a CSV table with these columns. Raises Damaged
+    also if `use` raises an exception for an invalid row, with the line of the row.
+    """
+    where = str(path)
     try:
-        yield
-    except (CharloomError, *NO_YAML) as error:
-        raise Damaged(f"{file}: line {line}: {error}; {AGAIN}") from None
+        for line, row in csv_rows(path.read_bytes(), names).items() if path.exists() else ():
+            where = f"{path}: line {line}"
+            use(row)
+    except (OSError, CharloomError, *NO_YAML) as error:
+        raise Damaged(f"{where}: {' '.join(str(error).split())}; {AGAIN}") from None
 
 
-def _with_points(run: Run, row: Cells) -> Run:
-    """Return the run, to whose curves the points in a row of curves.csv are added in place.
+def _add_points(runs: Runs, row: Cells) -> None:
+    """Add the points in a row of curves.csv to the curves of its run, if the runs contain it.
 
     Raises ValueError if a value is not a finite number, the update is not a number from 0 to the run's last update, or
     a curve already has a point at this update.
     """
-    update = int(row["update"]) if WHOLE.fullmatch(row["update"]) else run.params.train.updates + 1
-    for name in filter(row.get, POINTS):
-        value = float(row[name]) if NUMBER.fullmatch(row[name]) else math.nan
-        if update > run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
-            raise ValueError(f"trial {row['trial']}, update {row['update']}: invalid point")
-        run.curves[name][update] = value
-    return run
+    if run := runs.get(row["trial"]):
+        update = int(row["update"])
+        for name in filter(row.get, POINTS):
+            value = float(row[name])
+            if not 0 <= update <= run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
+                raise ValueError(f"trial {row['trial']}, update {update}: invalid point")
+            run.curves[name][update] = value
 
 
-def _with_passages(run: Run, row: Cells) -> Run:
-    """Return the run with the costs in a row of passages.csv.
-
-    Raises ValueError unless the costs are PASSAGES numbers and the run's cost, which is their mean, lies between the
-    lowest and the highest.
-    """
-    cells, bits = [row[name] for name in PASSAGES_OF[1:]], getattr(run.metrics, MEASURE, None)
-    costs = tuple(float(cell) for cell in cells if NUMBER.fullmatch(cell))
-    if bits is None or len(costs) < PASSAGES or not min(costs) - ROUNDED <= bits <= max(costs) + ROUNDED:
-        raise ValueError("the costs of the passages do not match the trial in trials.csv")
-    return run._replace(passages=costs)
-
-
-EXTENSIONS = (("curves.csv", CURVES, _with_points), ("passages.csv", PASSAGES_OF, _with_passages))
+def _add_passages(runs: Runs, row: Cells) -> None:
+    """Add the costs in a row of passages.csv to its run, if the runs contain it. Raises ValueError as `float` does."""
+    if run := runs.get(row["trial"]):
+        runs[row["trial"]] = run._replace(passages=tuple(float(row[name]) for name in PASSAGES_OF[1:]))
 
 
 def keys_in(folder: Path) -> list[str]:
-    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _rows."""
-    return [row["trial"] for _, row in _rows(folder / "trials.csv", ("trial",))]
+    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _read."""
+    keys: list[str] = []
+    _read(folder / "trials.csv", ("trial",), lambda row: keys.append(row["trial"]))
+    return keys
 
 
 def from_row(row: Cells, asked: Asked) -> Run:
@@ -173,44 +157,21 @@ def from_row(row: Cells, asked: Asked) -> Run:
 
     row  cells by column; the columns before `seed` are params
 
-    Raises CharloomError or an exception in NO_YAML (such as ValueError) if a cell is not allowed, or the row
-    contradicts itself.
+    Raises CharloomError or an exception in NO_YAML (such as ValueError) if a cell is not allowed, or the outcome
+    contradicts the results.
     """
-    varied = {name: plain(row[name]) for name in list(row)[: list(row).index("seed")]}
-    if others := varied.keys() - IN_ROWS:  # the trial's key would not contain the param
-        raise ValueError(f"{min(others)}: not a param that a study can vary")
-    params = overridden(asked.params, varied | {"seed": plain(row["seed"])}, Path("params"))
-    values = {name: row.get(name) or None for name in METRICS}
-    # Python reads 1_0 as 10; other readers of CSV do not.
-    if odd := [name for name, value in values.items() if value and not NUMBER.fullmatch(value)]:
-        raise ValueError(f"{odd[0]}: {row[odd[0]]!r} is not a number")
-    outcome, results = row["outcome"], row["results"]
+    names, outcome, results = list(row), row["outcome"], row["results"]
+    replaced = {name: plain(row[name]) for name in names[: names.index("seed") + 1]}
+    params = overridden(asked.params, replaced, Path("params"))
     if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
-        raise ValueError(f"outcome: {outcome!r} is not allowed; allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N")
+        allowed = f"allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N"
+        raise ValueError(f"outcome: {outcome[:QUOTED]!r} is not allowed; {allowed}")
     diverged = outcome.startswith(DIVERGED)
-    if diverged != (not results) or (results and not HASH.fullmatch(results)):
-        raise ValueError(f"outcome {outcome} contradicts the hash in results: {results or 'missing'}")
-    if diverged and any(values.values()):
-        raise ValueError(f"outcome {outcome} contradicts the metrics: they must be empty")
+    if not re.fullmatch("" if diverged else "[0-9a-f]{64}", results):
+        raise ValueError(f"outcome {outcome} contradicts the hash in results: {results[:QUOTED] or 'missing'}")
+    values = {name: row.get(name) or None for name in METRICS}
     metrics = None if diverged else checked(TrainMetrics, values, Path("metrics"))
-    for name in _contradicting(metrics, params) if metrics else ():
-        raise ValueError(f"{name}: {row[name] or 'missing'} contradicts the params or the rest of the row")
     return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
-
-
-def _contradicting(metrics: TrainMetrics, params: Params) -> Iterator[str]:
-    """Yield the name of each metric that contradicts the params or another metric."""
-    if metrics.updates != params.train.updates:
-        yield "updates"
-    for name in ("best_update", "first_update_below_target", "lowest_held_out_part_update"):
-        if not 0 <= (getattr(metrics, name) or 0) <= params.train.updates:
-            yield name
-    for name in ("held_out_bits_per_character", "best_held_out_bits_per_character"):
-        bits = getattr(metrics, name)
-        if (bits is None) != (metrics.held_out_characters_read < 2) or (bits or 0) < 0:
-            yield name
-    if (metrics.lowest_held_out_part_update is None) != (metrics.lowest_held_out_part_bits_per_character is None):
-        yield "lowest_held_out_part_update"
 
 
 def write_runs(
@@ -239,24 +200,3 @@ def write_runs(
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell
         write(folder / name, content.getvalue())
-
-
-def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[int, Cells]]:
-    """Yield the line number of each row, and its cells by column. Yields nothing if the file does not exist.
-
-    names  the columns that the table must have; it may have more
-
-    Raises Damaged, with the path, if the file cannot be read, is not a CSV table with these columns, or has a cell that
-    is long or not printable ASCII.
-    """
-    if not path.exists():
-        return
-    try:
-        rows = csv_rows(path.read_bytes(), names)
-    except (OSError, ValueError) as error:
-        raise Damaged(f"{path}: {error}; {AGAIN}") from None
-    for line, row in rows.items():
-        for cell in (*row, *row.values()):
-            if not CELL.fullmatch(cell):
-                raise Damaged(f"{path}: line {line}: {in_line(cell[:80])} is not allowed in a cell; {AGAIN}")
-        yield line, row

@@ -186,7 +186,6 @@ def affects(model: type[BaseModel]) -> dict[str, Affects]:
 
 SILENT = {name: effect.silent for name, effect in affects(Params).items() if effect.silent is not ...}
 VARIED = {name for name, effect in affects(Params).items() if effect.what == WEIGHTS.what} - {"seed"}  # by studies
-IN_ROWS = VARIED | {name for name, effect in affects(Params).items() if effect.what == MEASURE.what}  # of their tables
 
 
 def read_params(path: Path = PARAMS) -> Params:

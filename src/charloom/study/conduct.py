@@ -58,8 +58,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
         study = read_study(path, anew=anew)
         warn_of_other_params(study)
         ensure_text(study)
-        at_once = 1 if address else jobs
-        text, lengths = surveyed(study, at_once)
+        text, lengths = surveyed(study, 1 if address else jobs)
         ensure_version(study)
         trials = trials_of(study)
         asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
@@ -78,7 +77,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                 if not address:
                     expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
-                _train(study, missing, wanted, workers, expected, at_once)
+                _train(study, missing, wanted, workers, expected)
         needed = list(chain.from_iterable(asked.values()))
         _put_aside(study, {trial.key for trial in needed}, "come after the look that decided")
         _write(study, needed)
@@ -158,9 +157,7 @@ def _cost(params: Params) -> int:
     return params.train.updates * params.characters * params.m * (params.m + 100)
 
 
-def _train(
-    study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None, jobs: int
-) -> None:
+def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
     """Train the missing trials, add their runs to the study, and write the tables with the runs of all `wanted` trials.
 
     The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
@@ -168,12 +165,11 @@ def _train(
 
     wanted    all trials of the question
     expected  seconds that the missing trials take together; None if unknown
-    jobs      number of trials that run at the same time; 1 if unknown
     """
     took, wrote, count, note = 0.0, time.monotonic(), 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
-    with progress(study.path.stem, len(missing), expected=expected, jobs=jobs) as report, deferred() as received:
+    with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if ended:

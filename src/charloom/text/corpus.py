@@ -7,6 +7,7 @@ their ids.
 import codecs
 import hashlib
 import stat
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from charloom.base.array_file import Layout, header, load, reader
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.pieces import load, reader, save
 from charloom.base.storage import whole
 from charloom.base.terminal import in_line
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
 PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the second-level cache
+WRITTEN = 2**20  # numbers written at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +31,8 @@ class Text:
     """A text as ids of its vocabulary, in two one-dimensional arrays: the training part, and the held-out end."""
 
     vocabulary: Vocabulary
-    training: Numbers
-    held_out: Numbers
+    training: Array
+    held_out: Array
 
     def __len__(self) -> int:
         """Return the number of characters of both parts."""
@@ -170,56 +172,57 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
     Raises CheckFailed, and writes nothing, if the text file has changed since it was counted. Raises WrongInput as
     `read_text` does.
     """
-
-    def ensure_same() -> None:
+    with whole(path) as file:
+        ids = (source.vocabulary.encode(text) for text in read_text(source.path))
+        save_text(file, source.vocabulary.code_points, ids, lengths)
         if _state(source.path) != source.state:
             raise CheckFailed(f"{source.path}: edited while prepare read it; no file is written; start prepare again")
 
-    def ids() -> Iterator[Array]:
-        for text in read_text(source.path):
-            yield source.vocabulary.encode(text)
-        ensure_same()  # before `save` complains that a shortened text has too few ids
-
-    with whole(path) as file:
-        save_text(file, source.vocabulary.code_points, ids(), lengths)
-        ensure_same()
-
 
 def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths: tuple[int, int]) -> None:
-    """Write a vocabulary and the ids of a text as an .npz file: see base/pieces.py.
+    """Write a vocabulary and the ids of a text as an .npz file, in pieces of WRITTEN numbers.
 
     code_points  (K,) the vocabulary
     ids          the text in pieces of any length
     lengths      number of characters for training, and number held out
+
+    Equal texts give equal bytes: those that NumPy's `savez` writes.
     """
     K, take = len(code_points), reader(ids)
     dtype = np.min_scalar_type(K - 1)
-    save(
-        file,
-        {
-            "vocabulary": (K, np.uint32, reader([code_points])),
-            "training": (lengths[0], dtype, take),
-            "held_out": (lengths[1], dtype, take),
-        },
+    arrays = (
+        ("vocabulary", K, np.uint32, reader([code_points])),
+        ("training", lengths[0], dtype, take),
+        ("held_out", lengths[1], dtype, take),
     )
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, length, kind, numbers in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                member.write(header((length,), kind))
+                for start in range(0, length, WRITTEN):
+                    piece = numbers(min(WRITTEN, length - start))
+                    member.write(np.ascontiguousarray(piece, kind).tobytes())
 
 
 def read_prepared(path: Path) -> Text:
     """Return the text in a file that the stage `prepare` wrote. Raises Damaged, with the path, for any other file.
 
-    The ids stay in the file, and are read when they are sliced, which may also raise Damaged.
+    The ids stay in the file: the system reads the parts of its memory map that are used.
     """
     try:
-        arrays = load(path, _layout)
-        vocabulary = Vocabulary.from_code_points(arrays["vocabulary"][:])
+        with path.open("rb") as file:
+            arrays = load(file, _layout)
+        vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
+        for name in ("training", "held_out"):
+            if arrays[name].max(initial=0) >= len(vocabulary):
+                raise ValueError(f"{name} has numbers that are not below {len(vocabulary)}")
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
     return Text(vocabulary, arrays["training"], arrays["held_out"])
 
 
-def _layout(sizes: Mapping[str, int]) -> dict[str, tuple[int, Any, int]]:
+def _layout(sizes: Mapping[str, int]) -> Layout:
     K = sizes.get("vocabulary", 0) // 4
     ids = np.min_scalar_type(max(K - 1, 0))
     lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
-    forms = {name: (length, ids, K) for name, length in lengths.items()}
-    return {"vocabulary": (K, np.dtype(np.uint32), CODE_POINTS)} | forms
+    return {"vocabulary": ((K,), np.uint32)} | {name: ((length,), ids) for name, length in lengths.items()}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from charloom.base.logarithm import LN2, log
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.results.records import Levels, TextMetrics
 from charloom.text.corpus import Text
 
@@ -49,7 +49,7 @@ def as_levels(values: Iterable[float]) -> Levels:
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
 
-def entropies(ids: Numbers, count: int, K: int, dense: int = DENSE, part: int = PART) -> list[float]:
+def entropies(ids: Array, count: int, K: int, dense: int = DENSE, part: int = PART) -> list[float]:
     """Return [log K, H_1, H_2, H_3]: entropies, in nats per character, of the first `count` ids of K characters.
 
     H_n is the in-sample conditional entropy of a character given the n − 1 characters before it. It is
@@ -68,7 +68,7 @@ def entropies(ids: Numbers, count: int, K: int, dense: int = DENSE, part: int = 
     return [log(K), *reversed(levels)]
 
 
-def trigrams(ids: Numbers, count: int, K: int, dense: int = DENSE, part: int = PART) -> tuple[Array, Array]:
+def trigrams(ids: Array, count: int, K: int, dense: int = DENSE, part: int = PART) -> tuple[Array, Array]:
     """Return the codes of the distinct trigrams in the first `count` ids, sorted, and the count of each.
 
     The code of a trigram with ids x, y, z is (x K + y) K + z. Up to K³ = `dense` a dense array counts them,

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from sqlalchemy.engine import URL, make_url
 
 from charloom.base.errors import Unavailable, WrongInput
-from charloom.base.lock import in_turn
+from charloom.base.lock import exclusive
 from charloom.base.terminal import in_line, visible
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.reasons import QUERY_VALUES
@@ -103,7 +103,7 @@ def store_lock() -> Iterator[None]:
     if another process holds the lock for a minute.
     """
     file = database()
-    with in_turn(_lock()):
+    with exclusive(_lock(), "the set-up of this store", 60):
         if file and not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def relocate_store() -> None:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
             if not _old_location(connection):
                 return
-            with in_turn(_lock()), connection:
+            with exclusive(_lock(), "the set-up of this store", 60), connection:
                 connection.execute("BEGIN IMMEDIATE")
                 old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
                 for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():

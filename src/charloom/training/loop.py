@@ -7,7 +7,7 @@ from one sequence to the next.
 from collections.abc import Iterator
 
 from charloom.base.errors import Diverged
-from charloom.base.types import Numbers
+from charloom.base.types import Array
 from charloom.kernel.advance import Rows, TrainState, advance
 from charloom.network.recipe import Recipe
 
@@ -26,7 +26,7 @@ def block(recipe: Recipe, K: int) -> int:
 
 def train(
     state: TrainState,
-    ids: Numbers,
+    ids: Array,
     updates: int,
     every: tuple[int, ...],
     recipe: Recipe,
@@ -43,7 +43,7 @@ def train(
     """
     longest = updates
     if recipe.reads_anywhere:
-        ids = ids[0 : len(ids)]  # into memory
+        ids = ids.copy()  # into memory, if the ids are in a file
     while True:
         count = min([updates - state.update, longest, *(step - state.update % step for step in every)]) or 1
         try:

@@ -4,25 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yaml import YAMLError
-
-from charloom.base.errors import Damaged
 from charloom.base.storage import read_json
-from charloom.base.yaml_text import parsed
 from charloom.model.model_file import Model, read_model
 from charloom.network.order import AS_IT_STANDS
 from charloom.pages.along_updates import Curve
+from charloom.pages.experiment.published import EditionFigures, PublishedFigures, read_published
 from charloom.results.identity import setting_params
-from charloom.results.records import (
-    AllMarks,
-    EditionFigures,
-    GradcheckErrors,
-    PublishedFigures,
-    SampleMetrics,
-    SampleTable,
-    TextMetrics,
-    TrainMetrics,
-)
+from charloom.results.records import AllMarks, GradcheckErrors, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
 from charloom.results.run import Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
 from charloom.settings.params import PARAMS, Params, overridden
@@ -118,14 +106,6 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         results=run.results,
         corpus=read_prepared(path["prepared/text"]),
     )
-
-
-def read_published(path: Path) -> PublishedFigures:
-    """Return the published figures. Raises Damaged, with the file's name, if the file is missing or invalid."""
-    try:
-        return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
-    except (OSError, YAMLError, ValueError) as error:
-        raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` restores it") from None
 
 
 def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, float]]:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from charloom.base.types import Array, Numbers
+from charloom.base.types import Array
 from charloom.kernel.arrays import log
 from charloom.network.order import AS_IT_STANDS
 from charloom.pages.along_updates import Curve, draw, mark, over_updates, settled, table_of
@@ -80,7 +80,7 @@ def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
     return curves
 
 
-def pair_costs(ids: Numbers, K: int, seq_length: int) -> Array:
+def pair_costs(ids: Array, K: int, seq_length: int) -> Array:
     """Return the loss of a bigram model on each sequence of the text, in nats: (sequences,).
 
     The bigrams are counted in the text itself. The loss of a character is −log p(character | previous character). An

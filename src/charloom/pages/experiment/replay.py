@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.errors import Diverged
-from charloom.base.types import Numbers
+from charloom.base.types import Array
 from charloom.kernel.advance import advance, start
 from charloom.kernel.arrays import forward, product
 from charloom.network.recipe import Recipe
@@ -29,7 +29,7 @@ class First(NamedTuple):
     drawn: list[float]
 
 
-def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Numbers, held: bool = False) -> First:
+def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, held: bool = False) -> First:
     """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
 
     updates  number of updates of the whole training
