@@ -83,22 +83,10 @@ def test_a_title_is_no_part_of_the_question(project):
             assert tables(folder) == before
 
 
-@pytest.mark.parametrize("option", [[], ["--anew"]])
-def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, option):
-    """`charloom study reports.yaml` would replace reports/report.html."""
-    (project.folder / "mine.yaml").write_text(QUESTION)
-    (project.folder / "mine").mkdir(exist_ok=True)
-    (project.folder / "mine/report.html").write_text("mine")
-    line = said(project, "study", "mine.yaml", *option, code=2)[1]
-    assert line == "mine: contains report.html, but no study; give the study another name\n"
-    assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]
-
-
-def test_what_is_no_file_gets_one_line_and_a_pipe_is_not_waited_for(project):
-    os.mkfifo(project.folder / "pipe")
-    ask(project, f"text: pipe\n{QUESTION}")
+def test_what_is_no_file_gets_one_line(project):
+    ask(project, f"text: none.txt\n{QUESTION}")
     for file, line in (
-        ("studies/a.yaml", "pipe: not a file; allowed is a text file in UTF-8\n"),
+        ("studies/a.yaml", "none.txt: No such file or directory; allowed is a text file in UTF-8\n"),
         ("studies/none.yaml", "studies/none.yaml: No such file or directory\n"),
         ("studies", "studies: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml\n"),
     ):

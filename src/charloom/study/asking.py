@@ -5,7 +5,6 @@ These edits of the study's file need no `--anew`: another title, more seeds afte
 before the first look is reached. Every other change of the question needs it.
 """
 
-import errno
 import sys
 from contextlib import suppress
 from itertools import chain
@@ -24,7 +23,6 @@ from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
-README = "README.md"  # written by the user; may lie in a study's folder
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
@@ -34,13 +32,11 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, if asked.json is missing beside a table, or if the
-    study's folder has other files. The message names the file, the key and what is allowed. Raises Damaged if a table
-    is invalid.
+    start, if the table has rows that are no trials of this question, or if asked.json is missing beside a table. The
+    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
-        ensure_free(folder)
         return asked_now(path, given, project)
     if not (file := folder / ASKED).exists():
         raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
@@ -54,16 +50,6 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
 def is_started(folder: Path) -> bool:
     """Return whether the folder holds asked.json or trials.csv, so a study has started there."""
     return any((folder / name).exists() for name in (ASKED, "trials.csv"))
-
-
-def ensure_free(folder: Path) -> None:
-    """Raise WrongInput if the folder holds files other than README.md, but no study.
-
-    A study named `reports.yaml` would otherwise mix its tables with the files in `reports`.
-    """
-    names = [path.name for path in folder.glob("[!.]*") if path.name != README]
-    if names and not is_started(folder):
-        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
@@ -175,21 +161,11 @@ def ensure_text(study: Study) -> None:
     asked, text = study.asked, Path(study.asked.text)
     why = f"{study.path}: the study uses {text} with SHA-256 {asked.sha256[:16]}…"
     try:
-        now = _digest(text)
+        now = sha256(text)
     except OSError as error:
         raise WrongInput(f"{why}, but charloom cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
     if now != asked.sha256:
         raise WrongInput(f"{why}, but the file has {now[:16]}… now; restore the text, or {ANEW}")
-
-
-def _digest(text: Path) -> str:
-    """Return the SHA-256 of the text. Raises OSError if the text is missing or no regular file.
-
-    A FIFO is refused, because reading one could block forever.
-    """
-    if text.exists() and not text.is_file():
-        raise OSError(errno.EINVAL, "not a file")
-    return sha256(text)
 
 
 def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
@@ -203,7 +179,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
     left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
     try:
-        digest = _digest(project.root / text)
+        digest = sha256(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     kinds = {params.recipe.kind}
