@@ -176,7 +176,7 @@ SAID = {
     ],
     "a title": ["Is <b>0.05</b> better? Is eta=0.05 better than eta=0.1? Text: "],
     "explosions": [
-        "b exploded: 0 of 5, baseline 3 of 5; Boschloo's p", "c exploded: 5 of 5, baseline 3 of 5; Boschloo's p",
+        "b exploded: 0 of 5, baseline 3 of 5", "c exploded: 5 of 5, baseline 3 of 5",
     ],
     "more than are drawn": ["Shown are 40 of 50"],
     "factors": ["What do eta and m do?", "Better: eta=0.05 against 0.1 at m=100; ", "depends on m"],

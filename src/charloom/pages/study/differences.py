@@ -13,7 +13,7 @@ from paired.data_types import LEVEL, Contrast
 def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bold: bool) -> Line:
     """Return the row of a contrast: its mean and intervals, and a dot for each value in `dots`."""
     tested = contrast.tested_interval if round(contrast.tested_level, 6) != LEVEL else None
-    later = contrast.later is not None
+    later = contrast.n < len(contrast.differences)
     return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold, later)
 
 

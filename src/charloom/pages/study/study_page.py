@@ -84,7 +84,7 @@ def _explosions(compared: Compared) -> Section | None:
     lines = [
         (row.setting, line)
         for row in compared.answer.comparisons
-        for line in words.explosions(row, summaries[row.setting], summaries[compared.answer.baseline])
+        for line in words.explosions(summaries[row.setting], summaries[compared.answer.baseline])
     ]
     return Section("explosions", "Explosions", lines) if lines else None
 
