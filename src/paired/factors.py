@@ -155,7 +155,7 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
     factors, pairs = range(len(names)), [_pairs(len(own)) for own in levels]
     crossed = [(f, p, g, q) for f, g in combinations(factors, 2) for p in pairs[f] for q in pairs[g]]
     split = [(f, p, g, (at,)) for f, g in permutations(factors, 2) for p in pairs[f] for at in range(len(levels[g]))]
-    asked = [
+    asked: list[tuple[Any, ...]] = [
         *((AVERAGE, f, p) for f in factors for p in pairs[f]),
         *((INTERACTION, *own) for own in crossed),
         *((AT_LEVEL, *own) for own in split),

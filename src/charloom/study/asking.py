@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from charloom.base.errors import CharloomError, WrongInput
 from charloom.base.storage import sha256, write_json
@@ -42,7 +41,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
         raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
     asked = read_asked(file)
     study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
-    if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
+    if others := len(study.runs) - len(trials_there(study)):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
 
@@ -100,21 +99,21 @@ def warn_of_other_params(study: Study) -> None:
     Nothing is written if params.yaml is invalid.
     """
     with suppress(WrongInput):
-        params, asked = read_params(), study.asked.params
-        then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
-        if differ := _differ(now, then, differing([asked, params]), text="text" not in study.asked.question):
+        own = {"prepare.text"} if "text" in study.asked.question else set()
+        if differ := _differ(read_params(), study.asked.params, own):
             sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
-def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
-    """Return `eta 0.05, not 0.1; m 50, not 100`: the values in `now` and `then` of the named params.
-
-    The seed is left out. With `text`, prepare.text is added if the values differ.
-    """
-    names = [name for name in names if name != "seed"]
-    if text and now["prepare.text"] != then["prepare.text"]:
-        names.append("prepare.text")
-    return "; ".join(f"{name} {as_yaml(now[name])}, not {as_yaml(then[name])}" for name in names)
+def _differ(now: Params, then: Params, left_out: set[str]) -> str:
+    """Return `eta 0.05, not 0.1; m 50, not 100`: the params that differ, except the seed and those in `left_out`."""
+    values, before = flat_of(now), flat_of(then)
+    names = [*differing([then, now]), *["prepare.text"] * (values["prepare.text"] != before["prepare.text"])]
+    shown = (
+        f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}"
+        for name in names
+        if name not in {"seed", *left_out}
+    )
+    return "; ".join(shown)
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
@@ -125,8 +124,7 @@ def _left_open(given: StudyFile, params: Params) -> str:
     with suppress(CharloomError):  # no repository
         if head := next(from_commits(["HEAD"])).params:
             named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-            names = [name for name in differing([head, params]) if name not in named]
-            return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
+            return _differ(params, head, named | ({"prepare.text"} if given.text else set()))
     return ""
 
 

@@ -5,7 +5,6 @@ The results have the same bits as a run of the pipeline with these params and th
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,9 +54,9 @@ def trials_of(study: Study) -> dict[str, list[Trial]]:
     return {setting: [trial(setting, seed) for seed in study.question.seeds] for setting in study.settings}
 
 
-def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:
-    """Return, by setting, the trials of the study whose key is in `runs`; [] for a setting without such trials."""
-    return {name: [trial for trial in own if trial.key in runs] for name, own in trials_of(study).items()}
+def trials_there(study: Study) -> list[Trial]:
+    """Return the trials of the study that have run."""
+    return [trial for own in trials_of(study).values() for trial in own if trial.key in study.runs]
 
 
 @lru_cache
