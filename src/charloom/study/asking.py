@@ -58,11 +58,11 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     looks belong to the question, so a second name would not count them.
     """
     study = study_of(path, given, _asked_now(path, given, project), Runs())
-    for folder in sorted({project.root / path.parent, project.root / "studies"}):
-        for file in sorted(folder.glob(f"*/{ASKED}")):
-            other = file.parent
-            if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
-                raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
+    folders = {project.root / path.parent, project.root / "studies"}
+    for file in sorted(chain.from_iterable(folder.glob(f"*/{ASKED}") for folder in folders)):
+        other = file.parent
+        if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
+            raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
     return study
 
 

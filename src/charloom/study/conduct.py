@@ -157,7 +157,7 @@ def _train(
     expected  seconds that the missing trials take together; None if unknown
     jobs      number of trials that run at the same time; 1 if unknown
     """
-    took, wrote, count, note = 0.0, time.monotonic(), 0, ""
+    next_writing, count, note = 0.0, 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
     with progress(study.path.stem, len(missing), expected=expected, jobs=jobs) as report, deferred() as received:
@@ -171,11 +171,9 @@ def _train(
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
-                if ended and time.monotonic() - wrote > WRITING * took:
-                    began = time.monotonic()
+                if ended and (began := time.monotonic()) > next_writing:
                     _write(study, wanted)
-                    wrote = time.monotonic()
-                    took = wrote - began
+                    next_writing = began + (1 + WRITING) * (time.monotonic() - began)
         finally:
             _write(study, wanted)
 
