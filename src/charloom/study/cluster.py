@@ -98,11 +98,13 @@ def cluster(address: str, text: Text) -> Iterator[Cluster]:
     Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
     """
     try:
-        from distributed import Client  # noqa: PLC0415  an extra, and a second to import
+        from dask import config  # noqa: PLC0415  an extra, and a second to import
+        from distributed import Client  # noqa: PLC0415  likewise
         from distributed.scheduler import KilledWorker  # noqa: PLC0415  likewise
     except ImportError:
         raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` installs it") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are reported in one line instead
+    config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})  # a text may be large
     try:
         client = Client(address, timeout=SCHEDULER_MAY_TAKE, set_as_default=False)  # type: ignore[no-untyped-call]  # Dask's
     except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
