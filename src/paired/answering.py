@@ -19,10 +19,10 @@ from paired.data_types import (
 )
 from paired.effects import told
 from paired.factors import Tested, design_of, inseparable, tested
-from paired.pairs import Pairs, Side, barred, minus, pair, side
+from paired.pairs import Pairs, Side, barred, first_seeds, minus, pair, side
 from paired.rule import decide, direction, looked
 from paired.seeds_needed import more_seeds
-from paired.statistics import LARGEST, difference, exploded_p, moments, student_interval
+from paired.statistics import LARGEST, difference, moments, student_interval
 
 IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount", "warnings")
 NOTHING = Tested([], None, {})  # used if the settings are no complete design: they share the level equally
@@ -55,7 +55,7 @@ def verdicts(measured: Measured) -> Verdicts:
     for name, own in pairs.items():
         amount = measured.amounts.get(name, 1.0) / base_amount
         contrast = Contrast(ALONE, name, amount=amount, differences=own.differences)
-        firsts = own.firsts(measured.looks)
+        firsts = first_seeds(list(own.baseline.trials), own.shared, measured.looks)
         if effects:  # a look counts once all settings have its seeds
             firsts = firsts[: len(effects[0].at_looks)]
         settings.append(looked(contrast, firsts, barred(*own.without_value)))
@@ -100,11 +100,10 @@ def _summary(name: str, own: Side) -> Summary:
 
 
 def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
-    """Return the setting's contrast with more_seeds, time_interval, exploded_p, warnings and parts set."""
+    """Return the setting's contrast with more_seeds, time_interval, warnings and parts set."""
     sides = pairs.ours, pairs.baseline
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
-        exploded_p=exploded_p(*(count for own in sides for count in (own.exploded, len(own.trials)))),
         warnings=tuple(cautions(measured.looks, pairs, contrast)),
         parts=_parts(pairs, contrast.mean_difference or 0.0),
     )

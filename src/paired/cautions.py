@@ -16,8 +16,6 @@ def cautions(looks: tuple[int, ...], pairs: Pairs, contrast: Contrast) -> Iterat
     contrast  the setting's contrast with the baseline, decided
     """
     sides, shared = (pairs.ours, pairs.baseline), len(pairs.shared)
-    if len(pairs.differences) < 2:
-        yield f"{number_of(len(pairs.differences), 'pair')} of the same seed: a comparison needs two"
     # with looks the baseline has more seeds than a setting that is decided already
     if alone := sum(len(own.trials) - shared for own in (sides[:1] if looks else sides)):
         yield f"{number_of(alone, 'seed')} on one side only, left out"

@@ -111,19 +111,6 @@ class Moments(NamedTuple):
     sd: float | None = None
 
 
-class Later(NamedTuple):
-    """The numbers of all pairs of a contrast whose verdict came at an earlier look.
-
-    n                number of all pairs
-    mean_difference  mean over all pairs
-    interval         Student's interval of that mean at LEVEL; None if it is undefined, as for two equal differences
-    """
-
-    n: int
-    mean_difference: float
-    interval: Interval | None
-
-
 class Contrast(NamedTuple):
     """A difference between pairs, with its test: a setting minus the baseline, or an effect of a factor.
 
@@ -139,20 +126,17 @@ class Contrast(NamedTuple):
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval
                       there; level 1: not tested, as the contrast has no share; interval None: undefined
-    tested_n, tested_sd   number and sd of the pairs of the look that decided, or of the last look reached
     barred            verdicts that are excluded because trials without a value could have reversed them
     p                 Student's two-sided p of the pairs that count
     adjusted_p        p corrected for looks and several tests: the smallest p so far times the number of looks, divided
                       by the contrast's share of the level; None if no p is defined
     verdict           one of the four VERDICTS; for an interaction DEPENDS or CANNOT_TELL
-    later             the numbers of all pairs; None if all pairs count
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
     more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
                       bound. None if there is a verdict, for an interaction, and for an effect that `turned_by` or
                       `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
-    exploded_p        for a setting: Boschloo's exact p of the numbers of explosions; None if no trial exploded
     parts             for a setting: in how many parts of the test data the mean difference has the sign of the whole,
                       and the number of parts; None if unknown. No verdict depends on it
     at_looks          the moments of the differences at each look that is reached
@@ -177,16 +161,12 @@ class Contrast(NamedTuple):
     tested_interval: Interval | None = None
     p: float | None = None
     adjusted_p: float | None = None
-    tested_n: int = 0
-    tested_sd: float | None = None
     barred: tuple[str, ...] = ()
     verdict: str = CANNOT_TELL
-    later: Later | None = None
     warnings: tuple[str, ...] = ()
     turned_by: tuple[str, ...] = ()
     more_seeds: tuple[int, int | None] | None = None
     time_interval: Interval | None = None
-    exploded_p: float | None = None
     parts: tuple[int, int] | None = None
     at_looks: tuple[Moments, ...] = ()
     look: int | None = None

@@ -4,21 +4,22 @@ An effect is a mean over some settings minus a mean over others, with the same s
 Student's t over the seeds applies as it does to two settings, also if the settings' spreads differ.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations, count, permutations
+from itertools import combinations, permutations
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paired.data_types import AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Contrast, Measured
+from paired.data_types import ALONE, AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Contrast, Measured
 from paired.family import Family
 from paired.numbers import number_of
 from paired.pairs import Side, barred, counted, exclusion, first_seeds
 from paired.rule import looked
 
-SHARES = {AVERAGE: 0.5, INTERACTION: 0.25}  # of the level; comparisons of single settings share the rest
+SHARES = {AVERAGE: 0.5, INTERACTION: 0.25, AT_LEVEL: 0.0, ALONE: 0.25}  # of the level
 ROUNDING = 16 * np.finfo(float).eps  # relative to the largest value: a smaller difference is taken for 0
 
 FEW = 4  # up to so many levels of a factor are compared pairwise; more would give too many pairs
@@ -146,45 +147,36 @@ def tested(of: Design, sides: Mapping[str, Side], looks: Sequence[int], amounts:
         excluded = barred(*lost)
         if kind == INTERACTION:
             excluded = {NO_DIFFERENCE, *((BETTER, WORSE) if any(lost) else ())}
-        return looked(contrast._replace(warnings=_warnings(sum(lost), excluded)), firsts, excluded)
+        if any(lost):
+            line = f"{number_of(sum(lost), 'trial')} without a value; such seeds are missing here{exclusion(excluded)}"
+            contrast = contrast._replace(warnings=(line,))
+        return looked(contrast, firsts, excluded)
 
-    pairs = [_pairs(len(own)) for own in levels]
-    averages = [effect(AVERAGE, f, pair) for f, own in enumerate(pairs) for pair in own]
-    crossed = [(f, p, g, q) for f, g in combinations(range(len(names)), 2) for p in pairs[f] for q in pairs[g]]
-    interactions = [effect(INTERACTION, f, p, g, q) for f, p, g, q in crossed]
-    at_levels = {
-        (f, p, g, level): effect(AT_LEVEL, f, p, g, [level])
-        for f, g in permutations(range(len(names)), 2)
-        for p in pairs[f]
-        for level in range(len(levels[g]))
-    }
-    effects = [*averages, *interactions, *at_levels.values()]
-    place, same = dict(zip(at_levels, count(len(averages) + len(interactions)))), dict[int, int]()
-    if len(names) == 2:
-        order = [name for name in sides if name != baseline]
-        for f, p, g, level in at_levels:
-            if p[0] == level == 0:
-                own = of.settings[tuple(p[1] if axis == f else 0 for axis in range(2))]
-                same[place[f, p, g, level]] = place[f, p, g, level] = len(effects) + order.index(own)
-    splits = {
-        len(averages) + n: (
-            (place[f, p, g, q[0]], place[f, p, g, q[1]]), (place[g, q, f, p[0]], place[g, q, f, p[1]])
-        )
-        for n, (f, p, g, q) in enumerate(crossed)
-    }  # fmt: skip
-    shares = [
-        SHARES[kind] / n for kind, n in ((AVERAGE, len(averages)), (INTERACTION, len(interactions))) for _ in range(n)
+    factors, pairs = range(len(names)), [_pairs(len(own)) for own in levels]
+    crossed = [(f, p, g, q) for f, g in combinations(factors, 2) for p in pairs[f] for q in pairs[g]]
+    split = [(f, p, g, (at,)) for f, g in permutations(factors, 2) for p in pairs[f] for at in range(len(levels[g]))]
+    asked: list[tuple[Any, ...]] = [
+        *((AVERAGE, f, p) for f in factors for p in pairs[f]),
+        *((INTERACTION, *own) for own in crossed),
+        *((AT_LEVEL, *own) for own in split),
     ]
-    alone = len(sides) - 1
-    shares += [0.0] * len(at_levels) + [(1 - sum(SHARES.values())) / alone] * alone
-    return Tested(effects, Family(shares, splits), same)
-
-
-def _warnings(lost: int, excluded: set[str]) -> tuple[str, ...]:
-    if not lost:
-        return ()
-    of_them = "its seed is" if lost == 1 else "their seeds are"
-    return (f"{number_of(lost, 'trial')} without a value; {of_them} missing here{exclusion(excluded)}",)
+    others = [name for name in sides if name != baseline]
+    place, same = {own[1:]: index for index, own in enumerate(asked)}, dict[int, int]()
+    if len(names) == 2:  # an effect at the baseline's level of the other factor is a setting's contrast
+        for f, p, g, at in split:
+            if p[0] == at[0] == 0:
+                setting = of.settings[(p[1], 0) if f == 0 else (0, p[1])]
+                same[place[f, p, g, at]] = place[f, p, g, at] = len(asked) + others.index(setting)
+    splits = {
+        place[f, p, g, q]: (
+            (place[f, p, g, q[:1]], place[f, p, g, q[1:]]), (place[g, q, f, p[:1]], place[g, q, f, p[1:]])
+        )
+        for f, p, g, q in crossed
+    }  # fmt: skip
+    kinds = [*(kind for kind, *_ in asked), *[ALONE] * len(others)]
+    counts = Counter(kinds)
+    shares = [SHARES[kind] / counts[kind] for kind in kinds]
+    return Tested([effect(*own) for own in asked], Family(shares, splits), same)
 
 
 def _pairs(levels: int) -> list[Pair]:

@@ -64,13 +64,6 @@ class Pairs(NamedTuple):
     shared: list[Seed]
     differences: dict[Seed, float]
 
-    def firsts(self, looks: tuple[int, ...]) -> list[list[Seed]]:
-        """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
-
-        A look at n seeds is reached if the first n seeds of the baseline have a trial on both sides.
-        """
-        return first_seeds(list(self.baseline.trials), self.shared, looks)
-
     @property
     def without_value(self) -> tuple[int, int]:
         """Return the numbers of shared seeds without a value: in the setting, and in the baseline."""
@@ -79,11 +72,10 @@ class Pairs(NamedTuple):
 
 
 def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
-    """Return the first n of the seeds for each look at n seeds, if these are all shared.
+    """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
 
+    seeds   the baseline's seeds; a look at n seeds is reached if the first n of them are all shared
     shared  the seeds with a trial on both sides, in the order of `seeds`
-
-    Without looks, return one list with all shared seeds.
     """
     return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
 

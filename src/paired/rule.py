@@ -16,7 +16,6 @@ from paired.data_types import (
     WORSE,
     Contrast,
     Interval,
-    Later,
     Moments,
     Seed,
 )
@@ -44,8 +43,7 @@ def decide(
 ) -> list[Contrast]:
     """Return each contrast, of settings or effects, with its verdict and the numbers of the look that decided.
 
-    Without a verdict its numbers are those of all pairs. If there are pairs after the deciding look, `later` has the
-    numbers of all pairs.
+    Without a verdict its numbers are those of all pairs.
 
     contrasts            with their moments at each look: see `looked`
     looks                the number of declared looks, or 1
@@ -103,13 +101,11 @@ def direction(pairs: Moments, better: str) -> str:
 
 
 def _with_numbers(contrast: Contrast) -> Contrast:
-    whole = moments(contrast.differences.values())
-    tested = Moments(0) if contrast.look is None else contrast.at_looks[contrast.look]
-    counts = whole if contrast.verdict == CANNOT_TELL else tested
-    later = None
-    if counts.n < whole.n and whole.mean is not None:
-        later = Later(whole.n, whole.mean, student_interval(whole, LEVEL))
+    if contrast.verdict == CANNOT_TELL or contrast.look is None:
+        counts = moments(contrast.differences.values())
+    else:
+        counts = contrast.at_looks[contrast.look]
     return contrast._replace(
         n=counts.n, mean_difference=counts.mean, sd=counts.sd, interval=student_interval(counts, LEVEL),
-        p=student_p(counts), tested_n=tested.n, tested_sd=tested.sd, later=later,
+        p=student_p(counts),
     )  # fmt: skip

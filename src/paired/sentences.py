@@ -32,6 +32,10 @@ FEWER_SEEDS = (
     "An average uses all settings, so it needs fewer seeds than a single setting does: it may have a verdict when no "
     "single setting has one."
 )
+MORE_SEEDS = (
+    f"More seeds: the number that gives a verdict with probability {POWER:g}. Seeds up to the last declared look "
+    "belong to this study. All others are for a new study, with seeds that are not used here."
+)
 
 Words = tuple[str, list[str]]  # a title and the lines below it
 
@@ -173,7 +177,7 @@ def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
         if x.verdict != CANNOT_TELL or open_too:
             sides = by_name[x.setting], by_name[answer.baseline]
             times = _time(x, answer.target, *sides) if answer.has_times else ()
-            lines = [*difference(x, answer), *times, *explosions(x, *sides)]
+            lines = [*difference(x, answer), *times, *explosions(*sides)]
             yield (f"{x.setting}: {verdict(x)}", [*lines, *(f"warning: {warning}" for warning in x.warnings)])
 
 
@@ -181,7 +185,7 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
 
     Lines: the difference with its interval at LEVEL; the interval at the tested level, if it is another; p and the
-    adjusted p; the sign in parts of the test data; the difference of all seeds, if some came after the verdict.
+    adjusted p; the sign in parts of the test data.
     """
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
@@ -201,9 +205,6 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
         part, count = contrast.parts
         sign = "lower" if contrast.mean_difference < 0 else "higher"
         yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
-    if contrast.later:
-        n, mean, whole = contrast.later
-        yield f"all {n} seeds, not tested: difference {shown(mean, places)}, {PERCENT} interval {span(whole, places)}"
 
 
 def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
@@ -214,25 +215,18 @@ def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iter
         yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
 
 
-def explosions(contrast: Contrast, setting: Summary, baseline: Summary) -> Iterator[str]:
+def explosions(setting: Summary, baseline: Summary) -> Iterator[str]:
     """Yield a line with the numbers of exploded trials of the setting and the baseline, unless both are 0."""
     if setting.exploded or baseline.exploded:
-        p = "" if contrast.exploded_p is None else f"; Boschloo's p {p_shown(contrast.exploded_p)}"
         counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"
-        yield f"exploded: {counts}{p}"
+        yield f"exploded: {counts}"
 
 
 def remarks(answer: Answer) -> Iterator[str]:
-    """Yield remarks on the tables: why averages need fewer seeds, seeds after a verdict, and the effects' warnings."""
+    """Yield remarks on the tables: why averages need fewer seeds, and the effects' warnings."""
     if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
         yield FEWER_SEEDS
     for contrast in (contrast for contrast in answer.effects if contrast.kind != INTERACTION):
-        if contrast.later and contrast.verdict != CANNOT_TELL:
-            mean = shown(contrast.later.mean_difference, decimals([contrast.later.mean_difference], []))
-            yield (
-                f"{name(contrast)}: decided at {number_of(contrast.n, 'seed')}. With all {contrast.later.n} the mean "
-                f"difference is {mean}, which does not count."
-            )
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
 
 
@@ -248,41 +242,31 @@ def parted(answer: Answer) -> Iterator[str]:
 
 def notes(answer: Answer) -> list[str]:
     """Return lines that explain how the answer was decided, for first-time readers (`--explain`)."""
-    looks, many, smallest = len(answer.looks), len(answer.comparisons), answer.smallest_difference
+    looks, smallest = len(answer.looks), answer.smallest_difference
     lines = [
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
         "probability that chance alone makes a mean difference at least as large.",
         f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
         f"Looks: at {listed(map(str, answer.looks))} seeds, as declared; each p is multiplied by {looks}."
         if looks > 1
-        else f"Looks: none declared, so the first answer{''.join(f', at {n} seeds,' for n in answer.looks)} is the "
-        "only one. If you test again after more seeds until a verdict falls, more than 5 of 100 answers claim a "
-        "difference that does not exist; with declared looks at most 5 do.",
+        else "Looks: none declared, so the first answer is the only one. If you test again after more seeds until a "
+        "verdict falls, more than 5 of 100 answers claim a difference that does not exist.",
     ]
     if answer.effects:
         lines.append(SHARED)
-    elif many > 1:
-        others = f"the next by {many - 1}, and so on" if many > 2 else "the other by 1"
+    elif (many := len(answer.comparisons)) > 1:
         lines.append(
             f"{many} settings have {many} chances of a false alarm, so the smallest of their p is multiplied by "
-            f"{many}, {others} (Holm). The adjusted p includes this; it decides."
+            f"{many}, the next by {many - 1}, and so on (Holm). The adjusted p includes this; it decides."
         )
     if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
-        here = (
-            f"Up to {answer.looks[-1]} seeds, the last look, they belong to this study. Beyond it they"
-            if looks > 1
-            else "A test after more seeds here would be a look that nobody declared. So they"
-        )
-        lines.append(
-            f"More seeds: the number that gives a verdict with probability {POWER:g}. {here} are for a new study, "
-            "with seeds that are not used here; if it may stop early, it declares its looks before it starts."
-        )
+        lines.append(MORE_SEEDS)
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
         matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside -{smallest:g} to {smallest:g}."
     lines.append(f"Smallest difference that matters: {matters}")
-    if any(contrast.reached and contrast.mean_time is not None for contrast in answer.summaries):
+    if answer.has_times:
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")
-    if any(contrast.exploded for contrast in answer.summaries):
-        lines.append(f"Exploded: {answer.exploded}. Boschloo's p is an exact test of the two numbers of explosions.")
+    if any(summary.exploded for summary in answer.summaries):
+        lines.append(f"Exploded: {answer.exploded}.")
     return lines

@@ -1,4 +1,4 @@
-"""Statistics of small samples: Student's t and Boschloo's test.
+"""Statistics of small samples: Student's t.
 
 There is no bootstrap: with three to ten pairs a bootstrap gives 9 to 27 false alarms in a hundred instead of five, and
 Student's t gives five, also for pairs of unequal spread (benchmarks/calibration.md). Functions take and return plain
@@ -8,32 +8,24 @@ numbers; means and intervals have the units of the input. An undefined result is
 import math
 import sys
 from collections.abc import Iterable
-from functools import cache
 
 import numpy as np
 from scipy import special
 
 from paired.data_types import Interval, Moments
 
-LARGEST = 1e300  # a larger value is no result, and would overflow
-BOSCHLOO = 200  # trials a side; with 1,000 Boschloo's test takes 12 s, and Fisher's exact p hardly differs
+LARGEST = 1e150  # a larger value is no result, and its square would overflow
 
 
 def moments(x: Iterable[float]) -> Moments:
-    """Return the moments of the values, whose sizes are at most LARGEST.
-
-    The values are first divided by a power of two, which is exact, so that no square overflows or underflows.
-    """
+    """Return the moments of the values, whose sizes are at most LARGEST."""
     values = np.fromiter(x, dtype=float)
     n = len(values)
     if not n:
         return Moments(0)
-    power = math.frexp(float(np.abs(values).max()))[1]
-    scaled = np.ldexp(values, -power)
-    mean, sd = float(scaled.mean()), float(scaled.std(ddof=1)) if n > 1 else None
-    if sd is not None and np.ptp(scaled) == 0.0:
-        mean, sd = float(scaled[0]), 0.0
-    return Moments(n, math.ldexp(mean, power), None if sd is None else math.ldexp(sd, power))
+    if n > 1 and np.ptp(values) == 0.0:
+        return Moments(n, float(values[0]), 0.0)
+    return Moments(n, float(values.mean()), float(values.std(ddof=1)) if n > 1 else None)
 
 
 def difference(a: float, b: float) -> float:
@@ -83,20 +75,3 @@ def student_interval(x: Moments, level: float) -> Interval | None:
 def critical(n: int, alpha: float) -> float:
     """Return the critical value of |t|: n pairs without a true difference exceed it with probability alpha."""
     return -float(special.stdtrit(n - 1, alpha / 2))
-
-
-@cache
-def exploded_p(a: int, of_a: int, b: int, of_b: int) -> float | None:
-    """Return Boschloo's exact two-sided p for `a` explosions of `of_a` trials compared with `b` of `of_b`.
-
-    None if nothing exploded, or if a side has no trials. p is 1 if all trials exploded. If a side has more than
-    BOSCHLOO trials, the result is Fisher's exact p.
-    """
-    if not of_a or not of_b or not a + b:
-        return None
-    if a + b == of_a + of_b:
-        return 1.0
-    from scipy.stats import boschloo_exact, fisher_exact  # noqa: PLC0415  importing it takes a second, and few comparisons need it
-
-    test = boschloo_exact if max(of_a, of_b) <= BOSCHLOO else fisher_exact
-    return min(1.0, float(test([[a, b], [of_a - a, of_b - b]]).pvalue))

@@ -50,7 +50,7 @@ SAID = {
     ],
     "a title": ["Is <b>0.05</b> better? Is eta=0.05 better than eta=0.1? Text: "],
     "explosions": [
-        "8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5; Boschloo's p",
+        "8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5",
     ],
     "a target": ["reached by 3 of 3, baseline 1 of 3", "after 45,000 updates, baseline 99,667"],
     "more than are drawn": ["Shown are 40 of 50"],

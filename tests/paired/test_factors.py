@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from compared import designed, effect, measured
 
-from paired import answered, factors
+from paired import answered
 from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
 from paired.effects import of_change
 from paired.factors import design, inseparable
-from paired.pairs import side
 from paired.sentences import effects_by_verdict, open_effects, parted, verdict
 from paired.sentences import told as told_in_a_line
 from paired.tables import effect_rows as rows
@@ -142,7 +141,8 @@ def test_a_lost_trial_bars_what_rests_on_it():
     assert average.p < 0.001
     assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
     assert average.warnings == (
-        "1 trial without a value; its seed is missing here; the verdict cannot be better or no difference that matters",
+        "1 trial without a value; such seeds are missing here; "
+        "the verdict cannot be better or no difference that matters",
     )
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
     assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
@@ -161,7 +161,7 @@ def test_a_look_counts_once_all_settings_have_its_seeds():
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
     between = designed(TWO, noise, seeds=5, looks=(3, 6))
     for one in (effect(between, AVERAGE, "a", 2, 1), between.comparisons[0]):
-        assert (one.verdict, one.n, one.later) == (CANNOT_TELL, 5, None)
+        assert (one.verdict, one.n) == (CANNOT_TELL, 5)
 
 
 def missing(answer_of, seed):
@@ -191,28 +191,6 @@ def test_an_effect_beside_the_baseline_is_the_setting_by_itself(seeds):
     assert (at.n, at.verdict, effect(answer, AT_LEVEL, "a", 2, 1, 2).n) == (5, WORSE, seeds)
     for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "p", "n"):
         assert getattr(at, name) == getattr(alone, name)
-
-
-def test_half_of_the_level_is_the_averages_and_what_is_at_a_level_has_none_of_its_own():
-    answer = measured({f"{a} {b}": [0.0] for a in range(3) for b in range(2)}, "0 0")
-    levels = {name: dict(zip("ab", name.split(), strict=True)) for name in answer.settings}
-    sides = {name: side(trials, None) for name, trials in answer.settings.items()}
-    found = factors.tested(design(levels, "0 0"), sides, (), {})
-    kinds = [each.kind for each in found.effects] + ["setting"] * 5
-    shares = {
-        kind: sum(x for each, x in zip(kinds, found.family.shares, strict=True) if each == kind) for kind in kinds
-    }
-    assert shares == pytest.approx({AVERAGE: 0.5, INTERACTION: 0.25, AT_LEVEL: 0.0, "setting": 0.25})
-
-
-def test_what_decided_is_shown_and_what_came_later_stands_apart():
-    def later(seed, a, b):
-        return (a == 2) * (1.0 if seed < 3 else -4.0) + noise(seed, a, b)
-
-    one = effect(designed(TWO, later, seeds=6, looks=(3, 6)), AVERAGE, "a", 2, 1)
-    assert (one.verdict, one.n) == (WORSE, 3)
-    assert one.mean_difference == pytest.approx(1.0, abs=0.1)
-    assert (one.later.n, one.later.mean_difference) == (6, pytest.approx(-1.5, abs=0.1))
 
 
 def test_rounding_alone_is_no_effect():

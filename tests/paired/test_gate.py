@@ -1,14 +1,11 @@
-"""A gate: when it passes, what it finds, and how often it errs."""
+"""A gate: when it passes, and how often it errs."""
 
 import json
-import math
 
-import numpy as np
 import pytest
 from compared import measured
 from projects import called
 from promises import COUNT, calibration, error, rng
-from scipy import stats
 
 from charloom.commands import cli
 from paired import answered
@@ -82,37 +79,13 @@ def test_all_settings_have_to_pass(others, result):
     assert gate(answered(of), BETTER).result == result
 
 
-@pytest.mark.parametrize("n", [2, 3, 6, 20])
-def test_what_it_finds_with_four_fifths_is_that_of_the_noncentral_t(n):
-    values = np.random.default_rng(n).normal(size=n)
-    answer = answered(measured({"base": [0.0] * n, "new": list(values)}, smallest_difference=0.7))
-    for requirement in (BETTER, NOT_WORSE):
-        (checked,) = gate(answer, requirement).settings
-        root, limit = math.sqrt(n) / values.std(ddof=1), stats.t.ppf(0.975, n - 1)
-        assert checked.finds >= 0.7
-        found = stats.nct(n - 1, checked.finds * root).sf(limit)
-        assert found >= 0.8 - 1e-4 if checked.finds == 0.7 else found == pytest.approx(0.8, abs=1e-4)
-    assert checked.lets == pytest.approx(stats.nct(n - 1, 0.7 * root).sf(limit), abs=1e-6)
-
-
-def test_its_power_is_that_of_the_look_that_decides_or_not_known():
-    """Not that of seeds after the look; and it is printed."""
-
-    def line(n, required=BETTER, **declared):
-        table = {"base": BASE[:n], "new": shifted(0.0, WIDE)[:n]}
-        return lines(gate(answered(measured(table, **declared)), required))[1]
-
-    power = "new: cannot tell yet; with 6 seeds the gate finds a difference of 0.42 with probability 0.8"
-    assert line(6, NOT_WORSE, smallest_difference=0.1).startswith(power)
-    assert "with 3 seeds the gate finds" in line(3, looks=(3, 6)) == line(5, looks=(3, 6))
-    unknown = "the power of the gate is unknown: no look is reached, or there are fewer than two pairs"
-    assert line(1).endswith(unknown)
-    assert line(2, looks=(3, 6)).endswith(unknown)
-
-
-def test_a_spread_next_to_nothing_lets_all_pass_that_is_not_worse():
-    of = measured({"base": [0.0] * 40, "new": [1e-6 * (-1) ** i for i in range(40)]}, smallest_difference=1.0)
-    assert gate(answered(of), NOT_WORSE).settings[0].lets == 1.0
+def test_it_is_told_in_a_line_a_setting():
+    of = measured({"base": BASE, "worse": shifted(0.02, NOISE), "open": shifted(0.0, WIDE)}, smallest_difference=0.05)
+    assert lines(gate(answered(of), NOT_WORSE)) == [
+        "Required: not worse than the baseline. Cannot tell yet.",
+        f"worse: passed ({NO_DIFFERENCE})",
+        "open: cannot tell yet",
+    ]
 
 
 @pytest.mark.slow

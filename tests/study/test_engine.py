@@ -1,5 +1,7 @@
 """Workers that end, that are of another kind, or that come late: what becomes of the trials."""
 
+import pickle
+import re
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import chdir
 from pathlib import Path
@@ -13,8 +15,8 @@ from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study.engine import checked_trial, identity, outcomes
-from charloom.study.local import note_part, processes
 from charloom.study.trial import Trial
+from charloom.text.corpus import Text, read_prepared
 
 KIND = "adagrad float64"
 PARAMS = read_params(ROOT / "params.yaml")
@@ -34,14 +36,15 @@ class Worker(Executor):
 
 
 class Workers:
-    """Those of a list, each there as long as it is not lost; a lost one is replaced by the next."""
+    """Those of a list, each there as long as it is not lost; a lost one is replaced by the next, or all are at once."""
 
     losses = (BrokenExecutor,)
     may_come = False
     threads = 1
 
-    def __init__(self, *workers: Worker):
-        self.waiting, self.now = list(workers), {}
+    def __init__(self, *workers: Worker, at_once: bool = False):
+        self.waiting = [] if at_once else list(workers)
+        self.now = {f"worker {n}": worker for n, worker in enumerate(workers)} if at_once else {}
 
     def there(self):
         if not self.now and self.waiting:
@@ -55,10 +58,10 @@ class Workers:
         del self.now[name]
 
 
-def ended(*workers: Worker):
+def ended(*workers: Worker, **others):
     trial = Trial("eta=0.1", 1, PARAMS, "a key")
     with chdir(ROOT):
-        return [answer for answer in outcomes([trial], Workers(*workers), "a text") if answer]
+        return [answer for answer in outcomes([trial], Workers(*workers, **others), "a text") if answer]
 
 
 def run(**others) -> Run:
@@ -83,14 +86,10 @@ def test_a_process_trains_only_if_it_is_as_expected(finished):
     assert (facts, answer) == (own, "not trained")
     facts, answer = checked_trial(params, own, finished.folder / text, "a text", 1)
     assert (facts, answer.outcome) == (own, TRAINED)
+    read = read_prepared(finished.folder / text)
+    pickled = pickle.dumps(Text(read.vocabulary, read.training[:], read.held_out[:]))  # as workers of a cluster get it
+    assert checked_trial(params, own, pickled, "a text", 1) == (own, answer)
     assert checked_trial(params, own, Path("none.npz"), "a text", 1)[1].startswith("Damaged: none.npz: ")
-
-
-def test_a_process_of_this_machine_says_how_far_its_trial_is():
-    with processes(1, Path("text.npz")) as workers:
-        (executor,) = workers.there().values()
-        executor.submit(note_part, 0.25).result()
-        assert workers.under_way() == 0.25
 
 
 def test_a_worker_gets_the_trial_once():
@@ -115,13 +114,6 @@ def test_another_arithmetic_and_another_version_are_left_out_by_name(facts, answ
     assert f"worker worker 1 is left out: {why}" in capsys.readouterr().err
 
 
-def test_a_trial_goes_to_the_next_worker_where_one_ends():
-    own = identity(KIND)
-    assert len(ended(*[Worker(own, dead())] * 3, Worker(own, run()))) == 1
-    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this"):
-        ended(*[Worker(own, dead())] * 4)
-
-
 class Gone(Worker):
     """Has ended when it is given a trial."""
 
@@ -129,31 +121,25 @@ class Gone(Worker):
         raise dead()
 
 
-def test_a_worker_that_has_ended_while_it_had_nothing_to_do_is_replaced():
-    own = identity(KIND)
-    assert len(ended(*[Gone(own)] * 5, Worker(own, run()))) == 1
+@pytest.mark.parametrize("lost", [Worker(None, dead()), Gone(None)], ids=["at work", "idle"])
+def test_a_trial_goes_to_the_next_worker_where_one_ends(lost):
+    assert len(ended(*[lost] * 3, Worker(identity(KIND), run()))) == 1
+    with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; is there too little"):
+        ended(*[lost] * 4)
 
 
-def test_workers_that_end_before_they_can_be_given_anything_are_no_endless_recursion():
-    with pytest.raises(Unavailable, match="20 workers in a row ended before"):
-        ended(*(Gone(None) for _ in range(5_000)))
-
-
-def test_what_a_trial_raises_is_said_of_its_worker_and_it_is_tried_again(capsys):
-    own = identity(KIND)
-    assert len(ended(Worker(own, "MemoryError: full", r"KeyError: 'x\ny'", run()))) == 1
-    assert capsys.readouterr().err.splitlines() == [
-        "worker worker 1: eta=0.1, seed 1: MemoryError: full",
-        r"worker worker 1: eta=0.1, seed 1: KeyError: 'x\ny'",
-    ]
-    line = r"^eta=0\.1, seed 1: 4 workers have failed at this; the last error: ValueError: no$"
-    with pytest.raises(Unavailable, match=line):
-        ended(Worker(own, "ValueError: no"))
-
-
-def test_what_is_no_run_of_the_trial_is_not_taken(capsys):
-    line = "its answer is not a run of this trial"
-    for other in (None, run(text_sha256="another")):
-        with pytest.raises(Unavailable, match=f"4 workers have failed at this; the last error: {line}"):
-            ended(Worker(identity(KIND), other))
-        assert capsys.readouterr().err == f"worker worker 1: eta=0.1, seed 1: {line}\n" * 4
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [("MemoryError: full", "MemoryError: full"), (r"KeyError: 'x\ny'", r"KeyError: 'x\ny'"),
+     (run(text_sha256="another"), "its answer is not a run of this trial")],
+    ids=["memory", "two lines", "another text"],
+)  # fmt: skip
+def test_what_is_no_run_of_the_trial_is_not_taken(answer, why, capsys):
+    """Its worker is left out, and another one gets the trial, until four have failed."""
+    failing = {f"worker {n}": Worker(identity(KIND), answer) for n in range(4)}
+    assert len(ended(failing["worker 0"], Worker(identity(KIND), run()), at_once=True)) == 1
+    line = f"eta=0.1, seed 1: 4 workers have failed at this; the last error: {why}"
+    with pytest.raises(Unavailable, match=f"^{re.escape(line)}$"):
+        ended(*failing.values(), at_once=True)
+    lines = {f"warning: worker {name} is left out: eta=0.1, seed 1: {why}" for name in failing}
+    assert set(capsys.readouterr().err.splitlines()) == lines

@@ -67,13 +67,6 @@ def test_settings_are_what_differs_but_for_the_seed_and_heads_own_is_the_baselin
     assert (own.target, own.budget, own.warnings, own.curves) == ("smooth loss below 40", 100_000, (), {})
 
 
-def test_names_hold_every_param_that_varies_and_values_as_in_params(folder):
-    runs = {"a": run(2.7, initial_accumulator_value=10), "b": run(2.6, m=8, initial_accumulator_value=1e-05)}
-    long = "train.initial_accumulator_value"
-    assert list(found(folder, **runs).settings) == [f"m=100 {long}=0", f"m=8 {long}=1e-05", f"m=100 {long}=10"]
-    assert read(folder, baseline=f"{long}=10,m=100").baseline == f"m=100 {long}=10"
-
-
 def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
     runs = {"a": run(2.7, sigma="fan_in", optimizer="adam", clip="null"), "b": run(2.6, initial_accumulator_value=10)}
     assert list(found(folder, **runs).settings) == [

@@ -52,16 +52,16 @@ LONG = "9" * 5000  # Python refuses to read it as a number
 
 
 def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_path):
-    own = read(tmp_path, f"v,seed,loss\n3.1,02,1\n3.10,1,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n", setting=["v"])
-    seeds = {name: list(group) for name, group in own.settings.items()}
-    assert seeds == {"v=3.1": ["02", 1, LONG], "v=3.10": [1, "a"]}
+    table = f"v,seed,loss\n3.1,02,1\n3.10,1.0,1\n3.1,1,2\n3.10,a,1\n3.1,{LONG},1\n3.1,nan,1\n3.1,1e9999999,1\n"
+    seeds = {name: list(group) for name, group in read(tmp_path, table, setting=["v"]).settings.items()}
+    assert seeds == {"v=3.1": [2, 1, LONG, "nan", "1e9999999"], "v=3.10": [1, "a"]}
 
 
 @pytest.mark.parametrize("other", ["1.0", "01", "+1", "1e0", "１"])
-def test_one_seed_that_is_spelled_in_two_ways_is_refused_with_both_lines(tmp_path, other):
+def test_one_seed_that_is_spelled_in_two_ways_is_one(tmp_path, other):
     """Two tables of the same runs are one below the other: each run would count twice."""
     said = refusal(tmp_path, f"v,seed,loss\na,1,1\nb,1,2\na,{other},1\n", setting=["v"])
-    assert said.startswith(f"results.csv: line 4: seed: {other} and 1 (line 2) are the same seed")
+    assert said == f"results.csv: line 4: seed {other} occurs a second time for v=a, after line 2; allowed is once"
 
 
 @pytest.mark.parametrize("odd", ["a\u00a0", "a\u2028", "a\x1f", "\u3000a"])
@@ -122,9 +122,8 @@ def test_a_baseline_that_is_not_there_gets_those_that_are(tmp_path):
     assert len(refusal(tmp_path, many, setting=["a"], baseline="x")) < 200
 
 
-@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "not a file"), ("zero", "not a file")])
+@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "not a file")])
 def test_what_is_no_file_is_refused(tmp_path, name, why):
-    (tmp_path / "zero").symlink_to("/dev/zero")
     with pytest.raises(WrongInput, match=why):
         table_measured(tmp_path / name, setting=["a"], seed="seed", measure="loss", better="lower")
 

@@ -23,11 +23,7 @@ WRONG = [
     (ETA, "eta: [0.1, fast]", "eta: 'fast' is a text, not a number: write it as 100, 0.1 or 1e-5"),
     (ETA, "eta: []", "vary.eta: [] is not allowed"),
     (ETA, "eta: [0.1, 0.10]", "vary: train.initial_accumulator_value=0 occurs twice"),
-    (
-        f"vary: {{{ETA}, train.initial_accumulator_value: [0.0, 10.0]}}",
-        "",
-        "vary, settings: give one of these two keys",
-    ),
+    (f"vary: {{{ETA}, train.initial_accumulator_value: [0.0, 10.0]}}", "", "vary, settings: give one of these two"),
     (ETA, "train.checkpoint_every: [1, 2]", "train.checkpoint_every: all settings need the same value, "),
     (ETA, "train.b1: [0.8, 0.7]", "vary: train.initial_accumulator_value=0 occurs twice; params without effect do not"),
     ("baseline: {}", "", "baseline: the key is missing; add it"),
@@ -42,6 +38,14 @@ WRONG = [
     ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed; it has to be 'held_out_bits_per_"),
     ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed; allowed is one line"),
     ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed; allowed is one line"),
+    *(
+        (
+            QUESTION,
+            QUESTION.replace(ETA, varied).replace("held_out_bits_per_character", "smooth_loss"),
+            "measure: smooth_loss cannot compare settings that differ in ",
+        )
+        for varied in ("seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]")
+    ),
     (QUESTION, "[]", "contains []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
@@ -83,22 +87,10 @@ def test_a_title_is_no_part_of_the_question(project):
             assert tables(folder) == before
 
 
-@pytest.mark.parametrize("option", [[], ["--anew"]])
-def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, option):
-    """`charloom study reports.yaml` would replace reports/report.html."""
-    (project.folder / "mine.yaml").write_text(QUESTION)
-    (project.folder / "mine").mkdir(exist_ok=True)
-    (project.folder / "mine/report.html").write_text("mine")
-    line = said(project, "study", "mine.yaml", *option, code=2)[1]
-    assert line == "mine: contains report.html, but no study; give the study another name\n"
-    assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]
-
-
-def test_what_is_no_file_gets_one_line_and_a_pipe_is_not_waited_for(project):
-    os.mkfifo(project.folder / "pipe")
-    ask(project, f"text: pipe\n{QUESTION}")
+def test_what_is_no_file_gets_one_line(project):
+    ask(project, f"text: none.txt\n{QUESTION}")
     for file, line in (
-        ("studies/a.yaml", "pipe: not a file; allowed is a text file in UTF-8\n"),
+        ("studies/a.yaml", "none.txt: No such file or directory; allowed is a text file in UTF-8\n"),
         ("studies/none.yaml", "studies/none.yaml: No such file or directory\n"),
         ("studies", "studies: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml\n"),
     ):
@@ -122,14 +114,6 @@ def test_a_wrong_option_gets_one_line(project, options, line):
     assert line in complaint
     assert complaint.count("\n") == 1
     assert not folder.exists()
-
-
-@pytest.mark.parametrize("varied", ["seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]"])
-def test_smooth_losses_of_other_sequences_are_not_compared(project, varied):
-    question = QUESTION.replace("eta: [0.1, 0.05]", varied)
-    ask(project, question.replace("held_out_bits_per_character", "smooth_loss"))
-    line = "studies/a.yaml: measure: smooth_loss cannot compare settings that differ in "
-    assert said(project, "study", "studies/a.yaml", code=2)[1].startswith(line)
 
 
 def test_a_text_of_which_nothing_is_held_out_has_no_such_measure(project):

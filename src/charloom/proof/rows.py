@@ -39,7 +39,7 @@ def prove(study: Study, count: int) -> None:
     WrongInput if the table has no row of the study, or the study's text is missing.
     """
     table = study.folder / "trials.csv"
-    rows = [trial for trials in trials_there(study, study.runs).values() for trial in trials]
+    rows = trials_there(study)
     if not rows:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)

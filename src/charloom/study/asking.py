@@ -5,12 +5,10 @@ These edits of the study's file need no `--anew`: another title, more seeds afte
 before the first look is reached. Every other change of the question needs it.
 """
 
-import errno
 import sys
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from charloom.base.errors import CharloomError, WrongInput
 from charloom.base.storage import sha256, write_json
@@ -24,7 +22,6 @@ from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial, trials_of, trials_there
 
 ASKED = "asked.json"
-README = "README.md"  # written by the user; may lie in a study's folder
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
@@ -34,19 +31,17 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, if asked.json is missing beside a table, or if the
-    study's folder has other files. The message names the file, the key and what is allowed. Raises Damaged if a table
-    is invalid.
+    start, if the table has rows that are no trials of this question, or if asked.json is missing beside a table. The
+    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
-        ensure_free(folder)
         return asked_now(path, given, project)
     if not (file := folder / ASKED).exists():
         raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
     asked = read_asked(file)
     study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
-    if others := len(study.runs) - sum(map(len, trials_there(study, study.runs).values())):
+    if others := len(study.runs) - len(trials_there(study)):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
 
@@ -56,16 +51,6 @@ def is_started(folder: Path) -> bool:
     return any((folder / name).exists() for name in (ASKED, "trials.csv"))
 
 
-def ensure_free(folder: Path) -> None:
-    """Raise WrongInput if the folder holds files other than README.md, but no study.
-
-    A study named `reports.yaml` would otherwise mix its tables with the files in `reports`.
-    """
-    names = [path.name for path in folder.glob("[!.]*") if path.name != README]
-    if names and not is_started(folder):
-        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
-
-
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     """Return the file's study with the params of the present params.yaml, and without runs.
 
@@ -73,11 +58,11 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     looks belong to the question, so a second name would not count them.
     """
     study = study_of(path, given, _asked_now(path, given, project), Runs())
-    for folder in sorted({project.root / path.parent, project.root / "studies"}):
-        for file in sorted(folder.glob(f"*/{ASKED}")):
-            other = file.parent
-            if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
-                raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
+    folders = {project.root / path.parent, project.root / "studies"}
+    for file in sorted(chain.from_iterable(folder.glob(f"*/{ASKED}") for folder in folders)):
+        other = file.parent
+        if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
+            raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
     return study
 
 
@@ -114,21 +99,21 @@ def warn_of_other_params(study: Study) -> None:
     Nothing is written if params.yaml is invalid.
     """
     with suppress(WrongInput):
-        params, asked = read_params(), study.asked.params
-        then, now = flat_of(asked) | {"prepare.text": study.asked.text}, flat_of(params)
-        if differ := _differ(now, then, differing([asked, params]), text="text" not in study.asked.question):
+        own = {"prepare.text"} if "text" in study.asked.question else set()
+        if differ := _differ(read_params(), study.asked.params, own):
             sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
-def _differ(now: dict[str, Any], then: dict[str, Any], names: list[str], *, text: bool) -> str:
-    """Return `eta 0.05, not 0.1; m 50, not 100`: the values in `now` and `then` of the named params.
-
-    The seed is left out. With `text`, prepare.text is added if the values differ.
-    """
-    names = [name for name in names if name != "seed"]
-    if text and now["prepare.text"] != then["prepare.text"]:
-        names.append("prepare.text")
-    return "; ".join(f"{name} {as_yaml(now[name])}, not {as_yaml(then[name])}" for name in names)
+def _differ(now: Params, then: Params, left_out: set[str]) -> str:
+    """Return `eta 0.05, not 0.1; m 50, not 100`: the params that differ, except the seed and those in `left_out`."""
+    values, before = flat_of(now), flat_of(then)
+    names = [*differing([then, now]), *["prepare.text"] * (values["prepare.text"] != before["prepare.text"])]
+    shown = (
+        f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}"
+        for name in names
+        if name not in {"seed", *left_out}
+    )
+    return "; ".join(shown)
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
@@ -139,8 +124,7 @@ def _left_open(given: StudyFile, params: Params) -> str:
     with suppress(CharloomError):  # no repository
         if head := next(from_commits(["HEAD"])).params:
             named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-            names = [name for name in differing([head, params]) if name not in named]
-            return _differ(flat_of(params), flat_of(head), names, text=given.text is None)
+            return _differ(params, head, named | ({"prepare.text"} if given.text else set()))
     return ""
 
 
@@ -175,21 +159,11 @@ def ensure_text(study: Study) -> None:
     asked, text = study.asked, Path(study.asked.text)
     why = f"{study.path}: the study uses {text} with SHA-256 {asked.sha256[:16]}…"
     try:
-        now = _digest(text)
+        now = sha256(text)
     except OSError as error:
         raise WrongInput(f"{why}, but charloom cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
     if now != asked.sha256:
         raise WrongInput(f"{why}, but the file has {now[:16]}… now; restore the text, or {ANEW}")
-
-
-def _digest(text: Path) -> str:
-    """Return the SHA-256 of the text. Raises OSError if the text is missing or no regular file.
-
-    A FIFO is refused, because reading one could block forever.
-    """
-    if text.exists() and not text.is_file():
-        raise OSError(errno.EINVAL, "not a file")
-    return sha256(text)
 
 
 def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
@@ -203,7 +177,7 @@ def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
     left_open = _left_open(given, params) if project == HERE else ""
     params = overridden(params, {"prepare.text": text}, path)
     try:
-        digest = _digest(project.root / text)
+        digest = sha256(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     kinds = {params.recipe.kind}

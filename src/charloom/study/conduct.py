@@ -14,7 +14,6 @@ from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
-from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import (
     ASKED,
@@ -72,7 +71,8 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
         for look in study.question.all_looks:
             answer = answered(measured(study, asked, curves=False))
             asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
-            if missing := [trial for trial in _in_order(asked) if trial.key not in study.runs]:
+            in_order = filter(None, chain.from_iterable(zip_longest(*asked.values())))  # seed by seed
+            if missing := [trial for trial in in_order if trial.key not in study.runs]:
                 expected = None  # other machines' speed is unknown
                 if not address:
                     expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
@@ -144,19 +144,6 @@ def undecided(answer: Answer) -> list[str]:
     return [answer.baseline, *open_] if open_ else []
 
 
-def _in_order(asked: dict[str, list[Trial]]) -> Iterator[Trial]:
-    """Yield the trials seed by seed, the longest trial of each seed first, so that few workers are idle at the end.
-
-    asked  the trials by setting, each list in the order of the seeds
-    """
-    for of_a_seed in zip_longest(*asked.values()):
-        yield from sorted(filter(None, of_a_seed), key=lambda trial: -_cost(trial.params))
-
-
-def _cost(params: Params) -> int:
-    return params.train.updates * params.characters * params.m * (params.m + 100)
-
-
 def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
     """Train the missing trials, add their runs to the study, and write the tables with the runs of all `wanted` trials.
 
@@ -166,7 +153,7 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
     wanted    all trials of the question
     expected  seconds that the missing trials take together; None if unknown
     """
-    took, wrote, count, note = 0.0, time.monotonic(), 0, ""
+    next_writing, count, note = 0.0, 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
     print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
     with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
@@ -176,15 +163,13 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
                     note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
-                report(count + workers.under_way(), note)
+                report(count, note)
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
-                if ended and time.monotonic() - wrote > WRITING * took:
-                    began = time.monotonic()
+                if ended and (began := time.monotonic()) > next_writing:
                     _write(study, wanted)
-                    wrote = time.monotonic()
-                    took = wrote - began
+                    next_writing = began + (1 + WRITING) * (time.monotonic() - began)
         finally:
             _write(study, wanted)
 
@@ -230,7 +215,7 @@ def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, ad
                 yield workers
             return
         read = read_prepared(path)
-        with cluster(address, Text(read.vocabulary, read.training[:], read.held_out[:]), text.sha256) as workers:
+        with cluster(address, Text(read.vocabulary, read.training[:], read.held_out[:])) as workers:
             yield workers
     finally:
         path.unlink(missing_ok=True)

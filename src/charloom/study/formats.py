@@ -17,7 +17,7 @@ from paired.gate import lines as gate_lines
 READABLE = 100  # columns of running text, at most
 INTERNAL = {"at_looks", "look"}  # left out of JSON
 OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL  # … of a setting's JSON
-OF_SETTINGS = {"setting", "time_interval", "exploded_p", "parts"} | INTERNAL  # … of an effect's JSON
+OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL  # … of an effect's JSON
 GAP = 2  # between two columns
 
 

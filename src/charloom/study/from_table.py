@@ -6,7 +6,8 @@ The table has a column for the seed, one or more for the setting, and one for th
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from paired.data_types import Measured, Measurement, Seed
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
+SEEDS = 10**15  # a number of this size or more is a seed's text
+
+Trial = tuple[dict[str, str], str, Measurement]  # the level of each factor, the seed, and the result
 
 
 def table_measured(
@@ -39,44 +43,44 @@ def table_measured(
     setting. The message names the file, the line, the value and what is allowed.
     """
     used = [*setting, seed, measure]
-    if len(set(used)) < len(used):
-        twice = next(name for name in used if used.count(name) > 1)
-        raise WrongInput(f"{file}: column {in_line(twice)} is in two options; allowed is once")
+    if twice := [name for name in used if used.count(name) > 1]:
+        raise WrongInput(f"{file}: column {in_line(twice[0])} is in two options; allowed is once")
     rows = _rows(file, used)
-    settings = defaultdict[str, dict[Seed, Measurement]](dict)
-    levels = dict[str, dict[str, str]]()
-    lines, spelled, failed = dict[tuple[str, Seed], int](), dict[Decimal | str, tuple[str, int]](), list[str]()
+    trials, lines, failed = list[Trial](), dict[tuple[Any, ...], int](), list[str]()
     for line, row in rows.items():
-        where = f"{file}: line {line}: "
+        where, levels = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
-        text, before = spelled.setdefault(_number(row[seed]), (row[seed], line))
-        if text != row[seed]:
-            both = f"{in_line(row[seed])[:40]} and {in_line(text)[:40]} (line {before})"
-            raise WrongInput(f"{where}{in_line(seed)}: {both} are the same seed; allowed is one spelling")
-        name, key = setting_name(setting, [row[column] for column in setting]), seed_of(row[seed])
-        if first := lines.get((name, key)):
+        if (first := lines.setdefault((*levels.values(), seed_of(row[seed])), line)) < line:
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
-            twice = f"seed {in_line(str(key))} occurs a second time for {in_line(name)}, after line {first}"
-            raise WrongInput(f"{where}{twice}; {allowed}")
-        lines[name, key] = line
-        settings[name][key] = _measurement(row[measure], where + in_line(measure))
-        if settings[name][key].exploded:
+            name = in_line(setting_name(levels, levels.values()))
+            twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {name}, after line {first}"
+            raise WrongInput(f"{where}{twice_there}; {allowed}")
+        value = _measurement(row[measure], where + in_line(measure))
+        trials.append((levels, row[seed], value))
+        if value.exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
-        levels[name] = {quoted(column): quoted(row[column]) for column in setting}
     warnings = []
     if failed:
         many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
         warnings.append(f"{many} no {in_line(measure)} ({failed[0]}): counted as failed, not left out")
-    return Measured(
-        measure=measure,
-        baseline=chosen(settings, baseline, str(file)),
-        settings=dict(settings),
-        levels=levels,
-        warnings=tuple(warnings),
-        **declared,
-    )
+    return trials_measured(trials, baseline, str(file), measure=measure, warnings=tuple(warnings), **declared)
+
+
+def trials_measured(trials: Iterable[Trial], baseline: str | None, where: str, **others: Any) -> Measured:
+    """Return the trials by setting and seed. A later trial replaces an earlier one with the same setting and seed.
+
+    baseline, where  as `chosen` takes them
+    others           the other fields of Measured
+    """
+    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
+    for own, seed, measurement in trials:
+        name = setting_name(own, own.values())
+        settings[name][seed_of(seed)] = measurement
+        levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
+    base = chosen(settings, baseline, where)
+    return Measured(baseline=base, settings=dict(settings), levels=levels, **others)
 
 
 def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
@@ -84,8 +88,7 @@ def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
 
     names  the columns that the table must have
 
-    Raises WrongInput if the file is missing, neither a regular file nor a FIFO, no table with these columns, or has no
-    row.
+    Raises WrongInput if the file cannot be read, is no table with these columns, or has no row.
     """
     try:
         if file.exists() and not (file.is_file() or file.is_fifo()):
@@ -101,17 +104,12 @@ def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
 
 
 def seed_of(text: str) -> Seed:
-    """Return the text as an integer if it has the usual form of one (no sign, no leading 0), else the text itself."""
-    return int(text) if re.fullmatch("0|[1-9][0-9]{0,99}", text) else text
-
-
-def _number(text: str) -> Decimal | str:
-    """Return the finite number that the text denotes, in any notation; the text itself if there is none."""
-    try:
+    """Return the whole number that the text denotes, in any notation (1, 01, 1.0); the text itself if there is none."""
+    with suppress(ArithmeticError):
         number = Decimal(text)
-    except ArithmeticError:
-        return text
-    return number if number.is_finite() else text
+        if abs(number) < SEEDS and number == int(number):
+            return int(number)
+    return text
 
 
 def _measurement(text: str, where: str) -> Measurement:

@@ -9,7 +9,6 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from charloom.base.signals import end_at_once
 
@@ -25,16 +24,13 @@ class Processes:
         self.jobs, self.path, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
-        self.parts: dict[str, Any] = {}  # by process: the finished fraction of its trial, a number in shared memory
 
     def there(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
             # spawn: a fork of a process with threads may deadlock
             context = multiprocessing.get_context("spawn")
-            name, part = f"process {next(self.numbers)}", context.RawValue("d", 0.0)
-            started = self.executors[name] = ProcessPoolExecutor(1, context, _begin, (part,))
-            self.parts[name] = part
+            started = self.executors[f"process {next(self.numbers)}"] = ProcessPoolExecutor(1, context, _begin)
             # Ctrl-C during its imports would print a traceback.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             started.submit(int)  # starts the process, with this mask
@@ -45,13 +41,9 @@ class Processes:
         """Return the path of the prepared text."""
         return self.path
 
-    def under_way(self) -> float:
-        """Return the sum of the finished fractions of the trials under way."""
-        return float(sum(part.value for part in self.parts.values()))
-
     def lost(self, name: str) -> None:
         """Remove the process from the list. The next call of `there` starts another one."""
-        del self.executors[name], self.parts[name]
+        del self.executors[name]
 
 
 @contextmanager
@@ -70,22 +62,8 @@ def processes(jobs: int, text: Path) -> Iterator[Processes]:
             executor.shutdown(cancel_futures=True)
 
 
-_own_part: Any = None  # in a worker process: its number in `Processes.parts`
-
-
-def note_part(part: float) -> None:
-    """Tell the study the finished fraction of this process's trial, if it is a worker on the study's machine."""
-    if _own_part is not None:
-        _own_part.value = part
-
-
-def _begin(part: Any) -> None:
-    """Set up a worker process so that a signal, or the end of its parent, ends the process at once.
-
-    part  the number to which `note_part` writes
-    """
-    global _own_part  # noqa: PLW0603  shared memory can only be given to a process at its start
-    _own_part = part
+def _begin() -> None:
+    """Set up a worker process so that a signal, or the end of its parent, ends the process at once."""
     end_at_once()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -1,12 +1,10 @@
 """Convert runs into measurements for the statistics in src/paired: runs of a study, or any runs by setting and seed."""
 
 import json
-import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from charloom.base.terminal import typed
+from charloom.base.terminal import in_line
 from charloom.results.identity import differing, naming_params
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
@@ -23,7 +21,6 @@ MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "
     "alone"
 )
-SEEDS_BELOW = re.compile(r"^seeds: *(\[[^]\n]*|#.*)?$", re.MULTILINE)  # the list ends on a later line
 ONE_SEED = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual"
 EXPLODED = (  # words for a training
     "diverged, failed, or ended worse than a uniform guess, which gives all characters the same probability. Diverged: "
@@ -57,16 +54,9 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
 
 
 def with_new_seeds(study: Study, more: int = 0) -> str:
-    """Return a shell command that writes and runs a copy of the study, with new seeds: as many as now, plus `more`.
-
-    If the file lists its seeds on lines of their own, the command also removes these lines.
-    """
+    """Return, in words, a study that asks the same with seeds not used here: as many as now, plus `more`."""
     first, count = max(study.question.seeds) + 1, len(study.question.seeds) + more
-    file, seeds = str(study.path.with_stem(f"{study.path.stem}_new_seeds")), [*range(first, first + count)]
-    content = study.path.read_text(encoding="utf-8") if study.path.exists() else ""
-    below = "/^seeds:/,/^[a-z]/{/^[a-z]/!d;};" if SEEDS_BELOW.search(content) else ""
-    edit, old, new = shlex.quote(f"{below}s/^seeds:.*/seeds: {seeds}/"), typed(str(study.path)), typed(file)
-    return f"sed {edit} {old} > {new} && charloom study {new}"
+    return f"a copy of {in_line(str(study.path))} with `seeds: {[*range(first, first + count)]}`"
 
 
 def before_it_starts(study: Study) -> list[str]:

@@ -5,7 +5,6 @@ The results have the same bits as a run of the pipeline with these params and th
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,9 +54,9 @@ def trials_of(study: Study) -> dict[str, list[Trial]]:
     return {setting: [trial(setting, seed) for seed in study.question.seeds] for setting in study.settings}
 
 
-def trials_there(study: Study, runs: Mapping[str, Run]) -> dict[str, list[Trial]]:
-    """Return, by setting, the trials of the study whose key is in `runs`; [] for a setting without such trials."""
-    return {name: [trial for trial in own if trial.key in runs] for name, own in trials_of(study).items()}
+def trials_there(study: Study) -> list[Trial]:
+    """Return the trials of the study that have run."""
+    return [trial for own in trials_of(study).values() for trial in own if trial.key in study.runs]
 
 
 @lru_cache
@@ -94,13 +93,8 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:DIGITS]
 
 
-def train_trial(
-    params: Params, text: Text, text_sha256: str, threads: int | None = None,
-    report: Callable[[float], None] = lambda _: None,
-) -> Run:  # fmt: skip
+def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
     """Train with `threads` threads (None: as many as are fastest), and return the run.
-
-    `report` is called with the finished fraction of the updates, after every block of updates.
 
     If the training diverges, the run has this outcome, no metrics, and the curves up to the divergence.
     """
@@ -109,7 +103,6 @@ def train_trial(
     try:
         for block in training.blocks(training.initial(), EMPTY, params.train.updates, threads=threads):
             rows, trace = block.rows, block.trace
-            report(rows.state.update / max(params.train.updates, 1))
             if block.held_out is not None:
                 held_out[rows.state.update] = block.held_out
         trained = Trained(rows, trace, held_out)

@@ -11,12 +11,11 @@ from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.study.baseline import chosen, quoted, setting_name
-from charloom.study.from_table import seed_of
+from charloom.study.from_table import trials_measured
 from charloom.tracking.address import address, ensure_store
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import all_results
-from paired.data_types import Measured, Measurement, Seed
+from paired.data_types import Measured, Measurement
 
 MAX_NAMED = 3  # runs that a warning names
 MISSING = "-"  # level of a param that a run lacks
@@ -74,22 +73,18 @@ def runs_measured(
     varied = setting_names or _differing([run for run, _ in trials], seed)
     if not varied:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
-    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
-    for run, value in trials:  # oldest first
-        level = {name: run.data.params.get(name, MISSING) for name in varied}
-        label = setting_name(varied, level.values())
-        settings[label][seed_of(run.data.params[seed])] = value
-        levels[label] = {quoted(param): quoted(text) for param, text in level.items()}
-    if not setting_names and max(map(len, settings.values())) == 1:
-        _refuse_single(settings, [run for run, _ in trials], varied, where)
-    if newer := len(trials) - sum(map(len, settings.values())):
+    label = measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})"
+    measured = trials_measured(
+        (({name: run.data.params.get(name, MISSING) for name in varied}, run.data.params[seed], value)
+         for run, value in trials),  # oldest first
+        baseline, where, measure=label, exploded="failed, by its status in MLflow, or has no finite value", **declared,
+    )  # fmt: skip
+    if not setting_names and max(map(len, measured.settings.values())) == 1:
+        _refuse_single(measured.settings, [run for run, _ in trials], varied, where)
+    if newer := len(trials) - sum(map(len, measured.settings.values())):
         count = "1 run has" if newer == 1 else f"{newer} runs have"
         warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
-    return Measured(
-        measure=measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})",
-        baseline=chosen(settings, baseline, where), settings=dict(settings), levels=levels, warnings=tuple(warnings),
-        exploded="failed, by its status in MLflow, or has no finite value", **declared,
-    )  # fmt: skip
+    return measured._replace(warnings=tuple(warnings))
 
 
 def _experiment(client: MlflowClient, experiment: str) -> Experiment:

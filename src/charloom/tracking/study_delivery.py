@@ -37,7 +37,7 @@ SINGLE_VALUES = ("best_smooth_loss", "first_update_below_target")  # metrics wit
 def study_contents(study: Study, answer: Answer, picture: str) -> StudyContents:
     """Return the study's record for the spool. `picture` is the comparison as SVG."""
     trials = []
-    for trial in (trial for group in trials_there(study, study.runs).values() for trial in group):
+    for trial in trials_there(study):
         run, params = study.runs[trial.key], naming_params(trial.params)
         trials.append(
             StudyTrial(
