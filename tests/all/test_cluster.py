@@ -8,7 +8,6 @@ import sys
 import psutil
 import pytest
 from projects import SMALL, copied, make, said, started, until
-from stores import free_port
 from study_projects import another, ask, dask, other_sources, tables
 
 # A trial takes about a second, so that something can happen in the middle of one.
@@ -88,26 +87,6 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
     refused = [line for line in printed(project).splitlines() if "is left out" in line]
     assert sorted("float64 arithmetic is " in line for line in refused) == [False, True]
     assert all("its adagrad float64 small trial is" in line for line in refused)
-
-
-def test_a_worker_that_comes_back_at_its_address_with_other_sources_is_proved_again(here):
-    project, expected, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/trial.py", another("train_trial", HALVED))
-    with dask(folder / "dask") as cluster:
-        options = (
-            cluster.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-            "--worker-port", str(free_port()), "--local-directory", str(folder),
-        )  # fmt: skip
-        worker = cluster.begin("worker", *options)
-        study = begun(project, cluster)
-        until(lambda: rows(project))
-        worker.kill()
-        worker.wait()
-        cluster.begin("worker", *options, PYTHONPATH=str(wrong))
-        until(lambda: study.poll() is not None or "is left out" in printed(project))
-        os.killpg(study.pid, signal.SIGKILL)
-        study.wait()
-    ensure_true(project, expected)
 
 
 def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_in_a_line(here):

@@ -6,41 +6,39 @@ import time
 
 import psutil
 import pytest
-from mlflow import MlflowClient
-from projects import Project, copied, started, until
-from recorded import history, holds_what_the_files_hold, smooth_losses, waiting
-from stores import Server
+from projects import Project, started, until
+from recorded import history, holds_what_the_files_hold, waiting
 
 PATIENCE = 180  # seconds, which a busy machine may take
 
 
-def shown(project: Project, store: str = "") -> bool:
+def shown(project: Project) -> bool:
     """Return whether the store has points of a run at work; a database is not made by asking."""
-    there = store or (project.folder / "mlflow.db").exists()
-    return there and any(r.info.status == "RUNNING" and "smooth_loss" in r.data.metrics for r in project.runs(store))
+    there = (project.folder / "mlflow.db").exists()
+    return there and any(r.info.status == "RUNNING" and "smooth_loss" in r.data.metrics for r in project.runs())
 
 
-def halted(project: Project, store: str = "", **variables: str) -> subprocess.Popen:
+def halted(project: Project) -> subprocess.Popen:
     """Start `train`; return it, stopped, when some of its points have come to the store."""
     until(lambda: not project.senders())  # that of an earlier training lingers
-    train = started(project, "python", "src/train.py", **variables)
+    train = started(project, "python", "src/train.py")
     until(project.senders, every=0.05)
     train.send_signal(signal.SIGSTOP)
-    until(lambda: shown(project, store), PATIENCE, every=0.5)
+    until(lambda: shown(project), PATIENCE, every=0.5)
     return train
 
 
 @pytest.fixture
 def ends():
-    """A function that has a process or a server killed at the end of the test."""
-    at_work: list[subprocess.Popen | Server] = []
+    """A function that has a process killed at the end of the test."""
+    at_work: list[subprocess.Popen] = []
     yield lambda process: at_work.append(process) or process
     for process in at_work:
         process.kill()
 
 
-def only(project: Project, store: str = ""):
-    (run,) = project.runs(store)
+def only(project: Project):
+    (run,) = project.runs()
     return run
 
 
@@ -101,20 +99,3 @@ def test_trainings_in_a_row_have_one_sender(long):
         assert folders.count(str(long.folder)) <= 1
     assert len(long.runs()) == 4
     until(lambda: not long.senders(), seconds=90)
-
-
-def test_a_server_that_is_killed_and_comes_back_while_training_runs(longer, tmp_path, ends):
-    project, server = copied(longer, tmp_path / "project"), ends(Server(tmp_path))
-    address = {"MLFLOW_TRACKING_URI": server.uri}
-    train = ends(halted(project, server.uri, **address))
-    server.kill()
-    train.send_signal(signal.SIGCONT)
-    assert train.wait(60) == 0
-    assert "warning" not in (project.folder / "printed.txt").read_text()
-    server.start()
-    client = MlflowClient(server.uri)
-    points = client.get_metric_history(only(project, server.uri).info.run_id, "smooth_loss")
-    assert len(points) < len(smooth_losses(project))
-    assert "MLflow run " in project.run("python", "src/track.py", **address)
-    holds_what_the_files_hold(project, client, only(project, server.uri))
-    project.end_senders()
