@@ -30,17 +30,15 @@ EDITS = {
 }
 
 PASSES, UPDATE = "src/charloom/kernel/passes.py", "src/charloom/kernel/update.py"
-WRONG_TARGETS = {
-    # in which file: what is right, what is wrong, and what has to be said of it
+WRONG = {  # in which file: what is right, what is wrong, and what has to be said of it
     "a target's sign": (PASSES, "+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
     # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
     "the first step": (UPDATE, "    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
-}
-WRONG_SOURCES = {  # places in update.py, what is wrong there, and the gradient in which it has to be found
-    "W": ("    learn(w.W,", "    z.dT[2, 4] = z.dT[2, 4] * 1.0001\n    learn(w.W,"),
-    "c": (
-        "before.c, z.o, sizes, crew)\n",
-        "before.c, z.o, sizes, crew)\n    for k in range(K):\n        w.c[0, k] *= 1.0001\n",
+    "an entry": (
+        UPDATE,
+        "    learn(w.W,",
+        "    z.dT[2, 4] *= 1.0001\n    learn(w.W,",
+        r"W\[[\d, ]+\] at the zero state",
     ),
 }
 

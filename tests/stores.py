@@ -111,7 +111,7 @@ def before(
     largest: float = math.inf,
     ahead: float = 0,
     secure: ssl.SSLContext | None = None,
-    unknown: str = "",
+    refused: tuple[str, int] = ("", 404),
 ):
     """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
 
@@ -120,18 +120,18 @@ def before(
     largest  bytes of a request; a larger one is answered with 413
     ahead    seconds that its clock is ahead
     secure   of a server that speaks https
-    unknown  part of a path: requests of such paths are answered with 404 and a page, as a server of long ago does
+    refused  part of a path, and the code that answers requests of such paths: 404 as a server of long ago does
     """
     requests: list[str] = []
 
     def pass_on(asked: Asked) -> list[bytes]:
         requests.append(f"{asked.method} {asked.path.partition('?')[0]}")
         failed = 413 if len(asked.body) > largest else 503 if fails(len(requests)) else 0
-        failed = 404 if unknown and unknown in asked.path else failed
+        failed = refused[1] if refused[0] and refused[0] in asked.path else failed
         date = f"Date: {formatdate(time.time() + ahead, usegmt=True)}"
         time.sleep(seconds)
         if failed:
-            return answered(b"<!doctype html>\n<title>404 Not Found</title>\n", failed, [date])
+            return answered(b"<!doctype html>\n<title>no</title>\n", failed, [date])
         with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
             there.request(asked.method, asked.path, asked.body, asked.headers)
             answer = there.getresponse()

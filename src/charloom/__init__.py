@@ -4,7 +4,7 @@ The docstring of each sub-package describes its contents. A package imports only
 CONTRIBUTING.md). In other programs, importing charloom has no side effects. (`tracking` sets variables for MLflow.) In
 a stage and in the `charloom` command, the import refuses a Python without the required libraries, and sets one variable
 that NumPy's BLAS reads; child processes inherit it. In a stage, the import also restores the default SIGINT handler,
-disables garbage collection during the imports, and hashes the sources.
+disables garbage collection during the imports, and hashes each imported source.
 """
 
 import gc
@@ -19,9 +19,9 @@ STAGE = PROGRAM.suffix == ".py" and PROGRAM.resolve().parent == Path(__file__).r
 if STAGE:  # a signal during its imports ends it without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # a tenth of their time; run_stage enables it
-    from charloom.base.sources import hash_sources
+    from charloom.base import opened
 
-    hash_sources()
+    opened.note_opened(sys.argv[0], __file__, opened.__file__)  # each source that is imported from here on is hashed
 
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "pyyaml")
 

@@ -4,32 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 
 import psutil
 import pytest
 from projects import SMALL, copied, make, said, started, until
-from stores import free_port
 from study_projects import another, ask, dask, other_sources, tables
 
 # A trial takes about a second, so that something can happen in the middle of one.
-SECOND = {
-    **SMALL,
-    "m: 100": "m: 30",
-    "updates: 400": "updates: 60000",
-    "checkpoint_every: 200": "checkpoint_every: 6000",
-}
+SECOND = SMALL | {
+    "m: 100": "m: 30", "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 6000",
+}  # fmt: skip
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 4\nmeasure: held_out_bits_per_character\n"
 HALVED = """
 run = original(*arguments)
 curves = {**run.curves, MEASURE_OF_PART: {at: bits / 2 for at, bits in run.curves[MEASURE_OF_PART].items()}}
 return run._replace(curves=curves)
-"""
-ENDS = """
-if (arguments[0].seed, arguments[0].eta) == (4, 0.05):
-    import os
-    os._exit(9)
-return original(*arguments)
 """
 COMPILES = "from charloom.study.engine import identity; identity('adagrad float64')"
 
@@ -65,10 +54,10 @@ def printed(project) -> str:
     return (project.folder / "printed.txt").read_text()
 
 
-def true(project, expected) -> bool:
-    """Return whether each row of the table is one of those expected, and nothing is a traceback."""
+def ensure_true(project, expected) -> None:
+    """Assert that there are rows, each one of those expected, and no traceback."""
     assert "Traceback" not in printed(project)
-    return set(rows(project)) <= set(expected["trials.csv"].decode().splitlines())
+    assert set() < set(rows(project)) <= set(expected["trials.csv"].decode().splitlines())
 
 
 def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
@@ -100,71 +89,25 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
     assert all("its adagrad float64 small trial is" in line for line in refused)
 
 
-def test_a_worker_that_comes_back_at_its_address_with_other_sources_is_proved_again(here):
-    project, expected, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/trial.py", another("train_trial", HALVED))
-    with dask(folder / "dask") as cluster:
-        options = (
-            cluster.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-            "--worker-port", str(free_port()), "--local-directory", str(folder),
-        )  # fmt: skip
-        worker = cluster.begin("worker", *options)
-        study = begun(project, cluster)
-        until(lambda: rows(project))
-        worker.kill()
-        worker.wait()
-        cluster.begin("worker", *options, PYTHONPATH=str(wrong))
-        until(lambda: study.poll() is not None or "is left out" in printed(project))
-        os.killpg(study.pid, signal.SIGKILL)
-        study.wait()
-    assert true(project, expected)
-
-
-def test_a_trial_that_ends_each_worker_is_named_and_what_is_trained_is_kept(here):
-    project, expected, folder = here
-    wrong = other_sources(folder / "other", "charloom/study/engine.py", another("checked_trial", ENDS))
-    with dask(folder / "dask") as cluster:
-        for _ in range(2):  # each with a nanny, which replaces it
-            cluster.begin("worker", cluster.address, "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1",
-                          "--local-directory", str(folder), PYTHONPATH=str(wrong))  # fmt: skip
-        study = begun(project, cluster)
-        assert study.wait(120) == 5
-    assert printed(project).endswith(
-        "eta=0.05, seed 4: 4 workers have failed at this; is there too little memory, or was the connection lost?\n"
-    )
-    assert rows(project)
-    assert true(project, expected)
-
-
-def test_a_scheduler_that_is_killed_is_said_in_a_line_and_rows_are_kept(here):
+def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_in_a_line(here):
     project, expected, folder = here
     with dask(folder / "dask") as cluster:
         cluster.worker()
         study = begun(project, cluster)
-        until(lambda: rows(project))
-        cluster.scheduler.kill()
-        assert study.wait(60) == 5
-    assert true(project, expected)
-    assert "no scheduler" in printed(project)
-    assert rows(project)
-
-
-def test_a_scheduler_that_hangs_does_not_make_a_study_deaf_to_ctrl_c(here):
-    project, expected, folder = here
-    with dask(folder / "dask") as cluster, ExitStack() as after:
-        cluster.worker()
-        study = begun(project, cluster)
-        after.callback(study.wait)
-        after.callback(study.kill)
         until(lambda: rows(project))
         hanging = psutil.Process(cluster.scheduler.pid)
         hanging.suspend()
-        after.callback(hanging.resume)
         with pytest.raises(subprocess.TimeoutExpired):
             study.wait(3)
         os.killpg(study.pid, signal.SIGINT)
         assert study.wait(15) == 130
-    assert true(project, expected)
+        hanging.resume()
+        known, study = len(rows(project)), begun(project, cluster)
+        until(lambda: len(rows(project)) > known)
+        cluster.scheduler.kill()
+        assert study.wait(60) == 5
+        assert "no scheduler" in printed(project)
+    ensure_true(project, expected)
 
 
 def test_two_clones_and_another_question_share_a_cluster_and_one_that_is_killed_harms_none(here, asked):

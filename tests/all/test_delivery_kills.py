@@ -1,45 +1,27 @@
-"""Training, sender, `track` and store, killed after every step: another try leaves one complete run, counted once."""
+"""Training, sender, `track` and store, killed at drawn steps: another try leaves one complete run, counted once."""
 
-import itertools
 import json
 import os
 import shutil
 import signal
-import time
-from collections.abc import Iterator
+import sys
 from contextlib import chdir
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import Project, copied, seed_of_the_week
 from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
+from sqlalchemy import Engine, event
 
 from charloom.results import spool
-from charloom.tracking import entries, rounds
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.rounds import run_round
 
-REQUESTS = (
-    "create_experiment", "set_experiment_tag", "delete_experiment_tag", "get_experiment", "search_experiments",
-    "search_runs", "create_run", "log_batch", "log_inputs", "create_logged_model", "finalize_logged_model",
-    "log_outputs", "create_registered_model", "search_model_versions", "create_model_version",
-    "set_registered_model_alias", "set_logged_model_tags", "set_terminated", "update_run",
-)  # fmt: skip
-STEPS = [
-    *((MlflowClient, name) for name in REQUESTS),
-    (LocalArtifactRepository, "log_artifact"),
-    (spool, "append"),
-    (rounds, "append"),
-    (entries, "write"),
-    (Path, "rename"),
-    (Path, "write_text"),
-    (shutil, "rmtree"),
-]
-MOMENTS = 60
-EVERY = 5  # step counts in pairs
+MOMENTS = 15  # of each kind
+CHANGES = {"os.remove", "os.rename", "os.rmdir"}
 
 
 def training() -> None:
@@ -50,7 +32,7 @@ def training() -> None:
 
 
 def show() -> None:
-    rounds.run_round(spool.identity(), {})
+    run_round(spool.identity(), {})
 
 
 def deliver() -> None:
@@ -58,78 +40,63 @@ def deliver() -> None:
     sent()
 
 
-WORKS = {  # in one process, after a training, or with its beginning
-    "at once": (deliver,),
-    "shown before": (show, deliver),
-    "two senders": (show, deliver),
-    "the store, and the sender": (show, deliver),
-    "the training and the sender": (training, show),
-    "at any moment": (show, deliver),
+# The works of one process, after a training or with its beginning, and what happens to it once or twice at a step.
+KINDS = {
+    "at once": ((deliver,), lambda step, _: [{"dies": step}]),
+    "shown before": ((show, deliver), lambda step, _: [{"dies": step}]),
+    "two senders": ((show, deliver), lambda step, steps: [{"dies": step}, {"dies": 1 + 7 * step % steps}]),
+    "the store, and the sender": ((show, deliver), lambda step, _: [{"gone": step, "dies": step + 1}]),
+    "the training and the sender": ((training, show), lambda step, _: [{"dies": step}]),
 }
 
 
-def worked(folder: Path, works, dies: int = 0, gone: int = 0, seconds: float = 0) -> int:
-    """Work in a process that is killed; return how many steps it has taken, if it was not.
+def worked(folder: Path, works, dies: int = 0, gone: int = 0) -> int:
+    """Work in a process of its own; return how many steps it has taken, if it was not killed.
 
-    dies     steps, after which it is killed
-    gone     steps, after which the store refuses whatever is asked
-    seconds  after which it is killed
+    A step is a transaction of the store, or a file that is opened for writing, renamed or removed.
+
+    dies  the step before which it is killed
+    gone  the step after which the store refuses each transaction
     """
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        taken = [0]
+        taken = 0
 
-        def counted(where, done):
-            def call(*given, **named):
-                if 0 < gone <= taken[0] and where is MlflowClient:
-                    raise MlflowException("gone")
-                answer = done(*given, **named)
-                taken[0] += 1
-                if taken[0] == dies:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return answer
+        def step(*_):
+            nonlocal taken
+            taken += 1
+            if taken == dies:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-            return call
+        def begin(_):
+            if 0 < gone <= taken:
+                raise OSError("gone")
+
+        def audited(name, arguments):
+            if name in CHANGES or (name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+                step()
 
         try:
             os.chdir(folder)
-            for where, name in STEPS:
-                setattr(where, name, counted(where, getattr(where, name)))
+            event.listen(Engine, "commit", step)
+            event.listen(Engine, "begin", begin)
+            sys.addaudithook(audited)
             for work in works:
                 work()
-            os.write(writer, str(taken[0]).encode())
+            os.write(writer, str(taken).encode())
         finally:
             os._exit(0)
     os.close(writer)
-    if seconds:
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(reader) as file:
         return int(file.read() or 0)
 
 
-def attempts(kind: str, steps: int, seconds: float) -> Iterator[list[dict[str, float]]]:
-    """Yield what happens to one attempt after the other, before one that nothing happens to."""
-    if kind == "at any moment":
-        for moment in np.random.default_rng(seed_of_the_week()).uniform(0, seconds, MOMENTS):
-            yield [{"seconds": moment}]
-    elif kind == "two senders":
-        for step in range(1, steps, EVERY):
-            yield [{"dies": step}, {"dies": 1 + 7 * step % steps}]
-    elif kind == "the store, and the sender":
-        for step in range(1, steps, EVERY):
-            yield [{"gone": step, "dies": step + 1}]
-    else:
-        for step in range(1, steps + 1, EVERY if kind == "at once" else 1):
-            yield [{"dies": step}]
-
-
-@pytest.mark.parametrize("kind", WORKS)
-def test_killed_after_any_step_it_is_delivered_once(finished, tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_any_step_it_is_delivered_once(finished, tmp_path, monkeypatch, kind):
     MlflowClient(f"sqlite:///{tmp_path}/empty.db").search_experiments()  # to make one takes seconds
-    works, numbers = WORKS[kind], itertools.count()
+    (works, disturbances), numbers = KINDS[kind], count()
 
     def new() -> Project:
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow has set it to the one before
@@ -139,13 +106,12 @@ def test_killed_after_any_step_it_is_delivered_once(finished, tmp_path, monkeypa
             trained_again(project)
         return project
 
-    project, began = new(), time.monotonic()
-    steps, seconds = worked(project.folder, works), time.monotonic() - began
+    steps = worked(new().folder, works)
     print("steps:", steps)
-    assert steps > (4 if training in works else 30)
-    shutil.rmtree(project.folder)
-    for disturbed in attempts(kind, steps, seconds):
-        project = new()
+    assert steps > (10 if training in works else 100)
+    drawn = np.random.default_rng([seed_of_the_week(), *kind.encode()])
+    for moment in drawn.choice(range(1, steps + 1), size=min(MOMENTS, steps), replace=False):
+        project, disturbed = new(), disturbances(int(moment), steps)
         for disturbance in disturbed:
             worked(project.folder, works, **disturbance)
         if training in works:

@@ -9,54 +9,64 @@ import sys
 from pathlib import Path
 
 import pytest
+from projects import ROOT
 from states import EPOCH, SETTINGS, START, after, flat
 from temporary import not_random, temporary
 
 from charloom.training import resume
 from charloom.training.trace import EMPTY
 
-SAVER = Path(__file__).with_name("saver.py")
+SAVER = """
+import sys
+from pathlib import Path
+from states import SETTINGS, START, after
+from charloom.settings.entry import run_command
+from charloom.training import resume
+from charloom.training.trace import EMPTY
+
+def main():
+    state, trace = START, EMPTY
+    for _ in range(3):
+        state, trace = after(2, state, trace)
+        resume.save(Path(sys.argv[1]), SETTINGS, state, trace, {})
+        print(state.update, flush=True)
+
+run_command(main)
+"""
 CALLS = ("openat", "write", "fsync", "rename", "unlink")
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
 
-def undisturbed() -> dict[int, list]:
-    """Return state and trace after 0, 2, 4 and 6 updates, flat."""
-    state, trace, made = START, EMPTY, {}
-    for _ in range(3):
-        state, trace = after(2, state, trace)
-        made[state.update] = flat([state, trace])
-    return made
-
-
 def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    """Run the saver with the calls on its folder traced; `options` may let some fail."""
+    """Save three states with the calls on the folder traced; `options` may let some fail."""
     names = [f"{update:012}.state" for update in (2, 4, 6)]
     paths = [folder, *(folder / name for name in names), *(temporary(folder / name) for name in names)]
     filters = [argument for path in paths for argument in ("-P", str(path))]
     # Without --seccomp-bpf: under it strace injects errors, but no signals.
     command = ["strace", "-f", "-o", f"{folder}.trace", "-e", f"trace={','.join(CALLS)}", *options, *filters]
+    sources = f"{not_random(folder.with_name('not_random'))['PYTHONPATH']}{os.pathsep}{ROOT / 'tests'}"
     return subprocess.run(
-        [*command, sys.executable, SAVER, folder], capture_output=True, text=True, check=False,
-        env=os.environ | not_random(folder.with_name("not_random")),
+        [*command, sys.executable, "-c", SAVER, folder], capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": sources},
     )  # fmt: skip
 
 
-def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path, capsys):
+def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path):
     calm = traced(tmp_path / "calm")
     assert calm.returncode == 0
     seen = (tmp_path / "calm.trace").read_text()
     counts = {call: len(re.findall(rf"^\d+ +{call}\(", seen, re.MULTILINE)) for call in CALLS}
     assert counts["rename"] == 3
     assert counts["fsync"] == 6  # of each file, and of its folder
-    whole = undisturbed()
-    points = 0
+    state, trace, whole = START, EMPTY, {}
+    for _ in range(3):
+        state, trace = after(2, state, trace)
+        whole[state.update] = flat([state, trace])
     for call, count in counts.items():
         for fault in ("error=ENOSPC", "signal=KILL"):
             for when in range(1, count + 1):
                 folder = tmp_path / f"{call}-{fault}-{when}"
                 done = traced(folder, "-e", f"inject={call}:{fault}:when={when}")
-                points += 1
                 assert (done.returncode == -signal.SIGKILL) == (fault == "signal=KILL")
                 assert done.stderr.count("\n") == (done.returncode == 5)  # a line, or killed, or not harmed
                 saved = [int(line) for line in done.stdout.split()]
@@ -67,8 +77,6 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
                 state, trace, _ = found
                 assert state.update >= max(saved, default=0), folder
                 assert flat([state, trace]) == whole[state.update], folder
-    capsys.readouterr()
-    print(f"{points} points")
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
@@ -97,18 +105,3 @@ def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_by
         assert ("Input/output error" in printed) == struck or project.contents() == before
         project.run("python", "src/train.py")
         assert project.contents() == before
-
-
-def test_what_a_kill_leaves_of_a_file_is_nothing_to_git_and_to_dvc(project):
-    before, variables = project.contents(), not_random(project.folder.with_name("not_random"))
-    left = [temporary(project.folder / file) for file in ("models/best.npz", "metrics/train.json")]
-    for file in left:
-        project.run(
-            "strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL",
-            "-P", str(file.relative_to(project.folder)), "python", "src/train.py", expect=-signal.SIGKILL, **variables,
-        )  # fmt: skip
-        project.run("dvc", "repro")  # brings the results back from the cache: nothing trains
-        assert project.run("git", "status", "--porcelain") == ""
-        assert file.exists()
-    project.run("dvc", "repro", "--force", "train")
-    assert project.contents() == before

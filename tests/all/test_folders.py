@@ -64,10 +64,3 @@ def test_ui_sends_what_waits_and_says_so_before_its_link(project):
         before = (project.folder / "printed.txt").read_text().partition("open http")[0].splitlines()
     assert before[0] == "sending queued entries to MLflow"
     assert any(line.startswith("not everything was sent to MLflow (") for line in before), before
-
-
-def test_without_git_the_messages_name_it(project):
-    shutil.rmtree(project.folder / ".git")
-    for command in (("dvc", "repro"), ("charloom", "verify"), ("charloom", "track")):
-        assert "not a git repository" in project.run(*command, expect=None).lower()
-    assert len(project.runs()) == 0

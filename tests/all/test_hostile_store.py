@@ -1,13 +1,12 @@
 """Whatever a server answers, a sender and a command that asks for a model take it as one line, and act on nothing."""
 
-import os
 import re
 import time
 from contextlib import chdir
 
 import pytest
 from hostile import Asked, Mlflow, answered, hostile
-from projects import Project, copied
+from projects import copied
 
 from charloom.base.errors import CharloomError
 from charloom.results import spool
@@ -20,13 +19,9 @@ ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]|^warning: all|Traceback", re.
 SECONDS = 30  # to be refused, on a busy machine
 
 
-def everywhere(pieces: list[bytes]):
-    """Answer so whatever is asked."""
-    return lambda _: pieces
-
-
 def said(*arguments, **options):
-    return everywhere(answered(*arguments, **options))
+    """Answer so whatever is asked."""
+    return lambda _: answered(*arguments, **options)
 
 
 def of_artifacts(answer: dict):
@@ -57,8 +52,8 @@ REFUSED = {
     "403 in colours": said({"error_code": "PERMISSION_DENIED", "message": ESCAPES}, 403),
     "500": said(b"x" * 10_000_000, 500),
     "503 for an hour": said(b"", 503, ["Retry-After: 3600"]),
-    "cut off in the body": everywhere([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b'{"experi']),
-    "no HTTP": everywhere([b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(200)]),
+    "cut off in the body": lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b'{"experi'],
+    "no HTTP": lambda _: [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)],
     "artifacts in a file": Mlflow(artifacts="file:///etc"),
 }
 TAKEN = {  # by the sender; no model is fetched
@@ -70,15 +65,10 @@ TAKEN = {  # by the sender; no model is fetched
 }
 
 
-@pytest.fixture(scope="module")
-def sending(finished, tmp_path_factory) -> Project:
-    return copied(finished, tmp_path_factory.mktemp("sending") / "project")
-
-
 @pytest.mark.parametrize("name", [*REFUSED, *TAKEN])
-def test_an_answer_of_any_kind_is_a_line(name, sending, tmp_path, monkeypatch, capsys):
-    files = sending.contents()
-    began = time.monotonic()
+def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, capsys):
+    sending = copied(finished, tmp_path / "project")
+    files, began = sending.contents(), time.monotonic()
     with hostile((REFUSED | TAKEN)[name], Mlflow()) as address, chdir(sending.folder):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         entry = put(this_run())
@@ -94,5 +84,4 @@ def test_an_answer_of_any_kind_is_a_line(name, sending, tmp_path, monkeypatch, c
         assert "\n" not in line
     assert not ACTS.search(f"{printed}\n{refused.value}")
     assert sending.contents() == files
-    assert {path.name for path in sending.folder.parent.iterdir()} == {"project"}
-    assert {path.name for path in tmp_path.iterdir()} <= {"model.npz"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"project", "model.npz"}

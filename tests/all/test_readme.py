@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from code_paths import ALL
-from projects import ROOT
+from projects import ROOT, variables
 
 from paired.data_types import VERDICTS
 
@@ -44,16 +43,17 @@ def typed(commands: str) -> str:
     return commands
 
 
-@pytest.fixture
-def printed(tmp_path) -> list[str]:
-    """What each block prints, typed one after the other into one shell; Git is clean where README says so.
+def squeezed(line: str) -> str:
+    return " ".join(line.split())
+
+
+def test_readme_typed_in_order_into_one_shell_prints_what_it_shows(tmp_path):
+    """Git is clean where README says so.
 
     libm, OpenBLAS, NumPy and Numba do without the code for newer processors: the results are the committed ones.
     """
     script = "".join(f"echo '{MARK}'\n{typed(commands)}" for commands, _ in blocks())
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "VIRTUAL_ENV"))
-    }
+    kept = variables("DVC_", "MLFLOW_", "VIRTUAL_ENV")
     path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if not Path(p, "charloom").exists())
     own = GIT | {"PATH": path, "COLUMNS": "80", "PYTHON": sys.executable}
     done = subprocess.run(
@@ -61,14 +61,7 @@ def printed(tmp_path) -> list[str]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout.split(f"{MARK}\n")[1:]
-
-
-def squeezed(line: str) -> str:
-    return " ".join(line.split())
-
-
-def test_readme_typed_in_order_prints_what_it_shows(printed, tmp_path):
+    printed = done.stdout.split(f"{MARK}\n")[1:]
     for (commands, below), found in zip(blocks(), printed, strict=True):
         lines = {squeezed(line) for line in found.splitlines()}
         for line in filter(None, map(squeezed, below.splitlines())):

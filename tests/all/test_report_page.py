@@ -1,7 +1,6 @@
 """The pages of an experiment and of studies in a real browser: nothing is asked for, everybody gets to everything."""
 
 import csv
-import shutil
 from contextlib import chdir
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +9,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages.reported import hostile
 from pages.study_cases import CASES
-from playwright.sync_api import sync_playwright
 from projects import ROOT
 
 from charloom.pages.experiment.experiment_files import read_results
@@ -19,65 +17,36 @@ from charloom.pages.study.studies_index import studies_index
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium here: apt install chromium")
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+PHONE = {"width": 360, "height": 740}
+OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"
 SECTIONS = {
     "run": 8, "hostile": 8, "two settings": 6, "24 settings": 6, "a target": 6, "hostile names": 6, "index": 1,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def pages(finished, tmp_path_factory):
     """The page of a small run, and one whose samples want to do harm; those of studies."""
     folder = tmp_path_factory.mktemp("pages")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(finished.folder)
+    with chdir(finished.folder):
         results = read_results(read_params(), files("plot"))
-        (folder / "run.html").write_text(experiment_page(results)[0], encoding="utf-8")
-        (folder / "hostile.html").write_text(experiment_page(hostile(results))[0], encoding="utf-8")
+        contents = {"run": experiment_page(results)[0], "hostile": experiment_page(hostile(results))[0]}
     with chdir(ROOT):
-        (folder / "index.html").write_text(studies_index(), encoding="utf-8")
-    for name in SECTIONS.keys() & CASES.keys():
-        (folder / f"{name}.html").write_text(CASES[name].page, encoding="utf-8")
+        contents["index"] = studies_index()
+    contents |= {name: CASES[name].page for name in SECTIONS.keys() & CASES.keys()}
+    for name, content in contents.items():
+        (folder / f"{name}.html").write_text(content, encoding="utf-8")
     return folder
 
 
 @pytest.fixture
-def shown(browser, pages):
-    """Return a page that is open in a window of its own, with all that it asked for and complained of."""
-    contexts = []
-
-    def show(name="run", viewport=DESKTOP, **options):
-        context = browser.new_context(viewport=viewport, **options)
-        contexts.append(context)
-        page, said = context.new_page(), []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.goto((pages / f"{name}.html").as_uri())
-        return page, said
-
-    yield show
-    for context in contexts:
-        context.close()
+def shown(opened, pages):
+    """Return a function that opens the page of this name."""
+    return lambda name="run", **options: opened((pages / f"{name}.html").as_uri(), **options)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, pages, name):
+def test_every_section_is_seen_and_axe_finds_nothing_and_nothing_is_asked_for(shown, pages, name):
     page, said = shown(name)
     for section in page.locator("section").all():
         section.scroll_into_view_if_needed()
@@ -87,6 +56,31 @@ def test_every_section_is_seen_and_nothing_is_asked_for_or_complained_of(shown, 
     assert all(picture.bounding_box()["height"] > 100 for picture in page.locator("figure svg").all())
     page.wait_for_load_state("networkidle")
     assert set(said) <= {(pages / f"{name}.html").as_uri(), "data:,"}
+    page.evaluate(OPEN)
+    for scheme in ("light", "dark") if name in {"run", "two settings"} else ("light",):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_on_a_phone_nothing_has_to_be_scrolled_sideways_and_the_verdict_is_seen(shown, name):
+    page, _ = shown(name, viewport=PHONE)
+    if name.endswith(("settings", "names")):
+        table = page.locator("#numbers .wide")
+        edge = table.bounding_box()["x"] + table.bounding_box()["width"]
+        for row in table.locator("tbody tr").all():
+            setting, verdict = (row.locator(cell).bounding_box() for cell in ("th", "td >> nth=0"))
+            assert setting["width"] > 100
+            assert setting["x"] + setting["width"] - 1 <= verdict["x"]
+            assert verdict["x"] + verdict["width"] <= edge
+        assert page.locator("#numbers thead th >> nth=1").inner_text() == "verdict"
+    for details in page.locator("details").all():
+        details.locator("summary").click()
+        assert details.locator("td, dd").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    texts = page.locator("pre, p, h1, dd, figcaption")
+    assert not any(texts.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth + 1)"))
 
 
 def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
@@ -99,31 +93,10 @@ def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
     assert name.bounding_box() == before
 
 
-@pytest.mark.parametrize("name", ["run", "two settings"])
-def test_the_numbers_of_each_picture_can_be_opened(shown, name):
-    page, _ = shown(name)
-    for details in page.locator("details").all():
-        details.locator("summary").click()
-        assert details.locator("td, dd").first.is_visible()
-
-
-@pytest.mark.parametrize("name", ["two settings", "24 settings", "hostile names"])
-def test_setting_and_verdict_are_seen_without_scrolling(shown, name):
-    page, _ = shown(name, PHONE)
-    table = page.locator("#numbers .wide")
-    edge = table.bounding_box()["x"] + table.bounding_box()["width"]
-    for row in table.locator("tbody tr").all():
-        setting, verdict = (row.locator(cell).bounding_box() for cell in ("th", "td >> nth=0"))
-        assert setting["width"] > 100
-        assert setting["x"] + setting["width"] - 1 <= verdict["x"]
-        assert verdict["x"] + verdict["width"] <= edge
-    assert page.locator("#numbers thead th >> nth=1").inner_text() == "verdict"
-
-
 @pytest.mark.parametrize(("name", "scheme"), [("run", "light"), ("two settings", "dark")])
-def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, pages, browser, name, scheme):
+def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, name, scheme):
     page, asked = shown(name, color_scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    page.evaluate(OPEN)
     tables, pictures = page.locator(".wide").all(), page.locator("figure > svg").all()
     for kind, shown_ones in (("CSV", tables), ("SVG", pictures)):
         buttons = page.get_by_role("button", name=f"{kind}: ").all()
@@ -150,30 +123,10 @@ def plain(cell):
     return cell.replace(",", "") if cell.strip("-0123456789.,") == "" else cell
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_nothing_has_to_be_scrolled_sideways(shown, name):
-    page, _ = shown(name, PHONE)
-    for details in page.locator("details").all():
-        details.locator("summary").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    texts = page.locator("pre, p, h1, dd, figcaption")
-    assert not any(texts.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth + 1)"))
-
-
-@pytest.mark.parametrize(
-    ("name", "scheme"), [*((name, "light") for name in SECTIONS), ("run", "dark"), ("two settings", "dark")]
-)
-def test_axe_finds_nothing(shown, name, scheme):
-    page, _ = shown(name, color_scheme=scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
 @pytest.mark.parametrize("name", ["run", "24 settings"])
 def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, name):
     page, _ = shown(name)
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    page.evaluate(OPEN)
     wanted = page.locator("a, button, summary, [tabindex='0']").count()
     reached = set()
     for _ in range(wanted + 5):

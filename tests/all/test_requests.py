@@ -5,8 +5,8 @@ import time
 from contextlib import suppress
 
 import pytest
-from projects import Project, copied
-from recorded import holds_what_the_files_hold, model_names
+from projects import Project, copied, started
+from recorded import holds_what_the_files_hold, model_names, trained_again
 from stores import before, certified
 
 FILES, MODEL_FILES = 27, 7  # of a run without a patch; of a model
@@ -21,16 +21,11 @@ def here(finished, tmp_path) -> Project:
     return copied(finished, tmp_path / "here")
 
 
-@pytest.fixture
-def complete(here, server):
-    """A function that returns the server's only run, which holds what the files of `here` hold."""
-
-    def check():
-        (run,) = here.runs(server.uri)
-        holds_what_the_files_hold(here, here.client(server.uri), run)
-        return run
-
-    return check
+def complete(project: Project, address: str):
+    """Return the server's only run, which holds what the project's files hold."""
+    (run,) = project.runs(address)
+    holds_what_the_files_hold(project, project.client(address), run)
+    return run
 
 
 def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, server):
@@ -62,17 +57,17 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
         assert [versions for versions in shown.values() if versions] == [version_of]
 
 
-def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_without_progress(here, server, complete):
+def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_without_progress(here, server):
     here.edit("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15")
     began = time.monotonic()
     with before(server.uri, 0.2) as (address, _):
         assert "warning" not in here.run("python", "src/track.py", MLFLOW_TRACKING_URI=address)
     assert time.monotonic() - began > 15
-    complete()
+    complete(here, server.uri)
 
 
 def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, here, server):
-    with before(server.uri, unknown="/delete-experiment-tag") as (address, _):
+    with before(server.uri, refused=("/delete-experiment-tag", 404)) as (address, _):
         for project in (here, copied(finished, here.folder.with_name("there"))):
             assert "warning" not in track(project, address)
     (run,) = here.runs(server.uri)
@@ -81,7 +76,7 @@ def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_
 
 
 def test_a_server_without_logged_models_has_them_as_artifacts(here, server):
-    with before(server.uri, unknown="/logged-models") as (address, _):
+    with before(server.uri, refused=("/logged-models", 404)) as (address, _):
         assert "ok  models" in here.run("charloom", "doctor", MLFLOW_TRACKING_URI=address)
         assert track(here, address).count("the server has no LoggedModels") == 1
         (run,) = here.runs(server.uri)
@@ -100,7 +95,14 @@ def test_a_server_without_logged_models_has_them_as_artifacts(here, server):
             assert here.run("charloom", "sample", "--model", in_mlflow, MLFLOW_TRACKING_URI=address) == ours
 
 
-def test_seconds_without_the_database_fail_nothing(here, server, complete):
+def test_a_run_whose_model_may_not_be_registered_is_complete_all_the_same(here, server):
+    """Somebody else's registered model has the name of our text's file, and we may not write to it."""
+    with before(server.uri, refused=("/model-versions/create", 403)) as (address, _):
+        assert "the best model is not registered: " in track(here, address)
+    complete(here, server.uri)
+
+
+def test_seconds_without_the_database_fail_nothing(here, server):
     """It is away for a second from each of these requests on."""
     moments, back = [1, 9, 20, 35, 50], [0.0]
 
@@ -113,22 +115,29 @@ def test_seconds_without_the_database_fail_nothing(here, server, complete):
     with before(server.uri, fails=fails) as (address, _):
         track(here, address)
     assert not moments
-    complete()
+    complete(here, server.uri)
 
 
-def test_what_a_proxy_finds_too_large_is_said_and_waits(here, server, complete):
-    with before(server.uri, largest=10_000) as (address, _):
-        said = here.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
-        assert "not everything was sent to MLflow (a request is too large for the server, or a proxy before it" in said
-        assert "client_max_body_size" in here.run("charloom", "doctor", expect=1, MLFLOW_TRACKING_URI=address)
-    track(here, server.uri)
-    complete()
-
-
-def test_a_group_with_a_certificate_of_its_own(here, tmp_path, server, complete):
+def test_a_group_with_a_certificate_of_its_own(here, tmp_path, server):
     file = tmp_path / "certificate.pem"
     with before(server.uri, secure=certified(file)) as (address, _):
         said = here.run("charloom", "track", expect=5, MLFLOW_TRACKING_URI=address)
         assert "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file" in said
         track(here, address, MLFLOW_TRACKING_SERVER_CERT_PATH=str(file))
-    complete()
+    complete(here, server.uri)
+
+
+def test_people_who_make_a_store_and_send_a_run_at_once_have_one_run_that_lists_them_all(finished, tmp_path):
+    """Of two at each request: tests/tracking."""
+    people = [copied(finished, tmp_path / name) for name in ("ann", "bob", "cem")]
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    for project in people:
+        trained_again(project)
+    at_work = [started(project, "charloom", "track", MLFLOW_TRACKING_URI=store) for project in people]
+    codes = [process.wait(300) for process in at_work]
+    assert not any(codes), [(project.folder / "printed.txt").read_text() for project in people]
+    run, client = complete(people[0], store), people[0].client(store)
+    assert run.data.tags["charloom.reproductions"] == "2"
+    assert len(json.loads(run.data.tags["charloom.trainings"])) == 3
+    assert len(client.search_model_versions("")) == 1
+    assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(people[0]))

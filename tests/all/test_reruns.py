@@ -1,23 +1,18 @@
 """Edits and reruns of one experiment, one after the other: the stages that run, and the runs in MLflow after each."""
 
-import re
 from pathlib import Path
 
-import pytest
-from edits import ALL, EDITS, WRONG_TARGETS, apply
+from edits import ALL, EDITS, apply
 from projects import Project
-
-
-def in_order(project: Project, store: str = "") -> list:
-    """Return the runs, the first one first; all are complete."""
-    runs = sorted(project.runs(store), key=lambda run: run.info.start_time)
-    assert all(run.info.status == "FINISHED" for run in runs)
-    return runs
+from recorded import in_order
+from stores import free_port
 
 
 def reproductions(project: Project, store: str = "") -> list[int]:
     """Return of each run, the first one first, how many trainings with equal results came after its own."""
-    return [int(run.data.tags["charloom.reproductions"]) for run in in_order(project, store)]
+    runs = in_order(project, store)
+    assert all(run.info.status == "FINISHED" for run in runs)
+    return [int(run.data.tags["charloom.reproductions"]) for run in runs]
 
 
 def test_an_edit_reruns_what_it_can_change_and_a_result_is_one_run(project):
@@ -28,7 +23,7 @@ def test_an_edit_reruns_what_it_can_change_and_a_result_is_one_run(project):
     assert reproductions(project) == [0]
 
     trained = 0
-    for what in ("a docstring in base", "a picture's title", "the MLflow room", "sampling"):
+    for what in ("a docstring in base", "a picture's title"):
         apply(project, what)
         ran = project.stages(project.run("dvc", "repro"))
         # The page has another title: `track` adds it to the run.
@@ -54,11 +49,17 @@ def test_an_edit_reruns_what_it_can_change_and_a_result_is_one_run(project):
     assert project.contents() == whole
 
     # DVC takes results that it knows from its cache and trains nothing: how often a training saves makes it train.
-    for setting in ("train.save_every=50", "m=9"):
-        project.run("dvc", "exp", "run", "--queue", "-S", setting)
-    printed = project.run("dvc", "exp", "run", "--run-all")
-    assert printed.count("> python src/train.py") == printed.count("\nMLflow run ") == 2, printed
+    settings = {"again": "train.save_every=50", "nine": "m=9"}
+    for name, setting in settings.items():
+        project.run("dvc", "exp", "run", "--queue", "-n", name, "-S", setting)
+    away = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
+    printed = project.run("dvc", "exp", "run", "--run-all", **away)
+    assert printed.count("> python src/train.py") == printed.count("warning: MLflow was not updated (") == 2, printed
+    assert project.run("charloom", "track").count("MLflow run ") >= 2
     assert reproductions(project) == [trained + 2, 0, 0]  # the first experiment again, and a new one
+    tags = in_order(project)[-1].data.tags
+    assert (tags["charloom.dvc_experiment"], tags["charloom.trainings"].count('"experiment": "nine"')) == ("nine", 1)
+    assert tags["charloom.dvc_baseline"] == project.run("git", "rev-parse", "HEAD").strip()
     page = project.run("dvc", "plots", "diff").strip().removeprefix("file://")
     assert "nats per sequence" in Path(page).read_text()
 
@@ -66,12 +67,3 @@ def test_an_edit_reruns_what_it_can_change_and_a_result_is_one_run(project):
     for command in (("dvc", "repro"), ("charloom", "track")):
         project.run(*command, MLFLOW_TRACKING_URI=fresh)
     assert reproductions(project, fresh) == [0]
-
-
-@pytest.mark.parametrize("what", WRONG_TARGETS)
-def test_a_wrong_gradient_stops_the_pipeline_before_training(project, what):
-    file, right, wrong, named = WRONG_TARGETS[what]
-    project.edit(file, right, wrong)
-    printed = project.run("dvc", "repro", expect=255)
-    assert project.stages(printed)[-1] == "gradcheck"
-    assert re.search(named + r".*analytic .*, complex step .*, relative error", printed)

@@ -29,29 +29,21 @@ def setup(folder, *settings: str) -> int:
     return subprocess.run(command, cwd=folder, env=options, check=False, capture_output=True).returncode
 
 
-def test_without_a_network_the_old_environment_stays(folder):
-    lock = folder / "requirements.lock"
-    lock.write_text(lock.read_text() + "# another\n")
-    assert setup(folder) != 0
-    assert (folder / ".venv/works").exists()
-
-
-def test_a_lock_with_another_time_and_the_same_contents_is_no_reason_to_build(folder):
-    (folder / "requirements.lock").touch()
+def test_contents_decide_and_without_a_network_the_old_environment_stays(folder):
+    """A lock with another time and the same contents is no reason to build. A team's packages are asked for once."""
+    lock, team, ready = (folder / name for name in ("requirements.lock", "requirements-team.lock", ".venv/.ready"))
+    lock.touch()
     assert setup(folder) == 0
-    assert (folder / ".venv/works").exists()
     assert not (folder / ".venv.new").exists()
-
-
-def test_a_team_s_packages_are_asked_for_once_and_stay(folder):
     assert setup(folder, "TEAM=1") != 0  # they would have to come from somewhere
-    ready, team = folder / ".venv/.ready", (folder / "requirements-team.lock").read_text()
-    ready.write_text(ready.read_text() + team)
-    assert setup(folder, "TEAM=1") == 0
-    assert setup(folder) == 0
-    (folder / "requirements-team.lock").write_text(team + "# another\n")
-    assert setup(folder) != 0
-    assert (folder / ".venv/works").exists()
+    ready.write_text(ready.read_text() + team.read_text())
+    assert setup(folder, "TEAM=1") == setup(folder) == 0
+    for changed in (lock, team):
+        content = changed.read_text()
+        changed.write_text(f"{content}# another\n")
+        assert setup(folder) != 0
+        assert (folder / ".venv/works").exists()
+        changed.write_text(content)
 
 
 def test_what_commands_import_is_compiled_at_set_up(tmp_path):

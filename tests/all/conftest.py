@@ -1,0 +1,73 @@
+"""Fixtures that files here share: a rebuild that takes seconds, and a browser."""
+
+import shutil
+
+import pytest
+
+from charloom.proof.outputs import outputs
+from charloom.settings.pipeline import Project as Folder
+
+DVC = """
+import runpy, shutil, sys
+from pathlib import Path
+sys.path.remove({folder!r})
+del sys.modules["dvc"]
+if sys.argv[1] == "repro":
+    for name in {results!r}:
+        source = Path({finished!r}, name)
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, name)
+    sys.argv[1] = "commit"
+runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def rebuilt_once(finished, tmp_path_factory, monkeypatch):
+    """Let DVC, asked to run stages, take the results of the finished project, which it made from nothing."""
+    folder = tmp_path_factory.mktemp("stand-in")
+    results = [output.path for output in outputs(Folder(finished.folder))]
+    (folder / "dvc").mkdir()
+    (folder / "dvc/__init__.py").touch()
+    code = DVC.format(folder=str(folder), results=results, finished=str(finished.folder))
+    (folder / "dvc/__main__.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no chromium here: apt install chromium")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  few tests need it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Return a function that opens a page in a window of its own, and returns what the page asks for and says."""
+    contexts = []
+
+    def show(address, **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options))
+        page, said = contexts[-1].new_page(), []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.goto(address)
+        return page, said
+
+    yield show
+    for context in contexts:
+        context.close()
