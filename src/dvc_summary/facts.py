@@ -75,11 +75,14 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "if this clone is shallow, `git fetch --unshallow` (fetch-depth: 0 of actions/checkout) completes it"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    old_names, names = set(names_in(base)), set(names_in(head))
+    old_names, names = names_in(base), names_in(head)
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
     edited = uncommitted()
-    before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
+    before, after = (
+        stages_of({path: git("show", f"{commit}:./{path}") for path in paths if is_lock(path)}, commit[:10])
+        for commit, paths in ((base, old_names), (head, names))
+    )
     diff = ("diff", "--json", base, head)
     commands = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
     commands += [] if edited or not after else [("status", "--json")]
@@ -121,20 +124,9 @@ def names_in(commit: str) -> list[str]:
     return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
-def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
-    """Return the content of every dvc.lock of the commit in this folder and below, by path.
-
-    folder  read the files with these paths from this folder instead of the commit
-
-    Raises Refused if a file cannot be read from the folder.
-    """
-    paths = [path for path in names_in(commit) if posixpath.basename(path) == "dvc.lock"]
-    if folder is None:
-        return {path: git("show", f"{commit}:./{path}") for path in paths}
-    try:
-        return {path: (folder / path).read_text(encoding="utf-8") for path in paths}
-    except (OSError, UnicodeError) as error:
-        raise Refused(f"--rebuilt: {error}; allowed is a clone of HEAD in which `dvc repro` has run") from None
+def is_lock(path: str) -> bool:
+    """Return whether the path is that of a dvc.lock, in this folder or below."""
+    return posixpath.basename(path) == "dvc.lock"
 
 
 def changed_files(base: str, head: str, stages: Stages) -> list[File]:
@@ -145,7 +137,7 @@ def changed_files(base: str, head: str, stages: Stages) -> list[File]:
     outs = {out for stage in stages.values() for out in stage.outs}
     files = []
     for path in git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
-        if posixpath.basename(path) != "dvc.lock" and not any(within(path, out) for out in outs):
+        if not is_lock(path) and not any(within(path, out) for out in outs):
             users = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
             files.append(File(path, users))
     return sorted(files, key=lambda file: (not file.stages, file.path))

@@ -5,7 +5,7 @@ from typing import Any
 
 from dvc_summary.facts import Facts
 from dvc_summary.git import git
-from dvc_summary.locks import Change, Stages, compared, makers_of, within
+from dvc_summary.locks import Change, makers_of, within
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 
 SAME = "the same bits"
@@ -34,17 +34,14 @@ def parted(facts: Facts) -> str:
         return f"{'HEAD' if facts.before else 'The base'} has no dvc.lock, so there are no results to compare."
     first = next((change for change in facts.changes if change.apart), None)
     if not first:
-        return f"All outputs have the same bits as the base's: {_outputs(facts.after)}."
+        outputs = sum(len(stage.outs) for stage in facts.after.values())
+        return f"All outputs have the same bits as the base's: {plural(outputs, 'output')}."
     equal = [change.name for change in facts.changes if not change.apart and change.same]
     start = f"The same bits in {listed(equal)}; {code(first.name)}" if equal else code(first.name)
     if first.side:
         return f"{start} is {first.side}, the first stage that is not on both sides."
     why = _reasons(first)
     return f"{start} is the first with other outputs, {f'because of {why}' if why else f'from {UNEXPLAINED}'}."
-
-
-def _outputs(stages: Stages) -> str:
-    return plural(sum(len(stage.outs) for stage in stages.values()), "output")
 
 
 def _reasons(change: Change) -> str:
@@ -131,37 +128,20 @@ def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> li
 
 
 def results(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about the results: changed metrics, and a table of the stages."""
+    """Yield the blocks about the results: changed metrics, and a table with a row for each stage.
+
+    The row has the outputs that differ and the inputs that changed.
+    """
     yield "### What came of it"
     metrics = _by_file("metric", facts.metrics, _figures, "before", "after", "change")
     yield from list(metrics) or ["No metric has changed."]
-    yield folded("Stage by stage", _stages(facts.changes))
-
-
-def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
-    """Yield the blocks about a rebuild of HEAD: the first stage whose outputs differ, and a table of all such stages.
-
-    committed, rebuilt  the stages of HEAD's dvc.lock and of the rebuilt one; a stage only in `rebuilt` does not count
-    """
-    yield "### What reproduced"
-    differ = [change for change in compared(committed, rebuilt) if change.apart and change.name in committed]
-    if differ:
-        first = code(differ[0].name)
-        yield paragraph(f"Rebuilt from HEAD: {first} is the first stage with other outputs than the committed ones.")
-        yield _stages(differ)
-    else:
-        yield paragraph(f"Rebuilt from HEAD: all {_outputs(committed)} have the committed hashes.")
-
-
-def _stages(changes: list[Change]) -> str:
-    """Return a table with a row for each stage: which of its outputs differ, and which of its inputs changed."""
     rows = []
-    for change in changes:
+    for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
         outs = f"other: {listed(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
         inputs = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"
         rows.append([code(change.name), change.side, ""] if change.side else [code(change.name), outs, inputs])
-    return table(("stage", "outputs", "inputs"), rows)
+    yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))
 
 
 def foot(facts: Facts) -> str:

@@ -16,8 +16,6 @@ from projects import ROOT, SMALL, Project, make
 from runners import Ran, act, gitlab, needs_act, needs_gitlab, pull_request
 from study_projects import conducted
 
-from dvc_summary.one_file import one_file
-
 QUESTION = """\
 vary: {eta: [0.1, 0.05]}
 baseline: {eta: 0.1}
@@ -162,11 +160,11 @@ def test_another_projects_pull_request_is_run_again_and_told(tmp_path):
     project = Project(tmp_path / "project")
     (project.folder / ".github").mkdir(parents=True)
     shutil.copytree(ROOT / ".github/workflows", project.folder / ".github/workflows")
+    shutil.copytree(ROOT / "src/dvc_summary", project.folder / ".github/dvc_summary")
     page = (ROOT / "docs/pull_requests.md").read_text()
     caller = page.partition("```yaml\n")[2].partition("```")[0].replace("pip install -r requirements.txt", "'true'")
     files = {
         ".github/workflows/pull-request.yml": caller,
-        ".github/dvc_summary.py": one_file(),
         "dvc.yaml": PIPELINE,
         "curve.py": CURVE,
         "params.yaml": "rate: 1\n",

@@ -16,9 +16,8 @@ from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
 from dvc_summary.git import Refused, printed
 from dvc_summary.locks import Stage, compared, stages_of
 from dvc_summary.markdown import limited, verdict
-from dvc_summary.one_file import one_file
 from dvc_summary.pictures import Curve, picture
-from dvc_summary.sections import parted, reproduced, warnings
+from dvc_summary.sections import parted, warnings
 
 PIPELINE = """\
 stages:
@@ -87,9 +86,9 @@ def branch(base, tmp_path) -> Project:
     return project
 
 
-def summarised(project: Project, *options: str) -> str:
+def summarised(project: Project) -> str:
     with chdir(project.folder):
-        code, summary, complaint = called(lambda: sys.exit(main() or 0), "dvc_summary", "--base", "main", *options)
+        code, summary, complaint = called(lambda: sys.exit(main() or 0), "dvc_summary", "--base", "main")
     assert (code, complaint) == (0, "")
     return summary
 
@@ -147,15 +146,11 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of_an_edited_result(branch, tmp_path):
+def test_edited_code_that_was_not_run_and_an_edited_result_are_warned_of(branch):
     written(branch, curve__py=CURVE + "# no more\n")
     branch.edit("metrics.json", "10.0", "9.0")
     committed(branch, repro=False)
-    copy = tmp_path / "dvc_summary.py"
-    copy.write_text(one_file(), encoding="utf-8")
-    said = branch.run(sys.executable, "-I", str(copy), "--base", "main", "--rebuilt", ".")
-    assert said == summarised(branch, "--rebuilt", ".")
-    assert "import dvc_summary" not in copy.read_text()
+    said = summarised(branch)
     assert (
         "Different from <code>dvc.lock</code>: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
         in said
@@ -163,19 +158,6 @@ def test_one_file_says_the_same_and_warns_of_edited_code_that_was_not_run_and_of
     assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
     assert "All outputs have the same bits as the base's: 3 outputs." in said
     assert "<td><code>curve.py</code></td><td><code>curve</code></td>" in said
-    assert "Rebuilt from HEAD: all 3 outputs have the committed hashes." in said
-
-
-def test_what_a_rebuild_makes_otherwise_is_told(base):
-    locks = {"dvc.lock": (base.folder / "dvc.lock").read_text()}
-    committed = stages_of(locks)
-    digest = committed["curve"].outs["metrics.json"]
-    assert "all 3 outputs have the committed hashes" in "".join(reproduced(committed, committed))
-    again = stages_of({"dvc.lock": locks["dvc.lock"].replace(digest, "0" * 32).replace("rate: 1.0", "rate: 2.0")})
-    said = "".join(reproduced(committed, again))
-    assert "<code>curve</code> is the first stage with other outputs than the committed ones" in said
-    assert "<td>other: <code>metrics.json</code>; 1 the same</td><td>changed: <code>rate</code></td>" in said
-    assert "<td>gone</td>" in "".join(reproduced(committed, {"words": committed["words"]}))
 
 
 @pytest.mark.parametrize(
@@ -184,13 +166,11 @@ def test_what_a_rebuild_makes_otherwise_is_told(base):
         (("--base", "no-branch"), "--base: no commit no-branch here; "),
         (("--base", "--upload-pack=x"), "--base: "),
         (("--base", "apart"), "--base: apart and HEAD have no commit in common; "),
-        (("--base", "main", "--rebuilt", "nowhere"), "--rebuilt: "),
     ],
 )
 def test_wrong_input_gets_a_line(base, arguments, line):
-    name, given, *more = arguments
     with chdir(base.folder):
-        code, summary, complaint = called(main, "dvc_summary.py", f"{name}={given}", *more)
+        code, summary, complaint = called(main, "dvc_summary", "=".join(arguments))
     assert (code, summary) == (2, "")
     assert complaint.startswith(line)
     assert complaint.count("\n") == 1

@@ -85,10 +85,9 @@ def another_project_gets_a_summary(project: Project, folder: Path, **variables: 
     """As docs/pull_requests.md tells it to."""
     page = (ROOT / "docs/pull_requests.md").read_text()
     caller = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])
-    caller["jobs"]["summary"]["with"] = {"setup": "make setup", "script": "summary.py"}
-    (project.folder / "summary.py").write_text(
-        "import sys\nprint(' '.join(sys.argv[1:]))\nif '--rebuilt' in sys.argv: open('dvc.lock')\n"
-    )
+    caller["jobs"]["summary"]["with"] = {"setup": "make setup", "folder": "summaries"}
+    (project.folder / "summaries").mkdir()
+    (project.folder / "summaries/dvc_summary.py").write_text("import sys\nprint(' '.join(sys.argv[1:]))\n")
     with (project.folder / ".github/workflows/pull-request.yml").open("w") as file:
         YAML().dump(caller, file)
     ran = act(project, folder, "pull-request.yml", "pull_request", pull_request(), **variables)
@@ -100,7 +99,9 @@ def test_another_project_gets_a_summary_of_what_was_made_again(theirs, tmp_path)
     ran = another_project_gets_a_summary(theirs, tmp_path / "run")
     assert set(ran.jobs.values()) == {"success"}
     assert "summary: dvc repro --force" in ran.calls
-    assert comments(ran)[0]["body"] == "<!-- dvc summary -->\n\n--base HEAD^1 --rebuilt .\n"
+    assert comments(ran)[0]["body"] == (
+        "<!-- dvc summary -->\n\n--base HEAD^1\n\n<p>Rebuilt from HEAD: every output has the committed hash.</p>\n"
+    )
 
 
 def test_a_second_push_writes_the_comment_anew_and_nobody_elses(theirs, tmp_path):
@@ -145,4 +146,4 @@ def test_a_stage_that_fails_in_another_project_is_told_and_fails(theirs, tmp_pat
     ran = another_project_gets_a_summary(theirs, tmp_path / "run", FAIL="dvc repro")
     assert ran.jobs["comment"] == "success"
     assert "failure" in ran.jobs.values()
-    assert comments(ran)[0]["body"].endswith("--base HEAD^1\n")
+    assert "--base HEAD^1\n\n<p>⚠️ Rebuilt from HEAD: a stage fails, or " in comments(ran)[0]["body"]
