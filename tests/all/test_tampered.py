@@ -86,14 +86,13 @@ TAMPERED = {
         [
             "models/best.npz: dvc.lock has another hash",
             "metrics/train.json: smooth_loss: committed 0.123, rebuilt ",
-            "models/best.npz: dvc.lock is old, edited or made up: train makes it with another hash",
-            "metrics/train.json: edited or replaced, and dvc.lock with it: train has the same inputs",
+            "models/best.npz, metrics/train.json: train makes another hash from the same inputs: dvc.lock was edited",
         ],
         SAME_CONCLUSION,
     ),
     removed: (
         "train: metrics/train.json",
-        ["metrics/train.json: it is not committed", "metrics/train.json: not committed, or under another name"],
+        ["metrics/train.json: it is not committed"],
         ANOTHER,
     ),
     behind_git_attributes: ("sample: metrics/sample.json", ["DIFFERENT  sample: metrics/sample.json"], SAME_CONCLUSION),
@@ -101,12 +100,12 @@ TAMPERED = {
         "sample: reports/sample_table.json", ["DIFFERENT  sample: reports/sample_table.json"], SAME_CONCLUSION,
     ),
     sample: (
-        "sample: reports/sample_table.json", ["reports/sample_table.json: dvc.lock is old, edited or made up"], WITHIN,
+        "sample: reports/sample_table.json", ["reports/sample_table.json: sample makes another hash from "], WITHIN,
     ),
     made_up_lock: (
         "prepare: data/prepared/text.npz",
         [
-            "metrics/sample.json: dvc.lock is old, edited or made up: sample makes it with another hash",
+            "metrics/sample.json, reports/sample_table.json: sample makes another hash",
         ],
         WITHIN,
     ),
@@ -147,7 +146,6 @@ def test_what_was_planted_is_named(project, plant):
     assert lines[-1].startswith(f"first difference: {last}")
     assert [each for each in words if each not in "\n".join(lines)] == []
     assert [line.split(": ")[0] for line in lines if line.startswith("grade")] == [f"grade  {reached}"]
-    assert "probe  exp: same" in lines
     project.run("git", "diff", "HEAD", "--exit-code")
 
 
@@ -296,7 +294,7 @@ def test_every_contradiction_of_a_commit_is_named(asked, tmp_path):
                 "plots/smooth_loss.csv: the same values in another notation",
                 "cause  metrics/sample.json: edited after sample made it: dvc.lock has the hash of what was rebuilt",
                 "plots/smooth_loss.csv, metrics/train.json: edited after train made it",
-                "metrics/results.json: not committed, or under another name",
+                "metrics/results.json: it is not committed",
                 "dvc.lock was made with another command: python src/sample.py (stages: sample)",
                 "dvc.lock was made with sample.temperature 1.0, params.yaml has 2.0",
             ),

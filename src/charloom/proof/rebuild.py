@@ -45,7 +45,7 @@ class Failed(Exception):
         self.stage, self.printed, self.lock = stage, printed, lock
 
 
-def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
+def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
 
     If DVC tracks the text, the text is fetched from DVC's cache or a remote. If DVC fails, there is no text, and a

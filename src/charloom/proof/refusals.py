@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
@@ -31,7 +32,7 @@ def committed_files() -> Iterator[None]:
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
 
 
-def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
+def refusals(clone: Project, lock: Stages) -> Iterator[Row]:
     """Yield a row for each reason not to rebuild the commit; its stage is the one concerned, or the last.
 
     The reasons are: an input that is missing or outside the repository; an output that only dvc.lock has; metrics and
@@ -39,9 +40,9 @@ def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
 
     clone  a clone of HEAD in which no stage has run
     lock   the stages of its dvc.lock
-    here   the repository's own folder, which has the files of Git's submodules
 
-    Raises an exception that `committed_files` converts, if dvc.yaml or params.yaml is missing or invalid.
+    The files of Git's submodules are read in the working folder. Raises an exception that `committed_files` converts,
+    if dvc.yaml or params.yaml is missing or invalid.
     """
     stages, pipeline = clone.stages(), parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
     rebuilt, last = [output.path for output in outputs(clone)], list(stages)[-1]
@@ -61,7 +62,7 @@ def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
     for key in pipeline.keys() - {"stages", "plots"}:
         yield Row(last, str(PIPELINE), f"{key}: what it names was not rebuilt")
     files = [entry.partition("\t") for entry in git("ls-files", "-z", "--stage", folder=clone.root).split("\0")[:-1]]
-    modules = [here.root / path for mode, _, path in files if mode.startswith(SUBMODULE)]
+    modules = [Path(path) for mode, _, path in files if mode.startswith(SUBMODULE)]
     # DVC skips a submodule that is a DVC repository itself.
     other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
     named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]
