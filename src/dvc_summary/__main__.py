@@ -6,7 +6,6 @@ import sys
 from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
 from dvc_summary.markdown import in_line, limited, verdict
-from dvc_summary.pictures import curves
 from dvc_summary.sections import changed, changes, foot, parted, results, warnings
 
 
@@ -23,7 +22,7 @@ def main() -> None:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
     first = verdict(Changed=changed(facts), Results=parted(facts))
-    print(limited([first, *warnings(facts), *changes(facts), *results(facts), *curves(facts), foot(facts)]))
+    print(limited([first, *warnings(facts), *changes(facts), *results(facts), foot(facts)]))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ class Facts(NamedTuple):
 
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    plots           the key `data` of `dvc plots diff`'s output: by title, a list of definitions for Vega
     files           changed files, except dvc.lock, outputs of stages, and the files in `params`
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
@@ -41,7 +40,6 @@ class Facts(NamedTuple):
     head: str
     params: dict[str, Any]
     metrics: dict[str, Any]
-    plots: dict[str, Any]
     files: list[File]
     before: Stages
     after: Stages
@@ -84,14 +82,14 @@ def facts_of(ref: str) -> Facts:
         for commit, paths in ((base, old_names), (head, names))
     )
     diff = ("diff", "--json", base, head)
-    commands = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
+    commands: list[tuple[str, ...]] = [("params", *diff), ("metrics", *diff)]
     commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
-        (params, metrics, plots, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
+        (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = [file for file in changed_files(base, head, after) if file.path not in params]
     stale = not_of_lock(status[0], after, names) if status else {}
     return Facts(
-        base, head, params, metrics, plots.get("data", {}), files, before, after, stale, edited,
+        base, head, params, metrics, files, before, after, stale, edited,
         [complaint for complaint in complaints if complaint],
         tuple(out for out in makers_of(after) if out in old_names and out not in names),
     )  # fmt: skip

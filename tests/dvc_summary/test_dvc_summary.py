@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import sys
 from contextlib import chdir
@@ -16,7 +15,6 @@ from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
 from dvc_summary.git import Refused, printed
 from dvc_summary.locks import Stage, compared, stages_of
 from dvc_summary.markdown import limited, verdict
-from dvc_summary.pictures import Curve, picture
 from dvc_summary.sections import parted, warnings
 
 PIPELINE = """\
@@ -31,11 +29,6 @@ stages:
     params: [rate, note]
     metrics: [metrics.json: {cache: false}]
     outs: [curve.csv: {cache: false}]
-plots:
-  - TITLE:
-      x: step
-      y: {curve.csv: loss}
-      y_label: LABEL
 """
 CURVE = """\
 import json
@@ -43,8 +36,7 @@ from ruamel.yaml import YAML
 params = YAML(typ="safe").load(open("params.yaml"))
 words = open("words.txt").read()
 json.dump({"loss": params["rate"] * len(words), params["note"]: 1 + params["rate"]}, open("metrics.json", "w"))
-rows = [f"{step},{params['rate'] + 9 / (1 + step)}" for step in range(200)]
-open("curve.csv", "w").write("\\n".join(["step,loss", *rows, ""]))
+open("curve.csv", "w").write(f"step,loss\\n0,{params['rate']}\\n")
 """
 
 
@@ -67,8 +59,7 @@ def base(tmp_path_factory) -> Project:
     for command in ("git init -q -b main", "git config user.name t", "git config user.email t@example.invalid"):
         project.run(*command.split())
     project.run("dvc", "init", "-q")
-    pipeline = PIPELINE.replace("TITLE", json.dumps(HOSTILE)).replace("LABEL", json.dumps(HOSTILE))
-    written(project, dvc__yaml=pipeline, curve__py=CURVE, text__txt="some words")
+    written(project, dvc__yaml=PIPELINE, curve__py=CURVE, text__txt="some words")
     written(project, params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
     committed(project)
     project.run("git", "checkout", "-q", "--orphan", "apart")
@@ -106,10 +97,6 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert "<td><code>rate</code></td><td><code>1.0</code></td><td><code>2.0</code></td>" in said
     assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td><td><code>+10</code></td>" in said
     assert '<tr valign="top"><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>' in said
-    drawn = said.partition("```mermaid\n")[2].partition("```")[0]
-    assert drawn.count("  line [") == 2
-    assert re.fullmatch(r"[A-Za-z0-9 _.,()/%#:\"\[\]>\n-]*", drawn)
-    assert "ends at <code>1.045</code>; after is blue and ends at <code>2.045</code> (the upper one there)" in said
 
 
 def nested(first: str, line: str) -> str:
@@ -188,7 +175,7 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
 
 
 def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
-    return Facts("a", "b", {}, {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
+    return Facts("a", "b", {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
 
 
 def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
@@ -219,26 +206,6 @@ def test_stages_stand_in_the_order_in_which_they_run():
     first = "first: {cmd: x, outs: [{path: out, md5: '1.dir'}]}"
     assert list(stages_of({"dvc.lock": f"stages: {{{second}, {first}}}"})) == ["first", "second"]
     assert list(stages_of({"sub/dvc.lock": f"stages: {{{first}}}"})) == ["sub/dvc.yaml:first"]
-
-
-def test_a_start_beside_which_the_rest_is_flat_is_left_out():
-    steep = {float(x): 1000.0 if x < 3 else 1.0 + x / 100 for x in range(101)}
-    drawn, caption = picture(Curve("t", "x", "y", steep, steep | {100.0: 1.5}))
-    assert 'x-axis "x" 5 --> 100' in drawn
-    assert "The first twentieth is left out" in caption
-    gentle = {float(x): float(x) for x in range(101)}
-    drawn, caption = picture(Curve("t", "x", "y", gentle, gentle | {100.0: 99.5}))
-    assert 'x-axis "x" 0 --> 100' in drawn
-    assert "left out" not in caption
-
-
-def test_of_two_lengths_the_stretch_is_drawn_that_both_have():
-    short, long = ({float(x): float(x) for x in range(0, n, 10)} for n in (51, 101))
-    drawn, caption = picture(Curve("t", "x", "y", short, long))
-    assert "0 --> 50" in drawn
-    assert drawn.count("[0, 10, 20, 30, 40, 50]") == 2
-    assert "The picture ends at 50, the end of the shorter line." in caption
-    assert picture(Curve("t", "x", "y", {}, long)) == []
 
 
 def test_it_fits_into_a_comment():

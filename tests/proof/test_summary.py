@@ -52,7 +52,6 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
     assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
-    assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
     printed, _ = said(project, "summary", "--base", "base")
     assert "<b>Better:</b> not known with uncommitted changes" in printed

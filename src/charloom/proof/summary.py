@@ -21,7 +21,6 @@ from dvc_summary.facts import Facts, facts_of
 from dvc_summary.git import Refused
 from dvc_summary.locks import makers_of
 from dvc_summary.markdown import code, limited, plural, table, verdict
-from dvc_summary.pictures import curves
 
 
 class Report(BaseModel):
@@ -63,7 +62,6 @@ def summary(arguments: argparse.Namespace) -> None:
             *sections.changes(facts),
             *sections.results(facts),
             *answer,
-            *curves(facts),
             sections.foot(facts),
         ]
     print(limited(blocks))
