@@ -15,19 +15,13 @@ from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, wi
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
-class File(NamedTuple):
-    """A changed file, and the names of HEAD's stages that depend on it."""
-
-    path: str
-    stages: list[str]
-
-
 class Facts(NamedTuple):
     """The facts about a change.
 
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    files           changed files, except dvc.lock, outputs of stages, and the files in `params`
+    files           changed files, except dvc.lock, outputs of stages, and the files in `params`, with the names of
+                    HEAD's stages that depend on each
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
                     are uncommitted changes or HEAD has no stages, because DVC is not asked then
@@ -40,7 +34,7 @@ class Facts(NamedTuple):
     head: str
     params: dict[str, Any]
     metrics: dict[str, Any]
-    files: list[File]
+    files: dict[str, list[str]]
     before: Stages
     after: Stages
     stale: dict[str, list[str]]
@@ -86,7 +80,7 @@ def facts_of(ref: str) -> Facts:
     commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
-    files = [file for file in changed_files(base, head, after) if file.path not in params]
+    files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
     stale = not_of_lock(status[0], after, names) if status else {}
     return Facts(
         base, head, params, metrics, files, before, after, stale, edited,
@@ -127,18 +121,19 @@ def is_lock(path: str) -> bool:
     return posixpath.basename(path) == "dvc.lock"
 
 
-def changed_files(base: str, head: str, stages: Stages) -> list[File]:
-    """Return the files that differ between the commits, except dvc.lock and outputs of `stages`, HEAD's stages.
+def changed_files(base: str, head: str, stages: Stages) -> dict[str, list[str]]:
+    """Return the files that differ between the commits, with the stages that depend on each.
+
+    dvc.lock and the outputs of `stages`, HEAD's stages, are left out.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """
     outs = {out for stage in stages.values() for out in stage.outs}
-    files = []
+    files = dict[str, list[str]]()
     for path in git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
         if not is_lock(path) and not any(within(path, out) for out in outs):
-            users = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
-            files.append(File(path, users))
-    return sorted(files, key=lambda file: (not file.stages, file.path))
+            files[path] = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
+    return dict(sorted(files.items(), key=lambda file: (not file[1], file[0])))
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:

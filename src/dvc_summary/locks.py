@@ -1,7 +1,6 @@
 """Reading and comparing dvc.lock files: the stages with the hashes of their inputs and outputs."""
 
 import posixpath
-import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from itertools import islice
@@ -61,12 +60,10 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
     locks  content of the files by path; a stage of a dvc.lock in a subfolder gets the name folder/dvc.yaml:name
     where  the commit or folder that the files are from, for messages
 
-    Raises Refused if a file is not in DVC's format, has more than VALUES values, or ruamel.yaml is missing.
+    Raises Refused if a file is not in DVC's format, or has more than VALUES values.
     """
-    try:
-        from ruamel.yaml import YAML  # noqa: PLC0415  imported here for a message instead of a traceback
-    except ImportError:
-        raise Refused(f"{sys.executable} has no ruamel.yaml; start the command with the Python that has DVC") from None
+    from ruamel.yaml import YAML  # noqa: PLC0415  most stages read no dvc.lock
+
     stages: Stages = {}
     yaml = YAML(typ="safe", pure=True)
     yaml.constructor.flatten_mapping = lambda _: None  # no `<<`: ten lines of it can expand to billions of keys

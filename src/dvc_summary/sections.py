@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dvc_summary.facts import Facts
-from dvc_summary.git import git
-from dvc_summary.locks import Change, makers_of, within
+from dvc_summary.locks import Change
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 
 SAME = "the same bits"
@@ -15,14 +14,9 @@ UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something
 def changed(facts: Facts) -> str:
     """Return a sentence, as HTML, with how many params and files changed; the changed params are named."""
     params = [name for names in facts.params.values() for name in sorted(names)]
-    inputs = sum(bool(file.stages) for file in facts.files)
-    others = len(facts.files) - inputs
-    parts = [
-        f"{plural(len(params), 'parameter')} ({listed(params)})" if params else "",
-        f"{plural(inputs, 'file')} that stages depend on" if inputs else "",
-        plural(others, "other file") if others else "",
-    ]
-    return f"{', '.join(filter(None, parts)) or 'no parameter and no file except results'}."
+    parts = [f"{plural(len(params), 'parameter')} ({listed(params)})"] if params else []
+    parts += [plural(len(facts.files), "file")] if facts.files else []
+    return f"{', '.join(parts) or 'no parameter and no file except results'}."
 
 
 def parted(facts: Facts) -> str:
@@ -68,31 +62,15 @@ def warnings(facts: Facts) -> Iterator[str]:
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
+    """Yield the blocks about changed params and files; a sentence if nothing except results changed."""
     yield "### What was changed"
     yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
-        rows = ((code(file.path), listed(file.stages, 3) or "no stage") for file in facts.files)
+        rows = ((code(path), listed(stages, 3) or "no stage") for path, stages in facts.files.items())
         listing = table(("file", "depends on it"), rows)
         yield folded(plural(len(facts.files), "file"), listing, opened=not params)
-    data = list(_data(facts))
-    if data:
-        yield table(("data", "before", "after"), data)
-    if not (params or facts.files or data):
+    if not (params or facts.files):
         yield "Nothing except results."
-
-
-def _data(facts: Facts) -> Iterator[list[str]]:
-    """Yield path, old and new hash of each changed input that no stage makes and Git does not track."""
-    makers = makers_of(facts.before | facts.after)
-    old, new = (
-        {dep: digest for stage in side.values() for dep, digest in stage.deps.items() if dep not in makers}
-        for side in (facts.before, facts.after)
-    )
-    shown = [*(file.path for file in facts.files), *facts.params]
-    for dep in old | new if facts.before and facts.after else ():
-        if old.get(dep) != new.get(dep) and not any(within(path, dep) for path in shown):
-            yield [code(dep), *(code(side[dep][:12]) if dep in side else "–" for side in (old, new))]
 
 
 def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
@@ -145,11 +123,5 @@ def results(facts: Facts) -> Iterator[str]:
 
 
 def foot(facts: Facts) -> str:
-    """Return the last block, with the hashes of base and head.
-
-    On a pull request, HEAD can be GitHub's trial merge of the branch into base. The block names the branch's commit
-    then.
-    """
-    parents = git("rev-list", "--parents", "--max-count=1", facts.head).split()[1:]
-    head = parents[1] if len(parents) == 2 and parents[0] == facts.base else facts.head
-    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(head[:10])}.</sub>")
+    """Return the last block, with the hashes of base and head."""
+    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")

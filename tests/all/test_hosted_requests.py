@@ -151,7 +151,7 @@ def test_a_metric_that_was_edited_by_hand_is_told_in_a_note_on_gitlab(main, tmp_
     assert [job for job, result in ran.jobs.items() if result == "FAIL"] == ["verify"], ran.printed
     summary = summary_of(ran)
     assert "<b>Made again:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in summary
-    assert "first difference: train: metrics/<wbr>train.json" in summary
+    assert "first difference: train: metrics/train.json" in summary
     assert [summary in note["body"] for note in notes] == [True]
 
 

@@ -142,7 +142,7 @@ def test_edited_code_that_was_not_run_and_an_edited_result_are_warned_of(branch)
         "Different from <code>dvc.lock</code>: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
         in said
     )
-    assert "<li><b>Changed:</b> 1 file that stages depend on.</li>" in said
+    assert "<li><b>Changed:</b> 1 file.</li>" in said
     assert "All outputs have the same bits as the base's: 3 outputs." in said
     assert "<td><code>curve.py</code></td><td><code>curve</code></td>" in said
 
@@ -175,7 +175,7 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
 
 
 def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
-    return Facts("a", "b", {}, {}, [], before, after, {}, uncommitted=False, complaints=[])
+    return Facts("a", "b", {}, {}, {}, before, after, {}, uncommitted=False, complaints=[])
 
 
 def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():

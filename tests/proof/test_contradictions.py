@@ -53,14 +53,14 @@ def test_a_finished_run_contradicts_itself_in_nothing(finished):
             "dvc.lock was made with another src/charloom/pages (stages: plot)",
         ),
         ("dvc.yaml", "python src/sample.py", "python -O src/sample.py",
-         "dvc.lock was made with another command: python src/sample.py (stages: sample)"),
+         "dvc.lock was made with cmd python src/sample.py, dvc.yaml has python -O src/sample.py (stages: sample)"),
         ("dvc.lock", "eta: 0.1", "theta: 0.1", "dvc.lock was made with eta nothing, params.yaml has 0.1"),
         ("dvc.lock", "eta: 0.1", "theta: 0.1", "dvc.lock was made with theta 0.1, params.yaml has nothing"),
         ("dvc.lock", "\n  plot:", "\n  draw:", "dvc.lock has no stage plot (stages: plot)"),
         ("dvc.lock", "path: src/sample.py", "path: src/other.py",
-         "src/sample.py is an input in only one of dvc.lock and dvc.yaml (stages: sample)"),
+         "dvc.lock has no hash of the input src/sample.py (stages: sample)"),
         ("dvc.lock", "path: src/sample.py", "path: src/other.py",
-         "src/other.py is an input in only one of dvc.lock and dvc.yaml (stages: sample)"),
+         "dvc.lock was made with another src/other.py (stages: sample)"),
     ],
 )  # fmt: skip
 def test_what_the_lock_is_of_is_said_beside_what_is_committed(clone, name, old, new, expected):

@@ -32,14 +32,11 @@ def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:
 
 
 def _input(name: str, before: Stage, after: Stage) -> str:
-    if name == "cmd":
-        return f"{LOCK} was made with another command: {before.cmd}"
-    if name in before.params | after.params:
-        one, other = (stage.params.get(name, "nothing") for stage in (before, after))
-        return f"{LOCK} was made with {name} {one}, {PARAMS} has {other}"
-    if name in before.deps and name in after.deps:
-        return f"{LOCK} was made with another {name}"
-    return f"{name} is an input in only one of {LOCK} and {PIPELINE}"
+    one, other = ({"cmd": stage.cmd, **stage.params}.get(name) for stage in (before, after))
+    if one != other:
+        file = PIPELINE if name == "cmd" else PARAMS
+        return f"{LOCK} was made with {name} {one or 'nothing'}, {file} has {other or 'nothing'}"
+    return f"{LOCK} was made with another {name}" if name in before.deps else f"{LOCK} has no hash of the input {name}"
 
 
 def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator[str]:

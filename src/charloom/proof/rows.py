@@ -14,7 +14,6 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import as_yaml_text
 from charloom.model.model_file import read_model
-from charloom.model.recorded import hashed
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import changes, commit
@@ -90,8 +89,8 @@ def _project_here(place: Path, study: Study) -> Project:
 def _rebuilt(project: Project, params: Params) -> Run:
     """Write the params into the clone's params.yaml, run the pipeline up to `train`, and return the run.
 
-    A training that diverges is a run with that outcome, without metrics and curves. The hash of results is computed
-    from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
+    A training that diverges is a run with that outcome, without metrics and curves. Raises CheckFailed if a stage fails
+    for another reason.
     """
     text = Path(params.prepare.text)
     overrides = {} if is_inside(text) else {"prepare.text": str(text.absolute())}
@@ -107,4 +106,4 @@ def _rebuilt(project: Project, params: Params) -> Run:
         raise CheckFailed(f"{failed.stage} fails: {last}") from None
     model, prepared = read_model(path["models/last"]), read_prepared(path["prepared/text"])
     passages = Training(params, prepared, Path(), {}).passages(model.theta, model.h)
-    return from_folder(params, path)._replace(results=hashed(path), passages=passages)
+    return from_folder(params, path)._replace(passages=passages)
