@@ -20,7 +20,6 @@ from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
 from dvc_summary.markdown import code, limited, plural, table, verdict
 
-
 JUDGED = {"prepare", "gradcheck", "train"}  # the stages whose results tell whether a change is better
 
 
