@@ -35,7 +35,7 @@ def told(project):
 
 def refused(project):
     folder = Folder(project.folder)
-    with chdir(project.folder), committed_files():
+    with chdir(project.folder), committed_files(folder):
         return [str(row) for row in refusals(folder, locked(folder))]
 
 

@@ -50,7 +50,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
     assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in printed
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
-    assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
+    assert "3 seeds, by the study <code>studies/a</code>, with 2 comparisons." in printed
     assert "<b>Made again:</b> bit for bit, on 1 machine." in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
     printed, _ = said(project, "summary", "--base", "base")
@@ -158,8 +158,8 @@ def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content
     file = tmp_path / "here.json"
     if content is not None:
         file.write_text(content)
-    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
-    assert complaint.startswith(f"--verified: {file}: {line}")
+    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=3)[1]
+    assert complaint.startswith(f"{file}: {line}")
 
 
 @pytest.mark.slow

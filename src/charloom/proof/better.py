@@ -10,25 +10,22 @@ from typing import NamedTuple
 
 from charloom.base.errors import CharloomError, CheckFailed, Damaged
 from charloom.proof.differences import disagreements
+from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
-from charloom.results.git import objects
 from charloom.results.identity import arithmetic_of, setting_params, trial_key
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
-from charloom.settings.params import PARAMS
-from charloom.settings.pipeline import PIPELINE, Project
+from charloom.settings.pipeline import Project
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study
-from dvc_summary.facts import names_in
 from dvc_summary.markdown import code, folded, paragraph
 from paired import answered
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer
 from paired.effects import of_change
 
-KEPT = (str(PIPELINE), str(PARAMS), "signature.json", "metrics/", "studies/")
 NO_DIFFERENCE = "<b>no difference</b>"
 TO_TELL = (
     "One seed on each side cannot tell whether the difference is more than luck. For params, a study with both "
@@ -40,7 +37,7 @@ TO_TELL = (
 class Side(NamedTuple):
     """One side of a change: a commit.
 
-    project  a folder with those of the commit's files that are in KEPT
+    project  a clone of the commit
     run      the committed run, without curves; None if the commit has none that this version of charloom can read
     """
 
@@ -52,19 +49,9 @@ Studies = dict[Path, Study | CharloomError]  # file to study; an error if the st
 
 
 def side(commit: str, folder: Path) -> Side:
-    """Write the commit's files in KEPT into a new folder, and return the side.
-
-    A symbolic link becomes a file with the link's text. Files with a name that could lead out of the folder are left
-    out.
-    """
-    folder.mkdir()
-    # Skip names that lead out of the folder, or hold control characters.
-    paths = [path for path in names_in(commit) if path.startswith(KEPT) and ".." not in path and path.isprintable()]
-    for path, (_, content) in zip(paths, objects(f"{commit}:./{path}" for path in paths), strict=True):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
+    """Clone the commit into a new folder, and return the side. A symbolic link becomes a file with the link's text."""
     run = next(from_commits([commit])).run
-    return Side(Project(folder), run if isinstance(run, Run) else None)
+    return Side(checked_out(folder, commit, "-c", "core.symlinks=false"), run if isinstance(run, Run) else None)
 
 
 def better(before: Side, after: Side) -> tuple[str, list[str]]:
@@ -93,10 +80,9 @@ def _studies(project: Project) -> Studies:
     studies = Studies()
     for file in sorted(path.relative_to(project.root) for path in project.root.glob("studies/*.yaml")):
         try:
-            with project.naming_files():
-                studies[file] = read_study(file, project=project)
+            studies[file] = read_study(file, project=project)
         except CharloomError as error:
-            studies[file] = error
+            studies[file] = type(error)(str(error).replace(f"{project.root}/", ""))
     return studies
 
 
@@ -180,13 +166,13 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     answer = answered(results)
     effect = of_change(answer, *(results.levels[name] for name in names))
     (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == names[1])
-    where, many = code(f"studies/{study.path.stem}"), len(answer.comparisons)
+    where = code(f"studies/{study.path.stem}")
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:
         claim, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
         counted = f", averaged over its other params. The setting alone: {alone.verdict}"
     else:
         claim, chosen = f"{code(alone.setting)} against {code(answer.baseline)}: <b>{words.verdict(alone)}</b>", alone
-        counted = f", one of its {many} comparisons" if many > 1 else ""
+        counted = f", with {len(answer.comparisons)} comparisons"
     size = next(words.difference(chosen, answer))
     return (
         f"{claim}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",

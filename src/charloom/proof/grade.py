@@ -30,7 +30,7 @@ def grade(results: list[Result]) -> str:
         return SAME_BITS
     figures = [result for result in results if result.output.in_git]
     if all(_is_near(result.committed, result.rebuilt) for result in figures):
-        return SAME_TEXT if all(result.hash_same for result in results if result.output.key == SAMPLES) else WITHIN
+        return SAME_TEXT if all(result.same for result in results if result.output.key == SAMPLES) else WITHIN
     costs = [math.nan]
     with suppress(ValueError, LookupError, TypeError, ArithmeticError, RecursionError):  # not as the stage writes them
         (metrics,) = (result for result in figures if result.output.key == METRICS)

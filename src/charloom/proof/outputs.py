@@ -49,14 +49,9 @@ class Result(NamedTuple):
     rebuilt: dict[str, bytes]
 
     @property
-    def hash_same(self) -> bool:
-        """Return whether the committed and the rebuilt dvc.lock have the same hash of this output."""
-        return self.locked is not None and self.locked == self.relocked
-
-    @property
     def same(self) -> bool:
         """Return whether both dvc.lock files have the same hash; for an output in Git, also the committed content."""
-        return self.hash_same and (not self.output.in_git or self.digest == self.relocked)
+        return self.locked == self.relocked is not None and (not self.output.in_git or self.digest == self.relocked)
 
     @property
     def row(self) -> Row:

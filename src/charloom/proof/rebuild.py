@@ -45,6 +45,14 @@ class Failed(Exception):
         self.stage, self.printed, self.lock = stage, printed, lock
 
 
+def checked_out(folder: Path, commit: str, *options: str) -> Project:
+    """Clone the commit into the folder, with these options of Git, and return the clone's project."""
+    top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
+    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
+    git(*AS_COMMITTED, *options, "checkout", "--quiet", "--detach", commit, folder=folder)
+    return Project(folder / place)
+
+
 def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
 
@@ -55,14 +63,12 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     if Git fails.
     """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
-    git(*AS_COMMITTED, "checkout", "--quiet", "--detach", commit, folder=folder)
+    project = checked_out(folder, commit)
     if patch:
         try:
             git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
         except Unavailable as error:
             raise Damaged(f"{patch.name}: not a patch for commit {commit[:7]}: {error}") from None
-    project = Project(folder / place)
     _ensure_inside(folder)
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
@@ -75,7 +81,7 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
 
 
 def bring_text(project: Project, text: str, digest: str) -> bool:
-    """Copy the text from the working folder into the clone, unless the clone has it; return whether the clone has it.
+    """Copy the text from the working folder into the clone if it has this digest; return whether the clone has it.
 
     text    the text's path, relative to either folder
     digest  the text's SHA-256
@@ -83,15 +89,11 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
     A text outside the clone is not written.
     """
     target, top = project.root / text, project.root / git("rev-parse", "--show-cdup", folder=project.root)
-
-    def is_complete() -> bool:
-        return target.is_file() and sha256(target) == digest
-
-    if not is_complete() and Path(text).is_file() and is_inside(target, top):
+    if is_inside(target, top) and Path(text).is_file() and sha256(Path(text)) == digest:
         remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(text, target)
-    return is_complete()
+    return target.is_file() and sha256(target) == digest
 
 
 def _keep_sources_alone(project: Project) -> None:
@@ -178,10 +180,9 @@ def _end_processes(folder: Path) -> None:
 
     Wait at most END_TIMEOUT seconds for their end.
     """
-    running = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if Path(process.cwd()).is_relative_to(folder.resolve()):
-                process.terminate()
-                running.append(process)
+    processes = psutil.process_iter(["cwd"])  # None if the system does not tell it
+    running = [process for process in processes if Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())]
+    for process in running:
+        with suppress(psutil.Error):  # it has ended
+            process.terminate()
     psutil.wait_procs(running, timeout=END_TIMEOUT)

@@ -22,12 +22,13 @@ NOT_IN_HEAD = "not in this repository, nor in DVC's cache or a remote, so nobody
 
 
 @contextmanager
-def committed_files() -> Iterator[None]:
+def committed_files(project: Project) -> Iterator[None]:
     """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
     try:
         yield
     except (WrongInput, Damaged) as error:
-        raise CheckFailed(f"first difference: prepare: {error}") from None
+        line = str(error).replace(f"{project.root}/", "")
+        raise CheckFailed(f"first difference: prepare: {line}") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from charloom.base.errors import Damaged, WrongInput
+from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
@@ -36,11 +36,12 @@ class Report(BaseModel):
 def summary(arguments: argparse.Namespace) -> None:
     """Print the summary of HEAD compared with its merge base with --base, in Markdown.
 
-    Raises WrongInput if the base or HEAD cannot be compared, or a file of --verified is missing or invalid.
+    Raises WrongInput if the base or HEAD cannot be compared, and Damaged if a file of --verified is missing or invalid.
     """
     ensure_repository()
     reports = list[Report]()
-    for report in map(_verified, map(Path, arguments.verified)):
+    for file in arguments.verified:
+        report = read_json(Path(file), Report, "`charloom verify --json` prints such a file")
         reports += [report] if report not in reports else []  # the same statement given twice is of one machine
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
@@ -63,17 +64,6 @@ def summary(arguments: argparse.Namespace) -> None:
             sections.foot(facts),
         ]
     print(limited(blocks))
-
-
-def _verified(file: Path) -> Report:
-    """Return the report in the file.
-
-    Raises WrongInput if the file is missing, or is no output of `charloom verify --json`.
-    """
-    try:
-        return read_json(file, Report, "`charloom verify --json` prints such a file")
-    except Damaged as damaged:
-        raise WrongInput(f"--verified: {damaged}") from None
 
 
 def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:

@@ -72,7 +72,7 @@ def verify(say: Callable[[object], None]) -> Verified:
         return verified._replace(causes=hints)
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         committed = cloned(Path(place) / "committed", commit)
-        with committed_files():
+        with committed_files(committed):
             before = locked(committed)
             refused = list(refusals(committed, before))
         if not add(refused):
