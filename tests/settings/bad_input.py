@@ -194,9 +194,6 @@ def inputs(params: str) -> Iterator[tuple[str, Content, Content]]:
     yield "sample: 3", f"{before}sample: 3\n", TEXT
     chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
     yield "order: chunks, chunk_length: 9", chunks, TEXT
-    single = params.replace("dtype: float64", "dtype: float32")
-    for old, new in [("eta: 0.1", "eta: 1e39"), ("sigma: 0.01", "sigma: 1e-45"), ("clip: 5.0", "clip: 1e200")]:
-        yield f"dtype: float32, {new}", single.replace(old, new), TEXT
     for name, content in WHOLE:
         yield f"params.yaml: {name}", content, TEXT
     for name, other in TEXTS:

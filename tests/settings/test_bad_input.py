@@ -22,7 +22,7 @@ def test_small_numbers_may_be_written_in_every_usual_way(tmp_path, written):
     assert read_params(path).sigma == 1e-5
 
 
-@pytest.mark.parametrize("written", ["7" * 5000, "7" * 999, f"'{'7' * 999}'", "0x" + "7" * 5000, f"[{'1, ' * 9000}1]"])
+@pytest.mark.parametrize("written", ["7" * 5000, "7" * 999, f"'{'7' * 999}'", f"[{'1, ' * 9000}1]"])
 def test_a_value_as_long_as_a_book_is_not_quoted_in_full(tmp_path, written):
     path = tmp_path / "params.yaml"
     path.write_text((ROOT / "params.yaml").read_text().replace("\nseed: 1 ", f"\nseed: {written} ", 1))

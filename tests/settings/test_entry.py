@@ -5,7 +5,6 @@ import importlib
 import os
 import shutil
 import sys
-import warnings
 from contextlib import chdir, nullcontext
 from pathlib import Path
 from textwrap import dedent
@@ -232,16 +231,6 @@ def test_a_stage_or_a_command_without_the_compiler_is_refused_before_it_works_an
     assert project.contents() == before
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
     assert len(said(project, "sample", "--length", "9")[0]) == 10
-
-
-@pytest.mark.parametrize("wish", ["error", "ignore,error::UserWarning"])
-def test_a_library_that_warns_ends_no_command_whatever_python_is_told(monkeypatch, wish):
-    monkeypatch.setenv("PYTHONWARNINGS", wish)
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("error")
-        assert called(lambda: run_command(lambda: warnings.warn("old", UserWarning, stacklevel=1))) == (0, "", "")
-    assert seen == []
-    assert "PYTHONWARNINGS" not in os.environ  # so no child has it
 
 
 NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
