@@ -183,8 +183,8 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
 def _line(study: Study, answer: Answer) -> str:
     """Return the answer and its warnings in one line of HTML, with the text if the study has a text of its own."""
     text = f" on {code(study.asked.text)}" if study.question.text else ""
-    told = "; ".join([words.told(answer), *(f"warning: {warning}" for warning in answer.warnings)])
-    return f"{code(study.path.name)}{text} says: {code(told, 400)}."
+    line = "; ".join([words.told(answer), *(f"warning: {warning}" for warning in answer.warnings)])
+    return f"{code(study.path.name)}{text} says: {code(line, 400)}."
 
 
 def _whole(study: Study, answer: Answer, *, opened: bool = False) -> str:
