@@ -27,7 +27,6 @@ class Facts(NamedTuple):
                     are uncommitted changes or HEAD has no stages, because DVC is not asked then
     uncommitted     whether there are uncommitted changes
     complaints      a line for each command of DVC that failed or reported a failure; the command's output may be empty
-    missing         outputs in HEAD's dvc.lock that Git tracked at base and no longer tracks
     """
 
     base: str
@@ -40,7 +39,6 @@ class Facts(NamedTuple):
     stale: dict[str, list[str]]
     uncommitted: bool
     complaints: list[str]
-    missing: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -72,7 +70,7 @@ def facts_of(ref: str) -> Facts:
         raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
     edited = uncommitted()
     before, after = (
-        stages_of({path: git("show", f"{commit}:./{path}") for path in paths if is_lock(path)}, commit[:10])
+        stages_of({path: git("show", f"{commit}:./{path}") for path in paths if is_lock(path)})
         for commit, paths in ((base, old_names), (head, names))
     )
     diff = ("diff", "--json", base, head)
@@ -85,7 +83,6 @@ def facts_of(ref: str) -> Facts:
     return Facts(
         base, head, params, metrics, files, before, after, stale, edited,
         [complaint for complaint in complaints if complaint],
-        tuple(out for out in makers_of(after) if out in old_names and out not in names),
     )  # fmt: skip
 
 

@@ -47,15 +47,13 @@ def _reasons(change: Change) -> str:
 def warnings(facts: Facts) -> Iterator[str]:
     """Yield a block for each fact that makes the summary incomplete or its results doubtful.
 
-    These are stale stages, missing outputs, uncommitted changes, and failed commands of DVC.
+    These are stale stages, uncommitted changes, and failed commands of DVC.
     """
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
         yield paragraph(
             f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
         )
-    if facts.missing:
-        yield paragraph(f"⚠️ In <code>dvc.lock</code>, but no longer committed: {listed(facts.missing)}.")
     if facts.uncommitted:
         yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)

@@ -102,21 +102,15 @@ def _sources(origin: Origin, place: Path) -> Project:
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
     if origin.uncommitted == "true" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
-    project = cloned(place / CLONE, origin.commit, patch if patch.exists() else None)
-    params = _params(origin, project)
+    project = cloned(place / CLONE, origin.commit, patch)
+    file = project.root / PARAMS
+    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
+    here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
+    if contradiction := difference(silent | origin.params, here):
+        raise CheckFailed(in_line(f"first difference: params: in the run {contradiction} in its commit and patch"))
     if experiment_key(params, origin.text_sha256) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
         raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")
     return project
-
-
-def _params(origin: Origin, project: Project) -> Params:
-    """Return the params in the clone's params.yaml. Raises CheckFailed if the run has recorded other params."""
-    file = project.root / PARAMS
-    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
-    here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
-    if changes := difference(silent | origin.params, here):
-        raise CheckFailed(in_line(f"first difference: params: in the run {changes} in its commit and patch"))
-    return params

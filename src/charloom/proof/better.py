@@ -20,7 +20,7 @@ from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study
-from dvc_summary.markdown import code, folded, paragraph
+from dvc_summary.markdown import code, folded, paragraph, plural
 from paired import answered
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer
@@ -172,7 +172,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
         counted = f", averaged over its other params. The setting alone: {alone.verdict}"
     else:
         claim, chosen = f"{code(alone.setting)} against {code(answer.baseline)}: <b>{words.verdict(alone)}</b>", alone
-        counted = f", with {len(answer.comparisons)} comparisons"
+        counted = f", with {plural(len(answer.comparisons), 'comparison')}"
     size = next(words.difference(chosen, answer))
     return (
         f"{claim}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",

@@ -54,7 +54,7 @@ def checked_out(folder: Path, commit: str, *options: str) -> Project:
 
 
 def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
-    """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
+    """Clone the commit into the folder, apply the patch unless it is empty, and return the clone's project.
 
     If DVC tracks the text, the text is fetched from DVC's cache or a remote. If DVC fails, there is no text, and a
     warning has DVC's reason.
@@ -64,7 +64,7 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     project = checked_out(folder, commit)
-    if patch:
+    if patch and patch.exists() and patch.stat().st_size:
         try:
             git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
         except Unavailable as error:
@@ -130,10 +130,12 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     for path in (*(output.path for output in results), str(LOCK), str(OWN)):
         remove(project.root / path)
     stages = stages or tuple(dict.fromkeys(output.stage for output in results))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
     last, lines = "", list[str]()
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", "repro", "--force", *stages],  # -P: no code of this folder
-        cwd=project.root, env=_environment() | variables, text=True, errors="replace",
+        cwd=project.root, env=environment | variables, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
@@ -148,12 +150,6 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     if process.returncode:
         raise Failed(last, "".join(lines), lock)
     return lock
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of the stages: this Python comes first, and there are no variables of DVC and MLflow."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
-    return environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
 
 
 def remove(path: Path) -> None:

@@ -43,7 +43,10 @@ def prove(study: Study, count: int) -> None:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
     with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
-        project = _project_here(Path(folder), study)
+        patch = Path(folder) / "uncommitted.diff"  # of sources, dvc.yaml and text
+        patch.write_text(changes(study.asked.text), encoding="utf-8")
+        project = cloned(Path(folder) / "clone", commit(), patch)
+        bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
         for trial in random.sample(rows, min(count, len(rows))):
             name = f"{trial.setting}, seed {trial.seed}"
             print(f"rebuilding {name}", flush=True)
@@ -61,8 +64,6 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
     The row's curves and passages are compared, too. A value that only one of the two has is not compared.
     """
-    if rebuilt.text_sha256 != row.text_sha256:
-        yield f"the study uses the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
     for name, old, new in disagreements(row, rebuilt):
         yield f"{name}: the table says {old}, the pipeline {new}"
     if row.metrics and rebuilt.metrics:
@@ -71,19 +72,6 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
                 yield f"curves.csv: {name} differs from the pipeline's"
         if row.passages and row.passages != rebuilt.passages:
             yield "passages.csv differs from the pipeline's costs"
-
-
-def _project_here(place: Path, study: Study) -> Project:
-    """Clone HEAD into the folder `place`, apply the uncommitted changes of this folder, and copy the study's text.
-
-    The changes are those that belong to a run: of sources, dvc.yaml and text. A text outside this folder is not copied.
-    """
-    patch = place / "uncommitted.diff"
-    if uncommitted := changes(study.asked.text):
-        patch.write_text(uncommitted, encoding="utf-8")
-    project = cloned(place / "clone", commit(), patch if uncommitted else None)
-    bring_text(project, study.asked.text, study.asked.sha256)
-    return project
 
 
 def _rebuilt(project: Project, params: Params) -> Run:

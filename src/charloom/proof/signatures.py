@@ -35,9 +35,7 @@ def signatures() -> tuple[list[Row], list[str]]:
             what = f"committed {str(other)[:SHOWN]}…, here {value[:SHOWN]}…" if value != other else ""
             rows.append(Row("signature", name, what))
         elif value != other:
-            why = f"this machine has {name.removeprefix(LIBRARY)} {value}, {SIGNATURE} was made with {other}"
-            edited = f"this machine has other arithmetic, or {SIGNATURE} was edited: {name} differs"
-            causes.append(why if name.startswith(LIBRARY) else edited)
+            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {other}")
     if any(row.what for row in rows):
-        causes.append(f"or the kernel's sources or compiled code differ from those of HEAD, or {SIGNATURE} was edited")
+        causes.append(f"{SIGNATURE} was edited, or this machine's arithmetic or the kernel's compiled code differ")
     return rows, causes
