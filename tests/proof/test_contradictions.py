@@ -10,7 +10,7 @@ from projects import copied, said
 
 from charloom.base.errors import CheckFailed
 from charloom.proof.causes import contradictions
-from charloom.proof.refusals import committed_files, refusals
+from charloom.proof.refusals import inspected
 from charloom.settings.dvc_lock import locked
 from charloom.settings.pipeline import Project as Folder
 
@@ -34,9 +34,8 @@ def told(project):
 
 
 def refused(project):
-    folder = Folder(project.folder)
-    with chdir(project.folder), committed_files(folder):
-        return [str(row) for row in refusals(folder, locked(folder))]
+    with chdir(project.folder):
+        return [str(row) for row in inspected(Folder(project.folder))[1]]
 
 
 def test_a_finished_run_contradicts_itself_in_nothing(finished):

@@ -48,14 +48,14 @@ def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
 
     Results are the metrics, the usual measure first, the outcome, and the hash of results.
     """
-    sides = []
-    for run in (one, other):
-        metrics = run.metrics.known() if run.metrics else {}
-        results = {"outcome": run.outcome, "results": run.results or None}
-        sides.append({MEASURE: metrics.get(MEASURE)} | results | metrics)
-    for name, value in sides[0].items():
-        if None not in (value, sides[1].get(name)) and value != sides[1][name]:
-            yield name, value, sides[1][name]
+    ours, theirs = (
+        {MEASURE: None, "outcome": run.outcome, "results": run.results or None}
+        | (run.metrics.known() if run.metrics else {})
+        for run in (one, other)
+    )
+    for name, value in ours.items():
+        if None not in (value, theirs.get(name)) and value != theirs[name]:
+            yield name, value, theirs[name]
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:

@@ -25,7 +25,6 @@ from dvc_summary.facts import dvc
 from dvc_summary.locks import Stages
 
 FETCHING_MAY_TAKE = 3600  # seconds for the text
-END_TIMEOUT = 5.0  # seconds to wait for terminated processes
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
 AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
@@ -174,11 +173,11 @@ def _ensure_inside(folder: Path) -> None:
 def _end_processes(folder: Path) -> None:
     """Terminate processes whose working folder is in this folder: stages start some for compilation or for MLflow.
 
-    Wait at most END_TIMEOUT seconds for their end.
+    Wait at most 5 seconds for their end.
     """
     processes = psutil.process_iter(["cwd"])  # None if the system does not tell it
     running = [process for process in processes if Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())]
     for process in running:
         with suppress(psutil.Error):  # it has ended
             process.terminate()
-    psutil.wait_procs(running, timeout=END_TIMEOUT)
+    psutil.wait_procs(running, timeout=5)

@@ -14,7 +14,6 @@ from charloom.results.machine import machine
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS
 from charloom.settings.pipeline import Project, files_in
-from charloom.signature.hashes import libraries
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
@@ -41,7 +40,7 @@ def statement(committed: Project, rebuilt: Project, outputs: list[str]) -> dict[
             "result": "PASSED",
             "configuration": [commit, *_hashed(committed, [*MATERIALS, Path(committed.params().prepare.text)])],
             "passedTests": ["charloom verify"],
-            "environment": machine() | {"features": libraries()["features"]},
+            "environment": machine(),
         },
     }
 

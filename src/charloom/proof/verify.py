@@ -14,11 +14,11 @@ from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.grade import grade
 from charloom.proof.outputs import compared
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
-from charloom.proof.refusals import committed_files, refusals
+from charloom.proof.refusals import inspected
 from charloom.proof.signatures import signatures
 from charloom.proof.statement import statement
 from charloom.results.git import ensure_repository, git, uncommitted
-from charloom.settings.dvc_lock import LOCK, locked
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.pipeline import Project
 
 
@@ -72,9 +72,7 @@ def verify(say: Callable[[object], None]) -> Verified:
         return verified._replace(causes=hints)
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
         committed = cloned(Path(place) / "committed", commit)
-        with committed_files(committed):
-            before = locked(committed)
-            refused = list(refusals(committed, before))
+        before, refused = inspected(committed)
         if not add(refused):
             return verified
         folder = shutil.copytree(Path(place) / "committed", Path(place) / "rebuilt", symlinks=True)
