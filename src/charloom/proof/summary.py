@@ -20,8 +20,6 @@ from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
 from dvc_summary.markdown import code, limited, plural, table, verdict
 
-JUDGED = {"prepare", "gradcheck", "train"}  # the stages whose results tell whether a change is better
-
 
 class Report(BaseModel):
     """The keys of `charloom verify --json` that tell two reports apart: see `Verified`, and results.machine."""
@@ -50,7 +48,7 @@ def summary(arguments: argparse.Namespace) -> None:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
         sentence, answer = better(before, after)
-        if facts.uncommitted or not facts.after.keys() - facts.stale.keys() >= JUDGED:
+        if facts.uncommitted or not facts.after.keys() - facts.stale.keys() >= {"prepare", "gradcheck", "train"}:
             why = "no <code>dvc.lock</code> shows that the committed files made the results"
             sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
         again, rows = _again(reports, facts.head)
