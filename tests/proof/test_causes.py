@@ -59,6 +59,7 @@ def test_the_edit_that_explains_it_is_named(results, expected):
 def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_told_beside_it():
     moved = "dvc.lock was made with eta 1, params.yaml has 2 (stages: train)"
     assert told([SAME, made("bba"), made("bba", "late.csv", "plot")], params={"eta": 1}) == [moved]
+    assert told([SAME], params={"eta": 0}) == ["dvc.lock was made with eta 0, params.yaml has 2 (stages: train)"]
     expected = [moved, "a.csv: edited after train made it: dvc.lock has another hash"]
     assert told([SAME, made("abc"), made("bba", "b.csv")], params={"eta": 1}) == expected
 

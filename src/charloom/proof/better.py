@@ -93,7 +93,7 @@ def _runs(study: Study | CharloomError | None) -> Mapping[str, Run]:
 def _trained(side: Side, studies: Studies, whose: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
     """Yield the trainings of a side, by their trials' keys, with the name of the table or files that have them.
 
-    whose  text before the name: the side's name and 's
+    whose  the side in the genitive: `HEAD's`
     """
     for file, study in studies.items():
         yield f"{whose} {file.with_suffix('')}", _runs(study)

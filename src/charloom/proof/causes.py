@@ -32,10 +32,10 @@ def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:
 
 
 def _input(name: str, before: Stage, after: Stage) -> str:
-    one, other = ({"cmd": stage.cmd, **stage.params}.get(name) for stage in (before, after))
+    one, other = ({"cmd": stage.cmd, **stage.params}.get(name, "nothing") for stage in (before, after))
     if one != other:
         file = PIPELINE if name == "cmd" else PARAMS
-        return f"{LOCK} was made with {name} {one or 'nothing'}, {file} has {other or 'nothing'}"
+        return f"{LOCK} was made with {name} {one}, {file} has {other}"
     return f"{LOCK} was made with another {name}" if name in before.deps else f"{LOCK} has no hash of the input {name}"
 
 
