@@ -35,7 +35,6 @@ def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
     [
         ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ "),
         ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
-        ('"float32": "', '"float32": "0', ["costs.float32", "texts.float32"], "committed 0", "compiled code differ "),
         (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
     ],
 )  # fmt: skip

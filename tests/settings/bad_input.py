@@ -4,7 +4,6 @@ Each case is `prepare`, or `charloom compare --table`, in a folder of its own, i
 """
 
 import contextlib
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,20 +38,14 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     "optimizer: adagrad": ["optimizer: sgd"],
     "seed: 1 ": ["seed: -1 ", "seed: 1.5 ", "seed: 18446744073709551616 ", "seed: random "],
     "held_out: 0.05": ["held_out: 1.0", "held_out: -0.1", "held_out: 5%", "held-out: 0.05", "held_out: 0.99"],
-    "tolerance: 1e-10": ["tolerance: 0"],
-    "entries: 10000": ["entries: 0"],
     "updates: 100000": ["updates: -1", "updates: 1e5", "updates: 100,000"],
     "initial_accumulator_value: 0.0": ["initial_accumulator_value: -1", "initial_accumulator: 0.0"],
     "clip: 5.0": ["clip: 0", "clip: [-5, 5]", "clip: None"],
     "loss: sum": ["loss: average"],
     "order: reading": ["order: random"],
     "b1: 0.9": ["b1: 1.0"],
-    "b2: 0.999": ["b2: -0.1"],
-    "eps: 1e-8": ["eps: 0"],
     "dtype: float64": ["dtype: float16", "dtype: 64"],
     "checkpoint_every: 10000": ["checkpoint_every: 0"],
-    "save_every: 10000": ["save_every: 0", "save_every: never"],
-    "target_smooth_loss: 40.0": ["target_smooth_loss: -40"],
     "length: 200": ["length: 0", "length: 10000000000000000000000"],
     "best_length: 1000": ["best_length: long"],
     "temperature: 1.0": ["temperature: -1.0", "temprature: 1.0"],
@@ -65,16 +58,10 @@ KEYS = {  # what stands in params.yaml, and what is written instead
 WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"), ("bytes that are not UTF-8", b"\xff\xfe")]
 
 
-def _link(path: Path) -> None:
-    path.symlink_to("my.txt")
-
-
 Content = str | bytes | Callable[[Path], object]  # of a file, or what makes it
 TEXTS: list[tuple[str, Content]] = [
     ("no file", str),
     ("a folder", Path.mkdir),
-    ("a pipe", os.mkfifo),
-    ("a link to itself", _link),
     ("a link to nothing", lambda path: path.symlink_to("nowhere.txt")),
     ("a device", lambda path: path.symlink_to("/dev/zero")),
     ("no byte", b""),
@@ -95,7 +82,6 @@ COLUMNS = ("--setting", "lr,opt", "--seed", "seed", "--measure", "loss", "--bett
 TABLES: list[tuple[str, Content]] = [
     ("no file", str),
     ("a folder", Path.mkdir),
-    ("a device", lambda path: path.symlink_to("/dev/zero")),
     ("no byte", b""),
     ("no row", b"lr,opt,seed,loss\n"),
     ("a column called otherwise", TABLE.replace("seed", "sede").encode()),
@@ -104,14 +90,11 @@ TABLES: list[tuple[str, Content]] = [
     ('a comma in a number, quoted: "2,6"', TABLE.replace("2.6", '"2,6"').encode()),
     ("no number: 2.6 bits", TABLE.replace("2.6", "2.6 bits").encode()),
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
-    ("digits of another script", TABLE.replace("2.6", "٢.٦").encode()),
     ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
     ("one setting", b"".join(TABLE.encode().splitlines(keepends=True)[:3])),
     ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),
-    ("a huge cell", TABLE.replace("2.6", "6" * 200_000).encode()),
-    ("Latin-1", TABLE.replace("adam", "caf\xe9").encode("latin-1")),
 ]
 
 

@@ -54,33 +54,6 @@ def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
     assert printed == f"{folder}/src/charloom/__init__.py\n"
 
 
-HOST = """
-import gc, os, signal, sys
-os.environ.pop("OPENBLAS_NUM_THREADS", None)
-state = lambda: (dict(os.environ), signal.getsignal(signal.SIGINT), gc.isenabled())
-before = state()
-import charloom
-import charloom.network.rnn
-assert state() == before
-"""
-
-
-def test_an_import_by_another_program_changes_nothing_there(project, tmp_path):
-    sources = project.folder / "src"
-    for folder in (tmp_path, sources):
-        project.run("python", "-c", HOST, cwd=folder, PYTHONPATH=str(sources))
-
-
-@pytest.mark.parametrize("program", ["train.py", str(Path(sys.executable).with_name("charloom"))])
-def test_a_stage_and_the_command_start_numpy_with_one_thread(project, program):
-    look = f"import os, sys; sys.argv = ['{program}']; import charloom; assert 'numpy' not in sys.modules"
-    printed = project.run(
-        "env", "-u", "OPENBLAS_NUM_THREADS", "python", "-c", f"{look}; print(os.environ['OPENBLAS_NUM_THREADS'])",
-        cwd=project.folder / "src",
-    )  # fmt: skip
-    assert printed == "1\n"
-
-
 @pytest.mark.slow
 def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(project):
     project.edit("params.yaml", "updates: 400", "updates: 20000")
