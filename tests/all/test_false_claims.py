@@ -203,7 +203,7 @@ def test_edited_numbers_of_rows_that_the_base_has_are_not_believed(study):
     (folder / "passages.csv").unlink()
     printed = summary(project)
     assert "<b>Better:</b> <b>not known</b>: <code>studies/a has " in printed
-    assert "and the base's studies/a " in printed
+    assert "and studies/a of the base " in printed
 
 
 def test_two_tables_that_say_other_things_of_one_training_are_not_believed(study):
@@ -215,5 +215,5 @@ def test_two_tables_that_say_other_things_of_one_training_are_not_believed(study
     (folder / "passages.csv").unlink()
     printed = summary(project)
     assert "<b>Better:</b> <b>not known</b>: <code>studies/a has " in printed
-    assert f" for seed 2 ({MEASURE}), and HEAD's studies/b 1.25. One of the two is wrong." in printed
+    assert f" for seed 2 ({MEASURE}), and studies/b of HEAD 1.25. One of the two is wrong." in printed
     assert printed.count("<code>studies/b has 1.25 for seed 2") == 1

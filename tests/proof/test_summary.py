@@ -116,7 +116,7 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
         return unescape("".join(better(false, Side(after, a_run()))[1]))
 
     assert "<code>initial_accumulator.yaml</code> is not used: <code>studies/initial_accumulator has 2.8" in told()
-    both = " for seed 1 (held_out_bits_per_character), and the base's own files 0.5. One of the two is wrong."
+    both = " for seed 1 (held_out_bits_per_character), and the results of the base 0.5. One of the two is wrong."
     assert f"{both}</code>" in told()
     signature = (ROOT / "signature.json").read_text()
     (before.root / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))

@@ -61,7 +61,7 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     these studies. If there is nothing to say, it is "", and the list of blocks is empty.
     """
     old, new = _studies(before.project), _studies(after.project)
-    trained = [*_trained(before, old, "the base's"), *_trained(after, new, "HEAD's")]
+    trained = [*_trained(before, old, "the base"), *_trained(after, new, "HEAD")]
     studies = {file: _believed(study, trained) if isinstance(study, Study) else study for file, study in new.items()}
     sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies)
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
@@ -90,17 +90,17 @@ def _runs(study: Study | CharloomError | None) -> Mapping[str, Run]:
     return study.runs if isinstance(study, Study) else {}
 
 
-def _trained(side: Side, studies: Studies, whose: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
+def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
     """Yield the trainings of a side, by their trials' keys, with the name of the table or files that have them.
 
-    whose  the side in the genitive: `HEAD's`
+    name  the side's name
     """
     for file, study in studies.items():
-        yield f"{whose} {file.with_suffix('')}", _runs(study)
+        yield f"{file.with_suffix('')} of {name}", _runs(study)
     if run := side.run:
         with suppress(CharloomError):  # signature.json cannot be read
             arithmetic = arithmetic_of(run.params.recipe.kind, side.project)
-            yield f"{whose} own files", {trial_key(run.params, run.text_sha256, arithmetic): run}
+            yield f"the results of {name}", {trial_key(run.params, run.text_sha256, arithmetic): run}
 
 
 def _believed(study: Study, trained: list[tuple[str, Mapping[str, Run]]]) -> Study | CharloomError:
