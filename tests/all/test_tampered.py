@@ -105,7 +105,7 @@ TAMPERED = {
     made_up_lock: (
         "prepare: data/prepared/text.npz",
         [
-            ": sample makes another hash from the same inputs: dvc.lock was edited",
+            ": prepare makes another hash from the same inputs: dvc.lock was edited",
         ],
         WITHIN,
     ),
