@@ -11,7 +11,6 @@ from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_samples, check_training
 from charloom.settings.params import as_yaml, read_params
 from charloom.settings.pipeline import files
-from charloom.settings.rwlock import remove_truncated
 from charloom.text.corpus import check_lengths, read_prepared, split, survey, write_text
 from charloom.text.ngrams import text_metrics
 
@@ -19,7 +18,7 @@ from charloom.text.ngrams import text_metrics
 def main() -> None:
     """Check params, text and memory; write the ids and metrics/prepare.json.
 
-    With --check, used by `make run`, it only checks these and the Git repository, and repairs DVC's rwlock file.
+    With --check, used by `make run`, it only checks these and the Git repository.
     """
     params = read_params()
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
@@ -32,7 +31,6 @@ def main() -> None:
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()
-        remove_truncated()
         return
     output = files("prepare")
     write_text(output["prepared/text"], source, lengths)

@@ -2,14 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from dvc_summary.facts import facts_of, locks_of
+from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
-from dvc_summary.locks import stages_of
 from dvc_summary.markdown import in_line, limited, verdict
-from dvc_summary.pictures import curves
-from dvc_summary.sections import changed, changes, foot, parted, reproduced, results, warnings
+from dvc_summary.sections import changed, changes, foot, parted, results, warnings
 
 
 def main() -> None:
@@ -19,18 +16,13 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog="dvc_summary", description="Summarise a branch's changes and their results.")
     parser.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
-    parser.add_argument("--rebuilt", metavar="FOLDER", help="a clone of HEAD in which `dvc repro` has run: .")
-    given = parser.parse_args()
     try:
-        again = stages_of(locks_of("HEAD", Path(given.rebuilt)), given.rebuilt) if given.rebuilt else None
-        facts = facts_of(given.base)
+        facts = facts_of(parser.parse_args().base)
     except Refused as refused:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
-    rebuilt = reproduced(facts.after, again) if again else ()
-    facts = facts._replace(uncommitted=facts.uncommitted and not again)  # rebuilt outputs may differ
     first = verdict(Changed=changed(facts), Results=parted(facts))
-    print(limited([first, *warnings(facts), *rebuilt, *changes(facts), *results(facts), *curves(facts), foot(facts)]))
+    print(limited([first, *warnings(facts), *changes(facts), *results(facts), foot(facts)]))
 
 
 if __name__ == "__main__":

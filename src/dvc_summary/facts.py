@@ -15,40 +15,30 @@ from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, wi
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
-class File(NamedTuple):
-    """A changed file, and the names of HEAD's stages that depend on it."""
-
-    path: str
-    stages: list[str]
-
-
 class Facts(NamedTuple):
     """The facts about a change.
 
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    plots           the key `data` of `dvc plots diff`'s output: by title, a list of definitions for Vega
-    files           changed files, except dvc.lock, outputs of stages, and the files in `params`
+    files           changed files, except dvc.lock, outputs of stages, and the files in `params`, with the names of
+                    HEAD's stages that depend on each
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
                     are uncommitted changes or HEAD has no stages, because DVC is not asked then
     uncommitted     whether there are uncommitted changes
     complaints      a line for each command of DVC that failed or reported a failure; the command's output may be empty
-    missing         outputs in HEAD's dvc.lock that Git tracked at base and no longer tracks
     """
 
     base: str
     head: str
     params: dict[str, Any]
     metrics: dict[str, Any]
-    plots: dict[str, Any]
-    files: list[File]
+    files: dict[str, list[str]]
     before: Stages
     after: Stages
     stale: dict[str, list[str]]
     uncommitted: bool
     complaints: list[str]
-    missing: tuple[str, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -75,22 +65,24 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "if this clone is shallow, `git fetch --unshallow` (fetch-depth: 0 of actions/checkout) completes it"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    old_names, names = set(names_in(base)), set(names_in(head))
+    old_names, names = names_in(base), names_in(head)
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
     edited = uncommitted()
-    before, after = (stages_of(locks_of(commit), commit[:10]) for commit in (base, head))
+    before, after = (
+        stages_of({path: git("show", f"{commit}:./{path}") for path in paths if is_lock(path)})
+        for commit, paths in ((base, old_names), (head, names))
+    )
     diff = ("diff", "--json", base, head)
-    commands = [("params", *diff), ("metrics", *diff), ("plots", *diff, "--split")]
+    commands: list[tuple[str, ...]] = [("params", *diff), ("metrics", *diff)]
     commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
-        (params, metrics, plots, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
-    files = [file for file in changed_files(base, head, after) if file.path not in params]
+        (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
+    files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
     stale = not_of_lock(status[0], after, names) if status else {}
     return Facts(
-        base, head, params, metrics, plots.get("data", {}), files, before, after, stale, edited,
+        base, head, params, metrics, files, before, after, stale, edited,
         [complaint for complaint in complaints if complaint],
-        tuple(out for out in makers_of(after) if out in old_names and out not in names),
     )  # fmt: skip
 
 
@@ -121,34 +113,24 @@ def names_in(commit: str) -> list[str]:
     return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
-def locks_of(commit: str, folder: Path | None = None) -> dict[str, str]:
-    """Return the content of every dvc.lock of the commit in this folder and below, by path.
-
-    folder  read the files with these paths from this folder instead of the commit
-
-    Raises Refused if a file cannot be read from the folder.
-    """
-    paths = [path for path in names_in(commit) if posixpath.basename(path) == "dvc.lock"]
-    if folder is None:
-        return {path: git("show", f"{commit}:./{path}") for path in paths}
-    try:
-        return {path: (folder / path).read_text(encoding="utf-8") for path in paths}
-    except (OSError, UnicodeError) as error:
-        raise Refused(f"--rebuilt: {error}; allowed is a clone of HEAD in which `dvc repro` has run") from None
+def is_lock(path: str) -> bool:
+    """Return whether the path is that of a dvc.lock, in this folder or below."""
+    return posixpath.basename(path) == "dvc.lock"
 
 
-def changed_files(base: str, head: str, stages: Stages) -> list[File]:
-    """Return the files that differ between the commits, except dvc.lock and outputs of `stages`, HEAD's stages.
+def changed_files(base: str, head: str, stages: Stages) -> dict[str, list[str]]:
+    """Return the files that differ between the commits, with the stages that depend on each.
+
+    dvc.lock and the outputs of `stages`, HEAD's stages, are left out.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """
     outs = {out for stage in stages.values() for out in stage.outs}
-    files = []
+    files = dict[str, list[str]]()
     for path in git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
-        if posixpath.basename(path) != "dvc.lock" and not any(within(path, out) for out in outs):
-            users = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
-            files.append(File(path, users))
-    return sorted(files, key=lambda file: (not file.stages, file.path))
+        if not is_lock(path) and not any(within(path, out) for out in outs):
+            files[path] = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
+    return dict(sorted(files.items(), key=lambda file: (not file[1], file[0])))
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:

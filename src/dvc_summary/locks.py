@@ -1,7 +1,6 @@
 """Reading and comparing dvc.lock files: the stages with the hashes of their inputs and outputs."""
 
 import posixpath
-import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from itertools import islice
@@ -55,18 +54,15 @@ class Change(NamedTuple):
         return bool(self.side or self.outs)
 
 
-def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
+def stages_of(locks: Mapping[str, str]) -> Stages:
     """Return the stages of several dvc.lock files by name, every stage after the stages whose outputs it reads.
 
     locks  content of the files by path; a stage of a dvc.lock in a subfolder gets the name folder/dvc.yaml:name
-    where  the commit or folder that the files are from, for messages
 
-    Raises Refused if a file is not in DVC's format, has more than VALUES values, or ruamel.yaml is missing.
+    Raises Refused if a file is not in DVC's format, or has more than VALUES values.
     """
-    try:
-        from ruamel.yaml import YAML  # noqa: PLC0415  imported here for a message instead of a traceback
-    except ImportError:
-        raise Refused(f"{sys.executable} has no ruamel.yaml; start the command with the Python that has DVC") from None
+    from ruamel.yaml import YAML  # noqa: PLC0415  most stages read no dvc.lock
+
     stages: Stages = {}
     yaml = YAML(typ="safe", pure=True)
     yaml.constructor.flatten_mapping = lambda _: None  # no `<<`: ten lines of it can expand to billions of keys
@@ -81,7 +77,7 @@ def stages_of(locks: Mapping[str, str], where: str = "HEAD") -> Stages:
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  ruamel raises exceptions of many types
-        raise Refused(f"dvc.lock of {where} is not in DVC's format: {' '.join(str(error).split())[:REASON]}") from None
+        raise Refused(f"{path} is not in DVC's format: {' '.join(str(error).split())[:REASON]}") from None
 
 
 def _values(nested: Any) -> Iterator[bool]:

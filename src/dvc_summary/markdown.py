@@ -1,14 +1,12 @@
 """Markdown blocks, and pieces of HTML inside a block. The summary joins blocks with an empty line between them."""
 
 import json
-import re
 from collections.abc import Iterable
 from html import escape
 
 COMMENT_LIMIT = 65_536  # characters of a comment on GitHub, at most
 ROWS = 30  # rows of a table, at most
 LONG = 120  # characters of a name or value, at most
-NARROW = 20  # characters of a name up to which it has no line breaks
 
 
 def in_line(text: str) -> str:
@@ -19,11 +17,11 @@ def in_line(text: str) -> str:
 def code(value: object, long: int = LONG) -> str:
     """Return an untrusted value as escaped HTML inside <code>; a value other than a text as JSON.
 
-    At most `long` characters are shown. A browser may break a value of more than NARROW characters after _ and /.
+    At most `long` characters are shown.
     """
     text = in_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     shown = escape(text if len(text) <= long else f"{text[:long]}…")
-    return f"<code>{re.sub('(?<=[_/])(?=.)', '<wbr>', shown) if len(text) > NARROW else shown}</code>"
+    return f"<code>{shown}</code>"
 
 
 def listed(names: Iterable[str], limit: int = 6) -> str:

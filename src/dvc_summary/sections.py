@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dvc_summary.facts import Facts
-from dvc_summary.git import git
-from dvc_summary.locks import Change, Stages, compared, makers_of, within
+from dvc_summary.locks import Change
 from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
 
 SAME = "the same bits"
@@ -15,14 +14,9 @@ UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something
 def changed(facts: Facts) -> str:
     """Return a sentence, as HTML, with how many params and files changed; the changed params are named."""
     params = [name for names in facts.params.values() for name in sorted(names)]
-    inputs = sum(bool(file.stages) for file in facts.files)
-    others = len(facts.files) - inputs
-    parts = [
-        f"{plural(len(params), 'parameter')} ({listed(params)})" if params else "",
-        f"{plural(inputs, 'file')} that stages depend on" if inputs else "",
-        plural(others, "other file") if others else "",
-    ]
-    return f"{', '.join(filter(None, parts)) or 'no parameter and no file except results'}."
+    parts = [f"{plural(len(params), 'parameter')} ({listed(params)})"] if params else []
+    parts += [plural(len(facts.files), "file")] if facts.files else []
+    return f"{', '.join(parts) or 'no parameter and no file except results'}."
 
 
 def parted(facts: Facts) -> str:
@@ -34,17 +28,14 @@ def parted(facts: Facts) -> str:
         return f"{'HEAD' if facts.before else 'The base'} has no dvc.lock, so there are no results to compare."
     first = next((change for change in facts.changes if change.apart), None)
     if not first:
-        return f"All outputs have the same bits as the base's: {_outputs(facts.after)}."
+        outputs = sum(len(stage.outs) for stage in facts.after.values())
+        return f"All outputs have the same bits as the base's: {plural(outputs, 'output')}."
     equal = [change.name for change in facts.changes if not change.apart and change.same]
     start = f"The same bits in {listed(equal)}; {code(first.name)}" if equal else code(first.name)
     if first.side:
         return f"{start} is {first.side}, the first stage that is not on both sides."
     why = _reasons(first)
     return f"{start} is the first with other outputs, {f'because of {why}' if why else f'from {UNEXPLAINED}'}."
-
-
-def _outputs(stages: Stages) -> str:
-    return plural(sum(len(stage.outs) for stage in stages.values()), "output")
 
 
 def _reasons(change: Change) -> str:
@@ -56,46 +47,28 @@ def _reasons(change: Change) -> str:
 def warnings(facts: Facts) -> Iterator[str]:
     """Yield a block for each fact that makes the summary incomplete or its results doubtful.
 
-    These are stale stages, missing outputs, uncommitted changes, and failed commands of DVC.
+    These are stale stages, uncommitted changes, and failed commands of DVC.
     """
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
         yield paragraph(
             f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
         )
-    if facts.missing:
-        yield paragraph(f"⚠️ In <code>dvc.lock</code>, but no longer committed: {listed(facts.missing)}.")
     if facts.uncommitted:
         yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about changed params, files and data; a sentence if nothing except results changed."""
+    """Yield the blocks about changed params and files; a sentence if nothing except results changed."""
     yield "### Changes"
     yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
-        rows = ((code(file.path), listed(file.stages, 3) or "no stage") for file in facts.files)
+        rows = ((code(path), listed(stages, 3) or "no stage") for path, stages in facts.files.items())
         listing = table(("file", "depends on it"), rows)
         yield folded(plural(len(facts.files), "file"), listing, opened=not params)
-    data = list(_data(facts))
-    if data:
-        yield table(("data", "before", "after"), data)
-    if not (params or facts.files or data):
+    if not (params or facts.files):
         yield "Nothing except results."
-
-
-def _data(facts: Facts) -> Iterator[list[str]]:
-    """Yield path, old and new hash of each changed input that no stage makes and Git does not track."""
-    makers = makers_of(facts.before | facts.after)
-    old, new = (
-        {dep: digest for stage in side.values() for dep, digest in stage.deps.items() if dep not in makers}
-        for side in (facts.before, facts.after)
-    )
-    shown = [*(file.path for file in facts.files), *facts.params]
-    for dep in old | new if facts.before and facts.after else ():
-        if old.get(dep) != new.get(dep) and not any(within(path, dep) for path in shown):
-            yield [code(dep), *(code(side[dep][:12]) if dep in side else "–" for side in (old, new))]
 
 
 def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
@@ -131,45 +104,22 @@ def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> li
 
 
 def results(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about the results: changed metrics, and a table of the stages."""
+    """Yield the blocks about the results: changed metrics, and a table with a row for each stage.
+
+    The row has the outputs that differ and the inputs that changed.
+    """
     yield "### Results"
     metrics = _by_file("metric", facts.metrics, _figures, "before", "after", "change")
     yield from list(metrics) or ["No metric has changed."]
-    yield folded("Stage by stage", _stages(facts.changes))
-
-
-def reproduced(committed: Stages, rebuilt: Stages) -> Iterator[str]:
-    """Yield the blocks about a rebuild of HEAD: the first stage whose outputs differ, and a table of all such stages.
-
-    committed, rebuilt  the stages of HEAD's dvc.lock and of the rebuilt one; a stage only in `rebuilt` does not count
-    """
-    yield "### Reproduction"
-    differ = [change for change in compared(committed, rebuilt) if change.apart and change.name in committed]
-    if differ:
-        first = code(differ[0].name)
-        yield paragraph(f"Rebuilt from HEAD: {first} is the first stage with other outputs than the committed ones.")
-        yield _stages(differ)
-    else:
-        yield paragraph(f"Rebuilt from HEAD: all {_outputs(committed)} have the committed hashes.")
-
-
-def _stages(changes: list[Change]) -> str:
-    """Return a table with a row for each stage: which of its outputs differ, and which of its inputs changed."""
     rows = []
-    for change in changes:
+    for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
         outs = f"other: {listed(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
         inputs = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"
         rows.append([code(change.name), change.side, ""] if change.side else [code(change.name), outs, inputs])
-    return table(("stage", "outputs", "inputs"), rows)
+    yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))
 
 
 def foot(facts: Facts) -> str:
-    """Return the last block, with the hashes of base and head.
-
-    On a pull request, HEAD can be GitHub's trial merge of the branch into base. The block names the branch's commit
-    then.
-    """
-    parents = git("rev-list", "--parents", "--max-count=1", facts.head).split()[1:]
-    head = parents[1] if len(parents) == 2 and parents[0] == facts.base else facts.head
-    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(head[:10])}.</sub>")
+    """Return the last block, with the hashes of base and head."""
+    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")

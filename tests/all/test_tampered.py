@@ -156,13 +156,12 @@ def numbers_that_are_hard_to_read(project):
 TAMPERED = {
     edited: (
         "train: plots/smooth_loss.csv",
-        "plots/smooth_loss.csv: update 400: smooth_loss: committed ",
+        "plots/smooth_loss.csv: line 6: committed '400,1",
         "plots/smooth_loss.csv, metrics/train.json: edited after train made it: dvc.lock has the hash of what ",
     ),
     replaced: (
         "train: models/best.npz",
-        "models/best.npz: dvc.lock is old, edited or made up: train makes it with another hash",
-        "metrics/train.json: edited or replaced, and dvc.lock with it: train has the same inputs",
+        "models/best.npz, metrics/train.json: train makes another hash from the same inputs: dvc.lock was edited",
     ),
     behind_git_attributes: ("sample: metrics/sample.json", "DIFFERENT  sample: metrics/sample.json"),
     kept_by_dvc_and_by_git: ("sample: reports/sample_table.json", "DIFFERENT  sample: reports/sample_table.json"),
@@ -185,7 +184,6 @@ def test_what_was_planted_is_named(project, plant):
     assert lines[-1].startswith(f"first difference: {last}")
     assert [each for each in words if each not in "\n".join(lines)] == []
     assert re.findall(r"^grade  (.*?):", "\n".join(lines), re.MULTILINE) == [SAME_CONCLUSION]
-    assert "probe  exp: same" in lines
     assert answered(project, "summary", "--base", "HEAD~1")[0] == 0
     project.run("git", "diff", "HEAD", "--exit-code")
 

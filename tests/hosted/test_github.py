@@ -109,12 +109,14 @@ def test_another_project_gets_a_summary_and_a_stage_that_fails_is_told_in_it_and
     """By dvc-summary.yml, as docs/pull_requests.md tells it to."""
     page = (ROOT / "docs/pull_requests.md").read_text()
     caller = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])
-    caller["jobs"]["summary"]["with"] = {"setup": "make setup", "script": "summary.py"}
-    (theirs.folder / "summary.py").write_text("import sys\nprint(' '.join(sys.argv[1:]))\n")
+    caller["jobs"]["summary"]["with"] = {"setup": "make setup", "folder": "summaries"}
+    (theirs.folder / "summaries").mkdir()
+    (theirs.folder / "summaries/dvc_summary.py").write_text("import sys\nprint(' '.join(sys.argv[1:]))\n")
     with (theirs.folder / ".github/workflows/pull-request.yml").open("w") as file:
         YAML().dump(caller, file)
     ran = act(theirs, tmp_path / "run", "pull-request.yml", "pull_request", pull_request(), FAIL=fails)
     assert ran.jobs["comment"] == "success", ran.printed
     assert ("failure" in ran.jobs.values()) == bool(fails)
     assert "summary: dvc repro --force" in ran.calls
-    assert comments(ran)[0]["body"] == f"{MARK}\n\n--base HEAD^1{'' if fails else ' --rebuilt .'}\n"
+    line = "⚠️ Rebuilt from HEAD: a stage fails, or " if fails else "Rebuilt from HEAD: every output has the committed "
+    assert comments(ran)[0]["body"].startswith(f"{MARK}\n\n--base HEAD^1\n\n<p>{line}")

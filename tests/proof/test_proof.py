@@ -34,9 +34,8 @@ def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
     ("old", "new", "differ", "words", "cause"),
     [
         ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ "),
-        ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing, here ", "compiled code "),
-        ('"float32": "', '"float32": "0', ["costs.float32", "texts.float32"], "committed 0", "compiled code differ "),
-        (': "', ': "0', None, "committed 0", "this machine has other arithmetic, or signature.json was edited: "),
+        ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
+        (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
     ],
 )  # fmt: skip
 def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_that_is_all_of_standard_output(
@@ -50,10 +49,8 @@ def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_tha
     assert found["last"] == f"first difference: signature: {different[0]}"
     assert different == (differ or [row["file"] for row in found["files"]])
     assert found["commit"] == project.run("git", "rev-parse", "HEAD").strip()
-    assert cause in found["causes"][0]
+    assert cause in "\n".join(found["causes"])
     assert f"DIFFERENT  signature: {different[0]}: {words}" in complaint
-    assert f"probe  exp: {'same' if differ else 'DIFFERENT'}\n" in complaint
-    assert "probe  NumPy: " in complaint
     assert complaint.endswith(f"{found['last']}\n")
 
 

@@ -16,10 +16,9 @@ from study_projects import ask, conducted, smaller_eta_than_base
 from charloom.proof.better import Side, better, side
 from charloom.results.git import git
 from charloom.results.identity import setting_params
-from charloom.settings.params import Params, overridden
+from charloom.settings.params import overridden
 from charloom.settings.pipeline import Project as Folder
 from charloom.study.asking import read_study
-from charloom.study.study_file import named
 
 QUESTION = """\
 vary: {eta: [0.1, 0.05, 0.2]}
@@ -51,13 +50,11 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
     assert "<code>train</code> is the first with other outputs, because of <code>eta</code>." in printed
     assert "<b>Better:</b> <code>eta=0.05</code> against <code>eta=0.1</code>: <b>" in printed
     # The answer at three seeds was the only one: the fourth is shown, and decides nothing.
-    assert "3 seeds, by the study <code>studies/a</code>, one of its 2 comparisons." in printed
+    assert "3 seeds, by the study <code>studies/a</code>, with 2 comparisons." in printed
     assert "<b>Reproduced:</b> bit for bit, on 1 machine." in printed
-    assert "<tr><th>study whose table has changed</th><th>before</th><th>after</th></tr>\n" in printed
-    assert "```mermaid" in printed
     project.edit("params.yaml", "eta: 0.05", "eta:  0.05")
     printed, _ = said(project, "summary", "--base", "base")
-    assert "<b>Better:</b> not known with uncommitted changes" in printed
+    assert "or there are uncommitted changes.</li>" in printed
     assert "Is it better?" not in printed
 
 
@@ -71,10 +68,6 @@ def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
     printed, _ = said(project, "summary", "--base", "base")
     assert printed.startswith("<ul>\n<li><b>Better:</b> <code>a.yaml</code> says: <code>")
     assert "What <code>studies/a</code> says" in printed
-    project.run("git", "branch", "-f", "base")
-    shutil.rmtree(project.folder / "studies")
-    project.run("git", "commit", "-q", "-a", "-m", "no study")
-    assert "says" not in said(project, "summary", "--base", "base")[0].partition("</ul>")[0]
 
 
 def committed(folder: Path, study: str) -> Folder:
@@ -103,8 +96,6 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
     assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
     committed(tmp_path, "learning_rates")  # has both settings too, with fewer seeds
     assert "by the study <code>studies/recipe</code>" in told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
-    twice = told(f"m=50 eta=0.1 {rest}", "m=50 eta=0.1 seq_length=50 sigma=0.01")
-    assert twice.count("(with 2 times as much text read)") == 1
     assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")
 
 
@@ -116,46 +107,23 @@ def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6),
     return before, after
 
 
-@pytest.mark.parametrize(
-    "changed", [{"eta": 1e-5, "train.dtype": "float32"}, {"sigma": "fan_in", "optimizer": "adam", "train.clip": None}]
-)
-def test_without_a_study_it_cannot_tell_and_asks_the_study_that_would(tmp_path, monkeypatch, changed):
-    before, after = sides(tmp_path, changed | {"seed": 2})
-    sentence, (_, why, asked) = better(before, after)
-    assert sentence.startswith("<b>cannot tell</b> from one seed on each side: held-out text costs 2.600")
-    assert "One seed on each side cannot tell" in why
-    monkeypatch.chdir(Path(__file__).parents[2])
-    file = tmp_path / "x.yaml"
-    file.write_text(asked.removeprefix("```yaml\n").removesuffix("```"))
-    study = read_study(file)
-    varied = list(changed)
-    assert study.varied == varied
-
-    def setting(params: Params) -> str:
-        return named(params, varied)
-
-    assert list(map(setting, study.settings.values())) == [setting(before.run.params), setting(after.run.params)]
-    assert study.baseline == setting(before.run.params)
-
-
 def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
     """A change of the bits trains its studies anew: that they say other things than the base is right."""
     before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
-    shutil.rmtree(after.root / "studies")  # so the study is listed
-    false = a_run(held_out_bits_per_character=0.5)
+    false = Side(before, a_run(held_out_bits_per_character=0.5))
 
     def told():
-        return unescape("".join(better(Side(before, a_run()), Side(after, false))[1])).replace("<wbr>", "")
+        return unescape("".join(better(false, Side(after, a_run()))[1]))
 
-    assert "not used: <code>studies/initial_accumulator has 2.8" in told()
-    both = " for seed 1 (held_out_bits_per_character), and the commit's own files 0.5. One of the two is wrong."
+    assert "<code>initial_accumulator.yaml</code> is not used: <code>studies/initial_accumulator has 2.8" in told()
+    both = " for seed 1 (held_out_bits_per_character), and the results of the base 0.5. One of the two is wrong."
     assert f"{both}</code>" in told()
     signature = (ROOT / "signature.json").read_text()
-    (after.root / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
+    (before.root / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
     assert "not used" not in told()
 
 
-def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_path):
+def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_seed_cannot_tell(tmp_path):
     assert better(*sides(tmp_path, {}, (2.8, 2.8))) == (
         "<b>no difference</b>: held-out text costs 2.800 bits per character, as before.",
         [],
@@ -164,9 +132,10 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
         sentence, blocks = better(*sides(tmp_path, **{"overrides": {}} | changed))
         assert sentence == ""
         assert "different held-out texts" in blocks[1]
-    sentence, blocks = better(*sides(tmp_path, {}))
-    assert "<b>cannot tell</b>" in sentence
-    assert "charloom compare --table" in blocks[1]
+    for changed in ({}, {"eta": 1e-5, "sigma": "fan_in", "optimizer": "adam", "train.clip": None}):
+        sentence, blocks = better(*sides(tmp_path, changed))
+        assert sentence.startswith("<b>cannot tell</b> from one seed on each side: held-out text costs 2.600")
+        assert "charloom study new" in blocks[1]
     unknown = Side(Folder(tmp_path), None)
     assert better(unknown, unknown) == ("", [])
 
@@ -174,17 +143,15 @@ def test_equal_figures_are_no_difference_and_other_text_does_not_compare(tmp_pat
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (None, "No such file or directory"),
         ("", "Invalid JSON"),
         ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
     ],
 )
 def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
     file = tmp_path / "here.json"
-    if content is not None:
-        file.write_text(content)
-    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=2)[1]
-    assert complaint.startswith(f"--verified: {file}: {line}")
+    file.write_text(content)
+    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=3)[1]
+    assert complaint.startswith(f"{file}: {line}")
 
 
 @pytest.mark.slow
@@ -198,17 +165,14 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     other = verified(project, tmp_path, "other", commit="0" * 40)
     printed, _ = said(project, "summary", "--base", "HEAD~1", "--verified", file, other)
     ensure_harmless(printed)
-    assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that committed files made the results." in printed
+    assert (
+        "<b>Better:</b> not known: no <code>dvc.lock</code> shows that the committed files made the results, or "
+        in printed
+    )
     assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
     assert "<b>Reproduced:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
     assert "<td>the same bits</td><td>report about another commit: <code>0000000000</code></td>" in printed
-
-
-def test_a_base_that_is_not_there_is_refused(finished):
-    printed, complaint = said(finished, "summary", "--base", "nowhere", code=2)
-    assert (printed, complaint.count("\n")) == ("", 1)
-    assert complaint.startswith("--base: no commit nowhere here")
 
 
 def test_a_link_out_of_the_repository_is_not_followed(project, tmp_path):

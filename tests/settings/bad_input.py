@@ -4,8 +4,6 @@ Each case is `prepare`, or `charloom compare --table`, in a folder of its own, i
 """
 
 import contextlib
-import os
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,20 +38,14 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     "optimizer: adagrad": ["optimizer: sgd"],
     "seed: 1 ": ["seed: -1 ", "seed: 1.5 ", "seed: 18446744073709551616 ", "seed: random "],
     "held_out: 0.05": ["held_out: 1.0", "held_out: -0.1", "held_out: 5%", "held-out: 0.05", "held_out: 0.99"],
-    "tolerance: 1e-10": ["tolerance: 0"],
-    "entries: 10000": ["entries: 0"],
     "updates: 100000": ["updates: -1", "updates: 1e5", "updates: 100,000"],
     "initial_accumulator_value: 0.0": ["initial_accumulator_value: -1", "initial_accumulator: 0.0"],
     "clip: 5.0": ["clip: 0", "clip: [-5, 5]", "clip: None"],
     "loss: sum": ["loss: average"],
     "order: reading": ["order: random"],
     "b1: 0.9": ["b1: 1.0"],
-    "b2: 0.999": ["b2: -0.1"],
-    "eps: 1e-8": ["eps: 0"],
     "dtype: float64": ["dtype: float16", "dtype: 64"],
     "checkpoint_every: 10000": ["checkpoint_every: 0"],
-    "save_every: 10000": ["save_every: 0", "save_every: never"],
-    "target_smooth_loss: 40.0": ["target_smooth_loss: -40"],
     "length: 200": ["length: 0", "length: 10000000000000000000000"],
     "best_length: 1000": ["best_length: long"],
     "temperature: 1.0": ["temperature: -1.0", "temprature: 1.0"],
@@ -66,22 +58,10 @@ KEYS = {  # what stands in params.yaml, and what is written instead
 WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"), ("bytes that are not UTF-8", b"\xff\xfe")]
 
 
-def _link(path: Path) -> None:
-    path.symlink_to("my.txt")
-
-
-def _socket(path: Path) -> None:
-    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:
-        made.bind(path.name)
-
-
 Content = str | bytes | Callable[[Path], object]  # of a file, or what makes it
 TEXTS: list[tuple[str, Content]] = [
     ("no file", str),
     ("a folder", Path.mkdir),
-    ("a pipe", os.mkfifo),
-    ("a socket", _socket),
-    ("a link to itself", _link),
     ("a link to nothing", lambda path: path.symlink_to("nowhere.txt")),
     ("a device", lambda path: path.symlink_to("/dev/zero")),
     ("no byte", b""),
@@ -91,17 +71,9 @@ TEXTS: list[tuple[str, Content]] = [
     ("eleven characters with a CRLF, which counts as one", b"012345678\r\n"),
     ("UTF-16", TEXT.encode("utf-16")),
     ("UTF-16, no mark", TEXT.encode("utf-16-be")[1:] + b"\xe9\x00"),
-    ("UTF-32", TEXT.encode("utf-32")),
     ("Latin-1", ("caf\xe9 " * 20).encode("latin-1")),
-    ("Windows-1252", b"it\x92s " * 20),
     ("a lone high surrogate", b"twelve bytes" + b"\xed\xa0\x80"),
-    ("a lone low surrogate", b"twelve bytes" + b"\xed\xbf\xbf"),
-    ("a pair of surrogates (CESU-8)", b"twelve bytes" + b"\xed\xa0\xbd\xed\xb8\x80"),
-    ("an overlong slash", b"twelve bytes" + b"\xc0\xaf"),
-    ("above U+10FFFF", b"twelve bytes" + b"\xf4\x90\x80\x80"),
     ("a character cut off at the end", TEXT.encode() + "—".encode()[:2]),
-    ("a continuation byte first", b"\x80" + TEXT.encode()),
-    ("a compressed file", b"\x1f\x8b\x08\x00" + bytes(range(256))),
     ("a picture", b"\x89PNG\r\n\x1a\n" + bytes(100)),
 ]
 
@@ -110,7 +82,6 @@ COLUMNS = ("--setting", "lr,opt", "--seed", "seed", "--measure", "loss", "--bett
 TABLES: list[tuple[str, Content]] = [
     ("no file", str),
     ("a folder", Path.mkdir),
-    ("a device", lambda path: path.symlink_to("/dev/zero")),
     ("no byte", b""),
     ("no row", b"lr,opt,seed,loss\n"),
     ("a misspelt column: sede", TABLE.replace("seed", "sede").encode()),
@@ -119,17 +90,11 @@ TABLES: list[tuple[str, Content]] = [
     ('a comma in a number, quoted: "2,6"', TABLE.replace("2.6", '"2,6"').encode()),
     ("no number: 2.6 bits", TABLE.replace("2.6", "2.6 bits").encode()),
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
-    ("an underscore in a number: 2_6", TABLE.replace("2.6", "2_6").encode()),
-    ("digits of another script", TABLE.replace("2.6", "٢.٦").encode()),
     ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
-    ("a row without a setting", TABLE.replace("sgd,2", ",2").encode()),
     ("one setting", b"".join(TABLE.encode().splitlines(keepends=True)[:3])),
     ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),
-    ("a huge cell", TABLE.replace("2.6", "6" * 200_000).encode()),
-    ("Latin-1", TABLE.replace("adam", "caf\xe9").encode("latin-1")),
-    ("UTF-16", TABLE.encode("utf-16")),
 ]
 
 
@@ -194,9 +159,6 @@ def inputs(params: str) -> Iterator[tuple[str, Content, Content]]:
     yield "sample: 3", f"{before}sample: 3\n", TEXT
     chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
     yield "order: chunks, chunk_length: 9", chunks, TEXT
-    single = params.replace("dtype: float64", "dtype: float32")
-    for old, new in [("eta: 0.1", "eta: 1e39"), ("sigma: 0.01", "sigma: 1e-45"), ("clip: 5.0", "clip: 1e200")]:
-        yield f"dtype: float32, {new}", single.replace(old, new), TEXT
     for name, content in WHOLE:
         yield f"params.yaml: {name}", content, TEXT
     for name, other in TEXTS:

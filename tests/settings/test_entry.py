@@ -5,7 +5,6 @@ import importlib
 import os
 import shutil
 import sys
-import warnings
 from contextlib import chdir, nullcontext
 from pathlib import Path
 from textwrap import dedent
@@ -53,38 +52,6 @@ def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
     found = "import charloom; print(charloom.__file__)"
     printed = project.run("sh", "-c", f". .venv/bin/activate && python -c '{found}'")
     assert printed == f"{folder}/src/charloom/__init__.py\n"
-
-
-HOST = """
-import gc, os, signal, sys
-os.environ.pop("OPENBLAS_NUM_THREADS", None)
-state = lambda: (dict(os.environ), signal.getsignal(signal.SIGINT), gc.isenabled())
-before = state()
-import charloom
-import charloom.network.rnn
-assert state() == before
-"""
-
-
-def test_an_import_by_another_program_changes_nothing_there(project, tmp_path):
-    sources = project.folder / "src"
-    for folder in (tmp_path, sources):
-        project.run("python", "-c", HOST, cwd=folder, PYTHONPATH=str(sources))
-
-
-def test_an_import_by_another_program_without_packages_is_an_import_error(project):
-    printed = project.run("python", "-S", "-c", HOST, cwd=project.folder / "src", expect=1)
-    assert printed.endswith("ModuleNotFoundError: No module named 'numpy'\n")
-
-
-@pytest.mark.parametrize("program", ["train.py", str(Path(sys.executable).with_name("charloom"))])
-def test_a_stage_and_the_command_start_numpy_with_one_thread(project, program):
-    look = f"import os, sys; sys.argv = ['{program}']; import charloom; assert 'numpy' not in sys.modules"
-    printed = project.run(
-        "env", "-u", "OPENBLAS_NUM_THREADS", "python", "-c", f"{look}; print(os.environ['OPENBLAS_NUM_THREADS'])",
-        cwd=project.folder / "src",
-    )  # fmt: skip
-    assert printed == "1\n"
 
 
 @pytest.mark.slow
@@ -232,16 +199,6 @@ def test_a_stage_or_a_command_without_the_compiler_is_refused_before_it_works_an
     assert project.contents() == before
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
     assert len(said(project, "sample", "--length", "9")[0]) == 10
-
-
-@pytest.mark.parametrize("wish", ["error", "ignore,error::UserWarning"])
-def test_a_library_that_warns_ends_no_command_whatever_python_is_told(monkeypatch, wish):
-    monkeypatch.setenv("PYTHONWARNINGS", wish)
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("error")
-        assert called(lambda: run_command(lambda: warnings.warn("old", UserWarning, stacklevel=1))) == (0, "", "")
-    assert seen == []
-    assert "PYTHONWARNINGS" not in os.environ  # so no child has it
 
 
 NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"

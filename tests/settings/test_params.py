@@ -25,10 +25,6 @@ def test_the_recipe_takes_the_rates_of_its_optimiser():
     assert (adam.sigma, adam.clip, adam.scale) == ("fan_in", math.inf, 1 / 25)
 
 
-def test_float32_takes_a_word_and_nothing_for_a_number():
-    assert with_(train__dtype="float32", sigma="fan_in", train__clip=None).sigma == "fan_in"
-
-
 @pytest.mark.parametrize("value", [None, "fan_in", 0.01, 1e-5, 100, "adam"])
 def test_a_value_after_set_param_is_read_as_what_it_was(value):
     assert YAML(typ="safe").load(as_yaml(value)) == value

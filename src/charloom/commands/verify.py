@@ -37,8 +37,6 @@ def verify(arguments: argparse.Namespace) -> None:
     outcome = verified(say)
     for cause in outcome.causes:
         say(f"cause  {cause}")
-    for probe in outcome.arithmetic.probes() if outcome.last != SAME else ():
-        say(probe)
     if outcome.grade:
         say(f"grade  {outcome.grade}: {MEANINGS[outcome.grade]}")
     for table in git("ls-files", "--", "*/trials.csv").splitlines():

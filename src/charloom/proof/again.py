@@ -16,10 +16,10 @@ from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import ensure_repository, git
 from charloom.results.identity import experiment_key, with_silent
-from charloom.results.records import ResultsRecord, TrainMetrics
+from charloom.results.records import ResultsRecord
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
-from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import Project, difference
 from charloom.tracking.asking import PATCH, Origin, asked
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
@@ -84,21 +84,9 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
             same = origin.hashes.get(path) == digest
             rows.setdefault(path, Row(stage, path, "" if same else f"the run's {LOCK} has another hash"))
     yield from rows.values()
-    yield Row("train", "results", _difference(origin, project.files("track")))
-
-
-def _difference(origin: Origin, path: dict[str, Path]) -> str:
-    """Compare the hash of weights and trace of the run with this training's; return "" if they are equal.
-
-    Otherwise return both hashes, shortened, and the metrics that differ. `path` has this training's files by key.
-    """
-    results = read_json(path["metrics/results"], ResultsRecord).results
-    if results == origin.results:
-        return ""
-    metrics = read_json(path["metrics/train"], TrainMetrics)
-    pairs = [(name, origin.metrics[name], value) for name, value in metrics if name in origin.metrics]
-    differ = [("hash", origin.results[:DIGITS], results[:DIGITS]), *(pair for pair in pairs if pair[1] != pair[2])]
-    return "; ".join(f"{name}: the run has {one}, this training {other}" for name, one, other in differ)
+    results = read_json(project.files("track")["metrics/results"], ResultsRecord).results
+    both = f"the run has {origin.results[:DIGITS]}, this training {results[:DIGITS]}"
+    yield Row("train", "results", "" if results == origin.results else both)
 
 
 def _sources(origin: Origin, place: Path) -> Project:
@@ -114,24 +102,15 @@ def _sources(origin: Origin, place: Path) -> Project:
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
     if origin.uncommitted == "true" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
-    project = cloned(place / CLONE, origin.commit, patch if patch.exists() else None)
-    params = _params(origin, project)
+    project = cloned(place / CLONE, origin.commit, patch)
+    file = project.root / PARAMS
+    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
+    here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
+    if contradiction := difference(silent | origin.params, here):
+        raise CheckFailed(in_line(f"first difference: params: in the run {contradiction} in its commit and patch"))
     if experiment_key(params, origin.text_sha256) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
         raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")
     return project
-
-
-def _params(origin: Origin, project: Project) -> Params:
-    """Return the params in the clone's params.yaml. Raises CheckFailed if the run has recorded other params."""
-    file = project.root / PARAMS
-    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
-    here, silent = ({name: in_line(as_yaml(x)) for name, x in values.items()} for values in (flat_of(params), SILENT))
-    recorded = silent | origin.params
-    for name in here | recorded:
-        one, other = (in_line(values.get(name, "nothing")) for values in (recorded, here))
-        if one != other:
-            raise CheckFailed(f"first difference: params: {name}: the run says {one}, its commit and patch {other}")
-    return params

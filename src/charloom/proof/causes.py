@@ -6,13 +6,8 @@ from collections.abc import Iterator
 from charloom.proof.outputs import Result
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS
-from dvc_summary.locks import NO_STAGE, Change, Stage, Stages, compared
-
-NAMED = 3  # files named in a sentence, at most
-NOT_FOUND = (
-    "{stage} gives other results, and no file shows why: the committed ones were made with other sources, params or "
-    "text, or on a machine with other arithmetic"
-)
+from charloom.settings.pipeline import PIPELINE
+from dvc_summary.locks import NO_STAGE, Stage, Stages, compared
 
 
 def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:
@@ -37,49 +32,27 @@ def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:
 
 
 def _input(name: str, before: Stage, after: Stage) -> str:
-    if name == "cmd":
-        return f"{LOCK} was made with another command: {before.cmd}"
-    if name in before.params | after.params:
-        one, other = (stage.params.get(name, "nothing") for stage in (before, after))
-        return f"{LOCK} was made with {name} {one}, {PARAMS} has {other}"
-    if name not in after.deps:
-        return f"{LOCK} was made with {name}, which is no input of the committed stage"
+    one, other = ({"cmd": stage.cmd, **stage.params}.get(name, "nothing") for stage in (before, after))
+    if one != other:
+        file = PIPELINE if name == "cmd" else PARAMS
+        return f"{LOCK} was made with {name} {one}, {file} has {other}"
     return f"{LOCK} was made with another {name}" if name in before.deps else f"{LOCK} has no hash of the input {name}"
 
 
-def edits(results: list[Result], changes: list[Change]) -> Iterator[str]:
+def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator[str]:
     """Yield sentences about outputs, or their hashes in dvc.lock, that were edited after their stage made them.
 
-    changes  the comparison of the stages in the two dvc.lock files
+    committed, rebuilt  the stages of both dvc.lock files
     """
-    with_same_inputs = {change.name for change in changes if not (change.side or change.inputs or change.earlier)}
+    changes = compared(committed, rebuilt)
+    same_inputs = {change.name for change in changes if not (change.side or change.inputs or change.earlier)}
     sentences = defaultdict[str, list[str]](list)
-    for stage in dict.fromkeys(result.output.stage for result in results):
-        of_stage = [result for result in results if result.output.stage == stage]
-        if stage in with_same_inputs and not any(result.hash_same or result.content_same for result in of_stage):
-            yield NOT_FOUND.format(stage=stage)
-            continue
-        for result in of_stage:
-            if sentence := _edit(result, own=stage in with_same_inputs):
-                sentences[sentence].append(result.output.path)
+    for (stage, path, in_git), locked, relocked, digest, *_ in results:
+        if in_git and digest not in {None, locked, relocked}:
+            recorded = "the hash of what was rebuilt" if locked == relocked else "another hash"
+            sentences[f"edited after {stage} made it: {LOCK} has {recorded}"].append(path)
+        elif locked != relocked and stage in same_inputs:
+            edited = f"{LOCK} was edited, or made with other sources or on a machine with other arithmetic"
+            sentences[f"{stage} makes another hash from the same inputs: {edited}"].append(path)
     for sentence, paths in sentences.items():
-        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-        yield f"{', '.join(paths[:NAMED])}{more}: {sentence}"
-
-
-def _edit(result: Result, *, own: bool) -> str:
-    """Return a sentence about an edit of the output or of its hash in dvc.lock; "" if they show none.
-
-    own  whether the stage has the same inputs in both dvc.lock files, so its outputs have to be the same
-    """
-    stage, in_git = result.output.stage, result.output.in_git
-    if in_git and not result.committed:
-        return "not committed, or under another name"
-    if in_git and result.digest not in {result.locked, result.relocked}:
-        recorded = "the hash of what was rebuilt" if result.hash_same else "another hash"
-        return f"edited after {stage} made it: {LOCK} has {recorded}"
-    if result.same or not (own or result.content_same):
-        return ""
-    if in_git and not result.content_same:
-        return f"edited or replaced, and {LOCK} with it: {stage} has the same inputs"
-    return f"{LOCK} is old, edited or made up: {stage} makes it with another hash"
+        yield f"{', '.join(paths)}: {sentence}"

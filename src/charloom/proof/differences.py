@@ -5,8 +5,8 @@ Such a line has the first place that differs, and both values.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from os.path import commonprefix
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from charloom.base.terminal import in_line
@@ -48,14 +48,13 @@ def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
 
     Results are the metrics, the usual measure first, the outcome, and the hash of results.
     """
-    sides = []
-    for run in (one, other):
-        metrics = dict(run.metrics) if run.metrics else {}
-        results = {"outcome": run.outcome, "results": run.results or None}
-        sides.append({MEASURE: metrics.get(MEASURE)} | results | metrics)
-    for name, value in sides[0].items():
-        if None not in (value, sides[1].get(name)) and value != sides[1][name]:
-            yield name, value, sides[1][name]
+    ours, theirs = (
+        {MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})
+        for run in (one, other)
+    )
+    for name, value in ours.items():
+        if None not in (value, theirs.get(name)) and value != theirs[name]:
+            yield name, value, theirs[name]
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
@@ -66,7 +65,7 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
     """
     if committed == rebuilt:
         return ""
-    one, other = values(committed), values(rebuilt)
+    one, other = _values(committed), _values(rebuilt)
     differ = [key for key in one | other if one.get(key, NOTHING) != other.get(key, NOTHING)]
     if not differ:
         return "the same values in another notation"
@@ -76,29 +75,22 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
     return f"{in_line(where)}: {both}" + (f"; and {more:,} more value{'' if more == 1 else 's'}" if more else "")
 
 
-def values(files: dict[str, bytes]) -> dict[str, Any]:
+def _values(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
-    There is a value for each leaf of JSON, and each cell of CSV. A cell is a number, and None if it is empty. Any other
-    file, and a file that cannot be parsed, has a value for each line.
+    There is a value for each leaf of JSON. Any other file, and a file that is no JSON, has a value for each line.
     """
-    return {f"{name}: {key}": value for name, content in files.items() for key, value in _values(name, content)}
-
-
-def _values(name: str, content: bytes) -> list[tuple[str, Any]]:
-    try:
-        match PurePosixPath(name).suffix:
-            case ".json":
-                pairs = leaves(json.loads(content), lists=True)
-                return [(key or "the file", value) for key, value in pairs if key or value not in ({}, [])]
-            case ".csv":
-                head, *rows = (line.split(",") for line in content.decode().splitlines())
-                cells = ((row[0], *cell) for row in rows for cell in zip(head[1:], row[1:], strict=True))
-                return [(f"{head[0]} {row}: {column}", float(cell) if cell else None) for row, column, cell in cells]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        pass  # not in the format of its suffix: treat it as a text
-    lines = content.decode(errors="surrogateescape").splitlines() or [""]
-    return [(f"line {number}", line) for number, line in enumerate(lines, 1)]
+    pairs = dict[str, Any]()
+    for name, content in files.items():
+        lines = content.decode(errors="surrogateescape").splitlines() or [""]
+        own: dict[str, Any] = {f"line {number}": line for number, line in enumerate(lines, 1)}
+        if name.endswith(".json"):
+            with suppress(ValueError, RecursionError):
+                own = {
+                    key: value for key, value in leaves(json.loads(content), lists=True) if key or value not in ({}, [])
+                }
+        pairs |= {f"{name}: {key or 'the file'}": value for key, value in own.items()}
+    return pairs
 
 
 def _both_values(one: Any, other: Any) -> str:

@@ -1,15 +1,16 @@
 """The outputs of the stages: their paths, hashes and contents, the committed ones compared with the rebuilt ones."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from charloom.base.errors import WrongInput
 from charloom.proof.differences import Row, difference
-from charloom.settings.dvc_lock import LOCK
+from charloom.results.git import git
+from charloom.settings.dvc_lock import LOCK, md5
 from charloom.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
-from dvc_summary.locks import Stage
+from dvc_summary.locks import Stages, within
 
 
 class Output(NamedTuple):
@@ -48,34 +49,20 @@ class Result(NamedTuple):
     rebuilt: dict[str, bytes]
 
     @property
-    def hash_same(self) -> bool:
-        """Return whether the committed and the rebuilt dvc.lock have the same hash of this output."""
-        return self.locked is not None and self.locked == self.relocked
-
-    @property
-    def content_same(self) -> bool:
-        """Return whether the committed files have the rebuilt hash; False if Git contains none."""
-        return self.digest is not None and self.digest == self.relocked
-
-    @property
     def same(self) -> bool:
         """Return whether both dvc.lock files have the same hash; for an output in Git, also the committed content."""
-        return self.hash_same and (not self.output.in_git or self.content_same)
+        return self.locked == self.relocked is not None and (not self.output.in_git or self.digest == self.relocked)
 
     @property
     def row(self) -> Row:
         """Return the row of the comparison, with the first difference of the files if they are in Git."""
-        return Row(self.output.stage, self.output.path, "" if self.same else self._difference())
-
-    def _difference(self) -> str:
-        if self.content_same:
-            return f"the file is the same; {LOCK} has another hash"
-        if not self.output.in_git:
-            return f"{LOCK} has another hash"
-        if not self.committed:
-            return "it is not committed"
-        overwritten = f"a later stage overwrites what {self.output.stage} makes"
-        return difference(self.committed, self.rebuilt) or overwritten
+        what = f"{LOCK} has another hash"
+        if self.output.in_git and self.digest is None:
+            what = "it is not committed"
+        elif self.output.in_git and self.digest != self.relocked:
+            overwritten = f"a later stage overwrites what {self.output.stage} makes"
+            what = difference(self.committed, self.rebuilt) or overwritten
+        return Row(self.output.stage, self.output.path, "" if self.same else what)
 
 
 def outputs(project: Project) -> Iterator[Output]:
@@ -97,9 +84,23 @@ def outputs(project: Project) -> Iterator[Output]:
         raise WrongInput(f"{PIPELINE}: the outputs of a stage are no list of paths") from None
 
 
-def hashes_of(lock: Mapping[str, Stage]) -> dict[str, str]:
-    """Return the hash of every output in a dvc.lock, by path. The argument has the stages by name."""
-    return {path: digest for stage in lock.values() for path, digest in stage.outs.items()}
+def compared(committed: Project, before: Stages, rebuilt: Project, after: Stages) -> Iterator[Result]:
+    """Yield the comparison of each output.
+
+    committed, before  a clone of the commit, and the stages of its dvc.lock
+    rebuilt, after     the clone in which the stages have run, and the stages of its dvc.lock
+
+    An output with files that Git tracks counts as `in_git`, even if dvc.yaml does not declare that.
+    """
+    tracked = git("ls-files", "-z", folder=committed.root).split("\0")
+    old, new = ({out: at for stage in lock.values() for out, at in stage.outs.items()} for lock in (before, after))
+    for output in outputs(committed):
+        path, hashes = output.path, (old.get(output.path), new.get(output.path))
+        if output.in_git or any(within(name, path) for name in tracked):
+            one, other = committed.root / path, rebuilt.root / path
+            yield Result(output._replace(in_git=True), *hashes, md5(one), contents(one), contents(other))
+        else:
+            yield Result(output, *hashes, None, {}, {})
 
 
 def contents(path: Path) -> dict[str, bytes]:

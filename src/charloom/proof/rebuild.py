@@ -25,7 +25,6 @@ from dvc_summary.facts import dvc
 from dvc_summary.locks import Stages
 
 FETCHING_MAY_TAKE = 3600  # seconds for the text
-END_TIMEOUT = 5.0  # seconds to wait for terminated processes
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
 AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
@@ -45,8 +44,16 @@ class Failed(Exception):
         self.stage, self.printed, self.lock = stage, printed, lock
 
 
-def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Project:
-    """Clone the commit into the folder, apply the patch if there is one, and return the clone's project.
+def checked_out(folder: Path, commit: str, *options: str) -> Project:
+    """Clone the commit into the folder, with these options of Git, and return the clone's project."""
+    top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
+    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
+    git(*AS_COMMITTED, *options, "checkout", "--quiet", "--detach", commit, folder=folder)
+    return Project(folder / place)
+
+
+def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
+    """Clone the commit into the folder, apply the patch unless it is empty, and return the clone's project.
 
     If DVC tracks the text, the text is fetched from DVC's cache or a remote. If DVC fails, there is no text, and a
     warning has DVC's reason.
@@ -55,14 +62,12 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
     if Git fails.
     """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
-    git(*AS_COMMITTED, "checkout", "--quiet", "--detach", commit, folder=folder)
-    if patch:
+    project = checked_out(folder, commit)
+    if patch and patch.exists() and patch.stat().st_size:
         try:
             git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
         except Unavailable as error:
             raise Damaged(f"{patch.name}: not a patch for commit {commit[:7]}: {error}") from None
-    project = Project(folder / place)
     _ensure_inside(folder)
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
@@ -75,7 +80,7 @@ def cloned(folder: Path, commit: str = "HEAD", patch: Path | None = None) -> Pro
 
 
 def bring_text(project: Project, text: str, digest: str) -> bool:
-    """Copy the text from the working folder into the clone, unless the clone has it; return whether the clone has it.
+    """Copy the text from the working folder into the clone if it has this digest; return whether the clone has it.
 
     text    the text's path, relative to either folder
     digest  the text's SHA-256
@@ -83,15 +88,11 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
     A text outside the clone is not written.
     """
     target, top = project.root / text, project.root / git("rev-parse", "--show-cdup", folder=project.root)
-
-    def is_complete() -> bool:
-        return target.is_file() and sha256(target) == digest
-
-    if not is_complete() and Path(text).is_file() and is_inside(target, top):
+    if is_inside(target, top) and Path(text).is_file() and sha256(Path(text)) == digest:
         remove(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(text, target)
-    return is_complete()
+    return target.is_file() and sha256(target) == digest
 
 
 def _keep_sources_alone(project: Project) -> None:
@@ -128,10 +129,12 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     for path in (*(output.path for output in results), str(LOCK), str(OWN)):
         remove(project.root / path)
     stages = stages or tuple(dict.fromkeys(output.stage for output in results))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
     last, lines = "", list[str]()
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", "repro", "--force", *stages],  # -P: no code of this folder
-        cwd=project.root, env=_environment() | variables, text=True, errors="replace",
+        cwd=project.root, env=environment | variables, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
@@ -146,12 +149,6 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     if process.returncode:
         raise Failed(last, "".join(lines), lock)
     return lock
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of the stages: this Python comes first, and there are no variables of DVC and MLflow."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
-    return environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
 
 
 def remove(path: Path) -> None:
@@ -176,12 +173,11 @@ def _ensure_inside(folder: Path) -> None:
 def _end_processes(folder: Path) -> None:
     """Terminate processes whose working folder is in this folder: stages start some for compilation or for MLflow.
 
-    Wait at most END_TIMEOUT seconds for their end.
+    Wait at most 5 seconds for their end.
     """
-    running = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if Path(process.cwd()).is_relative_to(folder.resolve()):
-                process.terminate()
-                running.append(process)
-    psutil.wait_procs(running, timeout=END_TIMEOUT)
+    processes = psutil.process_iter(["cwd"])  # None if the system does not tell it
+    running = [process for process in processes if Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())]
+    for process in running:
+        with suppress(psutil.Error):  # it has ended
+            process.terminate()
+    psutil.wait_procs(running, timeout=5)

@@ -1,7 +1,7 @@
 """Refuse a commit before anything is run: results that no stage rebuilds, and inputs that nobody else has."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
@@ -9,7 +9,7 @@ from charloom.base.yaml_text import parsed
 from charloom.proof.differences import Row
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
-from charloom.settings.dvc_lock import LOCK
+from charloom.settings.dvc_lock import LOCK, locked
 from charloom.settings.pipeline import PIPELINE, Project, is_inside, names_of
 from dvc_summary.locks import Stages, within
 
@@ -20,18 +20,22 @@ SUBMODULE = "160000"  # Git's mode for a submodule
 NOT_IN_HEAD = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
 
 
-@contextmanager
-def committed_files() -> Iterator[None]:
-    """Convert exceptions about the project's files into CheckFailed: the files are HEAD's, not the user's input."""
+def inspected(clone: Project) -> tuple[Stages, list[Row]]:
+    """Return the stages of the dvc.lock of a clone of HEAD, and a row for each reason not to rebuild the commit.
+
+    Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
+    """
     try:
-        yield
+        lock = locked(clone)
+        return lock, list(_refusals(clone, lock))
     except (WrongInput, Damaged) as error:
-        raise CheckFailed(f"first difference: prepare: {error}") from None
+        line = str(error).replace(f"{clone.root}/", "")
+        raise CheckFailed(f"first difference: prepare: {line}") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
 
 
-def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
+def _refusals(clone: Project, lock: Stages) -> Iterator[Row]:
     """Yield a row for each reason not to rebuild the commit; its stage is the one concerned, or the last.
 
     The reasons are: an input that is missing or outside the repository; an output that only dvc.lock has; metrics and
@@ -39,9 +43,9 @@ def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
 
     clone  a clone of HEAD in which no stage has run
     lock   the stages of its dvc.lock
-    here   the repository's own folder, which has the files of Git's submodules
 
-    Raises an exception that `committed_files` converts, if dvc.yaml or params.yaml is missing or invalid.
+    The files of Git's submodules are read in the working folder. Raises an exception that `inspected` converts, if
+    dvc.yaml or params.yaml is missing or invalid.
     """
     stages, pipeline = clone.stages(), parsed((clone.root / PIPELINE).read_text(encoding="utf-8"))
     rebuilt, last = [output.path for output in outputs(clone)], list(stages)[-1]
@@ -61,7 +65,7 @@ def refusals(clone: Project, lock: Stages, here: Project) -> Iterator[Row]:
     for key in pipeline.keys() - {"stages", "plots"}:
         yield Row(last, str(PIPELINE), f"{key}: what it names was not rebuilt")
     files = [entry.partition("\t") for entry in git("ls-files", "-z", "--stage", folder=clone.root).split("\0")[:-1]]
-    modules = [here.root / path for mode, _, path in files if mode.startswith(SUBMODULE)]
+    modules = [Path(path) for mode, _, path in files if mode.startswith(SUBMODULE)]
     # DVC skips a submodule that is a DVC repository itself.
     other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
     named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]

@@ -14,7 +14,6 @@ from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.storage import read_json
 from charloom.base.yaml_text import as_yaml_text
 from charloom.model.model_file import read_model
-from charloom.model.recorded import hashed
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import changes, commit
@@ -44,7 +43,10 @@ def prove(study: Study, count: int) -> None:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
     with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
-        project = _project_here(Path(folder), study)
+        patch = Path(folder) / "uncommitted.diff"  # of sources, dvc.yaml and text
+        patch.write_text(changes(study.asked.text), encoding="utf-8")
+        project = cloned(Path(folder) / "clone", commit(), patch)
+        bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
         for trial in random.sample(rows, min(count, len(rows))):
             name = f"{trial.setting}, seed {trial.seed}"
             print(f"rebuilding {name}", flush=True)
@@ -62,8 +64,6 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
     The row's curves and passages are compared, too. A value that only one of the two has is not compared.
     """
-    if rebuilt.text_sha256 != row.text_sha256:
-        yield f"the study uses the text with SHA-256 {row.text_sha256}, the pipeline read {rebuilt.text_sha256}"
     for name, old, new in disagreements(row, rebuilt):
         yield f"{name}: the table says {old}, the pipeline {new}"
     if row.metrics and rebuilt.metrics:
@@ -74,24 +74,11 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
             yield "passages.csv differs from the pipeline's costs"
 
 
-def _project_here(place: Path, study: Study) -> Project:
-    """Clone HEAD into the folder `place`, apply the uncommitted changes of this folder, and copy the study's text.
-
-    The changes are those that belong to a run: of sources, dvc.yaml and text. A text outside this folder is not copied.
-    """
-    patch = place / "uncommitted.diff"
-    if uncommitted := changes(study.asked.text):
-        patch.write_text(uncommitted, encoding="utf-8")
-    project = cloned(place / "clone", commit(), patch if uncommitted else None)
-    bring_text(project, study.asked.text, study.asked.sha256)
-    return project
-
-
 def _rebuilt(project: Project, params: Params) -> Run:
     """Write the params into the clone's params.yaml, run the pipeline up to `train`, and return the run.
 
-    A training that diverges is a run with that outcome, without metrics and curves. The hash of results is computed
-    from the models and tables, not read from a file. Raises CheckFailed if a stage fails for another reason.
+    A training that diverges is a run with that outcome, without metrics and curves. Raises CheckFailed if a stage fails
+    for another reason.
     """
     text = Path(params.prepare.text)
     overrides = {} if is_inside(text) else {"prepare.text": str(text.absolute())}
@@ -107,4 +94,4 @@ def _rebuilt(project: Project, params: Params) -> Run:
         raise CheckFailed(f"{failed.stage} fails: {last}") from None
     model, prepared = read_model(path["models/last"]), read_prepared(path["prepared/text"])
     passages = Training(params, prepared, Path(), {}).passages(model.theta, model.h)
-    return from_folder(params, path)._replace(results=hashed(path), passages=passages)
+    return from_folder(params, path)._replace(passages=passages)

@@ -5,8 +5,6 @@ names: `float64.500` is the hash after 500 updates.
 """
 
 import json
-from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.proof.differences import Row
@@ -19,52 +17,25 @@ PROBE, LIBRARY = "probes.", "libraries."  # values that only explain a differenc
 SHOWN = 8  # digits of a hash
 
 
-class Signatures(NamedTuple):
-    """The values of signature.json in HEAD, and those computed on this machine, by dotted name."""
+def signatures() -> tuple[list[Row], list[str]]:
+    """Compute the signature on this machine; return a row for each hash that must be equal, and the likely causes.
 
-    committed: dict[str, Any]
-    here: dict[str, Any]
-
-    def compared(self) -> Iterator[Row]:
-        """Yield a row for each hash that must be equal on all machines."""
-        for name, digest in self.here.items():
-            if not name.startswith((PROBE, LIBRARY)):
-                committed = f"{str(self.committed[name])[:SHOWN]}…" if name in self.committed else "nothing"
-                what = "" if self._is_same(name) else f"committed {committed}, here {digest[:SHOWN]}…"
-                yield Row("signature", name, what)
-
-    def cause(self) -> str:
-        """Return a sentence with the likely cause of the differences. Call this only if the signatures differ."""
-        probes = [name for name in self.here if name.startswith(PROBE) and not self._is_same(name)]
-        if probes:
-            return f"this machine has other arithmetic, or {SIGNATURE} was edited: different {', '.join(probes)}"
-        return f"the kernel's sources or its compiled code differ from those of HEAD, or {SIGNATURE} was edited"
-
-    def probes(self) -> Iterator[str]:
-        """Yield lines that help to explain a difference.
-
-        A line for each elementary operation says whether its hash here equals the committed one. The other lines have
-        the versions of libraries and the processor's features, here and committed if they differ.
-        """
-        for name, value in self.here.items():
-            if name.startswith(PROBE):
-                yield f"probe  {name.removeprefix(PROBE)}: {'same' if self._is_same(name) else 'DIFFERENT'}"
-            if name.startswith(LIBRARY):
-                committed = "" if self._is_same(name) else f" (committed with {self.committed.get(name)})"
-                yield f"probe  {name.removeprefix(LIBRARY)}: {value}{committed}"
-
-    def _is_same(self, name: str) -> bool:
-        return bool(self.committed.get(name) == self.here[name])
-
-
-def signatures() -> Signatures:
-    """Read HEAD's signature.json, and compute the signature on this machine.
-
+    The causes are operations, library versions and processor features that differ from those of HEAD's signature.json.
     Raises CheckFailed if HEAD's signature.json is missing or no JSON.
     """
     try:
-        committed = json.loads(git("show", f"HEAD:./{SIGNATURE}"))
-        return Signatures(dict(leaves(committed)), dict(leaves(everything())))
+        committed, here = dict(leaves(json.loads(git("show", f"HEAD:./{SIGNATURE}")))), dict(leaves(everything()))
     except (Unavailable, ValueError, RecursionError):
         what = "not what `python -m charloom.signature` writes"
         raise CheckFailed(f"first difference: signature: {SIGNATURE}: {what}") from None
+    rows, causes = list[Row](), list[str]()
+    for name, value in here.items():
+        other = committed.get(name, "nothing")
+        if not name.startswith((PROBE, LIBRARY)):
+            what = f"committed {str(other)[:SHOWN]}…, here {value[:SHOWN]}…" if value != other else ""
+            rows.append(Row("signature", name, what))
+        elif value != other:
+            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {other}")
+    if any(row.what for row in rows):
+        causes.append(f"{SIGNATURE} was edited, or this machine's arithmetic or the kernel's compiled code differ")
+    return rows, causes

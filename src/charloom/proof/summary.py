@@ -10,18 +10,15 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from charloom.base.errors import Damaged, WrongInput
+from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
-from charloom.proof.outputs import outputs
 from charloom.results.git import ensure_repository
 from dvc_summary import sections
-from dvc_summary.facts import Facts, facts_of
+from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
-from dvc_summary.locks import makers_of
 from dvc_summary.markdown import code, limited, plural, table, verdict
-from dvc_summary.pictures import curves
 
 
 class Report(BaseModel):
@@ -37,11 +34,12 @@ class Report(BaseModel):
 def summary(arguments: argparse.Namespace) -> None:
     """Print the summary of HEAD compared with its merge base with --base, in Markdown.
 
-    Raises WrongInput if the base or HEAD cannot be compared, or a file of --verified is missing or invalid.
+    Raises WrongInput if the base or HEAD cannot be compared, and Damaged if a file of --verified is missing or invalid.
     """
     ensure_repository()
     reports = list[Report]()
-    for report in map(_verified, map(Path, arguments.verified)):
+    for file in arguments.verified:
+        report = read_json(Path(file), Report, "`charloom verify --json` prints such a file")
         reports += [report] if report not in reports else []  # the same statement given twice is of one machine
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
@@ -49,12 +47,10 @@ def summary(arguments: argparse.Namespace) -> None:
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
-        path = {output.key: output.path for output in outputs(after.project)}
         sentence, answer = better(before, after)
-        if not _of_what_is_committed(facts, path.get("metrics/train")):
-            sentence, answer = "not known: no <code>dvc.lock</code> shows that committed files made the results.", []
-        elif facts.uncommitted:
-            sentence, answer = "not known with uncommitted changes: DVC reads the files here, not HEAD's.", []
+        if facts.uncommitted or not facts.after.keys() - facts.stale.keys() >= {"prepare", "gradcheck", "train"}:
+            why = "no <code>dvc.lock</code> shows that the committed files made the results"
+            sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
         again, rows = _again(reports, facts.head)
         blocks = [
             verdict(Better=sentence, Changed=sections.changed(facts), Results=sections.parted(facts), Reproduced=again),
@@ -63,30 +59,9 @@ def summary(arguments: argparse.Namespace) -> None:
             *sections.changes(facts),
             *sections.results(facts),
             *answer,
-            *curves(facts),
             sections.foot(facts),
         ]
     print(limited(blocks))
-
-
-def _verified(file: Path) -> Report:
-    """Return the report in the file.
-
-    Raises WrongInput if the file is missing, or is no output of `charloom verify --json`.
-    """
-    try:
-        return read_json(file, Report, "`charloom verify --json` prints such a file")
-    except Damaged as damaged:
-        raise WrongInput(f"--verified: {damaged}") from None
-
-
-def _of_what_is_committed(facts: Facts, metrics: str | None) -> bool:
-    """Return whether, according to dvc.lock, HEAD's files made the metrics.
-
-    The result is False if no stage makes the file `metrics`, or if this stage or one before it is stale.
-    """
-    names, maker = list(facts.after), makers_of(facts.after).get(metrics or "")
-    return maker is not None and facts.stale.keys().isdisjoint(names[: names.index(maker) + 1])
 
 
 def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:

@@ -1,8 +1,9 @@
 """Verify HEAD: rebuild its results from nothing, compare the two dvc.lock files, and explain differences."""
 
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,32 +12,27 @@ from charloom.base.terminal import visible
 from charloom.proof.causes import contradictions, edits
 from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.grade import grade
-from charloom.proof.outputs import Output, Result, contents, hashes_of, outputs
+from charloom.proof.outputs import compared
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
-from charloom.proof.refusals import committed_files, refusals
-from charloom.proof.signatures import Signatures, signatures
-from charloom.proof.statement import materials_of, statement
+from charloom.proof.refusals import inspected
+from charloom.proof.signatures import signatures
+from charloom.proof.statement import statement
 from charloom.results.git import ensure_repository, git, uncommitted
-from charloom.settings.dvc_lock import LOCK, locked, md5
-from charloom.settings.pipeline import HERE, Project
-from dvc_summary.locks import Stages, compared, within
-
-Content = tuple[dict[str, bytes], str | None]  # the files of an output by name, and DVC's hash of them
+from charloom.settings.dvc_lock import LOCK
+from charloom.settings.pipeline import Project
 
 
 class Verified(NamedTuple):
     """The result of a verification.
 
-    commit      HEAD's hash
-    arithmetic  the committed signature and the one computed here
-    rows        the compared files and hashes
-    causes      sentences that explain differences
-    grade       a key of grade.MEANINGS, the distance of the results; None if not everything was rebuilt
-    statement   in-toto's statement, see statement.py; None if something differs
+    commit     HEAD's hash
+    rows       the compared files and hashes
+    causes     sentences that explain differences
+    grade      a key of grade.MEANINGS, the distance of the results; None if not everything was rebuilt
+    statement  in-toto's statement, see statement.py; None if something differs
     """
 
     commit: str
-    arithmetic: Signatures
     rows: list[Row]
     causes: list[str]
     grade: str | None = None
@@ -60,10 +56,9 @@ def verify(say: Callable[[object], None]) -> Verified:
     ensure_repository()
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
         raise WrongInput("HEAD: no commit yet; `git commit` makes one")
-    verified = Verified(commit, signatures(), [], [])
-    if uncommitted("src"):
-        say("uncommitted changes: the signature uses src/ of this folder, all else uses HEAD")
-    elif uncommitted():
+    hashes, hints = signatures()
+    verified = Verified(commit, [], [])
+    if uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
 
     def add(rows: Iterable[Row]) -> bool:
@@ -73,50 +68,27 @@ def verify(say: Callable[[object], None]) -> Verified:
             verified.rows.append(row)
         return verified.last == SAME
 
-    if not add(verified.arithmetic.compared()):
-        return verified._replace(causes=[verified.arithmetic.cause()])
+    if not add(hashes):
+        return verified._replace(causes=hints)
     with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
-        clone = cloned(Path(place) / "clone")
-        with committed_files():
-            committed = locked(clone)
-            refused, before = list(refusals(clone, committed, HERE)), _committed(clone)
+        committed = cloned(Path(place) / "committed", commit)
+        before, refused = inspected(committed)
         if not add(refused):
             return verified
-        materials = materials_of(clone)
+        folder = shutil.copytree(Path(place) / "committed", Path(place) / "rebuilt", symlinks=True)
+        rebuilt = Project(folder / committed.root.relative_to(Path(place) / "committed"))
         try:
-            lock = rebuilt_lock(clone, say, NUMBA_CACHE_DIR=str(Path(place) / "compiled"))
+            after = rebuilt_lock(rebuilt, say, NUMBA_CACHE_DIR=str(Path(place) / "compiled"))
         except Failed as failed:
             sys.stderr.write(visible(failed.printed))
             verified.rows.append(Row(failed.stage, "it failed", "it failed"))
-            return verified._replace(causes=list(contradictions(committed, failed.lock)))
-        results, conflicts = list(_results(before, clone, committed, lock)), contradictions(committed, lock)
+            return verified._replace(causes=list(contradictions(before, failed.lock)))
+        results, conflicts = list(compared(committed, before, rebuilt, after)), contradictions(before, after)
         if add(result.row for result in results):
             add(Row(stages[0], str(LOCK), what) for what, stages in conflicts.items())
-        causes = [*conflicts, *edits(results, compared(committed, lock))]
-        proof = statement(materials, clone, list(before)) if verified.last == SAME else None
-        return verified._replace(causes=causes, grade=grade(results), statement=proof)
-
-
-def _committed(clone: Project) -> dict[Output, Content]:
-    """Return every output of a clone in which no stage has run, with its content if Git contains it.
-
-    An output with files that Git tracks counts as `in_git`, even if dvc.yaml does not declare that.
-    """
-    tracked, before = git("ls-files", "-z", folder=clone.root).split("\0"), dict[Output, Content]()
-    for output in outputs(clone):
-        path, in_git = clone.root / output.path, output.in_git or any(within(name, output.path) for name in tracked)
-        before[output._replace(in_git=in_git)] = (contents(path), md5(path)) if in_git else ({}, None)
-    return before
-
-
-def _results(before: dict[Output, Content], clone: Project, committed: Stages, lock: Stages) -> Iterator[Result]:
-    """Yield the comparison of each output.
-
-    before           the committed outputs
-    clone            the project after the stages have run
-    committed, lock  the stages of the committed and of the rebuilt dvc.lock
-    """
-    old, new = hashes_of(committed), hashes_of(lock)
-    for output, (files, digest) in before.items():
-        rebuilt = contents(clone.root / output.path) if output.in_git else {}
-        yield Result(output, old.get(output.path), new.get(output.path), digest, files, rebuilt)
+        paths, same = [result.output.path for result in results], verified.last == SAME
+        return verified._replace(
+            causes=[*conflicts, *edits(results, before, after)],
+            grade=grade(results),
+            statement=statement(committed, rebuilt, paths) if same else None,
+        )

@@ -4,7 +4,6 @@ import errno
 import gc
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from inspect import getfile
 from pathlib import Path
@@ -65,17 +64,12 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     """Run a command and exit with its exit code; leave(0) is called after success. Does not return.
 
     A CharloomError, a signal, an OSError (such as a full disk), and missing memory or processes are reported in one
-    line on stderr. If the reader of stdout has ended, the exit code is 0. PYTHONWARNINGS and the variables in FOREIGN
-    are removed from the environment.
+    line on stderr. If the reader of stdout has ended, the exit code is 0. The variables in FOREIGN are removed from the
+    environment.
     """
     end_at_once()
     for name in FOREIGN:
         os.environ.pop(name, None)
-    if "error" in os.environ.pop("PYTHONWARNINGS", ""):  # "error" would make a library's warning an exception
-        warnings.simplefilter("ignore")
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller: discard the output
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  open until the end
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that the user's encoding lacks
     try:
         if (disabled := os.environ.get("NUMBA_DISABLE_JIT", "")) not in {"", "0"}:

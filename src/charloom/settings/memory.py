@@ -40,8 +40,7 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
 
 def check_training(params: Params, K: int, characters: int) -> None:
     """Raise Unavailable if training on `characters` characters needs more memory than `memory` returns."""
-    with_batch = f", batch = {params.batch}" if params.batch > 1 else ""
-    what = f"training with m = {params.m}, seq_length = {params.seq_length}{with_batch} and K = {K}"
+    what = f"training with m = {params.m}, seq_length = {params.seq_length}, batch = {params.batch} and K = {K}"
     check_memory(training_memory(params.recipe, K, characters), what)
 
 

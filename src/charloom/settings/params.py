@@ -19,7 +19,6 @@ PARAMS = Path("params.yaml")
 
 QUOTED = 100  # characters of a wrong value that a message shows
 TOO_LONG = "a number of more than 4,300 digits"
-SMALLEST, LARGEST = 1.2e-38, 3.4e38  # normal numbers of float32
 
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Positive = Annotated[float, Field(gt=0)]
@@ -157,20 +156,6 @@ class Params(Section):
             raise ValueError(f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length})")
         return self
 
-    @model_validator(mode="after")
-    def _fit_the_dtype(self) -> "Params":
-        """Raise ValueError for a value that float32 would turn into 0 or infinity."""
-        if self.train.dtype == "float32":
-            values: dict[str, Any] = {"sigma": self.sigma, "train.clip": self.train.clip}
-            for name, value in self.recipe.optimizer._asdict().items():
-                values[name if name == "eta" else f"train.{name}"] = value
-            for name, value in values.items():
-                if value and not isinstance(value, str) and not SMALLEST <= value <= LARGEST:
-                    raise ValueError(
-                        f"{name}: {value} is not allowed with train.dtype float32; allowed is {SMALLEST} to {LARGEST}"
-                    )
-        return self
-
 
 @cache
 def affects(model: type[BaseModel]) -> dict[str, Affects]:
@@ -259,11 +244,8 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Return the value's repr, cut after QUOTED characters; TOO_LONG for an integer that Python refuses to print."""
-    try:
-        shown = repr(value)
-    except ValueError:  # Python's limit of digits
-        return TOO_LONG
+    """Return the value's repr, cut after QUOTED characters."""
+    shown = repr(value)
     return shown if len(shown) <= QUOTED else f"{shown[:QUOTED]}…"
 
 

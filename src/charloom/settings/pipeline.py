@@ -1,12 +1,11 @@
 """A project's folder: the paths that dvc.yaml declares for a stage, and the inputs of a running stage."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.base.errors import CharloomError, CheckFailed, WrongInput
+from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.opened import edited_since_opened, watch
 from charloom.base.storage import sha256
 from charloom.settings.params import PARAMS, Params, affects, flat_of, read_mapping, read_params
@@ -43,28 +42,16 @@ class Project(NamedTuple):
 
     root: Path = Path()
 
-    @contextmanager
-    def naming_files(self) -> Iterator[None]:
-        """Make paths in the messages of a `with` block's CharloomErrors relative to this folder, if it is absolute."""
-        try:
-            yield
-        except CharloomError as error:
-            if not self.root.is_absolute():
-                raise
-            raise type(error)(str(error).replace(f"{self.root}/", "")) from None
-
     def params(self) -> Params:
         """Return the checked params. Raises WrongInput as `read_params` does."""
-        with self.naming_files():
-            return read_params(self.root / PARAMS)
+        return read_params(self.root / PARAMS)
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return the entries of dvc.yaml's stages by name. Raises WrongInput if dvc.yaml is missing or invalid."""
         file = self.root / PIPELINE
         if not file.exists():
             raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder")
-        with self.naming_files():
-            entries = read_mapping(file, ("stages", "plots")).get("stages")
+        entries = read_mapping(file, ("stages", "plots")).get("stages")
         if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
             raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping")
         return entries
@@ -143,16 +130,13 @@ class Inputs:
         self.values = self._now()
 
     def ensure_unchanged(self) -> None:
-        """Raise CheckFailed if an input has changed since this object was created.
+        """Raise CheckFailed if an input has changed since this object was created, WrongInput if params are invalid.
 
         It is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs after a
         stage has ended. Without this check dvc.lock would record an edited input as used.
         """
-        try:
-            self.params = read_params()
-            edit = difference(self.values, self._now())
-        except WrongInput as error:
-            edit = str(error)
+        self.params = read_params()
+        edit = difference(self.values, self._now())
         if not edit and (names := edited_since_opened()):
             edit = f"edited after charloom read the file: {', '.join(names)}"
         if edit:

@@ -8,7 +8,6 @@ QUESTION is a key of QUESTIONS. Standard input has the question's arguments, a l
 import json
 import os
 import sys
-from math import isfinite
 from pathlib import Path
 from urllib.parse import quote
 
@@ -99,7 +98,6 @@ def _origin(run: Run, name: str) -> Origin:
         "name": run.info.run_name,
         "user": run.data.tags.get(tag.USER, ""),
         "params": run.data.params,
-        "metrics": {metric: value for metric, value in run.data.metrics.items() if isfinite(value)},
         "hashes": {},
     }
     try:

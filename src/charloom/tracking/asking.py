@@ -33,7 +33,6 @@ class Origin(Record):
     name         the run's name in MLflow
     user         the names of the users who sent the run
     params       all params as texts, by dotted name
-    metrics      the last value of each metric, by name; values that are not finite are left out
     hashes       DVC's hashes of all inputs and outputs by path; empty if the run has no dvc.lock
     """
 
@@ -45,7 +44,6 @@ class Origin(Record):
     name: str
     user: str
     params: dict[str, str]
-    metrics: dict[str, float]
     hashes: dict[str, str]
 
 

@@ -14,7 +14,6 @@ from charloom.results.git import ensure_repository
 from charloom.results.spool import STARTING_MAY_TAKE, append, identity, sender_lock, start_sender
 from charloom.settings.dvc_lock import ensure_recorded
 from charloom.settings.pipeline import OWN, root
-from charloom.settings.rwlock import ensure_whole
 from charloom.tracking.address import relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
@@ -93,10 +92,9 @@ def catch_up(_: object = None) -> None:
     sends its points; this function does not wait for that.
 
     Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository, and Damaged if
-    a file of DVC or of the run is invalid.
+    a file of the run is invalid.
     """
     ensure_repository()
-    ensure_whole()
     since = request_delivery()
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
