@@ -18,7 +18,7 @@ from charloom.results.identity import experiment_key
 from charloom.results.machine import process
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete, live_run
+from charloom.tracking.completion import complete, show
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
 
@@ -38,12 +38,13 @@ class Trained(Machine):
     def complete(self) -> None:
         store = Store()
         store.connect()
-        complete(store, Entry(self.folder))
+        entry = Entry(self.folder)
+        complete(store, entry, entry.tracked)
 
     def show_and_complete(self) -> None:
         store = Store()
         store.connect()
-        live_run(store, Entry(self.folder))
+        show(store, Entry(self.folder), 0, ended=False)
         self.complete()
 
 
@@ -73,7 +74,7 @@ def one_run_of(project, trainings: int):
     assert run.data.tags["charloom.reproductions"] == str(trainings - 1)
     listed = [each["when"] for each in json.loads(run.data.tags["charloom.trainings"])]
     assert len(listed) == len(set(listed)) == trainings
-    assert run.data.tags["mlflow.note.content"].count("| yes |") == trainings
+    assert run.data.tags["mlflow.note.content"].count(" UTC | ") == trainings
     assert not any(tag.startswith(SENDING) for tag in client.get_experiment(run.info.experiment_id).tags)
     return run
 

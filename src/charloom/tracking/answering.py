@@ -31,7 +31,7 @@ from charloom.tracking.asking import PATCH, Origin
 from charloom.tracking.doctor import ask_remote, ask_store
 from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
-from charloom.tracking.store import Store, connected
+from charloom.tracking.store import STUDIES, Store, connected
 
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
@@ -139,8 +139,8 @@ def print_experiments() -> None:
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        runs = store.experiments.get(sha256(text) if text.is_file() else "")
-        for experiment in (runs, store.studies_experiment()):
+        for key in (sha256(text) if text.is_file() else "", STUDIES):
+            experiment = store.experiments.get(key)
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
 
 

@@ -22,11 +22,9 @@ from charloom.base.terminal import in_line
 from charloom.results.machine import process, process_ended
 from charloom.tracking import tag
 from charloom.tracking.limits import LIMIT
-from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import Store
 
 CLOCK_TOLERANCE = 60  # seconds
-EXPIRED = "0"  # expiry time of a tag that its sender has released
 
 
 class Busy(Unavailable):
@@ -44,20 +42,15 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
     """
     prefix = f"{tag.SENDING}.{experiment}."
     own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
-    sender = f"{platform.node()} {process()}"
     until = f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
     try:
-        store.client.set_experiment_tag(store.experiment_id, own_key, f"{sender} {until}")
+        store.client.set_experiment_tag(store.experiment_id, own_key, f"{platform.node()} {process()} {until}")
         if hosts := _other_hosts(store, prefix, own_key):
             raise Busy(f"a sender on {in_line(', '.join(sorted(hosts)))} sends the same experiment at this moment")
         yield
     finally:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
-            try:
-                store.client.delete_experiment_tag(store.experiment_id, own_key)
-            except MlflowException as error:
-                if error.error_code == UNKNOWN_ENDPOINT:  # MLflow before 3
-                    store.client.set_experiment_tag(store.experiment_id, own_key, f"{sender} {EXPIRED}")
+            store.client.delete_experiment_tag(store.experiment_id, own_key)
 
 
 def _other_hosts(store: Store, prefix: str, own_key: str) -> set[str]:
