@@ -24,15 +24,14 @@ from charloom.tracking.collect import put, this_run
 
 REQUESTS = (
     "create_experiment", "set_experiment_tag", "delete_experiment_tag", "get_experiment", "search_experiments",
-    "search_runs", "create_run", "log_batch", "log_inputs", "create_logged_model", "finalize_logged_model",
+    "search_runs", "create_run", "log_batch", "create_logged_model", "finalize_logged_model",
     "log_outputs", "create_registered_model", "search_model_versions", "create_model_version",
-    "set_registered_model_alias", "set_logged_model_tags", "set_terminated", "update_run",
+    "set_registered_model_alias", "set_terminated", "update_run",
 )  # fmt: skip
 STEPS = [
     *((MlflowClient, name) for name in REQUESTS),
     (LocalArtifactRepository, "log_artifact"),
     (spool, "append"),
-    (rounds, "append"),
     (entries, "write"),
     (Path, "rename"),
     (Path, "write_text"),

@@ -155,9 +155,7 @@ def test_track_completes_what_the_sender_of_the_training_has_shown(longer, tmp_p
     elif change == "its sources":
         project.edit("src/charloom/tracking/store.py", "PAGE = 100 ", "PAGE = 90 ")
     elif change == "another database of that name":
-        # MLflow in this process would go on with the file that it has opened: the note of the closed run is enough.
-        (record,) = project.folder.glob(".charloom/spool/*/run.jsonl")
-        until(lambda: '"closed"' in record.read_text(), PATIENCE)
+        comes_to(project, "FINISHED")
         time.sleep(1)
         database.rename(database.with_name("removed.db"))
     elif change == "a database that is broken":

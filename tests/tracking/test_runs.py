@@ -31,7 +31,6 @@ import track
 from charloom.base.signals import Stopped
 from charloom.model.recorded import hashed
 from charloom.results.spool import identity, recorded
-from charloom.settings.dvc_lock import md5
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -239,30 +238,6 @@ def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(projec
     assert "tag charloom.trainings or charloom.reproductions is malformed; both start again" in capsys.readouterr().err
 
 
-def test_what_was_changed_is_said_and_comes_as_a_patch_that_makes_it_again(project, tmp_path):
-    project.edit("src/plot.py", '"""plot: ', '"""plot, changed: ')
-    (project.folder / "src/charloom/new.py").write_text('"""New."""\n')
-    tracked(project)
-    (run,) = project.runs()
-    assert run.data.tags["charloom.uncommitted_changes"] == "true"
-    head = run.data.tags["mlflow.source.git.commit"]
-    assert head == project.run("git", "rev-parse", "HEAD").strip()
-    assert run.data.tags["mlflow.source.git.branch"] == project.run("git", "branch", "--show-current").strip()
-    patch = project.client().download_artifacts(run.info.run_id, "uncommitted.diff", str(tmp_path))
-    changed = {name: (project.folder / name).read_text() for name in ("src/plot.py", "src/charloom/new.py")}
-    project.run("git", "stash", "--include-untracked")
-    project.run("git", "apply", patch)
-    assert {name: (project.folder / name).read_text() for name in changed} == changed
-
-
-def test_the_patch_is_that_of_which_the_tag_speaks(project):
-    with chdir(project.folder):
-        folder = put(this_run(), lambda: project.edit("src/plot.py", '"""plot: ', '"""plot, changed: '))
-    (entry,) = waiting(project)
-    assert entry.tracked.tags["charloom.uncommitted_changes"] == "false"
-    assert not (folder / "files/artifacts/uncommitted.diff").exists()
-
-
 @pytest.mark.slow
 def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(project, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
@@ -323,10 +298,6 @@ def test_a_dvc_lock_that_was_edited_by_hand_is_not_believed(project):
         assert wrong != right
         lock.write_text(wrong)
         assert "not recorded; try `dvc repro`" in project.stage("track", code=1)
-    for wrong in ("", "schema: '2.0'\n", "stages: 3\n", right + "\n  - : [\n"):
-        lock.write_text(wrong)
-        line = "dvc.lock: missing, or not in DVC's format; `dvc repro` after `rm -f dvc.lock` writes it\n"
-        assert project.stage("track", code=3) == line
     assert not waiting(project)
 
 
@@ -336,18 +307,6 @@ def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_n
     project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
     printed = project.stage("track", code=1)
     assert "prepare: inputs edited at its end: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
-    assert not waiting(project)
-
-
-def test_a_source_of_that_moment_is_not_recorded_either(project):
-    """It is in dvc.lock as what was used; what the stage itself has noted says otherwise."""
-    project.stage("sample")
-    path = project.folder / "src/charloom/sampling/writing.py"
-    before = md5(path.parent)
-    path.write_text(path.read_text() + "# edited")
-    project.edit("dvc.lock", before, md5(path.parent))
-    printed = project.stage("track", code=1)
-    assert "sample: inputs edited at its end: changed files: src/charloom/sampling; run not recorded" in printed
     assert not waiting(project)
 
 

@@ -106,8 +106,6 @@ class Tracked(Record):
     tags          tags of the MLflow run
     models        number of updates of the best model, the last model and the checkpoints, by their names in MLflow,
                   which are also the names of the files in `models`
-    prime         a text that the models can continue: their input example in MLflow
-    requirements  the libraries, with versions, that are needed to serve the models
     description   the run's description in Markdown, without the list of trainings that MLflow shows below it
     points        number of points in the whole record, without rates (RATE)
     """
@@ -116,8 +114,6 @@ class Tracked(Record):
     train: TrainMetrics
     tags: dict[str, str]
     models: dict[str, int]
-    prime: str
-    requirements: list[str]
     description: str
     points: int
 

@@ -2,9 +2,10 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -20,7 +21,7 @@ from paired.data_types import Measured, Measurement, Seed
 MAX_NAMED = 3  # runs that a warning names
 MISSING = "-"  # level of a param that a run lacks
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
-REDUCTIONS: dict[str, Callable[[list[float]], float]] = {LOWEST: min, HIGHEST: max}
+REDUCTIONS = {LOWEST: np.min, HIGHEST: np.max}
 
 
 def runs_measured(
@@ -142,6 +143,5 @@ def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float
         return run.data.metrics.get(measure)
     points = client.get_metric_history(run.info.run_id, measure)
     if isinstance(at, str):
-        values = [point.value for point in points]
-        return math.nan if any(map(math.isnan, values)) else REDUCTIONS[at](values)
+        return float(REDUCTIONS[at]([point.value for point in points]))
     return next((point.value for point in reversed(points) if point.step == at), None)

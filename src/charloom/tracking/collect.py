@@ -4,14 +4,12 @@ import json
 import os
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
 from textwrap import indent
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from charloom import NEEDED
 from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
@@ -28,11 +26,9 @@ from charloom.tracking import tag
 from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
-LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
-PRIME = 16  # characters of a model's input example
 
 
 def run_outputs() -> list[Path]:
@@ -120,7 +116,6 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     tracked = spool.Tracked(
         results=run.results, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
         models={name: update for name, (_, update) in models.items()},
-        prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
     with new_files(folder) as new:

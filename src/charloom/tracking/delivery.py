@@ -21,6 +21,7 @@ from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
+OUTBOX = OWN / "outbox"  # the queue of an earlier version
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL = 0.05  # seconds
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
@@ -104,9 +105,8 @@ def _requested() -> list[Path]:
         put(run, partial(ensure_recorded, run.params))
     except CheckFailed as error:
         print(f"this folder's run was not sent: {error}", flush=True)
-    for name in ("outbox", "trainings"):
-        if any((root() / OWN / name).glob("[!.]*/*")):
-            print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
+    if any((root() / OUTBOX).glob("[!.]*/*")):
+        print(f"{OUTBOX}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
     own_identity, waiting = identity(), list(entries())
     for entry in waiting:
         if (entry.can_complete or entry.has_ended) and entry.path.exists():

@@ -6,16 +6,17 @@ idempotent: after a kill, the next process completes the models.
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
 
-import pandas as pd
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
+from charloom import NEEDED
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE, Tracked
 from charloom.sampling.options import DEFAULTS
@@ -32,7 +33,7 @@ SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
-DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
+LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 
 
 def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
@@ -52,7 +53,7 @@ def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: S
             params = params_as_text(entry.first.params)
             models[name] = client.create_logged_model(number, name, run_id, params=params)
     ids = {name: models[name].model_id for name in names}
-    for name, folder in model_folders(entry.folder / FILES, tracked, run_id, {name: ids[name] for name in missing}):
+    for name, folder in model_folders(entry.folder / FILES, run_id, {name: ids[name] for name in missing}):
         store.upload(folder, models[name].artifact_location)
         update = tracked.models[name]
         for key in METRICS:
@@ -69,14 +70,13 @@ def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: S
     return ids
 
 
-def model_folders(files: Path, tracked: Tracked, run_id: str, ids: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+def model_folders(files: Path, run_id: str, ids: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     """Write the models of the run to a temporary folder, one after the other; yield each model's name and the folder.
 
     The folder is always the same, so a caller uploads it before the next step.
 
-    files    folder with the entry's files in the spool
-    tracked  what `track` has recorded about these files
-    ids      ids of the LoggedModels by name
+    files  folder with the entry's files in the spool
+    ids    ids of the LoggedModels by name
 
     MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
     entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,
@@ -96,15 +96,10 @@ def model_folders(files: Path, tracked: Tracked, run_id: str, ids: Mapping[str, 
                     artifacts={"model": str(array)},
                     code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
                     signature=SIGNATURE,
-                    input_example=(pd.DataFrame({"prime": [tracked.prime]}), DEFAULTS),
-                    pip_requirements=tracked.requirements,
+                    pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
                     mlflow_model=about,
                 )
                 copy(files / MODEL_CODE / code.name, folder)
-                for path in DERIVED:
-                    (folder / path).unlink()
-                about.flavors["python_function"]["env"].pop("conda")
-                (about.saved_input_example_info or {}).pop("serving_input_path")
             copy(array, folder / "artifacts")
             about.save(str(folder / "MLmodel"))
             yield name, folder

@@ -67,7 +67,7 @@ def register(store: Store, run: Run, ids: dict[str, str], start: Start, train: T
         if not versions:
             _create(store, name, source)
         if not any(version.run_id == run.info.run_id for version in versions):
-            tags = {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable, tag.SENT_BY: store.user}
+            tags = {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable}
             about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
             address, run_id = f"models:/{ids[model]}", run.info.run_id
             versions.append(

@@ -24,7 +24,6 @@ TRIALS = "charloom.trials"  # the number of trials that the answer is from
 
 # of a version of a registered model
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # the measure, and the key of comparable versions
-SENT_BY = "charloom.sent_by"
 
 # MLflow's own
 USER = "mlflow.user"  # the senders, as MLflow's pages show them
