@@ -12,6 +12,7 @@ from recorded import holds_what_the_files_hold, sent
 from charloom.base.errors import Unavailable
 from charloom.results.spool import append, identity, spool
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.rounds import Work, run_round
 
@@ -99,7 +100,7 @@ def test_what_track_puts_there_again_mends_what_was_damaged_and_nothing_else(fin
         shutil.rmtree(folder)
         record.mkdir(parents=True)
         with pytest.raises(Unavailable, match=r"run\.jsonl: Is a directory"):
-            put(this_run())
+            deliver(lambda: [put(this_run())], 1)
 
 
 def test_a_line_between_the_last_read_and_the_removal_keeps_the_entry(waits):

@@ -1,6 +1,5 @@
 """A study in a real MLflow store: one run, nothing twice, and beside the pipeline's runs."""
 
-import shutil
 from contextlib import chdir
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial, trials_of
 from charloom.text.corpus import read_prepared
-from charloom.tracking.address import relocate_store
 from charloom.tracking.answering import print_experiments
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
@@ -161,18 +159,6 @@ def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
     runs, studies, _ = said()
     assert studies == study.info.experiment_id
     assert project.client().get_experiment(runs).name == "charloom fox"
-
-
-def test_a_checkout_that_was_moved_takes_its_studies_along(project, monkeypatch, capfd):
-    sent(project, a_study(project))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has put it there
-    moved = Project(project.folder.with_name("moved"))
-    shutil.move(project.folder, moved.folder)
-    with chdir(moved.folder):
-        relocate_store()
-    assert "its paths now name this folder" in capfd.readouterr().err
-    (study,) = sent(moved, a_study(moved))
-    assert study.info.artifact_uri.startswith((moved.folder / "mlartifacts").as_uri())
 
 
 @pytest.mark.slow

@@ -88,11 +88,7 @@ def describe(run_id: str, folder: str) -> None:
             raise WrongInput(
                 f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
-        origin = _origin(run, name)
-        print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
-
-
-def _origin(run: Run, name: str) -> Origin:
+        hashes = _hashes(store, run, Path(folder))
     tags = {field: run.data.tags.get(key, "") for field, key in ORIGIN_TAGS.items()}
     tags["experiment"] = tags["experiment"].partition(":")[0]  # earlier versions added a suffix :1, :2, …
     fields = {
@@ -100,10 +96,10 @@ def _origin(run: Run, name: str) -> Origin:
         "user": run.data.tags.get(tag.USER, ""),
         "params": run.data.params,
         "metrics": {metric: value for metric, value in run.data.metrics.items() if isfinite(value)},
-        "hashes": {},
+        "hashes": hashes,
     }
     try:
-        return Origin.model_validate(tags | fields)
+        print(Origin.model_validate(tags | fields).model_dump_json())
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         which, value = ORIGIN_TAGS.get(field, field), in_line(tags.get(field, ""))[:80]

@@ -7,10 +7,8 @@ from functools import partial
 from pathlib import Path
 from shutil import copy
 from textwrap import indent
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results import spool
@@ -86,12 +84,12 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
-    Raises Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
+    Raises OSError or Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
     """
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_intact:
         check()
-        add_lines(entry.folder, [{"sender": spool.identity()}])
+        spool.append(entry.path, [{"sender": spool.identity()}])
         return entry.folder
     path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
@@ -135,16 +133,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
                     packed.write(file, file.relative_to("src"))
         check()
     start = [] if entry else [first.model_dump()]
-    add_lines(folder, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
+    spool.append(folder / spool.RECORD, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
     return folder
-
-
-def add_lines(folder: Path, lines: list[Any]) -> None:
-    """Append the lines to the record of the entry in this folder. Raises Unavailable if it cannot be written."""
-    try:
-        spool.append(folder / spool.RECORD, lines)
-    except OSError as error:
-        raise Unavailable(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def _copy(file: Path, to: Path) -> None:

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import Unavailable
 from charloom.base.sealed import unsealed
 from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line, warn_once
@@ -185,8 +184,8 @@ def new_files(entry: Path) -> Iterator[Path]:
 
     entry  the entry's folder
 
-    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable. A process
-    that is killed between the last two steps leaves an entry that is not intact.
+    After an exception in the `with` block, the entry keeps its old files. A process that is killed between the last two
+    steps leaves an entry that is not intact.
     """
     new, files = entry / f".{FILES}.new", entry / FILES
     try:
@@ -196,8 +195,6 @@ def new_files(entry: Path) -> Iterator[Path]:
         write(new / CHECKSUMS, checksums(new))
         shutil.rmtree(files, ignore_errors=True)
         new.rename(files)
-    except OSError as error:
-        raise Unavailable(f"{error.filename or entry}: {error.strerror}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

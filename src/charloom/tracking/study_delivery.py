@@ -8,13 +8,12 @@ from shutil import copy
 from charloom.base.errors import CharloomError
 from charloom.base.storage import write
 from charloom.base.terminal import in_line
-from charloom.results.spool import SHOWN_FILES, identity, spool
+from charloom.results.spool import RECORD, SHOWN_FILES, append, identity, spool
 from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.study.trial import trials_there
 from charloom.tracking import tag
-from charloom.tracking.collect import add_lines
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import PAGE, PICTURE, StudyContents, new_files
 from paired.data_types import VERDICTS, Answer
@@ -42,7 +41,7 @@ def put_study(contents: StudyContents, picture: str) -> Path:
     picture  the comparison as SVG, which MLflow's page shows at its drawn width, unlike a PNG
 
     The links of the study's page to pages in its parent folder are removed, because the spool and MLflow have no such
-    pages. Raises Unavailable if the spool cannot be written.
+    pages. Raises OSError or Unavailable if the spool cannot be written.
     """
     entry, path = spool() / f"study-{contents.question}", Path(contents.name)
     with new_files(entry) as new:
@@ -53,7 +52,7 @@ def put_study(contents: StudyContents, picture: str) -> Path:
             copy(file, shown)
         write(shown / PAGE, PARENT_LINK.sub("", (shown / PAGE).read_text(encoding="utf-8")))
         write(shown / PICTURE, picture)
-    add_lines(entry, [contents.model_dump(mode="json"), {"sender": identity()}])
+    append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}])
     return entry
 
 
