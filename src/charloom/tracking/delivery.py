@@ -47,8 +47,8 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
-            next_start = progress = time.monotonic()
-            end = progress + TOTAL_FACTOR * seconds
+            progress = time.monotonic()
+            end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
             while pending and time.monotonic() < min(end, progress + seconds):
                 alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
                 for row in log:

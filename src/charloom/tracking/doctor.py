@@ -41,22 +41,16 @@ def ask_store(text_sha256: str, largest: str) -> None:
     Raises Unavailable if the store does not answer or refuses the login.
     """
     base = database()
-    if base and not base.exists():
-        print(json.dumps([("MLflow", f"{base}: the first run creates it{_unset_address_note()}", False)]))
-        return
-    with connected() as store:
-        if store.remote:
-            rows = _server(store, store.experiments.get(text_sha256), int(largest))
-        else:
-            where = re.sub(r"//[^/\s]*@", "//***@", store.uri.partition("?")[0])
-            rows = [("MLflow", f"{where}: answers{_unset_address_note()}", False)]
-    print(json.dumps(rows))
-
-
-def _unset_address_note() -> str:
-    """Return a note if the local store is used although a user name for a server is set, otherwise an empty text."""
-    has_user = os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI")
-    return "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" if has_user else ""
+    finding = f"{base}: the first run creates it"
+    if not base or base.exists():
+        with connected() as store:
+            if store.remote:
+                print(json.dumps(_server(store, store.experiments.get(text_sha256), int(largest))))
+                return
+            finding = f"{re.sub('//[^/ ]*@', '//***@', store.uri.partition('?')[0])}: answers"
+    if os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI"):
+        finding += "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not"
+    print(json.dumps([("MLflow", finding, False)]))
 
 
 def _server(store: Store, experiment: Experiment | None, largest: int) -> list[Row]:
