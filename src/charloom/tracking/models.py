@@ -5,6 +5,7 @@ idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -90,15 +91,17 @@ def model_folders(files: Path, run_id: str, ids: Mapping[str, str]) -> Iterator[
             about.model_id = model_id
             if not folder.exists():
                 code.write_bytes(OUR_CODE)
-                save_model(
-                    folder,
-                    python_model=str(code),  # MLflow records the file name
-                    artifacts={"model": str(array)},
-                    code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
-                    signature=SIGNATURE,
-                    pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-                    mlflow_model=about,
-                )
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", ".*An input example was not provided")
+                    save_model(
+                        folder,
+                        python_model=str(code),  # MLflow records the file name
+                        artifacts={"model": str(array)},
+                        code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
+                        signature=SIGNATURE,
+                        pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+                        mlflow_model=about,
+                    )
                 copy(files / MODEL_CODE / code.name, folder)
             copy(array, folder / "artifacts")
             about.save(str(folder / "MLmodel"))
