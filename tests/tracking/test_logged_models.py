@@ -200,9 +200,7 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("complete", [False, True])
-def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path, complete):
-    """Checkpoints follow when the run is complete."""
+def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
     with chdir(project.folder):
         entry = put(this_run())
         shutil.copytree(entry, tmp_path / "entry")
@@ -211,14 +209,11 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     client = project.client()
     theirs = client.create_logged_model(run.info.experiment_id, LAST)  # of no run: somebody else's
     names = sorted(model.name for model in logged(project) if model.model_id != theirs.model_id)
-    checkpoint = names[0]
-    begun = checkpoint if complete else LAST
     for model in logged(project):
-        if model.model_id != theirs.model_id and model.name in {begun, checkpoint}:
+        if model.model_id != theirs.model_id and model.name in {LAST, names[0]}:
             client.delete_logged_model(model.model_id)
-    unfinished = client.create_logged_model(run.info.experiment_id, begun, run.info.run_id)
-    if not complete:
-        client.delete_tag(run.info.run_id, RESULTS)
+    unfinished = client.create_logged_model(run.info.experiment_id, LAST, run.info.run_id)
+    client.delete_tag(run.info.run_id, RESULTS)
     for _ in range(2):
         with chdir(project.folder):
             shutil.copytree(tmp_path / "entry", entry)
@@ -226,7 +221,7 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
     models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
     assert sorted(model.name for model in models) == names
     assert {model.status for model in models} == {"READY"}
-    completed = next(model for model in models if model.name == begun)
+    completed = next(model for model in models if model.name == LAST)
     assert completed.model_id == unfinished.model_id
     with chdir(project.folder):
         fetch(f"models:/{completed.model_id}", str(tmp_path / "model.npz"))

@@ -6,7 +6,6 @@ idempotent: after a kill, the next process completes the models.
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
@@ -19,7 +18,7 @@ from mlflow.types.schema import AnyType
 
 from charloom import NEEDED
 from charloom.results.records import MEASURE, MEASURE_OF_PART
-from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE, Tracked
+from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
@@ -37,33 +36,34 @@ SIGNATURE = ModelSignature(
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 
 
-def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
-    """Send those of the named models that the store lacks, linked to their run; return their ids by name.
+def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
+    """Send those of the entry's models that the store lacks, linked to their run; return all ids by name.
 
     A killed process may have created a LoggedModel and not completed it.
 
-    tracked  what `track` has recorded about the entry's files
-    names    keys of `tracked.models`
+    updates  the number of updates of each model, by name
     """
     client, run_id, number, points = store.client, run.info.run_id, run.info.experiment_id, list[Metric]()
     stored = all_results(client.search_logged_models, [number], f"source_run_id = '{run_id}'")
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
-    missing = [name for name in names if name not in models or models[name].status != "READY"]
-    for name in missing:
-        if name not in models:
-            params = params_as_text(entry.first.params)
-            models[name] = client.create_logged_model(number, name, run_id, params=params)
-    ids = {name: models[name].model_id for name in names}
-    for name, folder in model_folders(entry.folder / FILES, run_id, {name: ids[name] for name in missing}):
-        store.upload(folder, models[name].artifact_location)
-        update = tracked.models[name]
-        for key in METRICS:
-            if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
-                when = round(1000 * value[1])
-                points.append(Metric(key, value[0], when, update, model_id=ids[name], run_id=run_id))
+    missing = [name for name in updates if name not in models or models[name].status != "READY"]
+    params, about = params_as_text(entry.first.params), Model(run_id=run_id)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        for name in missing:
+            if name not in models:
+                models[name] = client.create_logged_model(number, name, run_id, params=params)
+            about.model_id = models[name].model_id
+            write_model(folder, entry.folder / FILES, name, about)
+            store.upload(folder, models[name].artifact_location)
+            for key in METRICS:
+                if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
+                    when = round(1000 * value[1])
+                    points.append(Metric(key, value[0], when, updates[name], model_id=about.model_id, run_id=run_id))
     client.log_batch(run_id, metrics=points)
+    ids = {name: models[name].model_id for name in updates}
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
-    links = [LoggedModelOutput(ids[name], tracked.models[name]) for name in missing if ids[name] not in linked]
+    links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:
         client.log_outputs(run_id, links)
     for name in missing:
@@ -71,38 +71,32 @@ def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: S
     return ids
 
 
-def model_folders(files: Path, run_id: str, ids: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    """Write the models of the run to a temporary folder, one after the other; yield each model's name and the folder.
+def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
+    """Write the model to the folder in MLflow's format.
 
-    The folder is always the same, so a caller uploads it before the next step.
-
-    files  folder with the entry's files in the spool
-    ids    ids of the LoggedModels by name
+    folder  a missing folder, or one with another model of the same run, from which this model differs only in its
+            arrays and its id
+    files   folder with the entry's files in the spool
+    about   MLflow's description, with the ids of the run and of the model
 
     MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
-    entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,
-    so MLflow saves the first model; arrays and ids of the others replace those of the first.
+    entry, which may be of another version, replaces it afterwards.
     """
-    about = Model(run_id=run_id)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, MODEL_FILE))
-        for name, model_id in ids.items():
-            copy(files / f"models/{name}.npz", array)
-            about.model_id = model_id
-            if not folder.exists():
-                code.write_bytes(OUR_CODE)
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", ".*An input example was not provided")
-                    save_model(
-                        folder,
-                        python_model=str(code),  # MLflow records the file name
-                        artifacts={"model": str(array)},
-                        code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
-                        signature=SIGNATURE,
-                        pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-                        mlflow_model=about,
-                    )
-                copy(files / MODEL_CODE / code.name, folder)
-            copy(array, folder / "artifacts")
-            about.save(str(folder / "MLmodel"))
-            yield name, folder
+    array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED.name)
+    copy(files / f"models/{name}.npz", array)
+    if not folder.exists():
+        code.write_bytes(OUR_CODE)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*An input example was not provided")
+            save_model(
+                folder,
+                python_model=str(code),  # MLflow records the file name
+                artifacts={"model": str(array)},
+                code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
+                signature=SIGNATURE,
+                pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+                mlflow_model=about,
+            )
+        copy(files / MODEL_CODE / code.name, folder)
+    copy(array, folder / "artifacts")
+    about.save(str(folder / "MLmodel"))
