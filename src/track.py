@@ -8,9 +8,8 @@ from charloom.results.headline import headline
 from charloom.settings.dvc_lock import ensure_recorded, forget_notes
 from charloom.settings.entry import run_stage
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, run_outputs, this_run
-from charloom.tracking.delivery import deliver, request_delivery
+from charloom.tracking.delivery import deliver
 from charloom.tracking.reasons import first_line
 
 SENDING_MAY_TAKE = 45  # seconds
@@ -25,13 +24,12 @@ def main() -> None:
     params = read_params()
     ensure_recorded(params)
     forget_notes()
-    since = request_delivery()
     run = this_run()
     text, train = run.facts
-    print("".join(f"  {file}\n" for file in run_outputs(files("track"))) + headline(train, text), flush=True)
+    print("".join(f"  {file}\n" for file in run_outputs()) + headline(train, text), flush=True)
     try:
         # Checked again after collection, because the patch must not contain later edits.
-        deliver([put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE, since)
+        deliver(lambda: [put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE)
     except Unavailable as error:  # a failed delivery, or a spool that cannot be written
         sys.stderr.write(f"warning: MLflow was not updated ({first_line(error)}); `make track` retries\n")
 

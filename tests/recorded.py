@@ -21,7 +21,7 @@ TABLES = {
     "plots/epoch_means.csv": ("epoch_mean",),
     "plots/measures.csv": ("gradient_norm", "clipped_fraction", "saturated_fraction"),
 }
-ARTIFACTS = {"report.html", "sample_table.json", "samples.txt", "params.yaml", "dvc.yaml", "dvc.lock"}
+ARTIFACTS = {"report.html", "sample_table.json", "params.yaml", "dvc.yaml", "dvc.lock"}
 
 
 def sent() -> None:

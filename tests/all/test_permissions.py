@@ -76,7 +76,7 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
     shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))
     (study,) = {run.info.experiment_id for run in had.values() if "charloom.study" in run.data.tags}
     fox = anns.info.experiment_id
-    assert shown == ([fox, fox, study] if reads else [])
+    assert shown == ([fox, study] if reads else [])
 
     # Nothing of ann's is gone, and nothing is there twice. What waited arrives with the permission.
     now = in_store(team, monkeypatch, bob)
@@ -88,6 +88,6 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
     assert had.keys() <= now.keys()
     assert made_by(now, "ann") == made_by(had, "ann")
     new = {key: run for key, run in now.items() if key not in had}
-    assert made_by(new, "bob") == ["a", "eta=0.1 · seed 1", f"eta={eta} · seed 1"]
+    assert made_by(new, "bob") == ["a"]
     counted = int(now[anns.info.run_id].data.tags[REPRODUCTIONS])
     assert counted == int(anns.data.tags[REPRODUCTIONS]) + 1

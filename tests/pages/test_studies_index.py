@@ -28,7 +28,7 @@ def studied(finished, tmp_path_factory):
     """
     project = copied(finished, tmp_path_factory.mktemp("index") / "project")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charloom.commands.study.send_study", lambda _: None)
+        patch.setattr("charloom.commands.study.send_study", lambda *_: None)
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
         ask(project, TWO.replace("0.05", "0.2"), "c")

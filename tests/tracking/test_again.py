@@ -218,24 +218,3 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(proj
     client.log_artifact(run_id, tmp_path / "dvc.lock")
     assert "charloom cannot read its dvc.lock" in refused(project, code=3)
     assert not list(tmp_path.rglob("above"))
-
-
-@pytest.mark.slow
-def test_code_that_fails_is_a_difference_and_its_output_is_shown(project, tmp_path):
-    tracked(project)
-    script = project.folder / "src/prepare.py"
-    source = script.read_text()
-    script.write_text(f"raise SystemExit('broken \\x1b[31m')\n{source}")
-    (tmp_path / PATCH).write_text(project.run("git", "diff"))
-    script.write_text(source)
-    for file in (tmp_path / PATCH, project.folder / "dvc.lock"):
-        project.client().log_artifact(run_of(project).info.run_id, file)
-    printed, complaint = said(project, "again", run_of(project).info.run_id, code=1)
-    lines = printed.splitlines()
-    assert lines[1] == f"{PATCH} changes src/prepare.py"
-    assert lines[-2] == "DIFFERENT  prepare: it failed: its output is above"
-    assert "broken \\x1b[31m\n" in complaint
-    assert complaint.endswith("\nfirst difference: prepare: it failed\n")
-    kept = Path(lines[-1].removeprefix("the rebuilt files are in "))
-    assert (kept / "src/prepare.py").read_text() != source
-    shutil.rmtree(kept.parent)

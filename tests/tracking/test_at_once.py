@@ -18,7 +18,7 @@ from charloom.results.identity import experiment_key
 from charloom.results.machine import process
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete, live_run
+from charloom.tracking.completion import complete, show
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
 
@@ -38,12 +38,13 @@ class Trained(Machine):
     def complete(self) -> None:
         store = Store()
         store.connect()
-        complete(store, Entry(self.folder))
+        entry = Entry(self.folder)
+        complete(store, entry, entry.tracked)
 
     def show_and_complete(self) -> None:
         store = Store()
         store.connect()
-        live_run(store, Entry(self.folder))
+        show(store, Entry(self.folder), 0, ended=False)
         self.complete()
 
 
@@ -73,7 +74,7 @@ def one_run_of(project, trainings: int):
     assert run.data.tags["charloom.reproductions"] == str(trainings - 1)
     listed = [each["when"] for each in json.loads(run.data.tags["charloom.trainings"])]
     assert len(listed) == len(set(listed)) == trainings
-    assert run.data.tags["mlflow.note.content"].count("| yes |") == trainings
+    assert run.data.tags["mlflow.note.content"].count(" UTC | ") == trainings
     assert not any(tag.startswith(SENDING) for tag in client.get_experiment(run.info.experiment_id).tags)
     return run
 
@@ -144,13 +145,13 @@ def left(project, name: str, seconds: float) -> tuple[MlflowClient, str, str]:
 def dead() -> str:
     numbers, _, started = process().split(" ")
     number = next(each for each in range(2**22 - 1, 0, -1) if not psutil.pid_exists(each))
-    return f"host {numbers} {number} {started}"
+    return f"{numbers} {number} {started}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("who", "seconds"),
-    [(dead(), 600), ("elsewhere numbers 1 1.0", -1), ("nonsense", 600)],
+    [(dead(), 600), ("numbers 1 1.0", -1), ("nonsense", 600)],
     ids=["dead", "expired", "malformed"],
 )
 def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
@@ -164,7 +165,7 @@ def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
 
 @pytest.mark.slow
 def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(project, monkeypatch, capsys):
-    client, experiment, tag = left(project, "elsewhere\x1b numbers 1 1.0", 600)
+    client, experiment, tag = left(project, "numbers 1 1.0", 600)
     monkeypatch.setattr(rounds, "LIVE_PERIOD", 0)
     with chdir(project.folder):
         (entry,) = waiting(project)
@@ -172,7 +173,7 @@ def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(pro
         ((folder, work),) = works.items()
         assert (work.left, work.reason, work.failing_since) == (True, "", 0)
         printed, complaint = capsys.readouterr()
-        line = r"a sender on elsewhere\x1b sends the same experiment at this moment; this one waits for that"
+        line = "another sender sends the same experiment at this moment; this one waits for that"
         assert (printed.strip(), complaint) == ("", f"warning: {line}\n")
         assert project.runs() == []
         assert [each for each in client.get_experiment(experiment).tags if each.startswith(SENDING)] == [tag]

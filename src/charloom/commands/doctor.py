@@ -57,7 +57,7 @@ def _checks(dask: str | None) -> Iterator[Check]:
         yield "params.yaml", f"prepare.text: {in_line(str(error.filename))}: {error.strerror}", True
         return
     sizes = [file.stat().st_size for name in LARGEST_FILES if (file := files("track")[name]).exists()]
-    yield from _asked("MLflow", "ask_store", content, str(text), str(max(sizes, default=1_000_000)))
+    yield from _asked("MLflow", "ask_store", content, str(max(sizes, default=1_000_000)))
     yield from _asked("DVC remote", "ask_remote")
     if dask is not None:
         yield _scheduler(dask)

@@ -18,8 +18,8 @@ from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
 from charloom.study.measuring import with_new_seeds
-from charloom.tracking.study_contents import PAGE
-from charloom.tracking.study_delivery import send_study, study_contents
+from charloom.tracking.entries import PAGE
+from charloom.tracking.study_delivery import send_study
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -52,4 +52,4 @@ def run_study(arguments: argparse.Namespace) -> None:
     if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())
     print(f"\nmade {study.folder / PAGE}{listed}", flush=True)
-    send_study(study_contents(study, answer, picture))
+    send_study(study, answer, picture)

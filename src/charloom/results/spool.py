@@ -4,7 +4,7 @@
         run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
         files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
     .charloom/spool/study-<digest of the study's question>/
-        run.jsonl    the study: a StudyContents (see tracking/study_contents.py)
+        run.jsonl    the study: a StudyContents (see tracking/entries.py)
         files/       its tables and pages
 
 A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
@@ -14,7 +14,7 @@ value and one time, and may be sent to MLflow any number of times.
 
 The sender (tracking/sender.py) is a process of its own: it sends the entries and removes those that MLflow has.
 `track` and `charloom track` read the spool to find the entry of a run. A line {"sender": identity} requests the
-delivery by the sender with this identity. The sender appends "closed" when it has ended a training's run in MLflow.
+delivery by the sender with this identity.
 """
 
 import os
@@ -37,7 +37,7 @@ from charloom.base.signals import Stopped
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process
-from charloom.results.records import Record, TextMetrics, TrainMetrics
+from charloom.results.records import Record, TrainMetrics
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN, root
 
@@ -102,23 +102,18 @@ class Tracked(Record):
     """The facts about a run that `track` appends to the record.
 
     results       the hash of the results
-    text, train   the metrics of the text and of the training
+    train         the metrics of the training
     tags          tags of the MLflow run
     models        number of updates of the best model, the last model and the checkpoints, by their names in MLflow,
                   which are also the names of the files in `models`
-    prime         a text that the models can continue: their input example in MLflow
-    requirements  the libraries, with versions, that are needed to serve the models
     description   the run's description in Markdown, without the list of trainings that MLflow shows below it
     points        number of points in the whole record, without rates (RATE)
     """
 
     results: str
-    text: TextMetrics
     train: TrainMetrics
     tags: dict[str, str]
     models: dict[str, int]
-    prime: str
-    requirements: list[str]
     description: str
     points: int
 

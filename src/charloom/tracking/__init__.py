@@ -10,9 +10,9 @@ The modules, from the spool to the store:
     entries                      read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process; what it delivers in one round, and its retries
-    completion, studies          create and complete a run, or the runs of a study, in the store
+    completion, studies          show, create and complete a run, or the run of a study, in the store
     models, registry, served     send a run's models; register the better one; the code of a served model
-    store, view, tag             operations on experiments and runs; pages' views; names of tags
+    store, view, tag             operations on experiments and runs; pages' columns; names of tags
     experiment_lock              a lock between machines
 
 The commands' questions to a store run in a subprocess (asking, answering, doctor). `charloom ui` is in ui, `charloom

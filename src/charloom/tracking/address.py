@@ -88,12 +88,6 @@ def _url_text(url: URL) -> str:
     return url.set(drivername=SQLITE).render_as_string(hide_password=False)
 
 
-def _lock() -> Path:
-    """Return the path of the store's lock file: for an SQLite store beside the database, otherwise in .charloom."""
-    file = database()
-    return file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
-
-
 @contextmanager
 def store_lock() -> Iterator[None]:
     """Hold the store's lock, and create a missing SQLite database. Each search for runs requires the lock.
@@ -103,7 +97,8 @@ def store_lock() -> Iterator[None]:
     if another process holds the lock for a minute.
     """
     file = database()
-    with exclusive(_lock(), "the set-up of this store", 60):
+    lock = file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
+    with exclusive(lock, "the set-up of this store", 60):
         if file and not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
@@ -126,15 +121,14 @@ def relocate_store() -> None:
     if database() != file or file.is_symlink() or not file.exists():
         return
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection, connection:
             if not _old_location(connection):
                 return
-            with exclusive(_lock(), "the set-up of this store", 60), connection:
-                connection.execute("BEGIN IMMEDIATE")
-                old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
-                for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():
-                    values = artifacts(), len(old_location) + 1, len(old_location) + 1, f"{old_location}/"
-                    connection.execute(REPLACE_PREFIX.format(table, column), values)
+            connection.execute("BEGIN IMMEDIATE")
+            old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
+            for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():
+                values = artifacts(), len(old_location) + 1, len(old_location) + 1, f"{old_location}/"
+                connection.execute(REPLACE_PREFIX.format(table, column), values)
     except sqlite3.Error as error:
         raise Unavailable(f"{file}: {error}") from None
     if old_location:

@@ -30,7 +30,7 @@ from charloom.tracking.asking import PATCH, Origin
 from charloom.tracking.doctor import ask_remote, ask_store
 from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
-from charloom.tracking.store import Store, connected
+from charloom.tracking.store import STUDIES, Store, connected
 
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
@@ -87,21 +87,17 @@ def describe(run_id: str, folder: str) -> None:
             raise WrongInput(
                 f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
-        origin = _origin(run, name)
-        print(origin.model_copy(update={"hashes": _hashes(store, run, Path(folder))}).model_dump_json())
-
-
-def _origin(run: Run, name: str) -> Origin:
+        hashes = _hashes(store, run, Path(folder))
     tags = {field: run.data.tags.get(key, "") for field, key in ORIGIN_TAGS.items()}
     tags["experiment"] = tags["experiment"].partition(":")[0]  # earlier versions added a suffix :1, :2, …
     fields = {
         "name": run.info.run_name,
         "user": run.data.tags.get(tag.USER, ""),
         "params": run.data.params,
-        "hashes": {},
+        "hashes": hashes,
     }
     try:
-        return Origin.model_validate(tags | fields)
+        print(Origin.model_validate(tags | fields).model_dump_json())
     except ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
         which, value = ORIGIN_TAGS.get(field, field), in_line(tags.get(field, ""))[:80]
@@ -137,8 +133,8 @@ def print_experiments() -> None:
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        runs = store.experiments.get(sha256(text) if text.is_file() else "")
-        for experiment in (runs, store.studies_experiment()):
+        for key in (sha256(text) if text.is_file() else "", STUDIES):
+            experiment = store.experiments.get(key)
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
 
 

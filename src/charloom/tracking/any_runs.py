@@ -2,12 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, LifecycleStage, Run, ViewType
+from mlflow.entities import Run
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
 from charloom.base.terminal import in_line
@@ -20,7 +20,7 @@ from paired.data_types import Measured, Measurement
 MAX_NAMED = 3  # runs that a warning names
 MISSING = "-"  # level of a param that a run lacks
 LAST, LOWEST, HIGHEST = "last", "lowest", "highest"
-REDUCTIONS: dict[str, Callable[[list[float]], float]] = {LOWEST: min, HIGHEST: max}
+REDUCTIONS = {LOWEST: np.min, HIGHEST: np.max}
 
 
 def runs_measured(
@@ -45,23 +45,25 @@ def runs_measured(
     nothing to compare. Raises Unavailable if the store cannot be reached.
     """
     seed, measure = seed.removeprefix("params."), measure.removeprefix("metrics.")
-    setting_names = [name.removeprefix("params.") for name in setting]
+    varied = [name.removeprefix("params.") for name in setting]
     where = f"MLflow experiment {in_line(experiment)}"
-    if twice := [name for name in setting_names if [seed, *setting_names].count(name) > 1]:
+    if twice := [name for name in varied if [seed, *varied].count(name) > 1]:
         raise WrongInput(f"--setting, --seed: {in_line(twice[0])} is named twice; allowed is once")
     ensure_store("--mlflow")
     try:
         client = MlflowClient(address())
-        experiments = [_experiment(client, experiment).experiment_id]
-        runs = sorted(all_results(client.search_runs, experiments), key=attrgetter("info.start_time"))
-        if not runs:
-            raise WrongInput(f"{where}: the experiment has no run")
+        rows = {row.name: row.experiment_id for row in all_results(client.search_experiments)}
+        number = rows.get(experiment, experiment)
+        if number not in rows.values():
+            names = allowed_are(map(in_line, rows), experiment)
+            raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {names}")
+        runs = all_results(client.search_runs, [number], order_by=["attributes.start_time ASC"])
         params = {name for run in runs for name in run.data.params}
         metrics = {name for run in runs for name in run.data.metrics}
-        options = [("--seed", seed, params), *(("--setting", name, params) for name in setting_names)]
-        for option, name, names in (*options, ("--measure", measure, metrics)):
-            if name not in names:
-                allowed = allowed_are(sorted(map(in_line, names)), name)
+        options = [("--seed", seed, params), *(("--setting", name, params) for name in varied)]
+        for option, name, known in (*options, ("--measure", measure, metrics)):
+            if name not in known:
+                allowed = allowed_are(sorted(map(in_line, known)), name)
                 raise WrongInput(f"{option}: {where}: no run has {in_line(name)}; {allowed}")
         trials, warnings = _trials(client, runs, seed, measure, at)
     except CharloomError:
@@ -70,7 +72,9 @@ def runs_measured(
         raise Unavailable(f"{where}: {first_line(error)}") from None
     if not trials:
         raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
-    varied = setting_names or _differing([run for run, _ in trials], seed)
+    varied = varied or [
+        name for name in sorted(params - {seed}) if len({run.data.params.get(name) for run, _ in trials}) > 1
+    ]
     if not varied:
         raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
     label = measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})"
@@ -79,25 +83,13 @@ def runs_measured(
          for run, value in trials),  # oldest first
         baseline, where, measure=label, exploded="failed, by its status in MLflow, or has no finite value", **declared,
     )  # fmt: skip
-    if not setting_names and max(map(len, measured.settings.values())) == 1:
-        _refuse_single(measured.settings, [run for run, _ in trials], varied, where)
+    if not setting and max(map(len, measured.settings.values())) == 1:
+        hint = "--setting selects the params that count"
+        raise WrongInput(f"{where}: no two of {len(measured.settings)} runs have the same setting; {hint}")
     if newer := len(trials) - sum(map(len, measured.settings.values())):
         count = "1 run has" if newer == 1 else f"{newer} runs have"
         warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
     return measured._replace(warnings=tuple(warnings))
-
-
-def _experiment(client: MlflowClient, experiment: str) -> Experiment:
-    """Return the experiment with this name or id. Raises WrongInput if it does not exist or is deleted."""
-    rows: list[Experiment] = all_results(client.search_experiments, ViewType.ALL)
-    matches = [x for x in rows if x.name == experiment] or [x for x in rows if x.experiment_id == experiment]
-    if not matches:
-        names = [in_line(row.name) for row in rows if row.lifecycle_stage == LifecycleStage.ACTIVE]
-        raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {allowed_are(names, experiment)}")
-    if matches[0].lifecycle_stage != LifecycleStage.ACTIVE:
-        restore = f"`mlflow experiments restore --experiment-id {in_line(matches[0].experiment_id)}` restores it"
-        raise WrongInput(f"--mlflow: experiment {in_line(matches[0].name)} is deleted; {restore}")
-    return matches[0]
 
 
 def _trials(
@@ -113,16 +105,16 @@ def _trials(
     always = set.intersection(*finished) if finished else set()
     at_step = f" at step {at}" if isinstance(at, int) else ""
     for run in runs:
-        why = ""
+        status, value, why = run.info.status, None, ""
         if seed not in run.data.params:
             why = f"no param {in_line(seed)}"
-        elif run.info.status == "FAILED" and not always <= set(run.data.params):
+        elif status == "FINISHED":
+            value = _value(client, run, measure, at)
+            why = f"finished without {in_line(measure)}{at_step}" if value is None else ""
+        elif status != "FAILED":
+            why = f"{status.lower()}, not finished"
+        elif not always <= set(run.data.params):
             why = "failed before it had logged its params"
-        elif run.info.status not in {"FAILED", "FINISHED"}:
-            why = f"{run.info.status.lower()}, not finished"
-        value = None if why or run.info.status == "FAILED" else _value(client, run, measure, at)
-        if not why and run.info.status == "FINISHED" and value is None:
-            why = f"finished without {in_line(measure)}{at_step}"
         if why:
             left_out[why].append(run.info.run_name or run.info.run_id)
         else:
@@ -146,24 +138,5 @@ def _value(client: MlflowClient, run: Run, measure: str, at: str | int) -> float
         return run.data.metrics.get(measure)
     points = client.get_metric_history(run.info.run_id, measure)
     if isinstance(at, str):
-        values = [point.value for point in points]
-        return math.nan if any(map(math.isnan, values)) else REDUCTIONS[at](values)
+        return float(REDUCTIONS[at]([point.value for point in points]))
     return next((point.value for point in reversed(points) if point.step == at), None)
-
-
-def _differing(runs: list[Run], seed: str) -> list[str]:
-    """Return the names of the params, except the seed, in which the runs differ, sorted."""
-    names = sorted({name for run in runs for name in run.data.params} - {seed})
-    return [name for name in names if len({run.data.params.get(name) for run in runs}) > 1]
-
-
-def _refuse_single(settings: dict[str, Any], runs: list[Run], names: list[str], where: str) -> None:
-    """Raise WrongInput, because no two runs have the same setting. The cause may be a param that identifies a run.
-
-    names  the params that make the setting; the message lists those with another value in each run
-    """
-    unique = [name for name in names if len({run.data.params.get(name) for run in runs}) == len(runs)]
-    which = f": {', '.join(map(in_line, unique))} differs between all runs" if unique else ""
-    raise WrongInput(
-        f"{where}: no two of {len(settings)} runs have the same setting{which}; --setting selects the params that count"
-    )

@@ -2,24 +2,20 @@
 
 import json
 import os
-import textwrap
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
-from typing import Any
+from textwrap import indent
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from charloom import NEEDED
-from charloom.base.errors import Unavailable
 from charloom.base.storage import read_json, write
 from charloom.base.terminal import in_line, visible
 from charloom.results import spool
 from charloom.results.git import UNKNOWN, branch, changes, commit, known
 from charloom.results.identity import experiment_key, setting
-from charloom.results.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable, TrainMetrics
-from charloom.results.run import Curve, Run, from_folder, thinned
+from charloom.results.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
+from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRICS
 from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
@@ -28,52 +24,41 @@ from charloom.tracking import tag
 from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
-LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
-SAMPLES = "samples.txt"
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
-PRIME = 16  # characters of a model's input example
 
 
-def run_outputs(path: dict[str, Path]) -> list[Path]:
-    """Return the run's outputs: the files and folders in reports, metrics, plots and models.
-
-    path  the paths that dvc.yaml declares for the stage `track`, by key
-    """
-    return [file for file in path.values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
+def run_outputs() -> list[Path]:
+    """Return the run's outputs: the files and folders in reports, metrics, plots and models."""
+    return [file for file in files("track").values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run() -> Run:
     """Read the run in this folder. Its curves also contain the measures of the best and last model, and of the samples.
+
+    Measures that a later version of charloom added are points of the last model. A missing measure has no point. A
+    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve.
 
     Raises Damaged, with the file's name, if a file's content is not what a stage writes, and WrongInput if params.yaml
     is invalid.
     """
     path = files("track")
     run = from_folder(read_params(), path)
-    sample = read_json(path["metrics/sample"], SampleMetrics).checkpoints
-    samples = {
-        "known_words": {at: row.known_words for at, row in sample.items() if row.known_words is not None},
-        "longest_copy": {update: float(row.longest_copy) for update, row in sample.items()},
-    }
-    return run._replace(curves=with_model_points(run.curves, run.facts[1]) | samples)
-
-
-def with_model_points(curves: dict[str, Curve], train: TrainMetrics) -> dict[str, Curve]:
-    """Return the curves with the smooth loss and the held-out bits per character of the best and the last model added.
-
-    Measures that a later version of charloom added are points of the last model. A missing measure has no point. A
-    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve.
-    """
+    samples, train = read_json(path["metrics/sample"], SampleMetrics).checkpoints, run.facts[1]
     best, last = train.best_update, train.updates
-    bits = {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character}
-    points: dict[str, Curve] = {
+    points: dict[str, dict[int, float | None]] = {
         "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
-        MEASURE: {update: value for update, value in bits.items() if value is not None},
+        MEASURE: {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character},
+        "known_words": {update: row.known_words for update, row in samples.items()},
+        "longest_copy": {update: float(row.longest_copy) for update, row in samples.items()},
+        **{name: {last: value} for name, value in train if name not in FIRST_METRICS and value is not None},
     }
-    points |= {name: {last: value} for name, value in train if value is not None and name not in FIRST_METRICS}
-    return curves | {name: curves.get(name, {}) | curve for name, curve in points.items()}
+    curves = {
+        name: run.curves.get(name, {}) | {update: value for update, value in curve.items() if value is not None}
+        for name, curve in points.items()
+    }
+    return run._replace(curves=run.curves | curves)
 
 
 def entry_of(run: Run) -> Entry | None:
@@ -99,19 +84,19 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
-    Raises Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
+    Raises OSError or Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
     """
     entry = entry_of(run)
     if entry and entry.tracked and entry.is_intact:
         check()
-        add_lines(entry.folder, [{"sender": spool.identity()}])
+        spool.append(entry.path, [{"sender": spool.identity()}])
         return entry.folder
-    path = files("track")
+    path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
     first = entry.first if entry else spool.start_of(run.params, run.text_sha256, "")
     folder = entry.folder if entry else spool.entry_folder(first.experiment, run.results)
-    recorded = dict(entry.points) if entry else {}
+    recorded = entry.points if entry else {}
     last = max((when for _, when in recorded.values()), default=first.started)
     points = [
         [name, update, value, last]
@@ -119,20 +104,23 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         for update, value in curve.items()
         if (name, update) not in recorded
     ]
-    text, train = run.facts
-    models = _models(path, train)
+    checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
+    checkpoints.pop(train.updates, None)  # it equals the last model
+    models = {
+        spool.BEST: (path["models/best"], train.best_update),
+        spool.LAST: (path["models/last"], train.updates),
+        **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
+    }
     tracked = spool.Tracked(
-        results=run.results, text=text, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
+        results=run.results, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
         models={name: update for name, (_, update) in models.items()},
-        prime=samples.data[-1][1][:PRIME], requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
         description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
     with new_files(folder) as new:
         top, target = [path[name] for name in SHOWN], new / spool.SHOWN_FILES
-        outputs = [file for output in run_outputs(path) if output.parts[0] != "models" for file in files_in(output)]
+        outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
         for file in [PARAMS, PIPELINE, LOCK, *outputs]:
             _copy(file, target / (file.name if file in top else file))
-        write(target / SAMPLES, _as_text(samples))
         for name, (file, _) in models.items():
             _copy(file, new / f"models/{name}.npz")
         if patch and not patch.startswith(UNKNOWN):
@@ -145,38 +133,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
                     packed.write(file, file.relative_to("src"))
         check()
     start = [] if entry else [first.model_dump()]
-    add_lines(folder, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
+    spool.append(folder / spool.RECORD, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
     return folder
-
-
-def add_lines(folder: Path, lines: list[Any]) -> None:
-    """Append the lines to the record of the entry in this folder. Raises Unavailable if it cannot be written."""
-    try:
-        spool.append(folder / spool.RECORD, lines)
-    except OSError as error:
-        raise Unavailable(f"{error.filename or folder}: {error.strerror}") from None
-
-
-def _models(path: dict[str, Path], train: TrainMetrics) -> dict[str, tuple[Path, int]]:
-    """Return each model's file and number of updates, by the model's name in MLflow.
-
-    The models are BEST, LAST, and at most CHECKPOINTS checkpoints. The checkpoint at the last update is left out,
-    because it equals LAST.
-    """
-    checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
-    checkpoints.pop(train.updates, None)
-    return {
-        spool.BEST: (path["models/best"], train.best_update),
-        spool.LAST: (path["models/last"], train.updates),
-        **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
-    }
-
-
-def _as_text(samples: SampleTable) -> str:
-    """Return the samples as plain text, each below a line with its name and smooth loss."""
-    return (
-        "\n\n".join(f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}" for name, text, _, loss in samples.data) + "\n"
-    )
 
 
 def _copy(file: Path, to: Path) -> None:
@@ -215,11 +173,9 @@ def _description(run: Run, samples: SampleTable) -> str:
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
     bits = train.held_out_bits_per_character
     measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
-    lines = visible(text[:EXCERPT]).splitlines()
-    sample = "".join(f"    {part}\n" for line in lines for part in textwrap.wrap(line, 88) or [""])
     return (
         f"**{measure}** of `{in_line(run.params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
         "`report.html` among the artifacts is the full report.\n\n"
-        f"Sample after {update:,} updates:\n\n{sample}"
+        f"Sample after {update:,} updates:\n\n{indent(visible(text[:EXCERPT]), '    ', lambda _: True)}\n"
     )

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from mlflow.entities import Run
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start
+from charloom.results.spool import FILES, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
@@ -26,69 +26,68 @@ from charloom.tracking.registry import register
 from charloom.tracking.store import TAG_LENGTH, Point, Store, with_author
 
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
-COLUMNS = " from | on | with | these results | sent by |\n|---|---|---|---|---|---|\n"
-POINTS_ONLY = "Only the points of this training are available."
+COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
 
 
-def live_run(store: Store, entry: Entry) -> Run | None:
-    """Return the live run of the entry's training, and create the run if it is missing.
+def show(store: Store, entry: Entry, sent: int, *, ended: bool) -> None:
+    """Send the training's points to its live run, and end the run if the training has ended.
 
-    A run that has ended gets the status RUNNING again if the training has resumed. The result is None if the training's
-    experiment key has a complete run. It is also None if this training has no run yet, and another one has a live run.
+    A missing live run is created. A live run that has ended continues if the training has resumed. Nothing is sent if
+    the training's experiment key has a complete run, or if somebody has deleted the live run.
+
+    sent   the number of the entry's points that the live run already has
+    ended  whether the training has ended
     """
     store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
-    runs = store.runs_of(entry.first.experiment)
-    own_run = _own_run(runs, entry)
-    other_is_live = not own_run and any(run.info.status == "RUNNING" for run in runs)
-    if other_is_live or any(tag.RESULTS in run.data.tags for run in runs):
-        return None
-    if own_run and not entry.has_ended:  # the training was stopped and has resumed
-        store.client.update_run(own_run.info.run_id, "RUNNING")
-    return own_run or _new_run(store, entry)
+    runs = store.runs_of(entry.first.experiment, ViewType.ALL)
+    run = _own_run(runs, entry)
+    active = [run for run in runs if run.info.lifecycle_stage == "active"]
+    if any(tag.RESULTS in run.data.tags for run in active) or (run and run not in active):
+        return
+    if run and run.info.status != "RUNNING":
+        if ended:
+            return
+        store.client.update_run(run.info.run_id, "RUNNING")
+    elif not run:
+        run, sent = _new_run(store, entry), 0
+    store.send(run, points(entry, sent), None if run.data.params else entry.first.params)
+    if ended:
+        store.end_run(run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
 
 
-def complete(store: Store, entry: Entry, sent: int = 0) -> Run | None:
+def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
     If there is a complete run with the same results, this is the run, and the training's live run is deleted. Otherwise
-    the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED.
+    the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED. Raises
+    Busy if another sender holds the lock of the experiment key.
 
-    The result is None if the entry has no files and its experiment key has no complete run: nothing is sent then.
-    Raises Busy if another sender holds the lock of the experiment key.
-
-    sent  the number of the entry's points that its own run already has; sending a point again does no harm
+    tracked  what `track` has recorded about the entry's files
+    sent     the number of the entry's points that its live run already has; sending a point again does no harm
     """
-    start, tracked = entry.first, entry.tracked
+    start = entry.first
     store.use_text(start.text_sha256, start.params.prepare.text)
     with experiment_lock(store, start.experiment):
         runs = store.runs_of(start.experiment)
         others = {run.data.tags[tag.RESULTS]: run for run in runs if tag.RESULTS in run.data.tags}
-        if not (tracked or others):
-            return None
-        run, own_run = others.pop(entry.results or "", None), _own_run(runs, entry)
+        run, own_run = others.pop(tracked.results, None), _own_run(runs, entry)
         if run:
             if own_run and own_run is not run:
                 _delete(store, own_run)
-            tags = _training_tags(store, run, entry, None, same=True)
+            tags = _training_tags(store, run, entry)
         else:
             sent = sent if own_run else 0
-            run = own_run = own_run or _new_run(store, entry)
+            run = own_run or _new_run(store, entry)
             store.send(run, points(entry, sent), None if run.data.params else start.params)
-            tags = _training_tags(store, run, entry, tracked.description if tracked else POINTS_ONLY, same=True)
-            if tracked:
-                store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
-                store.log_dataset(run, start, tracked)
-                register(store, run, send_models(store, run, entry, tracked, [BEST, LAST]), start, tracked.train)
-                tags |= tracked.tags | {tag.RESULTS: tracked.results}
+            store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
+            register(store, run, send_models(store, run, entry, tracked.models), start, tracked.train)
+            tags = _training_tags(store, run, entry, tracked.description)
+            tags |= tracked.tags | {tag.RESULTS: tracked.results}
             if others:
                 tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-        for other in others.values() if entry.trainings else ():
-            store.set_tags(other, _training_tags(store, other, entry, None, same=False))
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
-        if tracked and run is own_run:
-            send_models(store, run, entry, tracked, sorted(tracked.models.keys() - {BEST, LAST}))
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run, so it comes last
         return run
 
 
@@ -115,27 +114,24 @@ def _delete(store: Store, run: Run) -> None:
         store.end_run(run, "KILLED", None)
 
 
-def _training_tags(store: Store, run: Run, entry: Entry, description: str | None, *, same: bool) -> dict[str, str]:
+def _training_tags(store: Store, run: Run, entry: Entry, description: str | None = None) -> dict[str, str]:
     """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
     A training that the list already has is skipped. The training that created the run is not a reproduction. The list
     keeps the first training, and as many of the newest ones as fit into a tag.
 
-    description  the new description, which the list follows; None keeps the run's own
-    same         whether the trainings have the run's results
+    description  the description of a new run, which the list follows; None keeps the run's own
     """
     tags = run.data.tags
     trainings, counted = _read_trainings(run)
-    created = int(tag.RESULTS not in tags and not trainings and same)
-    existing = [{name: x for name, x in row.items() if name != "by"} for row in trainings]
-    rows = [_training_row(*training) | {"same": same} for training in entry.trainings]
-    new = [row | {"by": store.user} for row in rows if row not in existing]
-    counted += max(len(new) * same - created, 0)
+    rows = [_training_row(*training) for training in entry.trainings]
+    new = [row | {"by": store.user} for row in rows if not any(row.items() <= known.items() for known in trainings)]
+    counted += max(len(new) - (description is not None and not trainings), 0)
     trainings += new
     while len(trainings) > 1 and len(json.dumps(trainings)) > TAG_LENGTH:
         del trainings[1]
     head = tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
-    by = {tag.USER: with_author(run, store.user)} if same and new else {}
+    by = {tag.USER: with_author(run, store.user)} if new else {}
     note = head + _table(trainings)
     return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
 
@@ -143,10 +139,11 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
     """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
     try:
-        trainings = json.loads(run.data.tags.get(tag.TRAININGS, "[]"))
+        rows = json.loads(run.data.tags.get(tag.TRAININGS, "[]"))
+        trainings = [row for row in rows if row.pop("same", True)]  # version 0.1 also lists other results
         _table(trainings)  # reads all columns
         return trainings, int(run.data.tags.get(tag.REPRODUCTIONS, "0"))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         name = f"MLflow run {in_line(run.info.run_name)}"
         reason = f"tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again"
         warn_once(run.info.run_id, f"{name}: {reason}")
@@ -157,8 +154,7 @@ def _table(trainings: list[dict[str, Any]]) -> str:
     """Return the list of trainings as a table in Markdown, or "" if the list is empty."""
     lines = (
         f"| {row['when'][:19]} UTC | {row['commit'][:7] or 'no commit'} | {row['processor']}, {row['system']} | "
-        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {'yes' if row['same'] else 'no'} | "
-        f"{row.get('by') or '–'} |\n"
+        f"Python {row['python']}, NumPy {row['numpy']}, Numba {row['numba']} | {row.get('by') or '–'} |\n"
         for row in trainings
     )
     return f"{HEADING}{COLUMNS}{''.join(lines)}" if trainings else ""

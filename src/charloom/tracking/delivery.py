@@ -1,10 +1,10 @@
 """Have the sender deliver entries of the spool, wait for the delivery, and print the outcome: also `charloom track`."""
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -20,45 +20,34 @@ from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
+OUTBOX = OWN / "outbox"  # the queue of an earlier version
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL = 0.05  # seconds
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages before `track`
 
 
-def request_delivery() -> int:
-    """Start the sender already now, because its imports take seconds.
+def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
+    """Add entries to the spool, wait until the sender has processed them, and print the result of each sent entry.
 
-    Return the size of the sender's log in bytes, after which the lines about a later request follow. Return 0 if the
-    sender cannot be started.
-    """
-    lock = sender_lock(identity())
-    with suppress(OSError):  # `deliver` tries again, and says why it fails
-        start_sender(SENDER, lock.stem)
-        return lock.with_suffix(".log").stat().st_size
-    return 0
+    The sender is started first, because its imports take seconds. Warnings in its log are printed to standard error. A
+    sender that has ended is started again.
 
-
-def deliver(folders: Iterable[Path], seconds: float, since: int) -> None:
-    """Wait until the sender has processed these entries, and print the result of each entry that was sent.
-
-    Warnings in the sender's log are printed to standard error. A sender that has ended is started again.
-
-    folders  folders of entries, whose records end with a request
+    add      adds the entries, each with a request for its delivery, and returns their folders
     seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
-    since    offset in bytes from which the log is read, as `request_delivery` returns it
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
     or if the sender's log or our own database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
-    lock, pending, reasons = sender_lock(identity()), {folder.name for folder in folders}, dict[str, None]()
-    progress = time.monotonic()
-    end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
+    lock, reasons = sender_lock(identity()), dict[str, None]()
     try:
         start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
-            log.seek(since)
+            log.seek(0, os.SEEK_END)
+            pending = {folder.name for folder in add()}
+            progress = time.monotonic()
+            end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
             while pending and time.monotonic() < min(end, progress + seconds):
                 alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
                 for row in log:
@@ -85,17 +74,24 @@ def deliver(folders: Iterable[Path], seconds: float, since: int) -> None:
 
 
 def catch_up(_: object = None) -> None:
-    """Deliver this folder's run, and the spool's studies and trainings with results, to the current store.
+    """Deliver this folder's run, and the spool's studies and runs, to the current store.
 
     Print a line for each run and study that was delivered. The folder's run is skipped, with a line that says why, if
-    its results are not up to date. A training without results that has ended is given to the current sender, which
-    sends its points; this function does not wait for that.
+    its results are not up to date. A training without files that has ended is given to the current sender, which sends
+    its points; this function does not wait for that.
 
     Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository, and Damaged if
     a file of the run is invalid.
     """
     ensure_repository()
-    since = request_delivery()
+    try:
+        deliver(_requested, SENDING_TIMEOUT)
+    except Unavailable as error:
+        raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
+
+
+def _requested() -> list[Path]:
+    """Add this folder's run to the spool, and request the delivery of all entries; return the folders to wait for."""
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     try:
@@ -107,21 +103,10 @@ def catch_up(_: object = None) -> None:
         put(run, partial(ensure_recorded, run.params))
     except CheckFailed as error:
         print(f"this folder's run was not sent: {error}", flush=True)
-    for name in ("outbox", "trainings"):
-        if any((root() / OWN / name).glob("[!.]*/*")):
-            print(f"{OWN / name}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
-    own_identity, pending = identity(), []
-    for entry in entries():
-        if entry.can_complete or (entry.has_ended and entry.sender != own_identity):
+    if any((root() / OUTBOX).glob("[!.]*/*")):
+        print(f"{OUTBOX}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
+    own_identity, waiting = identity(), list(entries())
+    for entry in waiting:
+        if (entry.can_complete or entry.has_ended) and entry.path.exists():
             append(entry.path, [{"sender": own_identity}])
-        if entry.can_complete:
-            pending.append(entry.folder)
-    try:
-        deliver(pending, SENDING_TIMEOUT, since)
-    except Unavailable as error:
-        raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
-
-
-def anything_waits() -> bool:
-    """Return whether the spool contains a study, or a training with results or files."""
-    return any(entry.can_complete for entry in entries())
+    return [entry.folder for entry in waiting if entry.can_complete]

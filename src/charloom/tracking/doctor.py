@@ -23,51 +23,40 @@ from mlflow.utils.rest_utils import http_request
 from requests import Response
 
 from charloom.base.terminal import in_line
-from charloom.tracking.address import database
-from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
-from charloom.tracking.registry import model_name
+from charloom.tracking.address import database, page_address
+from charloom.tracking.reasons import first_line, not_permitted
 from charloom.tracking.store import Store, connected
 
-INVALID = {"start_time": "none"}  # a field that makes a request invalid
 Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
 SLOW_REQUEST = 0.5  # seconds; a run takes about 150 requests
 CLOCK_TOLERANCE = 60  # seconds
-OLDEST = (2, 10)  # the oldest supported version of MLflow
 
 
-def ask_store(text_sha256: str, source: str, largest: str) -> None:
+def ask_store(text_sha256: str, largest: str) -> None:
     """Check the store, and print the rows as JSON.
 
     text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
-    source       path of the text, which gives the registered model its name
     largest      size in bytes of the largest file that is sent in one request, as text
 
     Raises Unavailable if the store does not answer or refuses the login.
     """
     base = database()
-    if base and not base.exists():
-        print(json.dumps([("MLflow", f"{base}: the first run creates it{_unset_address_note()}", False)]))
-        return
-    with connected() as store:
-        where = re.sub(r"//[^/\s]*@", "//***@", store.uri.partition("?")[0])
-        rows: list[Row] = [] if store.remote else [("MLflow", f"{where}: answers{_unset_address_note()}", False)]
-        if store.remote:
-            rows += _server(store, where, store.experiments.get(text_sha256), source, int(largest))
-    print(json.dumps(rows))
+    finding = f"{base}: the first run creates it"
+    if not base or base.exists():
+        with connected() as store:
+            if store.remote:
+                print(json.dumps(_server(store, store.experiments.get(text_sha256), int(largest))))
+                return
+            finding = f"{re.sub('//[^/ ]*@', '//***@', store.uri.partition('?')[0])}: answers"
+    if os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI"):
+        finding += "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not"
+    print(json.dumps([("MLflow", finding, False)]))
 
 
-def _unset_address_note() -> str:
-    """Return a note if the local store is used although a user name for a server is set, otherwise an empty text."""
-    has_user = os.environ.get("MLFLOW_TRACKING_USERNAME") and not os.environ.get("MLFLOW_TRACKING_URI")
-    return "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" if has_user else ""
+def _server(store: Store, experiment: Experiment | None, largest: int) -> list[Row]:
+    """Return the rows of a server: version, clock, permission, and the size of a request.
 
-
-def _server(store: Store, where: str, experiment: Experiment | None, source: str, largest: int) -> list[Row]:
-    """Return the rows of a server: version, LoggedModels, clock, permissions, and the size of a request.
-
-    where       the server's address without the login
     experiment  the text's MLflow experiment, or None
-    source      path of the text
     largest     size in bytes of the largest file that is sent in one request
     """
     creds = get_default_host_creds(store.uri)  # type: ignore[no-untyped-call]  # MLflow's own
@@ -80,29 +69,20 @@ def _server(store: Store, where: str, experiment: Experiment | None, source: str
     version, answer = ask("/version"), ask("/api/2.0/mlflow/experiments/search", max_results=1)
     seconds, number = (time.monotonic() - began) / 2, in_line(version.text[:20])
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
-    line = f"{where} as {user}: MLflow {number}, {seconds:.2f} s a request"
+    line = f"{page_address()} as {user}: MLflow {number}, {seconds:.2f} s a request"
     slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW_REQUEST else ""
-    rows = [("MLflow", line + slow, False)]
-    parts = [int(part) for part in version.text.split(".")[:2] if part.isdecimal()]
-    if len(parts) == len(OLDEST) and tuple(parts) < OLDEST:
-        rows.append(("MLflow’s version", f"{number}: a run needs 2.10 or newer: update the server", True))
-    if ask("/api/2.0/mlflow/logged-models/search", experiment_ids=["0"], max_results=1).status_code == NOT_FOUND:
-        rows.append(("models", NO_MODELS, False))
+    old = re.match(r"[0-2]\.", number)
+    rows = [("MLflow", f"{line}: a run needs MLflow 3: update the server" if old else line + slow, bool(old))]
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
         line = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's clock: correct the wrong clock"
         rows.append(("clock", line if (wrong := abs(ahead) > CLOCK_TOLERANCE) else "agrees with the server's", wrong))
-    api, model = "/api/2.0/mlflow", model_name(source)
-    registered = request(creds, f"{api}/registered-models/get", "GET", params={"name": model}, max_retries=0)
-    new = registered.status_code == NOT_FOUND  # 403: the model exists, but is hidden from this user
-    checks = [(f"model {model}", "registered-models" if new else "model-versions", {"name": "" if new else model})]
+    api, what, path, body = "/api/2.0/mlflow", "experiments", "experiments", {"name": ""}
     if experiment:
-        checks += [(f"experiment {experiment.name!r}", "runs", {"experiment_id": experiment.experiment_id, **INVALID})]
-    else:
-        checks += [("experiments", "experiments", {"name": ""})]
-    for what, path, body in checks:
-        denied = ask(f"{api}/{path}/create", **body).status_code == 403
-        rows.append(("may write", not_permitted(what) if denied else what, denied))
+        what, path = f"experiment {experiment.name!r}", "runs"
+        body = {"experiment_id": experiment.experiment_id, "start_time": "none"}
+    denied = ask(f"{api}/{path}/create", **body).status_code == 403
+    rows.append(("may write", not_permitted(what) if denied else what, denied))
     too_large = ask(f"{api}/runs/create", start_time="x" * largest).status_code == 413
     hint = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
     rows.append(("upload", f"{largest:,} bytes in one request: {hint if too_large else 'accepted'}", too_large))

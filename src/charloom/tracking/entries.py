@@ -6,15 +6,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import Unavailable
 from charloom.base.sealed import unsealed
 from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process_ended
+from charloom.results.records import Record
 from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spool
-from charloom.tracking.study_contents import StudyContents
 
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
+PICTURE = "comparison.svg"  # the picture in the description of a study's run
+PAGE = "report.html"  # the page in a study's folder
+
+
+class StudyContents(Record):
+    """A study, as the spool records it.
+
+    name         path of the study's file
+    question     the digest of the study's question: see `Study.named`
+    text_sha256  the SHA-256 of the text
+    trials       the number of trials that have ended
+    tags         tags of the MLflow run: the answer in one line; the number of effects, or of settings if no factor was
+                 tested, by verdict
+    description  the answer in Markdown, the verdict first
+    """
+
+    name: str
+    question: str
+    text_sha256: str
+    trials: int
+    tags: dict[str, str]
+    description: str
 
 
 class Entry:
@@ -30,10 +51,8 @@ class Entry:
                than the end of the first training with results
     trainings  the start and end of each training that ended with results
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
-    is_closed  whether the present sender has ended the live run of the last training
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
-    requested  whether a process has requested the delivery, and waits for the outcome; the sender sets it to False
     """
 
     first: Start
@@ -47,7 +66,7 @@ class Entry:
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender, self.requested, self.is_closed = "", False, False
+        self.sender = ""
         self.read()
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")
@@ -59,8 +78,8 @@ class Entry:
 
     @property
     def can_complete(self) -> bool:
-        """Return whether the entry is a study, or a training with results or files."""
-        return bool(self.study or self.tracked or self.trainings)
+        """Return whether the entry is a study, or a training with files."""
+        return bool(self.study or self.tracked)
 
     @property
     def has_ended(self) -> bool:
@@ -81,8 +100,8 @@ class Entry:
             return same and (not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points))
         return False
 
-    def read(self) -> None:
-        """Read the lines that were appended to the record since the last call.
+    def read(self) -> bool:
+        """Read the lines that were appended to the record since the last call; return whether there are any.
 
         An incomplete last line is left for the next call. Damaged lines are skipped, with a warning. Raises OSError if
         the record cannot be read.
@@ -96,6 +115,7 @@ class Entry:
                 self._add(unsealed(line))
             except (ValueError, AttributeError):  # a full disk truncates lines, too
                 warn_once(str(self.path), f"{in_line(str(self.path))}: skipped damaged lines; MLflow may lack points")
+        return bool(end)
 
     def _add(self, line: Any) -> None:
         match line:
@@ -103,27 +123,33 @@ class Entry:
                 if not self.trainings or when <= self.trainings[0][1].ended:
                     self.points.setdefault((name, update), (float(value), float(when)))
             case {"experiment": _}:
-                self.start, self.end, self.is_closed = Start.model_validate(line), None, False
+                self.start, self.end = Start.model_validate(line), None
                 self.first, self.sender = getattr(self, "first", self.start), self.start.sender
             case {"status": _}:
                 self.end = End.model_validate(line)
                 if self.end.results:
                     self.trainings.append((self.start, self.end))
-            case {"verdict": _}:
+            case {"question": _}:
                 self.study = StudyContents.model_validate(line)
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender, self.requested, self.is_closed = sender, True, False
-            case "closed":
-                self.is_closed = True
+                self.sender = sender
             case _:
                 raise ValueError("not a line of a record")
 
+    def remove(self) -> bool:
+        """Remove the entry's folder, unless the record has grown since it was read; return whether it was removed.
 
-def folders() -> list[Path]:
-    """Return the folders of all entries in the spool."""
-    return sorted(spool().glob("[!.]*/"))
+        The record is renamed first: a training that still writes then begins it again, and a folder without a record,
+        which a kill may leave, is no entry. A line that was written before the renaming brings the record back.
+        """
+        taken = self.path.rename(self.folder / f".{RECORD}")
+        if taken.stat().st_size > self.size:
+            taken.rename(self.path)
+            return False
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return True
 
 
 def read_entry(folder: Path) -> Entry | None:
@@ -142,6 +168,11 @@ def read_entry(folder: Path) -> Entry | None:
         return None
 
 
+def folders() -> list[Path]:
+    """Return the folders of all entries in the spool."""
+    return sorted(spool().glob("[!.]*/"))
+
+
 def entries() -> Iterator[Entry]:
     """Yield the entries in the spool, without unreadable ones."""
     return filter(None, map(read_entry, folders()))
@@ -153,8 +184,8 @@ def new_files(entry: Path) -> Iterator[Path]:
 
     entry  the entry's folder
 
-    After an exception in the `with` block, the entry keeps its old files. An OSError becomes Unavailable. A process
-    that is killed between the last two steps leaves an entry that is not intact.
+    After an exception in the `with` block, the entry keeps its old files. A process that is killed between the last two
+    steps leaves an entry that is not intact.
     """
     new, files = entry / f".{FILES}.new", entry / FILES
     try:
@@ -164,16 +195,8 @@ def new_files(entry: Path) -> Iterator[Path]:
         write(new / CHECKSUMS, checksums(new))
         shutil.rmtree(files, ignore_errors=True)
         new.rename(files)
-    except OSError as error:
-        raise Unavailable(f"{error.filename or entry}: {error.strerror}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
-
-
-def remove(entry: Path) -> None:
-    """Remove the entry's folder, its record first: a folder without a record, which a kill may leave, is no entry."""
-    (entry / RECORD).unlink(missing_ok=True)
-    shutil.rmtree(entry, ignore_errors=True)
 
 
 def checksums(folder: Path) -> str:

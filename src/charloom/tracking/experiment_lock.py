@@ -9,7 +9,6 @@ on this machine has ended or its time has expired. One fault remains possible: t
 was suspended until its tag expired, or if a clock is wrong by more than CLOCK_TOLERANCE.
 """
 
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,15 +17,12 @@ from uuid import uuid4
 from mlflow.exceptions import MlflowException
 
 from charloom.base.errors import Unavailable
-from charloom.base.terminal import in_line
 from charloom.results.machine import process, process_ended
 from charloom.tracking import tag
 from charloom.tracking.limits import LIMIT
-from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import Store
 
 CLOCK_TOLERANCE = 60  # seconds
-EXPIRED = "0"  # expiry time of a tag that its sender has released
 
 
 class Busy(Unavailable):
@@ -44,38 +40,32 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
     """
     prefix = f"{tag.SENDING}.{experiment}."
     own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
-    sender = f"{platform.node()} {process()}"
     until = f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
     try:
-        store.client.set_experiment_tag(store.experiment_id, own_key, f"{sender} {until}")
-        if hosts := _other_hosts(store, prefix, own_key):
-            raise Busy(f"a sender on {in_line(', '.join(sorted(hosts)))} sends the same experiment at this moment")
+        store.client.set_experiment_tag(store.experiment_id, own_key, f"{process()} {until}")
+        if _is_requested(store, prefix, own_key):
+            raise Busy("another sender sends the same experiment at this moment")
         yield
     finally:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
-            try:
-                store.client.delete_experiment_tag(store.experiment_id, own_key)
-            except MlflowException as error:
-                if error.error_code == UNKNOWN_ENDPOINT:  # MLflow before 3
-                    store.client.set_experiment_tag(store.experiment_id, own_key, f"{sender} {EXPIRED}")
+            store.client.delete_experiment_tag(store.experiment_id, own_key)
 
 
-def _other_hosts(store: Store, prefix: str, own_key: str) -> set[str]:
-    """Return the hosts of the other senders that hold or request the lock.
+def _is_requested(store: Store, prefix: str, own_key: str) -> bool:
+    """Return whether another sender holds or requests the lock.
 
     prefix  begins the names of the tags
 
     Other tags are left behind: they have expired, their senders on this machine have ended, or they are malformed. They
     are removed.
     """
-    hosts = set()
+    requested = False
     for key, value in store.client.get_experiment(store.experiment_id).tags.items():
         if key.startswith(prefix) and key != own_key:
-            host, _, rest = value.partition(" ")
-            name, _, until = rest.rpartition(" ")
+            name, _, until = value.rpartition(" ")
             if until.isdecimal() and float(until) > time.time() and not process_ended(name):
-                hosts.add(host)
+                requested = True
             else:
                 with suppress(MlflowException):  # another sender has removed the tag
                     store.client.delete_experiment_tag(store.experiment_id, key)
-    return hosts
+    return requested

@@ -1,33 +1,28 @@
 """Send a run's models: the best, the last, and all checkpoints, each as a LoggedModel with its step and metrics.
 
-A model is a folder in MLflow's format, with code and arrays, without a pickle: see served.py. A server without
-LoggedModels (MLflow before 3, and some compatible servers) gets the models as artifacts of the run. All operations are
+A model is a folder in MLflow's format, with code and arrays, without a pickle: see served.py. All operations are
 idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
-from uuid import uuid4
 
-import pandas as pd
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from charloom.base.terminal import warn_once
+from charloom import NEEDED
 from charloom.results.records import MEASURE, MEASURE_OF_PART
-from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE, Tracked
+from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
-from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
-from charloom.tracking.registry import MODELS
-from charloom.tracking.store import Store, all_results, dataset_key, params_as_text
+from charloom.tracking.store import Store, all_results, params_as_text
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
 SERVED = Path(str(served.__file__))
@@ -38,105 +33,70 @@ SIGNATURE = ModelSignature(
     outputs=Schema([ColSpec("string")]),
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
-DERIVED = ("conda.yaml", "serving_input_example.json")  # redundant: not sent
+LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 
 
-def send_models(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
-    """Send those of the named models that the store lacks; return the address of each named model, by name.
+def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
+    """Send those of the entry's models that the store lacks, linked to their run; return all ids by name.
 
-    A server without LoggedModels gets all named models, as artifacts of the run.
+    A killed process may have created a LoggedModel and not completed it.
 
-    tracked  what `track` has recorded about the entry's files
-    names    keys of `tracked.models`
+    updates  the number of updates of each model, by name
     """
-    condition = f"source_run_id = '{run.info.run_id}'"
-    try:
-        stored = all_results(store.client.search_logged_models, [run.info.experiment_id], condition)
-    except MlflowException as error:
-        if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
-            raise
-        warn_once(store.uri, NO_MODELS)
-        return _as_artifacts(store, run, entry, tracked, names)
-    models = {model.name: model for model in stored}
-    if missing := [name for name in names if name not in models or models[name].status != "READY"]:
-        _as_logged_models(store, run, entry, tracked, missing, models)
-    return {name: MODELS + models[name].model_id for name in names}
-
-
-def _as_logged_models(
-    store: Store, run: Run, entry: Entry, tracked: Tracked, names: list[str], models: dict[str, LoggedModel]
-) -> None:
-    """Send the named models as LoggedModels, linked to their run, and add them to `models`.
-
-    models  LoggedModels by name; a killed process may have created a named model and not completed it
-    """
-    client, run_id, start, points = store.client, run.info.run_id, entry.first, list[Metric]()
-    for name in names:
-        if name not in models:
-            params = params_as_text(start.params)
-            models[name] = client.create_logged_model(run.info.experiment_id, name, run_id, params=params)
-    ids = {name: models[name].model_id for name in names}
-    for name, folder in model_folders(entry.folder / FILES, tracked, run_id, ids):
-        store.upload(folder, models[name].artifact_location)
-        update = tracked.models[name]
-        for key in METRICS:
-            if value := entry.points.get((key, update)):  # the same time: MLflow deduplicates the point
-                when = round(1000 * value[1])
-                points.append(Metric(key, value[0], when, update, ids[name], *dataset_key(start), run_id))
+    client, run_id, number, points = store.client, run.info.run_id, run.info.experiment_id, list[Metric]()
+    stored = all_results(client.search_logged_models, [number], f"source_run_id = '{run_id}'")
+    models: dict[str, LoggedModel] = {model.name: model for model in stored}
+    missing = [name for name in updates if name not in models or models[name].status != "READY"]
+    params, about = params_as_text(entry.first.params), Model(run_id=run_id)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        for name in missing:
+            if name not in models:
+                models[name] = client.create_logged_model(number, name, run_id, params=params)
+            about.model_id = models[name].model_id
+            write_model(folder, entry.folder / FILES, name, about)
+            store.upload(folder, models[name].artifact_location)
+            for key in METRICS:
+                if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
+                    when = round(1000 * value[1])
+                    points.append(Metric(key, value[0], when, updates[name], model_id=about.model_id, run_id=run_id))
     client.log_batch(run_id, metrics=points)
+    ids = {name: models[name].model_id for name in updates}
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
-    if links := [LoggedModelOutput(ids[name], tracked.models[name]) for name in names if ids[name] not in linked]:
+    links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
+    if links:
         client.log_outputs(run_id, links)
-    for model_id in ids.values():
-        client.finalize_logged_model(model_id, "READY")
+    for name in missing:
+        client.finalize_logged_model(ids[name], "READY")
+    return ids
 
 
-def _as_artifacts(store: Store, run: Run, entry: Entry, tracked: Tracked, names: Sequence[str]) -> dict[str, str]:
-    """Upload the named models' folders as artifacts of the run; return the models' addresses by name."""
-    addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}
-    for name, folder in model_folders(entry.folder / FILES, tracked, run.info.run_id, dict.fromkeys(addresses)):
-        store.upload(folder, addresses[name])
-    return addresses
+def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
+    """Write the model to the folder in MLflow's format.
 
-
-def model_folders(
-    files: Path, tracked: Tracked, run_id: str, ids: Mapping[str, str | None]
-) -> Iterator[tuple[str, Path]]:
-    """Write the models of the run to a temporary folder, one after the other; yield each model's name and the folder.
-
-    The folder is always the same, so a caller uploads it before the next step.
-
-    files    folder with the entry's files in the spool
-    tracked  what `track` has recorded about these files
-    ids      ids of the LoggedModels by name; None for a model that is an artifact of the run
+    folder  a missing folder, or one with another model of the same run, from which this model differs only in its
+            arrays and its id
+    files   folder with the entry's files in the spool
+    about   MLflow's description, with the ids of the run and of the model
 
     MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
-    entry, which may be of another version, replaces it afterwards. The models of one run differ only in arrays and ids,
-    so MLflow saves the first model; arrays and ids of the others replace those of the first.
+    entry, which may be of another version, replaces it afterwards.
     """
-    about = Model(run_id=run_id)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, code, array = (Path(temporary) / name for name in ("model", SERVED.name, MODEL_FILE))
-        for name, model_id in ids.items():
-            copy(files / f"models/{name}.npz", array)
-            about.model_id, about.model_uuid = model_id, uuid4().hex
-            if not folder.exists():
-                code.write_bytes(OUR_CODE)
-                save_model(
-                    folder,
-                    python_model=str(code),  # MLflow records the file name
-                    artifacts={"model": str(array)},
-                    code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
-                    signature=SIGNATURE,
-                    input_example=(pd.DataFrame({"prime": [tracked.prime]}), DEFAULTS),
-                    pip_requirements=tracked.requirements,
-                    mlflow_model=about,
-                )
-                copy(files / MODEL_CODE / code.name, folder)
-                for path in DERIVED:
-                    (folder / path).unlink()
-                about.flavors["python_function"]["env"].pop("conda")
-                (about.saved_input_example_info or {}).pop("serving_input_path")
-            copy(array, folder / "artifacts")
-            about.save(str(folder / "MLmodel"))
-            yield name, folder
+    array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED.name)
+    copy(files / f"models/{name}.npz", array)
+    if not folder.exists():
+        code.write_bytes(OUR_CODE)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*An input example was not provided")
+            save_model(
+                folder,
+                python_model=str(code),  # MLflow records the file name
+                artifacts={"model": str(array)},
+                code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
+                signature=SIGNATURE,
+                pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+                mlflow_model=about,
+            )
+        copy(files / MODEL_CODE / code.name, folder)
+    copy(array, folder / "artifacts")
+    about.save(str(folder / "MLmodel"))

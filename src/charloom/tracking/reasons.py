@@ -7,12 +7,8 @@ from urllib.parse import quote, unquote
 
 from charloom.base.terminal import in_line
 
-NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
-NOT_FOUND = 404  # HTTP status
-UNKNOWN_ENDPOINT = "ENDPOINT_NOT_FOUND"  # MLflow's error code of a request that the server does not support
 DENIED = "PERMISSION_DENIED"  # MLflow's error code
 MAX_LENGTH = 500  # characters of a message; a server controls the length of its own
-SHORTEST_SECRET = 6  # characters: a shorter value of the address occurs in ordinary words, so it is not masked
 CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests
 REPLACEMENTS = {  # our message by a part of MLflow's
     "error code 404 != 200. Response body: '<": "the server does not support this request: an old MLflow, or no MLflow",
@@ -79,15 +75,14 @@ def not_permitted(what: str) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    """Yield the texts to mask: passwords, the token, and values of the query in the store's address.
+    """Yield the texts to mask: passwords and the token. Values of an address's query are masked by QUERY_VALUES.
 
-    The password in MLFLOW_TRACKING_URI is yielded alone and as `user:password`. A value of the query is yielded if it
-    has at least SHORTEST_SECRET characters. Each text is yielded as it is, URL-unquoted and URL-quoted.
+    The password in MLFLOW_TRACKING_URI is yielded alone and as `user:password`. Each text is yielded as it is,
+    URL-unquoted and URL-quoted.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     login = address.partition(":")[2].lstrip("/").rpartition("@")[0]
-    values = [value for value in re.findall(r"[?&;][^=&;]+=([^&;#]*)", address) if len(value) >= SHORTEST_SECRET]
     password, token = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN"))
-    for secret in (login, login.partition(":")[2], *values, password, token):
+    for secret in (login, login.partition(":")[2], password, token):
         if secret:
             yield from (secret, unquote(secret), quote(secret, safe=""))

@@ -3,7 +3,6 @@
 The alias `@best` names the best of the versions that are comparable with the newest.
 """
 
-import json
 import math
 import re
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from charloom.base.terminal import in_line, warn_once
 from charloom.network.order import READING
@@ -26,7 +24,6 @@ ABOUT = (
     "`@best` is the best of all versions that were measured in the same way as the newest version."
 )
 ALIAS = "best"
-MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
 def model_name(source: str) -> str:
@@ -52,55 +49,48 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 
 
-def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
-    """Register the run's better model as a version of its text's registered model, and update the alias `@best`.
+def register(store: Store, run: Run, ids: dict[str, str], start: Start, train: TrainMetrics) -> None:
+    """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
-    If the user may not write to the registered model, print a warning.
+    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
+    somebody has malformed comes last, with a warning. If the user may not write to the registered model, print a
+    warning.
 
-    addresses  the addresses of the run's models by name, at least of BEST and LAST
+    ids  the ids of the run's LoggedModels by name, at least of BEST and LAST
     """
-    name = model_name(start.params.prepare.text)
+    client, source = store.client, in_line(start.params.prepare.text)
+    name = model_name(source)
+    model, measure, metric, comparable = better_model(start, train)
+    update = train.updates if model == LAST else train.best_update
     try:
-        _register(store, name, run, addresses, start, train)
+        versions = all_results(client.search_model_versions, f"name = '{name}'")
+        if not versions:
+            _create(store, name, source)
+        if not any(version.run_id == run.info.run_id for version in versions):
+            tags = {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable}
+            about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
+            address, run_id = f"models:/{ids[model]}", run.info.run_id
+            versions.append(
+                client.create_model_version(
+                    name, address, run_id, tags, description=about, await_creation_for=0, model_id=ids[model]
+                )
+            )
+        best = min((version for version in versions if version.tags.get(tag.COMPARABLE) == comparable), key=_rank)
+        if ALIAS not in best.aliases:
+            client.set_registered_model_alias(name, ALIAS, best.version)
     except MlflowException as error:  # another user owns the registered model; the run is kept
         if error.error_code != DENIED:
             raise
         warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
 
 
-def _register(store: Store, name: str, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
-    """Register the run's better model as a version of the registered model `name`, unless the run has a version.
-
-    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
-    somebody has malformed comes last, with a warning.
-    """
-    client, source = store.client, in_line(start.params.prepare.text)
-    model, measure, metric, comparable = better_model(start, train)
-    address, update = addresses[model], train.updates if model == LAST else train.best_update
-    model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
-    versions = all_results(client.search_model_versions, f"name = '{name}'")
-    if not versions:
-        try:
-            client.create_registered_model(name, description=ABOUT.format(source))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-    if not any(version.run_id == run.info.run_id for version in versions):
-        version = client.create_model_version(
-            name, address, run.info.run_id,
-            {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable, tag.SENT_BY: store.user},
-            description=f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}", await_creation_for=0,
-            model_id=model_id,  # required by a server with LoggedModels
-        )  # fmt: skip
-        versions.append(version)
-    if model_id and not store.remote:  # links the LoggedModel to its version; a server does that itself
-        own_version = next(version for version in versions if version.run_id == run.info.run_id)
-        link = json.dumps([{"name": name, "version": own_version.version}])
-        client.set_logged_model_tags(own_version.model_id or model_id, {MLFLOW_MODEL_VERSIONS: link})
-    alike = [version for version in versions if version.tags.get(tag.COMPARABLE) == comparable]
-    best = min(alike, key=_rank)
-    if ALIAS not in best.aliases:
-        client.set_registered_model_alias(name, ALIAS, best.version)
+def _create(store: Store, name: str, source: str) -> None:
+    """Create the registered model, unless it exists without a version, or is hidden from this user."""
+    try:
+        store.client.create_registered_model(name, description=ABOUT.format(source))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _rank(version: ModelVersion) -> tuple[float, int]:

@@ -9,8 +9,7 @@ its identity. The sender
     sends the points of a running training every two seconds to a live run
     ends the live run when the training has ended or was killed
     completes the run of an entry with files, and removes the entry
-    counts a training without `track`, if its experiment has a complete run
-    sends a study
+    sends a study, and removes its entry
 
 and exits when no work has been left for LINGER seconds. It retries a failing entry for two minutes, and longer
 while its training runs. `make track` starts the sender again. Delivery is idempotent, so the sender may be killed at

@@ -6,7 +6,6 @@ MLflow cannot delete a point, and it ignores a point that is sent again with the
 the training's record, so sending a point is idempotent.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from mlflow import MlflowClient, set_tracking_uri
-from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
@@ -26,23 +25,19 @@ from mlflow.utils import get_results_from_paginated_fn as all_pages
 from charloom.base.errors import CharloomError, Unavailable
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
-from charloom.results.spool import Start, Tracked
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, page_address, store_lock
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line
 from charloom.tracking.view import STUDIES_TAGS, TAGS
-from dvc_summary.locks import leaves
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
-ALL_STUDIES = "charloom: studies"  # name of that experiment; no text's experiment has a colon in its name
-ENDED = {"FINISHED", "FAILED"}  # final states of runs
+STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH = 1000  # points per request
-TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
-DIGEST = 36  # characters of a dataset's digest that MLflow stores
+TAG_LENGTH = 5000  # characters of a tag: MLflow would truncate a longer one within a line
 Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
 
 
@@ -53,8 +48,8 @@ class Store:
     remote         whether the store is a server
     about          the object of the current request, for error messages
     client         MLflow's client; set by `connect`
-    experiments    the texts' experiments by SHA-256 of the text; set by `connect`
-    experiment_id  the experiment in use; set by `use_experiment`
+    experiments    charloom's experiments by the text's SHA-256, or STUDIES; set by `connect`
+    experiment_id  the experiment in use; set by `use_text` and `use_studies`
     """
 
     def __init__(self) -> None:
@@ -74,11 +69,12 @@ class Store:
         return f"{page_address()}/{run_page(run)}" if self.remote else "`make ui` shows it"
 
     def connect(self) -> None:
-        """Connect, and read the texts' experiments. If a text has several experiments, the oldest is used."""
+        """Connect, and read charloom's experiments. If a text has several experiments, the oldest is used."""
         set_tracking_uri(self.uri)  # otherwise MLflow searches its default store for models
         self.client = MlflowClient(self.uri)
-        texts = self._experiments(f"tags.`{tag.TEXT}` LIKE '%'")
-        self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in texts}
+        order = ["creation_time DESC", "experiment_id DESC"]  # the oldest is the last in the dict
+        ours = all_results(self.client.search_experiments, filter_string=f"tags.`{tag.TEXT}` LIKE '%'", order_by=order)
+        self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in ours}
 
     def use_text(self, text_sha256: str, source: str) -> None:
         """Use the experiment of this text. Create the experiment if it is missing.
@@ -90,38 +86,30 @@ class Store:
         different names. If the server hides the text's experiment from this user, its name is not permitted, or a
         second experiment is created if the hidden one was renamed.
         """
-        experiment, name = self.experiments.get(text_sha256), f"charloom {in_line(Path(source).stem)[:200]}"
-        if not experiment:
-            tags = {tag.TEXT: text_sha256} | TAGS
-            experiment = self._experiment(name, tags)
-            if experiment.tags.get(tag.TEXT) != text_sha256:
-                experiment = self._experiment(f"{name} {text_sha256[:8]}", tags)
-        self.use_experiment(experiment, TAGS)
+        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        tags = {tag.STUDIES: "true"} | STUDIES_TAGS
-        self.use_experiment(self.studies_experiment() or self._experiment(ALL_STUDIES, tags), tags)
+        self._use(STUDIES, f"charloom: {STUDIES}", STUDIES_TAGS)  # no text's experiment has a colon in its name
 
-    def studies_experiment(self) -> Experiment | None:
-        """Return the experiment for studies, or None."""
-        return next(iter(self._experiments(f"tags.`{tag.STUDIES}` = 'true'")), None)
+    def _use(self, key: str, name: str, tags: dict[str, str]) -> None:
+        """Use the experiment with this key for the following operations. Create a missing one with this name.
 
-    def use_experiment(self, experiment: Experiment, tags: dict[str, str]) -> None:
-        """Use this experiment for the following operations. Set each of the tags that has another value or is missing.
-
-        tags  values by name, such as the description and the views of MLflow's page
-
+        Each of the tags, such as the description and the view of MLflow's page, that differs or is missing is set.
         Raises MlflowException if the experiment was deleted.
         """
+        tags = {tag.TEXT: key} | tags
+        experiment = self.experiments.get(key) or self._experiment(name, tags)
+        if experiment.tags.get(tag.TEXT, key) != key:
+            experiment = self._experiment(f"{name} {key[:8]}", tags)
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id = experiment.experiment_id
         if experiment.lifecycle_stage == "deleted":
             hint = f"`mlflow experiments restore --experiment-id {self.experiment_id}` restores it"
             raise MlflowException(f"{self.about} was deleted in the store: {hint}, `mlflow gc` frees its name")
-        for key, value in tags.items():
-            if experiment.tags.get(key) != value:
-                self.client.set_experiment_tag(self.experiment_id, key, value)
+        for tag_name, value in tags.items():
+            if experiment.tags.get(tag_name) != value:
+                self.client.set_experiment_tag(self.experiment_id, tag_name, value)
 
     def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
         """Return the experiment with this name. If there is none, create it with these tags.
@@ -139,50 +127,37 @@ class Store:
                 raise
             return experiment
 
-    def _experiments(self, condition: str) -> list[Experiment]:
-        """Return the active experiments that fulfil the condition, newest first, so a dict by tag holds the oldest.
+    def search(self, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+        """Return the runs of the experiment in use that fulfil the condition, in MLflow's syntax, oldest first."""
+        order, number = ["attributes.start_time ASC", "attributes.run_id ASC"], self.experiment_id
+        return all_results(self.client.search_runs, [number], condition, run_view_type=view, order_by=order)
 
-        condition  in MLflow's filter syntax
-        """
-        order = ["creation_time DESC", "experiment_id DESC"]
-        return all_results(self.client.search_experiments, filter_string=condition, order_by=order)
-
-    def search(self, condition: str) -> list[Run]:
-        """Return the active runs of the experiment in use that fulfil the condition, given in MLflow's filter syntax.
-
-        Runs with a status in ENDED are first. Each group begins with its oldest run.
-        """
-        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
-        runs = all_results(self.client.search_runs, [self.experiment_id], condition, order_by=order)
-        return sorted(runs, key=lambda run: run.info.status not in ENDED)
-
-    def runs_of(self, experiment: str) -> list[Run]:
-        """Return the runs with this experiment key, in the order of `search`."""
-        return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'")
+    def runs_of(self, experiment: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+        """Return the runs with this experiment key, oldest first."""
+        return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'", view)
 
     def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
         """Create a run in the experiment in use, and return the run.
 
         started  the run's start in seconds since 1970; None: now
         """
-        start, all_tags = milliseconds(started), tags | {tag.USER: self.user}
+        start, all_tags = None if started is None else round(1000 * started), tags | {tag.USER: self.user}
         return self.client.create_run(self.experiment_id, start_time=start, tags=all_tags, run_name=name)
 
     def end_run(self, run: Run, status: str, ended: float | None) -> None:
         """Set the run's final status, and its end in seconds since 1970 (None: now)."""
-        self.client.set_terminated(run.info.run_id, status, milliseconds(ended))
+        self.client.set_terminated(run.info.run_id, status, None if ended is None else round(1000 * ended))
 
     def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
-        """Send the points and params to the run in batches of at most BATCH. The params are in the first batch."""
+        """Send the points to the run, in batches of BATCH points, and the params."""
         metrics = [
             Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
             for name, update, value, when in points
         ]
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
-        while metrics or param_entities:
-            count = BATCH - len(param_entities)
-            self.client.log_batch(run.info.run_id, metrics=metrics[:count], params=param_entities)
-            metrics, param_entities = metrics[count:], []
+        for start in range(0, len(metrics) or 1, BATCH):
+            batch = metrics[start : start + BATCH]
+            self.client.log_batch(run.info.run_id, batch, () if start else param_entities)
             note_progress()
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
@@ -202,13 +177,6 @@ class Store:
             below = file.parent.relative_to(folder)
             repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
             note_progress()
-
-    def log_dataset(self, run: Run, start: Start, tracked: Tracked) -> None:
-        """Record the text on which the run was trained as a dataset of the run in MLflow."""
-        source = json.dumps({"uri": in_line(start.params.prepare.text), "sha256": tracked.text.sha256})
-        profile = json.dumps(dict(leaves(tracked.text.model_dump(exclude={"sha256"}))))
-        dataset = Dataset(*dataset_key(start), "local", source, profile=profile)
-        self.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
 
 def all_results(search: Callable[..., Any], *arguments: Any, **options: Any) -> list[Any]:
@@ -235,19 +203,9 @@ def with_author(run: Run, user: str) -> str:
     return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(tag.USER, "").split(", ")), user]))
 
 
-def dataset_key(start: Start) -> tuple[str, str]:
-    """Return the name and the digest that identify the text as MLflow's dataset."""
-    return in_line(Path(start.params.prepare.text).stem)[:500], start.text_sha256[:DIGEST]
-
-
 def params_as_text(params: Params) -> dict[str, str]:
     """Return the params as YAML texts by dotted name, with non-printable characters escaped."""
     return {name: in_line(as_yaml(value)) for name, value in flat_of(params).items()}
-
-
-def milliseconds(seconds: float | None) -> int | None:
-    """Convert a time in seconds to MLflow's milliseconds. Return None for None."""
-    return None if seconds is None else round(seconds * 1000)
 
 
 def _truncated(text: str) -> str:

@@ -17,8 +17,7 @@ from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.delivery import anything_waits, catch_up
-from charloom.tracking.view import GROUPED_VIEW, VIEW
+from charloom.tracking.view import VIEW
 
 HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
@@ -28,30 +27,20 @@ QUERY_TIMEOUT = 45  # seconds, to query the experiments
 def serve(arguments: argparse.Namespace) -> None:
     """Serve MLflow's pages until Ctrl-C. When the pages are ready, print their addresses, and open a browser.
 
-    First, deliver the entries that wait in the spool; if that fails, print the reason. If the store is a server, its
-    own pages are printed and opened, and nothing is served. The port is `arguments.port`.
+    If the store is a server, its own pages are printed and opened, and nothing is served. The port is `arguments.port`.
 
     Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or MLflow's server ends by
-    itself. If entries wait, raises WrongInput and Damaged as `catch_up` does.
+    itself.
     """
     port, remote = arguments.port, page_address()
     server = remote or f"http://{HOST}:{port}"
     if not remote and listening(port):
         other = next(port for port in range(5001, 2**16) if not listening(port))
         raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
-    if anything_waits():
-        print("sending queued entries to MLflow", flush=True)
-        try:
-            catch_up()
-        except Unavailable as error:
-            print(error)
     experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
     lines = [f"open {page}"]
-    if experiment:
-        grouped = runs.format(experiment, GROUPED_VIEW)
-        lines += [f"or, with a row for each setting and the mean over its seeds, {grouped}"]
     if studies:
         lines += [f"studies: {runs.format(studies, VIEW)}"]
 
