@@ -39,10 +39,9 @@ def params_with(**changes) -> Params:
     return overridden(committed, {name.replace("__", "."): value for name, value in changes.items()}, PARAMS)
 
 
-def start_request(params: Params, text: str | bytes) -> dict:
+def start_request(params: Params, text: str) -> dict:
     """Return the request that starts a training on the text."""
-    content = text if isinstance(text, bytes) else text.encode()
-    return {"kind": "start", "params": page_params(params), "text": {"base64": b64encode(content).decode()}}
+    return {"kind": "start", "params": page_params(params), "text": text}
 
 
 def write_request(model: Model, prime: str, choice: dict) -> dict:
@@ -54,7 +53,7 @@ def write_request(model: Model, prime: str, choice: dict) -> dict:
     return {"kind": "write", "model": of_page, "prime": prime, **choice}
 
 
-def in_page(params: Params, text: str | bytes, updates: int, wasm=KERNEL) -> dict:
+def in_page(params: Params, text: str, updates: int, wasm=KERNEL) -> dict:
     """Return losses and state after so many updates in the Worker."""
     return asked([start_request(params, text), {"kind": "train", "updates": updates}], wasm)[1]
 
