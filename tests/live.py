@@ -72,15 +72,8 @@ def numbers(base64: str):
 
 def first_difference(page: dict, rows) -> str:
     """Return at which update the page's losses or weights are not the kernel's; nothing if they are."""
-    for name, here, there in (
-        ("loss", np.array(page["losses"]), rows.losses),
-        ("smooth loss", np.array(page["smooth"]), rows.smooth_losses),
-    ):
-        differ = np.flatnonzero(here != there[: len(here)])
-        if len(differ):
-            at = differ[0]
-            return f"{name} at update {at}: {here[at]} in the page, {there[at]} in the kernel"
-    if len(page["losses"]) < len(rows.losses):
-        return f"diverged at update {len(page['losses'])} in the page"
-    same = numbers(page["theta"]).tobytes() == rows.after.theta.flat.tobytes()
-    return "" if same else f"weights after {len(page['losses'])} updates"
+    here, there = page["losses"], rows.losses.tolist()
+    if differ := [n for n, loss in enumerate(here) if loss != there[n]]:
+        return f"loss at update {differ[0]}: {here[differ[0]]} in the page, {there[differ[0]]} in the kernel"
+    same = len(here) == len(there) and numbers(page["theta"]).tobytes() == rows.after.theta.flat.tobytes()
+    return "" if same else f"weights after {len(here)} updates"

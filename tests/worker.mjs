@@ -18,9 +18,9 @@ const train = ({ updates }) => {
     losses.push(after.loss)
     smooth.push(after.smooth)
   }
-  const { theta, first, second, best, h, m } = inside.state()
-  const [weights, sums, means, lowest, carried] = [theta, first, second, best, h.subarray(0, m)].map(numbers)
-  return { losses, smooth, theta: weights, first: sums, second: means, best: lowest, h: carried, best_h }
+  const { theta, first, best, h, m } = inside.state()
+  const [weights, sums, lowest, carried] = [theta, first, best, h.subarray(0, m)].map(numbers)
+  return { losses, smooth, theta: weights, first: sums, best: lowest, h: carried, best_h }
 }
 const finish = async () => {
   const all = []

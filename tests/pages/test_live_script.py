@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import re
 from base64 import b64encode
 from contextlib import chdir
@@ -25,6 +26,8 @@ from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
 
+from charloom.kernel.advance import advance, start
+from charloom.model.model_file import Model
 from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
 from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
@@ -96,21 +99,31 @@ def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s():
     _, answers = asked([start_request(params, text), {"kind": "finish"}])
     after, vocabulary = in_kernel(params, text, 100).after, Vocabulary("".join(sorted(set(text))))
     ids = vocabulary.encode(text[100 * params.seq_length :][:1])
-    random = [random_stream(params.seed, CHECKPOINT, 100)]
-    written, _ = next(blocks(after.theta, after.carried[None], ids, random, Choice(0.5)))
+    streams = [random_stream(params.seed, CHECKPOINT, 100)]
+    written, _ = next(blocks(after.theta, after.carried[None], ids, streams, Choice(0.5)))
     assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
 
 
 @needs_node
-def test_a_text_in_the_page_is_the_one_that_charloom_sample_prints(results):
-    choices = [
-        {"temperature": 1.0, "top_k": 0, "top_p": 1.0}, {"temperature": 0.5, "top_k": 7, "top_p": 1.0},
-        {"temperature": 2.0, "top_k": 9, "top_p": 0.9}, {"temperature": 0.0, "top_k": 0, "top_p": 1.0},
+@pytest.mark.parametrize(("sigma", "m"), [(0.01, 30), (2.0, 17)])
+def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):
+    rng, text = random.Random(m), NOVEL[:50_000] + "déjà vu; ñandú, 漢字 😀" * 20  # noqa: S311  a test's
+    vocabulary = Vocabulary("".join(sorted(set(text))))
+    params = params_with(m=m, sigma=sigma, prepare__held_out=0.0)
+    after = advance(start(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
+    model = Model(after.theta, after.carried, 3, vocabulary, 500, 1.0)
+    primes = [rng.choice(["Call me", "a", "déjà 漢 Q", text[: rng.randrange(1, 5000)]]) for _ in range(100)]
+    given = [
+        {
+            "temperature": rng.choice([0.0, 1e-9, 0.3, 0.7, 1.0, 1.7, 1e300]),
+            "top_k": rng.choice([0, 0, 1, 2, 9, 10**14]), "top_p": rng.choice([1.0, 1.0, 0.9, 0.5, 1e-9]),
+            "length": rng.randrange(400), "seed": rng.choice([rng.randrange(100), rng.randrange(10**15)]),
+        }
+        for _ in primes
     ]  # fmt: skip
-    given = [choice | {"length": 300, "seed": seed} for seed, choice in enumerate(choices, 2**32 - 2)]
-    answers = asked([write_request(results.best, "the quick brown", each) for each in given])
+    answers = asked([write_request(model, prime, each) for prime, each in zip(primes, given, strict=True)])
     texts = [each["prime"] + each["text"] for each in answers]
-    assert texts == [answer(results.best, ["the quick brown"], each)[0] for each in given]
+    assert texts == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
 
 
 def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(written, results):
