@@ -99,8 +99,9 @@ bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stage
 
 FROM ?= src/charloom/pages/live
 live: .venv-live/.ready  ## compile the arithmetic of reports/live.html to WebAssembly: the same bytes on every machine
-	@.venv-live/bin/python -m ziglang cc --target=wasm32-freestanding -O3 -msimd128 -mbulk-memory -ffp-contract=off \
-	    -fno-sanitize=undefined -fno-builtin -fvisibility=default -Wl,--export-dynamic -Wl,--no-entry -Wl,--strip-all -Wall -Werror -o '$(FROM)/kernel.wasm' '$(FROM)/kernel.c'
+	@.venv-live/bin/python -m ziglang build-exe -target wasm32-freestanding -mcpu=generic+simd128+bulk_memory -O ReleaseFast \
+	    -fno-entry -rdynamic -fstrip -femit-bin='$(FROM)/kernel.wasm' '$(FROM)/sha256.zig' \
+	    -cflags -O3 -ffp-contract=off -fno-sanitize=undefined -fno-builtin -fvisibility=default -Wall -Werror -- '$(FROM)/kernel.c'
 	@chmod 644 '$(FROM)/kernel.wasm'
 
 .venv-live/.ready: src/charloom/pages/live/requirements.txt

@@ -26,10 +26,10 @@ def main() -> None:
             clip |= {side: box[side] + 2 * MARGIN for side in ("width", "height")}
             page.screenshot(path=HERE / f"{name}.png", full_page=True, clip=clip)
         page.goto((HERE.parent / "reports/live.html").as_uri())
-        page.locator("#again [name=start]").click()
+        page.locator("[name=start]").click()
         page.get_by_text("After 30,000 updates").wait_for(timeout=0)
-        page.locator("#again [name=pause]").click()
-        box, curves = (page.locator(part).bounding_box() for part in ("#again", "#again .pair >> nth=0"))
+        page.locator("[name=pause]").check()
+        box, curves = (page.locator(part).bounding_box() for part in ("#training", "#training .pair"))
         clip = {"x": box["x"] - MARGIN, "y": box["y"] - MARGIN, "width": box["width"] + 2 * MARGIN}
         clip["height"] = curves["y"] + curves["height"] - clip["y"] + MARGIN
         page.screenshot(path=HERE / "live.png", full_page=True, clip=clip)

@@ -39,10 +39,9 @@ def params_with(**changes) -> Params:
     return overridden(committed, {name.replace("__", "."): value for name, value in changes.items()}, PARAMS)
 
 
-def start_request(params: Params, text: str | bytes) -> dict:
+def start_request(params: Params, text: str) -> dict:
     """Return the request that starts a training on the text."""
-    content = text if isinstance(text, bytes) else text.encode()
-    return {"kind": "start", "params": page_params(params), "text": {"base64": b64encode(content).decode()}}
+    return {"kind": "start", "params": page_params(params), "text": text}
 
 
 def write_request(model: Model, prime: str, choice: dict) -> dict:
@@ -54,7 +53,7 @@ def write_request(model: Model, prime: str, choice: dict) -> dict:
     return {"kind": "write", "model": of_page, "prime": prime, **choice}
 
 
-def in_page(params: Params, text: str | bytes, updates: int, wasm=KERNEL) -> dict:
+def in_page(params: Params, text: str, updates: int, wasm=KERNEL) -> dict:
     """Return losses and state after so many updates in the Worker."""
     return asked([start_request(params, text), {"kind": "train", "updates": updates}], wasm)[1]
 
@@ -73,15 +72,8 @@ def numbers(base64: str):
 
 def first_difference(page: dict, rows) -> str:
     """Return at which update the page's losses or weights are not the kernel's; nothing if they are."""
-    for name, here, there in (
-        ("loss", np.array(page["losses"]), rows.losses),
-        ("smooth loss", np.array(page["smooth"]), rows.smooth_losses),
-    ):
-        differ = np.flatnonzero(here != there[: len(here)])
-        if len(differ):
-            at = differ[0]
-            return f"{name} at update {at}: {here[at]} in the page, {there[at]} in the kernel"
-    if len(page["losses"]) < len(rows.losses):
-        return f"diverged at update {len(page['losses'])} in the page"
-    same = numbers(page["theta"]).tobytes() == rows.after.theta.flat.tobytes()
-    return "" if same else f"weights after {len(page['losses'])} updates"
+    here, there = page["losses"], rows.losses.tolist()
+    if differ := [n for n, loss in enumerate(here) if loss != there[n]]:
+        return f"loss at update {differ[0]}: {here[differ[0]]} in the page, {there[differ[0]]} in the kernel"
+    same = len(here) == len(there) and numbers(page["theta"]).tobytes() == rows.after.theta.flat.tobytes()
+    return "" if same else f"weights after {len(here)} updates"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import re
 from base64 import b64encode
 from contextlib import chdir
@@ -25,6 +26,8 @@ from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
 
+from charloom.kernel.advance import advance, start
+from charloom.model.model_file import Model
 from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
 from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
@@ -32,7 +35,6 @@ from charloom.settings.pipeline import files
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
 from charloom.text.vocabulary import Vocabulary
 
-TRAINING = FOX[: len(FOX) - int(0.05 * len(FOX))]
 ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
 
@@ -83,48 +85,53 @@ def test_the_first_updates_on_the_novel_are_the_kernel_s(changes):
 @needs_node
 def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(written, results):
     held = data_of(written())
-    text = {name: held[name] for name in ("text", "vocabulary")}
-    request = {"kind": "start", "params": live.page_params(results.params), "text": text}
-    _, *answers = asked([request, *[{"kind": "advance"}] * 5])
+    _, answers = asked([start_request(results.params, held["text"]), {"kind": "finish"}])
     assert {str(100 * n): loss for n, loss in enumerate(answers[-1]["curve"])} == held["curve"]
-    checkpoints_here = {str(each["update"]): each["checkpoint"] for each in answers if each["checkpoint"]}
-    assert {update: [each["hash"], each["text"]] for update, each in checkpoints_here.items()} == held["checkpoints"]
+    here = [each["checkpoint"] for each in answers if each["checkpoint"]]
+    assert {str(each["update"]): [each["hash"], each["text"]] for each in here} == held["checkpoints"]
     assert answers[-1]["results"] == held["results"] == results.results
 
 
 @needs_node
-@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
-def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s(temperature):
-    text = FOX * 10
-    params = params_with(
-        m=9, train__checkpoint_every=100, sample__length=250, sample__temperature=temperature, prepare__held_out=0.0
-    )
-    *_, answer = asked([start_request(params, text), *[{"kind": "advance"}] * 2])
+def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s():
+    changes = {"train__updates": 100, "train__checkpoint_every": 100, "sample__length": 250, "sample__temperature": 0.5}
+    params, text = params_with(m=9, prepare__held_out=0.0, **changes), FOX * 10
+    _, answers = asked([start_request(params, text), {"kind": "finish"}])
     after, vocabulary = in_kernel(params, text, 100).after, Vocabulary("".join(sorted(set(text))))
     ids = vocabulary.encode(text[100 * params.seq_length :][:1])
-    random = [random_stream(params.seed, CHECKPOINT, 100)]
-    written, _ = next(blocks(after.theta, after.carried[None], ids, random, Choice(temperature)))
-    assert answer["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
+    streams = [random_stream(params.seed, CHECKPOINT, 100)]
+    written, _ = next(blocks(after.theta, after.carried[None], ids, streams, Choice(0.5)))
+    assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
 
 
 @needs_node
-def test_a_text_in_the_page_is_the_one_that_charloom_sample_prints(results):
-    choices = [
-        {"temperature": 1.0, "top_k": 0, "top_p": 1.0}, {"temperature": 0.5, "top_k": 7, "top_p": 1.0},
-        {"temperature": 2.0, "top_k": 9, "top_p": 0.9}, {"temperature": 0.0, "top_k": 0, "top_p": 1.0},
+@pytest.mark.parametrize(("sigma", "m"), [(0.01, 30), (2.0, 17)])
+def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):
+    rng, text = random.Random(m), NOVEL[:50_000] + "déjà vu; ñandú, 漢字 😀" * 20  # noqa: S311  a test's
+    vocabulary = Vocabulary("".join(sorted(set(text))))
+    params = params_with(m=m, sigma=sigma, prepare__held_out=0.0)
+    after = advance(start(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
+    model = Model(after.theta, after.carried, 3, vocabulary, 500, 1.0)
+    primes = [rng.choice(["Call me", "a", "déjà 漢 Q", text[: rng.randrange(1, 5000)]]) for _ in range(100)]
+    given = [
+        {
+            "temperature": rng.choice([0.0, 1e-9, 0.3, 0.7, 1.0, 1.7, 1e300]),
+            "top_k": rng.choice([0, 0, 1, 2, 9, 10**14]), "top_p": rng.choice([1.0, 1.0, 0.9, 0.5, 1e-9]),
+            "length": rng.randrange(400), "seed": rng.choice([rng.randrange(100), rng.randrange(10**15)]),
+        }
+        for _ in primes
     ]  # fmt: skip
-    given = [choice | {"length": 300, "seed": seed} for seed, choice in enumerate(choices, 2**32 - 2)]
-    answers = asked([write_request(results.best, "the quick brown", each) for each in given])
+    answers = asked([write_request(model, prime, each) for prime, each in zip(primes, given, strict=True)])
     texts = [each["prime"] + each["text"] for each in answers]
-    assert texts == [answer(results.best, ["the quick brown"], each)[0] for each in given]
+    assert texts == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
 
 
 def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(written, results):
-    assert data_of(written())["text"] == TRAINING
+    assert data_of(written())["text"] == FOX
     assert written() == written()
     characters = "".join(sorted(set(HOSTILE)))
     ids = np.array([characters.index(each) for each in HOSTILE], np.uint8)
-    text = replace(results.corpus, vocabulary=Vocabulary(characters), training=ids)
+    text = replace(results.corpus, vocabulary=Vocabulary(characters), training=ids, held_out=ids[:0])
     hostile = written(results._replace(corpus=text))
     assert data_of(hostile)["text"] == HOSTILE
     assert "<script>alert" not in hostile
@@ -140,22 +147,14 @@ def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(written):
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"batch": 8}, "batch: 8"),
-        ({"train__order": "chunks", "train__dtype": "float32"}, "train.dtype: float32, train.order: chunks"),
-    ],
-    ids=["batch", "two"],
-)
-def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results, changes, named):
-    refused = written(changed(results, **changes))
-    ensure_only_our_script(refused)
-    assert f"This run has {named}; the page trains runs with train.dtype: float64" in refused
-    assert not Page(refused).all("button")
-
-
-def test_a_text_of_more_than_ten_million_bytes_is_refused(written, results):
-    long = replace(results.corpus, training=np.zeros(live.LONGEST + 1, np.uint8))
-    refused = written(results._replace(corpus=long))
-    assert "The training text has 10,000,001 characters; the page holds up to 10,000,000 bytes of text." in refused
+def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results):
+    text = replace(results.corpus, training=np.zeros(live.LONGEST + 1, np.uint8), held_out=np.zeros(0, np.uint8))
+    for run, reason in (
+        (changed(results, batch=8), "This run has batch: 8; the page trains runs with train.dtype: float64"),
+        (changed(results, train__order="chunks", train__dtype="float32"), "train.dtype: float32, train.order: chunks;"),
+        (results._replace(corpus=text), "The text has 10,000,001 characters; the page holds up to 10,000,000 bytes"),
+    ):
+        refused = written(run)
+        ensure_only_our_script(refused)
+        assert reason in refused
+        assert not Page(refused).all("button")

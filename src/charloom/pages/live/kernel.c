@@ -3,12 +3,11 @@
 
    worker.js does the rest of a training. It sets m, K, T, count and the addresses of the arrays, and calls the
    functions: everything is exported that is not static. Behind each array are at least 16 numbers that may be read. */
-typedef unsigned long long u64;
 typedef double block __attribute__((vector_size(128), aligned(8)));
 typedef struct { double *W, *U, *V, *b, *c; } Weights;
 
 #define EACH(i, n) for (int i = 0; i < (n); i++)
-#define BITS(x) __builtin_bit_cast(u64, x)
+#define BITS(x) __builtin_bit_cast(unsigned long long, x)
 
 int m, K, T, count;                           /* count: m·m + 2·m·K + m + K */
 double *theta, *gradient, *first, *second;    /* (count,): weights, their gradients, and what the optimiser keeps */
@@ -114,32 +113,27 @@ double exponentials(double *row, double top) {
   return total;
 }
 
-/* Return the loss Σ_t −log p_t[y_t]; o[t] becomes g[t] = scale · (p[t] − onehot(y_t)). */
-static double softmax(double scale) {
-  double loss = 0;
-  EACH(t, T) {
-    double *row = o + t * K, top = row[0];
-    EACH(k, K) top = at_least(top, row[k]);
-    loss += top - row[x[t + 1]];
-    totals[t] = exponentials(row, top);
-    double factor = 1 / totals[t];
-    EACH(k, K) row[k] *= factor;
-    row[x[t + 1]] -= 1;
-    EACH(k, K) row[k] *= scale;
-  }
-  EACH(t, T) loss += log(totals[t]);
-  return loss;
-}
-
 /* Compute the gradients for the sequence x, from the state h[0]. Return the loss, or NaN if a number is not finite.
 
+   loss = Σ_t −log p[t][y_t]   o[t] becomes g[t] = scale · (p[t] − onehot(y_t))
    d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²)
    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + 1]ᵀ   b: Σ d[t]   c: Σ g[t] */
 double gradients(double scale) {
   Weights w = parts(theta), sums = parts(gradient);
+  double loss = 0;
   transpose();
-  EACH(t, T) forward(h + (t + 1) * m, o + t * K, h + t * m, x[t], t);
-  double loss = softmax(scale);
+  EACH(t, T) {
+    double *row = o + t * K;
+    forward(h + (t + 1) * m, row, h + t * m, x[t], t);
+    double top = row[0];
+    EACH(k, K) top = at_least(top, row[k]);
+    loss += top - row[x[t + 1]];
+    totals[t] = exponentials(row, top);
+    EACH(k, K) row[k] *= 1 / totals[t];
+    row[x[t + 1]] -= 1;
+    EACH(k, K) row[k] *= scale;
+  }
+  EACH(t, T) loss += log(totals[t]);
   for (int t = T - 1; t >= 0; t--) {
     double *next = h + (t + 1) * m;
     sum(a, 0, o + t * K, 1, w.V, m, K, 0);
@@ -158,25 +152,19 @@ double gradients(double scale) {
   return loss;
 }
 
-/* The steps of the optimisers: kernel/steps.py. Gradients are clipped. Return whether all numbers are finite. */
-int adagrad(double eta, double clip) {
+/* A step of AdaGrad or Adam: kernel/steps.py. Gradients are clipped. Return whether all numbers are finite. */
+int step(int adam, double eta, double clip, double b1, double b2, double eps) {
   int finite = 1;
   EACH(n, count) {
     double g = at_least(at_most(gradient[n], clip), -clip);
-    first[n] += g * g;
-    theta[n] -= g * eta / __builtin_sqrt(first[n] + 2.2e-16);
-    finite &= theta[n] * 0 + first[n] * 0 == 0;
-  }
-  return finite;
-}
-
-int adam(double eta, double b1, double b2, double eps, double clip) {
-  int finite = 1;
-  EACH(n, count) {
-    double g = at_least(at_most(gradient[n], clip), -clip);
-    first[n] = first[n] * b1 + g * (1 - b1);
-    second[n] = second[n] * b2 + g * g * (1 - b2);
-    theta[n] -= first[n] * eta / (__builtin_sqrt(second[n]) + eps);
+    if (adam) {
+      first[n] = first[n] * b1 + g * (1 - b1);
+      second[n] = second[n] * b2 + g * g * (1 - b2);
+      theta[n] -= first[n] * eta / (__builtin_sqrt(second[n]) + eps);
+    } else {
+      first[n] += g * g;
+      theta[n] -= g * eta / __builtin_sqrt(first[n] + 2.2e-16);
+    }
     finite &= theta[n] * 0 + first[n] * 0 + second[n] * 0 == 0;
   }
   return finite;

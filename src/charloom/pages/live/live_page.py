@@ -18,7 +18,7 @@ from charloom.results.records import SampleTable
 from charloom.settings.params import Params, flat_of
 
 KERNEL = Path(__file__).with_name("kernel.wasm")
-LONGEST = 10_000_000  # most bytes of training text in the page
+LONGEST = 10_000_000  # most bytes of text in the page
 POINTS = 2000  # most points of a curve, and most checkpoints, in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
@@ -41,10 +41,10 @@ def live_page(results: Results, checkpoints: Path) -> str:
         "every checkpoint with that of the project’s run, bit for bit.\nThe page works offline: it makes no request, "
         "and no data leaves this machine."
     )
+    curves = {name: points_of(results.curves[name], POINTS) for name in ("smooth_loss", "saturated_fraction")}
     sections = [
-        Section("train-again", "Run it again", results),
+        Section("train-again", "Run it again, or change one thing", {"results": results, "curves": curves}),
         Section("write", "Write", results),
-        Section("change", "Change one thing", results),
     ]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
@@ -59,16 +59,16 @@ def refusal(results: Results) -> str:
     if other := [f"{name}: {values[name]}" for name, allowed in TRAINABLE.items() if values[name] not in allowed]:
         can = ", ".join(f"{name}: {' or '.join(map(str, allowed))}" for name, allowed in TRAINABLE.items())
         return f"This run has {', '.join(other)}; the page trains runs with {can}."
-    characters = len(results.corpus.training)
-    if characters > LONGEST or len(training_text(results).encode()) > LONGEST:
-        return f"The training text has {characters:,} characters; the page holds up to {LONGEST:,} bytes of text."
+    characters = len(results.corpus)
+    if characters > LONGEST or len(page_text(results).encode()) > LONGEST:
+        return f"The text has {characters:,} characters; the page holds up to {LONGEST:,} bytes of text."
     return ""
 
 
-def training_text(results: Results) -> str:
-    """Return the training text, decoded from its ids."""
+def page_text(results: Results) -> str:
+    """Return the text, with its held-out end, decoded from its ids."""
     text = results.corpus
-    return text.vocabulary.decode(text.training[0 : len(text.training)].tolist())
+    return "".join(text.vocabulary.decode(part[0 : len(part)].tolist()) for part in (text.training, text.held_out))
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
@@ -90,14 +90,13 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
     best, params = results.best, results.params
     return {
         "params": page_params(params),
-        "sha256": results.text.sha256,
-        "vocabulary": results.corpus.vocabulary.characters,
-        "text": training_text(results),
+        "text": page_text(results),
         "results": results.results,
         "checkpoints": points_of(checkpoints, POINTS),
         "curve": points_of(results.curves["smooth_loss"], POINTS),
-        "saturated": points_of(results.curves["saturated_fraction"], POINTS),
         "model": {
+            "m": best.theta.m,
+            "vocabulary": list(best.vocabulary.characters),
             "theta": b64encode(best.theta.flat.astype("<f8").tobytes()).decode(),
             "h": best.h.tolist(),
             "first": best.first,
