@@ -25,6 +25,7 @@ from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
+SAMPLES = "samples.txt"
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
 
@@ -121,6 +122,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
         for file in [PARAMS, PIPELINE, LOCK, *outputs]:
             _copy(file, target / (file.name if file in top else file))
+        rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
+        write(target / SAMPLES, "\n".join(rows))
         for name, (file, _) in models.items():
             _copy(file, new / f"models/{name}.npz")
         if patch and not patch.startswith(UNKNOWN):

@@ -17,7 +17,7 @@ from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from charloom.base.terminal import in_line, warn_once
-from charloom.results.spool import FILES, SHOWN_FILES, End, Start, Tracked
+from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.experiment_lock import experiment_lock
@@ -77,17 +77,20 @@ def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run
             tags = _training_tags(store, run, entry)
         else:
             sent = sent if own_run else 0
-            run = own_run or _new_run(store, entry)
+            run = own_run = own_run or _new_run(store, entry)
             store.send(run, points(entry, sent), None if run.data.params else start.params)
             store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
-            register(store, run, send_models(store, run, entry, tracked.models), start, tracked.train)
+            models = {name: tracked.models[name] for name in (BEST, LAST)}
+            register(store, run, send_models(store, run, entry, models), start, tracked.train)
             tags = _training_tags(store, run, entry, tracked.description)
             tags |= tracked.tags | {tag.RESULTS: tracked.results}
             if others:
                 tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run, so it comes last
+        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
+        if run is own_run:
+            send_models(store, run, entry, {n: x for n, x in tracked.models.items() if n not in {BEST, LAST}})
         return run
 
 

@@ -24,7 +24,7 @@ from requests import Response
 
 from charloom.base.terminal import in_line
 from charloom.tracking.address import database, page_address
-from charloom.tracking.reasons import first_line, not_permitted
+from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.store import Store, connected
 
 Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
@@ -54,7 +54,7 @@ def ask_store(text_sha256: str, largest: str) -> None:
 
 
 def _server(store: Store, experiment: Experiment | None, largest: int) -> list[Row]:
-    """Return the rows of a server: version, clock, permission, and the size of a request.
+    """Return the rows of a server: version, LoggedModels, clock, permission, and the size of a request.
 
     experiment  the text's MLflow experiment, or None
     largest     size in bytes of the largest file that is sent in one request
@@ -71,8 +71,10 @@ def _server(store: Store, experiment: Experiment | None, largest: int) -> list[R
     user = os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
     line = f"{page_address()} as {user}: MLflow {number}, {seconds:.2f} s a request"
     slow = ", which is slow; auth_cache_ttl_seconds in its auth.ini may help" if seconds > SLOW_REQUEST else ""
-    old = re.match(r"[0-2]\.", number)
-    rows = [("MLflow", f"{line}: a run needs MLflow 3: update the server" if old else line + slow, bool(old))]
+    old = re.match(r"[01]\.|2\.\d\.", number)
+    rows = [("MLflow", f"{line}: a run needs 2.10 or newer: update the server" if old else line + slow, bool(old))]
+    if ask("/api/2.0/mlflow/logged-models/search", experiment_ids=["0"], max_results=1).status_code == NOT_FOUND:
+        rows.append(("models", NO_MODELS, False))
     if date := answer.headers.get("Date"):
         ahead = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
         line = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's clock: correct the wrong clock"

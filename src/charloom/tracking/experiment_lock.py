@@ -20,6 +20,7 @@ from charloom.base.errors import Unavailable
 from charloom.results.machine import process, process_ended
 from charloom.tracking import tag
 from charloom.tracking.limits import LIMIT
+from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import Store
 
 CLOCK_TOLERANCE = 60  # seconds
@@ -48,7 +49,11 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
         yield
     finally:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
-            store.client.delete_experiment_tag(store.experiment_id, own_key)
+            try:
+                store.client.delete_experiment_tag(store.experiment_id, own_key)
+            except MlflowException as error:
+                if error.error_code == UNKNOWN_ENDPOINT:  # MLflow before 3
+                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
 
 
 def _is_requested(store: Store, prefix: str, own_key: str) -> bool:

@@ -1,27 +1,33 @@
 """Send a run's models: the best, the last, and all checkpoints, each as a LoggedModel with its step and metrics.
 
-A model is a folder in MLflow's format, with code and arrays, without a pickle: see served.py. All operations are
+A model is a folder in MLflow's format, with code and arrays, without a pickle: see served.py. A server without
+LoggedModels (MLflow before 3, and some compatible servers) gets the models as artifacts of the run. All operations are
 idempotent: after a kill, the next process completes the models.
 """
 
 import tempfile
 import warnings
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from shutil import copy
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from charloom import NEEDED
+from charloom.base.terminal import warn_once
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
+from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
+from charloom.tracking.registry import MODELS
 from charloom.tracking.store import Store, all_results, params_as_text
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
@@ -37,14 +43,20 @@ LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 
 
 def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
-    """Send those of the entry's models that the store lacks, linked to their run; return all ids by name.
+    """Send those of the entry's models that the store lacks, linked to their run; return all models' addresses by name.
 
     A killed process may have created a LoggedModel and not completed it.
 
     updates  the number of updates of each model, by name
     """
     client, run_id, number, points = store.client, run.info.run_id, run.info.experiment_id, list[Metric]()
-    stored = all_results(client.search_logged_models, [number], f"source_run_id = '{run_id}'")
+    try:
+        stored = all_results(client.search_logged_models, [number], f"source_run_id = '{run_id}'")
+    except MlflowException as error:
+        if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
+            raise
+        warn_once(store.uri, NO_MODELS)
+        return _send_artifacts(store, run, entry, updates)
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
     missing = [name for name in updates if name not in models or models[name].status != "READY"]
     params, about = params_as_text(entry.first.params), Model(run_id=run_id)
@@ -68,7 +80,17 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         client.log_outputs(run_id, links)
     for name in missing:
         client.finalize_logged_model(ids[name], "READY")
-    return ids
+    return {name: MODELS + model_id for name, model_id in ids.items()}
+
+
+def _send_artifacts(store: Store, run: Run, entry: Entry, names: Iterable[str]) -> dict[str, str]:
+    """Upload the named models' folders as artifacts of the run; return the models' addresses by name."""
+    addresses, about = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}, Model(run_id=run.info.run_id)
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, address in addresses.items():
+            write_model(Path(temporary) / "model", entry.folder / FILES, name, about)
+            store.upload(Path(temporary) / "model", address)
+    return addresses
 
 
 def write_model(folder: Path, files: Path, name: str, about: Model) -> None:

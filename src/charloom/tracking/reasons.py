@@ -7,6 +7,9 @@ from urllib.parse import quote, unquote
 
 from charloom.base.terminal import in_line
 
+NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
+NOT_FOUND = 404  # HTTP status
+UNKNOWN_ENDPOINT = "ENDPOINT_NOT_FOUND"  # MLflow's error code of a request that the server does not support
 DENIED = "PERMISSION_DENIED"  # MLflow's error code
 MAX_LENGTH = 500  # characters of a message; a server controls the length of its own
 CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests

@@ -24,6 +24,7 @@ ABOUT = (
     "`@best` is the best of all versions that were measured in the same way as the newest version."
 )
 ALIAS = "best"
+MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
 def model_name(source: str) -> str:
@@ -49,14 +50,14 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 
 
-def register(store: Store, run: Run, ids: dict[str, str], start: Start, train: TrainMetrics) -> None:
+def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
     `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
     somebody has malformed comes last, with a warning. If the user may not write to the registered model, print a
     warning.
 
-    ids  the ids of the run's LoggedModels by name, at least of BEST and LAST
+    addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
     client, source = store.client, in_line(start.params.prepare.text)
     name = model_name(source)
@@ -69,10 +70,11 @@ def register(store: Store, run: Run, ids: dict[str, str], start: Start, train: T
         if not any(version.run_id == run.info.run_id for version in versions):
             tags = {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable}
             about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
-            address, run_id = f"models:/{ids[model]}", run.info.run_id
+            address, run_id = addresses[model], run.info.run_id
+            model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
             versions.append(
                 client.create_model_version(
-                    name, address, run_id, tags, description=about, await_creation_for=0, model_id=ids[model]
+                    name, address, run_id, tags, description=about, await_creation_for=0, model_id=model_id
                 )
             )
         best = min((version for version in versions if version.tags.get(tag.COMPARABLE) == comparable), key=_rank)

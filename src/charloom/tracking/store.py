@@ -37,7 +37,7 @@ databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not af
 STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH = 1000  # points per request
-TAG_LENGTH = 5000  # characters of a tag: MLflow would truncate a longer one within a line
+TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
 Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
 
 
