@@ -90,9 +90,10 @@ def dvc(arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = 
     """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
     The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
-    object is empty if DVC does not finish within so many seconds or prints no JSON object.
+    object is empty if DVC does not finish within `seconds`, or prints no JSON object.
 
-    folder  the folder in which DVC runs; None: the working folder
+    seconds  timeout
+    folder   the folder in which DVC runs; None: the working folder
     """
     command = [sys.executable, "-P", "-m", "dvc", *arguments]
     try:

@@ -93,7 +93,7 @@ def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
 
 
 def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> list[str]:
-    """Return three cells as HTML: the old value, the new value, and the change ("" if it is no number).
+    """Return three cells as HTML: the old value, the new value, and the change ("" if `diff` is no number).
 
     A value has six significant digits, or all digits if both values are equal in six.
     """

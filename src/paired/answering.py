@@ -110,11 +110,12 @@ def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
 
 
 def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
-    """Return in how many parts of the test data the mean difference has the sign of `mean`, and the number of parts.
+    """Return two numbers: the parts of the test data whose mean difference has the sign of `mean`, and all parts.
 
-    mean  mean difference of the pairs that count; a part's mean is over all pairs
+    mean  mean difference of the pairs that count
 
-    None if `mean` is 0, if there are no pairs, or if the parts are unknown or not equally many for all trials.
+    The mean difference of a part is over all pairs. The result is None if `mean` is 0, if there are no pairs, if the
+    parts are unknown, or if the trials have different numbers of parts.
     """
     both = [(pairs.ours.trials[seed].parts, pairs.baseline.trials[seed].parts) for seed in pairs.differences]
     count = len(both[0][0]) if both else 0

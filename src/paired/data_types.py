@@ -125,7 +125,7 @@ class Contrast(NamedTuple):
     n                 number of pairs that count: the pairs of the look that decided; all pairs if no look decided
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval
-                      there; level 1: not tested, as the contrast has no share; interval None: undefined
+                      at this level. Level 1: not tested, because the contrast has no share. Interval None: undefined
     barred            verdicts that are excluded because trials without a value could have reversed them
     p                 Student's two-sided p of the pairs that count
     adjusted_p        p corrected for looks and several tests: the smallest p so far times the number of looks, divided
@@ -137,8 +137,8 @@ class Contrast(NamedTuple):
                       bound. None if there is a verdict, for an interaction, and for an effect that `turned_by` or
                       `untested` explains
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
-    parts             for a setting: in how many parts of the test data the mean difference has the sign of the whole,
-                      and the number of parts; None if unknown. No verdict depends on it
+    parts             for a setting: the number of parts of the test data whose mean difference has the sign of
+                      `mean_difference`, and the number of all parts; None if unknown. No verdict depends on it
     at_looks          the moments of the differences at each look that is reached
     look              index of the look that decided, or of the last look reached; None if there is none, or if the
                       contrast is not tested

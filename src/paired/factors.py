@@ -91,12 +91,12 @@ def design_of(measured: Measured) -> Design | None:
 class Tested(NamedTuple):
     """All tests of a design.
 
-    effects  the average effects, then the interactions, then the effects at one level of another factor; all of them
-             at the looks that all settings have reached
-    family   the hypotheses and their shares of the level: these effects, then all settings except the baseline;
-             None: there are no effects, and the settings share the level equally
-    same     maps the index of an effect to an index in the family: that of the setting whose contrast with the baseline
-             is this effect
+    effects  the average effects, then the interactions, then the effects at one level of another factor. Each has
+             its moments at the looks that all settings have reached
+    family   the hypotheses and their shares of the level. The hypotheses are the effects, in the same order, then all
+             settings except the baseline. None if there are no effects; then the settings share the level equally
+    same     {index of an effect: index in the family}. The effect equals the contrast of the setting at that index with
+             the baseline. An effect that equals no such contrast is not a key
     """
 
     effects: list[Contrast]

@@ -68,7 +68,8 @@ class Result(NamedTuple):
 def outputs(project: Project) -> Iterator[Output]:
     """Yield the outputs of all stages in the order of dvc.yaml.
 
-    Raises WrongInput if dvc.yaml is missing or invalid, or an output's path is not normalized, or leads out.
+    Raises WrongInput if dvc.yaml is missing or invalid, or if an output's path is not normalized or leads out of the
+    project's folder.
     """
     try:
         for stage, declared in project.stages().items():

@@ -22,7 +22,10 @@ from dvc_summary.markdown import code, limited, plural, table, verdict
 
 
 class Report(BaseModel):
-    """The keys of `charloom verify --json` that tell two reports apart: see `Verified`, and results.machine."""
+    """The keys of `charloom verify --json` that `summary` reads: see `Verified`, and results.machine.
+
+    Two reports with the same values are one report, given twice.
+    """
 
     commit: str
     last: str
@@ -40,7 +43,7 @@ def summary(arguments: argparse.Namespace) -> None:
     reports = list[Report]()
     for file in arguments.verified:
         report = read_json(Path(file), Report, "`charloom verify --json` prints such a file")
-        reports += [report] if report not in reports else []  # the same statement given twice is of one machine
+        reports += [report] if report not in reports else []  # equal reports are of one machine
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
             facts = facts_of(arguments.base)

@@ -31,7 +31,8 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, or if asked.json is missing beside a table. The
+    start, if the table has rows that are no trials of this question, or if a table exists without asked.json. For a
+    study that has not started, raises WrongInput if its folder contains other files, and as `asked_now` does. The
     message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")

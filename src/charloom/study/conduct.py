@@ -95,8 +95,9 @@ def _copies(study: Study) -> Path:
 def _with_stored_runs(study: Study, wanted: set[str]) -> Study:
     """Return the study with the stored runs with the wanted keys, from its tables and from their copies in .charloom.
 
-    The looks at these runs are added to the study's answers. Rows that sources with other results made are left out,
-    and rows whose key does not fit their params.
+    The answers that asked.json records beside the tables are added to the study's answers. A table is skipped if
+    sources with other results made it: see `by_these_sources`. A row is skipped if its key differs from the key of its
+    params.
     """
     if wanted <= study.runs.keys():
         return study

@@ -24,7 +24,7 @@ from charloom.signature.hashes import arithmetic
 from charloom.study.trial import Trial, small_trial, train_trial
 from charloom.text.corpus import Text, read_prepared
 
-SECONDS_BETWEEN_LOOKS = 1.0  # at the list of workers; other looks than a study's
+SECONDS_BETWEEN_LOOKS = 1.0  # between two queries of the list of workers; these are not the looks of a study
 FAILURES = 3  # workers that may fail at the same trial; one more is an error
 QUOTED = 100  # characters of a worker's message that are shown
 

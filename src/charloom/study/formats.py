@@ -15,9 +15,10 @@ from paired.gate import Gate
 from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of running text, at most
-INTERNAL = {"at_looks", "look"}  # left out of JSON
-OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL  # … of a setting's JSON
-OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL  # … of an effect's JSON
+# Fields of Contrast that are left out of JSON: of all contrasts, of settings, of effects.
+INTERNAL = {"at_looks", "look"}
+OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL
+OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL
 GAP = 2  # between two columns
 
 

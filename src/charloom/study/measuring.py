@@ -48,7 +48,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     return results._replace(
         title=study.question.title or "",
         warnings=(*_warnings(study, results.levels), *results.warnings),
-        target="" if study.question.text else results.target,  # params.yaml has the target for the text there
+        target="" if study.question.text else results.target,  # the target is for params.yaml's text
         curves=results.curves if curves else {},
     )
 
