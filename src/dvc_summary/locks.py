@@ -18,7 +18,7 @@ class Stage(NamedTuple):
     cmd         the command; a list of commands as text
     deps, outs  hashes of inputs and outputs, by path relative to the project's folder; for a file without a hash, its
                 whole entry as text
-    params      values by dotted name: `train.eta`; of another file than params.yaml `file:name`
+    params      values by dotted name, such as `train.eta`; a param of another file than params.yaml is `file:name`
     """
 
     cmd: str
@@ -125,7 +125,7 @@ def within(path: str, folder: str) -> bool:
 
 
 def makers_of(stages: Stages) -> dict[str, str]:
-    """Return, by path, the stage that makes a file: for all outputs, and for inputs inside output folders."""
+    """Return {path: name of the stage that makes it}, for all outputs and for the inputs inside output folders."""
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
     return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}

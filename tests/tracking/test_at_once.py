@@ -173,7 +173,7 @@ def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(pro
         ((folder, work),) = works.items()
         assert (work.left, work.reason, work.failing_since) == (True, "", 0)
         printed, complaint = capsys.readouterr()
-        line = "another sender sends the same experiment at this moment; this one waits for that"
+        line = "another sender sends the same experiment at this moment; this sender waits for it"
         assert (printed.strip(), complaint) == ("", f"warning: {line}\n")
         assert project.runs() == []
         assert [each for each in client.get_experiment(experiment).tags if each.startswith(SENDING)] == [tag]

@@ -66,6 +66,6 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def revealed(before: Array, after: Array, _: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of a step with the rates `revealing`, from the weights before and after the step."""
+        """Return the gradient (n,) from the weights before and after a step with the rates that `revealing` returns."""
         gradient: Array = (before - after) * 2.0**-60
         return gradient

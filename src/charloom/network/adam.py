@@ -71,7 +71,7 @@ class Adam(NamedTuple):
 
     @staticmethod
     def revealed(_before: Array, _after: Array, accumulators: Sequence[Array]) -> Array:
-        """Return the gradient (n,) of a first step with the rates `revealing`, from the accumulators after the step."""
+        """Return the gradient (n,): m after the first step with the rates that `revealing` returns."""
         return accumulators[0]
 
 

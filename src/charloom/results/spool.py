@@ -225,8 +225,8 @@ def entry_folder(experiment: str, key: str) -> Path:
 def identity() -> str:
     """Return a digest, 16 hexadecimal digits, of this environment: Python, libraries, sources, environment variables.
 
-    An entry names the digest of the environment in which it was written. A sender sends the entries with its own
-    digest. Variables that cannot affect sending (NO_MATTER) are left out.
+    An entry names the digest of the environment that began its record or last requested its delivery. A sender sends
+    the entries that name its own digest. Variables that cannot affect sending (NO_MATTER) are left out.
     """
     state: list[Any] = sorted(variable for variable in os.environ.items() if not NO_MATTER.match(variable[0]))
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes when a package is installed

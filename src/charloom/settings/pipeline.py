@@ -132,8 +132,8 @@ class Inputs:
     def ensure_unchanged(self) -> None:
         """Raise CheckFailed if an input has changed since this object was created, WrongInput if params are invalid.
 
-        It is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs after a
-        stage has ended. Without this check dvc.lock would record an edited input as used.
+        CheckFailed is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs
+        after a stage has ended. Without this check dvc.lock would record an edited input as used.
         """
         self.params = read_params()
         edit = difference(self.values, self._now())

@@ -58,9 +58,12 @@ def show(store: Store, entry: Entry, sent: int, *, ended: bool) -> None:
 def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
-    If there is a complete run with the same results, this is the run, and the training's live run is deleted. Otherwise
-    the run is the training's own, which gets the points, the entry's files and models, and the status FINISHED. Raises
-    Busy if another sender holds the lock of the experiment key.
+    If there is a complete run with the same results, this is the run. The training's live run, if it is another one, is
+    deleted. If there is no such run, the training's own run is completed: it gets the points, the entry's files, the
+    best and the last model, the status FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come
+    last. An attempt may fail before they are sent, so the next attempt sends the missing ones.
+
+    Raises Busy if another sender holds the lock of the experiment key.
 
     tracked  what `track` has recorded about the entry's files
     sent     the number of the entry's points that its live run already has; sending a point again does no harm

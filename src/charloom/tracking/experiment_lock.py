@@ -61,8 +61,8 @@ def _is_requested(store: Store, prefix: str, own_key: str) -> bool:
 
     prefix  begins the names of the tags
 
-    Other tags are left behind: they have expired, their senders on this machine have ended, or they are malformed. They
-    are removed.
+    A tag does not count if it has expired, is malformed, or its process on this machine has ended. Such a tag is
+    removed.
     """
     requested = False
     for key, value in store.client.get_experiment(store.experiment_id).tags.items():

@@ -43,9 +43,9 @@ LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
 
 
 def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
-    """Send those of the entry's models that the store lacks, linked to their run; return all models' addresses by name.
+    """Send the models in `updates` that the store lacks, linked to their run; return the addresses of all in `updates`.
 
-    A killed process may have created a LoggedModel and not completed it.
+    A LoggedModel that a killed process has created and not completed is sent again.
 
     updates  the number of updates of each model, by name
     """

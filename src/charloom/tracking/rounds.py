@@ -87,7 +87,7 @@ def _try(work: Work) -> None:
     except Damaged as error:
         work.reason, work.left = str(error), False
     except Busy as error:
-        warn_once(entry.folder.name, f"{error}; this one waits for that")
+        warn_once(entry.folder.name, f"{error}; this sender waits for it")
         work.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own

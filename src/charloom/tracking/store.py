@@ -83,8 +83,8 @@ class Store:
                 first digits of its SHA-256 are added
 
         Two experiments result only if two machines send a text for the first time, in the same second, from files with
-        different names. If the server hides the text's experiment from this user, its name is not permitted, or a
-        second experiment is created if the hidden one was renamed.
+        different names. If the server hides the text's experiment from this user, MlflowException is raised, because
+        the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
         self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", TAGS)
 
@@ -112,9 +112,10 @@ class Store:
                 self.client.set_experiment_tag(self.experiment_id, tag_name, value)
 
     def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
-        """Return the experiment with this name. If there is none, create it with these tags.
+        """Return the experiment with this name, also a deleted one. If there is none, create it with these tags.
 
-        Another machine may create it at the same time. The experiment may be deleted.
+        If another machine creates the experiment at the same time, that experiment is returned. Raises MlflowException
+        if the server hides the experiment with this name from the user, or if creation fails.
         """
         self.about = f"experiment {name!r}"
         try:

@@ -15,8 +15,9 @@ from charloom.tracking.store import Store, run_page, with_author
 def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
     """Send the study whose entry is in the folder; return the study's run.
 
-    The run is the first one with the study's question and text, see Store.search. If the run has an answer from more
-    trials, from another user, it stays unchanged, with a warning.
+    The run is the oldest one with the study's question and text; a missing run is created. If the run has an answer
+    from more trials than `contents`, it stays unchanged, with a warning. Raises Busy if another sender holds the lock
+    of the study's question.
     """
     store.use_studies()
     with experiment_lock(store, contents.question):
