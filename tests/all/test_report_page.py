@@ -77,7 +77,7 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways_and_the_verdict_is_seen(
         assert page.locator("#numbers thead th >> nth=1").inner_text() == "verdict"
     for details in page.locator("details").all():
         details.locator("summary").click()
-        assert details.locator("td, dd").first.is_visible()
+        assert details.locator("td, dd, li").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     texts = page.locator("pre, p, h1, dd, figcaption")
     assert not any(texts.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth + 1)"))

@@ -52,7 +52,7 @@ def test_it_is_the_one_in_complex_numbers_to_rounding_and_so_where_all_units_are
     derivative, sizes = complex_step(theta, name, entries, real_parts(theta, x, y, states))
     expected, parts, terms = np.array([in_complex_numbers(theta, name, n, x, y, states) for n in entries]).T
     # Rounding of an argument of tanh or exp counts as often as the argument is large. 1e-100 of the smallest is 0.
-    rounding = 4 * (1 + sigma * m) * np.finfo(float).eps * terms + 1e-200
+    rounding = 16 * (1 + sigma * m) * np.finfo(float).eps * terms + 1e-200
     assert (abs(derivative - expected) <= rounding).all()
     assert (abs(sizes - parts) <= rounding).all()
 

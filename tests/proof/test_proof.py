@@ -33,7 +33,7 @@ def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
 @pytest.mark.parametrize(
     ("old", "new", "differ", "words", "cause"),
     [
-        ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ "),
+        ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ"),
         ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
         (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
     ],

@@ -71,7 +71,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     for name in FOREIGN:
         os.environ.pop(name, None)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
-    sys.stderr = sys.stderr or sys.stdout
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115  likewise
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that the user's encoding lacks
     try:
         if (disabled := os.environ.get("NUMBA_DISABLE_JIT", "")) not in {"", "0"}:
