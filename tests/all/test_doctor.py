@@ -9,7 +9,7 @@ from projects import ROOT, Project, copied
 from stores import answering, before, free_port
 
 OURS = "['remote \"ours\"']\n{}\n[core]\nremote = ours\n"
-# What is wrong with a server, with a remote, and what is said of each. Other answers of servers: tests/tracking.
+# A fault of a server and its message, then a fault of a remote and its message. tests/tracking has more of servers.
 FAULTS = (
     ("no login", "requires a login: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
      "url = gs://bucket/x", "`make setup TEAM=1` installs it"),

@@ -94,8 +94,8 @@ def test_trainings_in_a_row_have_one_sender(long):
     long.edit("params.yaml", "updates: 10000000", "updates: 150000")
     for seed in range(1, 5):
         long.run("dvc", "exp", "run", "-S", f"seed={seed}", "-n", f"seed-{seed}")
-        at_work = psutil.process_iter(["cmdline", "cwd"])
-        folders = [each.info["cwd"] for each in at_work if "charloom.tracking.sender" in (each.info["cmdline"] or [])]
+        processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
+        folders = [row["cwd"] for row in processes if "charloom.tracking.sender" in (row["cmdline"] or [])]
         assert folders.count(str(long.folder)) <= 1
     assert len(long.runs()) == 4
     until(lambda: not long.senders(), seconds=90)

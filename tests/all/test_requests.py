@@ -128,7 +128,7 @@ def test_a_group_with_a_certificate_of_its_own(here, tmp_path, server):
 
 
 def test_people_who_make_a_store_and_send_a_run_at_once_have_one_run_that_lists_them_all(finished, tmp_path):
-    """Of two at each request: tests/tracking."""
+    """tests/tracking/test_at_once.py interrupts one of two senders at each request."""
     people = [copied(finished, tmp_path / name) for name in ("ann", "bob", "cem")]
     store = f"sqlite:///{tmp_path}/mlflow.db"
     for project in people:

@@ -43,7 +43,7 @@ def test_no_command_runs_the_code_of_an_experiment_or_puts_a_file_into_git(proje
 
 
 def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
-    """What waits is data: MLflow executes a model's code to save it, and that is not this one."""
+    """The queue is data. MLflow executes a model's code when it saves the model, so it gets charloom's own code."""
     with chdir(project.folder):
         waits = put(this_run()) / "files"
     served, packed = waits / "code/served.py", waits / "code/charloom.zip"

@@ -54,3 +54,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         exclusive(tmp_path / "file/a.lock", "it"),
     ):
         pass
+
+
+def test_a_lock_that_is_missing_is_held_by_nobody_and_is_not_created(tmp_path):
+    assert not is_held(tmp_path / "none/a.lock")
+    assert not (tmp_path / "none").exists()

@@ -13,11 +13,12 @@ from charloom.base.errors import Unavailable
 def is_held(path: Path) -> bool:
     """Return whether a process holds the lock. If none does, remove the lock file, which a killed process has left.
 
-    Returns False if the lock file cannot be opened.
+    Returns False if there is no lock file, or if it cannot be opened. A missing file is not created: a process that
+    starts at this moment would find it locked.
     """
     with suppress(OSError):
         try:
-            with FileLock(path).acquire(blocking=False):
+            with FileLock(path.resolve(strict=True)).acquire(blocking=False):
                 path.unlink()
         except Timeout:
             return True

@@ -36,5 +36,4 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     wrong = ["the loss is higher than that of a uniform guess"] if exploded else []
     wrong += [f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []
     if wrong:
-        may = f"a smaller eta, or {recipe.optimizer.advice()}, may help"
-        sys.stderr.write(f"warning: {' and '.join(wrong)}: {may}\n")
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: a smaller eta, or {recipe.optimizer.advice()}, may help\n")

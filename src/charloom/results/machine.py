@@ -51,14 +51,16 @@ def _started(pid: int) -> float:
 def process_ended(name: str) -> bool:
     """Return whether the process with this name, from `process`, has ended. A zombie has ended.
 
-    Return False if this is unknown: for "", for processes of other hosts and containers, and on macOS.
+    Return False if this is unknown: for "", for processes of other hosts and containers, for a malformed name, which a
+    tag in MLflow may have, and on macOS.
     """
-    numbers, _, rest = name.partition(" ")
-    if not numbers or numbers != _numbers():
-        return False
-    pid, started = rest.split(" ")
     try:
+        numbers, pid, started = name.split(" ")
+        if not numbers or numbers != _numbers():
+            return False
         dead = psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE  # its parent has not asked for it yet
         return dead or abs(_started(int(pid)) - float(started)) > 1
     except psutil.NoSuchProcess:
         return True
+    except (ValueError, psutil.Error):
+        return False
