@@ -57,7 +57,7 @@ def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator
             edited = f"edited after {stage} made it, and {LOCK} too" if digest == locked else f"{LOCK} was edited"
             sentences[f"{edited}: {stage} makes other outputs with the same hashes from the same inputs"].append(path)
         elif locked != relocked and stage in same:
-            made = f"{LOCK} was made with other sources or on a machine with other arithmetic, or edited"
-            sentences[f"{stage} makes other hashes from the same inputs: {made}"].append(path)
+            reason = f"{LOCK} was made with other sources or on a machine with other arithmetic, or edited"
+            sentences[f"{stage} makes other hashes from the same inputs: {reason}"].append(path)
     for sentence, paths in sentences.items():
         yield f"{', '.join(paths)}: {sentence}"
