@@ -11,18 +11,9 @@ import pytest
 from pages.reported import HOSTILE, changed, hostile, measured, part, reading
 from rendered import Page, ensure_whole
 
-from charloom.base.storage import read_json
 from charloom.pages.experiment import position
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
-from charloom.results.records import (
-    MEASURE_OF_PART,
-    AllMarks,
-    SampleMarks,
-    SampleMetrics,
-    SampleTable,
-    TextMetrics,
-    TrainMetrics,
-)
+from charloom.results.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
 
 
 def written(results):
@@ -81,9 +72,8 @@ def test_the_page_is_whole_and_has_a_way_to_every_section(page):
     assert len(read.pictures) >= 10
 
 
-def test_figures_are_those_of_the_files(finished, page, results):
-    train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
-    text = read_json(finished.folder / "metrics/prepare.json", TextMetrics)
+def test_figures_are_those_of_the_files(page, results):
+    train, text = results.train, results.text
     front, *_ = re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)
     for number in (train.held_out_bits_per_character, train.smooth_loss, train.best_smooth_loss):
         assert f"{number:.3f}" in front
@@ -102,14 +92,13 @@ def test_figures_are_those_of_the_files(finished, page, results):
     assert ", eta 0.1, sigma 0.01, seed 1." in page
 
 
-def test_every_sample_is_there_with_its_loss_and_its_marks(finished, page):
-    table = read_json(finished.folder / "reports/sample_table.json", SampleTable)
+def test_every_sample_is_there_with_its_loss_and_its_marks(results, page):
     text = "".join(text for _, text in Page(page).texts)
-    for _, sample, update, nats in table.data:
+    for _, sample, update, nats in results.samples.data:
         assert sample in text
         assert f"{nats:.2f}" in page
         assert f"{update:,} updates" in page
-    assert len(Page(page).all("mark")) > len(table.data)
+    assert len(Page(page).all("mark")) > len(results.samples.data)
 
 
 @pytest.mark.slow

@@ -29,15 +29,6 @@ def seeds_of(run):
     return {trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)}
 
 
-@pytest.mark.parametrize("name", ["asked.json", "trials.csv"])
-def test_a_damaged_study_is_named(tmp_path, name):
-    for file in ("asked.json", "trials.csv"):
-        (tmp_path / file).write_bytes(STUDY.with_name(file).read_bytes())
-    (tmp_path / name).write_text("trial,seed\nx,1\n")
-    with pytest.raises(Damaged, match=rf"{name}: .*git restore"):
-        list(trials_like(a_run(), tmp_path / "asked.json"))
-
-
 def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     """The starts are those of runs that differ in the start alone."""
     pairs = [(trial.train.initial_accumulator_value, bits) for trial, bits in trials_like(a_run(), STUDY, START)]
@@ -116,9 +107,10 @@ ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whet
 @pytest.mark.parametrize(
     ("change", "said", "unsaid"),
     [
-        (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "trigrams"),
+        (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams, which"),
         (lambda x: curved(x, **{MEASURE_OF_PART: {}}), "lowest smooth loss", 'id="held-out"'),
         (lambda x: measured(x, first_update_below_target=200), "below 40, the target of this run, after 200", ""),
+        (lambda x: measured(x, first_update_below_target=None), "lowest smooth loss", "never fell below"),
         (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the loss is", ""),
         (lambda x: measured(x, held_out_characters_read=60), "is that of the first 60 of them", ""),
         (lambda x: reading(x, 1), JUDGED, ""),

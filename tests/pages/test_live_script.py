@@ -21,7 +21,7 @@ from live import (
     start_request,
     write_request,
 )
-from pages.test_experiment_page import HOSTILE, changed
+from pages.reported import HOSTILE, changed
 from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
