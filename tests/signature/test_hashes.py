@@ -20,10 +20,6 @@ def test_training_comes_to_the_committed_hashes(name):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_reading_comes_to_the_committed_hashes(dtype):
-    assert costs(dtype) == COMMITTED["costs"][dtype]
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_writing_comes_to_the_committed_hashes(dtype):
-    assert texts(dtype) == COMMITTED["texts"][dtype]
+@pytest.mark.parametrize(("part", "compute"), [("costs", costs), ("texts", texts)])
+def test_reading_and_writing_come_to_the_committed_hashes(part, compute, dtype):
+    assert compute(dtype) == COMMITTED[part][dtype]
