@@ -26,12 +26,6 @@ def test_gradients_are_clipped_before_they_are_squared():
     assert moved(gradient=12.0, accumulator=0.0, clip=2.0)[1] == 4.0
 
 
-@pytest.mark.parametrize("gradient", [1e-3, -2.0])
-def test_from_zero_the_first_step_has_length_eta_however_small_the_gradient(gradient):
-    theta, _ = moved(gradient, accumulator=0.0)
-    assert theta == pytest.approx(1 - 0.5 * np.sign(gradient), rel=1e-9)
-
-
 def test_epsilon_stands_inside_the_root():
     theta, _ = moved(gradient=1e-9, accumulator=0.0)
     assert 1 - theta == pytest.approx(0.5 * 1e-9 / np.sqrt(1e-18 + 2.2e-16), rel=1e-6)

@@ -26,7 +26,6 @@ stages:
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["m"], ["m"]),
         (["prepare"], ["prepare.text", "prepare.held_out"]),
         (["train.clip", "eta"], ["train.clip", "eta"]),
         (["tra", "nothing"], []),

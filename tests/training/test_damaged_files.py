@@ -88,11 +88,6 @@ def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(na
     print(f"{name}: {len(lines)} refused, {same} of the same meaning")  # pytest -rP shows it
 
 
-def test_a_state_reads_back_to_the_bit(tmp_path):
-    digest = hashlib.sha256(b"a checkpoint").hexdigest()
-    assert flat(read_state(state_file(tmp_path))) == flat((STATE, TRACE, {"0.npz": resume.Checkpoint(digest, 2.5)}))
-
-
 def members(content: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {each.filename: archive.read(each) for each in archive.infolist()}
