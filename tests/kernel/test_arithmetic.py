@@ -1,9 +1,12 @@
-"""exp, tanh and log of the kernel beside those of longer floating-point numbers."""
+"""The kernel's arithmetic: exp, tanh and log beside those of longer numbers; sums in one order."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from charloom.kernel import elementary
+from charloom.kernel import arrays, elementary
+from charloom.network import rnn
 
 longer = pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no longer numbers here to compare with")
 
@@ -43,3 +46,26 @@ def test_elementary_functions_are_within_two_units_in_the_last_place(name, dtype
 def test_elementary_functions_at_the_ends_of_their_range(name, dtype):
     x = np.array([-INF, INF, NAN, 0.0, -0.0], dtype)
     np.testing.assert_array_equal(getattr(elementary, name)(x), np.array(ENDS[name], dtype))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32))
+def test_each_sum_of_a_product_runs_upwards(n, k, m, seed):
+    rng = np.random.default_rng(seed)
+    left, right, out = rng.normal(size=(n, k)), rng.normal(size=(k, m)), np.zeros((n, m))
+    for j in range(k):
+        out += left[:, j, None] * right[j]
+    assert arrays.product(left, right).tobytes() == out.tobytes()
+    assert arrays.product(right.T, left.T) == pytest.approx(out.T)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_text_is_read_as_the_equations_say(dtype):
+    rng = np.random.default_rng(1)
+    drawn = rnn.init(21, 6, 0.5, rng)
+    theta = rnn.Parameters(drawn.flat.astype(dtype), 21, 6)
+    x, h_0 = rng.integers(0, 6, 53).astype(np.uint8), rng.uniform(-1, 1, 21).astype(dtype)
+    rounding = 1e-13 if dtype == "float64" else 1e-4
+    for own, equations in zip(arrays.forward(theta, x, h_0), rnn.forward(theta, x, h_0), strict=True):
+        assert own.dtype == dtype
+        assert own == pytest.approx(equations, rel=0, abs=rounding)
