@@ -62,9 +62,6 @@ def test_what_is_expected_is_the_softmax_in_order():
         likeliest = sorted(p, key=lambda k: -p[k])[:5]
         assert [guess for guess, _ in place.guesses] == likeliest
         assert [q for _, q in place.guesses] == pytest.approx([p[k] for k in likeliest])
-
-
-def test_with_fewer_characters_there_are_fewer_guesses():
     assert expected(np.zeros((1, 2)), np.array([1]))[0].guesses == [(0, 0.5), (1, 0.5)]
 
 

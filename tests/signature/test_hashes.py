@@ -1,13 +1,13 @@
 """What learning, reading and writing come to here is what it came to on the machine that wrote signature.json."""
 
 import json
-from pathlib import Path
 
 import pytest
+from projects import ROOT
 
 from charloom.signature.hashes import RECIPES, costs, probes, signature, texts
 
-COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
+COMMITTED = json.loads((ROOT / "signature.json").read_text())
 
 
 def test_the_probes_are_the_committed_ones():
