@@ -12,9 +12,6 @@ from charloom.network.normal import R, standard_normal
 from charloom.network.rnn import deviations, init
 from charloom.results.study_table import read_asked, read_runs
 
-# Weights of seeds 4687 and 5366 at m = 100 depend on whether the C library fuses multiplications with additions.
-FUSED = {4687: "dfb21e2ce9375f03", 5366: "9e2d52b0f762280d"}
-
 
 def stream(seed):
     return np.random.default_rng(seed)
@@ -40,11 +37,6 @@ def test_so_many_numbers_are_normal_and_reach_into_the_tail():
     assert 200 < np.count_nonzero(np.abs(own) > R) < 320  # 257.6 are expected
     assert np.count_nonzero(own > R) > 80
     assert np.count_nonzero(own < -R) > 80
-
-
-@pytest.mark.parametrize("seed", FUSED)
-def test_weights_that_depend_on_the_c_library_elsewhere_have_these_bits(seed):
-    assert hashlib.sha256(init(100, 83, 0.01, stream(seed)).flat).hexdigest()[:16] == FUSED[seed]
 
 
 def drawn_by_numpy(m, K, sigma, seed):
