@@ -78,7 +78,6 @@ def by_levels(m, eta):
 
 
 HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
-SMALLER = {"a": [2.50, 2.91, 3.29], "b": [2.08, 2.81, 3.702]}  # the difference of the means is 0.036
 MANY = {
     f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
     for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)

@@ -41,9 +41,7 @@ def test_the_inputs_of_units_are_those_of_plain_loops_with_and_without_steps_of_
         assert first.saturated[update] == pytest.approx(np.mean(np.abs(h[1:]) > 0.99))
         assert first.sums[update] == pytest.approx(np.sqrt(np.mean(sums)), rel=1e-9)
         assert first.drawn[update] == pytest.approx(np.sqrt(np.mean(drawn)), rel=0.03)
-        rows = advance(state, text.training, 1, params.recipe)
-        assert first.losses[update] == rows.losses[0]
-        state = rows.after
+        state = advance(state, text.training, 1, params.recipe).after
         if held:
             state.theta.W[:] = W_0
     assert max(first.saturated) > 0

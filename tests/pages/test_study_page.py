@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import get_args
 
 import pytest
-from pages.study_cases import CASES, SMALLER, UPDATES, by_levels, page, results, spread, text
+from pages.study_cases import CASES, by_levels, page, results, spread, text
 from rendered import Page, cells, drawn, ensure_whole, svg
 
 from charloom.pages.sections import breakable
@@ -95,17 +95,6 @@ def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
     (row,) = cells(page("two settings"), "the difference of each pair")
     differences = made.answer.comparisons[0].differences
     assert [float(cell) for cell in row[1:]] == pytest.approx(list(differences.values()), abs=1e-4)
-
-
-def test_a_difference_smaller_than_its_interval_is_the_same_number_in_words_caption_and_table():
-    losses = {name: {s: dict.fromkeys(UPDATES, x) for s, x in enumerate(own, 1)} for name, own in SMALLER.items()}
-    content = results(SMALLER, measure="smooth_loss", curves={"smooth_loss": losses}).page
-    number, interval, said = "-0.036", "-1.079 to 1.007", Page(content).text
-    assert f"difference {number} (lower), 95 % interval {interval}" in said
-    assert f"At the end, b: {number} (95 % interval {interval})" in said
-    assert cells(content, "all numbers")[1][-3:-1] == [number, interval]
-    assert cells(content, "smooth_loss: difference to the baseline")[-1][1:] == [number, interval]
-    assert [row[3] for row in cells(content, "all numbers")] == ["2.900", "2.864"]
 
 
 def test_few_comparisons_are_said_in_full():

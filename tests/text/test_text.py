@@ -36,12 +36,6 @@ def test_ids_are_places_in_the_sorted_vocabulary_and_come_back_as_the_text(text)
     assert ids.max() == len(vocabulary) - 1
 
 
-def test_a_text_is_parted_into_what_has_an_id_and_what_has_none():
-    known, inside, outside = Vocabulary("abc").part("abézb\ud800a")
-    assert known.tolist() == [True, True, False, False, True, False, True]
-    assert (inside, outside) == ("abba", "éz\ud800")
-
-
 def at_once(content):
     """Return the text of the bytes, or what is wrong with them."""
     try:
