@@ -14,13 +14,10 @@ from charloom.settings.params import as_yaml, in_order, overridden, read_params
 PARAMS = read_params(ROOT / "params.yaml")
 
 
-def with_(**changed):
-    return overridden(PARAMS, {name.replace("__", "."): value for name, value in changed.items()}, Path("x"))
-
-
 def test_the_recipe_takes_the_rates_of_its_optimiser():
     assert PARAMS.recipe.optimizer == AdaGrad(0.1, 0.0)
-    adam = with_(optimizer="adam", eta=0.01, sigma="fan_in", train__b1=0.8, train__clip=None, train__loss="mean").recipe
+    changes = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train.b1": 0.8, "train.clip": None}
+    adam = overridden(PARAMS, changes | {"train.loss": "mean"}, Path("x")).recipe
     assert adam.optimizer == Adam(0.01, 0.8, 0.999, 1e-8)
     assert (adam.sigma, adam.clip, adam.scale) == ("fan_in", math.inf, 1 / 25)
 
