@@ -110,7 +110,6 @@ UNDONE = "edit(); path.read_text(); path.write_text(text)"
 @pytest.mark.parametrize(
     ("stage", "name", "old", "new", "act", "line"),
     [
-        ("train", PARAMS, "seed: 1 ", "seed: 77 ", "edit()", "seed was 1, is 77; results discarded"),
         ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
         ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
         ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),

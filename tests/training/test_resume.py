@@ -217,21 +217,16 @@ def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, al
 
 
 def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_twentieth_of_the_training(tmp_path):
-    case = Case(tmp_path, 7, eta=3.0)  # so large that the lowest loss is not the last
-    text, params = case.training.text, case.training.params
+    case = Case(tmp_path, 7, {"held_out_characters": 5}, eta=3.0)  # so large that the lowest loss is not the last
+    held_out = case.training.text.held_out
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
     trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
     models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
-    assert trained.held_out == {
-        model.update: bits_per_character(model.theta, text.held_out[:few], model.h) for model in models
-    }
-    measured = case.training._replace(
-        params=params.model_copy(update={"train": params.train.model_copy(update={"held_out_characters": 3})})
-    )
+    assert trained.held_out == {each.update: bits_per_character(each.theta, held_out[:few], each.h) for each in models}
     (tmp_path / "metrics").mkdir()
-    metrics, _ = write_results(measured, trained, {name: tmp_path / name for name in NAMES})
+    metrics, _ = write_results(case.training, trained, {name: tmp_path / name for name in NAMES})
     last = trained.rows.state
-    assert metrics.held_out_characters_read == 3
+    assert metrics.held_out_characters_read == 5
     assert metrics.best_update < last.update
-    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, text.held_out[:3], last.carried)
+    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, held_out[:5], last.carried)
     assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())
