@@ -187,30 +187,22 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
     assert stopped.end()[0] == alone
 
 
-def killed_while_it_forgets(folder: Path, removals: int) -> None:
-    """Let a process forget the training, and die after it has removed so many files."""
-
-    def count(event: str, _: object) -> None:
-        nonlocal removals
-        if event == "os.remove":
-            if not removals:
-                os._exit(0)
-            removals -= 1
-
-    if not (child := os.fork()):
-        sys.addaudithook(count)
-        resume.forget(folder)
-        os._exit(0)
-    os.waitpid(child, 0)
-
-
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 @pytest.mark.parametrize("removals", [0, 1, 2, 3, 4])
 def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, alone, removals, capsys):
     """Were a checkpoint removed before its states, they would be damaged ones."""
-    case = Case(tmp_path, 7)
+    case, left = Case(tmp_path, 7), iter(range(removals))
     case.killed(9)
-    killed_while_it_forgets(case.training.save_to, removals)
+
+    def die(event, _):
+        if event == "os.remove" and next(left, None) is None:
+            os._exit(0)
+
+    if not (child := os.fork()):
+        sys.addaudithook(die)
+        resume.forget(case.training.save_to)
+        os._exit(0)
+    os.waitpid(child, 0)
     assert len(contents(case.training.save_to)) == 2 + 3 - removals
     assert case.end()[0] == alone
     assert capsys.readouterr().err == ""
