@@ -109,6 +109,11 @@ CASES = {
         {f"{a} {b}": [a - b + 0.01 * s * s for s in range(4)] for a in (1, 2) for b in (1, 2)},
         levels={f"{a} {b}": {HOSTILE: f"{a}", f"_{HOSTILE}": f"{b} {HOSTILE}"} for a in (1, 2) for b in (1, 2)},
     ),
+    "three factors": results(
+        {f"{a} {b} {c}": spread((a == b) * 5, 6, 0.01) for a in "12" for b in "12" for c in "12"},
+        levels={f"{a} {b} {c}": {"eta": a, "m": b, "sigma": c} for a in "12" for b in "12" for c in "12"},
+        curves=False,
+    ),
     "many levels, one of which came to nothing": results(
         {f"a={a} b={b}": [GONE] * 4 if a == 3 else spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
         levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in range(9) for b in range(6)}, curves=False,

@@ -1,12 +1,11 @@
 """A study's page says what the answer says, whatever came out, and no name in it can act."""
 
 import re
-from itertools import product
 from statistics import fmean
 from typing import get_args
 
 import pytest
-from pages.study_cases import CASES, by_levels, page, results, spread, text
+from pages.study_cases import CASES, by_levels, page, results, text
 from rendered import Page, cells, drawn, ensure_whole, svg
 
 from charloom.pages.sections import breakable
@@ -51,6 +50,7 @@ SAID = {
     "more than are drawn": ["Shown are 40 of 50"],
     "together": ["eta and sigma always change together: no number of seeds shows which of them has the effect."],
     "factors": ["What do eta and m do?", "Better: eta=0.05 against 0.1 at m=100; ", "depends on m"],
+    "three factors": ["over all other params. A dot", "the effect of one param depends on the value of the other"],
 }  # fmt: skip
 
 
@@ -60,9 +60,10 @@ def test_a_page_says_what_was_asked_of_which_text_and_what_came_out(name):
         assert sentence in text(name)
 
 
-def test_curves_and_a_target_without_content_are_left_out():
+def test_what_has_no_content_is_left_out():
     assert 'id="curves"' not in page("nothing but explosions")
     assert "smooth loss below 1" not in text("one seed")
+    assert "over all other params" not in text("factors")
 
 
 @pytest.mark.parametrize("name", ["24 settings", "more than are drawn", "looks", "a target"])
@@ -74,14 +75,6 @@ def test_rows_of_tables_have_the_order_of_the_picture(name):
     assert [setting for setting in order if setting in in_picture] == in_picture
     assert [row[0] for row in cells(page(name), "bits of each seed")] == order
     assert (len(in_picture), len(order)) == (40, 50) or len(in_picture) == len(order) < 40
-
-
-def test_what_stands_over_other_params_is_said_where_there_are_others():
-    levels = {" ".join(place): dict(zip(("eta", "m", "a"), place, strict=True)) for place in product("12", repeat=3)}
-    settings = {name: spread((level["eta"] == level["m"]) * 5, 6, 0.01) for name, level in levels.items()}
-    over_others = "over all other params. A dot"
-    assert over_others in results(settings, levels=levels, curves=False).page
-    assert over_others not in page("factors")
 
 
 def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
