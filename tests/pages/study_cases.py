@@ -122,7 +122,6 @@ CASES = {
         {"a": spread(2.9, 5), "b": spread(2.6, 5)},
         levels={"a": {"eta": "0.1", "sigma": "0.01"}, "b": {"eta": "0.05", "sigma": "0.1"}},
     ),
-    "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
 }  # fmt: skip
 
 
