@@ -51,11 +51,11 @@ def panels(name):
     return [figures(name)[f"{place}-picture"].axes[0] for place in ("settings", "differences")]
 
 
-def rows_of(axes, marker="None", width=None):
+def rows_of(axes, marker=None, width=None):
     """Return by row where its marks of this kind, or its lines of this width, begin and end."""
     rows = {}
     for line in axes.lines:
-        if line.get_marker() == marker and width in {None, line.get_linewidth()}:
+        if line.get_marker() == marker or line.get_linewidth() == width:
             rows.setdefault(round(fmean(line.get_ydata())), []).extend(line.get_xdata())
     return rows
 
