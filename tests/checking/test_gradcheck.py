@@ -24,11 +24,12 @@ def ensure_right(theta, ids, entries=1000):
     assert list(reference_failures(theta, ids, 1e-10)) == []
 
 
-def test_both_gradients_are_the_derivative_at_both_states():
+def test_both_gradients_are_the_derivative_at_both_states_and_so_many_entries_are_compared_as_are_wanted():
     ensure_right(THETA, IDS)
     passed = verdict(errors(), 1e-10, True)
     assert [getattr(passed.zero, name).entries for name in NAMES] == [49, 42, 42, 7, 6]
     assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1, 0]))
+    assert [getattr(errors(entries=20).carried, name).entries for name in NAMES] == [20, 20, 20, 7, 6]
 
 
 def test_the_gradient_of_a_batch_is_that_of_all_its_sequences():
@@ -43,10 +44,6 @@ def test_the_gradient_of_a_batch_is_that_of_all_its_sequences():
     lines = failures(errors(ids=ids, of_kernel=of_wrong_states), 1e-10)
     assert lines
     assert all("at the carried state" in line for line in lines)
-
-
-def test_so_many_entries_of_a_large_matrix_are_compared_as_are_wanted():
-    assert [getattr(errors(entries=20).carried, name).entries for name in NAMES] == [20, 20, 20, 7, 6]
 
 
 def spoilt(gradients, name):
@@ -76,20 +73,14 @@ def test_one_wrong_entry_of_either_gradient_is_named(name):
     assert all("network/rnn.py" in line for line in reference)
 
 
-def chaotic():
-    """Return a network in which the states of two right programs have nothing in common after 60 characters."""
+def test_a_right_gradient_passes_and_a_wrong_entry_or_state_is_found_where_the_network_is_chaotic():
+    """There the states of two right programs have nothing in common after 60 characters."""
     ids = np.random.default_rng(2).integers(0, 6, (101, 1)).astype(np.uint8)
-    return rnn.init(40, 6, 0.8, np.random.default_rng(1)), ids
-
-
-def test_no_right_gradient_is_called_wrong_where_the_network_is_chaotic():
-    theta, ids = chaotic()
+    theta = rnn.init(40, 6, 0.8, np.random.default_rng(1))
     states = learned_gradients(theta, ids, np.zeros((1, 40)), recipe())[1][:, 0]
     assert abs(states - rnn.forward(theta, ids[:-1, 0], np.zeros(40))[0]).max() > 0.1
     ensure_right(theta, ids, 50)
 
-
-def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state():
     def of_wrong_entry(*arguments):
         gradients, states = learned_gradients(*arguments)
         gradients.W.flat[abs(gradients.W).argmax()] *= 1 + 1e-4
@@ -99,9 +90,9 @@ def test_a_wrong_entry_is_found_there_too_and_so_is_a_wrong_state():
         gradients, states = learned_gradients(*arguments)
         return gradients, states * (1 - 1e-9)
 
-    lines = failures(errors(*chaotic(), 1600, of_wrong_entry), 1e-10)
+    lines = failures(errors(theta, ids, 1600, of_wrong_entry), 1e-10)
     assert [line.partition("[")[0] for line in lines] == ["W", "W"]
-    lines = failures(errors(*chaotic(), 5, of_wrong_states), 1e-10)
+    lines = failures(errors(theta, ids, 5, of_wrong_states), 1e-10)
     assert lines[0].startswith("the kernel's hidden states: largest error ")
 
 

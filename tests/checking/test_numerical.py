@@ -13,10 +13,7 @@ STEP = 1e-100
 
 
 def in_complex_numbers(theta, name, entry, x, y, states):
-    """Return ∂loss/∂(entry), the sizes of its parts, and those of the terms of these parts added up.
-
-    From the equations, with a complex entry.
-    """
+    """Return from the equations ∂loss/∂(entry), and the sizes of its parts and of their terms, added up."""
     moved = {each: getattr(theta, each).astype(complex) for each in NAMES}
     moved[name].flat[entry] += STEP * 1j
     W, U, V, b, c = moved.values()

@@ -85,7 +85,7 @@ def summarised(project: Project) -> str:
 
 
 @pytest.mark.slow
-def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(branch):
+def test_a_changed_param_edited_code_that_was_not_run_and_an_edited_result_are_told_and_nothing_acts(branch):
     name = HOSTILE.replace("/", "-")
     written(branch, params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
     (branch.folder / name).write_text("a file\n")
@@ -97,6 +97,13 @@ def test_a_changed_param_is_told_with_what_came_of_it_and_nothing_in_it_acts(bra
     assert "<td><code>rate</code></td><td><code>1.0</code></td><td><code>2.0</code></td>" in said
     assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td><td><code>+10</code></td>" in said
     assert '<tr valign="top"><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>' in said
+    written(branch, curve__py=CURVE + "# no more\n")
+    branch.edit("metrics.json", "20.0", "9.0")
+    committed(branch, repro=False)
+    said = summarised(branch)
+    assert "from <code>dvc.lock</code>: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>." in said
+    assert ", 2 files.</li>" in said
+    assert "<td><code>curve.py</code></td><td><code>curve</code></td>" in said
 
 
 def nested(first: str, line: str) -> str:
@@ -108,13 +115,10 @@ def nested(first: str, line: str) -> str:
     ("lock", "reason"),
     [
         ("stages: [", "is not in DVC's format"),
-        ("", "is not in DVC's format"),
-        ("stages: {a: 1}", "is not in DVC's format"),
         ("stages: {a: {outs: [{}]}}", "is not in DVC's format"),
         (nested("k0: &0 {a: 1}", "k{n}: &{n} {{<<: [{before}], a{n}: 1}}"), "is not in DVC's format"),
         (nested("- &0 x", "- &{n} [{before}]"), "more than 1,000,000 values"),
     ],
-    ids=["cut", "empty", "no stage", "no path", "merged keys", "billions of values"],
 )
 def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lock, reason):
     with pytest.raises(Refused, match=reason):
@@ -130,21 +134,6 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(Refused, match=r"git: no answer within 0\.1 s"):
         printed("status", seconds=0.1)
-
-
-@pytest.mark.slow
-def test_edited_code_that_was_not_run_and_an_edited_result_are_warned_of(branch):
-    written(branch, curve__py=CURVE + "# no more\n")
-    branch.edit("metrics.json", "10.0", "9.0")
-    committed(branch, repro=False)
-    said = summarised(branch)
-    assert (
-        "Different from <code>dvc.lock</code>: <code>curve</code>: <code>curve.py</code>, <code>metrics.json</code>."
-        in said
-    )
-    assert "<li><b>Changed:</b> 1 file.</li>" in said
-    assert "All outputs have the same bits as the base's: 3 outputs." in said
-    assert "<td><code>curve.py</code></td><td><code>curve</code></td>" in said
 
 
 @pytest.mark.parametrize(
@@ -180,6 +169,7 @@ def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
 
 def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     stage = Stage("cmd", {"a": "1"}, {}, {"b": "1"})
+    assert parted(facts({"x": stage}, {"x": stage})) == "All outputs have the same bits as the base's: 1 output."
     assert "it is not deterministic" in parted(facts({"x": stage}, {"x": stage._replace(outs={"b": "2"})}))
     changed = stage._replace(outs={"b": "2"}, deps={"a": "2"})
     assert "because of <code>a</code>" in parted(facts({"x": stage}, {"x": changed}))

@@ -12,13 +12,6 @@ from limits import files_of_at_most
 from charloom.kernel import cache
 
 IGNORED = shutil.ignore_patterns("__pycache__")
-# How a file may have been damaged: what becomes of its bytes.
-DAMAGED = {
-    "empty": lambda whole: whole[:0],
-    "cut": lambda whole: whole[: len(whole) // 2],
-    "one bit": lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
-    "Numba's own, without a digest": lambda whole: whole[cache.DIGEST :],
-}
 
 
 def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
@@ -82,11 +75,12 @@ def test_code_that_nobody_has_used_for_long_is_removed_and_nothing_else(folder):
     assert own.stat().st_mtime > 0  # it was used
 
 
-@pytest.mark.parametrize("how", DAMAGED)
-def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, how):
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, cut):
     assert called() == (42, True)
     (path,) = folder.glob("*/*")
-    path.write_bytes(DAMAGED[how](path.read_bytes()))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if cut else whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     assert [called(), called()] == [(42, True), (42, False)]
     assert capsys.readouterr() == ("", "")
     assert list(folder.glob("*/*")) == [path]
@@ -99,12 +93,6 @@ def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
     line = f"warning: {inside}: File too large: compiled code is not cached; the next start compiles again\n"
     assert capsys.readouterr() == ("", line)
     assert list(inside.iterdir()) == []
-
-
-def test_a_place_that_is_no_folder_is_no_reason_to_fail(folder, capsys):
-    folder.write_text("")
-    assert called() == (42, True)
-    assert "compiled code is not cached" in capsys.readouterr().err
 
 
 STAGE = f"""

@@ -24,51 +24,33 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
     assert (back.first, back.vocabulary, back.update, back.smooth_loss) == (3, model().vocabulary, 12_000, 44.25)
 
 
-def changed(folder, name, value):
-    """Return a model's file in which one array is another one."""
-    path = folder / "model.npz"
+WRONG, LARGE = "not a model", "its numbers are too large"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("W", np.zeros((5, 4)), WRONG),
+        ("W", np.full((5, 5), np.inf), WRONG),
+        ("first", np.int64(6), WRONG),
+        ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32), WRONG),
+        ("update", np.int64(-1), WRONG),
+        ("h", np.array([0, 0, -1e308, 0, 0]), LARGE),  # outputs could overflow
+        ("W", np.full((5, 5), 3e36), LARGE),
+        ("V", np.full((6, 5), 1e308), LARGE),
+    ],
+)
+def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value, said):
+    path = tmp_path / "model.npz"
     write(path, model_bytes(model()))
     with np.load(path) as archive:
         arrays = dict(archive)
     np.savez(path, **arrays | {name: value})
-    return path
+    with pytest.raises(Damaged, match=rf"model\.npz: {said}"):
+        read_model(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("W", np.zeros((5, 4))),
-        ("W", np.full((5, 5), np.nan)),
-        ("first", np.int64(6)),
-        ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32)),
-        ("W", np.zeros((5, 5), np.float32)),
-        ("update", np.int64(-1)),
-        ("smooth_loss", np.float64(np.inf)),
-    ],
-)
-def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value):
-    with pytest.raises(Damaged, match=r"model\.npz: not a model"):
-        read_model(changed(tmp_path, name, value))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("h", np.array([0, 0, -1e308, 0, 0])),
-        ("W", np.full((5, 5), 3e36)),
-        ("V", np.full((6, 5), 1e308)),
-    ],
-)
-def test_a_model_whose_outputs_could_overflow_is_refused(tmp_path, name, value):
-    with pytest.raises(Damaged, match=r"model\.npz: its numbers are too large"):
-        read_model(changed(tmp_path, name, value))
-
-
-def test_a_truncated_file_and_a_missing_one_are_told_apart(tmp_path):
-    path = tmp_path / "model.npz"
+def test_a_missing_file_is_no_damaged_one(tmp_path):
+    """Truncated and changed ones: tests/training/test_damaged_files.py."""
     with pytest.raises(WrongInput, match="No such file"):
-        read_model(path)
-    write(path, model_bytes(model()))
-    path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(Damaged):
-        read_model(path)
+        read_model(tmp_path / "model.npz")

@@ -28,13 +28,6 @@ def test_an_epoch_ends_where_the_next_sequence_would_lack_its_last_target(charac
     assert starts[:, 0].tolist() == [*range(0, 3 * sequences_of_three, 3), 0]
 
 
-def test_a_batch_reads_equal_parts_of_the_text_side_by_side():
-    """Of seven sequences it reads three and three."""
-    starts, zero = AS_IT_STANDS.places(0, 4, 22, 3, 2, 1)
-    assert starts.tolist() == [[0, 9], [3, 12], [6, 15], [0, 9]]
-    assert zero.tolist() == [[True, True], [False, False], [False, False], [True, True]]
-
-
 @given(settings())
 def test_a_batch_reads_what_an_epoch_reads_cut_into_parts(setting):
     """In any order that has epochs: the next part begins where the one before ends, and from a zero state."""

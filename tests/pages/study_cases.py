@@ -78,7 +78,6 @@ def by_levels(m, eta):
 
 
 HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
-SMALLER = {"a": [2.50, 2.91, 3.29], "b": [2.08, 2.81, 3.702]}  # the difference of the means is 0.036
 MANY = {
     f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
     for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)
@@ -88,7 +87,7 @@ CASES = {
     "24 settings": results(MANY),
     "more than are drawn": results({f"m={m}": spread(m, 3) for m in range(50)}),
     "looks": results({"a": spread(2, 10), "b": spread(3, 3), "c": spread(2.01, 10)}, looks=(3, 5, 10)),
-    "one seed": results({"a": [1.0], "b": [2.0]}),
+    "one seed": results({"a": [1.0], "b": [2.0]}, target="smooth loss below 1"),
     "two seeds": results({"a": [1.0, 1.1], "b": [2.0, 4.0]}),
     "no seed in common": results({"a": [1.0], "b": []}),
     "nothing but explosions": results({"a": [GONE] * 3, "b": [GONE] * 3}, curves=False),
@@ -100,7 +99,6 @@ CASES = {
         {"a": reaching(2.8, [None, 99_000, None]), "b": reaching(2.6, [40_000, 50_000, 45_000]), "c": spread(3, 3)},
         target="smooth loss below 40",
     ),
-    "a target that none reached": results({"a": spread(2, 3), "b": spread(3, 3)}, target="smooth loss below 1"),
     "large and small": results({"a": [1e30, 2e30, 1e-30], "b": [-1e-30, 1e9, 0.0]}),
     "hostile names": results({HOSTILE: spread(1, 4), f"b {HOSTILE}": spread(2, 4)}, warnings=(HOSTILE,)),
     "factors": results(
@@ -111,20 +109,19 @@ CASES = {
         {f"{a} {b}": [a - b + 0.01 * s * s for s in range(4)] for a in (1, 2) for b in (1, 2)},
         levels={f"{a} {b}": {HOSTILE: f"{a}", f"_{HOSTILE}": f"{b} {HOSTILE}"} for a in (1, 2) for b in (1, 2)},
     ),
-    "a level of a factor that came to nothing": results(
-        {f"a={a} b={b}": [GONE if a == 3 else Measurement((a == b) + 0.01 * math.sin(s + a)) for s in range(6)]
-         for a in (1, 2, 3) for b in (1, 2)},
-        levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in (1, 2, 3) for b in (1, 2)}, curves=False,
+    "three factors": results(
+        {f"{a} {b} {c}": spread((a == b) * 5, 6, 0.01) for a in "12" for b in "12" for c in "12"},
+        levels={f"{a} {b} {c}": {"eta": a, "m": b, "sigma": c} for a in "12" for b in "12" for c in "12"},
+        curves=False,
     ),
-    "many levels": results(
-        {f"a={a} b={b}": spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
+    "many levels, one of which came to nothing": results(
+        {f"a={a} b={b}": [GONE] * 4 if a == 3 else spread(a * (b - 3), 4, 0.01) for a in range(9) for b in range(6)},
         levels={f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a in range(9) for b in range(6)}, curves=False,
     ),
     "together": results(
         {"a": spread(2.9, 5), "b": spread(2.6, 5)},
         levels={"a": {"eta": "0.1", "sigma": "0.01"}, "b": {"eta": "0.05", "sigma": "0.1"}},
     ),
-    "long names": results({"a_long_name_without_end" * 20: spread(1, 4), "b": spread(2, 4)}),
 }  # fmt: skip
 
 

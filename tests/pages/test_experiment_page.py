@@ -1,6 +1,5 @@
 """The experiment's page: one file that asks for nothing, in which each number is that of a result file."""
 
-import math
 import re
 from contextlib import chdir
 from html import unescape
@@ -8,21 +7,12 @@ from runpy import run_path
 from xml.etree import ElementTree
 
 import pytest
-from pages.reported import HOSTILE, changed, hostile, measured, part, reading
+from pages.reported import HOSTILE, changed, hostile, part, reading
 from rendered import Page, ensure_whole
 
-from charloom.base.storage import read_json
 from charloom.pages.experiment import position
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
-from charloom.results.records import (
-    MEASURE_OF_PART,
-    AllMarks,
-    SampleMarks,
-    SampleMetrics,
-    SampleTable,
-    TextMetrics,
-    TrainMetrics,
-)
+from charloom.results.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
 
 
 def written(results):
@@ -81,9 +71,8 @@ def test_the_page_is_whole_and_has_a_way_to_every_section(page):
     assert len(read.pictures) >= 10
 
 
-def test_figures_are_those_of_the_files(finished, page, results):
-    train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
-    text = read_json(finished.folder / "metrics/prepare.json", TextMetrics)
+def test_figures_are_those_of_the_files(page, results):
+    train, text = results.train, results.text
     front, *_ = re.findall(r'<section id="verdict".*?</section>', page, re.DOTALL)
     for number in (train.held_out_bits_per_character, train.smooth_loss, train.best_smooth_loss):
         assert f"{number:.3f}" in front
@@ -102,14 +91,13 @@ def test_figures_are_those_of_the_files(finished, page, results):
     assert ", eta 0.1, sigma 0.01, seed 1." in page
 
 
-def test_every_sample_is_there_with_its_loss_and_its_marks(finished, page):
-    table = read_json(finished.folder / "reports/sample_table.json", SampleTable)
+def test_every_sample_is_there_with_its_loss_and_its_marks(results, page):
     text = "".join(text for _, text in Page(page).texts)
-    for _, sample, update, nats in table.data:
+    for _, sample, update, nats in results.samples.data:
         assert sample in text
         assert f"{nats:.2f}" in page
         assert f"{update:,} updates" in page
-    assert len(Page(page).all("mark")) > len(table.data)
+    assert len(Page(page).all("mark")) > len(results.samples.data)
 
 
 @pytest.mark.slow
@@ -129,21 +117,21 @@ def test_nothing_in_a_text_can_act(results, page):
 
 @pytest.mark.slow
 def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
-    updates, epoch = 10_000_000, results.train.updates_per_epoch
+    epoch, quality = results.train.updates_per_epoch, results.quality.best
+    run = reading(results, 10_000_000 / epoch)
     *_, best = results.samples.data
-    text, quality = "a wordd of it " * 1000, results.quality.best
+    text, updates = "a wordd of it " * 1000, run.train.updates
     checkpoints = dict.fromkeys(range(0, updates, 5000), quality)
     marks = SampleMarks(copied=(0, 9), unknown=[(start, start + 5) for start in range(2, len(text), 14)])
     curves = {
-        "smooth_loss": {update: 30 + math.sin(update) for update in range(0, updates, 100)},
         "epoch_mean": dict.fromkeys(range(epoch, updates, epoch), 30.0),
         "saturated_fraction": dict.fromkeys(range(0, updates, 1000), 0.5),
         MEASURE_OF_PART: dict.fromkeys(checkpoints, 3.0),
     }
     samples = [*(("", text, update, 30.0) for update in checkpoints), (best[0], text, *best[2:])]
     page = written(
-        measured(results, updates=updates, best_update=updates - 77)._replace(
-            curves=results.curves | curves,
+        run._replace(
+            curves=run.curves | curves,
             samples=SampleTable(data=samples),
             marks=AllMarks(data=[marks] * len(samples)),
             quality=SampleMetrics(checkpoints=checkpoints, best=quality),

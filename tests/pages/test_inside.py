@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.kernel.arrays import forward
-from charloom.model.model_file import read_model
 from charloom.network.rnn import init
 from charloom.pages.experiment import passage as passages
 from charloom.pages.experiment.inside import expected
 from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.units import chosen, correlations, features
-from charloom.text.corpus import Text, read_prepared
+from charloom.text.corpus import Text
 
 M, K, T = 4, 6, 12
 THETA = init(M, K, 0.8, np.random.default_rng(3))
@@ -62,9 +61,6 @@ def test_what_is_expected_is_the_softmax_in_order():
         likeliest = sorted(p, key=lambda k: -p[k])[:5]
         assert [guess for guess, _ in place.guesses] == likeliest
         assert [q for _, q in place.guesses] == pytest.approx([p[k] for k in likeliest])
-
-
-def test_with_fewer_characters_there_are_fewer_guesses():
     assert expected(np.zeros((1, 2)), np.array([1]))[0].guesses == [(0, 0.5), (1, 0.5)]
 
 
@@ -118,9 +114,8 @@ def test_features_have_a_value_for_each_character_of_any_text(text):
     assert {len(values) for values in features(text).values()} == {len(text)}
 
 
-def test_the_passage_is_held_out_text_read_from_the_state_that_the_model_carries(finished):
-    model = read_model(finished.folder / "models/best.npz")
-    corpus = read_prepared(finished.folder / "data/prepared/text.npz")
+def test_the_passage_is_held_out_text_read_from_the_state_that_the_model_carries(results):
+    model, corpus = results.best, results.corpus
     read = passages.read(model, corpus)
     assert read.held_out
     assert read.x.tolist() == corpus.held_out[:-1].tolist()

@@ -21,7 +21,7 @@ from live import (
     start_request,
     write_request,
 )
-from pages.test_experiment_page import HOSTILE, changed
+from pages.reported import HOSTILE, changed
 from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
@@ -35,7 +35,6 @@ from charloom.settings.pipeline import files
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
 from charloom.text.vocabulary import Vocabulary
 
-ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train__clip": None, "train__loss": "mean"}
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
 
 
@@ -74,9 +73,9 @@ def test_a_training_in_the_page_has_the_hashes_of_the_signature():
 
 
 @needs_node
-@pytest.mark.parametrize("changes", [{}, ADAM], ids=["committed", "adam"])
-def test_the_first_updates_on_the_novel_are_the_kernel_s(changes):
-    params = params_with(**changes)
+def test_the_first_updates_with_adam_on_the_novel_are_the_kernel_s():
+    """With AdaGrad all updates: tests/all/test_live_page.py."""
+    params = params_with(optimizer="adam", eta=0.01, sigma="fan_in", train__clip=None, train__loss="mean")
     state, rows = in_page(params, NOVEL, 2000), in_kernel(params, NOVEL, 2000)
     assert not first_difference(state, rows)
     assert numbers(state["best"]).tobytes() == rows.best.theta.flat.tobytes()

@@ -1,25 +1,19 @@
 """A study's page says what the answer says, whatever came out, and no name in it can act."""
 
 import re
-from contextlib import chdir
-from itertools import product
-from pathlib import Path
 from statistics import fmean
 from typing import get_args
 
 import pytest
-from pages.study_cases import CASES, SMALLER, UPDATES, Case, by_levels, page, results, spread, text
-from projects import ROOT
+from pages.study_cases import CASES, by_levels, page, results, text
 from rendered import Page, cells, drawn, ensure_whole, svg
 
 from charloom.pages.sections import breakable
 from charloom.pages.study.compared import ABOUT
 from charloom.results.records import Measure
 from charloom.results.run import POINTS
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
-from paired import answered, tables
 from paired import sentences as words
+from paired import tables
 
 
 @pytest.mark.slow
@@ -47,15 +41,16 @@ SAID = {
         "None of the 20 trainings exploded.",
         "At the end, eta=0.1: 45.5 (95 % interval 43.3 to 47.7); eta=0.05: 46.5 (",
         "charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml",
+        "bits (← better)", "setting minus baseline (← better)",
     ],
+    "higher is better": ["bits (better →)", "setting minus baseline (better →)"],
     "a title": ["Is <b>0.05</b> better? Is eta=0.05 better than eta=0.1? Text: "],
-    "explosions": [
-        "8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5",
-    ],
+    "explosions": ["8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5"],
     "a target": ["reached by 3 of 3, baseline 1 of 3", "after 45,000 updates, baseline 99,667"],
     "more than are drawn": ["Shown are 40 of 50"],
     "together": ["eta and sigma always change together: no number of seeds shows which of them has the effect."],
     "factors": ["What do eta and m do?", "Better: eta=0.05 against 0.1 at m=100; ", "depends on m"],
+    "three factors": ["over all other params. A dot", "the effect of one param depends on the value of the other"],
 }  # fmt: skip
 
 
@@ -65,15 +60,10 @@ def test_a_page_says_what_was_asked_of_which_text_and_what_came_out(name):
         assert sentence in text(name)
 
 
-@pytest.mark.parametrize(("name", "arrow"), [("higher is better", "better →"), ("two settings", "← better")])
-def test_an_arrow_says_which_values_are_better(name, arrow):
-    assert f"bits ({arrow})" in drawn(page(name), "settings-picture")
-    assert f"setting minus baseline ({arrow})" in drawn(page(name), "differences-picture")
-
-
-def test_curves_and_a_target_without_content_are_left_out():
+def test_what_has_no_content_is_left_out():
     assert 'id="curves"' not in page("nothing but explosions")
-    assert "smooth loss below 1" not in text("a target that none reached")
+    assert "smooth loss below 1" not in text("one seed")
+    assert "over all other params" not in text("factors")
 
 
 @pytest.mark.parametrize("name", ["24 settings", "more than are drawn", "looks", "a target"])
@@ -85,16 +75,6 @@ def test_rows_of_tables_have_the_order_of_the_picture(name):
     assert [setting for setting in order if setting in in_picture] == in_picture
     assert [row[0] for row in cells(page(name), "bits of each seed")] == order
     assert (len(in_picture), len(order)) == (40, 50) or len(in_picture) == len(order) < 40
-
-
-@pytest.mark.parametrize(("factors", "over_others"), [(("eta", "m"), False), (("eta", "m", "a"), True)])
-def test_what_stands_over_other_params_is_said_where_there_are_others(factors, over_others):
-    levels = {" ".join(map(str, place)): dict(zip(factors, map(str, place), strict=True))
-              for place in product((1, 2), repeat=len(factors))}  # fmt: skip
-    settings = {name: spread((level["eta"] == level["m"]) * 5, 6, 0.01) for name, level in levels.items()}
-    content = results(settings, levels=levels, curves=False).page
-    assert "the effect of one param depends on the value of the other" in content
-    assert ("over all other params. A dot" in content) == over_others
 
 
 def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
@@ -110,28 +90,10 @@ def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
     assert [float(cell) for cell in row[1:]] == pytest.approx(list(differences.values()), abs=1e-4)
 
 
-def test_a_difference_smaller_than_its_interval_is_the_same_number_in_words_caption_and_table():
-    losses = {name: {s: dict.fromkeys(UPDATES, x) for s, x in enumerate(own, 1)} for name, own in SMALLER.items()}
-    content = results(SMALLER, measure="smooth_loss", curves={"smooth_loss": losses}).page
-    number, interval, said = "-0.036", "-1.079 to 1.007", Page(content).text
-    assert f"difference {number} (lower), 95 % interval {interval}" in said
-    assert f"At the end, b: {number} (95 % interval {interval})" in said
-    assert cells(content, "all numbers")[1][-3:-1] == [number, interval]
-    assert cells(content, "smooth_loss: difference to the baseline")[-1][1:] == [number, interval]
-    assert [row[3] for row in cells(content, "all numbers")] == ["2.900", "2.864"]
-
-
-def test_few_comparisons_are_said_in_full_and_of_many_those_that_are_decided():
+def test_few_comparisons_are_said_in_full():
     for title, lines in words.comparisons(CASES["looks"].answer):
         assert title in text("looks")
         assert all(line in text("looks") for line in lines)
-    front = text("24 settings").partition("Each setting, seed by seed A dot")[0]
-    comparisons = CASES["24 settings"].answer.comparisons
-    decided = [contrast for contrast in comparisons if contrast.verdict != "cannot tell yet"]
-    assert 0 < len(decided) < 23
-    for contrast in decided:
-        assert f"{contrast.setting}: {contrast.verdict} , difference" in front
-    assert f"For the other {23 - len(decided)} settings nothing is sure yet." in front
 
 
 def test_a_page_of_factors_leads_with_what_they_do():
@@ -144,28 +106,18 @@ def test_a_page_of_factors_leads_with_what_they_do():
     )
 
 
-@pytest.mark.slow
-def test_the_committed_study_of_four_params_answers_which_eta():
-    with chdir(ROOT):
-        study = read_study(Path("studies/recipe.yaml"))
-        trials = measured(study)
-        content = Case(study, trials, answered(trials)).page
-    assert len(content) < 1_000_000
-    said = Page(content).text
-    assert "Better: eta=0.05 against 0.1 at m=100; seq_length=50 against 25 (with 2 times as much text read)." in said
-    assert "It is sure that the effect of one param depends on the value of the other: m and eta." in said
-
-
-def test_of_many_settings_what_is_decided_has_its_verdict_in_bold():
-    verdicts = {row.setting: row.verdict for row in CASES["24 settings"].answer.comparisons}
-    decided = {name: verdict for name, verdict in verdicts.items() if verdict != "cannot tell yet"}
-    lines = drawn(page("24 settings"), "differences-picture")
-    assert {line for line in lines if ": " in line} == {f"{name}: {said}" for name, said in decided.items()}
-    picture = svg(page("24 settings"), "differences-picture")
-    bold = re.findall(r"<text[^>]*font-weight: 700[^>]*>(.*?)</text>", picture, re.DOTALL)
-    assert set(bold) == {f"{name}: {said}" for name, said in decided.items()}
-    rows = re.findall(r'<tr class="bold"><th scope="row">(.*?)</th>', page("24 settings"))
-    assert set(rows) == decided.keys()
+def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict_in_bold():
+    content, comparisons = page("24 settings"), CASES["24 settings"].answer.comparisons
+    decided = {row.setting: row.verdict for row in comparisons if row.verdict != "cannot tell yet"}
+    assert 0 < len(decided) < 23
+    front = text("24 settings").partition("Each setting, seed by seed A dot")[0]
+    assert all(f"{name}: {verdict} , difference" in front for name, verdict in decided.items())
+    assert f"For the other {23 - len(decided)} settings nothing is sure yet." in front
+    told = {f"{name}: {verdict}" for name, verdict in decided.items()}
+    assert {line for line in drawn(content, "differences-picture") if ": " in line} == told
+    picture = svg(content, "differences-picture")
+    assert set(re.findall(r"<text[^>]*font-weight: 700[^>]*>(.*?)</text>", picture, re.DOTALL)) == told
+    assert set(re.findall(r'<tr class="bold"><th scope="row">(.*?)</th>', content)) == decided.keys()
 
 
 @pytest.mark.parametrize(

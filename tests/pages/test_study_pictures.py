@@ -25,9 +25,8 @@ PICTURES = CASES | {
         {"a": [2.7, GONE, 2.6], "b": [2.5, 2.6, 2.7], "c": [GONE, GONE, GONE]}, better="higher"
     ),
 }
-HARD = (
-    "24 settings", "a target", "large and small", "nothing but explosions", "hostile names", "long names", "dollars",
-)  # fmt: skip
+MEAN, TESTED = 1.4, 0.8  # widths: of the stroke at a mean, and of the line of a tested interval
+HARD = ("24 settings", "a target", "large and small", "nothing but explosions", "hostile names", "dollars")
 
 
 @cache
@@ -52,12 +51,12 @@ def panels(name):
     return [figures(name)[f"{place}-picture"].axes[0] for place in ("settings", "differences")]
 
 
-def points(axes, marker):
-    """Return by row the places of the marks of this kind, exactly as they are drawn."""
+def rows_of(axes, marker=None, width=None):
+    """Return by row where its marks of this kind, or its lines of this width, begin and end."""
     rows = {}
     for line in axes.lines:
-        if line.get_marker() == marker:
-            rows.setdefault(round(line.get_ydata()[0]), []).extend(line.get_xdata())
+        if line.get_marker() == marker or line.get_linewidth() == width:
+            rows.setdefault(round(fmean(line.get_ydata())), []).extend(line.get_xdata())
     return rows
 
 
@@ -65,18 +64,6 @@ def bars(axes):
     """Return by row the ends of its bar: of the interval."""
     boxes = [bar for bars in axes.containers for bar in bars]
     return {round(bar.get_y() + bar.get_height() / 2): (bar.get_x(), bar.get_x() + bar.get_width()) for bar in boxes}
-
-
-def strokes(axes):
-    """Return by row where its stroke is: at the mean."""
-    lines = [line for line in axes.lines if line.get_linewidth() == 1.4]
-    return {round(fmean(line.get_ydata())): line.get_xdata()[0] for line in lines}
-
-
-def whiskers(axes):
-    """Return by row the ends of its thin line."""
-    thin = [line for line in axes.lines if line.get_linewidth() == 0.8]
-    return {line.get_ydata()[0]: tuple(line.get_xdata()) for line in thin}
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -107,31 +94,31 @@ def test_nothing_lies_on_another_text_or_outside(name):
 def test_every_seed_is_a_dot_in_its_settings_row_and_all_are_seen(name):
     settings, differences = panels(name)
     for place, row in enumerate(PICTURES[name].compared.rows):
-        assert points(settings, "o")[place] == [trial.value for trial in row.trials.values()]
+        assert rows_of(settings, "o")[place] == [trial.value for trial in row.trials.values()]
         expected = list(row.comparison.differences.values()) if row.comparison else []
-        assert points(differences, "o").get(place, []) == expected
+        assert rows_of(differences, "o").get(place, []) == expected
     for axes in (settings, differences):
         low, high = axes.get_xlim()
-        assert all(low <= x <= high for row in points(axes, "o").values() for x in row)
+        assert all(low <= x <= high for row in rows_of(axes, "o").values() for x in row)
 
 
 def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_level_that_decides():
     settings, differences = panels("24 settings")
     for place, row in enumerate(PICTURES["24 settings"].compared.rows):
         assert bars(settings)[place] == pytest.approx(row.summary.interval)
-        assert strokes(settings)[place] == row.summary.mean
+        assert set(rows_of(settings, width=MEAN)[place]) == {row.summary.mean}
         if row.comparison:
             assert bars(differences)[place] == pytest.approx(row.comparison.interval)
-            assert strokes(differences)[place] == row.comparison.mean_difference
-            assert whiskers(differences)[place] == row.comparison.tested_interval
-    assert not whiskers(panels("two settings")[1])  # the same there: 95 %
+            assert set(rows_of(differences, width=MEAN)[place]) == {row.comparison.mean_difference}
+            assert rows_of(differences, width=TESTED)[place] == [*row.comparison.tested_interval]
+    assert not rows_of(panels("two settings")[1], width=TESTED)  # the same there: 95 %
 
 
 @pytest.mark.parametrize(("name", "edge"), [("explosions", 1), ("higher and exploded", 0)])
 def test_what_exploded_is_a_cross_at_the_worse_edge_is_counted_and_does_not_press_the_rest(name, edge):
     settings, _ = panels(name)
-    assert points(settings, "x") == {row: [settings.get_xlim()[edge]] for row in (0, 2)}
-    assert points(settings, "o")[0] == [2.7, 2.6]
+    assert rows_of(settings, "x") == {row: [settings.get_xlim()[edge]] for row in (0, 2)}
+    assert rows_of(settings, "o")[0] == [2.7, 2.6]
     assert settings.get_xlim()[1] - settings.get_xlim()[0] < 1.5
     n = len(PICTURES[name].compared.rows[0].trials)
     assert settings.texts[0].get_text() == f"a (baseline, {1 if n == 3 else 3} of {n} exploded)"
@@ -140,12 +127,12 @@ def test_what_exploded_is_a_cross_at_the_worse_edge_is_counted_and_does_not_pres
 def test_an_interval_that_leaves_the_panel_goes_on_in_an_arrow():
     settings, _ = panels("two seeds")
     low, high = settings.get_xlim()
-    assert (points(settings, "<"), points(settings, ">")) == ({1: [low]}, {1: [high]})
-    assert points(panels("two settings")[0], ">") == {}
+    assert (rows_of(settings, "<"), rows_of(settings, ">")) == ({1: [low]}, {1: [high]})
+    assert rows_of(panels("two settings")[0], ">") == {}
     _, axes = panels("whiskers")
     (low, high), rows = axes.get_xlim(), PICTURES["whiskers"].compared.rows
-    arrows = {place: (place in points(axes, "<"), place in points(axes, ">")) for place in range(1, len(rows))}
-    assert arrows == {place: (ends[0] < low, high < ends[1]) for place, ends in whiskers(axes).items()}
+    arrows = {place: (place in rows_of(axes, "<"), place in rows_of(axes, ">")) for place in range(1, len(rows))}
+    assert arrows == {place: (ends[0] < low, high < ends[1]) for place, ends in rows_of(axes, width=TESTED).items()}
     assert arrows[1] == (True, True)
     assert all(low < end < high for end in rows[1].comparison.interval)  # the bar alone would show none
 

@@ -3,7 +3,6 @@
 import ast
 import importlib
 import subprocess
-import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -62,14 +61,6 @@ def test_a_served_model_brings_all_that_it_imports():
         assert {path, path.with_suffix(".py"), path / "__init__.py", *path.parents} & packed, module
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_a_stage_is_short_and_imports_the_standard_library_and_charloom_alone(stage):
-    script = SOURCES / f"{stage}.py"
-    assert len(script.read_text().splitlines()) <= 50
-    foreign = {name.split(".")[0] for name in imported(script)} - sys.stdlib_module_names
-    assert foreign == {"charloom"}
-
-
 def recorded(section, read: set[str], prefix: str = ""):
     """Return the params of this section; each that is read is added to `read`."""
     names = type(section).model_fields.keys() - {"train"}
@@ -97,26 +88,24 @@ def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypa
     assert {name if name in declared else name.partition(".")[0] for name in read} == declared
 
 
-def test_the_training_key_covers_every_param_and_every_file_that_train_depends_on(project):
-    params = read_params(project.folder / "params.yaml")
-    with chdir(project.folder):
-        settings = Inputs("train").values
+def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_nothing_else(project):
     rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith("src/charloom")]
     tracked = subprocess.run(["git", "ls-files", *rooms], cwd=ROOT, check=True, capture_output=True, text=True)
     others = {entry for entry in STAGES["train"]["deps"] if entry not in rooms}
+    params = read_params(project.folder / "params.yaml")
     values = {name for name in flat_of(params) if name.split(".")[0] in STAGES["train"]["params"]}
-    assert settings.keys() == set(tracked.stdout.split()) | others | values
-    assert {"train.dtype", "eta", "src/train.py", "data/prepared/text.npz"} < settings.keys()
+    assert {"train.dtype", "eta"} < values
+    assert {"src/train.py", "data/prepared/text.npz"} < others
 
-
-def test_any_other_value_or_byte_is_another_training_key_but_neither_another_stages_nor_compiled_code(project):
     def key_after(name: str) -> str:
         with Path(name).open("a") as file:
             file.write("\n")
         return resume.key(Inputs("train").values)
 
     with chdir(project.folder):
-        before = resume.key(Inputs("train").values)
+        settings = Inputs("train").values
+        assert settings.keys() == set(tracked.stdout.split()) | others | values
+        before = resume.key(settings)
         Path("src/charloom/base/__pycache__").mkdir(exist_ok=True)
         assert before == key_after("params.yaml") == key_after("src/charloom/base/__pycache__/new.pyc")
         keys = [before, key_after("src/charloom/kernel/new.py"), key_after("metrics/prepare.json")]

@@ -1,10 +1,11 @@
-"""No module starts or imports one of a higher room by a string: import-linter looks at imports alone."""
+"""What import-linter does not see: modules that a string names, and what a benchmark imports."""
 
 import ast
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from projects import ROOT
 
 SRC = ROOT / "src"
@@ -48,3 +49,11 @@ def test_no_string_points_upwards():
         if name.count(".") > 1 and ROW[module.split(".")[1]] < ROW[name.split(".")[1]]
     ]  # fmt: skip
     assert upwards == []
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_benchmark_imports_from_charloom_is_there(script):
+    """Benchmarks are run by hand and seldom."""
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("charloom"):
+            exec(ast.unparse(node), {})  # noqa: S102  the import of a file of ours

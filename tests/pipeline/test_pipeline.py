@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from projects import STAGES
+from projects import STAGES, said
 
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
@@ -24,21 +24,21 @@ def test_every_stage_makes_the_same_bytes_again(project):
     assert project.contents() == before
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_a_stage_keeps_is_what_it_says(project, dtype):
-    project.edit("params.yaml", "dtype: float64", f"dtype: {dtype}")
+@pytest.mark.parametrize(("old", "new"), [("dtype: float64", "dtype: float32"), ("held_out: 0.05", "held_out: 0.0")])
+def test_what_a_stage_keeps_is_what_it_says_and_results_of_no_held_out_text_are_null(project, old, new):
+    project.edit("params.yaml", old, new)
+    project.stage("prepare")
     project.clear()
     printed = project.stage("train")
     train = json.loads((project.folder / "metrics/train.json").read_text())
     rows = (project.folder / "plots/smooth_loss.csv").read_text().splitlines()
     assert rows[-1] == f"400,{train['smooth_loss']!r}"
     assert printed.startswith(f"smooth loss {train['smooth_loss']:.3f}, lowest {train['best_smooth_loss']:.3f} after ")
-    assert [path.name for path in sorted((project.folder / "models/checkpoints").iterdir())] == [
-        "000.npz",
-        "200.npz",
-        "400.npz",
-    ]
+    assert sorted(path.stem for path in (project.folder / "models/checkpoints").iterdir()) == ["000", "200", "400"]
     assert len((project.folder / "plots/first_losses.csv").read_text().splitlines()) == 1 + 100
+    without = old.startswith("held_out")
+    assert [bits is None for name, bits in train.items() if name.endswith("bits_per_character")] == [without] * 3
+    assert len((project.folder / "plots/held_out.csv").read_text().splitlines()) == 1 + (0 if without else 3)
 
 
 def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(project):
@@ -50,18 +50,6 @@ def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(projec
     assert "W at the carried state: the gradient of network/rnn.py" in printed
     assert (project.folder / "reports/gradcheck.json").exists()
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
-
-
-def test_without_a_held_out_end_its_results_are_null(project):
-    project.edit("params.yaml", "held_out: 0.05", "held_out: 0.0")
-    project.stage("prepare")
-    project.clear()
-    project.stage("train")
-    train = json.loads((project.folder / "metrics/train.json").read_text())
-    assert train["held_out_bits_per_character"] is None
-    assert train["best_held_out_bits_per_character"] is None
-    assert train["lowest_held_out_part_bits_per_character"] is None
-    assert (project.folder / "plots/held_out.csv").read_text() == "update,held_out_part_bits_per_character\n"
 
 
 def test_the_held_out_end_is_never_learned_from(project):
@@ -76,3 +64,30 @@ def test_the_held_out_end_is_never_learned_from(project):
     project.stage("train")
     assert (project.folder / "models/last.npz").read_bytes() == before
     assert json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"] != bits
+
+
+UNICODE = {
+    "NUL, controls and line ends of all kinds": "a\0b\x1b[31mc\x07\x7f\x85d\r\u2028\u2029\v\f\x1c",
+    "combining marks, emoji sequences, right to left and noncharacters": (
+        "e\u0301\u0327o\u0308\u0323\u200d👩‍👩‍👧‍👦🏳️‍🌈👍🏽\u202eabc\u202c שלום \u2067x\u2069\uffff\ufffe\U0010ffff"
+    ),
+    "one character": "a",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", UNICODE)
+def test_any_unicode_text_goes_through_the_stages(project, name):
+    text = UNICODE[name]
+    (project.folder / "data/fox.txt").write_text(text * (1 + 400 // len(text)), newline="")
+    project.edit("params.yaml", "updates: 400", "updates: 40")
+    project.edit("params.yaml", "entries: 10000", "entries: 10")
+    project.clear()
+    for stage in STAGES:
+        project.stage(stage)
+    characters = set(text)
+    assert json.loads((project.folder / "metrics/prepare.json").read_text())["K"] == len(characters)
+    table = json.loads((project.folder / "reports/sample_table.json").read_text())
+    assert set("".join(row[1] for row in table["data"])) <= characters
+    printed, _ = said(project, "sample", "--length", "300")
+    assert set(printed) <= characters | {"\n"}

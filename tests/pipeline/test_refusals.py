@@ -10,6 +10,7 @@ from projects import copied
 
 from charloom.base.lock import exclusive
 
+PARAMS = "params.yaml"
 WORDS = {
     "it is missing": (None, ["params.yaml: prepare.text", "No such file"]),
     "it is empty": (b"", ["the text is empty"]),
@@ -55,17 +56,6 @@ def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     assert project.contents() == before
 
 
-def test_a_damaged_result_is_named(project):
-    path = project.folder / "metrics/gradcheck.json"
-    path.write_text(path.read_text()[:-20])
-    one_line(project.stage("train", code=3), "metrics/gradcheck.json: Invalid JSON")
-
-
-def test_training_refuses_a_gradient_check_that_has_not_passed(project):
-    project.edit("metrics/gradcheck.json", '"passed": true', '"passed": false')
-    one_line(project.stage("train", code=1), "the gradient check has failed")
-
-
 def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
     project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
     for resumed in ("", "resumed at update 1\n"):
@@ -76,20 +66,24 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
         json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
-def test_a_text_too_short_for_a_sequence_is_refused_by_every_stage_that_reads_it(project):
-    project.edit("params.yaml", "seq_length: 10", "seq_length: 5000")
-    before = project.contents()
-    for stage in ("prepare", "gradcheck", "train"):
-        printed = project.stage(stage, code=2)
-        one_line(printed, "characters for training", "seq_length = 5000 needs at least 5001")
-    assert project.contents() == before
+MUCH = 10**15
+GRADCHECK = "metrics/gradcheck.json"
+STOPPED = [  # an edit, the stages that it stops, their exit code, and what they say
+    ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: Invalid JSON"),
+    ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
+    ((PARAMS, "seq_length: 10", "seq_length: 5000"), "prepare gradcheck train", 2, "needs at least 5001"),
+    ((PARAMS, "m: 8", "m: 300000"), "prepare train", 5, "not enough memory: training with m = 300000"),
+    ((PARAMS, " length: 200", f" length: {MUCH}"), "prepare sample", 5, f"memory: sample.length: {MUCH} for 3"),
+    ((PARAMS, "best_length: 50", f"best_length: {MUCH}"), "prepare sample", 5, f"checkpoints, {MUCH} for the best"),
+]
 
 
-def test_an_overlong_training_is_refused_before_it_needs_the_memory(project):
-    project.edit("params.yaml", "m: 8", "m: 300000")
+@pytest.mark.parametrize(("edit", "stages", "code", "line"), STOPPED)
+def test_what_is_wrong_is_said_by_each_stage_that_it_stops_and_nothing_lost(project, edit, stages, code, line):
+    project.edit(*edit)
     before = project.contents()
-    for stage in ("prepare", "train"):
-        one_line(project.stage(stage, code=5), "not enough memory", "m = 300000", "GB")
+    for stage in stages.split():
+        one_line(project.stage(stage, code=code), line)
     assert project.contents() == before
 
 

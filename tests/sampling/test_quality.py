@@ -18,21 +18,12 @@ def found(samples: list[str], text: str, piece: int = 9) -> list[tuple[quality.S
     return quality.qualities(samples, Text(vocabulary, vocabulary.encode(text), np.empty(0, np.uint8)), piece)
 
 
-def measured(samples: list[str], text: str, piece: int = 9) -> list[quality.SampleQuality]:
-    return [each for each, _ in found(samples, text, piece)]
-
-
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
-def test_the_longest_copy_is_the_longest_passage_in_both_however_many_are_measured_at_once(samples, text, piece):
-    copies = [each.longest_copy for each in measured(samples, text, piece)]
-    for sample, copy in zip(samples, copies, strict=True):
+def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is_not_in_the_text(samples, text, piece):
+    """However many are measured at once."""
+    for sample, (each, marks) in zip(samples, found(samples, text, piece), strict=True):
         passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]
-        assert copy == max((len(each) for each in passages if each in text), default=0)
-
-
-@given(st.lists(few_letters, min_size=1, max_size=4), few_letters)
-def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is_not_in_the_text(samples, text):
-    for sample, (each, marks) in zip(samples, found(samples, text), strict=True):
+        assert each.longest_copy == max((len(passage) for passage in passages if passage in text), default=0)
         start, end = marks.copied
         assert end - start == each.longest_copy
         assert sample[start:end] in text
@@ -56,7 +47,7 @@ def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is
     ],
 )
 def test_a_word_is_a_run_of_letters_alone(sample, share):
-    assert [each.known_words for each in measured([sample, " the "], SAID)] == [
+    assert [each.known_words for each, _ in found([sample, " the "], SAID)] == [
         pytest.approx(share) if share else share,
         1.0,
     ]
@@ -67,4 +58,4 @@ def test_a_text_without_spaces_has_no_words():
     ((quality_, marks),) = found([sample], "吾輩は猫である。名前はまだ無い。" * 4)
     assert (quality_.known_words, marks.unknown, quality_.longest_copy) == (None, [], 4)
     assert str(quality_) == "the longest passage copied from the text has 4 characters"
-    assert measured([sample], "吾輩 は 猫 で ある。" * 4)[0].known_words == 1 / 2
+    assert found([sample], "吾輩 は 猫 で ある。" * 4)[0][0].known_words == 1 / 2

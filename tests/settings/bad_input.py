@@ -56,8 +56,6 @@ KEYS = {  # what stands in params.yaml, and what is written instead
 }  # fmt: skip
 
 WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"), ("bytes that are not UTF-8", b"\xff\xfe")]
-
-
 Content = str | bytes | Callable[[Path], object]  # of a file, or what makes it
 TEXTS: list[tuple[str, Content]] = [
     ("no file", str),
@@ -122,24 +120,13 @@ def run(what: str, files: dict[str, Content], *command: str) -> Got:
             content = content.encode() if isinstance(content, str) else content
             Path(path).write_bytes(content) if isinstance(content, bytes) else content(Path(path))
         before = set(Path().rglob("*"))
-        code, printed = Project(Path()).ended("prepare") if not command else _command(*command)
+        if command:
+            code, *streams = called(cli.main, "charloom", *command)
+            printed = "".join(streams)
+        else:
+            code, printed = Project(Path()).ended("prepare")
         after = {path for path in Path().rglob("*") if path.name != ".charloom"}  # an empty folder, for the lock
         return Got(what, code, printed, sorted(map(str, after - before)))
-
-
-def _command(*arguments: str) -> tuple[int, str]:
-    code, *printed = called(cli.main, "charloom", *arguments)
-    return code, "".join(printed)
-
-
-def cases() -> Iterator[Got]:
-    """Yield what every case gets."""
-    params = (ROOT / "params.yaml").read_text()
-    for old, new in SMALL.items():
-        assert old in params
-        params = params.replace(old, new)
-    for what, content, text in inputs(params):
-        yield run(what, {"params.yaml": content, "data/my.txt": text})
 
 
 def tables() -> Iterator[Got]:
@@ -148,21 +135,25 @@ def tables() -> Iterator[Got]:
         yield run(what, {"results.csv": content}, "compare", "--table", "results.csv", *COLUMNS)
 
 
-def inputs(params: str) -> Iterator[tuple[str, Content, Content]]:
-    """Yield a name, params.yaml and a text for each case."""
+def cases() -> Iterator[Got]:
+    """Yield what every wrong param and text gets."""
+    params = (ROOT / "params.yaml").read_text()
+    for old, new in SMALL.items():
+        assert old in params
+        params = params.replace(old, new)
+    wrong = []
     for old, replacements in KEYS.items():
         assert old in params, old
-        for new in replacements:
-            yield new, params.replace(old, new), TEXT
+        wrong += [(new, params.replace(old, new)) for new in replacements]
     before = params[: params.index("sample:")]
-    yield "no section sample", before, TEXT
-    yield "sample: 3", f"{before}sample: 3\n", TEXT
+    wrong += [("no section sample", before), ("sample: 3", f"{before}sample: 3\n")]
     chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
-    yield "order: chunks, chunk_length: 9", chunks, TEXT
-    for name, content in WHOLE:
-        yield f"params.yaml: {name}", content, TEXT
-    for name, other in TEXTS:
-        yield f"data/my.txt: {name}", params, other
+    wrong += [("order: chunks, chunk_length: 9", chunks)]
+    wrong += [(f"params.yaml: {name}", content) for name, content in WHOLE]
+    for what, content in wrong:
+        yield run(what, {"params.yaml": content, "data/my.txt": TEXT})
+    for name, text in TEXTS:
+        yield run(f"data/my.txt: {name}", {"params.yaml": params, "data/my.txt": text})
 
 
 def code(text: str) -> str:

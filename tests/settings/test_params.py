@@ -7,6 +7,7 @@ import pytest
 from projects import ROOT
 from ruamel.yaml import YAML
 
+from charloom.base.errors import WrongInput
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
 from charloom.settings.params import as_yaml, in_order, overridden, read_params
@@ -14,13 +15,10 @@ from charloom.settings.params import as_yaml, in_order, overridden, read_params
 PARAMS = read_params(ROOT / "params.yaml")
 
 
-def with_(**changed):
-    return overridden(PARAMS, {name.replace("__", "."): value for name, value in changed.items()}, Path("x"))
-
-
 def test_the_recipe_takes_the_rates_of_its_optimiser():
     assert PARAMS.recipe.optimizer == AdaGrad(0.1, 0.0)
-    adam = with_(optimizer="adam", eta=0.01, sigma="fan_in", train__b1=0.8, train__clip=None, train__loss="mean").recipe
+    changes = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train.b1": 0.8, "train.clip": None}
+    adam = overridden(PARAMS, changes | {"train.loss": "mean"}, Path("x")).recipe
     assert adam.optimizer == Adam(0.01, 0.8, 0.999, 1e-8)
     assert (adam.sigma, adam.clip, adam.scale) == ("fan_in", math.inf, 1 / 25)
 
@@ -44,3 +42,19 @@ def test_prepare_names_what_has_no_effect(project):
     project.edit("params.yaml", "initial_accumulator_value: 0.0", "initial_accumulator_value: 10.0")
     line = "optimizer adam and train.order reading do not use these params: train.initial_accumulator_value: 10.0\n"
     assert project.ended("prepare")[1].startswith(line)
+
+
+@pytest.mark.parametrize("written", ["1e-5", "1e-05", "0.00001", "1E-5"])
+def test_small_numbers_may_be_written_in_every_usual_way(tmp_path, written):
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("sigma: 0.01", f"sigma: {written}"))
+    assert read_params(path).sigma == 1e-5
+
+
+@pytest.mark.parametrize("written", ["7" * 5000, "7" * 999, f"'{'7' * 999}'", f"[{'1, ' * 9000}1]"])
+def test_a_value_as_long_as_a_book_is_not_quoted_in_full(tmp_path, written):
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("\nseed: 1 ", f"\nseed: {written} ", 1))
+    with pytest.raises(WrongInput, match=r"params\.yaml: (seed|not YAML): .*(7{90}|1, 1|4,300 digits)") as error:
+        read_params(path)
+    assert len(str(error.value)) < 300 + len(str(path))

@@ -1,13 +1,13 @@
 """What learning, reading and writing come to here is what it came to on the machine that wrote signature.json."""
 
 import json
-from pathlib import Path
 
 import pytest
+from projects import ROOT
 
 from charloom.signature.hashes import RECIPES, costs, probes, signature, texts
 
-COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "signature.json").read_text())
+COMMITTED = json.loads((ROOT / "signature.json").read_text())
 
 
 def test_the_probes_are_the_committed_ones():
@@ -20,10 +20,6 @@ def test_training_comes_to_the_committed_hashes(name):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_reading_comes_to_the_committed_hashes(dtype):
-    assert costs(dtype) == COMMITTED["costs"][dtype]
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_writing_comes_to_the_committed_hashes(dtype):
-    assert texts(dtype) == COMMITTED["texts"][dtype]
+@pytest.mark.parametrize(("part", "compute"), [("costs", costs), ("texts", texts)])
+def test_reading_and_writing_come_to_the_committed_hashes(part, compute, dtype):
+    assert compute(dtype) == COMMITTED[part][dtype]

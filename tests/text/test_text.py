@@ -36,12 +36,6 @@ def test_ids_are_places_in_the_sorted_vocabulary_and_come_back_as_the_text(text)
     assert ids.max() == len(vocabulary) - 1
 
 
-def test_a_text_is_parted_into_what_has_an_id_and_what_has_none():
-    known, inside, outside = Vocabulary("abc").part("abézb\ud800a")
-    assert known.tolist() == [True, True, False, False, True, False, True]
-    assert (inside, outside) == ("abba", "éz\ud800")
-
-
 def at_once(content):
     """Return the text of the bytes, or what is wrong with them."""
     try:
@@ -123,14 +117,19 @@ def test_a_prepared_text_reads_back_and_is_what_numpy_saves(tmp_path, K, held_ou
     assert (tmp_path / "text.npz").read_bytes() == content
 
 
+def saved(folder, *parts, points=(97, 98, 99)):
+    path = folder / "text.npz"
+    with path.open("wb") as file:
+        corpus.save_text(file, np.array(points, np.uint32), parts, (sum(map(len, parts)), 0))
+    return path
+
+
 @given(st.lists(st.integers(0, 600_000), max_size=6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_ids_come_in_any_parts_and_are_read_in_any_parts(lengths, start, stop):
     ids = np.arange(sum(lengths)).astype(np.uint16) % 300
     parts = np.split(ids, np.cumsum(lengths)[:-1]) if lengths else []
     with tempfile.TemporaryDirectory() as folder:
-        path, points = Path(folder) / "text.npz", np.arange(0x10000, 0x10000 + 300, dtype=np.uint32)
-        with path.open("wb") as file:
-            corpus.save_text(file, points, parts, (len(ids), 0))
+        path = saved(Path(folder), *parts, points=range(0x10000, 0x10000 + 300))
         assert np.array_equal(corpus.read_prepared(path).training[start:stop], ids[start:stop])
 
 
@@ -149,19 +148,11 @@ def test_a_text_that_changes_while_it_is_read_is_a_line_and_nothing_is_written(t
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
 
 
-def saved(folder, ids, K=3):
-    path = folder / "text.npz"
-    with path.open("wb") as file:
-        corpus.save_text(file, np.arange(97, 97 + K, dtype=np.uint32), [ids], (len(ids), 0))
-    return path
-
-
 def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
     path = saved(tmp_path, np.array([3, 1, 2], np.uint8))
     with pytest.raises(Damaged, match=r"text\.npz: training has numbers that are not below 3"):
         corpus.read_prepared(path)
-    with path.open("wb") as file:
-        corpus.save_text(file, np.array([99, 98, 97], np.uint32), [np.array([1, 2])], (2, 0))
+    path = saved(tmp_path, np.array([1, 2]), points=(99, 98, 97))
     with pytest.raises(Damaged, match=r"text\.npz: the vocabulary is empty, or its characters are not sorted"):
         corpus.read_prepared(path)
 
@@ -169,13 +160,8 @@ def test_a_prepared_text_with_foreign_ids_or_another_order_is_refused(tmp_path):
 def test_a_prepared_text_with_a_changed_id_is_refused_unread(tmp_path):
     ids = np.random.default_rng(1).integers(0, 3, 4 * corpus.WRITTEN).astype(np.uint8)
     path = saved(tmp_path, ids)
-    training = corpus.read_prepared(path).training
-    for part in (slice(0, 1), slice(corpus.WRITTEN - 1, corpus.WRITTEN + 1), slice(9, None), slice(5, 5), slice(7, 3)):
-        assert np.array_equal(training[part], ids[part])
     content = bytearray(path.read_bytes())
     content[content.index(ids[:100].tobytes()) + corpus.WRITTEN + 9] ^= 1
     path.write_bytes(content)
-    with pytest.raises(
-        Damaged, match=r"text\.npz: training\.npy is damaged: it does not match its checksum; `dvc repro`"
-    ):
+    with pytest.raises(Damaged, match=r"text\.npz: training\.npy is damaged: it does not match its checksum; `dvc"):
         corpus.read_prepared(path)

@@ -43,14 +43,10 @@ def state_file(folder) -> Path:
     return folder / "000000000004.state"
 
 
-def read_state(path):
-    return resume.load(path.parent, SETTINGS, START, EPOCH)
-
-
 FILES: dict[str, tuple[Callable, Callable]] = {
     "model": (model_file, read_model),
     "text": (text_file, corpus.read_prepared),
-    "state": (state_file, read_state),
+    "state": (state_file, lambda path: resume.load(path.parent, SETTINGS, START, EPOCH)),
 }
 
 
@@ -70,7 +66,7 @@ def mutants(content: bytes) -> Iterator[bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(name, tmp_path, capsys):
+def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(name, tmp_path):
     make, read = FILES[name]
     path = make(tmp_path)
     original, content = flat(read(path)), path.read_bytes()
@@ -84,18 +80,6 @@ def test_every_changed_byte_and_every_truncation_is_refused_or_means_the_same(na
     assert len(lines) + same == 3 * len(content)
     assert all(str(path) in line for line in lines)
     assert name != "state" or same == 0  # SHA-256 over all of it
-    capsys.readouterr()
-    print(f"{name}: {len(lines)} refused, {same} of the same meaning")  # pytest -rP shows it
-
-
-def test_a_state_reads_back_to_the_bit(tmp_path):
-    digest = hashlib.sha256(b"a checkpoint").hexdigest()
-    assert flat(read_state(state_file(tmp_path))) == flat((STATE, TRACE, {"0.npz": resume.Checkpoint(digest, 2.5)}))
-
-
-def members(content: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {each.filename: archive.read(each) for each in archive.infolist()}
 
 
 def zipped(entries, compression=zipfile.ZIP_STORED) -> bytes:
@@ -114,7 +98,8 @@ def npy(array, **options) -> bytes:
 
 def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield archives that a careless reader would take, or choke on."""
-    whole = list(members(content).items())
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        whole = [(each.filename, archive.read(each)) for each in archive.infolist()]
     bomb = npy(np.zeros(1_000_000))  # thousands of times as long as the file
     huge = bytearray(content)
     end = huge.rindex(b"PK\x01\x02")
@@ -147,22 +132,16 @@ def crafted(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize("name", FILES)
-def test_every_crafted_file_is_refused_by_name(name, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["model", "text"])
+def test_every_crafted_file_is_refused_by_name(name, tmp_path):
     make, read = FILES[name]
     path = make(tmp_path)
-    content, head = path.read_bytes(), b""
-    if name == "state":
-        line = content.index(b"\n", resume.DIGEST) + 1
-        head, content = content[resume.DIGEST : line], content[line:]
-    for what, mutant in crafted(content):
+    for what, mutant in crafted(path.read_bytes()):
         if name == "text" and what.endswith("longer"):
             continue  # that is another text, and a good one
-        sealed = hashlib.sha256(head + mutant).hexdigest().encode() + b"\n" + head if head else b""
-        write(path, sealed + mutant)
+        write(path, mutant)
         with pytest.raises(Damaged, match=path.name):
             print(what, flat(read(path)))
-    capsys.readouterr()
 
 
 @pytest.mark.slow

@@ -4,12 +4,9 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -34,19 +31,11 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing that the training does after it has any effect."""
 
 
-class Outcome(NamedTuple):
-    """What a training came to: SHA-256 of its results, its files, what it printed."""
-
-    digest: str
-    files: dict[str, bytes]
-    printed: str
-
-
 class Case:
     """A training of 40 updates on a small text, in a folder, with checkpoints every 15."""
 
-    def __init__(self, folder: Path, save_every: int, train: Mapping[str, object] = MappingProxyType({}), **changes):
-        self.folder = folder
+    def __init__(self, folder: Path, save_every: int, train: dict[str, object] | None = None, **changes):
+        self.folder, train = folder, train or {}
         values = read_params(ROOT / "params.yaml").model_dump() | {"m": 8, "seq_length": 10} | changes
         values["train"] |= {"updates": UPDATES, "checkpoint_every": 15, "save_every": save_every} | train
         vocabulary = Vocabulary("".join(sorted(set(TEXT))))
@@ -55,8 +44,8 @@ class Case:
         save_to = folder / "train" / resume.key(settings)
         self.training = Training(Params.model_validate(values), text, save_to, settings)
 
-    def end(self, stop_after: int = 0, by: int | None = None) -> Outcome:
-        """Train without outputs from before, to the end or until so many blocks are done: then a signal, or a kill."""
+    def end(self, stop_after: int = 0, by: int | None = None) -> tuple[dict[str, bytes], str]:
+        """Train until so many blocks are done, then a signal or a kill; return the outputs and what is printed."""
         outputs = self.folder / "outputs"
         shutil.rmtree(outputs, ignore_errors=True)
         blocks = 0
@@ -72,9 +61,9 @@ class Case:
         printed = StringIO()
         with redirect_stdout(printed):
             trained = run(self.training, outputs / "checkpoints", log)
-            _, digest = write_results(self.training, trained, {name: outputs / name for name in NAMES})
+            write_results(self.training, trained, {name: outputs / name for name in NAMES})
         resume.forget(self.training.save_to)
-        return Outcome(digest, contents(outputs), printed.getvalue())
+        return contents(outputs), printed.getvalue()
 
     def killed(self, stop_after: int) -> None:
         """Train until so many blocks are done and the last of them is not saved."""
@@ -90,49 +79,43 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Outcome:
-    """What nobody disturbed."""
-    return Case(tmp_path_factory.mktemp("alone"), 7).end()
-
-
-def same(outcome: Outcome, alone: Outcome) -> None:
-    assert outcome.files == alone.files
-    assert outcome.digest == alone.digest
+def alone(tmp_path_factory) -> dict[str, bytes]:
+    """Return the files of a training that nobody disturbed."""
+    return Case(tmp_path_factory.mktemp("alone"), 7).end()[0]
 
 
 def test_an_undisturbed_training_leaves_its_files_and_no_state(tmp_path, alone):
     case = Case(tmp_path, 7)
-    same(case.end(), alone)
-    assert sorted(alone.files)[:3] == ["checkpoints/00.npz", "checkpoints/15.npz", "checkpoints/30.npz"]
-    assert len(alone.files) == 3 + len(NAMES)
+    assert case.end()[0] == alone
+    assert sorted(alone)[:3] == ["checkpoints/00.npz", "checkpoints/15.npz", "checkpoints/30.npz"]
+    assert len(alone) == 3 + len(NAMES)
     assert list(case.training.save_to.parent.iterdir()) == []
-    assert "resumed" not in case.end().printed  # a forced run really trains
+    assert "resumed" not in case.end()[1]  # a forced run really trains
 
 
-def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, alone):
-    case = Case(tmp_path, 1)
+def adam(batch, **order):
+    train = order | {"loss": "mean", "clip": None}
+    return {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "batch": batch, "train": train}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"eta": 1e39},  # weights so large that a forward pass could overflow, which no model file may have
+        *(adam(batch) for batch in (1, 3)),
+        *(adam(batch, order="chunks", chunk_length=30) for batch in (1, 3)),
+        *(adam(batch, order="positions") for batch in (1, 3)),
+    ],
+)
+def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, changes):
+    case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))
     for update in range(UPDATES):
         case.killed(2)  # the first block is saved, the second one lost
         assert case.states()[-1].stem == f"{update + 1:012}"
-    outcome = case.end()
-    assert f"resumed at update {UPDATES}\n" in outcome.printed
-    same(outcome, alone)
-
-
-@pytest.mark.parametrize("order", [{"order": "chunks", "chunk_length": 30}, {"order": "positions"}, {}])
-@pytest.mark.parametrize("batch", [1, 3])
-def test_so_it_does_with_adam_in_each_order_and_with_a_batch(tmp_path, order, batch):
-    train = order | {"loss": "mean", "clip": None}
-    changes = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "batch": batch, "train": train}
-    case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))
-    alone = other.end()
-    for _ in range(UPDATES):
-        case.killed(2)
-    outcome = case.end()
-    assert f"resumed at update {UPDATES}\n" in outcome.printed
-    same(outcome, alone)
-    last = read_model(case.folder / "outputs/models/last")
-    assert last.h.any() == (order.get("order") != "positions")  # a place that is drawn is read from a zero state
+    files, printed = case.end()
+    assert f"resumed at update {UPDATES}\n" in printed
+    assert files == other.end()[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -142,9 +125,9 @@ def test_a_signal_lets_the_block_end_saves_and_stops(tmp_path, alone, blocks, nu
     with pytest.raises(Stopped, match=f"stopped by {number.name}") as stopped:
         case.end(blocks, by=number)
     assert stopped.value.exit_code == 128 + number
-    outcome = case.end()
-    assert f"resumed at update {[7, 14, 15, 21, 28, 30, 35, 40, 40][blocks - 1]}\n" in outcome.printed
-    same(outcome, alone)
+    files, printed = case.end()
+    assert f"resumed at update {[7, 14, 15, 21, 28, 30, 35, 40, 40][blocks - 1]}\n" in printed
+    assert files == alone
 
 
 @pytest.fixture
@@ -161,10 +144,10 @@ def test_a_damaged_state_is_named_and_the_older_one_taken(stopped, alone, capsys
     damaged = bytearray(newest.read_bytes())
     damaged[1000] ^= 1
     newest.write_bytes(damaged)
-    outcome = stopped.end()
+    files, printed = stopped.end()
     assert f"warning: not resumed from {newest}: damaged" in capsys.readouterr().err
-    assert "resumed at update 21\n" in outcome.printed
-    same(outcome, alone)
+    assert "resumed at update 21\n" in printed
+    assert files == alone
 
 
 def test_two_damaged_states_are_no_silent_fresh_start(stopped, alone, capsys):
@@ -175,7 +158,7 @@ def test_two_damaged_states_are_no_silent_fresh_start(stopped, alone, capsys):
         stopped.end()
     assert contents(stopped.training.save_to) == before
     shutil.rmtree(stopped.training.save_to)
-    same(stopped.end(), alone)
+    assert stopped.end()[0] == alone
     capsys.readouterr()
 
 
@@ -183,79 +166,59 @@ def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(tmp_
     case = Case(tmp_path, 7)
     case.killed(5)
     (case.training.save_to / "15.npz").unlink()
-    outcome = case.end()
+    files, printed = case.end()
     assert "15.npz is damaged or missing" in capsys.readouterr().err
-    assert "resumed at update 14\n" in outcome.printed
-    same(outcome, alone)
+    assert "resumed at update 14\n" in printed
+    assert files == alone
 
 
 def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, alone):
     """Of params with both values, of files by name."""
     other = Case(stopped.folder, 7, eta=0.2)
-    files = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
-    other.training = other.training._replace(settings=other.training.settings | files)
-    outcome = other.end()
-    assert outcome.printed.startswith(
+    edited = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
+    other.training = other.training._replace(settings=other.training.settings | edited)
+    files, printed = other.end()
+    assert printed.startswith(
         f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
         "changed files: data/prepared/text.npz, src/train.py\n"
     )
-    assert outcome.digest != alone.digest
+    assert files != alone
     assert len(stopped.states()) == 2
-    same(stopped.end(), alone)
-
-
-def killed_while_it_forgets(folder: Path, removals: int) -> None:
-    """Let a process forget the training, and die after it has removed so many files."""
-
-    def count(event: str, _: object) -> None:
-        nonlocal removals
-        if event == "os.remove":
-            if not removals:
-                os._exit(0)
-            removals -= 1
-
-    if not (child := os.fork()):
-        sys.addaudithook(count)
-        resume.forget(folder)
-        os._exit(0)
-    os.waitpid(child, 0)
+    assert stopped.end()[0] == alone
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")
 @pytest.mark.parametrize("removals", [0, 1, 2, 3, 4])
 def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, alone, removals, capsys):
     """Were a checkpoint removed before its states, they would be damaged ones."""
-    case = Case(tmp_path, 7)
+    case, left = Case(tmp_path, 7), iter(range(removals))
     case.killed(9)
-    killed_while_it_forgets(case.training.save_to, removals)
+
+    def die(event, _):
+        if event == "os.remove" and next(left, None) is None:
+            os._exit(0)
+
+    if not (child := os.fork()):
+        sys.addaudithook(die)
+        resume.forget(case.training.save_to)
+        os._exit(0)
+    os.waitpid(child, 0)
     assert len(contents(case.training.save_to)) == 2 + 3 - removals
-    same(case.end(), alone)
+    assert case.end()[0] == alone
     assert capsys.readouterr().err == ""
 
 
 def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_twentieth_of_the_training(tmp_path):
-    case = Case(tmp_path, 7, eta=3.0)  # so large that the lowest loss is not the last
-    text, params = case.training.text, case.training.params
+    case = Case(tmp_path, 7, {"held_out_characters": 5}, eta=3.0)  # so large that the lowest loss is not the last
+    held_out = case.training.text.held_out
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
     trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
     models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
-    assert trained.held_out == {
-        model.update: bits_per_character(model.theta, text.held_out[:few], model.h) for model in models
-    }
-    measured = case.training._replace(
-        params=params.model_copy(update={"train": params.train.model_copy(update={"held_out_characters": 3})})
-    )
+    assert trained.held_out == {each.update: bits_per_character(each.theta, held_out[:few], each.h) for each in models}
     (tmp_path / "metrics").mkdir()
-    metrics, _ = write_results(measured, trained, {name: tmp_path / name for name in NAMES})
+    metrics, _ = write_results(case.training, trained, {name: tmp_path / name for name in NAMES})
     last = trained.rows.state
-    assert metrics.held_out_characters_read == 3
+    assert metrics.held_out_characters_read == 5
     assert metrics.best_update < last.update
-    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, text.held_out[:3], last.carried)
+    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, held_out[:5], last.carried)
     assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())
-
-
-def test_weights_that_no_model_file_may_have_do_not_stop_a_training_from_going_on(tmp_path):
-    """A file's reader refuses weights so large that a forward pass could overflow; a step may make them."""
-    alone, case = Case(tmp_path / "alone", 7, eta=1e39).end(), Case(tmp_path / "killed", 7, eta=1e39)
-    case.killed(9)
-    same(case.end(), alone)
