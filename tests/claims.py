@@ -13,16 +13,6 @@ from charloom.settings.pipeline import Project as Folder
 from dvc_summary.locks import Stages
 
 CLAIM = '{"accuracy": 1.0}\n'
-NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
-
-
-def commit(project: Project, *forced: str) -> str:
-    """Commit everything, also these files that Git ignores, and return the commit."""
-    project.run("git", "add", "-A")
-    if forced:
-        project.run("git", "add", "-f", *forced)
-    project.run("git", *NAMED, "commit", "-q", "--allow-empty", "-m", "a claim")
-    return project.run("git", "rev-parse", "HEAD").strip()
 
 
 def answered(project: Project, *arguments: str) -> tuple[int, str]:
@@ -88,5 +78,5 @@ def submodule(project: Project, folder: str, **files: str) -> None:
     for name, content in files.items():
         (part.folder / name.replace("_", ".")).write_text(content)
     part.run("git", "init", "-q")
-    commit(part)
+    part.commit()
     project.run("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.folder), folder)

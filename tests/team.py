@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from mlflow import MlflowClient
 from projects import ROOT, Project, variables
 from stores import free_port
 
@@ -85,6 +86,14 @@ class Team:
             self.end()
             settings.write_text(changed)
             self.start()
+
+    def runs(self, monkeypatch, name: str = "ann") -> dict:
+        """Return all runs that the person sees, by their ids, the newest first."""
+        for variable, value in (self.people[name] | {"MLFLOW_TRACKING_URI": self.here}).items():
+            monkeypatch.setenv(variable, value)
+        client = MlflowClient(self.here)
+        found = client.search_runs([each.experiment_id for each in client.search_experiments()])
+        return {run.info.run_id: run for run in found}
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""

@@ -77,7 +77,7 @@ def test_after_edits_at_any_moment_of_a_repro_all_is_as_if_it_had_been_made_from
         if undone:
             time.sleep(drawn.uniform(0, 0.05))
             path.write_text(whole)
-        code, printed = process.wait(timeout=300), (project.folder / "printed.txt").read_text()
+        code, printed = process.wait(timeout=300), project.log()
         print(f"{what}{' undone' * undone}: exit {code}")
         words = (name, "seed was", "README.md", "not recorded")
         assert code == 0 or any(word in printed for word in words), printed

@@ -21,7 +21,7 @@ def pages(project: Project, **variables: str) -> Iterator[int]:
     port = free_port()
     process = started(project, COMMAND, "ui", "--port", str(port), **variables)
     try:
-        until(lambda: "open http" in (project.folder / "printed.txt").read_text(), 120, every=0.2)
+        until(lambda: "open http" in project.log(), 120, every=0.2)
         yield port
     finally:
         process.terminate()

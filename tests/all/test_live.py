@@ -79,7 +79,7 @@ def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it
 
 
 def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long, ends):
-    long.edit("params.yaml", "updates: 10000000", "updates: 1500000")
+    long.set(updates=1500000)
     train = ends(halted(long))
     train.terminate()
     train.send_signal(signal.SIGCONT)
@@ -91,7 +91,7 @@ def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_
 
 
 def test_trainings_in_a_row_have_one_sender(long):
-    long.edit("params.yaml", "updates: 10000000", "updates: 150000")
+    long.set(updates=150000)
     for seed in range(1, 5):
         long.run("dvc", "exp", "run", "-S", f"seed={seed}", "-n", f"seed-{seed}")
         processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]

@@ -32,13 +32,6 @@ def team(tmp_path_factory, finished):
     team.end()
 
 
-def in_store(team, monkeypatch, project) -> dict:
-    """Return all runs that ann sees, by their ids: she has made the experiments, and is hidden nothing."""
-    for name, value in team.people["ann"].items():
-        monkeypatch.setenv(name, value)
-    return {run.info.run_id: run for run in project.runs(team.here)}
-
-
 def made_by(runs: dict, name: str) -> list[str]:
     """Return the names of that person's runs."""
     return sorted(run.info.run_name for run in runs.values() if run.info.user_id == name)
@@ -50,14 +43,13 @@ def made_by(runs: dict, name: str) -> list[str]:
 )
 def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, reads):
     bob, eta = copied(finished, tmp_path / "bob"), 0.1 + len(way) / 100
-    had = in_store(team, monkeypatch, bob)
+    had = team.runs(monkeypatch)  # what ann sees: she has made the experiments, and is hidden nothing
     (anns,) = [run for run in had.values() if run.info.user_id == "ann" and REPRODUCTIONS in run.data.tags]
     team.let_in("bob", f"PERMISSION={'EDIT' if writes else 'READ'}")
     team.default_permission(way.split()[0])
     if way == "READ":
-        assert f"NO  may write         experiment 'charloom fox': {DENIED}" in team.said(
-            "bob", bob, "charloom", "doctor", expect=1
-        )
+        said = team.said("bob", bob, "charloom", "doctor", expect=1)
+        assert f"NO  may write         experiment 'charloom fox': {DENIED}" in said
 
     # A run of the pipeline: ann's own, made again.
     trained_again(bob)
@@ -79,12 +71,12 @@ def test_a_second_person(team, finished, tmp_path, monkeypatch, way, writes, rea
     assert shown == ([fox, study] if reads else [])
 
     # Nothing of ann's is gone, and nothing is there twice. What waited arrives with the permission.
-    now = in_store(team, monkeypatch, bob)
+    now = team.runs(monkeypatch)
     if not writes:
         assert now.keys() == had.keys()
         team.let_in("bob")
         assert STUDY_SENT in team.said("bob", bob, "charloom", "track")
-        now = in_store(team, monkeypatch, bob)
+        now = team.runs(monkeypatch)
     assert had.keys() <= now.keys()
     assert made_by(now, "ann") == made_by(had, "ann")
     new = {key: run for key, run in now.items() if key not in had}

@@ -135,7 +135,7 @@ def test_people_who_make_a_store_and_send_a_run_at_once_have_one_run_that_lists_
         trained_again(project)
     at_work = [started(project, "charloom", "track", MLFLOW_TRACKING_URI=store) for project in people]
     codes = [process.wait(300) for process in at_work]
-    assert not any(codes), [(project.folder / "printed.txt").read_text() for project in people]
+    assert not any(codes), [project.log() for project in people]
     run, client = complete(people[0], store), people[0].client(store)
     assert run.data.tags["charloom.reproductions"] == "2"
     assert len(json.loads(run.data.tags["charloom.trainings"])) == 3

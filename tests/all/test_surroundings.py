@@ -59,9 +59,7 @@ def test_a_full_disk_under_what_a_stage_prints_ends_it_and_the_next_start_ends_w
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime")
 def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
-    project.edit("params.yaml", "updates: 400", "updates: 400000")
-    project.edit("params.yaml", "save_every: 100", "save_every: 10000")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 100000")
+    project.set(updates=400000, save_every=10000, checkpoint_every=100000)
     project.run("python", "src/gradcheck.py")
     again(project, *STAGES)
     before = results(project)
