@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import socket
 import sqlite3
 import ssl
@@ -29,10 +28,9 @@ def free_port() -> int:
 class Server:
     """A real `mlflow server` on a database of its own."""
 
-    def __init__(self, folder: Path, *options: str):
+    def __init__(self, folder: Path):
         self.folder, self.port = folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
-        self.options = options or ("--artifacts-destination", str(folder / "artifacts"))
         self.start()
         self._copy("server.db", "empty.db")
 
@@ -50,7 +48,7 @@ class Server:
             [
                 str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port",
                 str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
-                *self.options,
+                "--artifacts-destination", str(self.folder / "artifacts"),
             ],
             env=variables("MLFLOW_") | quiet,
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -131,30 +129,3 @@ def before(
 
     with serving(pass_on, secure) as address:
         yield address, requests
-
-
-@contextmanager
-def locked(database: Path):
-    """Hold the database's lock, as a program that died in the middle of a backup would."""
-    connection = sqlite3.connect(database)
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        connection.rollback()
-        connection.close()
-
-
-@contextmanager
-def full_disk(folder: Path, content: Path):
-    """Put a copy of the file on a full disk of its own, mounted at the folder; only root can. Yield its path there."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none", folder], check=True)
-    try:
-        shutil.copy(content, folder)
-        with suppress(OSError), (folder / "filling").open("wb", buffering=0) as filling:
-            while True:
-                filling.write(bytes(4096))
-        yield folder / content.name
-    finally:
-        subprocess.run(["umount", folder], check=True)

@@ -266,7 +266,9 @@ def unsupported(text, sentences):
         missing += [] if places else [sentence]
     spans += [match.span() for match in SETTING.finditer(squeezed)]
     figures = [
-        match[0] for match in FIGURE.finditer(squeezed) if not any(start <= match.start() < end for start, end in spans)
+        match[0]
+        for match in FIGURE.finditer(squeezed)
+        if not any(start <= match.start() and match.end() <= end for start, end in spans)
     ]
     return figures, missing
 
