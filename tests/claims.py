@@ -2,30 +2,18 @@
 
 import hashlib
 import re
-from contextlib import chdir
 
-from projects import Project, called
+from projects import Project, said
 
-from charloom.commands import cli
 from charloom.proof.outputs import outputs
 from charloom.settings.dvc_lock import present
 from charloom.settings.pipeline import Project as Folder
 from dvc_summary.locks import Stages
 
-CLAIM = '{"accuracy": 1.0}\n'
-
-
-def answered(project: Project, *arguments: str) -> tuple[int, str]:
-    """Return the exit code of `charloom` in this process and all that it prints; an escaping exception fails."""
-    with chdir(project.folder):
-        code, printed, complaint = called(cli.main, "charloom", *arguments)
-    return code, printed + complaint
-
 
 def refused(project: Project) -> str:
     """Return what verify prints of a claim that it must not call the same, and of which it must make no statement."""
-    code, printed = answered(project, "verify", "--statement", "statement.json")
-    assert code == 1, printed
+    printed = "".join(said(project, "verify", "--statement", "statement.json", code=1))
     assert not (project.folder / "statement.json").exists()
     return printed
 

@@ -76,11 +76,10 @@ def test_a_name_that_mlflow_does_not_know_never_reaches_the_model(ask):
         assert ask({"inputs": ["fox"]} | wrong) == right
 
 
-def test_a_batch_of_a_hundred_is_the_hundred_samples_of_the_command(ask, finished):
-    code, answer = ask({"inputs": [{"prime": "fox"}] * 100, "params": {"length": 300}})
-    assert code == 200
-    printed, _ = said(finished, "sample", "--prime", "fox", "--length", "300", "--samples", "100")
-    headed = (f"==> sample {n} of 100 <==\n{text}\n" for n, text in enumerate(answer["predictions"], 1))
+def test_a_batch_is_the_samples_of_the_command(ask, finished):
+    _, answer = ask({"inputs": ["fox"] * 2, "params": {"length": 300}})
+    printed, _ = said(finished, "sample", "--prime", "fox", "--length", "300", "--samples", "2")
+    headed = (f"==> sample {n} of 2 <==\n{text}\n" for n, text in enumerate(answer["predictions"], 1))
     assert "\n".join(headed) == printed
     assert ask({"inputs": []}) == (200, {"predictions": []})
 

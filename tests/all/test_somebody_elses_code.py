@@ -1,4 +1,4 @@
-"""What was fetched is not executed, and what is not to be shared stays out of Git."""
+"""What was fetched is not executed."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from contextlib import chdir
 from zipfile import ZipFile
 
 import pytest
-from projects import ROOT, alive, said, until
+from projects import ROOT, alive, until
 from stores import free_port
 
 from charloom.tracking.collect import put, this_run
@@ -23,23 +23,6 @@ MARK = "somebody_elses_code_ran"
 def marking(project) -> str:
     """Return code that leaves the mark in the project's folder."""
     return f"import pathlib\npathlib.Path({str(project.folder / MARK)!r}).write_text(__name__)\n"
-
-
-def test_no_command_runs_the_code_of_an_experiment_or_puts_a_file_into_git(project):
-    """An experiment that was pulled is a ref; its run is not in MLflow, which once made `track` run its track.py."""
-    for name in ("track", "charloom/__init__"):
-        path = project.folder / f"src/{name}.py"
-        path.write_text(marking(project) + path.read_text())
-    project.run("git", "commit", "-qam", "an experiment")
-    project.run("git", "update-ref", "refs/exps/00/11/pulled", "HEAD")
-    project.run("git", "reset", "-q", "--hard", "HEAD~1")
-    (project.folder / ".env").write_text("SECRET=sesame\n")
-    asked = (("for-each-ref",), ("count-objects", "-v"), ("status", "--short"))
-    before = [project.run("git", *words) for words in asked]
-    said(project, "track")
-    assert len(project.runs()) == 1
-    assert not (project.folder / MARK).exists()
-    assert before == [project.run("git", *words) for words in asked]
 
 
 def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):

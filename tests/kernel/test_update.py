@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edits import WRONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import copied, same_bits, sequence
-from projects import ROOT
 from recipes import recipe
 
 from charloom.kernel.advance import advance, learned_gradients, start
@@ -136,9 +134,3 @@ def test_outputs_of_any_size_have_a_finite_loss():
     rows = advance(state, ids, 1, FIVE)
     loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.carried)
     assert rows.losses[0] == pytest.approx(loss, rel=1e-14)
-
-
-@pytest.mark.parametrize(("file", "right"), [(file, right) for file, right, *_ in WRONG.values()])
-def test_what_longer_tests_make_wrong_in_the_kernel_is_there(file, right):
-    """They take hours: an edit that finds nothing to replace would be noticed late."""
-    assert (ROOT / file).read_text(encoding="utf-8").count(right) == 1
