@@ -246,12 +246,3 @@ def until(true: Callable[[], object], seconds: float = 60, every: float = 0.01) 
     while not true():
         assert time.monotonic() < end
         time.sleep(every)
-
-
-def alive(group: int) -> bool:
-    """Return whether a process of the group is still there."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -15,7 +15,7 @@ from email.utils import formatdate
 from http.client import HTTPConnection
 from pathlib import Path
 
-from projects import until, variables
+from projects import Project, started, until, variables
 from serving import Asked, answered, serving
 
 
@@ -64,6 +64,19 @@ class Server:
         if self.process.returncode is None:  # once is enough
             os.killpg(self.process.pid, 9)
             self.process.wait()
+
+
+@contextmanager
+def ui(project: Project, command: str = "charloom", **variables: str):
+    """Open MLflow's pages by `charloom ui`; yield the process and the port."""
+    port = free_port()
+    process = started(project, command, "ui", "--port", str(port), **variables)
+    try:
+        until(lambda: "open http" in project.log(), 120, every=0.2)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

@@ -105,11 +105,6 @@ def test_a_pipeline_that_names_more_than_is_rebuilt_is_refused(project):
         project.run("git", "reset", "-q", "--hard", "HEAD~1")
 
 
-def edited(project):
-    edit_digit(project, "metrics/train.json")
-    project.edit("plots/smooth_loss.csv", "\n400,", "\n400,1")
-
-
 def replaced(project):
     """Edit dvc.lock, too, also the hash of a model."""
     set_metric(project, "train", "smooth_loss", "0.123")
@@ -141,11 +136,6 @@ def numbers_that_are_hard_to_read(project):
 
 # What was planted: what the last line begins with, and what the line of a file or of a cause has in it.
 TAMPERED = {
-    edited: (
-        "train: plots/smooth_loss.csv",
-        "plots/smooth_loss.csv: line 6: committed '400,1",
-        "plots/smooth_loss.csv, metrics/train.json: edited after train made it: dvc.lock has the hash of what ",
-    ),
     replaced: (
         "train: models/best.npz",
         "models/best.npz, metrics/train.json: train makes another hash from the same inputs: dvc.lock was edited",
