@@ -162,7 +162,9 @@ class Project:
         return mlflow.MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
 
     def runs(self, store: str = "") -> list:
-        """Return every run in the MLflow store, or else in this project's own."""
+        """Return every run in the MLflow store, or else in this project's own, which is not made by asking."""
+        if not store and not (self.folder / "mlflow.db").exists():
+            return []
         client = self.client(store)
         return client.search_runs([e.experiment_id for e in client.search_experiments()])
 

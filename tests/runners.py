@@ -45,17 +45,11 @@ needs_gitlab = pytest.mark.skipif(
 
 
 class Ran(NamedTuple):
-    """What came of a pipeline.
+    """What came of a pipeline."""
 
-    jobs       how each job ended, by its name and the values of its matrix, in the order of their ends
-    calls      each call of a stand-in, after the name of its job
-    artifacts  the folder with a folder for each artifact
-    printed    all that was printed
-    """
-
-    jobs: dict[str, str]
-    calls: list[str]
-    artifacts: Path
+    jobs: dict[str, str]  # how each job ended, by its name and the values of its matrix
+    calls: list[str]  # of stand-ins, each after the name of its job
+    artifacts: Path  # the folder with a folder for each artifact
     printed: str
 
 

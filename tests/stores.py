@@ -6,16 +6,14 @@ import socket
 import sqlite3
 import ssl
 import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from email.utils import formatdate
 from http.client import HTTPConnection
 from pathlib import Path
 
-from projects import Project, started, until, variables
+from projects import Project, started, until
 from serving import Asked, answered, serving
 
 
@@ -23,6 +21,12 @@ def free_port() -> int:
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return trial.getsockname()[1]
+
+
+def listening(port: int) -> bool:
+    """Return whether a server of this machine listens at the port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Server:
@@ -43,22 +47,12 @@ class Server:
             old.backup(new)
 
     def start(self) -> None:
+        options = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        options += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        options += ["--artifacts-destination", str(self.folder / "artifacts")]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.process = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port",
-                str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
-                "--artifacts-destination", str(self.folder / "artifacts"),
-            ],
-            env=variables("MLFLOW_") | quiet,
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        until(self._answers, 90, 0.1)
-
-    def _answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=1):  # noqa: S310  our own server
-            return True
-        return False
+        self.process = started(Project(self.folder), "mlflow", "server", *options, **quiet)
+        until(lambda: listening(self.port), 90, 0.1)
 
     def kill(self) -> None:
         if self.process.returncode is None:  # once is enough
@@ -107,22 +101,14 @@ def certified(file: Path) -> ssl.SSLContext:
 @contextmanager
 def before(
     server: str,
-    seconds: float = 0,
-    fails: Callable[[int], bool] = lambda _: False,
-    largest: float = math.inf,
-    ahead: float = 0,
-    secure: ssl.SSLContext | None = None,
-    refused: tuple[str, int] = ("", 404),
+    seconds: float = 0,  # that each request takes
+    fails: Callable[[int], bool] = lambda _: False,  # numbers of requests that are answered with 503
+    largest: float = math.inf,  # bytes of a request; a larger one is answered with 413
+    ahead: float = 0,  # seconds of its clock
+    secure: ssl.SSLContext | None = None,  # of a server that speaks https
+    refused: tuple[str, int] = ("", 404),  # part of a path, and the code that answers requests of such paths
 ):
-    """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
-
-    Yield the address and the requests, as `PUT /path`.
-
-    largest  bytes of a request; a larger one is answered with 413
-    ahead    seconds that its clock is ahead
-    secure   of a server that speaks https
-    refused  part of a path, and the code that answers requests of such paths: 404 as a server of long ago does
-    """
+    """Stand before a server, and pass requests on; yield the address and the requests, as `PUT /path`."""
     requests: list[str] = []
 
     def pass_on(asked: Asked) -> list[bytes]:

@@ -58,12 +58,6 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
     listed = [f"{each['digest']['sha256']}  {each['name']}\n" for each in statement["subject"]]
     (below.folder / "SHA256SUMS").write_text("".join(listed))
     assert below.run("sha256sum", "--check", "SHA256SUMS").count(": OK\n") == len(listed)
-    model = below.folder / "models/best.npz"
-    content = bytearray(model.read_bytes())
-    content[1000] ^= 1
-    model.unlink()  # the cache's own file may be behind it
-    model.write_bytes(content)
-    assert below.run("sha256sum", "--check", "--quiet", "SHA256SUMS", expect=1).startswith("models/best.npz: FAILED\n")
 
 
 def forge_bytecode(project: Project) -> Path:

@@ -23,12 +23,6 @@ def test_a_result_is_one_run_however_it_is_made_again(project):
     apply(project, "a docstring in base")
     project.run("dvc", "repro")
     assert reproductions(project) == [1]
-    project.edit("src/charloom/kernel/update.py", "0.999 * smooth", "0.99 * smooth")
-    project.run("dvc", "repro")
-    assert reproductions(project) == [1, 0]  # a real change of the recipe
-    project.edit("src/charloom/kernel/update.py", "0.99 * smooth", "0.999 * smooth")
-    project.run("dvc", "repro", "--force")
-    assert reproductions(project) == [2, 0]  # taken back
     assert project.contents() == whole
 
     # DVC takes results that it knows from its cache and trains nothing: how often a training saves makes it train.
@@ -39,7 +33,7 @@ def test_a_result_is_one_run_however_it_is_made_again(project):
     printed = project.run("dvc", "exp", "run", "--run-all", **away)
     assert printed.count("> python src/train.py") == printed.count("warning: MLflow was not updated (") == 2, printed
     assert project.run("charloom", "track").count("MLflow run ") >= 2
-    assert reproductions(project) == [3, 0, 0]  # the first experiment again, and a new one
+    assert reproductions(project) == [2, 0]  # the first experiment again, and a new one
     tags = in_order(project)[-1].data.tags
     assert (tags["charloom.dvc_experiment"], tags["charloom.trainings"].count('"experiment": "nine"')) == ("nine", 1)
     assert tags["charloom.dvc_baseline"] == project.run("git", "rev-parse", "HEAD").strip()

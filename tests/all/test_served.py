@@ -3,13 +3,12 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 from projects import ROOT, Project, said, started, until
-from stores import free_port
+from stores import free_port, listening
 
 MODEL = "models:/charloom-fox@best"
 LOAD = """
@@ -29,19 +28,13 @@ def ask(finished, tmp_path_factory):
     command = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
     process = started(served, "mlflow", *command, MLFLOW_TRACKING_URI=f"sqlite:///{finished.folder}/mlflow.db")
 
-    def answers() -> bool:
-        assert process.poll() is None
-        with suppress(requests.ConnectionError):
-            return requests.get(f"{address}/ping", timeout=1).ok
-        return False
-
     def post(content: bytes | dict) -> tuple[int, dict]:
         body = content if isinstance(content, bytes) else json.dumps(content)
         answer = requests.post(f"{address}/invocations", body, headers={"Content-Type": "application/json"}, timeout=60)
         return answer.status_code, answer.json()
 
     try:
-        until(answers, 90, every=0.2)
+        until(lambda: process.poll() is not None or listening(port), 90, every=0.2)
         yield post
     finally:
         os.killpg(process.pid, 9)

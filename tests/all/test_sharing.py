@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project, copied, until
 from recorded import holds_what_the_files_hold
-from stores import free_port
+from stores import free_port, listening
 from team import Team
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
@@ -35,22 +34,16 @@ Subsystem sftp internal-sftp
 
 
 @contextmanager
-def listening(port: int, *command: str | Path) -> Iterator[None]:
+def at_work(port: int, *command: str | Path) -> Iterator[None]:
     """Run the command, which listens at the port."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def answers() -> bool:
-        assert process.poll() is None, process.stderr.read()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        until(answers, every=0.1)
+        until(lambda: process.poll() is not None or listening(port), every=0.1)
+        assert process.poll() is None
         yield
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
 
 
 @contextmanager
@@ -60,7 +53,7 @@ def serving(binary: Path, kind: str, folder: Path) -> Iterator[str]:
     # A folder made beside it is seen soon; with 0s rclone forgets without end, and answers nobody.
     webdav = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
     port, whose = free_port(), ("--auth-key", key) if kind == "s3" else webdav
-    with listening(port, binary, "serve", kind, folder, "--addr", f"127.0.0.1:{port}", *whose):
+    with at_work(port, binary, "serve", kind, folder, "--addr", f"127.0.0.1:{port}", *whose):
         yield f"127.0.0.1:{port}"
 
 
@@ -76,7 +69,7 @@ def ssh(folder: Path) -> Iterator[str]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     settings, port = folder / "sshd_config", free_port()
     settings.write_text(SSHD.format(port=port, folder=folder))
-    with listening(port, server, "-D", "-e", "-f", settings):
+    with at_work(port, server, "-D", "-e", "-f", settings):
         yield f"ssh://127.0.0.1:{port}"
 
 

@@ -9,11 +9,10 @@ from zipfile import ZipFile
 
 import pytest
 from projects import ROOT, until
-from stores import ui
+from stores import listening, ui
 
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import CHECKSUMS, checksums
-from charloom.tracking.ui import listening
 
 MARK = "somebody_elses_code_ran"
 

@@ -83,16 +83,16 @@ REFUSED = {
 
 @pytest.mark.parametrize("plant", REFUSED, ids=lambda plant: plant.__name__)
 def test_what_a_rebuild_would_not_make_is_refused_before_anything_runs(project, tmp_path, plant):
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/precious").write_text("somebody's")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("somebody's")
     plant(project)
     project.commit()
-    before = {path: path.read_bytes() for path in (tmp_path / "outside").rglob("*.*")}
+    before = {path: path.stat().st_mtime_ns for path in (outside, *outside.rglob("*"))}
     printed = refused(project)
     assert REFUSED[plant] in printed
     assert "rebuilding" not in printed
-    assert (tmp_path / "outside/precious").read_text() == "somebody's"
-    assert {path: path.read_bytes() for path in (tmp_path / "outside").rglob("*.*")} == before
+    assert {path: path.stat().st_mtime_ns for path in (outside, *outside.rglob("*"))} == before
 
 
 def test_a_pipeline_that_names_more_than_is_rebuilt_is_refused(project):
