@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -106,8 +105,3 @@ def other_sources(folder: Path, module: str, code: str, after: str = "") -> Path
     assert after in content
     path.write_text(content.replace(after, after + code) if after else content + code)
     return folder
-
-
-def another(function: str, body: str) -> str:
-    """Return the code that gives a function of a module another body; `original` is the function as it was."""
-    return f"\n\noriginal = {function}\n\n\ndef {function}(*arguments):\n{textwrap.indent(body, '    ')}\n"
