@@ -1,24 +1,30 @@
 """Two people, one server: PostgreSQL and MLflow with passwords, as `make server` starts them."""
 
+import re
 import signal
 import socket
 import stat
 import subprocess
 import time
-from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from http.client import HTTPConnection
 
 import psutil
 import pytest
+import requests
 from mlflow import MlflowClient
 from projects import copied
 from recorded import holds_what_the_files_hold, trained_again
 from stores import before, free_port
+from study_projects import ask
 from team import PYTHON, SCRIPT, Team
 
 MODEL = "models:/charloom-fox@best"
+QUESTION = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
+DENIED = "user bob has no permission: ask the server's owner for the permission EDIT"
+RUN_DENIED = f"(experiment 'charloom fox': {DENIED})"
+STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {DENIED})"
+REPRODUCTIONS = "charloom.reproductions"
+RUN_SENT, STUDY_SENT = "MLflow run as committed", "MLflow study studies/a.yaml: http://"
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +100,12 @@ def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
     """A browser says where a page came from; MLflow alone refuses what does not come from localhost."""
     address, ann = f"http://mlflow.example.org:{team.port}", team.people["ann"]
     assert ann["MLFLOW_TRACKING_URI"] == address
-    secret = b64encode(f"ann:{ann['MLFLOW_TRACKING_PASSWORD']}".encode()).decode()
-    headers = {"Host": "mlflow.example.org", "Content-Type": "application/json", "Authorization": f"Basic {secret}"}
+    login, asked = ("ann", ann["MLFLOW_TRACKING_PASSWORD"]), f"{team.here}/ajax-api/2.0/mlflow/experiments/search"
     for page, code in ((address, 200), ("http://evil.example.org", 403)):
-        with closing(HTTPConnection("127.0.0.1", team.port, timeout=60)) as there:
-            path = "/ajax-api/2.0/mlflow/experiments/search"
-            there.request("POST", path, b'{"max_results": 1}', headers | {"Origin": page})
-            assert there.getresponse().status == code
+        headers = {"Host": "mlflow.example.org", "Origin": page}
+        assert (
+            requests.post(asked, json={"max_results": 1}, auth=login, headers=headers, timeout=60).status_code == code
+        )
 
 
 def test_a_killed_server_leaves_no_process_and_under_nohup_the_next_one_outlives_its_terminal(team):
@@ -197,6 +202,69 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         )
     finally:
         other.end()
+
+
+@pytest.fixture(scope="module")
+def shared(team, finished, tmp_path_factory):
+    """Let ann have a run, a model and a study on the server."""
+    ann = copied(finished, tmp_path_factory.mktemp("shared") / "ann")
+    ask(ann, QUESTION.format(eta=0.05))
+    team.said("ann", ann, "charloom", "track")
+    assert STUDY_SENT in team.said("ann", ann, "charloom", "study", "studies/a.yaml")
+
+
+def made_by(runs: dict, name: str) -> list[str]:
+    """Return the names of that person's runs."""
+    return sorted(run.info.run_name for run in runs.values() if run.info.user_id == name)
+
+
+@pytest.mark.parametrize(
+    ("way", "writes", "reads"),
+    [("READ", False, True), ("NO_PERMISSIONS", False, False), ("NO_PERMISSIONS but for a role", True, True)],
+)
+@pytest.mark.usefixtures("shared")
+def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, way, writes, reads):
+    bob, eta = two[1], 0.1 + len(way) / 100
+    had = team.runs(monkeypatch)  # what ann sees: she has made the experiments, and is hidden nothing
+    (anns,) = [run for run in had.values() if run.info.run_name == "as committed · seed 1"]
+    team.let_in("bob", f"PERMISSION={'EDIT' if writes else 'READ'}")
+    team.default_permission(way.split()[0])
+    if way == "READ":
+        said = team.said("bob", bob, "charloom", "doctor", expect=1)
+        assert f"NO  may write         experiment 'charloom fox': {DENIED}" in said
+
+    # A run of the pipeline: ann's own, made again.
+    trained_again(bob)
+    said = team.said("bob", bob, "charloom", "track", expect=0 if writes else 5)
+    assert (RUN_SENT if writes else RUN_DENIED) in said
+
+    # A study: ann's, asked by bob too, and another one in a file of its name.
+    for value in (0.05, eta):
+        ask(bob, QUESTION.format(eta=value))
+        said = team.said("bob", bob, "charloom", "study", "studies/a.yaml", "--anew")
+        assert (STUDY_SENT if writes else STUDY_WAITS) in said
+
+    # What is only read.
+    said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, expect=0 if reads else 5)
+    assert reads or said == f"{MODEL}: {DENIED}\n"
+    shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))
+    (study,) = {run.info.experiment_id for run in had.values() if "charloom.study" in run.data.tags}
+    fox = anns.info.experiment_id
+    assert shown == ([fox, study] if reads else [])
+
+    # Nothing of ann's is gone, and nothing is there twice. What waited arrives with the permission.
+    now = team.runs(monkeypatch)
+    if not writes:
+        assert now.keys() == had.keys()
+        team.let_in("bob")
+        assert STUDY_SENT in team.said("bob", bob, "charloom", "track")
+        now = team.runs(monkeypatch)
+    assert had.keys() <= now.keys()
+    assert made_by(now, "ann") == made_by(had, "ann")
+    new = {key: run for key, run in now.items() if key not in had}
+    assert made_by(new, "bob") == ["a"]
+    counted = int(now[anns.info.run_id].data.tags[REPRODUCTIONS])
+    assert counted == int(anns.data.tags[REPRODUCTIONS]) + 1
 
 
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
