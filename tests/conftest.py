@@ -114,6 +114,8 @@ def project(finished, tmp_path) -> Iterator[Project]:
     """A copy of the finished project, with an MLflow store still to be made."""
     project = copied(finished, tmp_path / "project")
     yield project
+    for process in project.at_work:
+        process.kill()
     project.end_senders()
 
 

@@ -62,7 +62,7 @@ class Project:
     """A copy of the project in a Git repository of its own, with small settings."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.at_work = folder, list[subprocess.Popen]()
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a command here. Without compiled files each would spend seconds on imports."""
@@ -236,10 +236,12 @@ def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -
 def started(project: Project, *command: str, **variables: str) -> subprocess.Popen:
     """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
     with (project.folder / "printed.txt").open("w") as printed:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=project.folder, env=project.environment() | variables, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
         )  # fmt: skip
+    project.at_work.append(process)
+    return process
 
 
 def until(true: Callable[[], object], seconds: float = 60, every: float = 0.01) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import time
 
 import psutil
-import pytest
 from projects import Project, started, until
 from recorded import history, holds_what_the_files_hold, waiting
 
@@ -27,15 +26,6 @@ def halted(project: Project) -> subprocess.Popen:
     return train
 
 
-@pytest.fixture
-def ends():
-    """A function that has a process killed at the end of the test."""
-    at_work: list[subprocess.Popen] = []
-    yield lambda process: at_work.append(process) or process
-    for process in at_work:
-        process.kill()
-
-
 def only(project: Project):
     (run,) = project.runs()
     return run
@@ -46,9 +36,9 @@ def comes_to(project: Project, status: str) -> None:
     until(lambda: [run.info.status for run in project.runs()] == [status], PATIENCE, every=0.5)
 
 
-def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it_when_it_is_killed(long, ends):
+def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it_when_it_is_killed(long):
     """The latest point of the record reaches MLflow in time, unless the machine is overloaded."""
-    train = ends(halted(long))
+    train = halted(long)
     train.send_signal(signal.SIGCONT)
 
     def latest() -> int:
@@ -67,7 +57,7 @@ def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it
     comes_to(long, "KILLED")
 
     # It goes on, and is killed together with its sender: the next sender closes the run.
-    train = ends(halted(long))
+    train = halted(long)
     long.end_senders()
     train.kill()
     train.wait()
@@ -76,9 +66,9 @@ def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it
     comes_to(long, "KILLED")
 
 
-def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long, ends):
+def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long):
     long.set(updates=1500000)
-    train = ends(halted(long))
+    train = halted(long)
     train.terminate()
     train.send_signal(signal.SIGCONT)
     assert train.wait() == 143
