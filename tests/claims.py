@@ -33,14 +33,6 @@ def relock(project: Project, name: str, content: bytes | None = None) -> None:
     lock.write_text(text)
 
 
-def edit_digit(project: Project, name: str) -> None:
-    """Edit the last digit of a metric."""
-    path = project.folder / name
-    text = path.read_text()
-    digit = list(re.finditer(r"\d", text))[-1]
-    path.write_text(f"{text[: digit.start()]}{(int(digit[0]) + 1) % 10}{text[digit.end() :]}")
-
-
 def set_metric(project: Project, name: str, key: str, value: str) -> None:
     """Write the value of a metric, and the hash of the edited file into dvc.lock."""
     path = project.folder / f"metrics/{name}.json"

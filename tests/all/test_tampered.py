@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from claims import edit_digit, refused, relock, replace_by_link, set_metric, submodule
+from claims import refused, relock, replace_by_link, set_metric, submodule
 from projects import said
 
 from charloom.proof.grade import SAME_CONCLUSION
@@ -114,7 +114,7 @@ def replaced(project):
 def behind_git_attributes(project):
     """Git writes it with other line ends and in another encoding than it keeps."""
     (project.folder / ".gitattributes").write_text("metrics/*.json text eol=lf working-tree-encoding=UTF-8\n")
-    edit_digit(project, "metrics/sample.json")
+    set_metric(project, "sample", "known_words", "0.125")
 
 
 def kept_by_dvc_and_by_git(project):
