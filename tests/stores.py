@@ -74,17 +74,10 @@ def ui(project: Project, command: str = "charloom", **variables: str):
 
 
 @contextmanager
-def answering(code: int, body: bytes = b"{}", seconds: float = 0):
-    """Serve one answer to everything, after that many seconds; yield its address and the paths that were asked for."""
-    paths: list[str] = []
-
-    def answer(asked: Asked) -> list[bytes]:
-        paths.append(asked.path)
-        time.sleep(seconds)
-        return answered(body, code)
-
-    with serving(answer) as address:
-        yield address, paths
+def answering(code: int, body: bytes):
+    """Serve one answer to everything; yield the address, in a pair as `before` does."""
+    with serving(lambda _: answered(body, code)) as address:
+        yield address, []
 
 
 def certified(file: Path) -> ssl.SSLContext:

@@ -1,7 +1,6 @@
 """Edits at moments of whole `dvc repro`s, drawn by the week. No record names what was not used."""
 
 import time
-from contextlib import chdir
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from filelock import FileLock
 from projects import SMALL, Project, copied, make, seed_of_the_week, started
 
 from charloom.settings.dvc_lock import locked
+from charloom.settings.pipeline import Project as Folder
 
 LONGER = SMALL | {
     "updates: 400": "updates: 60000",
@@ -76,8 +76,5 @@ def test_after_edits_at_any_moment_of_a_repro_all_is_as_if_it_had_been_made_from
         if "try `dvc repro --force`" in project.run("dvc", "repro", expect=None):  # DVC has noted an edit as used
             project.run("dvc", "repro", "--force")
         assert project.contents() == made[seed].contents()
-        with chdir(project.folder):
-            stages = locked()
-        with chdir(made[seed].folder):
-            assert stages == locked()
+        assert locked(Folder(project.folder)) == locked(Folder(made[seed].folder))
     assert true_runs(project, made) == {"1", "2"}
