@@ -24,7 +24,6 @@ LIMITS = {  # shorter ones than a user's
     "src/charloom/commands/inputs.py": ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
 }
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
-DISK = 300_000_000  # bytes of temporary files
 
 
 @contextmanager
@@ -74,7 +73,7 @@ class Ended:
     """A command that has ended: its code, what it printed, and the most that it took."""
 
     def __init__(self, project: Project, *command: str, **variables: str):
-        began, self.memory, self.disk = time.monotonic(), 0, 0
+        began, self.memory = time.monotonic(), 0
         process = subprocess.Popen(
             command, cwd=project.folder, env=project.environment() | variables, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -83,17 +82,15 @@ class Ended:
             with suppress(subprocess.TimeoutExpired):
                 self.printed, self.complaint = process.communicate(timeout=0.3)
                 break
-            with suppress(psutil.Error, FileNotFoundError):
+            with suppress(psutil.Error):
                 parts = {psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)}
                 parts |= set(project.senders() if command[0] == "python" else ())
                 self.memory = max(self.memory, sum(part.memory_info().rss for part in parts))
-                files = Path(variables["TMPDIR"]).rglob("*")
-                self.disk = max(self.disk, sum(file.stat().st_blocks * 512 for file in files))
         self.code, self.seconds = process.returncode, time.monotonic() - began
-        assert (self.memory < MEMORY, self.disk < DISK, self.seconds < SECONDS) == (True, True, True), self
+        assert (self.memory < MEMORY, self.seconds < SECONDS) == (True, True), self
 
     def __repr__(self):
-        measured = f"{self.seconds:.0f} s, {self.memory / 1e6:.0f} MB, {self.disk / 1e6:.0f} MB of files"
+        measured = f"{self.seconds:.0f} s, {self.memory / 1e6:.0f} MB"
         return f"exit {self.code}, {measured}: {self.printed!r} {self.complaint!r}"
 
 
