@@ -2,40 +2,18 @@
 
 import hashlib
 import re
-from contextlib import chdir
 
-from projects import Project, called
+from projects import Project, said
 
-from charloom.commands import cli
 from charloom.proof.outputs import outputs
 from charloom.settings.dvc_lock import present
 from charloom.settings.pipeline import Project as Folder
 from dvc_summary.locks import Stages
 
-CLAIM = '{"accuracy": 1.0}\n'
-NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
-
-
-def commit(project: Project, *forced: str) -> str:
-    """Commit everything, also these files that Git ignores, and return the commit."""
-    project.run("git", "add", "-A")
-    if forced:
-        project.run("git", "add", "-f", *forced)
-    project.run("git", *NAMED, "commit", "-q", "--allow-empty", "-m", "a claim")
-    return project.run("git", "rev-parse", "HEAD").strip()
-
-
-def answered(project: Project, *arguments: str) -> tuple[int, str]:
-    """Return the exit code of `charloom` in this process and all that it prints; an escaping exception fails."""
-    with chdir(project.folder):
-        code, printed, complaint = called(cli.main, "charloom", *arguments)
-    return code, printed + complaint
-
 
 def refused(project: Project) -> str:
     """Return what verify prints of a claim that it must not call the same, and of which it must make no statement."""
-    code, printed = answered(project, "verify", "--statement", "statement.json")
-    assert code == 1, printed
+    printed = "".join(said(project, "verify", "--statement", "statement.json", code=1))
     assert not (project.folder / "statement.json").exists()
     return printed
 
@@ -53,14 +31,6 @@ def relock(project: Project, name: str, content: bytes | None = None) -> None:
     text, count = re.subn(rf"(- path: {re.escape(name)}\n +hash: md5\n +md5: )\w+", rf"\g<1>{digest}", lock.read_text())
     assert count
     lock.write_text(text)
-
-
-def edit_digit(project: Project, name: str) -> None:
-    """Edit the last digit of a metric."""
-    path = project.folder / name
-    text = path.read_text()
-    digit = list(re.finditer(r"\d", text))[-1]
-    path.write_text(f"{text[: digit.start()]}{(int(digit[0]) + 1) % 10}{text[digit.end() :]}")
 
 
 def set_metric(project: Project, name: str, key: str, value: str) -> None:
@@ -88,5 +58,5 @@ def submodule(project: Project, folder: str, **files: str) -> None:
     for name, content in files.items():
         (part.folder / name.replace("_", ".")).write_text(content)
     part.run("git", "init", "-q")
-    commit(part)
+    part.commit()
     project.run("git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.folder), folder)

@@ -101,8 +101,7 @@ def finished(tmp_path_factory) -> Project:
         if not printed.exists():
             project = make(folder, SMALL)
             said = project.run("dvc", "repro")
-            project.run("git", "add", "-A")
-            project.run("git", "commit", "-q", "-m", "a finished run")
+            project.commit("a finished run")
             project.run("git", "gc", "-q")  # one file instead of hundreds, in every copy
             printed.write_text(said)
     project = Project(folder)
@@ -115,6 +114,8 @@ def project(finished, tmp_path) -> Iterator[Project]:
     """A copy of the finished project, with an MLflow store still to be made."""
     project = copied(finished, tmp_path / "project")
     yield project
+    for process in project.at_work:
+        process.kill()
     project.end_senders()
 
 
@@ -122,9 +123,7 @@ def project(finished, tmp_path) -> Iterator[Project]:
 def longer(finished, tmp_path_factory) -> Project:
     """A project whose training takes a second or two, so that a sender starts meanwhile; all has run but `track`."""
     project = copied(finished, tmp_path_factory.mktemp("longer") / "project")
-    project.edit("params.yaml", "updates: 400", "updates: 600000")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 200000")
-    project.edit("params.yaml", "save_every: 100", "save_every: 50000")
+    project.set(updates=600000, checkpoint_every=200000, save_every=50000)
     project.run("dvc", "repro", "plot")
     project.end_senders()
     shutil.rmtree(project.folder / ".charloom")
@@ -134,9 +133,7 @@ def longer(finished, tmp_path_factory) -> Project:
 @pytest.fixture
 def long(project) -> Project:
     """A project whose training takes minutes, saved every few hundredths of a second."""
-    project.edit("params.yaml", "updates: 400", "updates: 10000000")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 5000000")
-    project.edit("params.yaml", "save_every: 100", "save_every: 5000")
+    project.set(updates=10000000, checkpoint_every=5000000, save_every=5000)
     return project
 
 

@@ -1,4 +1,4 @@
-"""Eight edits that people make, and the stages that depend on the edited file; gradients that are wrong."""
+"""Eight edits that people make, and the stages that depend on the edited file."""
 
 from typing import NamedTuple
 
@@ -27,19 +27,6 @@ EDITS = {
     "a param's range": Edit("src/charloom/settings/params.py", "Field(ge=1, le=2**53)", "Field(ge=1, le=2**52)", ALL),
     "a docstring in base": Edit("src/charloom/base/terminal.py", '"""Escaping', '"""The escaping', ALL),
     "the README": Edit("README.md", "a test", "another test", ()),
-}
-
-PASSES, UPDATE = "src/charloom/kernel/passes.py", "src/charloom/kernel/update.py"
-WRONG = {  # in which file: what is right, what is wrong, and what has to be said of it
-    "a target's sign": (PASSES, "+ n]] -= 1", "+ n]] += 1", r"c\[\d+\] at the zero state"),
-    # From h_0 = 0 this sum, which leaves out the first step, is right: only a carried state shows it.
-    "the first step": (UPDATE, "    learn(w.W,", "    z.dT[:, 0] = 0\n    learn(w.W,", "at the carried state"),
-    "an entry": (
-        UPDATE,
-        "    learn(w.W,",
-        "    z.dT[2, 4] *= 1.0001\n    learn(w.W,",
-        r"W\[[\d, ]+\] at the zero state",
-    ),
 }
 
 

@@ -1,8 +1,4 @@
-"""Two machines that send to one store at the same moment: two threads, without a lock of this machine between them.
-
-The first stops at a chosen question to MLflow; the second begins then, and goes on until it is done or finds the first
-at work. Like a sender, a machine that finds another one at work tries again.
-"""
+"""Two machines that send to one store at the same moment: two threads, without a lock of this machine between them."""
 
 import threading
 import time
@@ -19,7 +15,7 @@ class Died(BaseException):
 
 
 class Machine(threading.Thread):
-    """A machine with this work to do."""
+    """A machine with this work to do: like a sender, it tries again if it finds another one at work."""
 
     def __init__(self, work: Callable[[], None]):
         super().__init__(daemon=True)

@@ -3,6 +3,7 @@
 import importlib
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,7 @@ SMALL = {
     "save_every: 10000": "save_every: 100",
     "best_length: 1000": "best_length: 50",
 }
+NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # those that make results
 
 
@@ -60,7 +62,7 @@ class Project:
     """A copy of the project in a Git repository of its own, with small settings."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.at_work = folder, list[subprocess.Popen]()
 
     def environment(self) -> dict[str, str]:
         """Return the variables of a command here. Without compiled files each would spend seconds on imports."""
@@ -95,6 +97,27 @@ class Project:
         content = path.read_text()
         assert old in content
         path.write_text(content.replace(old, new, count))
+
+    def set(self, **values: object) -> None:
+        """Give the params of these names other values; of a name that is there twice, the first."""
+        path = self.folder / "params.yaml"
+        text = path.read_text()
+        for name, value in values.items():
+            text, count = re.subn(rf"^( *{name}: +)\S+", rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
+            assert count, name
+        path.write_text(text)
+
+    def commit(self, message: str = "a commit", *forced: str) -> str:
+        """Commit everything, also these files that Git ignores, and return the commit."""
+        self.run("git", "add", "-A")
+        if forced:
+            self.run("git", "add", "-f", *forced)
+        self.run("git", *NAMED, "commit", "-q", "--allow-empty", "-m", message)
+        return self.run("git", "rev-parse", "HEAD").strip()
+
+    def log(self) -> str:
+        """Return what the command that `started` began here has printed so far."""
+        return (self.folder / "printed.txt").read_text()
 
     def stages(self, printed: str) -> list[str]:
         """Return the stages that a `dvc repro` ran."""
@@ -139,7 +162,9 @@ class Project:
         return mlflow.MlflowClient(store or f"sqlite:///{self.folder}/mlflow.db")
 
     def runs(self, store: str = "") -> list:
-        """Return every run in the MLflow store, or else in this project's own."""
+        """Return every run in the MLflow store, or else in this project's own, which is not made by asking."""
+        if not store and not (self.folder / "mlflow.db").exists():
+            return []
         client = self.client(store)
         return client.search_runs([e.experiment_id for e in client.search_experiments()])
 
@@ -178,12 +203,10 @@ def copied(project: Project, folder: Path) -> Project:
 
 
 def called(main: Callable[[], object], *argv: str, given: bytes = b"") -> tuple[int, str, str]:
-    """Return the exit code of a program run in this process, and what it prints to standard output and error.
-
-    The handlers of signals are put back: a stage and a command leave the system's own action behind.
-    """
+    """Return the exit code of a program run in this process, and what it prints to standard output and error."""
     given_text, *streams = (io.TextIOWrapper(io.BytesIO(each), encoding="utf-8") for each in (given, b"", b""))
-    before, handlers = (sys.argv, sys.stdin), {number: signal.getsignal(number) for number in SIGNALS}
+    before = sys.argv, sys.stdin
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}  # a program leaves the system's own behind
     code: object = "no exit"
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         sys.argv, sys.stdin = list(argv), given_text
@@ -213,10 +236,12 @@ def said(project: Project, *arguments: str, given: bytes = b"", code: int = 0) -
 def started(project: Project, *command: str, **variables: str) -> subprocess.Popen:
     """Return the command at work, in a process group of its own; what it prints is in `printed.txt`."""
     with (project.folder / "printed.txt").open("w") as printed:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=project.folder, env=project.environment() | variables, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT,
         )  # fmt: skip
+    project.at_work.append(process)
+    return process
 
 
 def until(true: Callable[[], object], seconds: float = 60, every: float = 0.01) -> None:
@@ -225,12 +250,3 @@ def until(true: Callable[[], object], seconds: float = 60, every: float = 0.01) 
     while not true():
         assert time.monotonic() < end
         time.sleep(every)
-
-
-def alive(group: int) -> bool:
-    """Return whether a process of the group is still there."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True

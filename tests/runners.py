@@ -45,17 +45,11 @@ needs_gitlab = pytest.mark.skipif(
 
 
 class Ran(NamedTuple):
-    """What came of a pipeline.
+    """What came of a pipeline."""
 
-    jobs       how each job ended, by its name and the values of its matrix, in the order of their ends
-    calls      each call of a stand-in, after the name of its job
-    artifacts  the folder with a folder for each artifact
-    printed    all that was printed
-    """
-
-    jobs: dict[str, str]
-    calls: list[str]
-    artifacts: Path
+    jobs: dict[str, str]  # how each job ended, by its name and the values of its matrix
+    calls: list[str]  # of stand-ins, each after the name of its job
+    artifacts: Path  # the folder with a folder for each artifact
     printed: str
 
 
@@ -70,14 +64,13 @@ def repository(folder: Path) -> Project:
     (folder / ".ci").mkdir()
     (folder / ".ci/aarch64").write_text('exec make "emulated $1"\n')
     (folder / ".gitignore").write_text("/.venv/\n")
-    for command in ("init -q -b main", "config user.name t", "config user.email t@example.invalid", "add -A"):
+    for command in ("init -q -b main", "config user.name t", "config user.email t@example.invalid"):
         project.run("git", *command.split())
-    project.run("git", "commit", "-q", "-m", "main")
+    project.commit("main")
     project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
     project.run("git", "checkout", "-q", "-b", "change")
     (folder / "note.txt").write_text("a change\n")
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a change")
+    project.commit("a change")
     project.run("git", "checkout", "-q", "main")
     project.run("git", "merge", "-q", "--no-ff", "-m", "the merge", "change")
     return project
@@ -89,27 +82,32 @@ def pull_request(*, fork: bool = False) -> dict[str, Any]:
     return {"pull_request": {"number": 7, "head": {"repo": {"full_name": head}}, "base": {"ref": "main"}}}
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the variables of a runner: stand-ins first on PATH, and a home and a cache of its own."""
+def _called(command: list[str | Path], project: Project, folder: Path) -> tuple[int, str]:
+    """Return exit code and output of a runner: stand-ins are first on PATH, and home and cache are in the folder."""
     (folder / "bin").mkdir(parents=True, exist_ok=True)
     for name in STAND_INS:
         (folder / "bin" / name).symlink_to(STAND_IN)
     path = os.pathsep.join(map(str, (folder / "bin", Path(sys.executable).parent, os.environ["PATH"])))
     kept = variables("CI", "GITHUB_", "GITLAB_", "RUNNER_", "DVC_", "MLFLOW_", "PYTEST_", "MAKE", "MFLAGS")
-    return kept | {"PATH": path, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
+    own = kept | {"PATH": path, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
+    done = subprocess.run(
+        command, cwd=project.folder, env=own, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stdout
 
 
 def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapping[str, Any], **variables: str) -> Ran:
     """Run the workflow of the project for the event, in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "workflows").mkdir(exist_ok=True)
-    files = [folder / "workflows" / file.name for file in (project.folder / ".github/workflows").iterdir()]
-    for file in files:  # not in the project: its files are those of its commit
-        file.write_text(CONTAINER.sub("", (project.folder / ".github/workflows" / file.name).read_text()))
+    texts = {file.name: file.read_text() for file in (project.folder / ".github/workflows").iterdir()}
+    for name, text in texts.items():  # not in the project: its files are those of its commit
+        (folder / "workflows" / name).write_text(CONTAINER.sub("", text))
     (folder / "event.json").write_text(json.dumps(payload))
     artifacts = folder / "artifacts"
     artifacts.mkdir(exist_ok=True)
-    labels = {label for file in files for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", file.read_text())}
+    labels = {label for text in texts.values() for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", text)}
     given = [f"{name}={value}" for name, value in ({"ARTIFACTS": str(artifacts)} | variables).items()]
     command = [
         TOOLS / "bin/act", event, "--workflows", folder / "workflows" / workflow, "--json",
@@ -121,19 +119,16 @@ def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapp
         *(f"--local-repository={each}" for each in _actions(folder / "actions")),
         *(f"--env={each}" for each in given),
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=project.folder, env=environment(folder), text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    code, said = _called(command, project, folder)
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     jobs = {
         " ".join([line["jobID"], *map(str, line.get("matrix", {}).values())]): line["jobResult"]
         for line in lines
         if "jobResult" in line
     }
-    plain = [f"{line}\n" for line in done.stdout.splitlines() if not line.startswith("{")]
+    plain = [f"{line}\n" for line in said.splitlines() if not line.startswith("{")]
     printed = "".join([*(f"{line.get('jobID', '')}: {line['msg'].rstrip()}\n" for line in lines), *plain])
-    assert (done.returncode == 0) == ("failure" not in jobs.values() and bool(jobs)), printed
+    assert (code == 0) == ("failure" not in jobs.values() and bool(jobs)), printed
     return Ran(jobs, _calls(folder), artifacts, printed)
 
 
@@ -173,11 +168,8 @@ def gitlab(project: Project, folder: Path, source: str, **variables: str) -> Ran
         "--force-shell-executor", "--shell-isolation", "--no-color", "--no-artifacts-to-source", "--concurrency=1",
         *(f"--variable={name}={value}" for name, value in given.items()),
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=project.folder, env=environment(folder), text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    code, said = _called(command, project, folder)
     shutil.rmtree(state / "builds", ignore_errors=True)  # of each job a copy of all
-    jobs = {name: ended for ended, name in re.findall(r"^ *(PASS|FAIL|WARN) +(\w+) *$", done.stdout, re.MULTILINE)}
-    assert (done.returncode == 0) == ("FAIL" not in jobs.values() and bool(jobs)), done.stdout
-    return Ran(jobs, _calls(folder), state / "artifacts", done.stdout)
+    jobs = {name: ended for ended, name in re.findall(r"^ *(PASS|FAIL|WARN) +(\w+) *$", said, re.MULTILINE)}
+    assert (code == 0) == ("FAIL" not in jobs.values() and bool(jobs)), said
+    return Ran(jobs, _calls(folder), state / "artifacts", said)

@@ -2,28 +2,18 @@
 
 import math
 import os
-import shutil
 import socket
 import sqlite3
 import ssl
 import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
 from email.utils import formatdate
 from http.client import HTTPConnection
-from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from projects import until, variables
+from projects import Project, started, until
 from serving import Asked, answered, serving
 
 
@@ -33,13 +23,18 @@ def free_port() -> int:
         return trial.getsockname()[1]
 
 
+def listening(port: int) -> bool:
+    """Return whether a server of this machine listens at the port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Server:
     """A real `mlflow server` on a database of its own."""
 
-    def __init__(self, folder: Path, *options: str):
+    def __init__(self, folder: Path):
         self.folder, self.port = folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
-        self.options = options or ("--artifacts-destination", str(folder / "artifacts"))
         self.start()
         self._copy("server.db", "empty.db")
 
@@ -52,22 +47,12 @@ class Server:
             old.backup(new)
 
     def start(self) -> None:
+        options = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        options += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        options += ["--artifacts-destination", str(self.folder / "artifacts")]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.process = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("mlflow")), "server", "--host", "127.0.0.1", "--port",
-                str(self.port), "--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/server.db",
-                *self.options,
-            ],
-            env=variables("MLFLOW_") | quiet,
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        until(self._answers, 90, 0.1)
-
-    def _answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=1):  # noqa: S310  our own server
-            return True
-        return False
+        self.process = started(Project(self.folder), "mlflow", "server", *options, **quiet)
+        until(lambda: listening(self.port), 90, 0.1)
 
     def kill(self) -> None:
         if self.process.returncode is None:  # once is enough
@@ -76,28 +61,31 @@ class Server:
 
 
 @contextmanager
-def answering(code: int, body: bytes = b"{}", seconds: float = 0):
-    """Serve one answer to everything, after that many seconds; yield its address and the paths that were asked for."""
-    paths: list[str] = []
+def ui(project: Project, command: str = "charloom", **variables: str):
+    """Open MLflow's pages by `charloom ui`; yield the process and the port."""
+    port = free_port()
+    process = started(project, command, "ui", "--port", str(port), **variables)
+    try:
+        until(lambda: "open http" in project.log(), 120, every=0.2)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait()
 
-    def answer(asked: Asked) -> list[bytes]:
-        paths.append(asked.path)
-        time.sleep(seconds)
-        return answered(body, code)
 
-    with serving(answer) as address:
-        yield address, paths
+@contextmanager
+def answering(code: int, body: bytes):
+    """Serve one answer to everything; yield the address, in a pair as `before` does."""
+    with serving(lambda _: answered(body, code)) as address:
+        yield address, []
 
 
 def certified(file: Path) -> ssl.SSLContext:
     """Make a certificate of its own for 127.0.0.1, as a small group makes it, and return what a server needs."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a group")])
-    begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, end).add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(secret + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 -subj /CN=group"
+    options += " -addext subjectAltName=IP:127.0.0.1 -addext keyUsage=digitalSignature,keyCertSign -keyout -"
+    made = subprocess.run(["openssl", "req", *options.split()], check=True, capture_output=True)
+    file.write_bytes(made.stdout)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
@@ -106,22 +94,14 @@ def certified(file: Path) -> ssl.SSLContext:
 @contextmanager
 def before(
     server: str,
-    seconds: float = 0,
-    fails: Callable[[int], bool] = lambda _: False,
-    largest: float = math.inf,
-    ahead: float = 0,
-    secure: ssl.SSLContext | None = None,
-    refused: tuple[str, int] = ("", 404),
+    seconds: float = 0,  # that each request takes
+    fails: Callable[[int], bool] = lambda _: False,  # numbers of requests that are answered with 503
+    largest: float = math.inf,  # bytes of a request; a larger one is answered with 413
+    ahead: float = 0,  # seconds of its clock
+    secure: ssl.SSLContext | None = None,  # of a server that speaks https
+    refused: tuple[str, int] = ("", 404),  # part of a path, and the code that answers requests of such paths
 ):
-    """Stand before a server: pass each request on after so many seconds, or answer 503 to those of these numbers.
-
-    Yield the address and the requests, as `PUT /path`.
-
-    largest  bytes of a request; a larger one is answered with 413
-    ahead    seconds that its clock is ahead
-    secure   of a server that speaks https
-    refused  part of a path, and the code that answers requests of such paths: 404 as a server of long ago does
-    """
+    """Stand before a server, and pass requests on; yield the address and the requests, as `PUT /path`."""
     requests: list[str] = []
 
     def pass_on(asked: Asked) -> list[bytes]:
@@ -141,30 +121,3 @@ def before(
 
     with serving(pass_on, secure) as address:
         yield address, requests
-
-
-@contextmanager
-def locked(database: Path):
-    """Hold the database's lock, as a program that died in the middle of a backup would."""
-    connection = sqlite3.connect(database)
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        connection.rollback()
-        connection.close()
-
-
-@contextmanager
-def full_disk(folder: Path, content: Path):
-    """Put a copy of the file on a full disk of its own, mounted at the folder; only root can. Yield its path there."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8M", "none", folder], check=True)
-    try:
-        shutil.copy(content, folder)
-        with suppress(OSError), (folder / "filling").open("wb", buffering=0) as filling:
-            while True:
-                filling.write(bytes(4096))
-        yield folder / content.name
-    finally:
-        subprocess.run(["umount", folder], check=True)

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -33,10 +32,7 @@ def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
 
 
 def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
-    """Train what the study still needs, by one process, and return what is printed, estimates apart.
-
-    MLflow is not told.
-    """
+    """Train what the study still needs, by one process, without MLflow; return what is printed, without estimates."""
     with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
         conduct(Path(f"studies/{name}.yaml"), 1, None, anew=anew)
     return re.sub(r", about \d.*", "", printed.getvalue())
@@ -46,8 +42,7 @@ def smaller_eta_than_base(project: Project, question: str) -> Path:
     """Commit the answered question as branch `base`, run the pipeline with another eta; return where its tables are."""
     folder = ask(project, question)
     conducted(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
+    project.commit("a study")
     project.run("git", "branch", "base")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.05")
     project.run("dvc", "repro", "-q", "sample")
@@ -57,6 +52,12 @@ def smaller_eta_than_base(project: Project, question: str) -> Path:
 def tables(folder: Path) -> dict[str, bytes]:
     """Return the tables in the folder, and the page, if there is one."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.[chj]*"))}
+
+
+def rows(project: Project) -> list[str]:
+    """Return the rows that the table of study `a` has so far."""
+    path = project.folder / "studies/a/trials.csv"
+    return path.read_text().splitlines()[1:] if path.exists() else []
 
 
 class Dask:
@@ -104,8 +105,3 @@ def other_sources(folder: Path, module: str, code: str, after: str = "") -> Path
     assert after in content
     path.write_text(content.replace(after, after + code) if after else content + code)
     return folder
-
-
-def another(function: str, body: str) -> str:
-    """Return the code that gives a function of a module another body; `original` is the function as it was."""
-    return f"\n\noriginal = {function}\n\n\ndef {function}(*arguments):\n{textwrap.indent(body, '    ')}\n"

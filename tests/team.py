@@ -3,12 +3,12 @@
 import re
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from projects import ROOT, Project, variables
+from mlflow import MlflowClient
+from projects import ROOT, Project, started, until, variables
 from stores import free_port
 
 PYTHON = ROOT / ".venv-server/bin/python"
@@ -29,11 +29,8 @@ class Team:
         self.start()
 
     def start(self) -> None:
-        with self.printed.open("w") as printed:
-            self.process = subprocess.Popen(
-                [PYTHON, "-W", "ignore", SCRIPT, "start", *self.settings], stdout=printed, stderr=printed,
-                stdin=subprocess.DEVNULL, env=variables(*FOREIGN) | self.variables, start_new_session=True,
-            )  # fmt: skip
+        command = [str(PYTHON), "-W", "ignore", str(SCRIPT), "start", *self.settings]
+        self.process = started(Project(self.printed.parent), *command, **self.variables)
         self.wait_for("Ctrl-C ends it")
 
     def end(self) -> str:
@@ -57,11 +54,8 @@ class Team:
 
     def wait_for(self, line: str) -> None:
         """Wait until the server has printed the line."""
-        end = time.monotonic() + MAY_TAKE
-        while line not in self.printed.read_text():
-            assert time.monotonic() < end, self.printed.read_text()
-            assert self.process.poll() is None, self.printed.read_text()
-            time.sleep(0.1)
+        until(lambda: line in self.printed.read_text() or self.process.poll() is not None, MAY_TAKE, 0.1)
+        assert line in self.printed.read_text(), self.printed.read_text()
 
     def kill(self) -> bool:
         """Kill MLflow, and wait until PostgreSQL has ended, too."""
@@ -85,6 +79,14 @@ class Team:
             self.end()
             settings.write_text(changed)
             self.start()
+
+    def runs(self, monkeypatch, name: str = "ann") -> dict:
+        """Return all runs that the person sees, by their ids, the newest first."""
+        for variable, value in (self.people[name] | {"MLFLOW_TRACKING_URI": self.here}).items():
+            monkeypatch.setenv(variable, value)
+        client = MlflowClient(self.here)
+        found = client.search_runs([each.experiment_id for each in client.search_experiments()])
+        return {run.info.run_id: run for run in found}
 
     def said(self, name: str, project: Project, *command: str, expect: int | None = 0) -> str:
         """Return what a command prints to the person of this name."""

@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 from projects import SMALL, copied, make, said, started, until
-from study_projects import another, ask, dask, other_sources, tables
+from study_projects import ask, dask, other_sources, rows, tables
 
 # A trial takes about a second, so that something can happen in the middle of one.
 SECOND = SMALL | {
@@ -16,9 +16,14 @@ SECOND = SMALL | {
 }  # fmt: skip
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 4\nmeasure: held_out_bits_per_character\n"
 HALVED = """
-run = original(*arguments)
-curves = {**run.curves, MEASURE_OF_PART: {at: bits / 2 for at, bits in run.curves[MEASURE_OF_PART].items()}}
-return run._replace(curves=curves)
+
+original = train_trial
+
+
+def train_trial(*arguments):
+    run = original(*arguments)
+    curves = {**run.curves, MEASURE_OF_PART: {at: bits / 2 for at, bits in run.curves[MEASURE_OF_PART].items()}}
+    return run._replace(curves=curves)
 """
 COMPILES = "from charloom.study.engine import identity; identity('adagrad float64')"
 
@@ -41,23 +46,8 @@ def here(asked, tmp_path):
     return copied(asked[0], tmp_path / "project"), asked[1], tmp_path
 
 
-def rows(project) -> list[str]:
-    path = project.folder / "studies/a/trials.csv"
-    return path.read_text().splitlines()[1:] if path.exists() else []
-
-
 def begun(project, cluster) -> subprocess.Popen:
     return started(project, "charloom", "study", "studies/a.yaml", "--dask", cluster.address, MLFLOW_TRACKING_URI="x")
-
-
-def printed(project) -> str:
-    return (project.folder / "printed.txt").read_text()
-
-
-def ensure_true(project, expected) -> None:
-    """Assert that there are rows, each one of those expected, and no traceback."""
-    assert "Traceback" not in printed(project)
-    assert set() < set(rows(project)) <= set(expected["trials.csv"].decode().splitlines())
 
 
 def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
@@ -66,14 +56,14 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
         folder / "arithmetic", "charloom/kernel/elementary.py",
         "T5 = math.nextafter(T5, 1.0)\n", after="for n in range(2, 14))\n",
     )  # fmt: skip
-    measure = other_sources(folder / "measure", "charloom/study/trial.py", another("train_trial", HALVED))
+    measure = other_sources(folder / "measure", "charloom/study/trial.py", HALVED)
     # Compiled first: while others compile, too, the table would be made before this worker can show what it is.
     subprocess.run([sys.executable, "-c", COMPILES], env=os.environ | {"PYTHONPATH": str(arithmetic)}, check=True)
     with dask(folder / "dask") as cluster:
         cluster.worker(arithmetic)
         cluster.worker(measure)
         study = begun(project, cluster)
-        until(lambda: printed(project).count("is left out: its") == 2, 120)
+        until(lambda: project.log().count("is left out: its") == 2, 120)
         assert rows(project) == []
         first, second = cluster.worker(), cluster.worker()
         until(lambda: rows(project), 120)
@@ -82,9 +72,9 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
         until(lambda: len(rows(project)) > known)
         cluster.worker()  # late
         second.kill()  # only the late one is left
-        assert study.wait(180) == 0, printed(project)
+        assert study.wait(180) == 0, project.log()
     assert tables(project.folder / "studies/a") == expected
-    refused = [line for line in printed(project).splitlines() if "is left out" in line]
+    refused = [line for line in project.log().splitlines() if "is left out" in line]
     assert sorted("float64 arithmetic is " in line for line in refused) == [False, True]
     assert all("its adagrad float64 small trial is" in line for line in refused)
 
@@ -106,8 +96,9 @@ def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_i
         until(lambda: len(rows(project)) > known)
         cluster.scheduler.kill()
         assert study.wait(60) == 5
-        assert "no scheduler" in printed(project)
-    ensure_true(project, expected)
+        assert "no scheduler" in project.log()
+    assert "Traceback" not in project.log()
+    assert set() < set(rows(project)) <= set(expected["trials.csv"].decode().splitlines())
 
 
 def test_two_clones_and_another_question_share_a_cluster_and_one_that_is_killed_harms_none(here, asked):

@@ -51,12 +51,10 @@ KINDS = {
 
 
 def worked(folder: Path, works, dies: int = 0, gone: int = 0) -> int:
-    """Work in a process of its own; return how many steps it has taken, if it was not killed.
+    """Work in a process of its own; return how many steps it has taken, or 0 if it was killed before step `dies`.
 
-    A step is a transaction of the store, or a file that is opened for writing, renamed or removed.
-
-    dies  the step before which it is killed
-    gone  the step after which the store refuses each transaction
+    A step is a transaction of the store, or a file opened for writing, renamed or removed. After step `gone` the store
+    refuses each transaction.
     """
     reader, writer = os.pipe()
     child = os.fork()

@@ -5,7 +5,7 @@ import shutil
 from contextlib import nullcontext
 
 import pytest
-from projects import ROOT, Project, copied
+from projects import ROOT, Project
 from stores import answering, before, free_port
 
 OURS = "['remote \"ours\"']\n{}\n[core]\nremote = ours\n"
@@ -21,11 +21,6 @@ FAULTS = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def here(finished, tmp_path) -> Project:
-    return copied(finished, tmp_path / "here")
-
-
 def asked(project: Project, *arguments: str, **variables: str) -> tuple[list[str], str]:
     """Return the lines that begin with NO, and all that is printed."""
     printed = project.run("charloom", "doctor", *arguments, expect=None, **variables)
@@ -36,23 +31,23 @@ def asked(project: Project, *arguments: str, **variables: str) -> tuple[list[str
     return problems, printed
 
 
-def test_where_all_is_well_no_line_says_no_and_nothing_is_written(here, server):
-    before = here.contents()
-    (here.folder.parent / "mine").mkdir()
-    (here.folder / ".dvc/config.local").write_text(OURS.format("url = ../../mine"))
-    cache = here.folder / "cache"
+def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, server):
+    before = project.contents()
+    (project.folder.parent / "mine").mkdir()
+    (project.folder / ".dvc/config.local").write_text(OURS.format("url = ../../mine"))
+    cache = project.folder / "cache"
     for variables in ({"MLFLOW_TRACKING_URI": server.uri}, {"MLFLOW_TRACKING_USERNAME": "ann"}):
-        problems, printed = asked(here, NUMBA_CACHE_DIR=str(cache), **variables)
+        problems, printed = asked(project, NUMBA_CACHE_DIR=str(cache), **variables)
         assert not problems
         assert f"ok  compiled code     {cache}: can be written" in printed
-        assert f"ours: {os.path.realpath(here.folder.parent)}/mine: write and read" in printed
+        assert f"ours: {os.path.realpath(project.folder.parent)}/mine: write and read" in printed
     assert "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" in printed
-    client = here.client(server.uri)
+    client = project.client(server.uri)
     assert [each.name for each in client.search_experiments()] == ["Default"]
     assert client.search_registered_models() == []
-    assert not here.runs(server.uri)
-    assert here.contents() == before
-    assert not [*cache.iterdir(), *(here.folder.parent / "mine").iterdir()]
+    assert not project.runs(server.uri)
+    assert project.contents() == before
+    assert not [*cache.iterdir(), *(project.folder.parent / "mine").iterdir()]
 
 
 @pytest.mark.parametrize(
@@ -62,12 +57,12 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(here, server):
         ("data/fox.txt", "data/wolf.txt", "/proc/nowhere", "No such file or directory"),
     ],
 )
-def test_what_is_wrong_here_is_named_each_in_its_line(here, old, new, cache, why):
-    shutil.copy(ROOT / "requirements.lock", here.folder)
-    here.edit("requirements.lock", "\nnumpy==", "\nnumpy==0.")
-    here.edit("params.yaml", old, new)
-    folder = here.folder / cache
-    (environment, compiled, params), _ = asked(here, NUMBA_CACHE_DIR=str(folder))
+def test_what_is_wrong_here_is_named_each_in_its_line(project, old, new, cache, why):
+    shutil.copy(ROOT / "requirements.lock", project.folder)
+    project.edit("requirements.lock", "\nnumpy==", "\nnumpy==0.")
+    project.edit("params.yaml", old, new)
+    folder = project.folder / cache
+    (environment, compiled, params), _ = asked(project, NUMBA_CACHE_DIR=str(folder))
     assert environment.startswith("NO  environment")
     assert environment.endswith(": `rm .venv/.ready; make setup` corrects it")
     assert "numpy 2" in environment
@@ -80,18 +75,18 @@ def test_what_is_wrong_here_is_named_each_in_its_line(here, old, new, cache, why
     assert "Errno" not in params
 
 
-def test_no_repository(here):
-    (here.folder / ".git").rename(here.folder / "git")
-    (line,), _ = asked(here)
+def test_no_repository(project):
+    (project.folder / ".git").rename(project.folder / "git")
+    (line,), _ = asked(project)
     assert "not a Git repository, but DVC needs one" in line
 
 
 @pytest.mark.parametrize(("way", "cause", "config", "remote_cause"), FAULTS, ids=[way for way, *_ in FAULTS])
-def test_a_server_and_a_remote_that_take_nothing(here, server, way, cause, config, remote_cause):
-    shared = here.folder.parent / "shared"
+def test_a_server_and_a_remote_that_take_nothing(project, server, way, cause, config, remote_cause):
+    shared = project.folder.parent / "shared"
     shared.mkdir()
     shared.chmod(0o2775)
-    (here.folder / ".dvc/config.local").write_text(OURS.format(config))
+    (project.folder / ".dvc/config.local").write_text(OURS.format(config))
     servers = {
         "no login": answering(401, body=b"Unauthorized"),
         "no scheme": nullcontext((server.uri.removeprefix("http://"), None)),
@@ -100,14 +95,14 @@ def test_a_server_and_a_remote_that_take_nothing(here, server, way, cause, confi
         "database": nullcontext(("sqlite:///src", None)),
     }
     with servers[way] as (address, _):
-        lines, _ = asked(here, MLFLOW_TRACKING_URI=address)
+        lines, _ = asked(project, MLFLOW_TRACKING_URI=address)
     assert [cause in lines[0], remote_cause in lines[1], len(lines)] == [True, True, 2], lines
     assert not list(shared.iterdir())
 
 
-def test_a_slow_server_stands_in_nobody_s_way_and_a_scheduler_that_is_away_is_named(here, server):
+def test_a_slow_server_stands_in_nobody_s_way_and_a_scheduler_that_is_away_is_named(project, server):
     scheduler = f"tcp://127.0.0.1:{free_port()}"
     with before(server.uri, 0.7) as (address, _):
-        (line,), printed = asked(here, "--dask", scheduler, MLFLOW_TRACKING_URI=address)
+        (line,), printed = asked(project, "--dask", scheduler, MLFLOW_TRACKING_URI=address)
     assert "s a request, which is slow; auth_cache_ttl_seconds in its auth.ini may help" in printed
     assert "no connection" in line

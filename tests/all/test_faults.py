@@ -81,9 +81,7 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
 def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call):
-    project.edit("params.yaml", "updates: 400", "updates: 60")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 25")
-    project.edit("params.yaml", "save_every: 100", "save_every: 20")
+    project.set(updates=60, checkpoint_every=25, save_every=20)
     project.clear()
     project.run("python", "src/train.py")
     before = project.contents()

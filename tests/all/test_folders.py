@@ -2,30 +2,15 @@
 
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from projects import Project, started, until
-from stores import free_port
+from projects import Project
+from stores import ui
 
 ODD = 'a?b%41c#d it\'s "q", x ü ñ 漢@e:f;g&h=i\\j'
 COMMAND = str(Path(sys.executable).with_name("charloom"))
 BARE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}  # as without an activated environment
 BEST = ("sample", "--model", "models:/charloom-fox@best", "--length", "20")
-
-
-@contextmanager
-def pages(project: Project, **variables: str) -> Iterator[int]:
-    """Open MLflow's pages, and yield their port."""
-    port = free_port()
-    process = started(project, COMMAND, "ui", "--port", str(port), **variables)
-    try:
-        until(lambda: "open http" in (project.folder / "printed.txt").read_text(), 120, every=0.2)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_everything_works_in_a_folder_of_any_name_and_after_it_was_moved_without_activation(project, tmp_path):
@@ -44,7 +29,7 @@ def test_everything_works_in_a_folder_of_any_name_and_after_it_was_moved_without
     project.run(COMMAND, "track", **BARE)
     assert project.run(COMMAND, "verify", **BARE).endswith("\nsame\n")
 
-    with pages(project, **BARE) as port:
+    with ui(project, COMMAND, **BARE) as (_, port):
         (run,) = (project.folder / "mlartifacts").glob("*/artifacts/sample_table.json")
         address = f"http://127.0.0.1:{port}/get-artifact?run_id={run.parts[-3]}&path=sample_table.json"
         with urllib.request.urlopen(address, timeout=60) as answer:

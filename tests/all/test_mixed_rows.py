@@ -2,11 +2,13 @@
 
 import csv
 import io
-import json
+from functools import cache
 
-import pytest
-from projects import said
+from projects import ROOT, said
 from study_projects import ask, conducted, tables
+
+from charloom.results.study_table import read_asked
+from charloom.study.trial import small_trial
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
@@ -47,62 +49,9 @@ def test_a_lost_file_asks_nothing_anew_and_rows_of_another_question_are_no_answe
     assert "studies/a/trials.csv: 2 rows belong to no trial of studies/a.yaml; " in complaint
 
 
-TRAINED = """
-import json, sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from charloom.settings.params import overridden, read_params
-from charloom.study.trial import small_trial, train_trial
-from charloom.text import corpus
-params = overridden(read_params(), {"train.updates": 60, "train.checkpoint_every": 10}, Path("x"))
-source = corpus.survey(Path("data/fox.txt"))
-with TemporaryDirectory() as folder:
-    corpus.write_text(Path(folder, "x.npz"), source, corpus.split(source.characters, params.prepare.held_out))
-    text, rows = corpus.read_prepared(Path(folder, "x.npz")), []
-    for changes in json.loads(sys.argv[1]):
-        run = train_trial(overridden(params, changes, Path("x")), text, "")
-        rows.append(repr((run.outcome, run.metrics, run.curves, run.results)))
-print(json.dumps([small_trial("adagrad float64"), *rows]))
-"""
-# Edits of results that a training of the defaults does not reach: file, text and what is written instead, and params
-# of a trial that reaches them.
-UNREACHED = {
-    "what AdaGrad starts from, above 0": (
-        "network/adagrad.py", "return (float(self.initial_accumulator_value),)",
-        "return (2 * float(self.initial_accumulator_value),)", {"train.initial_accumulator_value": 10.0},
-    ),
-    "how a text is cut into training and held out": (
-        "text/corpus.py", "end = int(held_out * characters)", "end = int(1.1 * held_out * characters)", {},
-    ),
-    "another seed than 1": (
-        "network/recipe.py", "np.random.default_rng(seed)", "np.random.default_rng(seed + 5 * (seed > 1))", {"seed": 2},
-    ),
-    "an end worse than uniform": ("results/run.py", "return WORSE if", "return TRAINED if", {"eta": 1000.0}),
-    "a divergence": (
-        "study/trial.py", "update {diverged.state.update}", "update {diverged.state.update + 1}", {"eta": 1.7e308},
-    ),
-    "curves of many points": (
-        "results/run.py", "islice(curve.items(), None, None, step)",
-        "islice(curve.items(), 0 if len(curve) <= 5 else 1, None, step)", {},
-    ),
-}  # fmt: skip
-
-
-def trained(project, *changes) -> list[str]:
-    """Return the digest of a small trial by the project's sources, and what a trial with each of the changes gives."""
-    return json.loads(project.run("python", "-c", TRAINED, json.dumps(changes), PYTHONPATH="src"))
-
-
-@pytest.fixture(scope="module")
-def as_committed(finished):
-    digest, *rows = trained(finished, *(changes for *_, changes in UNREACHED.values()))
-    return digest, dict(zip(UNREACHED, rows, strict=True))
-
-
-@pytest.mark.parametrize("place", UNREACHED)
-def test_an_edit_that_changes_rows_changes_the_small_trial(project, as_committed, place):
-    file, old, new, changes = UNREACHED[place]
-    project.edit(f"src/charloom/{file}", old, new)
-    digest, row = trained(project, changes)
-    assert row != as_committed[1][place]  # so rows would mix
-    assert digest != as_committed[0]
+def test_these_sources_make_the_rows_of_the_committed_studies():
+    """An edit that changes rows of any kind changes a small trial, else such rows would mix: see mutants.toml."""
+    digest = cache(small_trial)
+    for file in ROOT.glob("studies/*/asked.json"):
+        asked = read_asked(file)
+        assert asked.small_trials == {kind: digest(kind, asked.measures) for kind in asked.arithmetic}, file

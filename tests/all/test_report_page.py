@@ -143,17 +143,14 @@ def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, nam
     assert not summary.locator("..").get_attribute("open")
 
 
-def test_in_dark_the_pictures_have_the_page_s_colors(shown):
+def test_in_dark_the_pictures_have_the_page_s_colors_and_in_print_paper_is_white(shown):
+    page, _ = shown()
     for scheme in ("light", "dark"):
-        page, _ = shown(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme)
         ink = page.locator("#loss-whole text").first.evaluate("text => getComputedStyle(text).fill")
         paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
         dark = [sum(map(int, color[4:-1].split(","))) < 3 * 128 for color in (ink, paper)]
         assert dark == [scheme == "light", scheme == "dark"]
-
-
-def test_it_prints(shown):
-    page, _ = shown()
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

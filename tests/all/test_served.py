@@ -2,17 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
-from projects import ROOT, said, until
-from stores import free_port
+from projects import ROOT, Project, said, started, until
+from stores import free_port, listening
 
+MODEL = "models:/charloom-fox@best"
 LOAD = """
 import sys, mlflow.pyfunc, pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
@@ -23,23 +21,12 @@ print(charloom.__file__)
 
 
 @pytest.fixture(scope="module")
-def ask(finished):
+def ask(finished, tmp_path_factory):
     """A function that posts JSON to the served model and returns the status and the answer."""
     port = free_port()
-    environment = finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"}
-    command = ["models", "serve", "-m", "models:/charloom-fox@best", "--env-manager", "local", "-h", "127.0.0.1"]
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("mlflow"), *command, "-p", str(port)],
-        cwd="/", env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-
-    address = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None
-        with suppress(requests.ConnectionError):
-            return requests.get(f"{address}/ping", timeout=1).ok
-        return False
+    address, served = f"http://127.0.0.1:{port}", Project(tmp_path_factory.mktemp("served"))
+    command = ["models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
+    process = started(served, "mlflow", *command, MLFLOW_TRACKING_URI=f"sqlite:///{finished.folder}/mlflow.db")
 
     def post(content: bytes | dict) -> tuple[int, dict]:
         body = content if isinstance(content, bytes) else json.dumps(content)
@@ -47,7 +34,7 @@ def ask(finished):
         return answer.status_code, answer.json()
 
     try:
-        until(answers, 90, every=0.2)
+        until(lambda: process.poll() is not None or listening(port), 90, every=0.2)
         yield post
     finally:
         os.killpg(process.pid, 9)
@@ -55,26 +42,15 @@ def ask(finished):
 
 
 def test_a_model_brings_the_code_that_writes(finished):
-    done = subprocess.run(
-        [sys.executable, "-W", "error::FutureWarning", "-c", LOAD, "models:/charloom-fox@best"],
-        cwd="/", env=finished.environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.folder}/mlflow.db"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    written, where = done.stdout.splitlines()
+    store = f"sqlite:///{finished.folder}/mlflow.db"
+    command = ("python", "-W", "error::FutureWarning", "-c", LOAD, MODEL)
+    *_, written, where = finished.run(*command, cwd=Path("/"), MLFLOW_TRACKING_URI=store).splitlines()
     assert written + "\n" == said(finished, "sample", "--prime", "fox", "--length", "20")[0]
     assert where.endswith("/charloom/__init__.py")
     assert not where.startswith((str(ROOT), str(finished.folder)))  # unpacked from what it brings
 
 
-FORMS = (
-    {"inputs": [{"prime": "fox"}]},
-    {"inputs": {"prime": ["fox"]}},
-    {"inputs": ["fox"]},
-    {"instances": [{"prime": "fox"}]},
-    {"dataframe_records": [{"prime": "fox"}]},
-    {"dataframe_split": {"columns": ["prime"], "data": [["fox"]]}},
-)
+FORMS = ({"inputs": ["fox"]}, {"dataframe_split": {"columns": ["prime"], "data": [["fox"]]}})
 
 
 def test_json_goes_in_and_the_text_of_the_command_comes_out_with_its_defaults(ask, finished):
@@ -93,11 +69,10 @@ def test_a_name_that_mlflow_does_not_know_never_reaches_the_model(ask):
         assert ask({"inputs": ["fox"]} | wrong) == right
 
 
-def test_a_batch_of_a_hundred_is_the_hundred_samples_of_the_command(ask, finished):
-    code, answer = ask({"inputs": [{"prime": "fox"}] * 100, "params": {"length": 300}})
-    assert code == 200
-    printed, _ = said(finished, "sample", "--prime", "fox", "--length", "300", "--samples", "100")
-    headed = (f"==> sample {n} of 100 <==\n{text}\n" for n, text in enumerate(answer["predictions"], 1))
+def test_a_batch_is_the_samples_of_the_command(ask, finished):
+    _, answer = ask({"inputs": ["fox"] * 2, "params": {"length": 300}})
+    printed, _ = said(finished, "sample", "--prime", "fox", "--length", "300", "--samples", "2")
+    headed = (f"==> sample {n} of 2 <==\n{text}\n" for n, text in enumerate(answer["predictions"], 1))
     assert "\n".join(headed) == printed
     assert ask({"inputs": []}) == (200, {"predictions": []})
 
@@ -114,13 +89,10 @@ def test_twenty_at_once_get_what_each_would_get_alone(ask):
 
 WRONG = (
     ({"inputs": [{"prime": 5}]}, "prime: 5 is not allowed; allowed is a text"),
-    ({"inputs": [{"prime": ""}]}, "prime: an empty text is not allowed"),
     ({"inputs": ["ÜÜ"]}, "prime: none of these characters is in the model's vocabulary: 'Ü' 2 times"),
     ({"inputs": [{"text": "fox"}]}, "missing inputs ['prime']"),
     ({"inputs": ["fox"], "params": {"length": "many"}}, "'length': long"),
-    ({"inputs": ["fox"], "params": {"length": 10**30}}, "length"),
     ({"inputs": ["fox"], "params": {"length": None}}, "length: None is not allowed; allowed is a whole number"),
-    ({"inputs": ["fox"], "params": {"length": -5}}, "length: -5 is not allowed; allowed is a whole number from 0"),
     ({"inputs": ["fox"] * 100, "params": {"length": 10_001}}, "up to 1,000,000 characters"),
     ({"inputs": ["fox"] * 5000, "params": {"length": 1}}, "a length below 256 counts as 256"),
     (b'{"inputs": ["fox"], "params": {"temperature": NaN}}', "temperature: nan is not allowed"),

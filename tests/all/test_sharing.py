@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project, copied, until
 from recorded import holds_what_the_files_hold
-from stores import free_port
+from stores import free_port, listening
 from team import Team
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
@@ -35,41 +34,27 @@ Subsystem sftp internal-sftp
 
 
 @contextmanager
-def listening(port: int, *command: str | Path) -> Iterator[None]:
+def at_work(port: int, *command: str | Path) -> Iterator[None]:
     """Run the command, which listens at the port."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def answers() -> bool:
-        assert process.poll() is None, process.stderr.read()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        until(answers, every=0.1)
+        until(lambda: process.poll() is not None or listening(port), every=0.1)
+        assert process.poll() is None
         yield
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
 
 
 @contextmanager
-def s3(binary: Path, folder: Path) -> Iterator[str]:
-    """Serve the folder, whose folders are buckets; yield the endpoint. KEYS open it."""
-    port = free_port()
+def serving(binary: Path, kind: str, folder: Path) -> Iterator[str]:
+    """Serve the folder, whose folders are buckets for S3; yield host and port. KEYS, or ann and PASSWORD, open it."""
     key = f"{KEYS['AWS_ACCESS_KEY_ID']},{KEYS['AWS_SECRET_ACCESS_KEY']}"
-    with listening(port, binary, "serve", "s3", folder, "--addr", f"127.0.0.1:{port}", "--auth-key", key):
-        yield f"http://127.0.0.1:{port}"
-
-
-@contextmanager
-def webdav(binary: Path, folder: Path) -> Iterator[str]:
-    """Serve the folder; yield the address. ann and PASSWORD open it."""
-    port = free_port()
     # A folder made beside it is seen soon; with 0s rclone forgets without end, and answers nobody.
-    whose = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
-    with listening(port, binary, "serve", "webdav", folder, "--addr", f"127.0.0.1:{port}", *whose):
-        yield f"webdav://127.0.0.1:{port}"
+    webdav = ("--user", "ann", "--pass", PASSWORD, "--dir-cache-time", "100ms")
+    port, whose = free_port(), ("--auth-key", key) if kind == "s3" else webdav
+    with at_work(port, binary, "serve", kind, folder, "--addr", f"127.0.0.1:{port}", *whose):
+        yield f"127.0.0.1:{port}"
 
 
 @contextmanager
@@ -84,7 +69,7 @@ def ssh(folder: Path) -> Iterator[str]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     settings, port = folder / "sshd_config", free_port()
     settings.write_text(SSHD.format(port=port, folder=folder))
-    with listening(port, server, "-D", "-e", "-f", settings):
+    with at_work(port, server, "-D", "-e", "-f", settings):
         yield f"ssh://127.0.0.1:{port}"
 
 
@@ -98,8 +83,7 @@ def block(start: str) -> str:
 def ann(finished, tmp_path) -> Project:
     """A person's clone, whose results are committed, of a repository that two share."""
     ann = copied(finished, tmp_path / "ann")
-    ann.run("git", "add", "-A")
-    ann.run("git", "commit", "-q", "--allow-empty", "-m", "results")
+    ann.commit("results")
     ann.run("git", "clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
     ann.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
     ann.run("git", "push", "-q", "-u", "origin", "HEAD")
@@ -160,12 +144,13 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
     with ExitStack() as stack:
         if kind == "s3":
             keys = KEYS
-            changed = {"https://s3.example.org": stack.enter_context(s3(binary, there))}
+            changed = {"https://s3.example.org": f"http://{stack.enter_context(serving(binary, 's3', there))}"}
         elif kind == "ssh":
             changed = {"ssh://host/srv": f"{stack.enter_context(ssh(tmp_path))}{there}"}
             changed["~/.ssh/id_ed25519"] = str(tmp_path / "key")
         else:
-            changed = {"webdavs://example.org": stack.enter_context(webdav(binary, there))}
+            address = stack.enter_context(serving(binary, "webdav", there))
+            changed = {"webdavs://example.org": f"webdav://{address}"}
             changed["'…'"] = f'"{PASSWORD}"'
         here = partial(typed, changed=changed, PATH=f"{programs}:/usr/bin:/bin", **keys)
         here(ann, block(f"dvc remote add -d ours {kind}"))
@@ -188,15 +173,13 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
 def test_a_server_keeps_its_files_in_s3(finished, tmp_path, tmp_path_factory, binary, monkeypatch):
     there, project = tmp_path / "there", copied(finished, tmp_path / "ann")
     (there / "bucket").mkdir(parents=True)
-    with s3(binary, there) as endpoint:
-        keys = KEYS | {"MLFLOW_S3_ENDPOINT_URL": endpoint}
+    with serving(binary, "s3", there) as address:
+        keys = KEYS | {"MLFLOW_S3_ENDPOINT_URL": f"http://{address}"}
         team = Team(tmp_path_factory.mktemp("s"), "ARTIFACTS=s3://bucket/mlflow", **keys)
         try:
             team.let_in("ann")
             assert "warning" not in team.said("ann", project, "charloom", "track")
-            for name, value in team.people["ann"].items():
-                monkeypatch.setenv(name, value)
-            (run,) = project.runs(team.here)
+            (run,) = team.runs(monkeypatch).values()
             holds_what_the_files_hold(project, project.client(team.here), run)
             report = there / "bucket/mlflow" / run.info.experiment_id / run.info.run_id / "artifacts/report.html"
             assert report.read_bytes() == (project.folder / "reports/report.html").read_bytes()

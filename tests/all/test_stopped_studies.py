@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 from projects import SMALL, Project, copied, make, said, seed_of_the_week, started, until
-from study_projects import ask, tables
+from study_projects import ask, rows, tables
 
 # A trial takes some tenths of a second, so that a kill hits one.
 LONGER = {**SMALL, "updates: 400": "updates: 40000", "checkpoint_every: 200": "checkpoint_every: 5000"}
@@ -22,8 +22,7 @@ def whole(tmp_path_factory):
     """A project, and the tables of a study that nothing has disturbed."""
     project = make(tmp_path_factory.mktemp("studies") / "project", LONGER)
     folder = ask(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a question")
+    project.commit("a question")
     said(project, *STUDY)
     made = tables(folder)
     assert set(made) == {"asked.json", "trials.csv", "curves.csv", "passages.csv", "report.html"}
@@ -31,16 +30,10 @@ def whole(tmp_path_factory):
     return project, made
 
 
-def rows(project: Project) -> int:
-    path = project.folder / "studies/a/trials.csv"
-    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
-
-
 def at_work(project: Project):
     """Start the study, and return it when it has one more row."""
-    before = rows(project)
-    study = started(project, "charloom", *STUDY)
-    until(lambda: rows(project) > before, 120)
+    before, study = rows(project), started(project, "charloom", *STUDY)
+    until(lambda: len(rows(project)) > len(before), 120)
     return study
 
 
@@ -54,10 +47,6 @@ def workers(study) -> set[psutil.Process]:
     return found
 
 
-def last_line(project: Project) -> str:
-    return (project.folder / "printed.txt").read_text().splitlines()[-1]
-
-
 def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tmp_path, monkeypatch):
     """It leaves one copy of the text till the next start."""
     project, made = copied(whole[0], tmp_path / "project"), whole[1]
@@ -65,11 +54,11 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
     (tmp_path / "temporary").mkdir()
 
     study = started(project, "charloom", *STUDY)
-    until(lambda: "trials to train" in (project.folder / "printed.txt").read_text())
+    until(lambda: "trials to train" in project.log())
     time.sleep(np.random.default_rng(seed_of_the_week()).uniform(0, 0.3))  # its workers start
     os.killpg(study.pid, signal.SIGINT)
     assert study.wait(60) == 130
-    assert last_line(project).startswith("stopped by SIGINT; studies/a.yaml: ")
+    assert "\nstopped by SIGINT; studies/a.yaml: " in project.log()
 
     study = at_work(project)
     _, complaint = said(project, *STUDY, code=5)
@@ -88,8 +77,8 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
     until(lambda: len(workers(study) - {first, second}) == 1)  # it is replaced
     os.killpg(study.pid, signal.SIGTERM)  # as a terminal does with SIGINT: its workers get it too
     assert study.wait(60) == 143
-    kept = f"{rows(project)} of 16 trials are kept; the same command continues"
-    assert last_line(project) == f"stopped by SIGTERM; studies/a.yaml: {kept}"
+    kept = f"{len(rows(project))} of 16 trials are kept; the same command continues"
+    assert project.log().endswith(f"\nstopped by SIGTERM; studies/a.yaml: {kept}\n")
 
     said(project, *STUDY)
     assert tables(project.folder / "studies/a") == made
@@ -98,8 +87,7 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
 
 def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_path):
     project = make(tmp_path / "project", SMALL)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a project")
+    project.commit("a project")
     text = project.folder / "data/own.txt"  # which Git does not know
     text.write_text((project.folder / "data/fox.txt").read_text().upper())
     project.edit("params.yaml", "data/fox.txt", "data/own.txt")
@@ -115,16 +103,12 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
     bits = row.split(",")[3]
     table.write_text(content.replace(bits, f"{bits[:-1]}{(int(bits[-1]) + 1) % 10}"))
     _, complaint = said(project, "study", "studies/a.yaml", "--prove", "9", code=1)
-    start = "first difference: studies/a/trials.csv: eta=0.05, seed 1: held_out_bits_per_character: the table says "
-    assert complaint.startswith(start)
+    assert complaint.startswith(
+        "first difference: studies/a/trials.csv: eta=0.05, seed 1: held_out_bits_per_character: "
+    )
     assert complaint.endswith(f"the pipeline {bits}\n")
     assert project.run("dvc", "exp", "list").strip() == ""
     table.write_text(content)
-    for stage in ("prepare", "train"):
-        command = f"\n    cmd: python src/{stage}.py\n"
-        project.edit("dvc.yaml", command, f"{command}    frozen: true\n")
-        _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
-        assert (
-            complaint == f"{stage} fails: dvc.yaml: {stage} is frozen, and DVC does not run it; remove `frozen: true`\n"
-        )
-        project.edit("dvc.yaml", "    frozen: true\n", "")
+    project.edit("dvc.yaml", "    cmd: python src/train.py\n", "    cmd: python src/train.py\n    frozen: true\n")
+    _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
+    assert complaint == "train fails: dvc.yaml: train is frozen, and DVC does not run it; remove `frozen: true`\n"

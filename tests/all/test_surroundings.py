@@ -1,10 +1,10 @@
 """The same bytes whatever the clock, the locale, the terminal or the folder."""
 
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from projects import started
 
 STAGES = ("prepare", "gradcheck", "train", "sample")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
@@ -59,9 +59,7 @@ def test_a_full_disk_under_what_a_stage_prints_ends_it_and_the_next_start_ends_w
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime")
 def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
-    project.edit("params.yaml", "updates: 400", "updates: 400000")
-    project.edit("params.yaml", "save_every: 100", "save_every: 10000")
-    project.edit("params.yaml", "checkpoint_every: 200", "checkpoint_every: 100000")
+    project.set(updates=400000, save_every=10000, checkpoint_every=100000)
     project.run("python", "src/gradcheck.py")
     again(project, *STAGES)
     before = results(project)
@@ -71,15 +69,11 @@ def test_a_clock_that_jumps_ten_days_to_and_fro_changes_nothing(project):
     variables = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
     variables |= {"TZ": "Europe/Stockholm", "FAKETIME_DONT_RESET": "1"}
     for stage in STAGES:
-        with subprocess.Popen(
-            ["python", f"src/{stage}.py"], cwd=project.folder, env=project.environment() | variables,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            jumps = 0
-            while process.poll() is None:
-                jumps += 1
-                soon.write_text("+10d" if jumps % 2 else "-10d")
-                soon.rename(clock)
-                time.sleep(0.05)
-        assert process.returncode == 0
+        process, jumps = started(project, "python", f"src/{stage}.py", **variables), 0
+        while process.poll() is None:
+            jumps += 1
+            soon.write_text("+10d" if jumps % 2 else "-10d")
+            soon.rename(clock)
+            time.sleep(0.05)
+        assert process.returncode == 0, project.log()
     assert results(project) == before

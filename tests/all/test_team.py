@@ -1,24 +1,30 @@
 """Two people, one server: PostgreSQL and MLflow with passwords, as `make server` starts them."""
 
+import re
 import signal
 import socket
 import stat
 import subprocess
 import time
-from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from http.client import HTTPConnection
 
 import psutil
 import pytest
+import requests
 from mlflow import MlflowClient
 from projects import copied
 from recorded import holds_what_the_files_hold, trained_again
 from stores import before, free_port
+from study_projects import ask
 from team import PYTHON, SCRIPT, Team
 
 MODEL = "models:/charloom-fox@best"
+QUESTION = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
+DENIED = "user bob has no permission: ask the server's owner for the permission EDIT"
+RUN_DENIED = f"(experiment 'charloom fox': {DENIED})"
+STUDY_WAITS = f"warning: the study was not sent to MLflow (experiment 'charloom: studies': {DENIED})"
+REPRODUCTIONS = "charloom.reproductions"
+RUN_SENT, STUDY_SENT = "MLflow run as committed", "MLflow study studies/a.yaml: http://"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,7 @@ def team(tmp_path_factory):
 def seeded(finished, tmp_path_factory):
     """A project with another seed."""
     project = copied(finished, tmp_path_factory.mktemp("seeded") / "project")
-    project.edit("params.yaml", "seed: 1 ", "seed: 2 ")
+    project.set(seed=2)
     project.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
     return project
 
@@ -46,46 +52,39 @@ def two(finished, tmp_path, team):
     return copied(finished, tmp_path / "ann's"), copied(finished, tmp_path / "bob's")
 
 
-def runs(team, monkeypatch) -> list:
-    for name, value in (team.people["ann"] | {"MLFLOW_TRACKING_URI": team.here}).items():
-        monkeypatch.setenv(name, value)
-    client = MlflowClient(team.here)
-    return client.search_runs([each.experiment_id for each in client.search_experiments()])
-
-
 def test_two_people_share_a_run_and_a_text(team, two, seeded, monkeypatch):
     for name, project in zip(("ann", "bob"), two, strict=True):
         trained_again(project)
         assert "warning" not in team.said(name, project, "charloom", "track")
         assert "may write         experiment 'charloom fox'\n" in team.said(name, project, "charloom", "doctor")
     team.said("bob", seeded, "charloom", "track")
-    second, first = runs(team, monkeypatch)
+    second, first = team.runs(monkeypatch).values()
     assert first.data.tags["charloom.reproductions"] == "1"
     assert [run.info.user_id for run in (first, second)] == ["ann", "bob"]
     assert "| bob |" in first.data.tags["mlflow.note.content"]
     assert f"ended; `make server {' '.join(team.settings)}` continues" in team.end()
     team.start()
-    assert len(runs(team, monkeypatch)) == 2
+    assert len(team.runs(monkeypatch)) == 2
 
 
 def test_a_run_whose_server_is_killed_meanwhile_is_complete_after_another_track(team, seeded, monkeypatch):
     """PostgreSQL ends with it, and both start again on the same data."""
     client, moment = MlflowClient(team.here), 20  # in the middle of its requests
-    for run in runs(team, monkeypatch):
-        client.delete_run(run.info.run_id)
+    for run in team.runs(monkeypatch):
+        client.delete_run(run)
     with before(team.here, fails=lambda number: number == moment and team.kill()) as (address, asked):
         seeded.run("charloom", "track", expect=5, **team.people["ann"] | {"MLFLOW_TRACKING_URI": address})
     assert len(asked) >= moment
     team.start()
     team.said("ann", seeded, "charloom", "track")
-    (run,) = runs(team, monkeypatch)
+    (run,) = team.runs(monkeypatch).values()
     holds_what_the_files_hold(seeded, client, run)
     assert len(client.search_model_versions(f"run_id = '{run.info.run_id}'")) == 1
 
 
 def test_an_upgrade_dumps_the_database_first_and_keeps_all(team, two, monkeypatch):
     team.said("ann", two[0], "charloom", "track")
-    there = {run.info.run_id for run in runs(team, monkeypatch)}
+    there = team.runs(monkeypatch).keys()
     assert there
     team.end()
     team.settings.append("UPGRADE=1")
@@ -94,20 +93,19 @@ def test_an_upgrade_dumps_the_database_first_and_keeps_all(team, two, monkeypatc
     (dump,) = team.data.glob("before-*.sql")
     assert all(run in dump.read_text() for run in there)
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
-    assert {run.info.run_id for run in runs(team, monkeypatch)} == there
+    assert team.runs(monkeypatch).keys() == there
 
 
 def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
     """A browser says where a page came from; MLflow alone refuses what does not come from localhost."""
     address, ann = f"http://mlflow.example.org:{team.port}", team.people["ann"]
     assert ann["MLFLOW_TRACKING_URI"] == address
-    secret = b64encode(f"ann:{ann['MLFLOW_TRACKING_PASSWORD']}".encode()).decode()
-    headers = {"Host": "mlflow.example.org", "Content-Type": "application/json", "Authorization": f"Basic {secret}"}
+    login, asked = ("ann", ann["MLFLOW_TRACKING_PASSWORD"]), f"{team.here}/ajax-api/2.0/mlflow/experiments/search"
     for page, code in ((address, 200), ("http://evil.example.org", 403)):
-        with closing(HTTPConnection("127.0.0.1", team.port, timeout=60)) as there:
-            path = "/ajax-api/2.0/mlflow/experiments/search"
-            there.request("POST", path, b'{"max_results": 1}', headers | {"Origin": page})
-            assert there.getresponse().status == code
+        headers = {"Host": "mlflow.example.org", "Origin": page}
+        assert (
+            requests.post(asked, json={"max_results": 1}, auth=login, headers=headers, timeout=60).status_code == code
+        )
 
 
 def test_a_killed_server_leaves_no_process_and_under_nohup_the_next_one_outlives_its_terminal(team):
@@ -181,8 +179,8 @@ def test_users_are_listed_removed_and_added_from_a_file(team, tmp_path):
 def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, tmp_path, tmp_path_factory, monkeypatch):
     anns, _ = two
     team.said("ann", anns, "charloom", "track")
-    anns.edit("params.yaml", "seed: 1 ", "seed: 77 ")
-    before_it = {run.info.run_id for run in runs(team, monkeypatch)}
+    anns.set(seed=77)
+    before_it = team.runs(monkeypatch).keys()
     with ThreadPoolExecutor() as pool:
         sending = pool.submit(team.said, "ann", anns, "dvc", "repro")
         said = team.run("backup", f"TO={tmp_path / 'copy'}")
@@ -190,14 +188,13 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
     assert f"RESTORE={tmp_path / 'copy'}" in said
     assert not [*tmp_path.glob(".*.new")]
     assert "is not allowed; allowed is a new folder" in team.run("backup", f"TO={tmp_path / 'copy'}", expect=2)
-    there = {run.info.run_id for run in runs(team, monkeypatch)}
+    there = team.runs(monkeypatch).keys()
     written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
 
     other = Team(tmp_path_factory.mktemp("r"), f"RESTORE={tmp_path / 'copy'}", "NAMES=mlflow.example.org")
     other.people = team.people
     try:
-        restored = {run.info.run_id for run in runs(other, monkeypatch)}
-        assert before_it <= restored <= there
+        assert before_it <= other.runs(monkeypatch).keys() <= there
         assert other.said("ann", anns, "charloom", "sample", "--model", MODEL) == written
         assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
         assert "exists already; RESTORE needs a new folder as DATA" in other.run(
@@ -205,6 +202,69 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         )
     finally:
         other.end()
+
+
+@pytest.fixture(scope="module")
+def shared(team, finished, tmp_path_factory):
+    """Let ann have a run, a model and a study on the server."""
+    ann = copied(finished, tmp_path_factory.mktemp("shared") / "ann")
+    ask(ann, QUESTION.format(eta=0.05))
+    team.said("ann", ann, "charloom", "track")
+    assert STUDY_SENT in team.said("ann", ann, "charloom", "study", "studies/a.yaml")
+
+
+def made_by(runs: dict, name: str) -> list[str]:
+    """Return the names of that person's runs."""
+    return sorted(run.info.run_name for run in runs.values() if run.info.user_id == name)
+
+
+@pytest.mark.parametrize(
+    ("way", "writes", "reads"),
+    [("READ", False, True), ("NO_PERMISSIONS", False, False), ("NO_PERMISSIONS but for a role", True, True)],
+)
+@pytest.mark.usefixtures("shared")
+def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, way, writes, reads):
+    bob, eta = two[1], 0.1 + len(way) / 100
+    had = team.runs(monkeypatch)  # what ann sees: she has made the experiments, and is hidden nothing
+    (anns,) = [run for run in had.values() if run.info.run_name == "as committed · seed 1"]
+    team.let_in("bob", f"PERMISSION={'EDIT' if writes else 'READ'}")
+    team.default_permission(way.split()[0])
+    if way == "READ":
+        said = team.said("bob", bob, "charloom", "doctor", expect=1)
+        assert f"NO  may write         experiment 'charloom fox': {DENIED}" in said
+
+    # A run of the pipeline: ann's own, made again.
+    trained_again(bob)
+    said = team.said("bob", bob, "charloom", "track", expect=0 if writes else 5)
+    assert (RUN_SENT if writes else RUN_DENIED) in said
+
+    # A study: ann's, asked by bob too, and another one in a file of its name.
+    for value in (0.05, eta):
+        ask(bob, QUESTION.format(eta=value))
+        said = team.said("bob", bob, "charloom", "study", "studies/a.yaml", "--anew")
+        assert (STUDY_SENT if writes else STUDY_WAITS) in said
+
+    # What is only read.
+    said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, expect=0 if reads else 5)
+    assert reads or said == f"{MODEL}: {DENIED}\n"
+    shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))
+    (study,) = {run.info.experiment_id for run in had.values() if "charloom.study" in run.data.tags}
+    fox = anns.info.experiment_id
+    assert shown == ([fox, study] if reads else [])
+
+    # Nothing of ann's is gone, and nothing is there twice. What waited arrives with the permission.
+    now = team.runs(monkeypatch)
+    if not writes:
+        assert now.keys() == had.keys()
+        team.let_in("bob")
+        assert STUDY_SENT in team.said("bob", bob, "charloom", "track")
+        now = team.runs(monkeypatch)
+    assert had.keys() <= now.keys()
+    assert made_by(now, "ann") == made_by(had, "ann")
+    new = {key: run for key, run in now.items() if key not in had}
+    assert made_by(new, "bob") == ["a"]
+    counted = int(now[anns.info.run_id].data.tags[REPRODUCTIONS])
+    assert counted == int(anns.data.tags[REPRODUCTIONS]) + 1
 
 
 def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(team, two):
@@ -215,10 +275,7 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
     assert before not in (team.data / "auth.ini").read_text()
     team.people["eve"] = team.people["bob"] | {"MLFLOW_TRACKING_PASSWORD": before}
     said = team.said("eve", two[1], "charloom", "doctor", expect=1)
-    assert (
-        "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: ask"
-        in said
-    )
+    assert "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and " in said
 
 
 WRONG = (

@@ -42,7 +42,7 @@ def test_what_a_stage_keeps_is_what_it_says_and_results_of_no_held_out_text_are_
 
 
 def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(project):
-    """Here no gradient would: it is right, and rounded. A kernel that is wrong is compiled in tests/all."""
+    """Here no gradient would: it is right, and rounded. `make mutants` plants kernels that are wrong."""
     project.edit("params.yaml", "tolerance: 1e-10", "tolerance: 1e-30")
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"

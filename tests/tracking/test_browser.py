@@ -4,6 +4,8 @@ import os
 import socket
 import sqlite3
 import subprocess
+import webbrowser
+from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
@@ -18,13 +20,14 @@ from charloom.tracking import ui
 )
 def test_a_page_is_opened_on_a_terminal_with_a_display(monkeypatch, terminal, variable):
     opened = []
+    browser = SimpleNamespace(open=lambda page, *_: opened.append(page) or True)  # so no other one is asked
+    webbrowser.register("a test's", None, browser, preferred=True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, ":9")
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: terminal))
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    ui.show("https://elsewhere.invalid/")
+    with redirect_stdout(SimpleNamespace(isatty=lambda: terminal)):
+        ui.show("https://elsewhere.invalid/")
     if terminal and variable != "NONE":
         until(lambda: opened)
     assert opened == ["https://elsewhere.invalid/"] * (terminal and variable != "NONE")
