@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from compared import beside, compared, measured
@@ -54,8 +55,7 @@ def test_an_answer_repeats_what_was_asked_and_shows_every_setting():
         looks=(2, 3), smallest_difference=0.5, target="loss below 2", budget=100, warnings=("read by hand",),
     )  # fmt: skip
     answer = answered(asked)
-    assert answer[:6] == ("loss", "lower", "base", (2, 3), 0.5, "loss below 2")
-    assert answer.warnings == ("read by hand",)
+    assert {name: getattr(answer, name) for name in vars(asked)} == vars(asked) | {"settings": answer.settings}
     assert [own.setting for own in answer.summaries] == ["a", "base", "b"]
     assert [own.setting for own in answer.comparisons] == ["a", "b"]
     base, b = answer.summaries[1:]
@@ -200,7 +200,7 @@ def test_whatever_the_numbers_the_answer_holds_numbers(table, looks, smallest):
     curves = {name: {seed: {0: t.value or 0.0, 1: 1.0} for seed, t in own.items()} for name, own in table.items()}
     asked = measured(table, looks=looks, smallest_difference=smallest, curves={"c": curves}, target="x", budget=50)
     answer = answered(asked)
-    json.dumps(answer, allow_nan=False)
+    json.dumps(vars(replace(answer, curves={})), allow_nan=False)
     for one in answer.comparisons:
         assert (one.more_seeds is None) == (one.verdict != CANNOT_TELL)
         if one.more_seeds is not None:

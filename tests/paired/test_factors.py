@@ -1,6 +1,7 @@
 """What factors do: means and signs by hand, what turns an average, what bars it, and which designs there are."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -237,7 +238,7 @@ def test_factors_that_always_change_together_are_one():
     levels = of((1, 5, 1), (1, 5, 2), (2, 6, 1), (2, 6, 2))
     assert inseparable(levels) == [["a", "b"], ["c"]]
     assert design(levels, "2").levels == {"a": ["2 b=6", "1 b=5"], "c": ["1", "2"]}
-    answer = designed(TWO, noise)._replace(inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
+    answer = replace(designed(TWO, noise), inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
     assert list(parted(answer)) == [
         "a and b always change together: no number of seeds shows which of them has the effect. Settings with each "
         "level of one and each level of the other would: a 1, 2; b 5, 6."

@@ -1,6 +1,7 @@
 """A gate: when it passes, and how often it errs."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from compared import measured
@@ -66,7 +67,7 @@ def test_the_worse_side_turns_with_what_is_better(better, sign):
     of = measured({"base": BASE, "new": perhaps_better}, better=better, smallest_difference=0.05)
     assert answered(of).comparisons[0].verdict == CANNOT_TELL
     assert gate(answered(of), NOT_WORSE).result == PASSED
-    turned = of._replace(better="higher" if better == "lower" else "lower")
+    turned = replace(of, better="higher" if better == "lower" else "lower")
     assert gate(answered(turned), NOT_WORSE).result == CANNOT_TELL
 
 

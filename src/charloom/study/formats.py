@@ -19,6 +19,10 @@ READABLE = 100  # columns of running text, at most
 INTERNAL = {"at_looks", "look"}
 OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL
 OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL
+KEYS = (  # the fields of Answer in JSON
+    "measure", "better", "baseline", "looks", "smallest_difference", "target", "summaries", "comparisons", "bands",
+    "warnings", "exploded", "amount", "effects", "inseparable", "title", "part",
+)  # fmt: skip
 GAP = 2  # between two columns
 
 
@@ -146,10 +150,11 @@ def _plain(text: str) -> str:
 def as_json(answer: Answer, required: Gate | None = None) -> str:
     """Return the answer as JSON, with numbers in full precision.
 
-    The keys are those of Answer, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
+    The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
     in `comparisons` and `effects` lacks the keys that do not apply to it.
     """
-    content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
+    content = _opened({key: getattr(answer, key) for key in KEYS})
+    content |= {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
     content |= {"gate": _opened(required)} if required else {}
     for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
         for contrast in content[kind]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from charloom.base.terminal import in_line
@@ -45,7 +46,8 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
-    return results._replace(
+    return replace(
+        results,
         title=study.question.title or "",
         warnings=(*_warnings(study, results.levels), *results.warnings),
         target="" if study.question.text else results.target,  # the target is for params.yaml's text
