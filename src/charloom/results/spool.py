@@ -23,8 +23,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,11 @@ class Tracked(Record):
 
 
 class Writer:
-    """A writer that appends to the record of a running training. If the record cannot be written, training goes on."""
+    """A writer that appends to the record of a running training. If the record cannot be written, training goes on.
+
+    When its `with` block ends, the writer appends the End. If no exception ends the block, the caller sets `results`
+    before.
+    """
 
     def __init__(self, folder: Path, start: Start, module: str):
         """Begin the record in the entry `folder`. `module` is the name of the sender's module, to start the sender."""
@@ -154,8 +158,13 @@ class Writer:
         with suppress(OSError):
             append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
 
-    def ended(self, status: str) -> None:
-        """Append the End with the status FINISHED, KILLED or FAILED; start the sender if the training failed."""
+    def __enter__(self) -> "Writer":
+        """Return the writer."""
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Append the End; start the sender if the training failed."""
+        status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
         results = self.results if status == "FINISHED" else None
         self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
         if status == "FAILED":
@@ -163,26 +172,14 @@ class Writer:
                 start_sender(self.module, self.start.sender)  # no later stage would
 
 
-@contextmanager
-def recorded(key: str, params: Params, text_sha256: str, module: str) -> Iterator[Writer]:
-    """Record the training in a `with` block: yield a Writer, and append the End when the block ends.
+def recorded(key: str, params: Params, text_sha256: str, module: str) -> Writer:
+    """Begin the record of a training that starts now; return its writer, for a `with` block.
 
     key     the training key: trainings with equal keys have equal results
     module  the name of the sender's module
-
-    The caller sets the writer's `results` before the block ends without an exception.
     """
     start = start_of(params, text_sha256, process())
-    writer = Writer(entry_folder(start.experiment, key), start, module)
-    try:
-        yield writer
-    except Stopped:
-        writer.ended("KILLED")
-        raise
-    except Exception:  # whatever it was, MLflow shows that this training failed
-        writer.ended("FAILED")
-        raise
-    writer.ended("FINISHED")
+    return Writer(entry_folder(start.experiment, key), start, module)
 
 
 def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
