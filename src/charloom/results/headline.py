@@ -32,7 +32,8 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     A training went wrong if its loss is higher than that of a uniform guess, or if `saturated` is above SATURATED.
     """
     print(headline(train, text))
-    wrong = ["the loss is higher than that of a uniform guess"] * (outcome_of(train, text.K, recipe.seq_length) == WORSE)
+    exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE
+    wrong = ["the loss is higher than that of a uniform guess"] if exploded else []
     wrong += [f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []
     if wrong:
         sys.stderr.write(f"warning: {' and '.join(wrong)}: a smaller eta, or {recipe.optimizer.advice()}, may help\n")

@@ -165,8 +165,8 @@ class Writer:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Append the End; start the sender if the training failed."""
         status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
-        results = self.results if status == "FINISHED" else None
-        self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
+        end = End(status=status, ended=round(time.time(), 3), results=None if error else self.results)
+        self._append([end.model_dump()])
         if status == "FAILED":
             with suppress(OSError):
                 start_sender(self.module, self.start.sender)  # no later stage would
