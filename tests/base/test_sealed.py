@@ -2,7 +2,7 @@
 
 import pytest
 
-from charloom.base.sealed import sealed, unsealed
+from charloom.base.storage import sealed, unsealed
 
 CONTENT = {"a": [1, 0.5, "ä\t"], "b": None}
 LINE = sealed(CONTENT).encode()[:-1]

@@ -1,7 +1,7 @@
 """The spool: a folder, called an entry, for each training or study not yet sent to MLflow, in the main repository.
 
     .charloom/spool/<start of the experiment key>-<training key, or the results' hash if no training was recorded>/
-        run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
+        run.jsonl    the record of the training: lines of JSON, each sealed (see storage.sealed), only ever appended
         files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
     .charloom/spool/study-<digest of the study's question>/
         run.jsonl    the study: a StudyContents (see tracking/entries.py)
@@ -32,8 +32,8 @@ from uuid import uuid4
 
 from charloom.base.lock import is_held
 from charloom.base.opened import SOURCES
-from charloom.base.sealed import sealed
 from charloom.base.signals import Stopped
+from charloom.base.storage import sealed
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process
