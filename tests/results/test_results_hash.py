@@ -9,8 +9,7 @@ LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.aran
 
 
 def test_equal_results_have_one_hash_wherever_they_lie_in_memory():
-    apart = np.repeat(LAST, 2)[::2]
-    swapped = BEST.astype(">f8")
+    apart, swapped = np.repeat(LAST, 2)[::2], BEST.astype(">f8")
     assert results_hash(apart, swapped, list(TRACE)) == results_hash(LAST, BEST, TRACE)
 
 
