@@ -58,7 +58,7 @@ def test_a_look_counts_the_baselines_first_seeds():
 def test_what_has_fallen_stays_and_says_by_which_look():
     """The first three tell; the later ones would hide it. What decided is shown."""
     later = [-9.0, 9.0]
-    one, three = beside(CLEAR + later, looks=(3, 5)), beside(CLEAR, looks=(3, 5))
+    one, three = (beside(differences, looks=(3, 5)) for differences in (CLEAR + later, CLEAR))
     assert one.verdict == WORSE
     assert one.adjusted_p == pytest.approx(2 * beside(CLEAR).p)
     for name in ("n", "p", "mean_difference", "sd", "interval", "tested_interval", "warnings"):
