@@ -193,7 +193,7 @@ def test_whatever_the_numbers_the_answer_holds_numbers(table, looks, smallest):
     curves = {name: {seed: {0: t.value or 0.0, 1: 1.0} for seed, t in own.items()} for name, own in table.items()}
     asked = measured(table, looks=looks, smallest_difference=smallest, curves={"c": curves}, target="x", budget=50)
     answer = answered(asked)
-    json.dumps(vars(replace(answer, curves={})), allow_nan=False)
+    json.dumps(vars(replace(answer, settings={}, curves={})), allow_nan=False)
     for one in answer.comparisons:
         assert (one.more_seeds is None) == (one.verdict != CANNOT_TELL)
         if one.more_seeds is not None:
