@@ -41,14 +41,13 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     }
     results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
-        better="lower",
+        better="lower", title=study.question.title or "",
         # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
     return replace(
         results,
-        title=study.question.title or "",
         warnings=(*_warnings(study, results.levels), *results.warnings),
         target="" if study.question.text else results.target,  # the target is for params.yaml's text
         curves=results.curves if curves else {},
