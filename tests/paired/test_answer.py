@@ -42,11 +42,10 @@ def test_parts_of_the_test_data_that_go_with_the_difference_are_counted_and_deci
     assert answered(missing).comparisons[0].parts is None
 
 
-@pytest.mark.parametrize("better", ["lower", "higher"])
-def test_better_and_worse_are_by_the_measure(better):
-    below, above = (beside([sign * x for x in (1.0, 1.1, 0.9)], better=better) for sign in (-1, 1))
-    assert (below.verdict, above.verdict) == ((BETTER, WORSE) if better == "lower" else (WORSE, BETTER))
-    assert below.more_seeds is above.more_seeds is None
+def test_better_and_worse_are_by_the_measure():
+    for better, verdicts in ("lower", (BETTER, WORSE)), ("higher", (WORSE, BETTER)):
+        both = [beside([sign * x for x in (1.0, 1.1, 0.9)], better=better) for sign in (-1, 1)]
+        assert [(one.verdict, one.more_seeds) for one in both] == [(verdict, None) for verdict in verdicts]
 
 
 def test_an_answer_repeats_what_was_asked_and_shows_every_setting():

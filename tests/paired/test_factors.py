@@ -138,10 +138,8 @@ def test_levels_are_compared_with_the_baselines():
 
 
 def test_a_lost_trial_bars_what_rests_on_it():
-    def lossy(seed, a, b):
-        return None if (seed, a, b) == (1, 2, 2) else float(a == 1) + 3.0 * (a == b) + noise(seed, a, b)
-
-    answer = designed(TWO, lossy)
+    gone = (1, 2, 2)  # seed, a and b
+    answer = designed(TWO, lambda *x: None if x == gone else float(x[1] == 1) + 3.0 * (x[1] == x[2]) + noise(*x))
     average = effect(answer, AVERAGE, "a", 2, 1)
     assert average.n == 4
     assert average.p < 0.001
@@ -150,7 +148,7 @@ def test_a_lost_trial_bars_what_rests_on_it():
     assert average.warnings == (f"1 trial without a value; such seeds are missing here; {barred}",)
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
     assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
-    worse = designed(TWO, lambda *cell: None if cell == (1, 2, 2) else rising(*cell))
+    worse = designed(TWO, lambda *x: None if x == gone else rising(*x))
     assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
 
 
@@ -255,10 +253,7 @@ def test_where_a_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another(of
 
 
 def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
-    def value(seed, a, b):
-        return None if a == 3 else 20.0 * b + noise(seed, a, b)
-
-    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, value)
+    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, lambda s, a, b: None if a == 3 else 20.0 * b + noise(s, a, b))
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == WORSE
     assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
 

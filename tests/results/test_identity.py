@@ -1,13 +1,14 @@
-"""What can matter to the results names an experiment, and nothing else does."""
+"""What can matter to the results names an experiment, and nothing else does. A hash of results is theirs alone."""
 
 from typing import Annotated
 
+import numpy as np
 import pytest
 from projects import ROOT
 from pydantic import TypeAdapter
 
 from charloom.results import identity
-from charloom.results.identity import experiment_key, run_name, trial_key
+from charloom.results.identity import experiment_key, results_hash, run_name, trial_key
 from charloom.settings.params import WEIGHTS, Params, flat_of, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -85,3 +86,22 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     name = "as committed" if value == "silent" else "order=other"
     assert run_name(later, identity.SILENT | LEAVES) == f"{name} · seed 1"
     assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"
+
+
+LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
+
+
+def test_equal_results_have_one_hash_wherever_they_lie_in_memory():
+    apart, swapped = np.repeat(LAST, 2)[::2], BEST.astype(">f8")
+    assert results_hash(apart, swapped, list(TRACE)) == results_hash(LAST, BEST, TRACE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(np.nextafter(LAST, 9), BEST, TRACE), (LAST, np.nextafter(BEST, 9), TRACE), (BEST, LAST, TRACE),
+     (LAST, BEST, (TRACE[0], np.nextafter(TRACE[1], 9))), (LAST, BEST, TRACE[::-1]), (LAST, BEST, TRACE[:1]),
+     (LAST, BEST, (np.concatenate(TRACE),)), (LAST.astype("f4"), BEST, TRACE), (-0.0 * LAST, BEST, TRACE)],
+    ids=["last", "best", "both", "trace", "order", "fewer", "joined", "type", "minus zero"],
+)  # fmt: skip
+def test_any_other_number_place_or_type_is_another_hash(other):
+    assert results_hash(*other) != results_hash(LAST, BEST, TRACE)
