@@ -7,6 +7,7 @@ of two settings.
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from paired import Measured, Measurement
-from paired.answering import Verdicts, verdicts
+from paired.answering import verdicts
 from paired.data_types import AVERAGE, CANNOT_TELL, Contrast
-from paired.factors import design, tested
-from paired.pairs import side
+from paired.factors import tested
 
 DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
@@ -25,6 +25,7 @@ SPREADS = ("equal", "unequal")
 EFFECTS = (1.0, 1.5, 2.0)
 UNEQUAL = (0.14, 1.98)  # range of the settings' standard deviations, which are log-uniform in each study
 
+Verdicts = tuple[list[Contrast], list[Contrast]]  # of the settings, and of the effects
 Truth = Callable[..., float]  # the true mean of a setting, from the indices of its levels
 
 
@@ -57,13 +58,13 @@ def study(rng: np.random.Generator, shape: tuple[int, ...], looks: tuple[int, ..
         looks=looks if len(looks) > 1 else (),
     )  # fmt: skip
     levels = levels_of(names)
-    return Study(verdicts(measured._replace(levels=levels)), verdicts(measured))
+    return Study(verdicts(replace(measured, levels=levels)), verdicts(measured))
 
 
 def claims(answer: Verdicts) -> list[str]:
     """Return all verdicts on effects and settings except `cannot tell`."""
-    contrasts = [*answer.effects, *answer.settings.values()]
-    return [contrast.verdict for contrast in contrasts if contrast.verdict != CANNOT_TELL]
+    settings, effects = answer
+    return [contrast.verdict for contrast in (*effects, *settings) if contrast.verdict != CANNOT_TELL]
 
 
 def false_claims(
@@ -89,12 +90,10 @@ def false_beside_true(
     exact = {_key(contrast): contrast.differences[0] for contrast in _all_contrasts(shape, last)}
     errors = []
     for _ in range(count):
-        answer = study(rng, shape, looks, spread, last).factors
-        effects = [_key(contrast) for contrast in answer.effects if contrast.verdict != CANNOT_TELL]
-        settings = [name for name, contrast in answer.settings.items() if contrast.verdict != CANNOT_TELL]
-        errors.append(
-            any(abs(exact[key]) < 1e-9 for key in effects) or any(name != [*answer.settings][-1] for name in settings)
-        )
+        settings, effects = study(rng, shape, looks, spread, last).factors
+        false_effects = [x for x in effects if x.verdict != CANNOT_TELL and abs(exact[_key(x)]) < 1e-9]
+        false_settings = [x for x in settings[:-1] if x.verdict != CANNOT_TELL]
+        errors.append(bool(false_effects or false_settings))
     return float(np.mean(errors))
 
 
@@ -106,10 +105,8 @@ def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
     """Return the effects of a study without noise: one seed, with the true means as values."""
     cells = list(product(*map(range, shape)))
     names = [name_of(cell) for cell in cells]
-    levels = levels_of(names)
-    sides = {name: side({0: Measurement(truth(*cell))}, None) for name, cell in zip(names, cells, strict=True)}
-    plan = design(levels, names[0])
-    return tested(plan, sides, (), {}).effects if plan else []
+    trials = {name: {0: Measurement(truth(*cell))} for name, cell in zip(names, cells, strict=True)}
+    return tested(Measured("loss", "lower", names[0], trials, levels=levels_of(names)))[0]
 
 
 def levels_of(names: list[str]) -> dict[str, dict[str, str]]:
@@ -142,8 +139,9 @@ def power(
     for _ in range(count):
         both = study(rng, shape, looks, spread, lambda a, *_: effect * (a == 1))
         key = (AVERAGE, "a", "1", "0")
-        (average,) = (x for x in both.factors.effects if (x.kind, x.factor, x.level, x.reference) == key)
-        detected.append([x.verdict != CANNOT_TELL for x in (average, both.cells.settings[setting])])
+        (average,) = (x for x in both.factors[1] if (x.kind, x.factor, x.level, x.reference) == key)
+        (cell,) = (x for x in both.cells[0] if x.setting == setting)
+        detected.append([x.verdict != CANNOT_TELL for x in (average, cell)])
     return Power(*(float(x) for x in np.mean(detected, axis=0)))
 
 
@@ -159,7 +157,7 @@ def crossing(rng: np.random.Generator, count: int, looks: tuple[int, ...], sprea
     claimed = []
     for _ in range(count):
         answer = study(rng, (2, 2), looks, spread, lambda a, b: effect * (a == b)).factors
-        averages = [x for x in answer.effects if x.kind == AVERAGE and x.verdict != CANNOT_TELL]
+        averages = [x for x in answer[1] if x.kind == AVERAGE and x.verdict != CANNOT_TELL]
         claimed.append(["depends" in claims(answer), bool(averages)])
     return Crossing(*(float(x) for x in np.mean(claimed, axis=0)))
 

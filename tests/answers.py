@@ -22,5 +22,5 @@ def comparison(setting: str = OTHER, **other) -> Contrast:
 def answer(*comparisons: Contrast, summaries: list[Summary] | None = None, **other) -> Answer:
     comparisons = comparisons or (comparison(),)
     summaries = summaries or [summary(BASE), *(summary(each.setting) for each in comparisons)]
-    known = Answer("loss", "lower", BASE, (), None, "", summaries, list(comparisons), {}, (), "came to nothing")
-    return known._replace(**other)
+    known = {"measure": "loss", "better": "lower", "baseline": BASE, "settings": {}, "exploded": "came to nothing"}
+    return Answer(summaries=summaries, comparisons=list(comparisons), **(known | other))

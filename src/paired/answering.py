@@ -1,71 +1,35 @@
 """The answer of a comparison: each setting compared with the baseline, paired by seed, and each factor's effects."""
 
 import math
-from typing import NamedTuple
+from dataclasses import replace
 
 from paired.cautions import cautions
-from paired.data_types import (
-    ALONE,
-    CANNOT_TELL,
-    INTERACTION,
-    LEVEL,
-    Answer,
-    Band,
-    Contrast,
-    Curve,
-    Measured,
-    Seed,
-    Summary,
-)
+from paired.data_types import CANNOT_TELL, INTERACTION, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
 from paired.effects import told
-from paired.factors import Tested, design_of, inseparable, tested
-from paired.pairs import Pairs, Side, barred, first_seeds, minus, pair, side
-from paired.rule import decide, direction, looked
+from paired.factors import inseparable, tested
+from paired.pairs import alone, counted, minus, values
+from paired.rule import decide, direction
 from paired.seeds_needed import more_seeds
-from paired.statistics import LARGEST, difference, moments, student_interval
+from paired.statistics import moments, student_interval
 
 IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount", "warnings")
-NOTHING = Tested([], None, {})  # used if the settings are no complete design: they share the level equally
 
 
-class Verdicts(NamedTuple):
-    """The verdicts on all settings, by the setting's name, and on the factors' effects.
+def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
+    """Return two lists of decided contrasts: of each setting except the baseline, and of the effects that are reported.
 
-    sides     the trials of each setting
-    pairs     the pairs of each setting, except the baseline, with the baseline
-    settings  the contrast of each setting, except the baseline, with the baseline
-    effects   the contrasts of the factors that an answer reports: see effects.py
+    Without a complete design there are no effects.
+
+    measured  with trials as `counted` returns them
     """
-
-    sides: dict[str, Side]
-    pairs: dict[str, Pairs]
-    settings: dict[str, Contrast]
-    effects: list[Contrast]
-
-
-def verdicts(measured: Measured) -> Verdicts:
-    """Return the verdicts on all settings and effects. If the settings are no complete design, there are no effects."""
-    budget = measured.budget if measured.target else None
-    sides = {name: side(trials, budget) for name, trials in measured.settings.items()}
-    pairs = {name: pair(own, sides[measured.baseline]) for name, own in sides.items() if name != measured.baseline}
-    of = design_of(measured)
-    effects, family, same = tested(of, sides, measured.looks, measured.amounts) if of else NOTHING
-    base_amount = measured.amounts.get(measured.baseline, 1.0)
-    settings = []
-    for name, own in pairs.items():
-        amount = measured.amounts.get(name, 1.0) / base_amount
-        contrast = Contrast(ALONE, name, amount=amount, differences=own.differences)
-        firsts = first_seeds(list(own.baseline.trials), own.shared, measured.looks)
-        if effects:  # a look counts once all settings have its seeds
-            firsts = firsts[: len(effects[0].at_looks)]
-        settings.append(looked(contrast, firsts, barred(*own.without_value)))
+    (effects, family, equal), settings = tested(measured), alone(measured)
+    if effects:  # a look counts once all settings have its seeds
+        settings = [x._replace(at_looks=x.at_looks[: len(effects[0].at_looks)]) for x in settings]
     looks = max(1, len(measured.looks))
     decided = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
-    of_effects = [  # an effect that equals a setting's contrast has the setting's seeds and verdict
-        decided[same.get(at, at)]._replace(**{name: getattr(effect, name) for name in IDENTITY})
-        for at, effect in enumerate(effects)
-    ]
-    return Verdicts(sides, pairs, dict(zip(pairs, decided[len(effects) :], strict=True)), told(of_effects))
+    for effect, setting in equal.items():  # an effect that equals a setting's contrast has its seeds and verdict
+        decided[effect] = decided[setting]._replace(**{name: getattr(effects[effect], name) for name in IDENTITY})
+    return decided[len(effects) :], told(decided[: len(effects)])
 
 
 def answered(measured: Measured) -> Answer:
@@ -74,55 +38,63 @@ def answered(measured: Measured) -> Answer:
     The order of the seeds is that of the baseline's trials. Seeds after the last reached look (number of seeds at which
     the data are tested) are shown, but not tested.
     """
-    sides, pairs, settings, effects = verdicts(measured)
-    asked = {name: value for name, value in measured._asdict().items() if name in Answer._fields}
+    trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
+    measured = replace(measured, settings=trials)
+    settings, effects = verdicts(measured)
+    groups = [group for group in inseparable(measured.levels) if len(group) > 1]
+    levels = measured.levels.values()
     return Answer(
-        **asked,
-        summaries=[_summary(name, own) for name, own in sides.items()],
-        comparisons=[_whole(measured, settings[name], own) for name, own in pairs.items()],
-        bands={name: _bands(curves, measured.baseline, pairs) for name, curves in measured.curves.items()},
+        **vars(measured),
+        summaries=[_summary(measured, name) for name in trials],
+        comparisons=[_whole(measured, contrast) for contrast in settings],
+        bands={name: _bands(curves, measured.baseline, settings) for name, curves in measured.curves.items()},
         effects=[_with_need(measured, effect) for effect in effects],
-        inseparable=tuple(
-            {name: tuple(dict.fromkeys(factors[name] for factors in measured.levels.values())) for name in group}
-            for group in inseparable(measured.levels)
-            if len(group) > 1
-        ),
+        inseparable=tuple({name: tuple(dict.fromkeys(own[name] for own in levels)) for name in x} for x in groups),
     )
 
 
-def _summary(name: str, own: Side) -> Summary:
-    values = moments(own.values.values())
-    reached = sum(trial.reached is not None for trial in own.trials.values())
+def _summary(measured: Measured, setting: str) -> Summary:
+    trials = measured.settings[setting].values()
+    whole = moments(values(measured.settings[setting]).values())
     return Summary(
-        name, len(own.trials), *values, student_interval(values, LEVEL), own.exploded, reached,
-        moments(own.times.values()).mean,
+        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in trials),
+        sum(trial.reached is not None for trial in trials), moments(_times(measured, setting).values()).mean,
     )  # fmt: skip
 
 
-def _whole(measured: Measured, contrast: Contrast, pairs: Pairs) -> Contrast:
+def _times(measured: Measured, setting: str) -> dict[Seed, float]:
+    """Return the number of updates to the target by seed, at most the budget; {} without a target or a budget."""
+    budget = measured.budget if measured.target else None
+    if budget is None:
+        return {}
+    trials = measured.settings[setting].items()
+    return {seed: budget if trial.reached is None else min(trial.reached, budget) for seed, trial in trials}
+
+
+def _whole(measured: Measured, contrast: Contrast) -> Contrast:
     """Return the setting's contrast with more_seeds, time_interval, warnings and parts set."""
-    sides = pairs.ours, pairs.baseline
+    times = minus(_times(measured, contrast.setting), _times(measured, measured.baseline))
     return _with_need(measured, contrast)._replace(
-        time_interval=student_interval(moments(minus(*(own.times for own in sides)).values()), LEVEL),
-        warnings=tuple(cautions(measured.looks, pairs, contrast)),
-        parts=_parts(pairs, contrast.mean_difference or 0.0),
+        time_interval=student_interval(moments(times.values()), LEVEL),
+        warnings=tuple(cautions(measured, contrast)),
+        parts=_parts(measured, contrast),
     )
 
 
-def _parts(pairs: Pairs, mean: float) -> tuple[int, int] | None:
-    """Return two numbers: the parts of the test data whose mean difference has the sign of `mean`, and all parts.
+def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
+    """Return two numbers: the parts of the test data whose mean difference has the contrast's sign, and all parts.
 
-    mean  mean difference of the pairs that count
-
-    The mean difference of a part is over all pairs. The result is None if `mean` is 0, if there are no pairs, if the
-    parts are unknown, or if the trials have different numbers of parts.
+    The mean difference of a part is over all pairs. The result is None if the contrast has no sign, if the parts are
+    unknown, or if the trials have different numbers of parts.
     """
-    both = [(pairs.ours.trials[seed].parts, pairs.baseline.trials[seed].parts) for seed in pairs.differences]
-    count = len(both[0][0]) if both else 0
-    if not mean or not count or any(len(parts) != count for sides in both for parts in sides):
+    mean, sides = contrast.mean_difference, [measured.settings[name] for name in (contrast.setting, measured.baseline)]
+    both = [[trials[seed].parts for trials in sides] for seed in contrast.differences]
+    counts = {len(parts) for pair in both for parts in pair}
+    if not mean or len(counts) != 1 or 0 in counts:
         return None
-    sums = [math.fsum(ours[part] - theirs[part] for ours, theirs in both) for part in range(count)]
-    return sum(total * mean > 0 for total in sums), count
+    parts = zip(*(zip(*pair, strict=True) for pair in both), strict=True)  # of each part, the pairs of values
+    sums = [math.fsum(ours - theirs for ours, theirs in part) for part in parts]
+    return sum(total * mean > 0 for total in sums), len(sums)
 
 
 def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
@@ -138,7 +110,7 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
     return contrast._replace(more_seeds=more_seeds(whole, alpha, measured.smallest_difference))
 
 
-def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str, Pairs]) -> dict[str, Band]:
+def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, settings: list[Contrast]) -> dict[str, Band]:
     """Return, by setting, the band of the paired differences: the setting's curve minus the baseline's.
 
     A setting needs two pairs of curves. Its band has the updates that all these curves have.
@@ -146,16 +118,12 @@ def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, pairs: dict[str,
     curves  setting, then seed, to the curve
     """
     bands, theirs = {}, curves.get(baseline, {})
-    for name, own in pairs.items():
-        ours = curves.get(name, {})
-        both = [(ours[seed], theirs[seed]) for seed in own.differences if seed in ours and seed in theirs]
-        if len(both) > 1:
-            bands[name] = band([_beside(*curves) for curves in both])
+    for contrast in settings:
+        ours = curves.get(contrast.setting, {})
+        pairs = [minus(ours[seed], theirs[seed]) for seed in contrast.differences if seed in ours and seed in theirs]
+        if len(pairs) > 1:
+            bands[contrast.setting] = band(pairs)
     return bands
-
-
-def _beside(x: Curve, y: Curve) -> Curve:
-    return {at: difference(x[at], y[at]) for at in x.keys() & y.keys() if max(abs(x[at]), abs(y[at])) <= LARGEST}
 
 
 def band(curves: list[Curve]) -> Band:

@@ -6,6 +6,7 @@ tested. All tests share ALPHA, the probability of a false claim: a test has a sh
 level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
 """
 
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
@@ -36,7 +37,8 @@ class Measurement(NamedTuple):
     parts: tuple[float, ...] = ()
 
 
-class Measured(NamedTuple):
+@dataclass(frozen=True)
+class Measured:
     """All trials of a comparison.
 
     measure     name of the measure
@@ -62,15 +64,15 @@ class Measured(NamedTuple):
     better: str
     baseline: str
     settings: dict[str, dict[Seed, Measurement]]
-    curves: dict[str, dict[str, dict[Seed, Curve]]] = {}  # noqa: RUF012  nobody writes to it
+    curves: dict[str, dict[str, dict[Seed, Curve]]] = field(default_factory=dict)
     looks: tuple[int, ...] = ()
     smallest_difference: float | None = None
     target: str = ""
     budget: int | None = None
     warnings: tuple[str, ...] = ()
     exploded: str = "failed, and has no value"
-    levels: dict[str, dict[str, str]] = {}  # noqa: RUF012  nobody writes to it
-    amounts: dict[str, float] = {}  # noqa: RUF012  nobody writes to it
+    levels: dict[str, dict[str, str]] = field(default_factory=dict)
+    amounts: dict[str, float] = field(default_factory=dict)
     amount: str = ""
     title: str = ""
     part: str = ""
@@ -201,10 +203,10 @@ class Band(NamedTuple):
     intervals: list[Interval]
 
 
-class Answer(NamedTuple):
-    """The answer of a comparison. Fields that `Measured` also has are copied from there.
+@dataclass(frozen=True, kw_only=True)
+class Answer(Measured):
+    """The answer of a comparison: the measurements, and what follows from them.
 
-    looks       the declared looks; empty: none declared, so there is one look, at the present number of seeds
     summaries   one for each setting, in the order of the settings, with the baseline
     comparisons one for each setting but the baseline, in the same order
     bands       name of the curve, then setting, to the band
@@ -213,22 +215,11 @@ class Answer(NamedTuple):
     inseparable  groups of factors that always change together: name of each factor to its levels
     """
 
-    measure: str
-    better: str
-    baseline: str
-    looks: tuple[int, ...]
-    smallest_difference: float | None
-    target: str
     summaries: list[Summary]
     comparisons: list[Contrast]
-    bands: dict[str, dict[str, Band]]
-    warnings: tuple[str, ...]
-    exploded: str = ""
-    amount: str = ""
-    effects: list[Contrast] = []  # noqa: RUF012  nobody writes to it
+    bands: dict[str, dict[str, Band]] = field(default_factory=dict)
+    effects: list[Contrast] = field(default_factory=list)
     inseparable: tuple[dict[str, tuple[str, ...]], ...] = ()
-    title: str = ""
-    part: str = ""
 
     @property
     def has_times(self) -> bool:

@@ -39,14 +39,13 @@ class Family(NamedTuple):
         is rejected.
         """
         values, open_ = np.asarray(p, dtype=float), np.ones(len(p), dtype=bool)
-        splits = np.array(list(self.splits), dtype=int), np.array(list(self.splits.values()), dtype=int)
+        parents, parts = (np.array(list(indices), dtype=int) for indices in (self.splits, self.splits.values()))
         adjusted, steps = np.ones(len(p)), np.full(len(p), math.inf)
         largest, stopped = 0.0, False
         while open_.any() and largest < 1.0:
-            divisors = self._divisors(open_, *splits)
-            sizes = np.full(len(p), math.inf)
-            candidates = open_ & np.isfinite(divisors)
-            sizes[candidates] = np.minimum(1.0, values[candidates] * divisors[candidates])
+            divisors = self._divisors(open_, parents, parts.reshape(-1, 2, 2))
+            corrected = np.multiply(values, divisors, out=np.ones(len(p)), where=np.isfinite(divisors))
+            sizes = np.minimum(1.0, corrected)
             largest = max(largest, float(sizes.min()))
             if not stopped:
                 steps[open_], stopped = divisors[open_], largest > alpha
@@ -62,17 +61,9 @@ class Family(NamedTuple):
         parts    (k, 2, 2) the indices of the effects that inherit their shares
         """
         shares = np.asarray(self.shares)
-        own = np.where(open_, shares, 0.0)
-        in_use = own.sum()
-        if len(parents):
-            alive = open_[parts]
-            pairs = alive.any(axis=2).sum(axis=1)
-            given = np.where(open_[parents] | (pairs == 0), 0.0, shares[parents])
-            in_use += given.sum()
-            np.add.at(own, parts, (given / np.maximum(pairs, 1))[:, None, None] * alive)
+        own, alive = np.where(open_, shares, 0.0), open_[parts]
+        pairs = alive.any(axis=2).sum(axis=1)
+        given = np.where(open_[parents] | (pairs == 0), 0.0, shares[parents])
+        in_use = own.sum() + given.sum()
+        np.add.at(own, parts, (given / np.maximum(pairs, 1))[:, None, None] * alive)
         return np.asarray(np.divide(in_use, own, out=np.full(len(own), math.inf), where=own > 0.0))
-
-
-def equal(n: int) -> Family:
-    """Return a family of n hypotheses with equal shares. Its procedure is Holm's."""
-    return Family([1.0] * n)

@@ -45,24 +45,20 @@ def gate(answer: Answer, requirement: str) -> Gate:
 
 
 def _result(answer: Answer, comparison: Contrast, requirement: str) -> str:
+    """Return the gate's result for one setting. Without a verdict, NOT_WORSE needs a test of non-inferiority.
+
+    That test passes if the tested interval excludes a difference on the worse side that matters. It does not pass if
+    the setting has more trials without a value than the baseline, because its worst values are missing.
+    """
     if comparison.verdict == WORSE or (comparison.verdict == NO_DIFFERENCE and requirement == BETTER):
         return STOPPED
-    if comparison.verdict != CANNOT_TELL or (requirement == NOT_WORSE and _not_inferior(answer, comparison)):
+    if comparison.verdict != CANNOT_TELL:
         return PASSED
-    return CANNOT_TELL
-
-
-def _not_inferior(answer: Answer, comparison: Contrast) -> bool:
-    """Return whether the tested interval excludes a difference on the worse side that matters.
-
-    Returns False if the setting has more trials without a value than the baseline, because its worst values are
-    missing. Returns False also if no interval or no smallest difference is known.
-    """
     margin, interval = answer.smallest_difference, comparison.tested_interval
-    if margin is None or interval is None or BETTER in comparison.barred:
-        return False
+    if requirement == BETTER or margin is None or interval is None or BETTER in comparison.barred:
+        return CANNOT_TELL
     worst = interval[1] if answer.better == "lower" else -interval[0]
-    return worst < margin
+    return PASSED if worst < margin else CANNOT_TELL
 
 
 def lines(gate: Gate) -> list[str]:

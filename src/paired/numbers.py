@@ -9,8 +9,8 @@ DIGITS = 2  # significant digits of the smallest value or spread
 DIGITS_IN_ALL = 7  # of the largest one
 
 
-def decimals(values: Iterable[float], spreads: Iterable[float]) -> int:
-    """Return a number of decimals for all values and spreads of a table.
+def decimals(values: Iterable[float | None], spreads: Iterable[float | None]) -> int:
+    """Return a number of decimals for all values and spreads of a table; None is ignored.
 
     It shows each number with at least DIGITS significant digits, but the largest with at most DIGITS_IN_ALL. A value so
     small that both limits cannot be met is ignored: it is 0 except for rounding. Without spreads the result is at

@@ -1,12 +1,14 @@
-"""The trials of a setting, and their pairs with the baseline's trials of the same seeds."""
+"""The trials of settings, and pairs of trials with the same seed: differences, looks, and missing values."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
-from paired.data_types import BETTER, NO_DIFFERENCE, VERDICTS, WORSE, Measurement, Seed
+from paired.data_types import ALONE, BETTER, NO_DIFFERENCE, VERDICTS, WORSE, Contrast, Measured, Measurement, Seed
+from paired.rule import looked
 from paired.statistics import LARGEST, difference
 
-Trials = dict[Seed, Measurement]
+Trials = Mapping[Seed, Measurement]
+Key = TypeVar("Key")
 
 
 def counted(trial: Measurement) -> Measurement:
@@ -15,63 +17,28 @@ def counted(trial: Measurement) -> Measurement:
     return trial if is_result else trial._replace(value=None, exploded=True)
 
 
-class Side(NamedTuple):
-    """The trials of one setting: one of the two sides of a comparison.
-
-    trials  seed to trial, as `counted` returns it
-    values  seed to value, for the trials that have a value
-    times   seed to updates until the target was reached, at most the budget; empty if there is no budget
-    """
-
-    trials: Trials
-    values: dict[Seed, float]
-    times: dict[Seed, float]
-
-    @property
-    def exploded(self) -> int:
-        """Return the number of trials that exploded. Trials without a value count as exploded."""
-        return sum(trial.exploded for trial in self.trials.values())
+def values(trials: Trials) -> dict[Seed, float]:
+    """Return the values by seed, of the trials that have one."""
+    return {seed: trial.value for seed, trial in trials.items() if trial.value is not None}
 
 
-def side(trials: Trials, budget: int | None) -> Side:
-    """Return a setting's trials as a Side.
-
-    budget  number of updates of a trial; a trial that did not reach the target counts with it. None: no times
-    """
-    own = {seed: counted(trial) for seed, trial in trials.items()}
-    return Side(
-        own,
-        {seed: trial.value for seed, trial in own.items() if trial.value is not None},
-        {
-            seed: budget if trial.reached is None else min(trial.reached, budget)
-            for seed, trial in own.items()
-            if budget is not None
-        },
-    )
+def minus(ours: Mapping[Key, float], theirs: Mapping[Key, float]) -> dict[Key, float]:
+    """Return ours minus theirs, by key, in the order of theirs, if both sides have a value of at most ±LARGEST."""
+    keys = [key for key in theirs if key in ours and abs(ours[key]) <= LARGEST and abs(theirs[key]) <= LARGEST]
+    return {key: difference(ours[key], theirs[key]) for key in keys}
 
 
-class Pairs(NamedTuple):
-    """The pairs of a setting with the baseline.
-
-    ours         the trials of the setting
-    baseline     the trials of the baseline
-    shared       seeds with a trial on both sides, in the baseline's order
-    differences  seed to the setting's value minus the baseline's, for seeds with a value on both sides
-    """
-
-    ours: Side
-    baseline: Side
-    shared: list[Seed]
-    differences: dict[Seed, float]
-
-    @property
-    def without_value(self) -> tuple[int, int]:
-        """Return the numbers of shared seeds without a value: in the setting, and in the baseline."""
-        ours, theirs = (sum(seed not in own.values for seed in self.shared) for own in (self.ours, self.baseline))
-        return ours, theirs
+def common(trials: Sequence[Trials]) -> list[Seed]:
+    """Return the seeds with a trial in every setting, in the order of the first setting."""
+    return [seed for seed in trials[0] if all(seed in own for own in trials)]
 
 
-def first_seeds(seeds: list[Seed], shared: list[Seed], looks: Sequence[int]) -> list[list[Seed]]:
+def lost(trials: Trials, seeds: Sequence[Seed]) -> int:
+    """Return the number of these seeds whose trials have no value."""
+    return sum(trials[seed].value is None for seed in seeds)
+
+
+def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[int]) -> list[Sequence[Seed]]:
     """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
 
     seeds   the baseline's seeds; a look at n seeds is reached if the first n of them are all shared
@@ -96,12 +63,14 @@ def exclusion(barred: Collection[str]) -> str:
     return f"; the verdict cannot be {' or '.join(sorted(barred, key=VERDICTS.index))}" if barred else ""
 
 
-def pair(ours: Side, baseline: Side) -> Pairs:
-    """Return the pairs of a setting's trials with the baseline's trials, by seed."""
-    shared = [seed for seed in baseline.trials if seed in ours.trials]
-    return Pairs(ours, baseline, shared, minus(ours.values, baseline.values))
-
-
-def minus(ours: dict[Seed, float], theirs: dict[Seed, float]) -> dict[Seed, float]:
-    """Return ours minus theirs, by seed, for the seeds that both have, in the order of theirs."""
-    return {seed: difference(ours[seed], x) for seed, x in theirs.items() if seed in ours}
+def alone(measured: Measured) -> list[Contrast]:
+    """Return the undecided contrast of each setting, except the baseline, with the baseline."""
+    base, amounts, contrasts = measured.settings[measured.baseline], measured.amounts, list[Contrast]()
+    for name, own in measured.settings.items():
+        if name != measured.baseline:
+            shared = common([base, own])
+            amount = amounts.get(name, 1.0) / amounts.get(measured.baseline, 1.0)
+            contrast = Contrast(ALONE, name, amount=amount, differences=minus(values(own), values(base)))
+            firsts = first_seeds(list(base), shared, measured.looks)
+            contrasts.append(looked(contrast, firsts, barred(lost(own, shared), lost(base, shared))))
+    return contrasts

@@ -5,21 +5,11 @@ looks together, at most one answer in twenty says *better* or *worse* without a 
 their order, and a verdict is final.
 """
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 
-from paired.data_types import (
-    ALPHA,
-    BETTER,
-    CANNOT_TELL,
-    LEVEL,
-    NO_DIFFERENCE,
-    WORSE,
-    Contrast,
-    Interval,
-    Moments,
-    Seed,
-)
-from paired.family import Family, equal
+from paired.data_types import ALPHA, BETTER, CANNOT_TELL, LEVEL, NO_DIFFERENCE, WORSE, Contrast, Moments, Seed
+from paired.family import Family
 from paired.statistics import moments, student_interval, student_p
 
 
@@ -35,77 +25,62 @@ def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collect
 
 
 def decide(
-    contrasts: Sequence[Contrast],
-    looks: int,
-    better: str,
-    smallest_difference: float | None,
-    family: Family | None = None,
+    contrasts: Sequence[Contrast], looks: int, better: str, smallest: float | None, family: Family | None = None
 ) -> list[Contrast]:
     """Return each contrast, of settings or effects, with its verdict and the numbers of the look that decided.
 
     Without a verdict its numbers are those of all pairs.
 
-    contrasts            with their moments at each look: see `looked`
-    looks                the number of declared looks, or 1
-    better               "lower" or "higher"
-    smallest_difference  the smallest difference that matters; None if not declared
-    family               how the contrasts share the level; None: equally
+    contrasts  with their moments at each look: see `looked`
+    looks      the number of declared looks, or 1
+    better     "lower" or "higher"
+    smallest   the smallest difference that matters; None if not declared
+    family     how the contrasts share the level; None: equally
     """
-    family, decided = family or equal(len(contrasts)), list(contrasts)
-    p_values = [
-        [None if direction(pairs, better) in contrast.barred else student_p(pairs) for pairs in contrast.at_looks]
-        for contrast in contrasts
-    ]
-    best: list[tuple[float, int | None]] = [(1.0, None)] * len(contrasts)  # the smallest p so far, and its look
+    family, decided = family or Family([1.0] * len(contrasts)), list(contrasts)
+    best: list[tuple[float, int]] = [(math.inf, -1)] * len(contrasts)  # the smallest p so far, and its look
     for look in range(looks):
         undecided = [j for j, contrast in enumerate(decided) if contrast.verdict == CANNOT_TELL]
         for j in undecided:
-            candidates = [(p, i) for i, p in enumerate(p_values[j][: look + 1]) if p is not None]
-            best[j] = min(candidates, default=best[j])
+            pairs = contrasts[j].at_looks[look] if look < len(contrasts[j].at_looks) else Moments(0)
+            p = student_p(pairs)
+            if p is not None and direction(pairs, better) not in contrasts[j].barred:
+                best[j] = min(best[j], (p, look))
         steps = family.steps([min(1.0, looks * p) for p, _ in best], ALPHA)
         for j in undecided:
-            (adjusted, left), at = steps[j], best[j][1]
-            level = 1.0 - ALPHA / (looks * left)
-            verdict, deciding, interval = _result(contrasts[j], look, at, adjusted, level, better, smallest_difference)
-            decided[j] = contrasts[j]._replace(
-                verdict=verdict, look=deciding, tested_level=level, tested_interval=interval,
-                adjusted_p=None if at is None else adjusted,
-            )  # fmt: skip
-    return [_with_numbers(contrast) for contrast in decided]
+            adjusted, divisor = steps[j]
+            level, at = 1.0 - ALPHA / (looks * divisor), best[j][1]
+            contrast = contrasts[j]._replace(tested_level=level, adjusted_p=None if at < 0 else adjusted)
+            decided[j] = _tested(contrast, look, at, better, smallest)
+    return decided
 
 
-def _result(
-    contrast: Contrast, look: int, best: int | None, adjusted: float, level: float, better: str, smallest: float | None
-) -> tuple[str, int | None, Interval | None]:
-    """Return verdict, index of the look, and interval of a contrast, when the look with index `look` is tested.
+def _tested(contrast: Contrast, look: int, best: int, better: str, smallest: float | None) -> Contrast:
+    """Return the contrast with verdict, deciding look, tested interval and numbers, when this look is tested.
 
-    best      index of the look with the smallest p so far; None if no p is defined
-    adjusted  that p after correction
-    level     the tested level; 1 if the contrast has no share of ALPHA
+    contrast  with its tested level, which is 1 if it has no share of ALPHA, and its adjusted p
+    look      index of the look
+    best      index of the look with the smallest p so far; negative if no p is defined
     smallest  the smallest difference that matters; None if not declared
     """
-    tested = contrast.at_looks[: look + 1] if level < 1.0 else ()  # level 1: the contrast has no share of ALPHA yet
-    intervals = [student_interval(pairs, level) for pairs in tested]
-    if NO_DIFFERENCE not in contrast.barred:
-        for i, interval in enumerate(intervals):
-            if interval == (0.0, 0.0) or (smallest and interval and -smallest < interval[0] and interval[1] < smallest):
-                return NO_DIFFERENCE, i, interval
-    if best is not None and adjusted <= ALPHA:
-        return direction(contrast.at_looks[best], better), best, intervals[best]
-    return (CANNOT_TELL, len(intervals) - 1, intervals[-1]) if intervals else (CANNOT_TELL, None, None)
+    tested = contrast.at_looks[: look + 1] if contrast.tested_level < 1.0 else ()
+    intervals = [student_interval(pairs, contrast.tested_level) for pairs in tested]
+    within = [
+        at for at, x in enumerate(intervals)
+        if x == (0.0, 0.0) or (smallest and x and -smallest < x[0] and x[1] < smallest)
+    ]  # fmt: skip
+    verdict, deciding, numbers = CANNOT_TELL, len(tested) - 1, moments(contrast.differences.values())
+    if within and NO_DIFFERENCE not in contrast.barred:
+        verdict, deciding, numbers = NO_DIFFERENCE, within[0], tested[within[0]]
+    elif contrast.adjusted_p is not None and contrast.adjusted_p <= ALPHA:
+        verdict, deciding, numbers = direction(tested[best], better), best, tested[best]
+    return contrast._replace(
+        verdict=verdict, look=deciding if tested else None, tested_interval=intervals[deciding] if tested else None,
+        n=numbers.n, mean_difference=numbers.mean, sd=numbers.sd, interval=student_interval(numbers, LEVEL),
+        p=student_p(numbers),
+    )  # fmt: skip
 
 
 def direction(pairs: Moments, better: str) -> str:
     """Return BETTER or WORSE by the sign of the mean; better is "lower" or "higher". A mean of 0 counts as higher."""
     return BETTER if ((pairs.mean or 0.0) < 0.0) == (better == "lower") else WORSE
-
-
-def _with_numbers(contrast: Contrast) -> Contrast:
-    if contrast.verdict == CANNOT_TELL or contrast.look is None:
-        counts = moments(contrast.differences.values())
-    else:
-        counts = contrast.at_looks[contrast.look]
-    return contrast._replace(
-        n=counts.n, mean_difference=counts.mean, sd=counts.sd, interval=student_interval(counts, LEVEL),
-        p=student_p(counts),
-    )  # fmt: skip

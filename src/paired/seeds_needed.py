@@ -68,7 +68,8 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     if pairs.mean is None or pairs.sd is None or not error:
         return 1, None
     n, t = pairs.n, min(abs(pairs.mean / error), FAR)
-    largest, least = largest_size(n, t, alpha), least_size(n, t)
+    # θ for which t is this large or larger with probability MISS_LEAST; below 0 if θ = 0 is not excluded
+    largest, least = largest_size(n, t, alpha), float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
     small, large = (
         pairs.sd * math.sqrt((n - 1) / (2 * special.gammaincinv((n - 1) / 2, q))) for q in (1 - MISS_SD, MISS_SD)
     )
@@ -80,14 +81,6 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     if hard or least > 0.0:  # otherwise θ = 0 is possible, and never tells
         at_most = smallest(lambda k: bool(silence(k, hardest, hard, alpha).max() <= 1.0 - POWER), MOST_TIMES * n)
     return max(1, (at_least or MOST_TIMES * n) - n), None if at_most is None else max(1, at_most - n)
-
-
-def least_size(n: int, t: float) -> float:
-    """Return the θ for which t, of n pairs, is this large or larger with probability MISS_LEAST: a lower bound of |θ|.
-
-    The result is negative if 0 is not excluded.
-    """
-    return float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)
 
 
 def largest_size(n: int, t: float, alpha: float) -> float:

@@ -1,19 +1,8 @@
 """An answer in words: the lines that all outputs share. tables.py has the tables; data_types.py defines the terms."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from paired.data_types import (
-    ALPHA,
-    AT_LEVEL,
-    CANNOT_TELL,
-    INTERACTION,
-    LEVEL,
-    NO_DIFFERENCE,
-    VERDICTS,
-    Answer,
-    Contrast,
-    Summary,
-)
+from paired.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
 from paired.effects import at_levels, averages, shown_effects
 from paired.numbers import decimals, number_of, p_shown, percent, shown, span
 from paired.seeds_needed import POWER
@@ -36,8 +25,6 @@ MORE_SEEDS = (
     f"More seeds: the number that gives a verdict with probability {POWER:g}. Seeds up to the last declared look "
     "belong to this study. All others are for a new study, with seeds that are not used here."
 )
-
-Words = tuple[str, list[str]]  # a title and the lines below it
 
 
 def title(answer: Answer) -> str:
@@ -101,11 +88,9 @@ def _settings_told(answer: Answer) -> list[str]:
     ]
 
 
-def by_verdict(answer: Answer, contrasts: Iterable[Contrast]) -> dict[str, list[str]]:
+def by_verdict(answer: Answer, contrasts: Sequence[Contrast]) -> dict[str, list[str]]:
     """Return the names of the contrasts by verdict. A verdict that does not occur is left out."""
-    names: dict[str, list[str]] = {word: [] for word in VERDICTS}
-    for contrast in contrasts:
-        names[contrast.verdict].append(name(contrast) + amount(contrast, answer))
+    names = {word: [name(x) + amount(x, answer) for x in contrasts if x.verdict == word] for word in VERDICTS}
     return {word: own for word, own in names.items() if own}
 
 
@@ -150,7 +135,7 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
 
     tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
     """
-    sizes = [(x.mean_difference or 0.0, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
+    sizes = [(x.mean_difference, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
     return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x])
 
 
@@ -166,19 +151,16 @@ def open_effects(answer: Answer) -> Iterator[str]:
         yield f"{len(lines) - MANY} more effects: {CANNOT_TELL}"
 
 
-def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[Words]:
+def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[tuple[str, list[str]]]:
     """Yield a title and the lines below it for each setting except the baseline.
 
     The title is the setting's name and verdict. The lines are about the test, the number of updates to the target, the
     explosions, and the warnings. Settings with the verdict CANNOT_TELL are skipped unless `open_too`.
     """
-    by_name = {own.setting: own for own in answer.summaries}
     for x in answer.comparisons:
         if x.verdict != CANNOT_TELL or open_too:
-            sides = by_name[x.setting], by_name[answer.baseline]
-            times = _time(x, answer.target, *sides) if answer.has_times else ()
-            lines = [*difference(x, answer), *times, *explosions(*sides)]
-            yield (f"{x.setting}: {verdict(x)}", [*lines, *(f"warning: {warning}" for warning in x.warnings)])
+            lines = [*difference(x, answer), *_counts(x, answer), *(f"warning: {warning}" for warning in x.warnings)]
+            yield f"{x.setting}: {verdict(x)}", lines
 
 
 def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
@@ -192,9 +174,9 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
         return
     places = places_of(answer.comparisons if contrast.setting else [contrast])
     number = shown(contrast.mean_difference, places)
-    side = " (lower)" if contrast.mean_difference < 0 else " (higher)"
+    sign = "lower" if contrast.mean_difference < 0 else "higher"
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
-    size = f"{number}{side * bool(number.strip('0.'))}{amount(contrast, answer)}"
+    size = f"{number}{f' ({sign})' * bool(number.strip('0.'))}{amount(contrast, answer)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
@@ -203,30 +185,28 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
         yield f"p {p_shown(contrast.p)}" + f"; corrected for all tests, {p_shown(contrast.adjusted_p)}" * adjusted
     if contrast.parts:
         part, count = contrast.parts
-        sign = "lower" if contrast.mean_difference < 0 else "higher"
         yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
 
 
-def _time(x: Contrast, target: str, setting: Summary, baseline: Summary) -> Iterator[str]:
-    counts = f"{setting.reached} of {setting.trials}, baseline {baseline.reached} of {baseline.trials}"
-    yield f"{target}: reached by {counts}"
-    if setting.reached + baseline.reached and setting.mean_time is not None and baseline.mean_time is not None:
-        interval = f"; {PERCENT} interval of the difference {span(x.time_interval, 0)}" if x.time_interval else ""
-        yield f"after {setting.mean_time:,.0f} updates, baseline {baseline.mean_time:,.0f}{interval}"
-
-
-def explosions(setting: Summary, baseline: Summary) -> Iterator[str]:
-    """Yield a line with the numbers of exploded trials of the setting and the baseline, unless both are 0."""
-    if setting.exploded or baseline.exploded:
-        counts = f"{setting.exploded} of {setting.trials}, baseline {baseline.exploded} of {baseline.trials}"
-        yield f"exploded: {counts}"
+def _counts(contrast: Contrast, answer: Answer) -> Iterator[str]:
+    """Yield lines on the trials of the setting and the baseline: the target, updates until then, and explosions."""
+    by_name = {own.setting: own for own in answer.summaries}
+    ours, base = by_name[contrast.setting], by_name[answer.baseline]
+    if answer.has_times:
+        yield f"{answer.target}: reached by {ours.reached} of {ours.trials}, baseline {base.reached} of {base.trials}"
+        if ours.reached + base.reached and ours.mean_time is not None and base.mean_time is not None:
+            of = contrast.time_interval
+            interval = f"; {PERCENT} interval of the difference {span(of, 0)}" if of else ""
+            yield f"after {ours.mean_time:,.0f} updates, baseline {base.mean_time:,.0f}{interval}"
+    if ours.exploded or base.exploded:
+        yield f"exploded: {ours.exploded} of {ours.trials}, baseline {base.exploded} of {base.trials}"
 
 
 def remarks(answer: Answer) -> Iterator[str]:
     """Yield remarks on the tables: why averages need fewer seeds, and the effects' warnings."""
     if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
         yield FEWER_SEEDS
-    for contrast in (contrast for contrast in answer.effects if contrast.kind != INTERACTION):
+    for contrast in shown_effects(answer):
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from paired.data_types import AVERAGE, INTERACTION, Answer, Contrast
+from paired.data_types import AVERAGE, Answer, Contrast
 from paired.effects import shown_effects
 from paired.numbers import decimals, p_shown, percent, shown, span
 from paired.sentences import PERCENT, amount, name, places_of, verdict
@@ -14,12 +14,8 @@ BASELINE = "baseline"
 
 
 def rows(answer: Answer) -> list[tuple[str, ...]]:
-    """Return a row of cells for each setting, with the columns HEAD. All rows have the same number of decimals."""
-    places = places_of_means(answer)
-    return [
-        (own.setting, f"{own.n}", shown(own.mean, places), shown(own.sd, places), span(own.interval, places))
-        for own in answer.summaries
-    ]
+    """Return a row of cells for each setting, with the columns HEAD."""
+    return [row[: len(HEAD)] for row in table(answer)]
 
 
 def table(answer: Answer) -> Iterator[tuple[str, ...]]:
@@ -27,15 +23,15 @@ def table(answer: Answer) -> Iterator[tuple[str, ...]]:
 
     The baseline's row has no difference.
     """
-    places = places_of(answer.comparisons)
-    contrasts = {
-        x.setting: (
-            shown(x.mean_difference, places), span(x.interval, places), p_shown(x.adjusted_p), verdict(x),
-        )
-        for x in answer.comparisons
-    }  # fmt: skip
-    for row in rows(answer):
-        yield *row, *contrasts.get(row[0], ("", "", "", BASELINE))
+    of_means, places = places_of_means(answer), places_of(answer.comparisons)
+    contrasts = {x.setting: x for x in answer.comparisons}
+    for own in answer.summaries:
+        row = own.setting, f"{own.n}", shown(own.mean, of_means), shown(own.sd, of_means), span(own.interval, of_means)
+        if x := contrasts.get(own.setting):
+            numbers = shown(x.mean_difference, places), span(x.interval, places), p_shown(x.adjusted_p)
+            yield *row, *numbers, verdict(x)
+        else:
+            yield *row, "", "", "", BASELINE
 
 
 def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) -> Iterator[tuple[str, ...]]:
@@ -43,8 +39,9 @@ def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) ->
 
     verdict  the function that returns the text of the last column
     """
-    places = places_of((x for x in answer.effects if x.kind != INTERACTION), tested=True)
-    for x in shown_effects(answer):
+    effects = shown_effects(answer)
+    places = places_of(effects, tested=True)
+    for x in effects:
         level = percent(x.tested_level) if x.tested_interval else "-"
         numbers = (shown(x.mean_difference, places), span(x.tested_interval, places), p_shown(x.adjusted_p))
         yield (name(x) + amount(x, answer) * (x.kind == AVERAGE), *numbers, level, verdict(x))
@@ -52,6 +49,5 @@ def effect_rows(answer: Answer, verdict: Callable[[Contrast], str] = verdict) ->
 
 def places_of_means(answer: Answer) -> int:
     """Return the number of decimals for the settings' means: at least the number of decimals of the differences."""
-    means = [own.mean for own in answer.summaries if own.mean is not None]
-    of_means = decimals(means, (own.sd for own in answer.summaries if own.sd is not None))
+    of_means = decimals([own.mean for own in answer.summaries], [own.sd for own in answer.summaries])
     return max(of_means, places_of(answer.comparisons))

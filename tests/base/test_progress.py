@@ -15,45 +15,32 @@ def clock(monkeypatch):
     return seconds
 
 
-def test_what_is_expected_counts_until_something_is_done_and_then_that(clock, capsys):
-    with progress("a", 10, expected=100.0) as report:
-        for seconds, done in ((0, 0), (5, 0), (20, 0), (40, 1), (45, 1), (90, 5), (100, 10)):
-            clock[0] = seconds
+CASES = {  # total, options, seconds with what is done then, and the lines
+    "what is expected counts until something is done, and then that": (
+        10, {"expected": 100.0}, [(0, 0), (5, 0), (20, 0), (40, 1), (45, 1), (90, 5), (100, 10)],
+        ["0 of 10  about 80 s", "1 of 10  about 6 min", "5 of 10  about 90 s"],
+    ),
+    "a single long unit is estimated by its own fraction": (
+        1, {"expected": 10.0}, [(seconds, seconds / 100) for seconds in range(0, 101, 20)],
+        [f"0 of 1  about {left} s" for left in (80, 60, 40, 20)],
+    ),
+    "a first report that comes late counts what was done until then": (
+        4, {"expected": 400.0}, [(20, 1)], ["1 of 4  about 60 s"],
+    ),
+    "after the only unit nothing is left to estimate": (1, {"expected": 10.0}, [(20, 1)], []),
+    "what was done before took no time, and without an estimate nothing is said": (
+        10, {"before": 4}, [(0, 4), (30, 4), (60, 7)], ["7 of 10  about 60 s"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_rest_is_estimated(clock, capsys, name):
+    total, options, reports, lines = CASES[name]
+    with progress("a", total, **options) as report:
+        for clock[0], done in reports:
             report(done, "a note")
-    assert capsys.readouterr().out.splitlines() == [
-        "a: 0 of 10  about 80 s left  a note",
-        "a: 1 of 10  about 6 min left  a note",
-        "a: 5 of 10  about 90 s left  a note",
-    ]
-
-
-def test_a_single_long_unit_is_estimated_by_its_own_fraction_and_not_by_what_was_expected(clock, capsys):
-    with progress("a", 1, expected=10.0) as report:
-        for seconds in range(0, 101, 20):
-            clock[0] = seconds
-            report(seconds / 100, "")
-    assert [line.split("about ")[1] for line in capsys.readouterr().out.splitlines()] == [
-        "80 s left  ", "60 s left  ", "40 s left  ", "20 s left  ",
-    ]  # fmt: skip
-
-
-def test_a_first_report_that_comes_late_counts_what_was_done_until_then(clock, capsys):
-    """A trial may end before its study looks: also the only one, after which nothing is left to estimate."""
-    with progress("a", 4, expected=400.0) as report:
-        clock[0] = 20
-        report(1, "")
-    assert capsys.readouterr().out == "a: 1 of 4  about 60 s left  \n"
-    with progress("a", 1, expected=10.0) as report:
-        report(1, "")
-    assert capsys.readouterr().out == ""
-
-
-def test_what_was_done_before_took_no_time_and_without_an_estimate_nothing_is_said(clock, capsys):
-    with progress("a", 10, before=4) as report:
-        for seconds, done in ((0, 4), (30, 4), (60, 7)):
-            clock[0] = seconds
-            report(done, "")
-    assert capsys.readouterr().out == "a: 7 of 10  about 60 s left  \n"
+    assert capsys.readouterr().out.splitlines() == [f"a: {line} left  a note" for line in lines]
 
 
 def test_whoever_rebuilds_a_training_passes_its_progress_on(clock, capsys):

@@ -28,9 +28,8 @@ print("went on")
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("times", ["once", "twice"])
 def test_the_system_ends_the_program_outside_and_at_the_second_signal_inside(number, times):
-    done = subprocess.run(
-        [sys.executable, "-c", AT_ONCE, str(int(number)), times], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", AT_ONCE, str(int(number)), times]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == (f"inside: {int(number)}\n", "", -number)
 
 

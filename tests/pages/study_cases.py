@@ -1,6 +1,7 @@
 """What the pages of studies are made of, whatever came out, and names in it that want to act."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,12 +25,11 @@ class Case(NamedTuple):
     """What a page is made of."""
 
     study: Study
-    measured: Measured
     answer: Answer
 
     @property
     def compared(self) -> Compared:
-        return Compared(self.measured, self.answer)
+        return Compared(self.answer)
 
     @property
     def page(self) -> str:
@@ -52,7 +52,7 @@ def results(settings, curves=True, **changes) -> Case:
     first, params = next(iter(trials)), read_params(ROOT / "params.yaml")
     curves = {"smooth_loss": loss} if curves is True else curves or {}
     made = Measured("bits", "lower", first, trials, curves, budget=100_000)
-    made = made._replace(**changes)
+    made = replace(made, **changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
     asked = Asked(
         text=params.prepare.text, sha256="f" * 64, arithmetic={params.recipe.kind: ""}, question={}, params=params
@@ -61,7 +61,7 @@ def results(settings, curves=True, **changes) -> Case:
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )
     study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), ["eta"], first, asked, {})
-    return Case(study, made, answered(made))
+    return Case(study, answered(made))
 
 
 def spread(mean, seeds, width=0.1):

@@ -56,7 +56,7 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
     with chdir(studied.folder):
         for name in "bc":
             found = measured(read_study(Path(f"studies/{name}.yaml")))
-            (verdicts[name],) = Compared(found, answered(found)).told
+            (verdicts[name],) = Compared(answered(found)).told
     about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
     missing = "No page yet: charloom study studies/c.yaml writes it."

@@ -83,7 +83,7 @@ def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
     assert exploded == ["a", "2.700", "diverged", "2.600", "7.500 exploded", "diverged"]
     values = cells(page("two settings"), "bits of each seed")
     assert [row[0] for row in values] == ["eta=0.1", "eta=0.05"]
-    for (_, *row), trials in zip(values, made.measured.settings.values(), strict=True):
+    for (_, *row), trials in zip(values, made.answer.settings.values(), strict=True):
         assert [float(cell) for cell in row] == pytest.approx([trial.value for trial in trials.values()], abs=1e-4)
     (row,) = cells(page("two settings"), "the difference of each pair")
     differences = made.answer.comparisons[0].differences

@@ -147,7 +147,7 @@ def test_equal_seeds_are_two_dots_beside_each_other():
 
 def test_curves_are_means_with_students_interval_and_all_is_seen_after_the_first_twentieth():
     case = CASES["two settings"]
-    curves = case.measured.curves["smooth_loss"]
+    curves = case.answer.curves["smooth_loss"]
     (axes,) = figures("two settings")["smooth_loss"].axes
     low, high = axes.get_ylim()
     for line, band, trials in zip(axes.lines, axes.collections, curves.values(), strict=True):

@@ -1,6 +1,7 @@
 """What factors do: means and signs by hand, what turns an average, what bars it, and which designs there are."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -26,6 +27,16 @@ def noise(seed, *levels):
 def levels_of(names):
     """Return the levels of settings named `a=1 b=2`."""
     return {name: dict(pair.split("=") for pair in name.split()) for name in names}
+
+
+def rising(seed, a, b):
+    """Return more for a second level of the first factor, whatever the other one is."""
+    return a + noise(seed, a, b)
+
+
+def turning(seed, a, b):
+    """Return more for a=2 at b=1, and less at b=2: on average a=2 is higher by a half, which hides that."""
+    return 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(seed, a, b)
 
 
 def crossing(seed, a, b):
@@ -61,13 +72,11 @@ def test_an_average_that_nothing_turns_is_told():
         "Better: b=2 against 1. Worse: a=2 against 1. Single settings against the baseline: "
     )
     assert [x for x in answer.effects if x.kind == AT_LEVEL] == []  # levels are shown only where an interaction is
-    turned = designed(TWO, lambda seed, a, b: a + noise(seed, a, b), better="higher")
-    assert effect(turned, AVERAGE, "a", 2, 1).verdict == BETTER
+    assert effect(designed(TWO, rising, better="higher"), AVERAGE, "a", 2, 1).verdict == BETTER
 
 
 def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
-    """On average a=2 is higher by a half, and that hides that at b=2 it is lower."""
-    answer = designed(TWO, lambda seed, a, b: 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(seed, a, b))
+    answer = designed(TWO, turning)
     average = effect(answer, AVERAGE, "a", 2, 1)
     assert average.adjusted_p < 0.05
     assert (average.verdict, average.turned_by) == (CANNOT_TELL, ("b",))
@@ -100,8 +109,11 @@ def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
         many = f"{'at least ' * (most is None)}about {least}{f' to {most}' * (most not in {None, least})}"
         assert verdict(average) == f"cannot tell yet, {many} more seeds"
         assert f"{average.factor}=2 against 1: {verdict(average)}" in list(open_effects(answer))
-    decided = effect(designed(TWO, lambda seed, a, b: a + noise(seed, a, b)), AVERAGE, "a", 2, 1)
+    decided = effect(designed(TWO, rising), AVERAGE, "a", 2, 1)
     assert (decided.verdict, decided.more_seeds) == (WORSE, None)
+    small = designed(TWO, noise, smallest_difference=1.0)
+    assert {each.verdict for each in small.effects} == {NO_DIFFERENCE, CANNOT_TELL}
+    assert effect(small, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
 
 
 def test_an_effect_at_a_level_that_was_not_tested_says_why():
@@ -125,38 +137,25 @@ def test_levels_are_compared_with_the_baselines():
     assert sum(x.kind == AVERAGE for x in many.effects) == 4 + 1  # of many levels each with the baseline's alone
 
 
-def test_no_difference_that_matters_is_said_of_an_average():
-    answer = designed(TWO, noise, smallest_difference=1.0)
-    assert {each.verdict for each in answer.effects} == {NO_DIFFERENCE, CANNOT_TELL}
-    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
-
-
 def test_a_lost_trial_bars_what_rests_on_it():
-    def lossy(seed, a, b):
-        return None if (seed, a, b) == (1, 2, 2) else float(a == 1) + 3.0 * (a == b) + noise(seed, a, b)
-
-    answer = designed(TWO, lossy)
+    gone = (1, 2, 2)  # seed, a and b
+    answer = designed(TWO, lambda *x: None if x == gone else float(x[1] == 1) + 3.0 * (x[1] == x[2]) + noise(*x))
     average = effect(answer, AVERAGE, "a", 2, 1)
     assert average.n == 4
     assert average.p < 0.001
     assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
-    assert average.warnings == (
-        "1 trial without a value; such seeds are missing here; "
-        "the verdict cannot be better or no difference that matters",
-    )
+    barred = "the verdict cannot be better or no difference that matters"
+    assert average.warnings == (f"1 trial without a value; such seeds are missing here; {barred}",)
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
     assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
-    worse = designed(TWO, lambda seed, a, b: None if (seed, a, b) == (1, 2, 2) else a + noise(seed, a, b))
+    worse = designed(TWO, lambda *x: None if x == gone else rising(*x))
     assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
 
 
 def test_a_look_counts_once_all_settings_have_its_seeds():
-    def late(seed, a, b):
-        return a + noise(seed, a, b)
-
-    whole = designed(TWO, late, seeds=5, looks=(5, 8))
+    whole = designed(TWO, rising, seeds=5, looks=(5, 8))
     assert effect(whole, AVERAGE, "a", 2, 1).verdict == WORSE
-    short = designed(TWO, late, seeds=4, looks=(5, 8))
+    short = designed(TWO, rising, seeds=4, looks=(5, 8))
     assert {each.verdict for each in short.effects} == {CANNOT_TELL}
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
     between = designed(TWO, noise, seeds=5, looks=(3, 6))
@@ -193,13 +192,10 @@ def test_an_effect_beside_the_baseline_is_the_setting_by_itself(seeds):
         assert getattr(at, name) == getattr(alone, name)
 
 
-def test_rounding_alone_is_no_effect():
+def test_rounding_alone_and_too_few_seeds_are_no_effect():
     """0.1 + 0.2 and 0.3 are one number but for their last bit."""
     answer = designed(TWO, lambda _, a, __: 0.1 + 0.2 if a == 1 else 0.3, seeds=4)
     assert effect(answer, AVERAGE, "a", 2, 1).differences == dict.fromkeys(range(4), 0.0)
-
-
-def test_of_too_few_seeds_nothing_is_told():
     assert {each.verdict for each in designed(TWO, noise, seeds=1).effects} == {CANNOT_TELL}
     assert designed(TWO, noise, seeds=0).effects == []
 
@@ -218,17 +214,11 @@ def of(*settings):
     return {str(n): dict(zip("abc", map(str, each), strict=False)) for n, each in enumerate(settings)}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        [(1, 1), (1, 2), (2, 1)],  # one is missing
-        [(1, 1), (2, 1), (3, 1)],  # one factor
-        [(1, 1), (2, 2)],  # two that are one
-        [(1, 1), (1, 2), (2, 1), (2,)],  # b has no effect in one
-    ],
-)
-def test_no_design(settings):
-    assert design(of(*settings), "0") is None
+def test_no_design():
+    """One setting is missing; one factor; two that are one; b has no effect in a setting."""
+    one, other = [(1, 1), (1, 2), (2, 1)], [(1, 1), (2, 1), (3, 1)]
+    for settings in (one, other, [(1, 1), (2, 2)], [*one, (2,)]):
+        assert design(of(*settings), "0") is None
 
 
 def test_factors_that_always_change_together_are_one():
@@ -237,49 +227,39 @@ def test_factors_that_always_change_together_are_one():
     levels = of((1, 5, 1), (1, 5, 2), (2, 6, 1), (2, 6, 2))
     assert inseparable(levels) == [["a", "b"], ["c"]]
     assert design(levels, "2").levels == {"a": ["2 b=6", "1 b=5"], "c": ["1", "2"]}
-    answer = designed(TWO, noise)._replace(inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
+    answer = replace(designed(TWO, noise), inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
     assert list(parted(answer)) == [
         "a and b always change together: no number of seeds shows which of them has the effect. Settings with each "
         "level of one and each level of the other would: a 1, 2; b 5, 6."
     ]
 
 
-THREE = {"a": [1, 2], "b": [1, 2], "c": [1, 2]}
+TURNED = [  # by b alone, and by both b and c: the effect of a=2 at each level of them
+    (lambda b, c: (5.0 if b == 1 else -3.0) + (c == 2), {"b"}, {"b"}),
+    (lambda b, c: (b == 1) - 1.0 * (b == 2) + 1.2 * (c == 1) - 1.2 * (c == 2), {"b", "c"}, set()),
+]
 
 
-def test_where_one_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another():
+@pytest.mark.parametrize(("of_a", "turned_by", "others"), TURNED)
+def test_where_a_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another(of_a, turned_by, others):
     """At b=2 a level of c would be a mean over b, which hides as much as the average does."""
 
     def value(seed, a, b, c):
-        return (a == 2) * ((5.0 if b == 1 else -3.0) + (c == 2)) + noise(seed, a, b) + 0.01 * noise(seed, c, a)
+        return (a == 2) * of_a(b, c) + noise(seed, a, b) + 0.01 * noise(seed, c, a)
 
-    answer = designed(THREE, value, seeds=8)
-    assert effect(answer, AVERAGE, "a", 2, 1).turned_by == ("b",)
-    assert {each.other for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"} == {"b"}
-
-
-def test_where_two_factors_turn_a_sign_nothing_is_said_at_any_level():
-    answer = designed(
-        THREE,
-        lambda s, a, b, c: (a == 2) * ((b == 1) - 1.0 * (b == 2) + 1.2 * (c == 1) - 1.2 * (c == 2)) + noise(s, a, b),
-        seeds=8,
-    )
-    average = effect(answer, AVERAGE, "a", 2, 1)
-    assert set(average.turned_by) == {"b", "c"}
-    assert [each for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"] == []
+    answer = designed({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, value, seeds=8)
+    assert set(effect(answer, AVERAGE, "a", 2, 1).turned_by) == turned_by
+    assert {each.other for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"} == others
 
 
 def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
-    def value(seed, a, b):
-        return None if a == 3 else 20.0 * b + noise(seed, a, b)
-
-    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, value)
+    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, lambda s, a, b: None if a == 3 else 20.0 * b + noise(s, a, b))
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == WORSE
     assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
 
 
 def test_of_a_change_the_effect_is_that_of_the_one_factor_that_changed():
-    answer = designed(TWO, lambda s, a, b: 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(s, a, b))
+    answer = designed(TWO, turning)
     before = {"a": "1", "b": "1"}
     assert of_change(answer, before, before | {"a": "2"}).verdict == WORSE
     assert of_change(answer, before | {"b": "2"}, {"a": "2", "b": "2"}).verdict == BETTER

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paired.family import Family, equal
+from paired.family import Family
 
 
 def test_holm_by_hand():
     """The second largest fails at 0.05 / 2; the largest is below 0.05, and is not reached."""
-    adjusted, left = zip(*equal(4).steps([0.01, 0.04, 0.03, 0.005], 0.05), strict=True)
+    adjusted, left = zip(*Family([1.0] * 4).steps([0.01, 0.04, 0.03, 0.005], 0.05), strict=True)
     assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert left == (3, 2, 2, 4)
 
@@ -48,17 +48,18 @@ def test_it_leaves_each_two_parts_that_cannot_both_be_zero_its_share():
 
 
 P = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=8, max_size=8)
+EQUAL = Family([1.0] * 8)
 MANY = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
 
 
 @given(P, st.randoms())
 def test_holm_asks_no_order(p, random):
-    steps = dict(zip(p, equal(8).steps(p, 0.05), strict=True))
+    steps = dict(zip(p, EQUAL.steps(p, 0.05), strict=True))
     shuffled = random.sample(p, 8)
-    assert equal(8).steps(shuffled, 0.05) == [steps[x] for x in shuffled]
+    assert EQUAL.steps(shuffled, 0.05) == [steps[x] for x in shuffled]
 
 
-@given(P, st.integers(0, 7), st.sampled_from([equal(8), MANY]))
+@given(P, st.integers(0, 7), st.sampled_from([EQUAL, MANY]))
 def test_a_smaller_p_takes_no_verdict_from_another_and_an_adjusted_p_decides_as_the_step_does(p, at, family):
     before = family.steps(p, 0.05)
     after = family.steps([0.0 if i == at else x for i, x in enumerate(p)], 0.05)

@@ -45,20 +45,16 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
     between = beside([*NEAR, 1.0, 1.0, 1.0, 1.0], looks=(3, 8, 12, 20))
     assert (between.verdict, between.n) == (CANNOT_TELL, 7)
     assert between.tested_interval == beside(NEAR, looks=(3, 8, 12, 20)).tested_interval
-
-
-def test_a_look_counts_the_baselines_first_seeds():
-    base = {"c": 0.0, "a": 0.0, "b": 0.0, "d": 0.0}
-    whole = {"d": 1.0, "a": 1.0, "b": 1.02, "c": 0.98}
-    assert compared({"base": base, "ours": whole}, looks=(3, 8))["ours"].verdict == WORSE
-    gap = {seed: whole[seed] for seed in "cad"}
-    assert compared({"base": base, "ours": gap}, looks=(3, 8))["ours"].verdict == CANNOT_TELL
+    base, whole = dict.fromkeys("cabd", 0.0), {"d": 1.0, "a": 1.0, "b": 1.02, "c": 0.98}
+    for seeds, verdict in ("dabc", WORSE), ("cad", CANNOT_TELL):  # a look is at the baseline's first seeds
+        ours = {seed: whole[seed] for seed in seeds}
+        assert compared({"base": base, "ours": ours}, looks=(3, 8))["ours"].verdict == verdict
 
 
 def test_what_has_fallen_stays_and_says_by_which_look():
     """The first three tell; the later ones would hide it. What decided is shown."""
     later = [-9.0, 9.0]
-    one, three = beside(CLEAR + later, looks=(3, 5)), beside(CLEAR, looks=(3, 5))
+    one, three = (beside(differences, looks=(3, 5)) for differences in (CLEAR + later, CLEAR))
     assert one.verdict == WORSE
     assert one.adjusted_p == pytest.approx(2 * beside(CLEAR).p)
     for name in ("n", "p", "mean_difference", "sd", "interval", "tested_interval", "warnings"):
@@ -94,16 +90,13 @@ def test_what_comes_after_a_setting_has_stopped_changes_nothing_for_the_others()
     assert ours["other"] == theirs["other"]
 
 
-@pytest.mark.parametrize(("sign", "verdict"), [(1, WORSE), (-1, BETTER)])
-def test_inside_what_nobody_cares_about_even_if_significant(sign, verdict):
-    clear = [sign * x for x in CLEAR]
-    one = beside(clear, smallest_difference=1.2)
-    assert one.p < 0.001
-    assert (one.verdict, beside(clear, smallest_difference=1.01).verdict) == (NO_DIFFERENCE, verdict)
-    assert beside([0.0, 0.001, -0.001]).verdict == CANNOT_TELL  # without a smallest difference none is too small
-
-
 def test_it_is_the_tested_interval_that_has_to_lie_inside():
+    """What lies inside what nobody cares about makes no difference, even if it is significant."""
+    for clear, verdict in (CLEAR, WORSE), ([-x for x in CLEAR], BETTER):
+        one = beside(clear, smallest_difference=1.2)
+        assert one.p < 0.001
+        assert (one.verdict, beside(clear, smallest_difference=1.01).verdict) == (NO_DIFFERENCE, verdict)
+    assert beside([0.0, 0.001, -0.001]).verdict == CANNOT_TELL  # without a smallest difference none is too small
     half = beside(CLEAR).interval[1]
     assert beside(CLEAR, smallest_difference=half + 1e-9).verdict == NO_DIFFERENCE
     assert beside(CLEAR, looks=(3, 5), smallest_difference=half + 1e-9).verdict == WORSE

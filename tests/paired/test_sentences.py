@@ -16,23 +16,37 @@ def said(given: Answer) -> list[str]:
     return lines
 
 
-def test_a_difference_stands_beside_its_intervals_with_equal_digits():
-    one = answer(comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016), adjusted_p=0.0018))
-    assert said(one) == [
-        "difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds",
-        "tested at 99 %: interval -0.158 to -0.050",
-        "p 0.0002; corrected for all tests, 0.0018",
-    ]
+LINES = ["difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds", "p 0.0002"]
+NOTHING = comparison(
+    n=0, differences={}, mean_difference=None, sd=None, interval=None, tested_interval=None, p=None, adjusted_p=None,
+    verdict=CANNOT_TELL,
+)  # fmt: skip
+TESTED = comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016), adjusted_p=0.0018)
+SAID = {  # a comparison, and what is said of it
+    "an interval and a p that nothing corrects are said once": (comparison(), LINES),
+    "a difference stands beside its intervals with equal digits": (
+        TESTED, [LINES[0], "tested at 99 %: interval -0.158 to -0.050", "p 0.0002; corrected for all tests, 0.0018"],
+    ),
+    "a warning is last": (
+        comparison(warnings=("half comes from one pair",)), [*LINES, "warning: half comes from one pair"],
+    ),
+    "nothing is known": (NOTHING, ["no seed has a value on both sides"]),
+    "one seed": (NOTHING._replace(n=1, mean_difference=-0.1), ["difference -0.1000 (lower), 1 seed"]),
+    "a difference smaller than its interval is not 0": (
+        comparison(mean_difference=-0.036, interval=(-1.079, 1.007)),
+        ["difference -0.036 (lower), 95 % interval -1.079 to 1.007, 10 seeds", LINES[1]],
+    ),
+    "rounding is 0": (
+        comparison(mean_difference=-1e-17, interval=(-1.0, 1.0)),
+        ["difference 0.0, 95 % interval -1.0 to 1.0, 10 seeds", LINES[1]],
+    ),
+}  # fmt: skip
 
 
-def test_what_is_the_same_is_said_once_and_a_warning_last():
-    """The interval that was tested at the usual level, and a p that nothing corrects."""
-    lines = ["difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds", "p 0.0002"]
-    assert said(answer()) == lines
-    assert said(answer(comparison(warnings=("half comes from one pair",)))) == [
-        *lines,
-        "warning: half comes from one pair",
-    ]
+@pytest.mark.parametrize("name", SAID)
+def test_a_comparison_is_told_by_its_numbers(name):
+    one, lines = SAID[name]
+    assert said(answer(one)) == lines
 
 
 def test_the_answer_in_a_line_names_few_settings_and_counts_many():
@@ -44,9 +58,7 @@ def test_the_answer_in_a_line_names_few_settings_and_counts_many():
 def test_how_it_was_decided_is_said_in_a_line():
     assert sentences.method(answer()) == "Decided by Student's t, two-sided, paired by seed, at a level of 0.05."
     line = sentences.method(answer(looks=(3, 5, 10), smallest_difference=0.01))
-    assert line.endswith(
-        "settings and looks together; looks at 3, 5 and 10 seeds; differences below 0.01 do not matter."
-    )
+    assert line.endswith("looks together; looks at 3, 5 and 10 seeds; differences below 0.01 do not matter.")
 
 
 OPEN = comparison(verdict=CANNOT_TELL, more_seeds=(7, 20))
@@ -85,12 +97,18 @@ def test_a_verdict_that_has_not_fallen_says_how_many_more_seeds(verdict, more):
     assert [title for title, _ in sentences.comparisons(given)] == [f"{OTHER}: {MORE[verdict, more]}"]
 
 
-def test_a_column_of_differences_has_equal_decimals_and_the_p_that_decides():
+def test_a_column_has_equal_decimals_the_p_that_decides_and_a_dash_for_what_is_not_known():
     wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
     rows = list(tables.table(answer(comparison(adjusted_p=0.0018), wide)))
     assert [row[5:8] for row in rows] == [
         ("", "", ""), ("-0.104", "-0.141 to -0.066", "0.0018"), ("-1.500", "-4.000 to 1.000", "0.25"),
     ]  # fmt: skip
+    few = answer(NOTHING, summaries=[summary(BASE), summary(OTHER, trials=1, n=0, mean=None, sd=None, interval=None)])
+    assert list(tables.table(few))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
+    small = comparison(mean_difference=-0.036, interval=(-1.079, 1.007))
+    sides = [summary(BASE, mean=2.9, sd=0.4), summary(OTHER, mean=2.864, sd=0.81)]
+    base, other = tables.table(answer(small, summaries=sides))
+    assert (base[2], other[2], *other[5:7]) == ("2.900", "2.864", "-0.036", "-1.079 to 1.007")
 
 
 def test_explosions_and_the_target_are_counted_where_there_are_any():
@@ -109,34 +127,11 @@ def test_explosions_and_the_target_are_counted_where_there_are_any():
     assert said(unreached) == said(answer())
 
 
-def test_what_is_not_known_is_left_out_or_a_dash():
-    few = summary(OTHER, trials=1, n=0, mean=None, sd=None, interval=None)
-    nothing = comparison(
-        n=0, differences={}, mean_difference=None, sd=None, interval=None, tested_interval=None, p=None,
-        adjusted_p=None, verdict=CANNOT_TELL,
-    )  # fmt: skip
-    given = answer(nothing, summaries=[summary(BASE), few])
-    assert said(given) == ["no seed has a value on both sides"]
-    assert list(tables.table(given))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
-    one = nothing._replace(n=1, mean_difference=-0.1)
-    assert said(answer(one)) == ["difference -0.1000 (lower), 1 seed"]
-
-
 @given(st.floats(-1e300, 1e300), st.floats(1e-300, 1e300))
 def test_every_size_of_number_is_written_so_that_it_is_near_and_short(value, spread):
     shown = sentences.shown(value, sentences.decimals([value], [spread]))
     assert len(shown) < 25
     assert float(shown.replace(",", "")) == pytest.approx(value, rel=1e-3, abs=spread)
-
-
-def test_a_difference_smaller_than_its_interval_is_never_written_as_0():
-    small = comparison(mean_difference=-0.036, interval=(-1.079, 1.007), tested_level=0.95, verdict=CANNOT_TELL)
-    given = answer(small, summaries=[summary(BASE, mean=2.9, sd=0.4), summary(OTHER, mean=2.864, sd=0.81)])
-    assert said(given)[0] == "difference -0.036 (lower), 95 % interval -1.079 to 1.007, 10 seeds"
-    base, other = tables.table(given)
-    assert (base[2], *other[2:3], *other[5:7]) == ("2.900", "2.864", "-0.036", "-1.079 to 1.007")
-    rounding = comparison(mean_difference=-1e-17, interval=(-1.0, 1.0))
-    assert said(answer(rounding))[0].startswith("difference 0.0, 95 % interval -1.0 to 1.0")
 
 
 def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():

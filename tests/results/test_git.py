@@ -14,11 +14,6 @@ from charloom.tracking.entries import Entry
 TEXT = "data/fox.txt"
 
 
-def tags() -> dict[str, str]:
-    """Return the tags of the run in MLflow."""
-    return Entry(put(this_run())).tracked.tags
-
-
 @pytest.fixture
 def here(project: Project):
     with chdir(project.folder):
@@ -35,7 +30,7 @@ def test_nothing_is_uncommitted_where_nothing_is(here):
 def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(here, name, said):
     path = here.folder / name
     path.write_text(path.read_text() + "\n# edited\n")
-    assert tags()["charloom.uncommitted_changes"] == said
+    assert Entry(put(this_run())).tracked.tags["charloom.uncommitted_changes"] == said
 
 
 def test_the_patch_makes_the_changes_again(here):
@@ -68,20 +63,16 @@ def test_the_patch_of_a_project_below_the_top_is_relative_to_its_folder(tmp_path
     assert (edited.read_text(), new.read_text()) == ("eta: 0.2\n", "x = 1\n")
 
 
-def test_before_the_first_commit_everything_is_a_change(tmp_path):
+def test_before_the_first_commit_everything_is_a_change_and_what_git_refuses_to_say_is_unknown(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
     (tmp_path / "src/new.py").write_text("x = 1\n")
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    with chdir(tmp_path):
-        assert (commit(), branch()) == ("", "")
-        assert "+x = 1" in changes("text.txt")
-
-
-def test_what_git_refuses_to_say_is_unknown_and_not_nothing(tmp_path, monkeypatch):
     with chdir(tmp_path):
         for question in (commit, branch, lambda: changes("text.txt")):
             with pytest.raises(Unavailable, match=r"^git: fatal: not a git repository"):
                 question()
             assert known(question).startswith("unknown: git: fatal: not a git repository")
+        subprocess.run(["git", "init", "-q"], check=True)
+        assert (commit(), branch()) == ("", "")
+        assert "+x = 1" in changes("text.txt")
     monkeypatch.setenv("PATH", "/nowhere")
     assert known(commit) == "unknown: git: No such file or directory"

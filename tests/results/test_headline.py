@@ -35,14 +35,10 @@ def test_the_measure_stands_beside_the_losses_and_what_counting_reaches():
 
 @pytest.mark.parametrize(
     ("bits", "saturated", "wrong"),
-    [
-        (6.37, 0.95, ""),
-        (None, 0.1, ""),
-        (6.38, 0.1, "the loss is higher than that of a uniform guess"),
-        (2.8, 0.96, "96% of the hidden units are saturated"),
-        (11.5, 0.99, "the loss is higher than that of a uniform guess and 99% of the hidden units are saturated"),
-    ],
-)
+    [(6.37, 0.95, ""), (None, 0.1, ""), (6.38, 0.1, "the loss is higher than that of a uniform guess"),
+     (2.8, 0.96, "96% of the hidden units are saturated"),
+     (11.5, 0.99, "the loss is higher than that of a uniform guess and 99% of the hidden units are saturated")],
+)  # fmt: skip
 def test_what_went_wrong_is_one_line_that_names_what_may_help(bits, saturated, wrong, capsys):
     say(trained(bits), TEXT, recipe(seq_length=25), saturated)
     printed, warned = capsys.readouterr()

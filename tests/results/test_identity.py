@@ -1,19 +1,19 @@
-"""What can matter to the results names an experiment, and nothing else does."""
+"""What can matter to the results names an experiment, and nothing else does. A hash of results is theirs alone."""
 
 from typing import Annotated
 
+import numpy as np
 import pytest
 from projects import ROOT
 from pydantic import TypeAdapter
 
 from charloom.results import identity
-from charloom.results.identity import experiment_key, run_name, trial_key
+from charloom.results.identity import experiment_key, results_hash, run_name, trial_key
 from charloom.settings.params import WEIGHTS, Params, flat_of, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
-IDLE = {"train.b1", "train.b2", "train.eps", "train.chunk_length"}  # with AdaGrad, reading from front to back
 OTHER = {
     "prepare.text": "data/my.txt", "train.dtype": "float32", "train.loss": "mean", "optimizer": "adam",
     "train.b1": 0.5, "train.b2": 0.5, "train.order": "chunks",
@@ -29,18 +29,22 @@ def changed(name: str, params: Params = PARAMS) -> Params:
     return Params.model_validate(everything)
 
 
-@pytest.mark.parametrize("name", LEAVES)
-def test_a_param_names_the_experiment_unless_it_cannot_matter(name):
-    other = experiment_key(changed(name), "0" * 64)
-    assert (other == experiment_key(PARAMS, "0" * 64)) == (name in NO_MATTER | IDLE)
+# As charloom 0.1 named the committed run; and as rows of its study are named since.
+TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+ARITHMETIC = "30043ec1491acad2"
+IDLE = {  # with AdaGrad, reading from front to back, and with Adam
+    PARAMS: {"train.b1", "train.b2", "train.eps", "train.chunk_length"},
+    changed("optimizer"): {"train.initial_accumulator_value", "train.chunk_length"},
+}
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_rates_of_another_optimiser_do_not_matter(name):
-    adam = changed("optimizer")
-    other = experiment_key(changed(name, adam) if name != "optimizer" else PARAMS, "0" * 64)
-    same = NO_MATTER | {"train.initial_accumulator_value", "train.chunk_length"}
-    assert (other == experiment_key(adam, "0" * 64)) == (name in same)
+@pytest.mark.parametrize("params", IDLE, ids=["adagrad", "adam"])
+def test_a_param_names_the_experiment_unless_it_cannot_matter_and_one_of_samples_names_no_trial(params, name):
+    other, same = PARAMS if changed(name, params) == params else changed(name, params), NO_MATTER | IDLE[params]
+    assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same)
+    keys = {trial_key(each, TEXT, ARITHMETIC) for each in (params, other)}
+    assert (len(keys) == 1) == (name in same or name.startswith("sample."))
 
 
 NO_CLIP = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})
@@ -63,19 +67,9 @@ def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed(p
     assert run_name(params, committed) == name
 
 
-# As charloom 0.1 named the committed run; and as rows of its study are named since.
-TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
-ARITHMETIC = "30043ec1491acad2"
-
-
 def test_keys_are_frozen():
     assert experiment_key(PARAMS, TEXT) == "b1bb4c78e35620d528c00d2e97840f9788e1188013bb6dfca4fda48305e335b1"
     assert trial_key(PARAMS, TEXT, ARITHMETIC) == "f817d9b8ae17a18f"
-
-
-@pytest.mark.parametrize("name", ["sample.length", "sample.best_length", "sample.temperature"])
-def test_a_setting_of_samples_names_a_run_and_no_trial(name):
-    assert trial_key(changed(name), TEXT, ARITHMETIC) == trial_key(PARAMS, TEXT, ARITHMETIC)
 
 
 @pytest.mark.parametrize("value", ["silent", "other"])
@@ -89,7 +83,25 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     later = Later(order=value, **PARAMS.model_dump())
     for key in (experiment_key, lambda *named: trial_key(*named, ARITHMETIC)):
         assert (key(later, TEXT) == key(PARAMS, TEXT)) == (value == "silent")
-    assert run_name(later, identity.SILENT | LEAVES) == (
-        "as committed · seed 1" if value == "silent" else "order=other · seed 1"
-    )
+    name = "as committed" if value == "silent" else "order=other"
+    assert run_name(later, identity.SILENT | LEAVES) == f"{name} · seed 1"
     assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"
+
+
+LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
+
+
+def test_equal_results_have_one_hash_wherever_they_lie_in_memory():
+    apart, swapped = np.repeat(LAST, 2)[::2], BEST.astype(">f8")
+    assert results_hash(apart, swapped, list(TRACE)) == results_hash(LAST, BEST, TRACE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(np.nextafter(LAST, 9), BEST, TRACE), (LAST, np.nextafter(BEST, 9), TRACE), (BEST, LAST, TRACE),
+     (LAST, BEST, (TRACE[0], np.nextafter(TRACE[1], 9))), (LAST, BEST, TRACE[::-1]), (LAST, BEST, TRACE[:1]),
+     (LAST, BEST, (np.concatenate(TRACE),)), (LAST.astype("f4"), BEST, TRACE), (-0.0 * LAST, BEST, TRACE)],
+    ids=["last", "best", "both", "trace", "order", "fewer", "joined", "type", "minus zero"],
+)  # fmt: skip
+def test_any_other_number_place_or_type_is_another_hash(other):
+    assert results_hash(*other) != results_hash(LAST, BEST, TRACE)

@@ -58,8 +58,7 @@ DAMAGED = [  # cells of a row that contradict themselves, and what is said
 @pytest.mark.parametrize(("cells", "said"), DAMAGED)
 def test_a_row_that_contradicts_itself_or_its_key_is_damage(folder, cells, said):
     def put(rows):
-        for name, value in cells.items():
-            rows[1][rows[0].index(name)] = value
+        return [rows[0], [cells.get(*cell) for cell in zip(*rows[:2], strict=True)], *rows[2:]]
 
     edited(folder, "trials.csv", put)
     line = refusal(folder)
@@ -77,33 +76,24 @@ def _doubled(rows):
         row.insert(place + 1, BITS if row is rows[0] else "0.5")
 
 
-def _twice(rows):
-    return [*rows, rows[-1]]
-
-
 @pytest.mark.parametrize(
     ("edit", "said"),
     [(_seed_of_another, "line 3: seed 2 has the same results as seed 1; "),
      (_doubled, f"column {BITS} is in the file twice; "),
-     (_twice, "occurs a second time; ")],
+     (lambda rows: [*rows, rows[-1]], "occurs a second time; ")],
 )  # fmt: skip
 def test_a_table_that_says_what_its_keys_do_not_is_damage(folder, edit, said):
     edited(folder, "trials.csv", edit)
     assert said in refusal(folder)
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [["0", "nan"], ["0", "1.2.3"], ["0", "9" * 70 + "e999"], ["x", "1.0"], ["-1", "1.0"], ["100001", "1.0"]],
-)  # fmt: skip
-def test_a_point_of_a_curve_is_a_finite_number_at_one_of_the_updates(folder, cells):
-    edited(folder, "curves.csv", lambda rows: rows[1].__setitem__(slice(1, 3), cells))
-    assert refusal(folder).startswith("curves.csv: line 2: ")
+POINTS = [("0", "nan"), ("0", "1.2.3"), ("0", "9" * 70 + "e999"), ("x", "1.0"), ("-1", "1.0"), ("100001", "1.0")]
 
 
-def test_a_point_of_a_curve_is_there_once(folder):
-    edited(folder, "curves.csv", lambda rows: rows.insert(2, [*rows[1][:2], "1.0", ""]))
-    assert ", update 0: " in refusal(folder)
+@pytest.mark.parametrize(("update", "value"), [*POINTS, ("0", "1.0")])  # after the last one it occurs a second time
+def test_a_point_of_a_curve_is_a_finite_number_once_at_one_of_the_updates(folder, update, value):
+    edited(folder, "curves.csv", lambda rows: rows.insert(1, [rows[1][0], update, value, ""]))
+    assert refusal(folder).startswith(f"curves.csv: line {3 if (update, value) == ('0', '1.0') else 2}: ")
 
 
 def test_a_question_without_the_arithmetic_of_its_recipe_is_damage(folder):

@@ -367,7 +367,7 @@ def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_js
     assert conducted(project) == ""
     assert tables(folder) == made
     assert set(asked.arithmetic) == {"adagrad float64", "batch adagrad float64"}
-    rows = [(run.params.m, run.params.batch, run.seed) for run in read_runs(folder, asked).values()]
+    rows = [(run.params.m, run.params.batch, run.params.seed) for run in read_runs(folder, asked).values()]
     assert sorted(rows) == [(5, 1, 1), (5, 1, 2), (5, 3, 1), (5, 3, 2)]
     assert asked.text == asked.params.prepare.text == "data/mine.txt"
     assert asked.sha256 == sha256(project.folder / "data/mine.txt")

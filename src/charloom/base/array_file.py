@@ -100,12 +100,10 @@ def reader(parts: Iterable[Array]) -> Take:
 
     def take(count: int) -> Array:
         nonlocal rest
-        arrays = [rest] if len(rest) else []
-        missing = count - len(rest)
-        while missing > 0 and (part := next(stream, None)) is not None:
+        arrays = [rest]
+        while sum(map(len, arrays)) < count and (part := next(stream, None)) is not None:
             arrays.append(part)
-            missing -= len(part)
-        joined = np.concatenate(arrays) if arrays else rest
+        joined = np.concatenate(arrays)
         rest = joined[count:]
         return joined[:count]
 

@@ -23,11 +23,6 @@ P1, P2, P3, P4, P5, P6, P7 = (
 ROOT_2 = 0x6A09E  # the first 20 bits of √2 after its leading 1
 
 
-def log(x: float) -> float:
-    """Return the natural logarithm of x, for finite x > 0."""
-    return _log(float(x), 0.0)
-
-
 def log1p(x: float) -> float:
     """Return the natural logarithm of 1 + x, for −1 < x ≤ 0."""
     if x > -(2.0**-29):
@@ -35,11 +30,11 @@ def log1p(x: float) -> float:
     if x > -0.2928934097290039:  # fdlibm compares the upper 32 bits
         return _series(x, 0, 0.0)
     u = 1.0 + x
-    return _log(u, (x - (u - 1.0)) / u)
+    return log(u, (x - (u - 1.0)) / u)
 
 
-def _log(x: float, correction: float) -> float:
-    """Return log x + correction, for finite x > 0."""
+def log(x: float, correction: float = 0.0) -> float:
+    """Return the natural logarithm of x, for finite x > 0, plus the correction."""
     half, n = math.frexp(x)
     high = int((2.0 * half - 1.0) * 2.0**20)
     if high < ROOT_2:

@@ -1,4 +1,4 @@
-"""Atomic file writes, JSON and CSV files, and file hashes."""
+"""Atomic file writes, JSON and CSV files, lines of JSON with a checksum, and file hashes."""
 
 import errno
 import hashlib
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from charloom.base.csv_rows import csv_rows
 from charloom.base.errors import Damaged, Unavailable
 
+SEAL = 16  # hexadecimal digits of the checksum of a line
 Record = TypeVar("Record", bound=BaseModel)
 
 
@@ -42,12 +43,11 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):  # open() failed, so there is no temporary file
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}: not written, so the file has its old content") from None
+    finally:
+        with suppress(OSError):  # after the rename, and if open() failed, there is no temporary file
+            temporary.unlink()
     with suppress(OSError):  # some file systems cannot sync a folder
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -115,6 +115,24 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
         if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
             raise ValueError("an update occurs twice, or a value is not finite")
     return table
+
+
+def sealed(content: Any) -> str:
+    """Return the content as a line: its JSON, a tab, SEAL hexadecimal digits of the JSON's SHA-256, and a newline."""
+    line = json.dumps(content)
+    return f"{line}\t{hashlib.sha256(line.encode()).hexdigest()[:SEAL]}\n"
+
+
+def unsealed(line: bytes) -> Any:
+    """Return the content of a line from `sealed`, given without its newline.
+
+    A line without checksum is accepted, because older versions wrote such lines. Raises ValueError if the checksum
+    differs, or if the JSON is invalid.
+    """
+    content, tab, digest = line.partition(b"\t")  # JSON escapes a tab, so this is the first one
+    if tab and digest.decode() != hashlib.sha256(content).hexdigest()[:SEAL]:
+        raise ValueError("a line has a wrong checksum")
+    return json.loads(content)
 
 
 def sha256(path: Path) -> str:

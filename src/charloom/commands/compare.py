@@ -32,14 +32,13 @@ def compare(arguments: argparse.Namespace) -> None:
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
-    measured = _measured(arguments)
-    answer = answered(measured)
+    answer = answered(_measured(arguments))
     required = gate(answer, arguments.require) if arguments.require else None
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
-        write(figure, comparison_picture(Compared(measured, answer)))
+        write(figure, comparison_picture(Compared(answer)))
     sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)

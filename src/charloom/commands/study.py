@@ -40,14 +40,14 @@ def run_study(arguments: argparse.Namespace) -> None:
         return
     if arguments.dask is not None:
         ensure_address(arguments.dask)
-    study, measurements, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
+    study, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
     needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
     if needs and not study.question.looks:
         why = f"This study declares no looks, so a verdict needs a new study, with {len(study.question.seeds)} + "
         print(f"\n{why}{max(needs)} seeds that are not used here: {with_new_seeds(study, max(needs))}")
     sys.stdout.flush()
-    page, picture = study_page(study, Compared(measurements, answer))
+    page, picture = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)
     if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())

@@ -114,7 +114,7 @@ def _believed(study: Study, trained: list[tuple[str, Mapping[str, Run]]]) -> Stu
     for where, runs in trained:
         for key, row in study.runs.items():
             for name, own, other in disagreements(row, runs[key]) if key in runs else ():
-                what = f"{study.folder} has {own} for seed {row.seed} ({name}), and {where} {other}"
+                what = f"{study.folder} has {own} for seed {row.params.seed} ({name}), and {where} {other}"
                 return CheckFailed(f"{what}. One of the two is wrong.")
     return study
 

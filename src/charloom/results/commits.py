@@ -58,8 +58,7 @@ def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Ru
         hashed = ResultsRecord.model_validate_json(results).results if results else ""  # charloom 0.1 wrote no hash
     except ValidationError:
         return "metrics of another version of charloom"
-    outcome = outcome_of(metrics, about.K, params.seq_length)
-    return Run(params, about.sha256, outcome, metrics, {}, hashed, about)
+    return Run(params, about.sha256, outcome_of(metrics, about.K, params.seq_length), metrics, {}, hashed, about)
 
 
 def _params(params_yaml: bytes) -> Params | None:

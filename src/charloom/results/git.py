@@ -20,22 +20,17 @@ UNKNOWN = "unknown: "
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
 
-def git(*arguments: str, folder: Path | None = None, empty: int = 0) -> str:
-    """Run Git with these arguments and return its output.
-
-    folder  the folder to run in; None is the working folder
-    empty   a further exit code, besides 0, that is no failure
-    """
-    with _unavailable():
-        return dvc_summary.git.git(*arguments, folder=folder, empty=empty)
-
-
 @contextmanager
 def _unavailable() -> Iterator[None]:
     try:
         yield
     except dvc_summary.git.Refused as refused:
         raise Unavailable(str(refused)) from None
+
+
+# The functions of dvc_summary.git, which raise Unavailable instead of Refused.
+git, printed = _unavailable()(dvc_summary.git.git), _unavailable()(dvc_summary.git.printed)
+uncommitted = _unavailable()(dvc_summary.git.uncommitted)
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -46,11 +41,10 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     If an object does not exist, its id and content are empty.
     """
     wanted = "".join(f"{name}\n" for name in names).encode()
-    with _unavailable():
-        printed = io.BytesIO(dvc_summary.git.printed("cat-file", "--batch", given=wanted))
-    while line := printed.readline():
+    answers = io.BytesIO(printed("cat-file", "--batch", given=wanted))
+    while line := answers.readline():
         number, *_, size = line.decode().split()
-        yield ("", b"") if size == "missing" else (number, printed.read(int(size) + 1)[:-1])
+        yield ("", b"") if size == "missing" else (number, answers.read(int(size) + 1)[:-1])
 
 
 def ensure_repository() -> None:
@@ -58,12 +52,6 @@ def ensure_repository() -> None:
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):
         raise WrongInput(f"{here}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`")
-
-
-def uncommitted(*paths: str) -> bool:
-    """Return whether files of HEAD differ from those in the working tree: see dvc_summary.git.uncommitted."""
-    with _unavailable():
-        return dvc_summary.git.uncommitted(*paths)
 
 
 def known(question: Callable[[], str]) -> str:

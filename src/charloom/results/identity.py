@@ -90,7 +90,7 @@ def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
 
     arithmetic  the result of `arithmetic_of` for the kind of its recipe
     """
-    return _short([_key(trial_params(params), text_sha256), arithmetic])
+    return short_digest([_key(trial_params(params), text_sha256), arithmetic])
 
 
 def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params, declared: list[Any]) -> str:
@@ -99,7 +99,7 @@ def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params,
     declared  the question's other declarations, except its seeds and looks
     """
     keys = [_key(setting_params(params), text_sha256) for params in (baseline, *settings)]
-    return _short([keys[0], sorted(keys[1:]), declared])
+    return short_digest([keys[0], sorted(keys[1:]), declared])
 
 
 def _key(named: Mapping[str, Any], text_sha256: str) -> str:
@@ -107,7 +107,8 @@ def _key(named: Mapping[str, Any], text_sha256: str) -> str:
     return hashlib.sha256(json.dumps({"params": params, "text": text_sha256}, sort_keys=True).encode()).hexdigest()
 
 
-def _short(content: list[Any]) -> str:
+def short_digest(content: list[Any]) -> str:
+    """Return a digest of the content, as JSON: DIGITS hexadecimal digits."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:DIGITS]
 
 
@@ -122,15 +123,10 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
     name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
         signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
-        return arithmetic_digest(signature[name], signature["costs"][dtype])
+        return short_digest([signature[name], signature["costs"][dtype]])
     except (OSError, ValueError, LookupError, TypeError):
         restore = f"`git restore {SIGNATURE}` brings it back"
         raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}") from None
-
-
-def arithmetic_digest(states: Any, costs: Any) -> str:
-    """Return the digest, 16 hexadecimal digits, of two entries of a signature: a training's states, a text's costs."""
-    return _short([states, costs])
 
 
 def run_name(params: Params, committed: Mapping[str, Any]) -> str:

@@ -54,11 +54,6 @@ class Run(NamedTuple):
     passages: tuple[float, ...] = ()
 
     @property
-    def seed(self) -> int:
-        """Return the seed, which determines everything random in the run."""
-        return self.params.seed
-
-    @property
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
         """Return the text's figures and the metrics. Use this only for a run from a folder or a commit: it has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)

@@ -1,7 +1,7 @@
 """The spool: a folder, called an entry, for each training or study not yet sent to MLflow, in the main repository.
 
     .charloom/spool/<start of the experiment key>-<training key, or the results' hash if no training was recorded>/
-        run.jsonl    the record of the training: lines of JSON, each sealed (see base/sealed.py), only ever appended
+        run.jsonl    the record of the training: lines of JSON, each sealed (see storage.sealed), only ever appended
         files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
     .charloom/spool/study-<digest of the study's question>/
         run.jsonl    the study: a StudyContents (see tracking/entries.py)
@@ -23,8 +23,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ from uuid import uuid4
 
 from charloom.base.lock import is_held
 from charloom.base.opened import SOURCES
-from charloom.base.sealed import sealed
 from charloom.base.signals import Stopped
+from charloom.base.storage import sealed
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process
@@ -119,7 +119,11 @@ class Tracked(Record):
 
 
 class Writer:
-    """A writer that appends to the record of a running training. If the record cannot be written, training goes on."""
+    """A writer that appends to the record of a running training. If the record cannot be written, training goes on.
+
+    When its `with` block ends, the writer appends the End. If no exception ends the block, the caller sets `results`
+    before.
+    """
 
     def __init__(self, folder: Path, start: Start, module: str):
         """Begin the record in the entry `folder`. `module` is the name of the sender's module, to start the sender."""
@@ -154,35 +158,28 @@ class Writer:
         with suppress(OSError):
             append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
 
-    def ended(self, status: str) -> None:
-        """Append the End with the status FINISHED, KILLED or FAILED; start the sender if the training failed."""
-        results = self.results if status == "FINISHED" else None
-        self._append([End(status=status, ended=round(time.time(), 3), results=results).model_dump()])
+    def __enter__(self) -> "Writer":
+        """Return the writer."""
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Append the End; start the sender if the training failed."""
+        status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
+        end = End(status=status, ended=round(time.time(), 3), results=None if error else self.results)
+        self._append([end.model_dump()])
         if status == "FAILED":
             with suppress(OSError):
                 start_sender(self.module, self.start.sender)  # no later stage would
 
 
-@contextmanager
-def recorded(key: str, params: Params, text_sha256: str, module: str) -> Iterator[Writer]:
-    """Record the training in a `with` block: yield a Writer, and append the End when the block ends.
+def recorded(key: str, params: Params, text_sha256: str, module: str) -> Writer:
+    """Begin the record of a training that starts now; return its writer, for a `with` block.
 
     key     the training key: trainings with equal keys have equal results
     module  the name of the sender's module
-
-    The caller sets the writer's `results` before the block ends without an exception.
     """
     start = start_of(params, text_sha256, process())
-    writer = Writer(entry_folder(start.experiment, key), start, module)
-    try:
-        yield writer
-    except Stopped:
-        writer.ended("KILLED")
-        raise
-    except Exception:  # whatever it was, MLflow shows that this training failed
-        writer.ended("FAILED")
-        raise
-    writer.ended("FINISHED")
+    return Writer(entry_folder(start.experiment, key), start, module)
 
 
 def start_of(params: Params, text_sha256: str, process_name: str) -> Start:

@@ -16,7 +16,6 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +93,16 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
         if row["trial"] == key:
             if key in runs:
                 raise ValueError(f"trial {key} occurs a second time")
-            if run.results and seeds.setdefault(run.results, run.seed) != run.seed:
-                raise ValueError(f"seed {run.seed} has the same results as seed {seeds[run.results]}")
+            if run.results and seeds.setdefault(run.results, run.params.seed) != run.params.seed:
+                raise ValueError(f"seed {run.params.seed} has the same results as seed {seeds[run.results]}")
             runs[key] = run
         elif not others_left_out:
             raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
 
     _read(folder / "trials.csv", ("seed", "outcome", *asked.measures, "results", "trial"), add)
     if curves:
-        _read(folder / "curves.csv", CURVES, partial(_add_points, runs))
-        _read(folder / "passages.csv", PASSAGES_OF, partial(_add_passages, runs))
+        _read(folder / "curves.csv", CURVES, lambda row: _add_points(runs, row))
+        _read(folder / "passages.csv", PASSAGES_OF, lambda row: _add_passages(runs, row))
     return runs
 
 
@@ -191,7 +190,7 @@ def write_runs(
         values = flat_of(run.params)
         metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
         setting = [as_yaml(values[name]) for name in varied]
-        rows.append([*setting, run.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
+        rows.append([*setting, run.params.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
         passages += [[key, *run.passages]] if run.passages else []

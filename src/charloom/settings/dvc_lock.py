@@ -8,8 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, Damaged, Unavailable
-from charloom.base.sealed import sealed, unsealed
-from charloom.base.storage import write
+from charloom.base.storage import sealed, unsealed, write
 from charloom.settings.params import Params, flat_of, read_params
 from charloom.settings.pipeline import HERE, OUTS, OWN, Project, difference, files_in, names_of, params_of
 from dvc_summary.git import Refused

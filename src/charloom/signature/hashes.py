@@ -27,7 +27,7 @@ from charloom.network.normal import standard_normal
 from charloom.network.order import CHUNKS, POSITIONS, Order
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import Parameters
-from charloom.results.identity import arithmetic_digest
+from charloom.results.identity import short_digest
 
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))
@@ -66,7 +66,7 @@ def arithmetic(kind: str) -> str:
     kind  a kind of recipe: see Recipe.kind
     """
     name = next(name for name, recipe in RECIPES.items() if recipe.kind == kind)
-    return arithmetic_digest(signature(name), costs(RECIPES[name].dtype))
+    return short_digest([signature(name), costs(RECIPES[name].dtype)])
 
 
 def state_bytes(state: TrainState) -> bytes:

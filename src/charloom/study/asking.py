@@ -211,7 +211,7 @@ def _same(study: Study, project: Project) -> Study:
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
         "seeds": not same_seeds,
-        "looks": before.looks != now.looks and len({run.seed for run in study.runs.values()}) >= before.all_looks[0],
+        "looks": before.looks != now.looks and len({x.params.seed for x in study.runs.values()}) >= before.all_looks[0],
     }
     if any(differs.values()):
         names = ", ".join(name for name, differ in differs.items() if differ)

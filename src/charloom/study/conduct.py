@@ -33,13 +33,13 @@ from charloom.study.study_file import Study
 from charloom.study.trial import Trial, trials_of
 from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
 from paired import answered
-from paired.data_types import CANNOT_TELL, INTERACTION, Answer, Measured
+from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
 
 
-def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Measured, Answer]:
-    """Train missing trials and write the tables; return the study with its runs, their measurements, and the answer.
+def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Answer]:
+    """Train missing trials and write the tables; return the study with its runs, and the answer.
 
     After each look, only settings that need more seeds for a verdict get some.
 
@@ -83,8 +83,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
         _write(study, needed)
         study = study.answered_at(max(map(len, asked.values())))
         write_asked(study)
-    results = measured(study, asked)
-    return study, results, answered(results)
+    return study, answered(measured(study, asked))
 
 
 def _copies(study: Study) -> Path:

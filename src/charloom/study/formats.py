@@ -19,6 +19,10 @@ READABLE = 100  # columns of running text, at most
 INTERNAL = {"at_looks", "look"}
 OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL
 OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL
+KEYS = (  # the fields of Answer in JSON
+    "measure", "better", "baseline", "looks", "smallest_difference", "target", "summaries", "comparisons", "bands",
+    "warnings", "exploded", "amount", "effects", "inseparable", "title", "part",
+)  # fmt: skip
 GAP = 2  # between two columns
 
 
@@ -95,13 +99,8 @@ def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
 
 
 def _wrapped(line: str, width: int, indent: str = "") -> str:
-    return textwrap.fill(
-        in_line(line),
-        min(width, READABLE),
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_on_hyphens=False,
-    )
+    indents: Any = {"initial_indent": indent, "subsequent_indent": f"{indent}  "}
+    return textwrap.fill(in_line(line), min(width, READABLE), break_on_hyphens=False, **indents)
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
@@ -146,11 +145,11 @@ def _plain(text: str) -> str:
 def as_json(answer: Answer, required: Gate | None = None) -> str:
     """Return the answer as JSON, with numbers in full precision.
 
-    The keys are those of Answer, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
+    The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
     in `comparisons` and `effects` lacks the keys that do not apply to it.
     """
-    content = _opened(answer) | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
-    content |= {"gate": _opened(required)} if required else {}
+    content = {x: getattr(answer, x) for x in KEYS} | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
+    content = _opened(content | ({"gate": required} if required else {}))
     for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
         for contrast in content[kind]:
             contrast["differences"] = [{"seed": seed, "difference": x} for seed, x in contrast["differences"].items()]

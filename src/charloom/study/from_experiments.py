@@ -110,7 +110,7 @@ def _trials(experiments: list[Experiment]) -> tuple[Trials, list[str]]:
     varying = [name for name in differing([experiment.run.params for experiment in experiments]) if name != "seed"]
     trials, contradictions = Trials(), list[str]()
     for _, experiment in sorted(settings, key=lambda pair: [in_order(pair[0][name]) for name in [*varying, "seed"]]):
-        name, seed = named(experiment.run.params, varying), experiment.run.seed
+        name, seed = named(experiment.run.params, varying), experiment.run.params.seed
         before = trials.setdefault(name, {}).setdefault(seed, experiment)
         if before.run.metrics != experiment.run.metrics:
             contradictions.append(f"{before.name} and {experiment.name} ({name}, seed {seed})")
@@ -173,5 +173,5 @@ def _of_head(run: Run | str) -> Run | str:
         recorded = [stages[stage].params for stage in ("prepare", "train")]
     except (Damaged, KeyError):
         return OTHER_PARAMS
-    now = setting_params(run.params) | {"seed": run.seed}
+    now = setting_params(run.params) | {"seed": run.params.seed}
     return OTHER_PARAMS if any(now.get(name, value) != value for x in recorded for name, value in x.items()) else run

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from charloom.base.terminal import in_line
@@ -40,13 +41,13 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, c
     }
     results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
-        better="lower",
+        better="lower", title=study.question.title or "",
         # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
     )  # fmt: skip
-    return results._replace(
-        title=study.question.title or "",
+    return replace(
+        results,
         warnings=(*_warnings(study, results.levels), *results.warnings),
         target="" if study.question.text else results.target,  # the target is for params.yaml's text
         curves=results.curves if curves else {},

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def runs_measured(
     if newer := len(trials) - sum(map(len, measured.settings.values())):
         count = "1 run has" if newer == 1 else f"{newer} runs have"
         warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
-    return measured._replace(warnings=tuple(warnings))
+    return replace(measured, warnings=tuple(warnings))
 
 
 def _trials(

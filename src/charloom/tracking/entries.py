@@ -6,8 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.sealed import unsealed
-from charloom.base.storage import sha256, write
+from charloom.base.storage import sha256, unsealed, write
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process_ended
 from charloom.results.records import Record

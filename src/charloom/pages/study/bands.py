@@ -23,7 +23,7 @@ WIDE = 44  # letters of a line in the legend
 
 def section(compared: Compared) -> Section | None:
     """Return the section with the curves; None if there are no curves."""
-    pictures = [picture for name in compared.measured.curves for picture in _pictures(compared, name)]
+    pictures = [picture for name in compared.answer.curves for picture in _pictures(compared, name)]
     return Section("curves", "Along training", None, pictures) if pictures else None
 
 
@@ -32,9 +32,9 @@ def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
 
     A picture without points is left out. Trials without a value of the measure do not count in the means.
 
-    name  the curve's name in `measured.curves`
+    name  the curve's name in the answer's `curves`
     """
-    trials, curves, paired = compared.measured.settings, compared.measured.curves[name], compared.answer.bands[name]
+    trials, curves, paired = compared.answer.settings, compared.answer.curves[name], compared.answer.bands[name]
     ended = {
         setting: [curve for seed, curve in curves.get(setting, {}).items() if trials[setting][seed].value is not None]
         for setting in compared.drawn

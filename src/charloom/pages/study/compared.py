@@ -1,14 +1,14 @@
 """The presentation of a comparison: which settings are shown, in which order and colours."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.pages.sections import Table
 from charloom.results.records import MEASURE_OF_PART
 from paired import sentences as words
-from paired.data_types import CANNOT_TELL, Answer, Contrast, Measured, Measurement, Seed, Summary
-from paired.pairs import counted
+from paired.data_types import CANNOT_TELL, Answer, Contrast, Measurement, Seed, Summary
 
 COLORS = (
     VERMILION,
@@ -47,25 +47,24 @@ class Row(NamedTuple):
 
 
 class Compared:
-    """Measurements with the answer that follows from them, and what the page shows about them.
+    """An answer, and what the page shows about it.
 
     If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
     without a mean last, and only some of them are shown in full.
     """
 
-    def __init__(self, measured: Measured, answer: Answer) -> None:
-        """Store the measurements, with `counted` applied to each trial, and the answer, sorted by mean unless `few`."""
+    def __init__(self, answer: Answer) -> None:
+        """Store the answer, sorted by mean unless `few`."""
 
         def rank(row: Summary) -> float:
             return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
 
-        trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
-        self.measured, self.answer = measured._replace(settings=trials), answer
+        self.answer = answer
         if not self.few:
             summaries = sorted(answer.summaries, key=rank)
             places = {summary.setting: place for place, summary in enumerate(summaries)}
             comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
-            self.answer = answer._replace(summaries=summaries, comparisons=comparisons)
+            self.answer = replace(answer, summaries=summaries, comparisons=comparisons)
 
     @property
     def asked(self) -> str:
@@ -124,7 +123,7 @@ class Compared:
         rows = []
         for summary in self.answer.summaries:
             if (name := summary.setting) in {self.answer.baseline, *comparisons}:
-                trials, bold = self.measured.settings[name], not self.few and name in self.decided
+                trials, bold = self.answer.settings[name], not self.few and name in self.decided
                 rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
         return rows
 

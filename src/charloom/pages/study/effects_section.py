@@ -21,7 +21,7 @@ from paired.statistics import moments
 
 def section(compared: Compared) -> Section | None:
     """Return the section with pictures of the effects and of the interactions; None without effects."""
-    design = design_of(compared.measured)
+    design = design_of(compared.answer)
     if not design:
         return None
     interactions = [effect for effect in compared.answer.effects if effect.verdict == DEPENDS]
@@ -99,7 +99,7 @@ def _of_level(compared: Compared, of: Design, level: dict[str, str]) -> NDArray[
     level  the level of one or both factors, by the factor's name
     """
     place = tuple(names.index(level[name]) if name in level else slice(None) for name, names in of.levels.items())
-    trials = [compared.measured.settings[name] for name in np.ravel(of.settings[place])]
+    trials = [compared.answer.settings[name] for name in np.ravel(of.settings[place])]
     values = [[own[seed].value for own in trials if seed in own] for seed in trials[0]]
     present = [[value for value in row if value is not None] for row in values]
     return np.array([fmean(row) for row in present if len(row) == len(trials)])

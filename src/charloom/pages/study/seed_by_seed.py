@@ -49,7 +49,7 @@ def _settings(compared: Compared, places: int) -> Picture:
     cells = {
         setting: {
             seed: "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
-            for seed, trial in compared.measured.settings[setting].items()
+            for seed, trial in compared.answer.settings[setting].items()
         }
         for setting, *_ in answer.summaries
     }
@@ -61,7 +61,8 @@ def _differences(compared: Compared, places: int) -> Picture:
 
     An exploded trial gets no dot. `places` is the number of decimals in the picture's table.
     """
-    answer, base = compared.answer, compared.measured.settings[compared.answer.baseline]
+    answer = compared.answer
+    base = answer.settings[answer.baseline]
     lines = []
     for row in compared.rows:
         if not (contrast := row.comparison):

@@ -32,8 +32,8 @@ def _shared(compared: Compared) -> list[Section | None]:
 def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
     answer, shared = compared.answer, _shared(compared)
-    long = f" of {compared.measured.budget:,} updates" if compared.measured.budget else ""
-    if len(read := {*compared.measured.amounts.values()}) == 1:
+    long = f" of {compared.answer.budget:,} updates" if compared.answer.budget else ""
+    if len(read := {*compared.answer.amounts.values()}) == 1:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     sections = [
