@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.terminal import in_line
-from charloom.study.engine import SECONDS_BETWEEN_LOOKS
-from charloom.text.corpus import Text
+from charloom.text.corpus import read_prepared
 
 SCHEDULER_MAY_TAKE = 10  # seconds; a connection is refused after that
 ANSWER_MAY_TAKE = 3  # seconds; after that signals are handled, and the request is sent again
@@ -34,66 +34,59 @@ class Cluster:
     may_come = True
     threads: int | None = 1  # other workers may share the machine
 
-    def __init__(self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: Text) -> None:
-        """Store the connection and the text. Nothing is sent yet.
+    def __init__(self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: bytes) -> None:
+        """Store the connection and the pickled text. Nothing is sent yet.
 
         address  the scheduler's address, for messages
         client   Dask's client, which is connected
         losses   the exceptions that Dask raises if a worker has ended
         """
-        self.address, self.client, self.losses = address, client, losses
-        self.content, self.future = pickle.dumps(text), None
+        self.address, self.client, self.losses, self.content = address, client, losses, text
+        self.future: Any = None
         self.executors: dict[str, Executor] = {}
-        self.asked, self.answered = 0.0, time.monotonic()
+        self.answered = time.monotonic()
 
     def there(self) -> dict[str, Executor]:
-        """Return the executor of each worker that the scheduler knows, by the worker's address.
+        """Ask the scheduler for its workers; return the executor of each worker, by the worker's address.
 
-        The scheduler forgets a worker that sends no heartbeat for five minutes. It is asked at most once every
-        SECONDS_BETWEEN_LOOKS. Between two answers, and while the scheduler does not answer, the last result is returned
-        (an empty one if the connection is lost). Raises Unavailable if the scheduler has not answered for
-        SCHEDULER_MAY_TAKE seconds.
+        The scheduler forgets a worker that sends no heartbeat for five minutes. While the scheduler does not answer,
+        the last result is returned (an empty one if the connection is lost). Raises Unavailable if the scheduler has
+        not answered for SCHEDULER_MAY_TAKE seconds.
         """
-        if time.monotonic() - self.asked > SECONDS_BETWEEN_LOOKS:
+        try:
+            if self.client.status != "running":
+                self.executors = {}  # Dask has cancelled their tasks
+                raise OSError("the connection is lost")
             ask = partial(self.client.scheduler.identity, n_workers=-1)
-            try:
-                if self.client.status != "running":
-                    self.executors = {}  # Dask has cancelled their tasks
-                    raise OSError("the connection is lost")
-                workers = self.client.sync(ask, callback_timeout=ANSWER_MAY_TAKE)["workers"]
-            except (OSError, AttributeError) as error:  # AttributeError: Dask has closed the connection
-                if time.monotonic() - self.answered > SCHEDULER_MAY_TAKE:
-                    raise _unavailable(self.address, error) from None
-            else:
-                self.answered = time.monotonic()
-                self.executors = {
-                    name: self.executors.get(name) or self.client.get_executor(workers=[name], pure=False)
-                    for name in workers
-                }
-            self.asked = time.monotonic()
+            workers = self.client.sync(ask, callback_timeout=ANSWER_MAY_TAKE)["workers"]
+        except (OSError, AttributeError) as error:  # AttributeError: Dask has closed the connection
+            if time.monotonic() - self.answered > SCHEDULER_MAY_TAKE:
+                raise _unavailable(self.address, error) from None
+        else:
+            self.answered = time.monotonic()
+            self.executors = {name: self.client.get_executor(workers=[name], pure=False) for name in workers}
         return self.executors
 
+    @property
     def text(self) -> Any:
-        """Return Dask's future of the pickled text, which workers get from each other.
+        """Return Dask's future of the text, which workers get from each other.
 
         It is the result of a task, so Dask computes it again if all workers that held it are gone. It is submitted
         again if Dask has cancelled it, because the connection was lost.
         """
         if self.future is None or self.future.cancelled():
-            self.future = self.client.submit(bytes, self.content, pure=False)
+            self.future = self.client.submit(pickle.loads, self.content, pure=False)
         return self.future
 
     def lost(self, name: str) -> None:
-        """Remove the worker from the list. The next call of `there` asks the scheduler again."""
-        self.executors.pop(name, None)
-        self.asked = 0.0
+        """Do nothing: the next call of `there` asks the scheduler, which knows that the worker has ended."""
 
 
 @contextmanager
-def cluster(address: str, text: Text) -> Iterator[Cluster]:
+def cluster(address: str, text: Path) -> Iterator[Cluster]:
     """Connect to the scheduler at the address, yield its workers, and close the connection at the end.
 
-    text  the text on which trials are trained
+    text  the file of the prepared text, which is sent to the workers
 
     Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
     """
@@ -110,7 +103,7 @@ def cluster(address: str, text: Text) -> Iterator[Cluster]:
     except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
         raise _unavailable(address, error) from None
     with client:
-        yield Cluster(address, client, (KilledWorker, CancelledError), text)
+        yield Cluster(address, client, (KilledWorker, CancelledError), pickle.dumps(read_prepared(text)))
 
 
 def _unavailable(address: str, error: Exception) -> Unavailable:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
@@ -15,23 +15,14 @@ from charloom.base.storage import sha256
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import (
-    ASKED,
-    by_these_sources,
-    ensure_text,
-    ensure_version,
-    read_study,
-    warn_of_other_params,
-    write_asked,
-)
+from charloom.study.asking import ASKED, by_these_sources, read_to_train, write_asked
 from charloom.study.cluster import cluster
 from charloom.study.duration import seconds
 from charloom.study.engine import Workers, outcomes
 from charloom.study.local import processes
 from charloom.study.measuring import before_it_starts, measured
-from charloom.study.study_file import Study
-from charloom.study.trial import Trial, trials_of
-from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
+from charloom.study.study_file import Study, Trial
+from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer, Measured
 
@@ -48,18 +39,14 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study` does. Raises WrongInput if the text, or the sources that made the
-    rows, do not fit the study, or if Dask is not installed. Raises Unavailable if another process runs the study,
-    memory is too small, or workers are lost, and CheckFailed if no worker passes the check. Raises Stopped after a
-    signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_to_train` and `surveyed` do. Raises WrongInput if Dask is not installed.
+    Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
+    no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = read_study(path, anew=anew)
-        warn_of_other_params(study)
-        ensure_text(study)
+        study = read_to_train(path, anew=anew)
         text, lengths = surveyed(study, 1 if address else jobs)
-        ensure_version(study)
-        trials = trials_of(study)
+        trials = study.trials()
         asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         wanted = list(chain.from_iterable(trials.values()))
         study = _with_stored_runs(study, {trial.key for trial in wanted})
@@ -163,7 +150,7 @@ def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Wor
                 if ended:
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
-                    note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
+                    note = f"{trial.name}: {run.outcome}"
                 report(count, note)
                 if received:
                     count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
@@ -209,14 +196,10 @@ def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, ad
     address  address of a Dask scheduler, or None
     """
     path = OWN / "studies" / f"{study.path.stem}.npz"
+    opened: AbstractContextManager[Workers] = cluster(address, path) if address else processes(jobs, path)
     try:
         write_text(path, text, lengths)
-        if not address:
-            with processes(jobs, path) as workers:
-                yield workers
-            return
-        read = read_prepared(path)
-        with cluster(address, Text(read.vocabulary, read.training[:], read.held_out[:])) as workers:
+        with opened as workers:
             yield workers
     finally:
         path.unlink(missing_ok=True)

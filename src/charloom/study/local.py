@@ -21,7 +21,7 @@ class Processes:
 
     def __init__(self, jobs: int, text: Path) -> None:
         """Store the number of processes and the path of the prepared text. No process is started yet."""
-        self.jobs, self.path, self.numbers = jobs, text, count(1)
+        self.jobs, self.text, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
 
@@ -29,17 +29,13 @@ class Processes:
         """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
             # spawn: a fork of a process with threads may deadlock
-            context = multiprocessing.get_context("spawn")
-            started = self.executors[f"process {next(self.numbers)}"] = ProcessPoolExecutor(1, context, _begin)
+            executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
             # Ctrl-C during its imports would print a traceback.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            started.submit(int)  # starts the process, with this mask
+            executor.submit(int)  # starts the process, with this mask
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self.executors[f"process {next(self.numbers)}"] = executor
         return self.executors
-
-    def text(self) -> Path:
-        """Return the path of the prepared text."""
-        return self.path
 
     def lost(self, name: str) -> None:
         """Remove the process from the list. The next call of `there` starts another one."""
