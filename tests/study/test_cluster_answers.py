@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from charloom.base.errors import Unavailable
-from charloom.study import cluster
+from charloom.study import workers as sources
 
 
 class Client:
@@ -37,14 +37,14 @@ class Client:
 def here(monkeypatch):
     """A client, what is made of it, and a function that lets seconds pass and returns the live workers."""
     clock = [1000.0]
-    monkeypatch.setattr(cluster, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     client = Client()
 
     def later(seconds):
         clock[0] += seconds
         return workers.there()
 
-    workers = cluster.Cluster("tcp://a:1", client, (), None)
+    workers = sources.Cluster("tcp://a:1", client, (), b"")
     return client, workers, later
 
 
@@ -65,9 +65,9 @@ def test_a_scheduler_has_ten_seconds_to_answer_again(here, broken):
 def test_a_lost_connection_has_no_workers_and_the_text_is_sent_again(here):
     client, workers, later = here
     assert later(0) == {"a": "a", "b": "b"}
-    assert workers.text() is workers.text()
+    assert workers.text is workers.text
     client.status, client.cancelled = "connecting", True
     assert later(5) == {}
     client.status = "running"
-    workers.text()
+    assert workers.text
     assert client.texts == 2

@@ -87,6 +87,12 @@ def test_a_name_moves_no_terminal_and_is_no_markup():
     rows = [line for line in marked.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {10}
     assert "<b>" not in marked.replace("\\<b\\>", "").replace("`a=\\x1b[31m\\|<b>'x'\\n*y* [z](w) \\u202e`", "")
+    odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"  # as the name of a factor
+    answer = designed({"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4)
+    assert any(each.turned_by for each in answer.effects)
+    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
+    assert page.found <= OURS
+    assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)
 
 
 def test_json_holds_all_of_the_answer_in_full():
@@ -107,15 +113,6 @@ def test_json_holds_all_of_the_answer_in_full():
         as_json(answer(comparison(p=math.nan)))
     of_effect = json.loads(as_json(designed({"a": [1, 2], "b": [1, 2]}, lambda s, a, b: a + b * s)))["effects"][0]
     assert set(of_effect) == set(Contrast._fields) - OF_SETTINGS
-
-
-def test_names_of_factors_do_nothing_in_markdown_and_on_a_terminal():
-    odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"
-    answer = designed({"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4)
-    assert any(each.turned_by for each in answer.effects)
-    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
-    assert page.found <= OURS
-    assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)
 
 
 def test_a_title_comes_first_and_in_markdown_stays_with_the_verdict():

@@ -31,9 +31,9 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, or if a table exists without asked.json. For a
-    study that has not started, raises WrongInput if its folder contains other files, and as `asked_now` does. The
-    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
+    start, or if the table has rows that are no trials of this question. For a study that has not started, raises
+    WrongInput as `asked_now` does, and if its folder contains other files. The message names the file, the key and what
+    is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
@@ -41,9 +41,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
         if names and not is_started(folder):  # a study named reports.yaml would mix its tables with the report
             raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
         return asked_now(path, given, project)
-    if not (file := folder / ASKED).exists():
-        raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
-    asked = read_asked(file)
+    asked = read_asked(folder / ASKED)
     study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
     if others := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
@@ -98,8 +96,8 @@ def _as_asked(folder: Path, asked: Asked) -> Study:
 def write_asked(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
-    asked.json then says that the sources here made the rows. So the caller first reads the study with `read_to_train`, or
-    by rebuilding all rows.
+    asked.json then says that the sources here made the rows. So the caller first reads the study with
+    `read_to_train`, or rebuilds all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -116,20 +114,15 @@ def warn_of_other_params(study: Study) -> None:
     Nothing is written if params.yaml is invalid.
     """
     with suppress(WrongInput):
-        own = {"prepare.text"} if "text" in study.asked.question else set()
-        if differ := _differ(read_params(), study.asked.params, own):
+        if differ := _differ(read_params(), study.asked.params, set()):
             sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
 def _differ(now: Params, then: Params, left_out: set[str]) -> str:
     """Return `eta 0.05, not 0.1; m 50, not 100`: the params that differ, except the seed and those in `left_out`."""
     values, before = flat_of(now), flat_of(then)
-    names = {*differing([then, now]), "prepare.text"} - {"seed", *left_out}
-    return "; ".join(
-        f"{name} {as_yaml(value)}, not {as_yaml(before[name])}"
-        for name, value in values.items()
-        if name in names and value != before[name]
-    )
+    names = [name for name in differing([then, now]) if name not in {"seed", *left_out}]
+    return "; ".join(f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}" for name in names)
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
@@ -139,8 +132,7 @@ def _left_open(given: StudyFile, params: Params) -> str:
     """
     with suppress(CharloomError):  # no repository
         if head := next(from_commits(["HEAD"])).params:
-            named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-            return _differ(params, head, named | ({"prepare.text"} if given.text else set()))
+            return _differ(params, head, set.intersection(*map(set, [given.baseline, *given.overrides()])))
     return ""
 
 
@@ -155,11 +147,8 @@ def read_to_train(path: Path, *, anew: bool) -> Study:
     warn_of_other_params(study)
     ensure_text(study)
     if study.runs and not by_these_sources(study.asked):
-        raise WrongInput(
-            f"{study.path}: its rows were trained with other source code, since small trials have other results than "
-            f"{study.folder / ASKED} says; `charloom study FILE --prove {len(study.runs)}` trains all rows again, and "
-            f"accepts the table if they are the same; or {ANEW}"
-        )
+        again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"
+        raise WrongInput(f"{study.path}: its rows were trained with other source code, by {ASKED}; {again}")
     return study
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping
+from itertools import islice
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
@@ -44,8 +45,6 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
     if len(meant) == 1:
         return meant[0]
-    names = [in_line(name) for name in settings]
-    if len(names) > NAMES_SHOWN:
-        names[NAMES_SHOWN:] = [f"{len(names) - NAMES_SHOWN} more"]
+    names = [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
     no = "no setting" if not meant else "more than one setting could be"
     raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")

@@ -1,18 +1,16 @@
 """Run trials on workers: each worker passes a check before its first trial.
 
-A worker is an executor of `concurrent.futures` that runs one task at a time. `local.py` starts processes as workers,
-`cluster.py` connects to the workers of a Dask scheduler. If a worker is lost (it ends, or its connection breaks), its
-trial goes back into the queue. The results of a trial do not depend on the worker or the time.
+If a worker is lost (it ends, or its connection breaks), its trial goes back into the queue. The results of a trial do
+not depend on the worker or the time.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from time import sleep
-from typing import Any, Protocol
 
 from charloom.base.errors import CheckFailed, Unavailable
 from charloom.base.terminal import in_line, warn_once
@@ -22,6 +20,7 @@ from charloom.settings.params import Params
 from charloom.signature.hashes import arithmetic
 from charloom.study.study_file import Trial
 from charloom.study.trial import small_trial, train_trial
+from charloom.study.workers import Workers
 from charloom.text.corpus import Text, read_prepared
 
 PAUSE = 1.0  # seconds between two queries of the list of workers while no trial ends
@@ -30,29 +29,6 @@ QUOTED = 300  # characters of a worker's message that are shown
 LOST = "is there too little memory, or was the connection lost?"
 
 _prepared = lru_cache(read_prepared)
-
-
-class Workers(Protocol):
-    """A source of workers.
-
-    losses    the exceptions that an executor raises if its worker has ended
-    may_come  whether further workers may join later
-    threads   number of threads of a trial; None: as many as are fastest on this machine
-    text      the path of the prepared text, the text, or an object that the worker gets as one of these
-    """
-
-    losses: tuple[type[BaseException], ...]
-    may_come: bool
-    threads: int | None
-
-    @property
-    def text(self) -> Any: ...  # noqa: D102  see above
-
-    def there(self) -> Mapping[str, Executor]:
-        """Return the executor of each live worker, by the worker's name. Only a live worker may be given a task."""
-
-    def lost(self, name: str) -> None:
-        """Record that the worker with this name has ended, during a task or while it was idle."""
 
 
 def identity(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Experiment(NamedTuple):
 
     name     DVC's name of the experiment, or HEAD
     commit   the commit's hash, or HEAD
-    run      the run, without curves
+    run      the run
     sources  Git's id of the commit's tree `src`
     """
 
@@ -61,7 +61,7 @@ def experiments_measured(
     """
     if measure not in MEASURES:
         raise WrongInput(f"--measure: {in_line(measure)} is unknown; {allowed_are(MEASURES, measure)}")
-    head, comparable, left_out = _comparable()
+    head, comparable, left_out = _comparable(curves=curves)
     trials, warnings = _trials(comparable)
     warnings = [*(f"{number_of(count, 'run')} left out: {why}" for why, count in left_out.items()), *warnings]
     if len(trials) < 2:
@@ -72,23 +72,19 @@ def experiments_measured(
         raise WrongInput(f"--measure: no text was held out, so runs have no {measure}; smooth_loss is allowed")
     ensure_comparable(measure, params.values(), "--measure")
     base = chosen(trials, baseline or _own(head, params), "DVC's experiments and HEAD")
-    used = [one for own in trials.values() for one in own.values()]
-    if (states := len({one.sources for one in used})) > 1:
+    if (states := len({one.sources for one in comparable})) > 1:
         warnings.append(f"the runs come from {states} states of src: edits of code are a difference between them, too")
-    read = curves_of((one.name, one.commit) for one in used) if curves else ({} for _ in used)
-    runs = {
-        name: {seed: one.run._replace(curves=next(read)) for seed, one in own.items()} for name, own in trials.items()
-    }
-    base_first = {base: runs[base]} | runs
-    return of_runs(params, base_first, measure, base, warnings, **declared)
+    base_first = {base: trials[base]} | trials
+    runs = {setting: {seed: one.run for seed, one in own.items()} for setting, own in base_first.items()}
+    return of_runs(params, runs, measure, base, warnings, **declared)
 
 
-def _comparable() -> tuple[Params, list[Experiment], Counter[str]]:
+def _comparable(*, curves: bool) -> tuple[Params, list[Experiment], Counter[str]]:
     """Return HEAD's params, the runs measured on one held-out text, and how many runs were left out, by reason.
 
-    HEAD's run comes first, then those of experiments, the newest first. The held-out text is that of HEAD's run, or
-    else the most frequent. Raises WrongInput if there is no Git repository, no pipeline, or no valid params.yaml at
-    HEAD.
+    HEAD's run comes first, then those of experiments, the newest first, with their curves if `curves`. The held-out
+    text is that of HEAD's run, or else the most frequent. Raises WrongInput if there is no Git repository, no pipeline,
+    or no valid params.yaml at HEAD.
     """
     ensure_repository()
     commits = [(HEAD, HEAD), *_experiments()]
@@ -105,9 +101,11 @@ def _comparable() -> tuple[Params, list[Experiment], Counter[str]]:
     counts = Counter(of_head or [experiment.run.measured_on for experiment in experiments])
     usual = max(counts, key=counts.__getitem__, default=None)
     comparable = [experiment for experiment in experiments if experiment.run.measured_on == usual]
-    if others_read := len(experiments) - len(comparable):
-        left_out["another text, or another part of it held out"] += others_read
-    return head.params, comparable, left_out
+    left_out["another text, or another part of it held out"] += len(experiments) - len(comparable)
+    if curves:
+        read = curves_of((experiment.name, experiment.commit) for experiment in comparable)
+        comparable = [experiment._replace(run=experiment.run._replace(curves=next(read))) for experiment in comparable]
+    return head.params, comparable, +left_out  # without counts of 0
 
 
 def _experiments() -> list[tuple[str, str]]:

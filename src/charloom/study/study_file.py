@@ -31,7 +31,6 @@ from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
-TITLE = "one line of 1 to 120 printable characters"
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
 
@@ -56,7 +55,8 @@ class StudyFile(Section):
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
-            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {TITLE}")
+            allowed = "one line of 1 to 120 printable characters"
+            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {allowed}")
         return value
 
     @field_validator("seeds", mode="before")
@@ -206,8 +206,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
-        early = f"the stored rows were made by an earlier charloom without {given.measure}"
-        raise WrongInput(f"{path}: measure: {early}; --anew trains them again")
+        raise WrongInput(f"{path}: measure: an earlier charloom made the rows without {given.measure}; --anew has it")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
@@ -215,9 +214,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     names = [setting_name(levels_of(params, varied)) for params in settings]
     ensure_comparable(given.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
-        raise WrongInput(
-            f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, because it sets the points of the curves"
-        )
+        raise WrongInput(f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, as it sets the curves' points")
     twice = next((f"{name} occurs twice" for name, count in Counter(names).items() if count > 1), "")
     if twice or not varied:
         why = twice or "no setting differs from the baseline"

@@ -1,17 +1,37 @@
-"""Workers of a Dask scheduler, however they were started: `dask worker`, dask-jobqueue (Slurm), or dask-kubernetes."""
+"""Sources of workers: processes of this machine, and the workers of a Dask scheduler.
+
+A worker is an executor of `concurrent.futures` that runs one task at a time. A process has an executor of its own, so
+that one failure does not affect others. A scheduler's workers were started in any way: `dask worker`, dask-jobqueue
+(Slurm), or dask-kubernetes.
+
+Both sources have these attributes and methods, which `engine.outcomes` uses:
+
+losses    the exceptions that an executor raises if its worker has ended
+may_come  whether further workers may join later
+threads   number of threads of a trial; None: as many as are fastest on this machine
+text      the path of the prepared text, or an object that the worker gets as the text
+there     returns the executor of each live worker, by the worker's name; only a live worker may be given a task
+lost      is called with the name of a worker that has ended, during a task or while it was idle
+"""
 
 import logging
+import multiprocessing
+import os
 import pickle
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.signals import end_at_once
 from charloom.base.terminal import in_line
 from charloom.text.corpus import read_prepared
 
@@ -20,16 +40,74 @@ ANSWER_MAY_TAKE = 3  # seconds; after that signals are handled, and the request 
 ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
+class Processes:
+    """A fixed number of worker processes. If one ends, another is started."""
+
+    losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    may_come = False
+
+    def __init__(self, jobs: int, text: Path) -> None:
+        """Store the number of processes and the path of the prepared text. No process is started yet."""
+        self.jobs, self.text, self.numbers = jobs, text, count(1)
+        self.threads = None if jobs == 1 else 1
+        self.executors: dict[str, Executor] = {}
+
+    def there(self) -> dict[str, Executor]:
+        """Return the executor of each process, by the process's name; start missing processes."""
+        while len(self.executors) < self.jobs:
+            # spawn: a fork of a process with threads may deadlock
+            executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+            # Ctrl-C during its imports would print a traceback.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            executor.submit(int)  # starts the process, with this mask
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self.executors[f"process {next(self.numbers)}"] = executor
+        return self.executors
+
+    def lost(self, name: str) -> None:
+        """Remove the process from the list. The next call of `there` starts another one."""
+        del self.executors[name]
+
+
+@contextmanager
+def processes(jobs: int, text: Path) -> Iterator[Processes]:
+    """Yield `jobs` worker processes of this machine, which read the prepared text in the file `text`.
+
+    At the end all child processes are killed.
+    """
+    workers = Processes(jobs, text)
+    try:
+        yield workers
+    finally:
+        for process in multiprocessing.active_children():
+            process.kill()
+        for executor in workers.executors.values():
+            executor.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Set up a worker process so that a signal, or the end of its parent, ends the process at once."""
+    end_at_once()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 def ensure_address(address: str) -> None:
     """Raise WrongInput if the text does not have the form of a scheduler's address: tcp://host:8786 or host:8786."""
     if not ADDRESS.fullmatch(address):
-        raise WrongInput(
-            f"--dask: {in_line(address) or 'nothing'} is not allowed; allowed is a scheduler's address, tcp://host:8786"
-        )
+        shown = in_line(address) or "nothing"
+        raise WrongInput(f"--dask: {shown} is not allowed; allowed is a scheduler's address, tcp://host:8786")
 
 
 class Cluster:
-    """The workers of a Dask scheduler. See engine.Workers for the attributes and methods that the engine uses."""
+    """The workers of a Dask scheduler."""
 
     may_come = True
     threads: int | None = 1  # other workers may share the machine
@@ -109,3 +187,14 @@ def cluster(address: str, text: Path) -> Iterator[Cluster]:
 def _unavailable(address: str, error: Exception) -> Unavailable:
     why = in_line(str(error)[:100]) or "no answer"
     return Unavailable(f"--dask {address}: no scheduler answers ({why}); finished trials are kept")
+
+
+Workers = Processes | Cluster
+
+
+def workers_of(text: Path, jobs: int, address: str | None) -> AbstractContextManager[Workers]:
+    """Return the workers of the scheduler at the address, or without an address `jobs` processes of this machine.
+
+    text  the file of the prepared text
+    """
+    return cluster(address, text) if address else processes(jobs, text)
