@@ -94,10 +94,8 @@ WRONG = {
     ("--setting", "lr"): "--setting: names a column, so it needs --table FILE",
     ("--table", "results.csv", "--seed", "seed"): "--table: also needs --setting COLUMN",
     OF_TABLE[:-2]: "--table: also needs --better lower or higher for loss",
-    (
-        "results.csv",
-    ): "results.csv: this file is a table, not a study; for a table give --table FILE, --setting COLUMN, "
-    "--seed COLUMN, --measure COLUMN",
+    ("results.csv",): "results.csv: this file is a table, not a study; for a table give --table FILE, --setting "
+    "COLUMN, --seed COLUMN, --measure COLUMN",
     ("studies/none",): "studies/none.yaml: No such file or directory",
     (): "DVC's experiments and HEAD: only one setting in 1 run; `dvc exp run -S eta=0.05` makes another setting, "
     "`charloom study FILE` many; --table FILE reads any table",

@@ -88,11 +88,13 @@ def test_a_name_moves_no_terminal_and_is_no_markup():
     assert {line.replace("\\|", "").count("|") for line in rows} == {10}
     assert "<b>" not in marked.replace("\\<b\\>", "").replace("`a=\\x1b[31m\\|<b>'x'\\n*y* [z](w) \\u202e`", "")
     odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"  # as the name of a factor
-    answer = designed({"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4)
-    assert any(each.turned_by for each in answer.effects)
-    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(answer, explain=True)))
+    of_factors = designed(
+        {"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4
+    )
+    assert any(each.turned_by for each in of_factors.effects)
+    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(of_factors, explain=True)))
     assert page.found <= OURS
-    assert "\x1b" not in as_text(answer, 80) + as_markdown(answer)
+    assert "\x1b" not in as_text(of_factors, 80) + as_markdown(of_factors)
 
 
 def test_json_holds_all_of_the_answer_in_full():
