@@ -1,18 +1,20 @@
-"""Workers that end, that are of another kind, or that come late: what becomes of the trials."""
+"""Workers that end, that are of another kind, or that come late, and schedulers: what becomes of the trials."""
 
 import re
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from projects import ROOT
 
-from charloom.base.errors import CheckFailed, Damaged, Unavailable
+from charloom.base.errors import CheckFailed, Unavailable
 from charloom.results.identity import arithmetic_of
 from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.study import workers as sources
 from charloom.study.engine import checked_trial, identity, outcomes
 from charloom.study.study_file import Trial
 from charloom.text.corpus import read_prepared
@@ -82,7 +84,7 @@ def test_a_process_trains_only_if_it_is_as_expected(finished):
     trained = checked_trial(params, own, text, "a text", 1)
     assert trained.outcome == TRAINED
     assert checked_trial(params, own, read, "a text", 1) == trained  # as a worker of a cluster gets it
-    with pytest.raises(Damaged, match=r"none\.npz: "):
+    with pytest.raises(Unavailable, match=r"^Damaged: none\.npz: "):
         checked_trial(params, own, Path("none.npz"), "a text", 1)
 
 
@@ -92,9 +94,17 @@ def test_a_worker_gets_the_trial_once():
     assert worker.count == 1
 
 
-def test_workers_of_another_kind_are_left_out_by_name_and_count_as_no_failure_of_the_trial(capsys):
-    why = "CheckFailed: its charloom is 9.9, not 1"
-    wrong = [Worker(CheckFailed("its charloom is 9.9, not 1")) for _ in range(5)]
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(CheckFailed("its charloom is 9.9, not 1"), "its charloom is 9.9, not 1"),
+     (AttributeError("no checked_trial"), "AttributeError: no checked_trial"),
+     (ValueError("9" * 9999), f"ValueError: {'9' * 288}"), (KeyError("x\ny"), r"KeyError: 'x\ny'"),
+     (run(text_sha256="another"), "TypeError: its answer is not a run of this trial"),
+     ((identity, run()), "TypeError: its answer is not a run of this trial")],
+    ids=["another kind", "no function", "long", "odd", "another text", "another version"],
+)  # fmt: skip
+def test_a_worker_of_another_kind_is_left_out_by_name_and_its_trial_has_not_failed(answer, why, capsys):
+    wrong = [Worker(answer) for _ in range(5)]
     assert len(ended(*wrong, Worker(run()), at_once=True)) == 1
     lines = {f"warning: worker worker {n} is left out after eta=0.1, seed 1: {why}" for n in range(5)}
     assert set(capsys.readouterr().err.splitlines()) == lines
@@ -117,20 +127,63 @@ def test_a_trial_goes_to_the_next_worker_where_one_ends(lost):
         ended(*[lost] * 4)
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [(MemoryError("full"), "MemoryError: full"), (KeyError("x\ny"), r"KeyError: 'x\ny'"),
-     (ValueError("9" * 9999), f"ValueError: {'9' * 288}"), (AttributeError("two\nlines"), "AttributeError: two"),
-     (run(text_sha256="another"), "TypeError: its answer is not a run of this trial"),
-     ((identity, run()), "TypeError: its answer is not a run of this trial")],
-    ids=["memory", "odd", "long", "two lines", "another text", "another version"],
-)  # fmt: skip
-def test_what_is_no_run_of_the_trial_is_not_taken(answer, why, capsys):
-    """Its worker is left out, and another one gets the trial, until four have failed."""
-    failing = {f"worker {n}": Worker(answer) for n in range(4)}
+def test_a_training_that_fails_is_tried_by_four_workers(capsys):
+    failing = {f"worker {n}": Worker(Unavailable("MemoryError: full\nof it")) for n in range(4)}
     assert len(ended(failing["worker 0"], Worker(run()), at_once=True)) == 1
-    line = f"eta=0.1, seed 1: 4 workers have failed at this; the last error: {why}"
-    with pytest.raises(Unavailable, match=f"^{re.escape(line)}$"):
+    why = "eta=0.1, seed 1: 4 workers have failed at this; the last error: MemoryError: full"
+    with pytest.raises(Unavailable, match=f"^{re.escape(why)}$"):
         ended(*failing.values(), at_once=True)
-    lines = {f"warning: worker {name} is left out after eta=0.1, seed 1: {why}" for name in failing}
+    lines = {f"warning: worker {name} is left out after eta=0.1, seed 1: MemoryError: full" for name in failing}
     assert set(capsys.readouterr().err.splitlines()) == lines
+
+
+class Client:
+    """Of Dask's client what a `Cluster` uses."""
+
+    def __init__(self):
+        self.status, self.broken, self.cancelled, self.texts = "running", None, False, 0
+        self.scheduler = SimpleNamespace(identity=self.identity)
+
+    def identity(self, n_workers):
+        assert n_workers == -1  # all
+        return {"workers": {"a": {}, "b": {}}}
+
+    def submit(self, *_, **__):
+        self.texts += 1
+        return SimpleNamespace(cancelled=lambda: self.cancelled)
+
+    def sync(self, function, callback_timeout):
+        assert callback_timeout
+        if self.broken:
+            raise self.broken
+        return function()
+
+    def get_executor(self, workers, **_):
+        return workers[0]
+
+
+@pytest.mark.parametrize("broken", [TimeoutError(), OSError("gone"), AttributeError("no scheduler")])
+def test_a_scheduler_has_ten_seconds_to_answer_again_and_a_lost_connection_has_no_workers(broken, monkeypatch):
+    """After a lost connection the text is sent again."""
+    clock, client = [1000.0], Client()
+    monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    workers = sources.Cluster("tcp://a:1", client, (), b"")
+
+    def later(seconds):
+        clock[0] += seconds
+        return workers.there()
+
+    assert later(0) == {"a": "a", "b": "b"}
+    assert workers.text is workers.text
+    client.status, client.cancelled = "connecting", True
+    assert later(5) == {}
+    client.status = "running"
+    assert workers.text
+    assert client.texts == 2
+    for _ in range(2):
+        client.broken = None
+        assert later(2) == {"a": "a", "b": "b"}
+        client.broken = broken
+        assert later(9) == {"a": "a", "b": "b"}
+    with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler answers \(.+\); finished trials are kept$"):
+        later(2)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import sleep
 
-from charloom.base.errors import CheckFailed, Unavailable
+from charloom.base.errors import CharloomError, CheckFailed, Unavailable
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.identity import arithmetic_of
 from charloom.results.run import Run
@@ -51,12 +51,16 @@ def checked_trial(
 
     text  the path of a prepared file, or its content
 
-    Raises CheckFailed, and trains nothing, if this process's identity is not `expected`.
+    Raises CheckFailed, and trains nothing, if this process's identity is not `expected`. Raises Unavailable for any
+    exception of the training: another worker may have more memory, or a disk that is not full.
     """
     own = identity(params.recipe.kind)
     if differ := [name for name in expected if own.get(name) != expected[name]]:
         raise CheckFailed("; ".join(f"its {name} is {own.get(name)}, not {expected[name]}" for name in differ))
-    return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)
+    try:
+        return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)
+    except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed
+        raise Unavailable(f"{type(error).__name__}: {error}") from None
 
 
 def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:
@@ -68,8 +72,8 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
     the trial, the worker gets no further trial while it is connected, and a line says why. A trial without a run goes
     back to the head of the queue.
 
-    Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers fail at
-    one trial, or the source of workers is gone.
+    Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
+    or fail while they train one trial, or the source of workers is gone.
     """
     waiting, refused, failures = deque(trials), set[str](), Counter[str]()
     tasks: dict[Future[Run], tuple[str, Trial]] = {}  # the task's worker and trial
@@ -111,11 +115,12 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
                 workers.lost(worker)
                 put_back(trial, LOST)
             except Exception as error:  # noqa: BLE001  any error is the worker's: a full disk, other sources
-                why = in_line(f"{type(error).__name__}: {error}".partition("\n")[0][:QUOTED])
+                why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"
+                why = in_line(why.partition("\n")[0][:QUOTED])
                 line = f"worker {in_line(worker)} is left out after {trial.name}: {why}"
                 warn_once(line, line)
                 refused.add(worker)
-                put_back(trial, f"the last error: {why}", failed=not isinstance(error, CheckFailed))
+                put_back(trial, f"the last error: {why}", failed=isinstance(error, Unavailable))
             else:
                 yield trial, run
         yield None
