@@ -182,13 +182,19 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     # curves without a point are no curves
     found(folder, two=run(2.7, eta=0.3) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"})
     assert list(read(folder, curves=True).curves) == ["smooth_loss"]
-    for table, reason in (
-        ("update,smooth_loss\n0,x\n", "could not convert string to float: 'x'"),
-        ("update,smooth_loss\n0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
-    ):
-        found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": table})
-        with pytest.raises(Damaged, match=f"^one: plots/smooth_loss.csv: {reason}"):
-            read(folder, curves=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("0,x", "could not convert string to float: 'x'"),
+        ("0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
+    ],
+)
+def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, row, reason):
+    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{row}\n"})
+    with pytest.raises(Damaged, match=f"^one: plots/smooth_loss.csv: {reason}"):
+        read(folder, curves=True)
 
 
 def test_a_project_in_a_folder_of_a_repository_is_read(folder, tmp_path_factory):

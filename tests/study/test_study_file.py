@@ -100,14 +100,15 @@ WRONG_OPTIONS = [
     ("--dask tcp://host:8786 --prove 1", f"--dask: {PROOF}"),
 ]
 NO_FILES = {
-    "studies/a.yaml": "none.txt: No such file or directory; allowed is a text file in UTF-8\n",
+    "studies/textless.yaml": "none.txt: No such file or directory; allowed is a text file in UTF-8\n",
     "studies/none.yaml": "studies/none.yaml: No such file or directory\n",
     "studies": "studies: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml\n",
 }
 
 
 def test_a_wrong_option_and_what_is_no_file_get_one_line(project):
-    folder = ask(project, f"text: none.txt\n{QUESTION}")
+    folder = ask(project)
+    ask(project, f"text: none.txt\n{QUESTION}", "textless")
     for options, line in [*((f"studies/a.yaml {options}", line) for options, line in WRONG_OPTIONS), *NO_FILES.items()]:
         complaint = said(project, "study", *shlex.split(options), code=2)[1]
         assert (complaint.startswith(line), complaint.count("\n")) == (True, 1), complaint
