@@ -43,8 +43,8 @@ class Team:
 
     def databases(self) -> list[psutil.Process]:
         """Return the processes of PostgreSQL that work on its data."""
-        of = [each for each in psutil.process_iter(["name"]) if each.info["name"] == "postgres"]
-        return [each for each in of if str(self.data) in " ".join(each.cmdline())]
+        of = [each for each in psutil.process_iter(["name", "cmdline"]) if each.info["name"] == "postgres"]
+        return [each for each in of if str(self.data) in " ".join(each.info["cmdline"] or ())]  # None if it ended
 
     def run(self, command: str, *settings: str, expect: int = 0) -> str:
         """Return all that another command of the server prints: `user` or `backup`."""

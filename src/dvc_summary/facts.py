@@ -80,10 +80,7 @@ def facts_of(ref: str) -> Facts:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
     stale = not_of_lock(status[0], after, names) if status else {}
-    return Facts(
-        base, head, params, metrics, files, before, after, stale, edited,
-        [complaint for complaint in complaints if complaint],
-    )  # fmt: skip
+    return Facts(base, head, params, metrics, files, before, after, stale, edited, list(filter(None, complaints)))
 
 
 def dvc(arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = None) -> tuple[dict[str, Any], str]:

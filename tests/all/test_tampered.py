@@ -156,12 +156,13 @@ def numbers_that_are_hard_to_read(project):
 TAMPERED = {
     edited: (
         "train: plots/smooth_loss.csv",
-        "plots/smooth_loss.csv: line 6: committed '400,1",
+        "plots/smooth_loss.csv: line 6 (update 400): smooth_loss: committed 1",
         "plots/smooth_loss.csv, metrics/train.json: edited after train made it: dvc.lock has the hash of what ",
     ),
     replaced: (
         "train: models/best.npz",
-        "models/best.npz, metrics/train.json: train makes another hash from the same inputs: dvc.lock was edited",
+        "models/best.npz: dvc.lock was edited: train makes other outputs with the same hashes from the same inputs",
+        "metrics/train.json: edited after train made it, and dvc.lock too: train makes other outputs with the same",
     ),
     behind_git_attributes: ("sample: metrics/sample.json", "DIFFERENT  sample: metrics/sample.json"),
     kept_by_dvc_and_by_git: ("sample: reports/sample_table.json", "DIFFERENT  sample: reports/sample_table.json"),

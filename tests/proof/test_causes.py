@@ -35,9 +35,11 @@ def told(results, **before):
 
 
 SAME = made("aaa", "same.json")
+EDITED = "dvc.lock was edited: train makes other outputs with the same hashes from the same inputs"
+BOTH = f"edited after train made it, and {EDITED.replace(' was edited', ' too')}"
 OTHER = (
-    "train makes another hash from the same inputs: dvc.lock was edited, or made with other sources or on a machine "
-    "with other arithmetic"
+    "train makes other hashes from the same inputs: dvc.lock was made with other sources or on a machine with other "
+    "arithmetic, or edited"
 )
 
 
@@ -47,8 +49,10 @@ OTHER = (
         ([SAME, made("aaa")], []),
         ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
         ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
-        ([SAME, made("baa")], [f"a.csv: {OTHER}"]),
-        ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
+        ([SAME, made("baa")], [f"a.csv: {EDITED}"]),
+        ([SAME, made("bba")], [f"a.csv: {BOTH}"]),
+        ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv: {BOTH}", f"b.npz: {EDITED}"]),
+        ([made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
         ([made("bba"), made("bba", "late.csv", "plot")], [f"a.csv: {OTHER}"]),
     ],
 )

@@ -42,17 +42,22 @@ def _input(name: str, before: Stage, after: Stage) -> str:
 def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator[str]:
     """Yield sentences about outputs, or their hashes in dvc.lock, that were edited after their stage made them.
 
+    An edit changes some outputs of a stage; another machine or other sources usually change all of them.
+
     committed, rebuilt  the stages of both dvc.lock files
     """
     changes = compared(committed, rebuilt)
-    same_inputs = {change.name for change in changes if not (change.side or change.inputs or change.earlier)}
+    same = {change.name: change.same for change in changes if not (change.side or change.inputs or change.earlier)}
     sentences = defaultdict[str, list[str]](list)
     for (stage, path, in_git), locked, relocked, digest, *_ in results:
         if in_git and digest not in {None, locked, relocked}:
             recorded = "the hash of what was rebuilt" if locked == relocked else "another hash"
             sentences[f"edited after {stage} made it: {LOCK} has {recorded}"].append(path)
-        elif locked != relocked and stage in same_inputs:
-            edited = f"{LOCK} was edited, or made with other sources or on a machine with other arithmetic"
-            sentences[f"{stage} makes another hash from the same inputs: {edited}"].append(path)
+        elif locked != relocked and same.get(stage):
+            edited = f"edited after {stage} made it, and {LOCK} too" if digest == locked else f"{LOCK} was edited"
+            sentences[f"{edited}: {stage} makes other outputs with the same hashes from the same inputs"].append(path)
+        elif locked != relocked and stage in same:
+            reason = f"{LOCK} was made with other sources or on a machine with other arithmetic, or edited"
+            sentences[f"{stage} makes other hashes from the same inputs: {reason}"].append(path)
     for sentence, paths in sentences.items():
         yield f"{', '.join(paths)}: {sentence}"

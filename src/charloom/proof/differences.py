@@ -3,6 +3,7 @@
 Such a line has the first place that differs, and both values.
 """
 
+import csv
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -78,19 +79,35 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
 def _values(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
-    There is a value for each leaf of JSON. Any other file, and a file that is no JSON, has a value for each line.
+    There is a value for each leaf of JSON, and for each cell of a CSV table of numbers. Any other file, and a file with
+    other content than its suffix says, has a value for each line.
     """
     pairs = dict[str, Any]()
     for name, content in files.items():
         lines = content.decode(errors="surrogateescape").splitlines() or [""]
         own: dict[str, Any] = {f"line {number}": line for number, line in enumerate(lines, 1)}
-        if name.endswith(".json"):
-            with suppress(ValueError, RecursionError):
+        with suppress(ValueError, RecursionError):
+            if name.endswith(".json"):
                 own = {
                     key: value for key, value in leaves(json.loads(content), lists=True) if key or value not in ({}, [])
                 }
+            elif name.endswith(".csv"):
+                own = dict(_cells(lines))
         pairs |= {f"{name}: {key or 'the file'}": value for key, value in own.items()}
     return pairs
+
+
+def _cells(lines: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (place, value) for the first line of a CSV table and for each cell; an empty cell is None.
+
+    A place is `line 3 (update 100): smooth_loss`. Raises ValueError if a cell is no number, or a row has another number
+    of cells than the first line.
+    """
+    head, *rows = csv.reader(lines)
+    yield "line 1", lines[0]
+    for number, row in enumerate(rows, 2):
+        for column, cell in zip(head, row, strict=True):
+            yield f"line {number} ({head[0]} {row[0]}): {column}", json.loads(cell or "null")
 
 
 def _both_values(one: Any, other: Any) -> str:

@@ -82,9 +82,8 @@ def ensure_recorded(params: Params) -> None:
         with suppress(OSError, ValueError):  # the note is missing or corrupt
             inputs, outputs = unsealed((NOTES / f"{name}.json").read_bytes().rstrip(b"\n"))
             if outputs == stage.outs and (changes := difference(inputs, used)):
-                raise CheckFailed(
-                    f"{name}: inputs edited at its end: {changes}; run not recorded; try `dvc repro --force`"
-                )
+                hint = "run not recorded; try `dvc repro --force`"
+                raise CheckFailed(f"{name}: inputs edited at its end: {changes}; {hint}")
 
 
 def md5(path: Path) -> str | None:

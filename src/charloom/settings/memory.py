@@ -60,9 +60,8 @@ def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
     K            characters in the vocabulary
     """
     needed = (BYTES_PER_CHARACTER + BYTES_PER_PAIR * (K + 2)) * (checkpoints * sample.length + sample.best_length)
-    check_memory(
-        needed, f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
-    )
+    what = f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
+    check_memory(needed, what)
 
 
 def memory() -> int:

@@ -1,6 +1,7 @@
 """Read params.yaml once, by DVC's rules (YAML 1.2), into frozen and typed sections."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -195,9 +196,8 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise WrongInput(
-            f"{path}: {line}not YAML: {' '.join(f'{error.context or str()} {error.problem}'.split())}"
-        ) from None
+        problem = " ".join(f"{error.context or ''} {error.problem}".split())
+        raise WrongInput(f"{path}: {line}not YAML: {problem}") from None
     except NO_YAML as error:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None
@@ -274,19 +274,12 @@ def flat_of(params: BaseModel) -> dict[str, Any]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, given by dotted names, as nested mappings.
-
-    A dotted name whose first part already has a plain value stays as a key, and the params then refuse it.
-    """
-    mapping: dict[str, Any] = {}
+    """Return the values, given by dotted names, as nested mappings."""
+    sections = defaultdict[str, dict[str, Any]](dict)
     for name, value in values.items():
         section, _, key = name.rpartition(".")
-        inside = mapping.setdefault(section, {}) if section else mapping
-        if isinstance(inside, dict):
-            inside[key] = value
-        else:
-            mapping[name] = value  # `eta.x`: a number has no keys, and the model refuses the name
-    return mapping
+        sections[section][key] = value
+    return sections.pop("", {}) | sections
 
 
 def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
