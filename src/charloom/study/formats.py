@@ -38,10 +38,7 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
         _table([tables.EFFECTS, *tables.effect_rows(answer, words.short_verdict)], width),
         _wrapped(words.open_effects(answer), width),
         _settings(answer, width, whole=whole),
-        *(
-            f"{_wrapped([title], width)}\n{_wrapped(lines, width, '  ')}"
-            for title, lines in words.comparisons(answer, open_too=whole)
-        ),
+        *(_titled(title, lines, width) for title, lines in words.comparisons(answer, open_too=whole)),
         _wrapped(decided, width),
         _wrapped([*words.remarks(answer), *words.parted(answer)], width),
         _wrapped([f"warning: {line}" for line in answer.warnings], width),
@@ -78,10 +75,8 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
         return "\n".join(f"{_wrapped(row[:1], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
     head, *folded = cells
-    return "\n".join(
-        f"{_wrapped(row[:1], width)}\n{_wrapped(map(': '.join, zip(head[1:], row[1:], strict=True)), width, ' ' * GAP)}"
-        for row in folded
-    )
+    named = [(row[0], map(": ".join, zip(head[1:], row[1:], strict=True))) for row in folded]
+    return "\n".join(_titled(name, lines, width) for name, lines in named)
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
@@ -92,6 +87,10 @@ def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
     room = (" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
     aligned = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
     return (" " * GAP).join(aligned).rstrip()
+
+
+def _titled(title: str, lines: Iterable[str], width: int) -> str:
+    return f"{_wrapped([title], width)}\n{_wrapped(lines, width, ' ' * GAP)}"
 
 
 def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
