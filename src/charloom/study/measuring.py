@@ -1,5 +1,6 @@
 """Convert runs into measurements for the statistics in src/paired: runs of a study, or any runs by setting and seed."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -7,12 +8,13 @@ from charloom.base.terminal import in_line
 from charloom.results.identity import differing
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params
+from charloom.settings.params import Params, flat_of
 from charloom.study.study_file import Study, Trial, levels_of
 from paired import answered
 from paired.data_types import Measured, Measurement
+from paired.factors import inseparable
 from paired.numbers import number_of
-from paired.sentences import parted
+from paired.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "
@@ -67,11 +69,17 @@ def _warnings(study: Study, results: Measured) -> Iterator[str]:
     """Yield the study's warnings, each if it applies.
 
     1. At the first start, params.yaml differed from HEAD's in a param that the question leaves open.
-    2. All settings have fewer updates, and read less text, than the training of params.yaml.
-    3. Seeds were added after an answer, and the study declares no looks.
+    2. Params change together in all settings: which `vary` separates them, for each group of such params.
+    3. All settings have fewer updates, and read less text, than the training of params.yaml.
+    4. Seeds were added after an answer, and the study declares no looks.
     """
     if differs := study.asked.left_open:
         yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
+
+    settings = [flat_of(params) for params in study.settings.values()]
+    for group in (names for names in inseparable(results.levels) if len(names) > 1):
+        values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
+        yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
     whole = study.asked.params
     most = max(params.train.updates for params in study.settings.values())
