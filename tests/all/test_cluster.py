@@ -63,7 +63,7 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
         cluster.worker(arithmetic)
         cluster.worker(measure)
         study = begun(project, cluster)
-        until(lambda: project.log().count("is left out: its") == 2, 120)
+        until(lambda: project.log().count(" is left out after ") == 2, 120)
         assert rows(project) == []
         first, second = cluster.worker(), cluster.worker()
         until(lambda: rows(project), 120)

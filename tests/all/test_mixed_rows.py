@@ -35,11 +35,11 @@ def test_a_lost_file_asks_nothing_anew_and_rows_of_another_question_are_no_answe
     folder = ask(project, QUESTION)
     conducted(project)
     made, question = tables(folder), project.folder / "studies/a.yaml"
-    lines = {"trials.csv": "changed since the first start", "asked.json": "asked.json: No such file or directory; "}
-    for name, line in lines.items():
+    lines = {"trials.csv": (2, "changed since the first start"), "asked.json": (3, "asked.json: No such file or direc")}
+    for name, (code, line) in lines.items():
         (folder / name).unlink()
         question.write_text(QUESTION.replace(MEASURE, "smooth_loss"))
-        assert line in said(project, "study", "studies/a.yaml", "--jobs", "1", code=2)[1]
+        assert line in said(project, "study", "studies/a.yaml", "--jobs", "1", code=code)[1]
         (folder / name).write_bytes(made[name])
     question.write_text(QUESTION.replace("seeds: 4", "seeds: 5"))
     conducted(project)

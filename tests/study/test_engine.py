@@ -1,10 +1,10 @@
-"""Workers that end, that are of another kind, or that come late: what becomes of the trials."""
+"""Workers that end, that are of another kind, or that come late, and schedulers: what becomes of the trials."""
 
-import pickle
 import re
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import chdir
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from projects import ROOT
@@ -14,33 +14,32 @@ from charloom.results.identity import arithmetic_of
 from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
+from charloom.study import workers as sources
 from charloom.study.engine import checked_trial, identity, outcomes
-from charloom.study.trial import Trial
-from charloom.text.corpus import Text, read_prepared
+from charloom.study.study_file import Trial
+from charloom.text.corpus import read_prepared
 
 KIND = "adagrad float64"
 PARAMS = read_params(ROOT / "params.yaml")
 
 
 class Worker(Executor):
-    """Answers with its identity and a run or a text; an exception is raised. The last answer comes again and again."""
+    """Answers with runs; an exception is raised. The last answer comes again and again."""
 
-    def __init__(self, own, *answers):
-        self.own, self.answers, self.count = own, list(answers), 0
+    def __init__(self, *answers):
+        self.answers, self.count = list(answers), 0
 
     def submit(self, *_):
         self.count += 1
         answer, future = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], Future()
-        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result((self.own, answer))
+        future.set_exception(answer) if isinstance(answer, Exception) else future.set_result(answer)
         return future
 
 
 class Workers:
     """Those of a list, each there as long as it is not lost; a lost one is replaced by the next, or all are at once."""
 
-    losses = (BrokenExecutor,)
-    may_come = False
-    threads = 1
+    losses, may_come, threads, text = (BrokenExecutor,), False, 1, Path("text.npz")
 
     def __init__(self, *workers: Worker, at_once: bool = False):
         self.waiting = [] if at_once else list(workers)
@@ -50,9 +49,6 @@ class Workers:
         if not self.now and self.waiting:
             self.now = {f"worker {len(self.waiting)}": self.waiting.pop(0)}
         return self.now
-
-    def text(self):
-        return Path("text.npz")
 
     def lost(self, name):
         del self.now[name]
@@ -80,38 +76,40 @@ def test_this_process_has_the_arithmetic_of_the_committed_signature():
 
 def test_a_process_trains_only_if_it_is_as_expected(finished):
     with chdir(finished.folder):
-        params, text = read_params(), files("train")["prepared/text"]
-    own = identity(KIND)
-    facts, answer = checked_trial(params, own | {"charloom": "9.9"}, finished.folder / text, "a text", 1)
-    assert (facts, answer) == (own, "not trained")
-    facts, answer = checked_trial(params, own, finished.folder / text, "a text", 1)
-    assert (facts, answer.outcome) == (own, TRAINED)
-    read = read_prepared(finished.folder / text)
-    pickled = pickle.dumps(Text(read.vocabulary, read.training[:], read.held_out[:]))  # as workers of a cluster get it
-    assert checked_trial(params, own, pickled, "a text", 1) == (own, answer)
-    assert checked_trial(params, own, Path("none.npz"), "a text", 1)[1].startswith("Damaged: none.npz: ")
+        params, text = read_params(), finished.folder / files("train")["prepared/text"]
+    own, read = identity(KIND), read_prepared(text)
+    for name in own:
+        with pytest.raises(CheckFailed, match=f"^its {name} is {own[name]}, not 0123$"):
+            checked_trial(params, own | {name: "0123"}, text, "a text", 1)
+    trained = checked_trial(params, own, text, "a text", 1)
+    assert trained.outcome == TRAINED
+    assert checked_trial(params, own, read, "a text", 1) == trained  # as a worker of a cluster gets it
+    with pytest.raises(Unavailable, match=r"^Damaged: none\.npz: "):
+        checked_trial(params, own, Path("none.npz"), "a text", 1)
 
 
 def test_a_worker_gets_the_trial_once():
-    worker = Worker(identity(KIND), run())
+    worker = Worker(run())
     assert [outcome for _, outcome in ended(worker)] == [run()]
     assert worker.count == 1
 
 
 @pytest.mark.parametrize(
-    ("facts", "answer", "why"),
-    [({"adagrad float64 arithmetic": "0123"}, "not trained", "its adagrad float64 arithmetic is 0123, not "),
-     ({"charloom": "9.9"}, "not trained", "its charloom is 9.9, not "), (None, None, "its charloom is None, not "),
-     ({}, AttributeError("no checked_trial"), "AttributeError: no checked_trial\n"),
-     ({}, ValueError("9" * 9999), f"ValueError: {'9' * 88}\n")],
-    ids=["arithmetic", "version", "none", "no function", "long"],
+    ("answer", "why"),
+    [(CheckFailed("its charloom is 9.9, not 1"), "its charloom is 9.9, not 1"),
+     (AttributeError("no checked_trial"), "AttributeError: no checked_trial"),
+     (ValueError("9" * 9999), f"ValueError: {'9' * 288}"), (KeyError("x\ny"), r"KeyError: 'x\ny'"),
+     (run(text_sha256="another"), "TypeError: its answer is not a run of this trial")],
+    ids=["another kind", "no function", "long", "odd", "another text"],
 )  # fmt: skip
-def test_another_arithmetic_and_another_version_are_left_out_by_name(facts, answer, why, capsys):
-    worker = Worker(identity(KIND) | facts if isinstance(facts, dict) else facts, answer)
+def test_a_worker_of_another_kind_is_left_out_by_name_and_its_trial_has_not_failed(answer, why, capsys):
+    wrong = [Worker(answer) for _ in range(5)]
+    assert len(ended(*wrong, Worker(run()), at_once=True)) == 1
+    lines = {f"warning: worker worker {n} is left out after eta=0.1, seed 1: {why}" for n in range(5)}
+    assert set(capsys.readouterr().err.splitlines()) == lines
     with pytest.raises(CheckFailed, match="no worker is left: the lines above say why"):
-        ended(worker)
-    assert worker.count == 1
-    assert f"worker worker 1 is left out: {why}" in capsys.readouterr().err
+        ended(*wrong, at_once=True)
+    assert {worker.count for worker in wrong} == {2}  # once in each study
 
 
 class Gone(Worker):
@@ -121,25 +119,70 @@ class Gone(Worker):
         raise dead()
 
 
-@pytest.mark.parametrize("lost", [Worker(None, dead()), Gone(None)], ids=["at work", "idle"])
+@pytest.mark.parametrize("lost", [Worker(dead()), Gone()], ids=["at work", "idle"])
 def test_a_trial_goes_to_the_next_worker_where_one_ends(lost):
-    assert len(ended(*[lost] * 3, Worker(identity(KIND), run()))) == 1
+    assert len(ended(*[lost] * 3, Worker(run()))) == 1
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; is there too little"):
         ended(*[lost] * 4)
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [("MemoryError: full", "MemoryError: full"), (r"KeyError: 'x\ny'", r"KeyError: 'x\ny'"),
-     (run(text_sha256="another"), "its answer is not a run of this trial")],
-    ids=["memory", "two lines", "another text"],
-)  # fmt: skip
-def test_what_is_no_run_of_the_trial_is_not_taken(answer, why, capsys):
-    """Its worker is left out, and another one gets the trial, until four have failed."""
-    failing = {f"worker {n}": Worker(identity(KIND), answer) for n in range(4)}
-    assert len(ended(failing["worker 0"], Worker(identity(KIND), run()), at_once=True)) == 1
-    line = f"eta=0.1, seed 1: 4 workers have failed at this; the last error: {why}"
-    with pytest.raises(Unavailable, match=f"^{re.escape(line)}$"):
+def test_a_training_that_fails_is_tried_by_four_workers(capsys):
+    failing = {f"worker {n}": Worker(Unavailable("MemoryError: full\nof it")) for n in range(4)}
+    assert len(ended(failing["worker 0"], Worker(run()), at_once=True)) == 1
+    why = "eta=0.1, seed 1: 4 workers have failed at this; the last error: MemoryError: full"
+    with pytest.raises(Unavailable, match=f"^{re.escape(why)}$"):
         ended(*failing.values(), at_once=True)
-    lines = {f"warning: worker {name} is left out: eta=0.1, seed 1: {why}" for name in failing}
+    lines = {f"warning: worker {name} is left out after eta=0.1, seed 1: MemoryError: full" for name in failing}
     assert set(capsys.readouterr().err.splitlines()) == lines
+
+
+class Client:
+    """Of Dask's client what a `Cluster` uses."""
+
+    def __init__(self):
+        self.status, self.broken, self.cancelled, self.texts = "running", None, False, 0
+        self.scheduler = SimpleNamespace(identity=self.identity)
+
+    def identity(self, n_workers):
+        assert n_workers == -1  # all
+        return {"workers": {"a": {}, "b": {}}}
+
+    def submit(self, *_, **__):
+        self.texts += 1
+        return SimpleNamespace(cancelled=lambda: self.cancelled)
+
+    def sync(self, function, callback_timeout):
+        assert callback_timeout
+        if self.broken:
+            raise self.broken
+        return function()
+
+    def get_executor(self, workers, **_):
+        return workers[0]
+
+
+@pytest.mark.parametrize("broken", [TimeoutError(), OSError("gone"), AttributeError("no scheduler")])
+def test_a_scheduler_has_ten_seconds_to_answer_again_and_a_lost_connection_has_no_workers(broken, monkeypatch):
+    """After a lost connection the text is sent again."""
+    clock, client = [1000.0], Client()
+    monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    workers = sources.Cluster("tcp://a:1", client, (), b"")
+
+    def later(seconds):
+        clock[0] += seconds
+        return workers.there()
+
+    assert later(0) == {"a": "a", "b": "b"}
+    assert workers.text is workers.text
+    client.status, client.cancelled = "connecting", True
+    assert later(5) == {}
+    client.status = "running"
+    assert workers.text
+    assert client.texts == 2
+    for _ in range(2):
+        client.broken = None
+        assert later(2) == {"a": "a", "b": "b"}
+        client.broken = broken
+        assert later(9) == {"a": "a", "b": "b"}
+    with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler answers \(.+\); finished trials are kept$"):
+        later(2)

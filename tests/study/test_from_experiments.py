@@ -76,20 +76,17 @@ def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
     ]
 
 
-def test_what_cannot_matter_makes_no_setting_and_an_equal_run_counts_once(folder):
+def test_an_equal_run_counts_once_and_of_other_results_heads_or_the_newest_count_and_are_named(folder):
+    """What cannot matter makes no setting."""
     own = found(folder, again=run(OWN.value), saved=run(OWN.value, save_every=77), other=run(2.0, eta=0.2))
     assert own.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
     assert own.warnings == ()
     for name in ("stash", "exec/EXEC_HEAD", "celery/stash"):  # DVC's own refs are no experiments
         git(folder, "update-ref", f"refs/exps/{name}", "HEAD")
     assert read(folder) == own
-
-
-def test_other_results_of_an_equal_experiment_are_named_and_heads_or_the_newest_count(folder):
-    own = found(folder, a=run(2.1, eta=0.2), b=run(2.0, eta=0.2), c=run(1.0))
-    assert own.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
-    (warning,) = own.warnings
+    (warning,) = found(folder, a=run(2.1, eta=0.2), c=run(1.0)).warnings
     assert "HEAD and c (eta=0.1, seed 1) and 1 more; the first of each counts" in warning
+    assert read(folder).settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
 
 
 def test_experiments_of_another_commit_count_too(folder):
@@ -117,25 +114,19 @@ def test_an_experiment_from_before_a_param_existed_is_read(folder):
     assert read(folder).settings["eta=0.2"] == {1: Measurement(2.7)}
 
 
-def test_another_text_and_another_part_of_it_are_no_comparison(folder):
+def test_another_text_another_part_of_it_and_another_version_are_no_comparison(folder):
     other = (ROOT / "metrics/prepare.json").read_text().replace('"sha256": "', '"sha256": "0')
+    good = run(2.7, eta=0.2)
     runs = {
         **{f"text-{n}": run(1.0, eta=0.3, seed=n) | {"metrics/prepare.json": other} for n in range(3)},
         "part": run(1.0, eta=0.3, held_out=0.1), "read": run(1.0, eta=0.3, held_out_characters=9),
-        "good": run(2.7, eta=0.2),
-    }  # fmt: skip
-    own = found(folder, **runs)
-    assert list(own.settings) == ["eta=0.1", "eta=0.2"]
-    assert own.warnings == ("5 runs left out: another text, or another part of it held out",)
-
-
-def test_params_and_metrics_of_another_version_are_left_out_and_said(folder):
-    good = run(2.7, eta=0.2)
-    runs = {
         "good": good, "key": good | {"params.yaml": good["params.yaml"] + "new_key: 1\n"},
         "yaml": good | {"params.yaml": "eta: ["}, "json": good | {"metrics/train.json": "{}"},
     }  # fmt: skip
-    assert set(found(folder, **runs).warnings) == {
+    own = found(folder, **runs)
+    assert list(own.settings) == ["eta=0.1", "eta=0.2"]
+    assert set(own.warnings) == {
+        "5 runs left out: another text, or another part of it held out",
         "2 runs left out: params.yaml of another version of charloom",
         "1 run left out: metrics of another version of charloom",
     }
@@ -160,24 +151,17 @@ def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folde
     experiments.commit(folder, {"two": run(2.7, seq_length=50)})
     assert "cannot compare settings that differ" in refusal(folder, "smooth_loss")
     assert read(folder).target == ""
-
-
-def test_without_held_out_text_another_measure_is_asked_for(folder):
     none = json.dumps(TRAIN | {"held_out_bits_per_character": None})
     experiments.commit(folder, {str(n): run(1, eta=0.2, seed=n) | {"metrics/train.json": none} for n in (1, 2)})
     assert "no held_out_bits_per_character" in refusal(folder)
 
 
-def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory):
-    said = refusal(folder)
-    assert "only one setting in 1 run; `dvc exp run -S eta=0.05` makes another" in said
+@pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", "", None])
+def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory, content):
+    assert "only one setting in 1 run; `dvc exp run -S eta=0.05` makes another" in refusal(folder)
     experiments.commit(folder, {"seed": run(2.7, seed=2)})
     assert "only one setting in 2 runs" in refusal(folder)
     assert "not a Git repository" in refusal(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", "", None])
-def test_a_head_without_params_of_ours_is_said_in_a_line(folder, content):
     if content is None:  # nor has it a commit
         git(folder, "update-ref", "-d", "HEAD")
     else:
@@ -201,14 +185,14 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
 
 
 @pytest.mark.parametrize(
-    ("table", "reason"),
+    ("row", "reason"),
     [
-        ("update,smooth_loss\n0,x\n", "could not convert string to float: 'x'"),
-        ("update,smooth_loss\n0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
+        ("0,x", "could not convert string to float: 'x'"),
+        ("0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
     ],
 )
-def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, table, reason):
-    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": table})
+def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, row, reason):
+    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{row}\n"})
     with pytest.raises(Damaged, match=f"^one: plots/smooth_loss.csv: {reason}"):
         read(folder, curves=True)
 

@@ -17,18 +17,15 @@ from paired.data_types import BETTER, CANNOT_TELL
 USUAL = read_params(ROOT / "params.yaml")
 
 
-def warnings(**other):
-    params = {"usual": USUAL, "other": overridden(USUAL, {k.replace("__", "."): v for k, v in other.items()}, ROOT)}
-    return of_runs(params, {name: {} for name in params}, "smooth_loss", "usual", better="lower").warnings
-
-
 @pytest.mark.parametrize(
     ("other", "expected"),
-    [({"batch": 8}, (MORE_TEXT,)), ({"seq_length": 50}, (MORE_TEXT,)), ({"train__updates": 1000}, (MORE_TEXT,)),
-     ({"eta": 0.05}, ()), ({"batch": 8, "train__updates": 12_500}, ()), ({"batch": 5, "seq_length": 5}, ())],
+    [({"batch": 8}, (MORE_TEXT,)), ({"seq_length": 50}, (MORE_TEXT,)), ({"train.updates": 1000}, (MORE_TEXT,)),
+     ({"eta": 0.05}, ()), ({"batch": 8, "train.updates": 12_500}, ()), ({"batch": 5, "seq_length": 5}, ())],
 )  # fmt: skip
 def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(other, expected):
-    assert warnings(**other) == expected
+    params = {"usual": USUAL, "other": overridden(USUAL, other, ROOT)}
+    runs = {name: {} for name in params}
+    assert of_runs(params, runs, "smooth_loss", "usual", better="lower").warnings == expected
 
 
 @pytest.fixture

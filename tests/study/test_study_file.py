@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from contextlib import chdir
 from pathlib import Path
 
@@ -87,32 +88,30 @@ def test_a_title_is_no_part_of_the_question(project):
             assert tables(folder) == before
 
 
-def test_what_is_no_file_gets_one_line(project):
-    ask(project, f"text: none.txt\n{QUESTION}")
-    for file, line in (
-        ("studies/a.yaml", "none.txt: No such file or directory; allowed is a text file in UTF-8\n"),
-        ("studies/none.yaml", "studies/none.yaml: No such file or directory\n"),
-        ("studies", "studies: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml\n"),
-    ):
-        assert said(project, "study", file, code=2)[1] == line
-
-
 PROOF = "cannot be combined with --prove, which rebuilds rows with the pipeline\n"
+WRONG_OPTIONS = [
+    ("--jobs ''", "--jobs: '' is not allowed; allowed is a whole number"),
+    ("--jobs 0", "--jobs: 0 is not allowed; allowed is a whole number"),
+    ("--prove many", "--prove: many is not allowed; allowed is a whole number"),
+    ("--dask ''", "--dask: nothing is not allowed; allowed is a scheduler's address"),
+    ("--dask nowhere", "--dask: nowhere is not allowed; allowed is a scheduler's address"),
+    ("--anew --prove 1", f"--anew: {PROOF}"),
+    ("--jobs 2 --prove 1", f"--jobs: {PROOF}"),
+    ("--dask tcp://host:8786 --prove 1", f"--dask: {PROOF}"),
+]
+NO_FILES = {
+    "studies/textless.yaml": "none.txt: No such file or directory; allowed is a text file in UTF-8\n",
+    "studies/none.yaml": "studies/none.yaml: No such file or directory\n",
+    "studies": "studies: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml\n",
+}
 
 
-@pytest.mark.parametrize(
-    ("options", "line"),
-    [(["--jobs", ""], "a whole number"), (["--jobs", "0"], "a whole number"), (["--prove", "many"], "a whole number"),
-     (["--dask", ""], "a scheduler's address"), (["--dask", "nowhere"], "a scheduler's address"),
-     (["--anew", "--prove", "1"], PROOF), (["--jobs", "2", "--prove", "1"], PROOF),
-     (["--dask", "tcp://host:8786", "--prove", "1"], PROOF)],
-)  # fmt: skip
-def test_a_wrong_option_gets_one_line(project, options, line):
+def test_a_wrong_option_and_what_is_no_file_get_one_line(project):
     folder = ask(project)
-    _, complaint = said(project, "study", "studies/a.yaml", *options, code=2)
-    assert complaint.startswith(f"{options[0]}: ")
-    assert line in complaint
-    assert complaint.count("\n") == 1
+    ask(project, f"text: none.txt\n{QUESTION}", "textless")
+    for options, line in [*((f"studies/a.yaml {options}", line) for options, line in WRONG_OPTIONS), *NO_FILES.items()]:
+        complaint = said(project, "study", *shlex.split(options), code=2)[1]
+        assert (complaint.startswith(line), complaint.count("\n")) == (True, 1), complaint
     assert not folder.exists()
 
 

@@ -20,16 +20,13 @@ from study_projects import ask, conducted, other_sources, tables
 
 from charloom.base.storage import sha256
 from charloom.model.recorded import hashed
-from charloom.results.records import TrainMetrics
 from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
-from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
-from charloom.study.trial import small_trial, train_trial
-from charloom.text.corpus import read_prepared
+from charloom.study.trial import small_trial
 from paired.data_types import CANNOT_TELL
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
@@ -66,16 +63,6 @@ def row_of(folder, **values):
         return next(row for row in csv.DictReader(file) if values.items() <= row.items())
 
 
-def test_a_trial_comes_to_what_the_pipeline_comes_to(finished, monkeypatch):
-    monkeypatch.chdir(finished.folder)
-    outcome = train_trial(read_params(), read_prepared(files("train")["prepared/text"]), "a text")
-    assert outcome.metrics == TrainMetrics.model_validate_json((finished.folder / "metrics/train.json").read_text())
-    assert outcome.results == hashed(files("track"))
-    assert outcome.curves["smooth_loss"] == column(finished, "smooth_loss")
-    part = "held_out_part_bits_per_character"
-    assert outcome.curves[part] == column(finished, part, "plots/held_out.csv")
-
-
 def test_each_trial_has_the_cost_of_every_passage_and_the_answer_counts_them(studied):
     project, folder, _, _ = studied
     with (folder / "passages.csv").open(newline="") as file:
@@ -92,7 +79,7 @@ def test_each_trial_has_the_cost_of_every_passage_and_the_answer_counts_them(stu
     assert line in said(project, "compare", "studies/a")[0]
 
 
-def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
+def test_a_row_is_what_the_pipeline_comes_to_and_no_trial_is_trained_again(studied):
     project, folder, printed, made = studied
     assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
     row = row_of(folder, eta="0.1", seed="1")
@@ -100,6 +87,10 @@ def test_a_study_writes_a_row_a_trial_and_trains_none_of_them_again(studied):
     assert {name: row[name] for name in metrics} == {n: "" if v is None else str(v) for n, v in metrics.items()}
     with chdir(project.folder):
         assert row["results"] == hashed(files("track"))
+        run = read_study(Path("studies/a.yaml")).runs[row["trial"]]
+    assert run.curves["smooth_loss"] == column(project, "smooth_loss")
+    part = "held_out_part_bits_per_character"
+    assert run.curves[part] == column(project, part, "plots/held_out.csv")
     assert conducted(project) == ""
     assert tables(folder) == made
 
@@ -152,7 +143,10 @@ def test_rows_beyond_the_look_that_decides_go_aside_and_come_back(project):
 
 @pytest.mark.slow
 def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
-    """So is one whose huge weights cost no finite number; both are read again."""
+    """So is one whose huge weights cost no finite number; both are read again.
+
+    One that ends worse than a uniform guess has exploded, too, and keeps its value.
+    """
     folder = ask(project, DIVERGING)
     conducted(project)
     row = row_of(folder, eta="1.7e+308", seed="2")
@@ -164,29 +158,10 @@ def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(projec
     diverged = results.settings["eta=1.7e+308 sigma=0.01"].values()
     assert [(trial.value, trial.exploded) for trial in diverged] == [(None, True)] * 2
     assert conducted(project) == ""
-
-
-def test_a_trial_that_ends_worse_than_a_uniform_guess_has_exploded_and_keeps_its_value(study):
-    project, folder = study
     project.edit("studies/a/trials.csv", "trained", "worse than uniform")
     with chdir(project.folder):
-        settings = measured(read_study(folder.with_suffix(".yaml"))).settings
-    trials = [trial for own in settings.values() for trial in own.values()]
-    assert all(trial.exploded and trial.value is not None for trial in trials)
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new", "line"),
-    [("trials.csv", "seed,", "sead,", "no column seed; allowed are "),
-     ("curves.csv", ",100,", ",100,,", "line 3: the row has 5 cells, but line 1 names 4 columns; ")],
-)  # fmt: skip
-def test_a_damaged_table_is_named_and_stays(study, name, old, new, line):
-    project, folder = study
-    project.edit(f"studies/a/{name}", old, new)
-    made = tables(folder)
-    _, complaint = said(project, "study", "studies/a.yaml", code=3)
-    assert complaint.startswith(f"studies/a/{name}: {line}")
-    assert tables(folder) == made
+        worse = measured(read_study(folder.with_suffix(".yaml"))).settings["eta=0.1 sigma=0.01"].values()
+    assert all(trial.exploded and trial.value is not None for trial in worse)
 
 
 def test_other_params_here_change_nothing_of_what_was_asked(study, capsys):
@@ -246,21 +221,35 @@ def test_more_seeds_are_the_same_question_and_rows_of_a_question_asked_anew_are_
     assert "seeds: changed since" in said(project, "study", "studies/a.yaml", code=2)[1]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "named"),
-    [("0.05]", "0.02]", "settings"), ("baseline: {}", "baseline: {eta: 0.05}", "baseline"),
-     ("held_out_bits_per_character", "smooth_loss", "measure"), ("seeds: 2", "seeds: [1]", "seeds"),
-     ("seeds: 2", "seeds: 2\nlooks: [2]", "looks"), ("vary:", "text: data/other.txt\nvary:", "text"),
-     ("vary:", "smallest_difference: 0.5\nvary:", "smallest_difference")],
-)  # fmt: skip
-def test_another_question_is_refused_unless_it_is_asked_anew(study, old, new, named):
+CHANGED = (
+    "changed since the first start; studies/a/asked.json has the old values: restore them, or `charloom study FILE "
+    "--anew` starts the study again, with params.yaml as it is now\n"
+)
+REFUSED = [  # a file, what stands in it (everything: the file is removed) and what instead, the exit code, the line
+    ("studies/a/trials.csv", "seed,", "sead,", 3, "studies/a/trials.csv: no column seed; allowed are "),
+    ("studies/a/curves.csv", ",100,", ",100,,", 3, "studies/a/curves.csv: line 3: the row has 5 cells, but line 1 "),
+    ("studies/a/asked.json", "", "", 3, "studies/a/asked.json: No such file or directory; `git restore"),
+    ("studies/a/asked.json", '"small_trials": {', '"small_trials": {"x": "0", ', 2,
+     "studies/a.yaml: its rows were trained with other source code, by asked.json; `charloom study FILE --prove 4` "),
+    ("studies/a/asked.json", 'float64": "', 'float64": "0', 3, "studies/a/trials.csv: line 2: trial is "),
+    ("data/fox.txt", "fox", "Fox", 2, "studies/a.yaml: the study uses data/fox.txt with SHA-256 "),
+    ("data/fox.txt", "", "", 2, "studies/a.yaml: the study uses data/fox.txt with SHA-256 "),
+    *(("studies/a.yaml", old, new, 2, f"studies/a.yaml: {named}: {CHANGED}") for old, new, named in (
+        ("0.05]", "0.02]", "settings"), ("baseline: {}", "baseline: {eta: 0.05}", "baseline"),
+        ("held_out_bits_per_character", "smooth_loss", "measure"), ("seeds: 2", "seeds: [1]", "seeds"),
+        ("seeds: 2", "seeds: 2\nlooks: [2]", "looks"), ("vary:", "text: data/other.txt\nvary:", "text"),
+        ("vary:", "smallest_difference: 0.5\nvary:", "smallest_difference"),
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "code", "line"), REFUSED)
+def test_a_study_that_is_not_as_it_was_asked_gets_one_line_and_keeps_its_tables(study, file, old, new, code, line):
     project, folder = study
+    project.edit(file, old, new, 1) if old else (project.folder / file).unlink()
     made = tables(folder)
-    project.edit("studies/a.yaml", old, new)
-    assert said(project, "study", "studies/a.yaml", code=2)[1] == (
-        f"studies/a.yaml: {named}: changed since the first start; studies/a/asked.json has the old values: restore "
-        "them, or `charloom study FILE --anew` starts the study again, with params.yaml as it is now\n"
-    )
+    _, complaint = said(project, "study", "studies/a.yaml", code=code)
+    assert (complaint.startswith(line), complaint.count("\n")) == (True, 1), complaint
     assert tables(folder) == made
 
 
@@ -325,29 +314,6 @@ def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
     assert with_sources(sources, WITH_ANOTHER_MEASURE, str(tmp_path)) == "as before\n"
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_another_text_or_none_trains_nothing_and_both_are_named(study, there):
-    project, folder = study
-    made, text = tables(folder), project.folder / "data/fox.txt"
-    text.write_text(text.read_text() + "more") if there else text.unlink()
-    complaint = said(project, "study", "studies/a.yaml", code=2)[1]
-    assert complaint.startswith("studies/a.yaml: the study uses data/fox.txt with SHA-256 ")
-    assert ("but the file has" if there else "No such file") in complaint
-    assert complaint.count("\n") == 1
-    assert tables(folder) == made
-
-
-def test_rows_of_edited_sources_do_not_mix_with_those_that_are_there(study):
-    project, folder = study
-    made = tables(folder)
-    asked = folder / "asked.json"
-    asked.write_text(asked.read_text().replace(small_trial("adagrad float64"), "0" * 16))
-    why = f"the digest of a small trial (adagrad float64) is {'0' * 16} in studies/a/asked.json, and "
-    line = f"studies/a.yaml: its rows were trained with other source code: {why}"
-    assert said(project, "study", "studies/a.yaml", code=2)[1].startswith(line)
-    assert tables(folder) | {"asked.json": made["asked.json"]} == made
-
-
 @pytest.mark.slow
 def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(tmp_path):
     measures = "charloom/training/protocol.py"
@@ -376,9 +342,6 @@ def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_js
 
 def test_a_curve_is_thinned_by_one_two_five_ten():
     curve = {n: n / 2 for n in range(1001)}
-    assert list(thinned(curve, 1001)) == list(range(1001))
-    assert list(thinned(curve, 501)) == list(range(0, 1001, 2))
-    assert list(thinned(curve, 500)) == list(range(0, 1001, 5))
-    assert list(thinned(curve, 150)) == list(range(0, 1001, 10))
-    assert thinned(curve, 1) == {0: 0.0}
+    for most, step in ((1001, 1), (501, 2), (500, 5), (150, 10), (1, 2000)):
+        assert thinned(curve, most) == {n: n / 2 for n in range(0, 1001, step)}
     assert thinned({}, 1) == {}

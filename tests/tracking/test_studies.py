@@ -17,7 +17,7 @@ from charloom.pages.study.study_page import INDEX
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
-from charloom.study.trial import train_trial, trials_of
+from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
 from charloom.tracking.answering import print_experiments
 from charloom.tracking.entries import Entry
@@ -37,7 +37,7 @@ def trained(project: Project, seeds: int = 1, eta: float = 0.05):
         STUDY.parent.mkdir(exist_ok=True)
         STUDY.write_text(FILE.format(seeds=seeds, eta=eta))
         study, text = read_study(STUDY, anew=True), read_prepared(Path("data/prepared/text.npz"))
-        trials = [trial for each in trials_of(study).values() for trial in each]
+        trials = [trial for each in study.trials().values() for trial in each]
         runs = {trial.key: train_trial(trial.params, text, study.asked.sha256) for trial in trials}
         write_asked(study)
         write_runs(study.folder, study.varied, runs.items())

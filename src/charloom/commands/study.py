@@ -14,10 +14,10 @@ from charloom.pages.study.study_page import study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
-from charloom.study.cluster import ensure_address
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
 from charloom.study.measuring import with_new_seeds
+from charloom.study.workers import ensure_address
 from charloom.tracking.entries import PAGE
 from charloom.tracking.study_delivery import send_study
 

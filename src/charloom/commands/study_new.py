@@ -19,7 +19,6 @@ from charloom.study.conduct import surveyed
 from charloom.study.duration import seconds
 from charloom.study.measuring import before_it_starts
 from charloom.study.study_file import CHECKPOINT_EVERY, read_question
-from charloom.study.trial import trials_of
 from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
@@ -61,7 +60,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
     asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
-    trials = [trial.params for setting in trials_of(study).values() for trial in setting]
+    trials = [trial.params for setting in study.trials().values() for trial in setting]
     jobs = processors()
     text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
     duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)

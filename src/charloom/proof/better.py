@@ -67,7 +67,7 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
         present = [study for study in studies.values() if isinstance(study, Study)]
         changed = [study for study in present if study.runs != _runs(old.get(study.path))]
-        answers = [(study, answered(measured(study, curves=False))) for study in changed]
+        answers = [(study, answered(measured(study))) for study in changed]
         sentence = " ".join(_line(*answer) for answer in answers) or sentence
         blocks += [_whole(*answer) for answer in answers]
     refused = {file: error for file, error in studies.items() if isinstance(error, CharloomError)}
@@ -160,7 +160,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     """
     by_params = {str(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(str(setting_params(run.params)), "") for run in runs]
-    results = measured(study._replace(baseline=names[0]), curves=False)
+    results = measured(study._replace(baseline=names[0]))
     if study.asked.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
         return None
     answer = answered(results)

@@ -23,7 +23,6 @@ from charloom.settings.params import PARAMS, Params, overridden
 from charloom.settings.pipeline import Project, is_inside
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
-from charloom.study.trial import trials_there
 from charloom.text.corpus import read_prepared
 from charloom.training.protocol import Training
 
@@ -38,7 +37,7 @@ def prove(study: Study, count: int) -> None:
     WrongInput if the table has no row of the study, or the study's text is missing.
     """
     table = study.folder / "trials.csv"
-    rows = trials_there(study)
+    rows = study.trained()
     if not rows:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
@@ -48,12 +47,11 @@ def prove(study: Study, count: int) -> None:
         project = cloned(Path(folder) / "clone", commit(), patch)
         bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
         for trial in random.sample(rows, min(count, len(rows))):
-            name = f"{trial.setting}, seed {trial.seed}"
-            print(f"rebuilding {name}", flush=True)
+            print(f"rebuilding {trial.name}", flush=True)
             row, rebuilt = study.runs[trial.key], _rebuilt(project, trial.params)
             if differs := next(_differences(row, rebuilt), ""):
-                raise CheckFailed(f"first difference: {table}: {name}: {differs}")
-            print(f"same  {name}: {row.results or row.outcome}", flush=True)
+                raise CheckFailed(f"first difference: {table}: {trial.name}: {differs}")
+            print(f"same  {trial.name}: {row.results or row.outcome}", flush=True)
     if count >= len(rows):  # all rows agree, so these sources may become the study's
         write_asked(study)
     print("same")

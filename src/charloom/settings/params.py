@@ -171,7 +171,8 @@ def affects(model: type[BaseModel]) -> dict[str, Affects]:
 
 
 SILENT = {name: effect.silent for name, effect in affects(Params).items() if effect.silent is not ...}
-VARIED = {name for name, effect in affects(Params).items() if effect.what == WEIGHTS.what} - {"seed"}  # by studies
+# the params that a study may vary
+VARIED = [name for name, effect in affects(Params).items() if effect.what == WEIGHTS.what and name != "seed"]
 
 
 def read_params(path: Path = PARAMS) -> Params:

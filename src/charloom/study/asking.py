@@ -19,7 +19,7 @@ from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_
 from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
 from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
-from charloom.study.trial import small_trial, trials_of, trials_there
+from charloom.study.trial import small_trial
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
@@ -31,9 +31,9 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, if the table has rows that are no trials of this question, or if a table exists without asked.json. For a
-    study that has not started, raises WrongInput if its folder contains other files, and as `asked_now` does. The
-    message names the file, the key and what is allowed. Raises Damaged if a table is invalid.
+    start, or if the table has rows that are no trials of this question. For a study that has not started, raises
+    WrongInput as `asked_now` does, and if its folder contains other files. The message names the file, the key and what
+    is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
@@ -41,11 +41,9 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
         if names and not is_started(folder):  # a study named reports.yaml would mix its tables with the report
             raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
         return asked_now(path, given, project)
-    if not (file := folder / ASKED).exists():
-        raise WrongInput(f"{file}: No such file or directory; `git restore {file}` brings it back, or {ANEW}")
-    asked = read_asked(file)
+    asked = read_asked(folder / ASKED)
     study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
-    if others := len(study.runs) - len(trials_there(study)):
+    if others := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
 
@@ -61,7 +59,20 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     Raises WrongInput if params.yaml, the text or the question is invalid, or another study asks the same question: the
     looks belong to the question, so a second name would not count them.
     """
-    study = study_of(path, given, _asked_now(path, given, project), Runs())
+    usual = project.params()
+    text = given.text or usual.prepare.text
+    try:
+        digest = sha256(project.root / text)
+    except (OSError, ValueError) as error:
+        raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
+    asked = Asked(
+        text=text, sha256=digest, params=overridden(usual, {"prepare.text": text}, path), arithmetic={},
+        question=given.recorded, left_open=_left_open(given, usual) if project == HERE else "", measures=METRICS,
+    )  # fmt: skip
+    study = study_of(path, given, asked, Runs())
+    kinds = sorted({params.recipe.kind for params in study.settings.values()})
+    arithmetic = {kind: arithmetic_of(kind, project) for kind in kinds}
+    study = study._replace(asked=asked.model_copy(update={"arithmetic": arithmetic}))
     folders = {project.root / path.parent, project.root / "studies"}
     for file in sorted(chain.from_iterable(folder.glob(f"*/{ASKED}") for folder in folders)):
         other = file.parent
@@ -85,8 +96,8 @@ def _as_asked(folder: Path, asked: Asked) -> Study:
 def write_asked(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
-    asked.json then says that the sources here made the rows. So the caller first checks this with `ensure_version`, or
-    by rebuilding all rows.
+    asked.json then says that the sources here made the rows. So the caller first reads the study with
+    `read_to_train`, or rebuilds all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -103,21 +114,15 @@ def warn_of_other_params(study: Study) -> None:
     Nothing is written if params.yaml is invalid.
     """
     with suppress(WrongInput):
-        own = {"prepare.text"} if "text" in study.asked.question else set()
-        if differ := _differ(read_params(), study.asked.params, own):
+        if differ := _differ(read_params(), study.asked.params, set()):
             sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
 
 
 def _differ(now: Params, then: Params, left_out: set[str]) -> str:
     """Return `eta 0.05, not 0.1; m 50, not 100`: the params that differ, except the seed and those in `left_out`."""
     values, before = flat_of(now), flat_of(then)
-    names = [*differing([then, now]), *["prepare.text"] * (values["prepare.text"] != before["prepare.text"])]
-    shown = (
-        f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}"
-        for name in names
-        if name not in {"seed", *left_out}
-    )
-    return "; ".join(shown)
+    names = [name for name in differing([then, now]) if name not in {"seed", *left_out}]
+    return "; ".join(f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}" for name in names)
 
 
 def _left_open(given: StudyFile, params: Params) -> str:
@@ -127,26 +132,24 @@ def _left_open(given: StudyFile, params: Params) -> str:
     """
     with suppress(CharloomError):  # no repository
         if head := next(from_commits(["HEAD"])).params:
-            named = set.intersection(*({*values} for values in [given.baseline, *given.overrides()]))
-            return _differ(params, head, named | ({"prepare.text"} if given.text else set()))
+            return _differ(params, head, set.intersection(*map(set, [given.baseline, *given.overrides()])))
     return ""
 
 
-def ensure_version(study: Study) -> None:
-    """Raise WrongInput if the study has rows, and the sources that made them give other results than the sources here.
+def read_to_train(path: Path, *, anew: bool) -> Study:
+    """Return the study of a file as `read_study` does, for a start that trains; warn of other params in params.yaml.
 
-    The digests of small trials decide this. asked.json has the digests from the sources that made the rows; a missing
-    digest is an error, too.
+    Raises WrongInput as `read_study` and `ensure_text` do, and if the study has rows and the sources that made them
+    give other results than the sources here. The digests of small trials decide this: asked.json has the digests from
+    the sources that made the rows. A missing digest is an error, too.
     """
+    study = read_study(path, anew=anew)
+    warn_of_other_params(study)
+    ensure_text(study)
     if study.runs and not by_these_sources(study.asked):
-        then, now = study.asked.small_trials, _small_trials(study.asked)
-        kind = next(kind for kind in now if then.get(kind) != now[kind])
-        raise WrongInput(
-            f"{study.path}: its rows were trained with other source code: the digest of a small trial ({kind}) "
-            f"is {f'{in_line(then[kind])[:80]} in {study.folder / ASKED}' if kind in then else 'not recorded'}, and "
-            f"{now[kind]} here; `charloom study FILE --prove {len(study.runs)}` trains all rows again, and accepts "
-            f"the table if they are the same; or {ANEW}"
-        )
+        again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"
+        raise WrongInput(f"{study.path}: its rows were trained with other source code, by {ASKED}; {again}")
+    return study
 
 
 def by_these_sources(asked: Asked) -> bool:
@@ -161,38 +164,13 @@ def _small_trials(asked: Asked) -> dict[str, str]:
 def ensure_text(study: Study) -> None:
     """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
     asked, text = study.asked, Path(study.asked.text)
-    why = f"{study.path}: the study uses {text} with SHA-256 {asked.sha256[:16]}…"
     try:
         now = sha256(text)
     except OSError as error:
-        raise WrongInput(f"{why}, but charloom cannot read it: {error.strerror}; restore the text, or {ANEW}") from None
+        now = str(error.strerror)
     if now != asked.sha256:
-        raise WrongInput(f"{why}, but the file has {now[:16]}… now; restore the text, or {ANEW}")
-
-
-def _asked_now(path: Path, given: StudyFile, project: Project) -> Asked:
-    """Return the content of asked.json for the question with the project's params.
-
-    Raises WrongInput if the params are invalid, or the text cannot be read. An invalid override is left to `study_of`,
-    which raises WrongInput.
-    """
-    params = project.params()
-    text = given.text or params.prepare.text
-    left_open = _left_open(given, params) if project == HERE else ""
-    params = overridden(params, {"prepare.text": text}, path)
-    try:
-        digest = sha256(project.root / text)
-    except (OSError, ValueError) as error:
-        raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
-    kinds = {params.recipe.kind}
-    for values in [given.baseline, *given.overrides()]:
-        with suppress(WrongInput):  # study_of raises it
-            kinds.add(overridden(params, values, path).recipe.kind)
-    return Asked(
-        text=text, sha256=digest, params=params,
-        arithmetic={kind: arithmetic_of(kind, project) for kind in sorted(kinds)},
-        question=given.recorded, left_open=left_open, measures=METRICS,
-    )  # fmt: skip
+        uses = f"the study uses {text} with SHA-256 {asked.sha256}; found: {now}"
+        raise WrongInput(f"{study.path}: {uses}; restore the text, or {ANEW}")
 
 
 def _same(study: Study, project: Project) -> Study:
@@ -213,13 +191,10 @@ def _same(study: Study, project: Project) -> Study:
         "seeds": not same_seeds,
         "looks": before.looks != now.looks and len({x.params.seed for x in study.runs.values()}) >= before.all_looks[0],
     }
-    if any(differs.values()):
-        names = ", ".join(name for name, differ in differs.items() if differ)
+    if names := ", ".join(name for name, differ in differs.items() if differ):
         first_start = f"since the first start; {study.folder / ASKED} has the old values: restore them, or"
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {ANEW}")
-    for kind, digest in asked.arithmetic.items():
-        if (present := arithmetic_of(kind, project)) != digest:
-            other = f"{kind} was {digest}, {SIGNATURE} has {present}"
-            raise WrongInput(f"{study.path}: its rows were computed with another arithmetic: {other}; {ANEW}")
-    complete = all(trial.key in study.runs for trial in chain.from_iterable(trials_of(then).values()))
+    if any(arithmetic_of(kind, project) != digest for kind, digest in asked.arithmetic.items()):
+        raise WrongInput(f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {ANEW}")
+    complete = all(trial.key in study.runs for trial in chain.from_iterable(then.trials().values()))
     return study.answered_at(len(before.seeds)) if complete and not asked.answers else study

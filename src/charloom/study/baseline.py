@@ -2,23 +2,23 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from itertools import islice
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line
 
 NAMES_SHOWN = 12  # in a message
 ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
-WORD = r'("(?:[^"\\]|\\.)*"|[^\s=,"\\]+)'  # a name or value as `quoted` writes it
-PAIR = re.compile(rf"{WORD}={WORD}(?:[\s,]+|$)")
+PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
 
 
-def setting_name(names: Iterable[str], values: Iterable[object]) -> str:
-    """Return a setting's name from the params' names and values: `eta=0.1 train.initial_accumulator_value=10`.
+def setting_name(levels: Mapping[str, str]) -> str:
+    """Return a setting's name from its values by the params' names: `eta=0.1 train.initial_accumulator_value=10`.
 
     Odd names and values are quoted, so that different settings have different names.
     """
-    return " ".join(f"{quoted(name)}={quoted(str(value))}" for name, value in zip(names, values, strict=True))
+    return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
 
 
 def quoted(text: str) -> str:
@@ -41,27 +41,10 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
         return next(iter(settings))
     if baseline in settings:
         return baseline
-    alone, pairs = ([baseline], [quoted(baseline)]), _pairs(baseline)
-    named = {name: _pairs(name) for name in settings}
-    meant = [n for n, own in named.items() if own and (own == pairs or [*map(quoted, own.values())] in alone)]
+    pairs, values = sorted(PAIR.findall(baseline)), (baseline, quoted(baseline))
+    meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
     if len(meant) == 1:
         return meant[0]
-    names = [in_line(name) for name in settings]
-    if len(names) > NAMES_SHOWN:
-        names[NAMES_SHOWN:] = [f"{len(names) - NAMES_SHOWN} more"]
+    names = [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
     no = "no setting" if not meant else "more than one setting could be"
     raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")
-
-
-def _pairs(name: str) -> dict[str, str]:
-    """Return the params' values, by the params' names, from a setting's name; {} if the text is no setting's name."""
-    matches = PAIR.findall(name)
-    try:
-        pairs = {_read(key): _read(value) for key, value in matches}
-    except ValueError:
-        return {}
-    return pairs if len(pairs) == len(matches) and not PAIR.sub("", name) else {}
-
-
-def _read(word: str) -> str:
-    return str(json.loads(word)) if word.startswith('"') else word

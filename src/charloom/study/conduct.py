@@ -1,8 +1,8 @@
 """Run a study: train the missing trials up to each look in turn, and write the study's tables."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection
+from contextlib import ExitStack
 from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
@@ -15,23 +15,13 @@ from charloom.base.storage import sha256
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import (
-    ASKED,
-    by_these_sources,
-    ensure_text,
-    ensure_version,
-    read_study,
-    warn_of_other_params,
-    write_asked,
-)
-from charloom.study.cluster import cluster
+from charloom.study.asking import ASKED, by_these_sources, read_to_train, write_asked
 from charloom.study.duration import seconds
-from charloom.study.engine import Workers, outcomes
-from charloom.study.local import processes
+from charloom.study.engine import outcomes
 from charloom.study.measuring import before_it_starts, measured
-from charloom.study.study_file import Study
-from charloom.study.trial import Trial, trials_of
-from charloom.text.corpus import Survey, Text, check_lengths, read_prepared, split, survey, write_text
+from charloom.study.study_file import Study, Trial
+from charloom.study.workers import Workers, workers_of
+from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 
@@ -48,59 +38,55 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study` does. Raises WrongInput if the text, or the sources that made the
-    rows, do not fit the study, or if Dask is not installed. Raises Unavailable if another process runs the study,
-    memory is too small, or workers are lost, and CheckFailed if no worker passes the check. Raises Stopped after a
-    signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_to_train` and `surveyed` do. Raises WrongInput if Dask is not installed.
+    Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
+    no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = read_study(path, anew=anew)
-        warn_of_other_params(study)
-        ensure_text(study)
+        study = read_to_train(path, anew=anew)
         text, lengths = surveyed(study, 1 if address else jobs)
-        ensure_version(study)
-        trials = trials_of(study)
-        asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
-        wanted = list(chain.from_iterable(trials.values()))
-        study = _with_stored_runs(study, {trial.key for trial in wanted})
+        study, trials = _with_stored_runs(study), study.trials()
         _put_aside(study, study.runs, "belong to no trial of this study, or were trained with other source code")
         write_asked(study)
-        workers: Workers | None = None
         for line in [] if study.runs else before_it_starts(study):
             print(line, flush=True)
+        workers: Workers | None = None
+        asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         for look in study.question.all_looks:
-            answer = answered(measured(study, asked, curves=False))
+            answer = answered(measured(study, asked))
             asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
             in_order = filter(None, chain.from_iterable(zip_longest(*asked.values())))  # seed by seed
             if missing := [trial for trial in in_order if trial.key not in study.runs]:
                 expected = None  # other machines' speed is unknown
                 if not address:
                     expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
-                workers = workers or stack.enter_context(_workers(study, text, lengths, jobs, address))
-                _train(study, missing, wanted, workers, expected)
-        needed = list(chain.from_iterable(asked.values()))
-        _put_aside(study, {trial.key for trial in needed}, "come after the look that decided")
-        _write(study, needed)
+                if workers is None:
+                    # The file's name depends only on the locked study: the start after a kill overwrites the file.
+                    prepared = OWN / "studies" / f"{path.stem}.npz"
+                    stack.callback(prepared.unlink, missing_ok=True)
+                    write_text(prepared, text, lengths)
+                    workers = stack.enter_context(workers_of(prepared, jobs, address))
+                _train(study, missing, workers, expected)
+        needed = {trial.key for own in asked.values() for trial in own}
+        _put_aside(study, needed, "come after the look that decided")
+        study = study._replace(runs={key: run for key, run in study.runs.items() if key in needed})
         study = study.answered_at(max(map(len, asked.values())))
+        _write(study)
         write_asked(study)
-    return study, answered(measured(study, asked))
+    return study, answered(measured(study))
 
 
-def _copies(study: Study) -> Path:
-    """Return the folder in .charloom that has copies of the study's tables."""
-    return OWN / "studies" / study.path.stem
-
-
-def _with_stored_runs(study: Study, wanted: set[str]) -> Study:
-    """Return the study with the stored runs with the wanted keys, from its tables and from their copies in .charloom.
+def _with_stored_runs(study: Study) -> Study:
+    """Return the study with the stored runs of its trials, from its tables and from their copies in .charloom.
 
     The answers that asked.json records beside the tables are added to the study's answers. A table is skipped if
     sources with other results made it: see `by_these_sources`. A row is skipped if its key differs from the key of its
     params.
     """
+    wanted = {trial.key for own in study.trials().values() for trial in own}
     if wanted <= study.runs.keys():
         return study
-    for folder in (study.folder, *_copies(study).glob("*/")):
+    for folder in (study.folder, *(OWN / "studies" / study.path.stem).glob("*/")):
         if (folder / ASKED).exists() and by_these_sources(asked := read_asked(folder / ASKED)):
             runs = read_runs(folder, asked, others_left_out=True)
             if used := {key: runs[key] for key in wanted & runs.keys()}:
@@ -118,14 +104,14 @@ def _put_aside(study: Study, staying: Collection[str], why: str) -> None:
     """
     if leaving := [key for key in keys_in(study.folder) if key not in staying]:
         table = study.folder / "trials.csv"
-        to = _copies(study) / sha256(table)[:12]
+        to = OWN / "studies" / study.path.stem / sha256(table)[:12]
         print(f"{table}: {len(leaving)} rows {why}; they are moved to {to}", flush=True)
         copytree(study.folder, to, dirs_exist_ok=True)
 
 
-def _write(study: Study, trials: Iterable[Trial]) -> None:
-    """Write the study's tables with the runs of those of the `trials` that have run."""
-    rows = [(trial.key, study.runs[trial.key]) for trial in trials if trial.key in study.runs]
+def _write(study: Study) -> None:
+    """Write the study's tables with the runs of its trials."""
+    rows = [(trial.key, study.runs[trial.key]) for trial in study.trained()]
     write_runs(study.folder, study.columns, rows, study.asked.measures)
 
 
@@ -144,34 +130,34 @@ def undecided(answer: Answer) -> list[str]:
     return [answer.baseline, *open_] if open_ else []
 
 
-def _train(study: Study, missing: list[Trial], wanted: list[Trial], workers: Workers, expected: float | None) -> None:
-    """Train the missing trials, add their runs to the study, and write the tables with the runs of all `wanted` trials.
+def _train(study: Study, missing: list[Trial], workers: Workers, expected: float | None) -> None:
+    """Train the missing trials, and add their runs to the study and to its tables.
 
     The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
     CheckFailed or Unavailable as `outcomes` does.
 
-    wanted    all trials of the question
     expected  seconds that the missing trials take together; None if unknown
     """
+    wanted = len(study.settings) * len(study.question.seeds)
     next_writing, count, note = 0.0, 0, ""
     about = "" if expected is None else f", about {duration(expected)}"
-    print(f"{study.path}: {len(missing):,} of {len(wanted):,} trials to train{about}", flush=True)
+    print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train{about}", flush=True)
     with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if ended:
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
-                    note = f"{trial.setting} seed {trial.seed}: {run.outcome}"
+                    note = f"{trial.name}: {run.outcome}"
                 report(count, note)
                 if received:
-                    count_kept = f"{len(study.runs):,} of {len(wanted):,} trials are kept"
+                    count_kept = f"{len(study.runs):,} of {wanted:,} trials are kept"
                     raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
                 if ended and (began := time.monotonic()) > next_writing:
-                    _write(study, wanted)
+                    _write(study)
                     next_writing = began + (1 + WRITING) * (time.monotonic() - began)
         finally:
-            _write(study, wanted)
+            _write(study)
 
 
 def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
@@ -189,33 +175,6 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
         check_memory(needed, f"training with m = {params.m} and --jobs {jobs}")
     if lengths[1] < 2 and "held_out" in study.question.measure:
-        raise WrongInput(
-            f"{study.path}: measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out; "
-            "set a larger prepare.held_out, or the measure smooth_loss"
-        )
+        why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
+        raise WrongInput(f"{study.path}: {why}; set a larger prepare.held_out, or the measure smooth_loss")
     return text, lengths
-
-
-@contextmanager
-def _workers(study: Study, text: Survey, lengths: tuple[int, int], jobs: int, address: str | None) -> Iterator[Workers]:
-    """Yield workers that have access to the text, in a file on this disk or in the cluster's memory.
-
-    The file is removed at the end. Its name depends only on the study, and the study is locked. So if the process is
-    killed, the next run overwrites the file.
-
-    lengths  numbers of characters for training and held out
-    jobs     number of processes on this machine, if `address` is None
-    address  address of a Dask scheduler, or None
-    """
-    path = OWN / "studies" / f"{study.path.stem}.npz"
-    try:
-        write_text(path, text, lengths)
-        if not address:
-            with processes(jobs, path) as workers:
-                yield workers
-            return
-        read = read_prepared(path)
-        with cluster(address, Text(read.vocabulary, read.training[:], read.held_out[:])) as workers:
-            yield workers
-    finally:
-        path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Format a comparison's answer as text for a terminal, Markdown or JSON."""
 
 import json
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import TextWrapper
 from typing import Any
 
 from rich.cells import cell_len
@@ -34,58 +34,53 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
     required  the result of --require, which is added at the end; None: there is none
     """
     whole = explain or not answer.effects
-    texts = words.comparisons(answer, open_too=whole)
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
-        _wrapped(answer.title, width) if answer.title else "",
-        _wrapped(words.title(answer), width),
-        "\n".join(_wrapped(line, width, "  ") for line in words.told_by_line(answer)),
-        _effects(answer, width),
-        "\n".join(_wrapped(line, width) for line in words.open_effects(answer)),
+        _wrapped([answer.title], width) if answer.title else "",
+        _wrapped([words.title(answer)], width),
+        _wrapped(words.told_by_line(answer), width, "  "),
+        _table([tables.EFFECTS, *tables.effect_rows(answer, words.short_verdict)], width),
+        _wrapped(words.open_effects(answer), width),
         _settings(answer, width, whole=whole),
-        *("\n".join([_wrapped(title, width), *(_wrapped(x, width, "  ") for x in lines)]) for title, lines in texts),
-        "\n".join(_wrapped(line, width) for line in decided),
-        "\n".join(_wrapped(line, width) for line in [*words.remarks(answer), *words.parted(answer)]),
-        "\n".join(_wrapped(f"warning: {line}", width) for line in answer.warnings),
-        "\n".join(_wrapped(line, width) for line in gate_lines(required)) if required else "",
+        *(_titled(title, lines, width) for title, lines in words.comparisons(answer, open_too=whole)),
+        _wrapped(decided, width),
+        _wrapped([*words.remarks(answer), *words.parted(answer)], width),
+        _wrapped([f"warning: {line}" for line in answer.warnings], width),
+        _wrapped(gate_lines(required), width) if required else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _effects(answer: Answer, width: int) -> str:
-    """Return the table of effects, with the verdict in the second column; "" if no effects were tested."""
-    rows = [(name, verdict, *numbers) for name, *numbers, verdict in tables.effect_rows(answer, words.short_verdict)]
-    return _table((tables.EFFECTS[0], tables.EFFECTS[-1], *tables.EFFECTS[1:-1]), rows, width) if rows else ""
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
     """Return the table of settings; if not `whole`, only settings with a verdict, and the number of the other ones."""
     verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
-    head = (tables.HEAD[0], "verdict", *tables.HEAD[1:])
-    every = [(name, verdicts.get(name, tables.BASELINE), *numbers) for name, *numbers in tables.rows(answer)]
-    rows = [row for row in every if whole or row[1] != CANNOT_TELL]
+    every = [(*row, verdicts.get(row[0], tables.BASELINE)) for row in tables.rows(answer)]
+    rows = [row for row in every if whole or row[-1] != CANNOT_TELL]
+    table = _table([(*tables.HEAD, "verdict"), *rows], width)
     if left := len(every) - len(rows):
         more = f"{left} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
-        return f"{_table(head, rows, width)}\n{_wrapped(more, width)}"
-    return _table(head, rows, width)
+        return f"{table}\n{_wrapped([more], width)}"
+    return table
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    """Return the table in at most `width` columns, without truncating cells.
+def _table(rows: Sequence[Sequence[str]], width: int) -> str:
+    """Return the table in at most `width` columns, without truncating cells; "" if it has no row.
 
     If the table is too wide, the first cell of each row gets its own line; if it is still too wide, every cell does.
+
+    rows  the names of the columns, then the rows; the last column, the verdict, becomes the second
     """
-    cells = [tuple(map(in_line, row)) for row in (head, *rows)]
+    if len(rows) == 1:
+        return ""
+    cells = [tuple(map(in_line, (name, verdict, *numbers))) for name, *numbers, verdict in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     if sum(widths) + GAP * (len(widths) - 1) <= width:
         return "\n".join(_row(row, widths, 2) for row in cells)
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
-        return "\n".join(f"{_wrapped(row[0], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
-    folded = list[str]()
-    for name, *row in cells[1:]:
-        named = zip(head[1:], row, strict=True)
-        folded += [_wrapped(name, width), *(_wrapped(f"{column}: {cell}", width, " " * GAP) for column, cell in named)]
-    return "\n".join(folded)
+        return "\n".join(f"{_wrapped(row[:1], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
+    head, *folded = cells
+    named = [(row[0], map(": ".join, zip(head[1:], row[1:], strict=True))) for row in folded]
+    return "\n".join(_titled(name, lines, width) for name, lines in named)
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
@@ -98,9 +93,13 @@ def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
     return (" " * GAP).join(aligned).rstrip()
 
 
-def _wrapped(line: str, width: int, indent: str = "") -> str:
-    indents: Any = {"initial_indent": indent, "subsequent_indent": f"{indent}  "}
-    return textwrap.fill(in_line(line), min(width, READABLE), break_on_hyphens=False, **indents)
+def _titled(title: str, lines: Iterable[str], width: int) -> str:
+    return f"{_wrapped([title], width)}\n{_wrapped(lines, width, ' ' * GAP)}"
+
+
+def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
+    wrapper = TextWrapper(min(width, READABLE), indent, f"{indent}  ", break_on_hyphens=False)
+    return "\n".join(wrapper.fill(in_line(line)) for line in lines)
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:

@@ -17,6 +17,7 @@ from charloom.base.errors import WrongInput
 from charloom.base.terminal import in_line
 from charloom.study.baseline import chosen, quoted, setting_name
 from paired.data_types import Measured, Measurement, Seed
+from paired.numbers import number_of
 
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
@@ -46,25 +47,25 @@ def table_measured(
     if twice := [name for name in used if used.count(name) > 1]:
         raise WrongInput(f"{file}: column {in_line(twice[0])} is in two options; allowed is once")
     rows = _rows(file, used)
-    trials, lines, failed = list[Trial](), dict[tuple[Any, ...], int](), list[str]()
+    trials, lines, failed = list[Trial](), dict[tuple[str, Seed], int](), list[str]()
     for line, row in rows.items():
         where, levels = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
-        if (first := lines.setdefault((*levels.values(), seed_of(row[seed])), line)) < line:
+        name = setting_name(levels)
+        if (first := lines.setdefault((name, seed_of(row[seed])), line)) < line:
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
-            name = in_line(setting_name(levels, levels.values()))
-            twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {name}, after line {first}"
+            twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice_there}; {allowed}")
         value = _measurement(row[measure], where + in_line(measure))
         trials.append((levels, row[seed], value))
         if value.exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
-    warnings = []
+    warnings = list[str]()
     if failed:
-        many = "1 trial has" if len(failed) == 1 else f"{len(failed)} trials have"
-        warnings.append(f"{many} no {in_line(measure)} ({failed[0]}): counted as failed, not left out")
+        lost = f"no {in_line(measure)} in {number_of(len(failed), 'trial')} ({failed[0]})"
+        warnings.append(f"{lost}: counted as failed, not left out")
     return trials_measured(trials, baseline, str(file), measure=measure, warnings=tuple(warnings), **declared)
 
 
@@ -76,7 +77,7 @@ def trials_measured(trials: Iterable[Trial], baseline: str | None, where: str, *
     """
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     for own, seed, measurement in trials:
-        name = setting_name(own, own.values())
+        name = setting_name(own)
         settings[name][seed_of(seed)] = measurement
         levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
     base = chosen(settings, baseline, where)
@@ -96,10 +97,8 @@ def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
         rows = csv_rows(file.read_bytes(), names)
         if not rows:
             raise ValueError("there is no row below the names of the columns; allowed is a table")
-    except OSError as error:
-        raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
-    except ValueError as error:
-        raise WrongInput(f"{in_line(str(file))}: {error}") from None
+    except (OSError, ValueError) as error:
+        raise WrongInput(f"{in_line(str(file))}: {getattr(error, 'strerror', error)}") from None
     return rows
 
 

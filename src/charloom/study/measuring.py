@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from charloom.base.terminal import in_line
-from charloom.results.identity import differing, naming_params
+from charloom.results.identity import differing
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
-from charloom.settings.params import Params, as_yaml, flat_of
-from charloom.study.study_file import Study
-from charloom.study.trial import Trial, trials_of
+from charloom.settings.params import Params, flat_of
+from charloom.study.study_file import Study, Trial, levels_of
 from paired import answered
 from paired.data_types import Measured, Measurement
 from paired.factors import inseparable
@@ -29,28 +28,27 @@ EXPLODED = (  # words for a training
 )
 
 
-def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None, *, curves: bool = True) -> Measured:
+def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
     """Return the measurements of those trials that have run, with the study's warnings.
 
     trials  trials by setting; None: all trials of the study
-    curves  whether the result contains the curves, on which no verdict depends
     """
     done = {
         setting: {trial.seed: study.runs[trial.key] for trial in own if trial.key in study.runs}
-        for setting, own in (trials or trials_of(study)).items()
+        for setting, own in (trials or study.trials()).items()
     }
     results = of_runs(
         study.settings, done, study.question.measure, study.baseline,
-        better="lower", title=study.question.title or "",
+        better="lower",
         # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
         looks=tuple(study.question.looks or [study.first_answer or len(study.question.seeds)]),
         smallest_difference=study.question.smallest_difference,
+        title=study.question.title or "",
     )  # fmt: skip
     return replace(
         results,
-        warnings=(*_warnings(study, results.levels), *results.warnings),
+        warnings=(*_warnings(study, results), *results.warnings),
         target="" if study.question.text else results.target,  # the target is for params.yaml's text
-        curves=results.curves if curves else {},
     )
 
 
@@ -65,32 +63,29 @@ def before_it_starts(study: Study) -> list[str]:
 
     Factors are inseparable if they change together in all settings.
     """
-    answer = answered(measured(study, curves=False))
+    answer = answered(measured(study))
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
 
 
-def _warnings(study: Study, levels: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _warnings(study: Study, results: Measured) -> Iterator[str]:
     """Yield the study's warnings, each if it applies.
 
     1. At the first start, params.yaml differed from HEAD's in a param that the question leaves open.
     2. Params change together in all settings: which `vary` separates them, for each group of such params.
     3. All settings have fewer updates, and read less text, than the training of params.yaml.
     4. Seeds were added after an answer, and the study declares no looks.
-
-    levels  the settings' levels: see Measured
     """
     if differs := study.asked.left_open:
         yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
 
     settings = [flat_of(params) for params in study.settings.values()]
-    for group in (names for names in inseparable(levels) if len(names) > 1):
+    for group in (names for names in inseparable(results.levels) if len(names) > 1):
         values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
     whole = study.asked.params
     most = max(params.train.updates for params in study.settings.values())
-    read = max(params.train.updates * params.characters for params in study.settings.values())
-    if most < whole.train.updates and read < whole.train.updates * whole.characters:
+    if most < whole.train.updates and max(results.amounts.values()) < whole.train.updates * whole.characters:
         has = f"a whole training has {whole.train.updates:,}, and may have another result"
         yield f"a short study: {most:,} updates; {has}"
 
@@ -114,12 +109,11 @@ def of_runs(
     measure   a name of TrainMetrics
     baseline  name of the setting that the others are compared with
     warnings  the caller's warnings
-    declared  `better`, `looks` and `smallest_difference` of Measured
+    declared  `better`, `looks`, `smallest_difference` and `title` of Measured
     """
     one_length = len({own.loss_of for own in params.values()}) == 1
     amounts = {name: float(own.train.updates * own.characters) for name, own in params.items()}
     varied = [name for name in differing(list(params.values())) if name != "seed"]
-    effective = {name: naming_params(own) for name, own in params.items()}
     budgets = {own.train.updates for own in params.values()}
     targets = {own.train.target_smooth_loss for own in params.values()}
     ended = [run for own in runs.values() for run in own.values() if run.metrics]
@@ -135,12 +129,9 @@ def of_runs(
         },
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None,
-        warnings=(*warnings, *([MORE_TEXT] if len({*amounts.values()}) > 1 else [])),
+        warnings=(*warnings, *[MORE_TEXT] * (len({*amounts.values()}) > 1)),
         exploded=EXPLODED,
-        levels={
-            setting: {name: as_yaml(own[name]).removesuffix(".0") for name in varied if name in own}
-            for setting, own in effective.items()
-        },
+        levels={name: levels_of(own, varied) for name, own in params.items()},
         amounts=amounts,
         amount="text read",
         part="passages of the held-out text",

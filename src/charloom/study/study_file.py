@@ -12,6 +12,7 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 from math import prod
@@ -25,23 +26,11 @@ from charloom.base.terminal import in_line
 from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import MEASURE, Measure
 from charloom.results.study_table import Asked, Runs
-from charloom.settings.params import (
-    VARIED,
-    Params,
-    Positive,
-    Section,
-    Seed,
-    as_yaml,
-    checked,
-    flat_of,
-    overridden,
-    read_mapping,
-)
+from charloom.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
 from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
-TITLE = "one line of 1 to 120 printable characters"
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
 
@@ -66,7 +55,8 @@ class StudyFile(Section):
     @classmethod
     def _one_line(cls, value: str | None) -> str | None:
         if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
-            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {TITLE}")
+            allowed = "one line of 1 to 120 printable characters"
+            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {allowed}")
         return value
 
     @field_validator("seeds", mode="before")
@@ -83,10 +73,8 @@ class StudyFile(Section):
             raise ValueError(f"seeds: {self.seeds} is not allowed; each seed may occur only once")
         looks = self.looks
         if looks and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
-            raise ValueError(
-                f"looks: {looks} is not allowed; allowed are increasing numbers of seeds from 2 to {len(self.seeds)}; "
-                f"the last one must be {len(self.seeds)}, the number of all seeds"
-            )
+            allowed = f"increasing numbers of seeds from 2 to {len(self.seeds)}; the last look is at all seeds"
+            raise ValueError(f"looks: {looks} is not allowed; allowed are {allowed}")
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
             raise ValueError(f"vary: settings and seeds make more than {TRIALS_LIMIT:,} trials, the maximum")
         return self
@@ -111,6 +99,20 @@ class StudyFile(Section):
         return self.settings or []
 
 
+class Trial(NamedTuple):
+    """A training to run: the setting's name, the seed, the full params, and the key of its row in the table."""
+
+    setting: str
+    seed: int
+    params: Params
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Return the setting's name with the seed, for messages."""
+        return f"{self.setting}, seed {self.seed}"
+
+
 class Study(NamedTuple):
     """A study: its question, and the runs of its trials so far.
 
@@ -130,6 +132,19 @@ class Study(NamedTuple):
     baseline: str
     asked: Asked
     runs: Runs
+
+    def trials(self) -> dict[str, list[Trial]]:
+        """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
+
+        def trial(setting: str, seed: int) -> Trial:
+            params = self.settings[setting].model_copy(update={"seed": seed})
+            return Trial(setting, seed, params, self.asked.key(params))
+
+        return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
+
+    def trained(self) -> list[Trial]:
+        """Return the trials that have run."""
+        return [trial for own in self.trials().values() for trial in own if trial.key in self.runs]
 
     @property
     def columns(self) -> list[str]:
@@ -186,32 +201,27 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     Raises WrongInput if the question does not fit the params: a param cannot vary, a value is invalid, two settings are
     equal, no setting differs from the baseline, or the measure cannot compare the settings.
     """
-    usual = asked.params
-    allowed = [name for name in flat_of(usual) if name in VARIED or name == CHECKPOINT_EVERY]
+    usual, allowed = asked.params, [*VARIED, CHECKPOINT_EVERY]
     for name in (name for values in [given.baseline, *given.overrides()] for name in values):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
-        early = f"the stored rows were made by an earlier charloom without {given.measure}"
-        raise WrongInput(f"{path}: measure: {early}; --anew trains them again")
+        raise WrongInput(f"{path}: measure: an earlier charloom made the rows without {given.measure}; --anew has it")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
-    names = [named(params, varied) for params in settings]
+    names = [setting_name(levels_of(params, varied)) for params in settings]
     ensure_comparable(given.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
-        raise WrongInput(
-            f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, because it sets the points of the curves"
-        )
-    if not varied:
-        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: no setting differs from the baseline")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise WrongInput(
-            f"{path}: {'vary' if given.vary else 'settings'}: {twice} occurs twice; params without effect do not count"
-        )
+        raise WrongInput(f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, as it sets the curves' points")
+    twice = next((f"{name} occurs twice" for name, count in Counter(names).items() if count > 1), "")
+    if twice or not varied:
+        why = twice or "no setting differs from the baseline"
+        where = f"{path}: {'vary' if given.vary else 'settings'}"
+        raise WrongInput(f"{where}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
-    return Study(path, given, by_name, varied, named(baseline, varied), asked, runs)
+    return Study(path, given, by_name, varied, names[settings.index(baseline)], asked, runs)
 
 
 def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> None:
@@ -221,11 +231,10 @@ def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> N
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
 
 
-def named(params: Params, varied: list[str]) -> str:
-    """Return a setting's name, `eta=0.05 train.initial_accumulator_value=10`, from its params.
+def levels_of(params: Params, varied: list[str]) -> dict[str, str]:
+    """Return a setting's values of the varied params, by the params' dotted names, as they stand in its name.
 
-    varied  dotted names of the params in the name; a param that has no effect in this setting is left out
+    A param that has no effect in this setting is left out.
     """
     values = naming_params(params)
-    own = [name for name in varied if name in values]
-    return setting_name(own, (as_yaml(values[name]).removesuffix(".0") for name in own))
+    return {name: as_yaml(values[name]).removesuffix(".0") for name in varied if name in values}

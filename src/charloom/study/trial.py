@@ -7,7 +7,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
 from charloom.results.study_table import METRICS
 from charloom.settings.params import Params, overridden
 from charloom.signature.hashes import RECIPES, TEXT
-from charloom.study.study_file import Study
 from charloom.text.corpus import Text, split
 from charloom.text.vocabulary import Vocabulary
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
@@ -33,30 +32,6 @@ SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind
     {"eta": 1000.0, "train.updates": 40, "train.checkpoint_every": 10},  # ends worse than a uniform guess
     {"eta": None, "train.updates": 40},  # diverges, with nearly the largest rate that its dtype has
 )  # fmt: skip
-
-
-class Trial(NamedTuple):
-    """A training to run: the setting's name, the seed, the full params, and the key of its row in the table."""
-
-    setting: str
-    seed: int
-    params: Params
-    key: str
-
-
-def trials_of(study: Study) -> dict[str, list[Trial]]:
-    """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
-
-    def trial(setting: str, seed: int) -> Trial:
-        params = study.settings[setting].model_copy(update={"seed": seed})
-        return Trial(setting, seed, params, study.asked.key(params))
-
-    return {setting: [trial(setting, seed) for seed in study.question.seeds] for setting in study.settings}
-
-
-def trials_there(study: Study) -> list[Trial]:
-    """Return the trials of the study that have run."""
-    return [trial for own in trials_of(study).values() for trial in own if trial.key in study.runs]
 
 
 @lru_cache

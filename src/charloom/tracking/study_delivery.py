@@ -12,7 +12,6 @@ from charloom.results.spool import RECORD, SHOWN_FILES, append, identity, spool
 from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
-from charloom.study.trial import trials_there
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import PAGE, PICTURE, StudyContents, new_files
@@ -27,9 +26,8 @@ def study_contents(study: Study, answer: Answer) -> StudyContents:
     """Return the study's record for the spool."""
     names = effects_by_verdict(answer) if answer.effects else by_verdict(answer, answer.comparisons)
     counts = [str(len(names.get(verdict, ()))) for verdict in VERDICTS]
-    trials = len(trials_there(study))
     return StudyContents(
-        name=str(study.path), question=study.named, text_sha256=study.asked.sha256, trials=trials,
+        name=str(study.path), question=study.named, text_sha256=study.asked.sha256, trials=len(study.trained()),
         tags=dict(zip(tag.COUNTS, counts, strict=True)) | {tag.VERDICT: in_line(told(answer))},
         description=as_markdown(answer),
     )  # fmt: skip

@@ -56,7 +56,7 @@ def _listed(file: Path) -> Listed:
         if not is_started(page.parent):
             return Listed(file, again, read_question(file).title or "")
         study = read_study(file)
-        compared = Compared(answered(measured(study, curves=False)))
+        compared = Compared(answered(measured(study)))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
     trainings = compared.trainings
