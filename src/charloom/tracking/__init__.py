@@ -10,7 +10,7 @@ The modules, from the spool to the store:
     entries                      read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process; what it delivers in one round, and its retries
-    completion, studies          show, create and complete a run, or the run of a study, in the store
+    completion                   show, create and complete a run, or the run of a study, in the store
     models, registry, served     send a run's models; register the better one; the code of a served model
     store, view, tag             operations on experiments and runs; pages' columns; names of tags
     experiment_lock              a lock between machines
@@ -32,8 +32,6 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with the next two settings, a dead server costs seconds, not minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # immediately, and after two seconds: a database may have restarted
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could name any address and any size
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",  # likewise
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could request a delay of an hour
 }.items():
     os.environ.setdefault(_name, _value)

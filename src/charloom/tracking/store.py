@@ -38,7 +38,7 @@ STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH = 1000  # points per request
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
-Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
+Point = tuple[tuple[str, int], tuple[float, float]]  # (name, update), (value, time in seconds since 1970)
 
 
 class Store:
@@ -153,7 +153,7 @@ class Store:
         """Send the points to the run, in batches of BATCH points, and the params."""
         metrics = [
             Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
-            for name, update, value, when in points
+            for (name, update), (value, when) in points
         ]
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
         for start in range(0, len(metrics) or 1, BATCH):
