@@ -22,9 +22,9 @@ def test_a_page_is_opened_on_a_terminal_with_a_display(monkeypatch, terminal, va
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, ":9")
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: terminal))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: terminal, write=len, flush=int))
     monkeypatch.setattr("webbrowser.open", opened.append)
-    ui.show("https://elsewhere.invalid/")
+    ui.show("https://elsewhere.invalid/", "")
     if terminal and variable != "NONE":
         until(lambda: opened)
     assert opened == ["https://elsewhere.invalid/"] * (terminal and variable != "NONE")

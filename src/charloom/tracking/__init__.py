@@ -32,6 +32,8 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; with the next two settings, a dead server costs seconds, not minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # immediately, and after two seconds: a database may have restarted
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could name any address and any size
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",  # likewise
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could request a delay of an hour
 }.items():
     os.environ.setdefault(_name, _value)
