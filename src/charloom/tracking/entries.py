@@ -53,7 +53,7 @@ class Entry:
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
-    sent       the number of points that the training's live run has
+    sent       the number of points that the training's live run has, or does not need
     """
 
     first: Start
