@@ -26,6 +26,7 @@ from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
+from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
 from charloom.tracking.registry import MODELS
 from charloom.tracking.store import Store, all_results, params_as_text
@@ -65,6 +66,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
     for name in missing:
         if name not in models:
             models[name] = client.create_logged_model(number, name, run_id, params=params)
+            note_progress()
     ids = {name: models[name].model_id for name in updates}
     _upload(store, run, entry, {name: models[name].artifact_location for name in missing}, ids)
     for name, key in product(missing, METRICS):
@@ -78,6 +80,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         client.log_outputs(run_id, links)
     for name in missing:
         client.finalize_logged_model(ids[name], "READY")
+        note_progress()
     return {name: MODELS + model_id for name, model_id in ids.items()}
 
 
