@@ -11,6 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from projects import said
 from recorded import (
     a_training,
@@ -28,6 +32,7 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
+from charloom.base.errors import Unavailable
 from charloom.base.signals import Stopped
 from charloom.model.recorded import hashed
 from charloom.results.spool import identity, recorded
@@ -201,6 +206,29 @@ def test_a_killed_training_is_shown_until_somebody_deletes_its_run_and_a_later_o
             record.results = run.results
         put(run)
         run_round(identity(), works)
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+
+
+def test_after_a_failure_the_points_reach_mlflow_2_which_refuses_many_of_which_it_has_some(project, monkeypatch):
+    log_batch, failures = MlflowClient.log_batch, [MlflowException("away")]
+
+    def as_mlflow_2(client, run_id, metrics=(), *others, **named):
+        if len(metrics) > 100 and client.get_run(run_id).data.metrics:
+            raise MlflowException("UNIQUE constraint failed", BAD_REQUEST)
+        log_batch(client, run_id, metrics, *others, **named)
+
+    def upload(*given):
+        if failures:
+            raise failures.pop()
+        log_artifact(*given)
+
+    log_artifact = LocalArtifactRepository.log_artifact
+    monkeypatch.setattr(MlflowClient, "log_batch", as_mlflow_2)
+    monkeypatch.setattr(LocalArtifactRepository, "log_artifact", upload)
+    with pytest.raises(Unavailable, match="away"):
+        tracked(project)
+    tracked(project)
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
 
