@@ -82,11 +82,7 @@ def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of
 @pytest.mark.slow
 def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server):
     project.edit(*SMOOTH)
-    project.edit(
-        "src/charloom/kernel/update.py",
-        "import numpy as np\n",
-        "import numpy as np\n\nfrom charloom.kernel.weight import WEIGHT\n",
-    )
+    project.edit(SMOOTH[0], "import numpy as np\n", "import numpy as np\n\nfrom charloom.kernel.weight import WEIGHT\n")
     (project.folder / "src/charloom/kernel/weight.py").write_text("WEIGHT = 0.9\n")
     project.run("dvc", "exp", "run", "-S", "eta=0.05", MLFLOW_TRACKING_URI=server.uri)
     project.run("charloom", "track", MLFLOW_TRACKING_URI=server.uri)
@@ -185,21 +181,9 @@ def test_a_run_that_is_none_of_the_pipelines_and_a_store_that_is_away_are_refuse
     assert not (tmp_path / "none.db").exists()
 
 
-LINK = """diff --git a/data/prepared b/data/prepared
-new file mode 120000
---- /dev/null
-+++ b/data/prepared
-@@ -0,0 +1 @@
-+{}
-\\ No newline at end of file
-"""
-ABOVE = """diff --git a/../above b/../above
-new file mode 100644
---- /dev/null
-+++ b/../above
-@@ -0,0 +1 @@
-+x
-"""
+NEW = "diff --git a/{0} b/{0}\nnew file mode {1}\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+{2}\n"
+LINK = NEW.format("data/prepared", 120000, "{}") + "\\ No newline at end of file\n"
+ABOVE = NEW.format("../above", 100644, "x")
 
 
 @pytest.mark.slow

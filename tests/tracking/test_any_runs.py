@@ -46,7 +46,7 @@ def compared(project, *arguments, code=0):
     return complaint if code else printed
 
 
-def test_runs_are_answered_as_the_table_of_them_is(project, store):
+def test_runs_of_an_experiment_by_name_or_id_are_answered_as_the_table_of_them_is(project, store):
     grid(store)
     with (project.folder / "runs.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -58,6 +58,10 @@ def test_runs_are_answered_as_the_table_of_them_is(project, store):
     assert printed.replace("failed, by its status in MLflow, or has no finite", "failed, and has no") == table
     assert f'"kind": "{AVERAGE}"' in table
     assert "lr=0.5 against 0.1" in compared(project)
+    number = project.client().get_experiment_by_name("theirs").experiment_id
+    assert "Baseline: depth=2 lr=0.1" in said(project, "compare", "--mlflow", number, *COUNTED)[0]
+    project.client().delete_experiment(number)
+    assert "no experiment theirs; allowed are Default" in compared(project, code=2)
 
 
 @pytest.mark.parametrize(("at", "mean"), [("last", 0.0), ("lowest", -0.5), ("highest", 9.0), ("1", -0.5)])
@@ -67,6 +71,10 @@ def test_the_value_is_that_of_the_last_step_or_the_one_that_is_asked_for(project
             store({"lr": lr, "seed": seed}, [9.0, lr - 0.5, lr])
     printed = compared(project, "--at", at, "--format", "json")
     assert f'"mean": {mean if at == "highest" else 1 + mean}' in printed
+    for seed in range(3):  # a run that was no number once has no lowest and no highest value
+        store({"lr": 2, "seed": seed}, [float("nan"), 0.1, 0.2] if seed else [0.1, 0.1, 0.2])
+    printed = compared(project, "--at", at)
+    assert ("warning: failed runs: 2; a failed run counts, without a value" in printed) == (at in {"lowest", "highest"})
 
 
 def test_a_failed_run_is_an_outcome_and_what_does_not_count_is_named(project, store):
@@ -125,14 +133,6 @@ def test_a_wrong_request_is_a_line(project, store, option, value, line):
     assert complaint.count("\n") == 1
 
 
-def test_an_experiment_has_a_name_and_an_id(project, store):
-    grid(store)
-    number = project.client().get_experiment_by_name("theirs").experiment_id
-    assert "Baseline: depth=2 lr=0.1" in said(project, "compare", "--mlflow", number, *COUNTED)[0]
-    project.client().delete_experiment(number)
-    assert "no experiment theirs; allowed are Default" in compared(project, code=2)
-
-
 def test_where_no_run_counts_it_says_why(project, store):
     store({"lr": 1, "seed": 1}, [1.0], status="RUNNING", name="busy-bee")
     for asked in ((), ("--setting", "lr")):
@@ -142,14 +142,6 @@ def test_where_no_run_counts_it_says_why(project, store):
         store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
     assert "3 left out" not in (line := compared(project, "--at", "7", code=2))
     assert "runs left out (finished without val_loss at step 7): run-0, run-1" in line
-
-
-def test_a_run_that_was_no_number_once_has_no_lowest_value(project, store):
-    for seed in range(3):
-        store({"lr": 1, "seed": seed}, [1.0, 0.5])
-        store({"lr": 2, "seed": seed}, [float("nan"), 0.1] if seed else [0.1, float("inf")])
-    printed = compared(project, "--at", "lowest")
-    assert "warning: failed runs: 2; a failed run counts, without a value" in printed
 
 
 def test_a_file_that_is_no_store_is_a_line_and_a_missing_one_is_not_made(project):

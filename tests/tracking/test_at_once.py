@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from machines import LONG, Machine, at_once
+from machines import Machine, at_once
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -26,7 +26,9 @@ RESULTS, SENDING = "charloom.results", "charloom.sending"
 
 
 class Trained(Machine):
-    """A machine with the record of a training of its own, which completes the run."""
+    """A machine with the record of a training of its own, which completes the run, or shows it first."""
+
+    shows = False
 
     def __init__(self, project, folder: Path):
         super().__init__(self.complete)
@@ -39,13 +41,9 @@ class Trained(Machine):
         store = Store()
         store.connect()
         entry = Entry(self.folder)
+        if self.shows:
+            show(store, entry, ended=False)
         complete(store, entry, entry.tracked)
-
-    def show_and_complete(self) -> None:
-        store = Store()
-        store.connect()
-        show(store, Entry(self.folder), 0, ended=False)
-        self.complete()
 
 
 @pytest.fixture
@@ -79,20 +77,26 @@ def one_run_of(project, trainings: int):
     return run
 
 
+QUESTIONS = ("create_experiment", "create_run", "log_batch", "create_logged_model", "create_model_version")
+
+
 @pytest.mark.parametrize(
-    ("where", "question", "condition"),
+    ("where", "question", "condition", "trainings"),
     [
-        *((MlflowClient, name, None) for name in ("create_experiment", "create_run", "log_batch", "set_terminated")),
-        *((MlflowClient, name, None) for name in ("create_logged_model", "create_model_version")),
-        (LocalArtifactRepository, "log_artifact", None),
-        (MlflowClient, "log_batch", tells_the_results),
+        *((MlflowClient, name, None, 2) for name in (*QUESTIONS, "set_terminated")),
+        (LocalArtifactRepository, "log_artifact", None, 2),
+        (MlflowClient, "log_batch", tells_the_results, 2),
+        (MlflowClient, "log_batch", None, 3),  # somebody has sent the run before
     ],
 )
-def test_two_who_send_a_new_run_at_once_have_one_that_lists_both_trainings(
-    project, monkeypatch, machines, where, question, condition
+def test_two_who_send_a_run_at_once_have_one_that_lists_all_trainings(
+    project, tmp_path, monkeypatch, machines, where, question, condition, trainings
 ):
+    if trainings == 3:
+        with chdir(project.folder):
+            Trained(project, tmp_path / "maker").complete()
     at_once(project, monkeypatch, machines, where, question, *[condition] * bool(condition))
-    one_run_of(project, 2)
+    one_run_of(project, trainings)
 
 
 @pytest.mark.parametrize("question", ["create_run", "log_batch", "delete_run", "set_terminated"])
@@ -100,7 +104,7 @@ def test_two_who_send_a_new_run_at_once_have_one_that_lists_both_trainings(
 def test_two_whose_trainings_were_at_work_at_once_have_one_too(project, monkeypatch, machines, question, refused):
     """A server may let nobody delete a run: the second one's own is closed then."""
     for each in machines:
-        each.work = each.show_and_complete
+        each.shows = True
     if refused:
         monkeypatch.setattr(MlflowClient, "delete_run", denied)
     at_once(project, monkeypatch, machines, MlflowClient, question, always=False)
@@ -108,15 +112,6 @@ def test_two_whose_trainings_were_at_work_at_once_have_one_too(project, monkeypa
     assert statuses in ([["FINISHED"]] if not refused else [["FINISHED"], ["FINISHED", "KILLED"]])
     if statuses == ["FINISHED"]:
         one_run_of(project, 2)
-
-
-def test_two_who_reproduce_a_run_at_once_are_both_counted(project, tmp_path, monkeypatch, machines):
-    with chdir(project.folder):
-        maker = Trained(project, tmp_path / "maker")
-        maker.start()
-        maker.join(LONG)
-    at_once(project, monkeypatch, machines, MlflowClient, "log_batch")
-    one_run_of(project, 3)
 
 
 def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_the_one_that_it_completes_later(
@@ -128,8 +123,8 @@ def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_the_one_
     one_run_of(project, 1)
 
 
-def left(project, name: str, seconds: float) -> tuple[MlflowClient, str, str]:
-    """Leave the tag of a sender of this name, whose time ends in so many seconds, where nothing has been sent."""
+def left(project, value: str) -> tuple[MlflowClient, str, str]:
+    """Leave the tag of another sender where nothing has been sent."""
     client = project.client()
     a_training(project)
     with chdir(project.folder):
@@ -138,8 +133,11 @@ def left(project, name: str, seconds: float) -> tuple[MlflowClient, str, str]:
         store.connect()
         store.use_text(run.text_sha256, run.params.prepare.text)
     tag = f"{SENDING}.{experiment_key(run.params, run.text_sha256)}.0"
-    client.set_experiment_tag(store.experiment_id, tag, f"{name} {time.time() + seconds:.0f}")
+    client.set_experiment_tag(store.experiment_id, tag, value)
     return client, store.experiment_id, tag
+
+
+FUTURE = f"{time.time() + 6000:.0f}"
 
 
 def dead() -> str:
@@ -150,14 +148,10 @@ def dead() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("who", "seconds"),
-    [(dead(), 600), ("numbers 1 1.0", -1), ("nonsense", 600)],
-    ids=["dead", "expired", "malformed"],
+    "value", [f"{dead()} {FUTURE}", "numbers 1 1.0 1", "nonsense"], ids=["dead", "expired", "malformed"]
 )
-def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
-    client, experiment, tag = left(project, who, seconds)
-    if who == "nonsense":
-        client.set_experiment_tag(experiment, tag, who)
+def test_a_sender_who_is_gone_is_not_waited_for(project, value):
+    left(project, value)
     with chdir(project.folder):
         sent()
     one_run_of(project, 1)
@@ -165,7 +159,7 @@ def test_a_sender_who_is_gone_is_not_waited_for(project, who, seconds):
 
 @pytest.mark.slow
 def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(project, capsys):
-    client, experiment, tag = left(project, "numbers 1 1.0", 600)
+    client, experiment, tag = left(project, f"numbers 1 1.0 {FUTURE}")
     with chdir(project.folder):
         (entry,) = waiting(project)
         works = rounds.run_round(entry.sender, {})

@@ -26,8 +26,8 @@ def test_a_page_is_opened_on_a_terminal_with_a_display(monkeypatch, terminal, va
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, ":9")
     monkeypatch.setenv("TERM", "xterm")
-    with redirect_stdout(SimpleNamespace(isatty=lambda: terminal)):
-        ui.show("https://elsewhere.invalid/")
+    with redirect_stdout(SimpleNamespace(isatty=lambda: terminal, write=len, flush=int)):
+        ui.show("https://elsewhere.invalid/", "")
     if terminal and variable != "NONE":
         until(lambda: opened)
     assert opened == ["https://elsewhere.invalid/"] * (terminal and variable != "NONE")

@@ -75,27 +75,18 @@ def test_a_stopped_training_says_so_and_goes_on_in_the_same_record_where_each_po
         stopped()
     first = the_entry()
     assert (first.end.status, first.end.results, first.trainings) == ("KILLED", None, [])
-    time.sleep(0.01)
-    with training() as record:
-        assert the_entry().end is None
-        record.points([*POINTS[1:], ("smooth_loss", 200, 1.0)])
-        record.results = "f" * 64
-    entry = the_entry()
-    assert entry.first == first.first
-    assert entry.start.started > entry.first.started
-    assert in_order(entry) == [*POINTS, ("smooth_loss", 200, 1.0)]
-    assert entry.points["smooth_loss", 100] == first.points["smooth_loss", 100]
-    assert len(entry.trainings) == 1
-
-
-def test_a_repetition_is_a_second_training_of_the_record_and_adds_no_point():
-    for rate in ((), (RATE, 300, 7.0)):
-        with training() as record:
-            record.points([*POINTS, *([rate] if rate else [])])
-            record.results = "f" * 64
+    for trainings, later in enumerate((("smooth_loss", 200, 1.0), (RATE, 300, 7.0)), 1):  # a repetition adds no point
         time.sleep(0.01)
-    assert in_order(the_entry()) == POINTS
-    assert len(the_entry().trainings) == 2
+        with training() as record:
+            assert the_entry().end is None
+            record.points([*POINTS[1:], later])
+            record.results = "f" * 64
+        entry = the_entry()
+        assert entry.first == first.first
+        assert entry.start.started > entry.first.started
+        assert in_order(entry) == [*POINTS, ("smooth_loss", 200, 1.0)]
+        assert entry.points["smooth_loss", 100] == first.points["smooth_loss", 100]
+        assert len(entry.trainings) == trainings
 
 
 @pytest.mark.parametrize("batch", [1, 8])
@@ -111,24 +102,19 @@ def test_the_rate_counts_the_characters_of_all_sequences_of_a_batch(batch, monke
     assert rates == {(RATE, 4000): 4000 * 25 * batch / 20.0}
 
 
-def test_a_line_is_read_once_and_not_before_it_is_whole():
+def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
     with training() as record:
+        with record.path.open("a") as file:
+            file.write('["smooth_loss", 0, ')
         reader = the_entry()
-        line = json.dumps([*POINTS[0], 7.0])
-        for part in (line[:9], line[9:], "\n"):
+        line = json.dumps([*POINTS[1], 7.0])
+        for part in ("\n", line[:9], line[9:], "\n"):  # a line is not read before it is whole, and read once
             assert not reader.points
             with record.path.open("a") as file:
                 file.write(part)
             reader.read()
         reader.read()
-        assert in_order(reader) == POINTS[:1]
-
-
-def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
-    with training() as record:
-        with record.path.open("a") as file:
-            file.write('["smooth_loss", 0, ')
-        record.points(POINTS[1:])
+        assert in_order(reader) == POINTS[1:]
     record.path.write_text(record.path.read_text().replace('"status": "FINISHED"', '"status": "FAILED"'))
     assert in_order(the_entry()) == POINTS[1:]
     assert not the_entry().end  # a changed line is a damaged one

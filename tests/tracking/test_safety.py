@@ -1,11 +1,9 @@
-"""What a hostile server or a strange name could do, and may not."""
+"""What a hostile server or a strange name could do, and may not. More servers are in tests/all/test_outages.py."""
 
-from contextlib import chdir
 from types import SimpleNamespace
 
 import pytest
-from hostile import Mlflow, hostile, slowly
-from mlflow.exceptions import MlflowException
+from hostile import Mlflow, hostile
 from projects import said
 from recorded import tracked
 from stores import answering, free_port
@@ -13,7 +11,6 @@ from stores import answering, free_port
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
 from charloom.tracking.address import database, relocate_store
-from charloom.tracking.asking import asked
 from charloom.tracking.reasons import MAX_LENGTH, first_line
 from charloom.tracking.store import Store, connected
 
@@ -45,13 +42,6 @@ def test_credentials_are_not_told(project, monkeypatch):
     kept = [path.read_bytes() for path in (project.folder / ".charloom").rglob("*") if path.is_file()]
     assert kept
     assert not any(b"sesame" in content or b"ses/ame" in content for content in kept)
-
-
-@pytest.mark.parametrize("uri", ["file:///data/x", "/data/x"])
-def test_nothing_is_uploaded_to_a_folder_of_this_machine_that_a_server_names(uri, monkeypatch, tmp_path):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(MlflowException, match="names the folder"):
-        Store().upload(tmp_path, uri)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +76,11 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
     assert "***" in told
 
 
-def test_what_is_no_address_is_a_line_without_its_password(monkeypatch):
+def test_what_is_no_address_is_a_line_without_its_password_and_a_server_that_is_away_its_request_and_cause(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:ses[ame@h:5000")
     for each in (database, relocate_store):
         with pytest.raises(Unavailable, match=r"^MLFLOW_TRACKING_URI is not an address; a password needs %5B"):
             each()
-
-
-def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
     address = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(Unavailable) as raised, connected():
@@ -110,12 +97,7 @@ def test_a_server_that_is_away_is_the_request_and_the_cause(monkeypatch):
         (403, "ben", "", "model a: user ben has no permission: ask the server's owner for the permission EDIT"),
         (413, "", "", "a request is too large for the server, or a proxy before it: raise its limit"),
         (401, "ben", "", "the server requires a login: set MLFLOW_TRACKING_PASSWORD"),
-        (
-            401,
-            "ben",
-            "secret",
-            f"the server refuses the name or the password in {LOGIN}: ask its owner for a new password",
-        ),
+        (401, "ben", "x", f"the server refuses the name or the password in {LOGIN}: ask its owner for a new password"),
     ],
 )
 def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch, code, user, password, told):
@@ -143,15 +125,6 @@ def test_the_printed_address_of_a_server_has_no_credentials_and_no_escapes(finis
         printed, complaint = said(finished, "ui")
     assert printed.startswith(f"open {address}/#/experiments/7%1B%5B31m/runs?")
     assert (printed.count("\n"), printed.count("/7%1B%5B31m/"), complaint) == (1, 1, "")
-
-
-@pytest.mark.slow
-def test_a_store_has_a_deadline(finished, monkeypatch):
-    """That it has a limit of memory is in tests/all: to reach it takes time."""
-    with hostile(lambda _: slowly(b"HTTP/1.1 200 OK"), Mlflow()) as address:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        with chdir(finished.folder), pytest.raises(Unavailable, match="no answer within 3 s"):
-            asked("print_experiments", seconds=3)
 
 
 def test_a_name_with_escapes_and_direction_marks_is_shown_as_it_is_written(project):

@@ -113,19 +113,12 @@ def test_a_line_between_the_last_read_and_the_removal_keeps_the_entry(waits):
     assert not waits.exists()
 
 
-def test_what_another_process_has_sent_meanwhile_is_not_said_to_be_missing(waits):
+def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_waits(waits, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # an entry is sent by the environment that put it there
+        assert run_round(identity(), {}) == {}
     work = Work(Entry(waits))
     (waits / "run.jsonl").unlink()
     assert run_round(work.entry.sender, {waits: work})[waits].reason == ""
-
-
-def test_what_a_kill_leaves_of_a_removed_entry_and_of_new_files_is_no_run_that_waits(waits):
-    (waits / "run.jsonl").unlink()
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
-
-
-def test_an_entry_is_delivered_by_the_environment_that_put_it_there(waits, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")
-    assert run_round(identity(), {}) == {}
-    assert waits.exists()

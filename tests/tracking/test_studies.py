@@ -20,9 +20,9 @@ from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial
 from charloom.text.corpus import read_prepared
 from charloom.tracking.answering import print_experiments
+from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
-from charloom.tracking.studies import complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 
 STUDY = Path("studies/eta.yaml")
@@ -84,18 +84,19 @@ def test_a_study_is_a_run_that_says_what_it_says_and_has_its_files(project):
     assert page == "<!doctype html>\n"  # without the link to a page that MLflow does not have
 
 
-def test_sent_again_it_is_the_same_run_with_the_new_answer_and_names_all_who_have_sent_it(project, monkeypatch):
+def test_a_study_is_its_question_and_its_text_whoever_sends_what_answer_and_whatever_its_name(project, monkeypatch):
+    """Of a long answer, whole lines and the picture are on the page."""
     contents = a_study(project)
-    for user, description in (("ann", "**cannot tell**"), ("ben", "**worse**"), ("ann", "**better**")):
+    long = "First\n\n" + "| a row | ö |\n" * 900
+    for user, description in (("ann", "**cannot tell**"), ("ben", "**worse**"), ("ann", long)):
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
-        (study,) = sent(project, contents.model_copy(update={"description": description}))
-        assert study.data.tags["mlflow.note.content"].startswith(f"{description}\n\n[The study’s page](")
-    assert (study.data.tags["mlflow.user"], study.info.status) == ("ann, ben", "FINISHED")
-
-
-def test_a_study_is_its_question_and_its_text_whatever_its_name(project):
-    contents = a_study(project)
-    (first,) = sent(project, contents)
+        (first,) = sent(project, contents.model_copy(update={"description": description}))
+        note = first.data.tags["mlflow.note.content"]
+        assert note.startswith(description.partition("\n")[0] + "\n\n[The study’s page](")
+        assert "![The comparison](get-artifact?" in note
+    assert 4900 < len(note) <= 5000
+    assert note.endswith("\n| a row | ö |")
+    assert (first.data.tags["mlflow.user"], first.info.status) == ("ann, ben", "FINISHED")
     (project.folder / STUDY).rename(project.folder / "studies/mine.yaml")
     (project.folder / "studies/eta").rename(project.folder / "studies/mine")
     contents = contents.model_copy(update={"name": "studies/mine.yaml"})
@@ -116,22 +117,17 @@ def test_an_answer_of_more_trials_than_ours_is_not_replaced(project, capsys, sto
     assert (line in capsys.readouterr().err) != replaced
 
 
-def test_two_versions_of_a_study_that_wait_are_one_and_the_later_is_sent(project, monkeypatch):
-    contents = a_study(project)
-    with chdir(project.folder):
-        first = put_study(contents, "<svg/>")
-        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # another sender has to send it
-        assert put_study(contents, "<svg></svg>") == first
-    (study,) = sent(project, contents.model_copy(update={"description": "**worse**"}))
-    assert study.data.tags["mlflow.note.content"].startswith("**worse**")
-
-
 @pytest.mark.parametrize("question", ["create_experiment", "set_experiment_tag", "create_run", "set_terminated"])
-def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
+def test_two_who_send_a_study_at_once_have_one_and_of_two_versions_that_wait_the_later_is_sent(
+    project, monkeypatch, question
+):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
     with chdir(project.folder):
-        entry = Entry(put_study(contents, "<svg/>"))
+        first = put_study(contents.model_copy(update={"description": "**worse**"}), "<svg/>")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # another sender has to send it
+        assert put_study(contents, "<svg/>") == first
+        entry = Entry(first)
 
     def work() -> None:
         """Connect without the lock that two machines do not have in common."""
@@ -142,10 +138,11 @@ def test_two_who_send_a_study_at_once_have_one(project, monkeypatch, question):
     at_once(project, monkeypatch, [Machine(work), Machine(work)], MlflowClient, question)
     (study,) = sent(project, contents)
     assert study.info.status == "FINISHED"
+    assert study.data.tags["mlflow.note.content"].startswith("**better")
 
 
 @pytest.mark.slow
-def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
+def test_the_page_of_studies_is_named_beside_the_one_of_runs_and_what_brings_it_back_if_it_is_deleted(project, capfd):
     def said():
         capfd.readouterr()
         with chdir(project.folder):
@@ -153,12 +150,21 @@ def test_the_page_of_studies_is_named_beside_the_one_of_runs(project, capfd):
         return capfd.readouterr().out.split("\n")
 
     assert said() == ["", "", ""]
-    (study,) = sent(project, a_study(project))
-    assert said() == ["", study.info.experiment_id, ""]
+    contents = a_study(project)
+    (study,) = sent(project, contents)
+    number = study.info.experiment_id
+    assert said() == ["", number, ""]
     tracked(project)
     runs, studies, _ = said()
-    assert studies == study.info.experiment_id
-    assert project.client().get_experiment(runs).name == "charloom fox"
+    assert studies == number
+    client = project.client()
+    assert client.get_experiment(runs).name == "charloom fox"
+    client.delete_experiment(number)
+    with pytest.raises(Unavailable, match=f"deleted in the store: `mlflow .* --experiment-id {number}`"):
+        sent(project, contents)
+    client.restore_experiment(number)
+    (again,) = sent(project, contents)
+    assert again.info.run_id == study.info.run_id
 
 
 @pytest.mark.slow
@@ -174,27 +180,3 @@ def test_a_study_that_was_not_sent_is_a_warning_and_is_sent_by_the_next_command(
         assert complaint.count("\n") == 1
         send_study(study, answer(), "<svg/>")
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"
-
-
-@pytest.mark.slow
-def test_of_a_long_answer_whole_lines_and_the_picture_are_on_the_page(project):
-    contents = a_study(project)
-    (study,) = sent(project, contents.model_copy(update={"description": "First\n\n" + "| a row | ö |\n" * 900}))
-    note = study.data.tags["mlflow.note.content"]
-    assert 4900 < len(note) <= 5000
-    assert note.startswith("First\n\n[The study’s page]")
-    assert "![The comparison](get-artifact?" in note
-    assert note.endswith("\n| a row | ö |")
-
-
-@pytest.mark.slow
-def test_an_experiment_of_studies_that_was_deleted_is_named_with_what_brings_it_back(project):
-    contents = a_study(project)
-    (study,) = sent(project, contents)
-    number = study.info.experiment_id
-    project.client().delete_experiment(number)
-    with pytest.raises(Unavailable, match=f"deleted in the store: `mlflow .* --experiment-id {number}`"):
-        sent(project, contents)
-    project.client().restore_experiment(number)
-    (again,) = sent(project, contents)
-    assert again.info.run_id == study.info.run_id

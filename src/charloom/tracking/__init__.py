@@ -10,7 +10,7 @@ The modules, from the spool to the store:
     entries                      read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process; what it delivers in one round, and its retries
-    completion, studies          show, create and complete a run, or the run of a study, in the store
+    completion                   show, create and complete a run, or the run of a study, in the store
     models, registry, served     send a run's models; register the better one; the code of a served model
     store, view, tag             operations on experiments and runs; pages' columns; names of tags
     experiment_lock              a lock between machines

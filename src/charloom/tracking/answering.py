@@ -1,11 +1,10 @@
 """The process that queries a store for a command: see asking.py.
 
-python -m charloom.tracking.answering QUESTION
+python -m charloom.tracking.answering QUESTION [ARGUMENT …]
 
-QUESTION is a key of QUESTIONS. Standard input has the question's arguments, a list in JSON.
+QUESTION is a key of QUESTIONS; the arguments are those of its function.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -34,13 +33,6 @@ from charloom.tracking.store import STUDIES, Store, connected
 
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
-ORIGIN_TAGS = {
-    "experiment": tag.KEY,
-    "results": tag.RESULTS,
-    "text_sha256": tag.TEXT,
-    "commit": tag.COMMIT,
-    "uncommitted": tag.UNCOMMITTED,
-}
 
 
 def fetch(address: str, file: str) -> None:
@@ -88,19 +80,13 @@ def describe(run_id: str, folder: str) -> None:
                 f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
         hashes = _hashes(store, run, Path(folder))
-    tags = {field: run.data.tags.get(key, "") for field, key in ORIGIN_TAGS.items()}
-    tags["experiment"] = tags["experiment"].partition(":")[0]  # earlier versions added a suffix :1, :2, …
-    fields = {
-        "name": run.info.run_name,
-        "user": run.data.tags.get(tag.USER, ""),
-        "params": run.data.params,
-        "hashes": hashes,
-    }
+    values = run.data.tags | {"name": run.info.run_name, "params": run.data.params, "hashes": hashes}
+    values[tag.KEY] = values.get(tag.KEY, "").partition(":")[0]  # earlier versions added a suffix :1, :2, …
     try:
-        print(Origin.model_validate(tags | fields).model_dump_json())
+        print(Origin.model_validate(values).model_dump_json(by_alias=True))
     except ValidationError as error:
-        field = str(error.errors()[0]["loc"][0])
-        which, value = ORIGIN_TAGS.get(field, field), in_line(tags.get(field, ""))[:80]
+        which = str(error.errors()[0]["loc"][0])
+        value = in_line(str(values.get(which, "")))[:80]
         allowed = "allowed is a complete run of charloom's pipeline, from a commit; `make track` completes a run"
         raise WrongInput(f"{name}: {which} is missing or invalid: {value!r}; {allowed}") from None
 
@@ -142,10 +128,9 @@ QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store,
 
 
 def main() -> None:
-    """Print the answer to the question to standard output. Do nothing if standard input is empty."""
+    """Print the answer to the question to standard output."""
     limit_memory()
-    if arguments := sys.stdin.read():  # empty if the parent has ended
-        QUESTIONS[sys.argv[1]](*json.loads(arguments))
+    QUESTIONS[sys.argv[1]](*sys.argv[2:])
 
 
 if __name__ == "__main__":

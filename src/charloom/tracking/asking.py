@@ -3,7 +3,6 @@
 Each query runs in a subprocess (answering.py), which can be killed.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -14,35 +13,38 @@ from pydantic import Field
 from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.base.opened import SOURCES
 from charloom.results.records import Record
+from charloom.tracking import tag
 from charloom.tracking.address import relocate_store
 from charloom.tracking.reasons import first_line
 
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 
-class Origin(Record):
+class Origin(Record, extra="ignore"):
     """The origin and the results of a complete run. All values come from the store, so none of them is trusted.
+
+    A field with an alias is a tag of the run.
 
     experiment   the experiment key
     results      the hash of weights and trace
     text_sha256  the SHA-256 of the text
     commit       the hash of the commit on which the run's code is based
     uncommitted  `true` if the code had uncommitted changes
-    name         the run's name in MLflow
     user         the names of the users who sent the run
+    name         the run's name in MLflow
     params       all params as texts, by dotted name
     hashes       DVC's hashes of all inputs and outputs by path; empty if the run has no dvc.lock
     """
 
-    experiment: Digest
-    results: Digest
-    text_sha256: Digest
-    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    uncommitted: Literal["true", "false"]
+    experiment: Annotated[str, Field(alias=tag.KEY, pattern=DIGEST)]
+    results: Annotated[str, Field(alias=tag.RESULTS, pattern=DIGEST)]
+    text_sha256: Annotated[str, Field(alias=tag.TEXT, pattern=DIGEST)]
+    commit: Annotated[str, Field(alias=tag.COMMIT, pattern="^[0-9a-f]{40}$")]
+    uncommitted: Annotated[Literal["true", "false"], Field(alias=tag.UNCOMMITTED)]
+    user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
-    user: str
     params: dict[str, str]
     hashes: dict[str, str]
 
@@ -58,10 +60,10 @@ def asked(question: str, *arguments: str, seconds: int) -> str:
     another way.
     """
     relocate_store()  # in this process, because the subprocess's standard error is captured
-    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", question]
+    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", question, *arguments]
     try:
         process = subprocess.run(
-            command, input=json.dumps(arguments), capture_output=True, text=True, errors="replace", check=False,
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
             timeout=seconds, env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -1,16 +1,18 @@
-"""Create and complete a run in MLflow from a training's record. Delivery is idempotent.
+"""Create and complete the run of a training or of a study in MLflow. Delivery is idempotent.
 
 Trainings with the same experiment key and the same hash of results share one run: each further training counts as a
 reproduction. Other results of the same experiment are a second run with a tag that names the first run.
 
 While a training runs, a live run shows its points. If at its end the experiment has a complete run with the same
 results, for example from another machine, the training is counted there, and the live run is deleted.
+
+A study has one run, with its answer, tables and page. Sending a study again updates the run.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run, ViewType
@@ -19,23 +21,22 @@ from mlflow.exceptions import MlflowException
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking import tag
-from charloom.tracking.entries import Entry
+from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import send_models
 from charloom.tracking.registry import register
-from charloom.tracking.store import TAG_LENGTH, Point, Store, with_author
+from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
 
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
 
 
-def show(store: Store, entry: Entry, sent: int, *, ended: bool) -> None:
+def show(store: Store, entry: Entry, *, ended: bool) -> None:
     """Send the training's points to its live run, and end the run if the training has ended.
 
     A missing live run is created. A live run that has ended continues if the training has resumed. Nothing is sent if
     the training's experiment key has a complete run, or if somebody has deleted the live run.
 
-    sent   the number of the entry's points that the live run already has
     ended  whether the training has ended
     """
     store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
@@ -48,14 +49,12 @@ def show(store: Store, entry: Entry, sent: int, *, ended: bool) -> None:
         if ended:
             return
         store.client.update_run(run.info.run_id, "RUNNING")
-    elif not run:
-        run, sent = _new_run(store, entry), 0
-    store.send(run, points(entry, sent), None if run.data.params else entry.first.params)
+    run = _with_points(store, entry, run)
     if ended:
         store.end_run(run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
 
 
-def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run:
+def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
     If there is a complete run with the same results, this is the run. The training's live run, if it is another one, is
@@ -66,7 +65,6 @@ def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run
     Raises Busy if another sender holds the lock of the experiment key.
 
     tracked  what `track` has recorded about the entry's files
-    sent     the number of the entry's points that its live run already has; sending a point again does no harm
     """
     start = entry.first
     store.use_text(start.text_sha256, start.params.prepare.text)
@@ -79,9 +77,7 @@ def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run
                 _delete(store, own_run)
             tags = _training_tags(store, run, entry)
         else:
-            sent = sent if own_run else 0
-            run = own_run = own_run or _new_run(store, entry)
-            store.send(run, points(entry, sent), None if run.data.params else start.params)
+            run = own_run = _with_points(store, entry, own_run)
             store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
             models = {name: tracked.models[name] for name in (BEST, LAST)}
             register(store, run, send_models(store, run, entry, models), start, tracked.train)
@@ -97,19 +93,50 @@ def complete(store: Store, entry: Entry, tracked: Tracked, sent: int = 0) -> Run
         return run
 
 
-def points(entry: Entry, sent: int = 0) -> Iterator[Point]:
-    """Yield the points of the entry's record, without the first `sent` points."""
-    for (name, update), (value, when) in islice(entry.points.items(), sent, None):
-        yield name, update, value, when
+def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
+    """Send the study whose entry is in the folder; return the study's run.
+
+    The run is the oldest one with the study's question and text; a missing run is created. If the run has an answer
+    from more trials than `contents`, it stays unchanged, with a warning. Raises Busy if another sender holds the lock
+    of the study's question.
+    """
+    store.use_studies()
+    with experiment_lock(store, contents.question):
+        same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
+        tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
+        run = next(iter(store.search(same)), None) or store.create_run(Path(contents.name).stem, tags)
+        trials = run.data.tags.get(tag.TRIALS, "")
+        if trials.isdecimal() and int(trials) > contents.trials:
+            reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
+            warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
+            return run
+        store.upload(folder / FILES / SHOWN_FILES, run.info.artifact_uri)
+        picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
+        page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
+        verdict, _, rest = contents.description.partition("\n\n")
+        note = "\n\n".join([verdict, page, picture, rest])
+        about = {tag.NOTE: note, tag.TRIALS: str(contents.trials), tag.USER: with_author(run, store.user)}
+        store.set_tags(run, contents.tags | about)
+        store.end_run(run, "FINISHED", None)
+        return run
 
 
 def _own_run(runs: list[Run], entry: Entry) -> Run | None:
     return next((run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record), None)
 
 
-def _new_run(store: Store, entry: Entry) -> Run:
+def _with_points(store: Store, entry: Entry, run: Run | None) -> Run:
+    """Send the entry's params and points that its run lacks, and return the run. A missing run is created.
+
+    The points are those after the first `entry.sent` ones. To send a point again does no harm.
+    """
     start = entry.first
-    return store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
+    if not run:
+        entry.sent = 0
+        run = store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
+    points = islice(entry.points.items(), entry.sent, None)
+    store.send(run, points, None if run.data.params else start.params)
+    return run
 
 
 def _delete(store: Store, run: Run) -> None:

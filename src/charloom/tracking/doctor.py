@@ -104,7 +104,7 @@ def ask_remote() -> None:
             name = repo.config["core"].get("remote")
             row = _remote(repo, name) if name else ("DVC remote", "none: each clone recomputes the results", False)
     except (DvcException, OSError, ImportError, ValueError) as error:
-        row = ("DVC remote", f"{first_line(error)}{_hint(str(error))}", True)
+        row = ("DVC remote", first_line(error), True)
     print(json.dumps([row]))
 
 
@@ -129,12 +129,3 @@ def _remote(repo: Any, name: str) -> Row:
     if remote.fs.protocol == "local" and Path(remote.path).stat().st_mode & S_IWGRP and mask & S_IWGRP:
         return "DVC remote", f"{where}: your group cannot write to new folders: set `umask 002` before `dvc push`", True
     return "DVC remote", f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
-
-
-def _hint(message: str) -> str:
-    """Return a semicolon and a hint for DVC's message, or an empty text if there is no hint for it."""
-    if "requires" in message and "install" in message:
-        return "; `make setup TEAM=1` installs it"
-    if "expected 'url'" in message:
-        return "; .dvc/config.local has keys of a remote without its url: add the url there"
-    return ""

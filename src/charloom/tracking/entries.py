@@ -52,6 +52,7 @@ class Entry:
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
+    sent       the number of points that the training's live run has, or does not need
     """
 
     first: Start
@@ -65,7 +66,7 @@ class Entry:
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender = ""
+        self.sender, self.sent = "", 0
         self.read()
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")

@@ -7,8 +7,8 @@ idempotent: after a kill, the next process completes the models.
 
 import tempfile
 import warnings
-from collections.abc import Iterable
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from shutil import copy
 
@@ -26,6 +26,7 @@ from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import served
 from charloom.tracking.entries import Entry
+from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
 from charloom.tracking.registry import MODELS
 from charloom.tracking.store import Store, all_results, params_as_text
@@ -56,41 +57,41 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         warn_once(store.uri, NO_MODELS)
-        return _send_artifacts(store, run, entry, updates)
+        addresses = {name: f"{run.info.artifact_uri}/models/{name}" for name in updates}
+        _upload(store, run, entry, addresses, {})
+        return addresses
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
     missing = [name for name in updates if name not in models or models[name].status != "READY"]
-    params, about = params_as_text(entry.first.params), Model(run_id=run_id)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
-        for name in missing:
-            if name not in models:
-                models[name] = client.create_logged_model(number, name, run_id, params=params)
-            about.model_id = models[name].model_id
-            write_model(folder, entry.folder / FILES, name, about)
-            store.upload(folder, models[name].artifact_location)
-            for key in METRICS:
-                if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
-                    when = round(1000 * value[1])
-                    points.append(Metric(key, value[0], when, updates[name], model_id=about.model_id, run_id=run_id))
-    client.log_batch(run_id, metrics=points)
+    params = params_as_text(entry.first.params)
+    for name in missing:
+        if name not in models:
+            models[name] = client.create_logged_model(number, name, run_id, params=params)
+            note_progress()
     ids = {name: models[name].model_id for name in updates}
+    _upload(store, run, entry, {name: models[name].artifact_location for name in missing}, ids)
+    for name, key in product(missing, METRICS):
+        if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
+            when = round(1000 * value[1])
+            points.append(Metric(key, value[0], when, updates[name], model_id=ids[name], run_id=run_id))
+    client.log_batch(run_id, metrics=points)
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:
         client.log_outputs(run_id, links)
     for name in missing:
         client.finalize_logged_model(ids[name], "READY")
+        note_progress()
     return {name: MODELS + model_id for name, model_id in ids.items()}
 
 
-def _send_artifacts(store: Store, run: Run, entry: Entry, names: Iterable[str]) -> dict[str, str]:
-    """Upload the named models' folders as artifacts of the run; return the models' addresses by name."""
-    addresses, about = {name: f"{run.info.artifact_uri}/models/{name}" for name in names}, Model(run_id=run.info.run_id)
+def _upload(store: Store, run: Run, entry: Entry, addresses: dict[str, str], ids: dict[str, str]) -> None:
+    """Upload the run's models to these addresses, by name. `ids` has the ids of LoggedModels by name."""
+    about = Model(run_id=run.info.run_id)
     with tempfile.TemporaryDirectory() as temporary:
         for name, address in addresses.items():
+            about.model_id = ids.get(name)
             write_model(Path(temporary) / "model", entry.folder / FILES, name, about)
             store.upload(Path(temporary) / "model", address)
-    return addresses
 
 
 def write_model(folder: Path, files: Path, name: str, about: Model) -> None:

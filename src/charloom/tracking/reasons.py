@@ -24,6 +24,8 @@ HINTS = {  # hint by a part of a library's message; appended to the message
     "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the timeout of a request in seconds",
     "Connection refused": "no server listens there: is the address right, and is the server running?",
     "Name or service not known": "there is no host with that name",
+    "' to be installed": "`make setup TEAM=1` installs it",  # DVC's, as the next one
+    "expected 'url'": ".dvc/config.local has keys of a remote without its url: add the url there",
 }
 QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in an address's query
 

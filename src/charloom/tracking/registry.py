@@ -27,11 +27,6 @@ ALIAS = "best"
 MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
-def model_name(source: str) -> str:
-    """Return the name of the registered model for the text in the file `source`: `charloom-moby_dick`."""
-    return re.sub(r"[^\w.-]+", "-", f"charloom-{Path(in_line(source)).stem}")
-
-
 def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
     """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
 
@@ -60,7 +55,7 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
     addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
     client, source = store.client, in_line(start.params.prepare.text)
-    name = model_name(source)
+    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}")  # charloom-moby_dick
     model, measure, metric, comparable = better_model(start, train)
     update = train.updates if model == LAST else train.best_update
     try:

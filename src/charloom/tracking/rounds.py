@@ -6,15 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from charloom.base.errors import Damaged, Unavailable
+from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
-from charloom.tracking.completion import complete, show
+from charloom.tracking.completion import complete, complete_study, show
 from charloom.tracking.entries import Entry, folders, read_entry
 from charloom.tracking.experiment_lock import Busy
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
-from charloom.tracking.studies import complete_study
 
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
@@ -27,7 +26,6 @@ class Work:
     """An entry of the spool and the state of its delivery. Times are those of time.monotonic(), in seconds.
 
     entry     the entry
-    sent      the number of points that the live run has
     left      whether work may remain
     reason    why the last attempt failed, or an empty text
     failing_since  the time of the first failure since the last success or new line; 0 if there was none
@@ -35,7 +33,6 @@ class Work:
     """
 
     entry: Entry
-    sent: int = 0
     left: bool = True
     reason: str = ""
     failing_since: float = 0.0
@@ -80,7 +77,7 @@ def _try(work: Work) -> None:
     work.next_time = now + LIVE_PERIOD
     try:
         with time_limit(SILENCE_LIMIT):
-            line, work.left = _send(work, entry)
+            line, work.left = _send(entry)
         work.failing_since = 0.0
     except FileNotFoundError:  # another sender has delivered the entry
         work.left = False
@@ -91,14 +88,14 @@ def _try(work: Work) -> None:
         work.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        work.reason = str(error) if isinstance(error, Unavailable) else first_line(error)
+        work.reason = first_line(error)
         work.failing_since = work.failing_since or now
         work.left, work.next_time = now - work.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
     if entry.can_complete or work.reason:
         print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
 
 
-def _send(work: Work, entry: Entry) -> tuple[str, bool]:
+def _send(entry: Entry) -> tuple[str, bool]:
     """Complete the entry's run or study, and remove the entry; without files, show the training in its live run.
 
     Return a line with the name and the address of what was completed, or "", and whether work may remain: the training
@@ -109,16 +106,15 @@ def _send(work: Work, entry: Entry) -> tuple[str, bool]:
     if entry.can_complete and not entry.is_intact:
         hint = "remove this entry; `make track` in the folder with its results adds it again"
         raise Damaged(f"{entry.folder}: not sent, because it was damaged or changed; {hint}")
-    count = len(entry.points)
     with connected() as store:
         if entry.study:
             run, name = complete_study(store, entry.folder, entry.study), f"study {in_line(entry.study.name)}"
         elif entry.tracked:
-            run = complete(store, entry, entry.tracked, work.sent)
+            run = complete(store, entry, entry.tracked)
             name = f"run {in_line(str(run.info.run_name))}"
         else:
-            if ended or work.sent < count:
-                show(store, entry, work.sent, ended=ended)
-                work.sent = count
+            if ended or entry.sent < len(entry.points):
+                show(store, entry, ended=ended)
+                entry.sent = len(entry.points)
             return "", not ended and time.time() - entry.path.stat().st_mtime < IDLE_LIMIT
     return f"MLflow {name}: {store.where_shown(run)}", not entry.remove()

@@ -36,9 +36,9 @@ databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not af
 
 STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
-BATCH = 1000  # points per request
+BATCH, RESENT = 1000, 100  # points per request
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
-Point = tuple[str, int, float, float]  # name, update, value, and time in seconds since 1970
+Point = tuple[tuple[str, int], tuple[float, float]]  # (name, update), (value, time in seconds since 1970)
 
 
 class Store:
@@ -150,16 +150,26 @@ class Store:
         self.client.set_terminated(run.info.run_id, status, None if ended is None else round(1000 * ended))
 
     def send(self, run: Run, points: Iterable[Point], params: Params | None = None) -> None:
-        """Send the points to the run, in batches of BATCH points, and the params."""
+        """Send the points to the run, in batches of BATCH points, and the params.
+
+        If the server refuses a batch, the points are sent again in batches of RESENT points: MLflow before 3 refuses a
+        larger batch if it has some of the points, as it has after a timeout or a kill.
+        """
         metrics = [
             Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
-            for name, update, value, when in points
+            for (name, update), (value, when) in points
         ]
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
-        for start in range(0, len(metrics) or 1, BATCH):
-            batch = metrics[start : start + BATCH]
-            self.client.log_batch(run.info.run_id, batch, () if start else param_entities)
-            note_progress()
+        for size in (BATCH, RESENT):
+            try:
+                for start in range(0, len(metrics) or 1, size):
+                    batch = metrics[start : start + size]
+                    self.client.log_batch(run.info.run_id, batch, () if start else param_entities)
+                    note_progress()
+                return
+            except MlflowException as error:
+                if error.error_code != "BAD_REQUEST" or size == RESENT:
+                    raise
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
         """Set the run's tags. A value longer than TAG_LENGTH is truncated, at the end of a line if possible."""

@@ -10,6 +10,7 @@ import time
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 
 from charloom.base.errors import Unavailable, WrongInput
@@ -40,22 +41,19 @@ def serve(arguments: argparse.Namespace) -> None:
     experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
     runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
     page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
-    lines = [f"open {page}"]
-    if studies:
-        lines += [f"studies: {runs.format(studies, VIEW)}"]
-
-    def announce() -> None:
-        print("\n".join(lines), flush=True)
-        show(page)
-
+    lines = f"open {page}" + (f"\nstudies: {runs.format(studies, VIEW)}" if studies else "")
     if remote:
-        announce()
+        show(page, lines)
     else:
-        _serve(port, announce)
+        _serve(port, partial(show, page, f"{lines}\n(Ctrl-C ends it)"))
 
 
-def show(page: str) -> None:
-    """Open the page at this address in a browser, and do not wait. Do nothing without a display or a terminal."""
+def show(page: str, lines: str) -> None:
+    """Print the lines, open the page at this address in a browser, and do not wait.
+
+    No page is opened without a display or a terminal.
+    """
+    print(lines, flush=True)
     has_display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     has_display = has_display or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
     if has_display and sys.stdout.isatty():
@@ -93,7 +91,6 @@ def _serve(port: int, announce: Callable[[], None]) -> None:
                 if not ready and listening(port):
                     ready = True
                     announce()
-                    print("(Ctrl-C ends it)", flush=True)
                 time.sleep(0.1)
         finally:
             for number in (signal.SIGTERM, signal.SIGKILL):  # an open page may delay the end
