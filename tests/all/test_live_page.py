@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 
@@ -16,6 +17,7 @@ from charloom.base.errors import Diverged
 from charloom.pages.live.live_page import KERNEL
 from charloom.sampling.request import answer
 
+FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total);"
 EMOJI = "👩‍🚀 ist da — déjà vu; ñandú, 漢字 😀\r\n"
 TEXTS = {
     "novel": NOVEL[:200_000],
@@ -65,11 +67,36 @@ def test_the_whole_committed_training_ends_with_the_committed_hash():
     assert answers[-1]["results"] == json.loads((ROOT / "metrics/results.json").read_text())["results"]
 
 
-def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(tmp_path):
+def compiled(folder, old="", new=""):
+    """Return the kernel, compiled in the folder after an edit of its source."""
     for name in ("kernel.c", "sha256.zig"):
-        shutil.copy(KERNEL.with_name(name), tmp_path)
-    subprocess.run(["make", "-s", "live", f"FROM={tmp_path}"], cwd=ROOT, check=True)
-    assert (tmp_path / "kernel.wasm").read_bytes() == KERNEL.read_bytes()
+        shutil.copy(KERNEL.with_name(name), folder)
+    source = (folder / "kernel.c").read_text(encoding="utf-8")
+    assert old in source
+    (folder / "kernel.c").write_text(source.replace(old, new, 1), encoding="utf-8")
+    subprocess.run(["make", "-s", "live", f"FROM={folder}"], cwd=ROOT, check=True)
+    return folder / "kernel.wasm"
+
+
+def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(tmp_path):
+    assert compiled(tmp_path).read_bytes() == KERNEL.read_bytes()
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("begin = step % 2 ? n - 1 : 0, direction = step % 2 ? -1 : 1", "begin = 0, direction = 1"),
+        ("total += *(block *)row * *factor;", FUSED),
+        ("2.2e-16", "2.3e-16"),
+    ],
+    ids=["order of additions", "fused multiply-add", "epsilon"],
+)
+def test_a_planted_fault_is_named_with_its_update(tmp_path, old, new):
+    params = params_with()
+    said = first_difference(in_page(params, NOVEL, 200, compiled(tmp_path, old, new)), in_kernel(params, NOVEL, 200))
+    print(said)
+    assert re.match(r"loss at update \d+: ", said)
 
 
 @pytest.fixture
