@@ -50,7 +50,7 @@ def test_no_committed_result_starts_from_other_weights():
     starts = set()
     for asked in ROOT.glob("studies/*/asked.json"):
         runs = read_runs(asked.parent, read_asked(asked)).values()
-        starts |= {(run.params.m, run.params.sigma, run.seed) for run in runs}
+        starts |= {(run.params.m, run.params.sigma, run.params.seed) for run in runs}
     assert len(starts) > 40
     digest = hashlib.sha256()
     for m, sigma, seed in sorted(starts, key=str):

@@ -137,9 +137,10 @@ def test_a_target_never_reached_counts_with_the_whole_budget():
 
 
 def test_bands_are_paired_at_updates_that_all_pairs_have():
+    one, nan, inf = {0: 0.0}, math.nan, math.inf
     curves = {"smooth loss": {
-        "base": {0: {0: 5.0, 100: 4.0, 200: 3.0}, 1: {0: 6.0, 100: 5.0, 200: 4.0}, 2: {0: 0.0}},
-        "ours": {1: {0: 7.0, 100: 8.0, 200: math.inf}, 0: {0: 5.0, 100: 5.0, 200: 1.0, 300: 1.0}, 2: {0: 0.0}},
+        "base": {0: {0: 5.0, 100: 4.0, 200: 3.0, 300: 2.0}, 1: {0: 6.0, 100: 5.0, 200: 4.0, 300: nan}, 2: one},
+        "ours": {1: {0: 7.0, 100: 8.0, 200: inf, 300: 1.0}, 0: {0: 5.0, 100: 5.0, 200: 1.0, 300: 1.0}, 2: one},
         "one pair": {0: {0: 1.0}},
     }}  # fmt: skip
     table = {"base": [1.0, 2.0, 3.0], "ours": [1.0, 2.0, None], "none": [1.0], "one pair": [1.0]}
