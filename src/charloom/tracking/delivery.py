@@ -93,6 +93,7 @@ def catch_up(_: object = None) -> None:
 def _requested() -> list[Path]:
     """Add this folder's run to the spool, and request the delivery of all entries; return the folders to wait for."""
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
+    own = None
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     try:
         if process.returncode == 1:
@@ -100,13 +101,13 @@ def _requested() -> list[Path]:
         if process.returncode:
             raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
         run = this_run()
-        put(run, partial(ensure_recorded, run.params))
+        own = put(run, partial(ensure_recorded, run.params))  # requests the delivery
     except CheckFailed as error:
         print(f"this folder's run was not sent: {error}", flush=True)
     if any((root() / OUTBOX).glob("[!.]*/*")):
         print(f"{OUTBOX}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
     own_identity, waiting = identity(), list(entries())
-    for entry in waiting:
-        if (entry.can_complete or entry.has_ended) and entry.path.exists():
+    for entry in waiting:  # a second request would send the run of this folder twice
+        if entry.folder != own and (entry.can_complete or entry.has_ended) and entry.path.exists():
             append(entry.path, [{"sender": own_identity}])
     return [entry.folder for entry in waiting if entry.can_complete]
