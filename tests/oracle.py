@@ -13,12 +13,6 @@ def copied(theta):
     return replace(theta, flat=theta.flat.copy())
 
 
-def sequence(ids, update, T):
-    """Return the characters that the update reads, and those that follow them; position 0 starts an epoch."""
-    position = update % ((len(ids) - 1) // T) * T
-    return position, ids[position : position + T], ids[position + 1 : position + T + 1]
-
-
 def batch(ids, starts, T):
     """Return the T characters that are read from each start on, and those that follow them; both (T, n)."""
     read = np.stack([ids[start : start + T + 1] for start in starts], axis=1)
