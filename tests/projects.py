@@ -197,7 +197,7 @@ def copied(project: Project, folder: Path) -> Project:
         """Python and Git write these files anew, never into them: a link is made in a tenth of the time."""
         (os.link if "/__pycache__/" in source or "/.git/objects/" in source else shutil.copy2)(source, target)
 
-    store = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    store = shutil.ignore_patterns("mlflow.db*", ".mlflow.db*", "mlartifacts")
     shutil.copytree(project.folder, folder, symlinks=True, ignore=store, copy_function=copy)
     return Project(folder)
 

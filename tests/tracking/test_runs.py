@@ -179,7 +179,7 @@ def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_unt
     assert trainings(max(project.runs(), key=lambda run: "charloom.results" in run.data.tags)) == 1
 
 
-def test_a_killed_training_is_shown_until_somebody_deletes_its_run_and_a_later_one_is_complete(project):
+def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
     with chdir(project.folder):
         run = this_run()
         with suppress(Stopped), recorded("key", run.params, run.text_sha256, "none") as record:
@@ -195,7 +195,12 @@ def test_a_killed_training_is_shown_until_somebody_deletes_its_run_and_a_later_o
         project.client().delete_run(shown.info.run_id)
         caught_up(project)
         assert not project.runs()
-        curve = list(column(project, "smooth_loss").items())  # a run that is deleted meanwhile gets all points again
+
+
+def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_again(project):
+    curve = list(column(project, "smooth_loss").items())
+    with chdir(project.folder):
+        run = this_run()
         with recorded(run.results, run.params, run.text_sha256, "none") as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
             works = run_round(identity(), {})

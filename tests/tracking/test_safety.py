@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from hostile import Mlflow, hostile
+from mlflow.exceptions import MlflowException
 from projects import said
 from recorded import tracked
 from stores import answering, free_port
@@ -42,6 +43,13 @@ def test_credentials_are_not_told(project, monkeypatch):
     kept = [path.read_bytes() for path in (project.folder / ".charloom").rglob("*") if path.is_file()]
     assert kept
     assert not any(b"sesame" in content or b"ses/ame" in content for content in kept)
+
+
+@pytest.mark.parametrize("uri", ["file:///data/x", "/data/x"])
+def test_nothing_is_uploaded_to_a_folder_of_this_machine_that_a_server_names(uri, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(MlflowException, match="names the folder"):
+        Store().upload(tmp_path, uri)
 
 
 @pytest.mark.parametrize(

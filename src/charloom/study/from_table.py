@@ -97,8 +97,10 @@ def _rows(file: Path, names: Sequence[str]) -> dict[int, Cells]:
         rows = csv_rows(file.read_bytes(), names)
         if not rows:
             raise ValueError("there is no row below the names of the columns; allowed is a table")
-    except (OSError, ValueError) as error:
-        raise WrongInput(f"{in_line(str(file))}: {getattr(error, 'strerror', error)}") from None
+    except OSError as error:
+        raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
+    except ValueError as error:
+        raise WrongInput(f"{in_line(str(file))}: {error}") from None
     return rows
 
 
