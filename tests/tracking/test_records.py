@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from projects import ROOT
@@ -158,10 +159,10 @@ def test_who_may_send_is_said_by_all_that_a_store_hangs_on_and_by_nothing_else(m
     assert "secret" not in identity()
 
 
-def test_other_sources_and_libraries_are_another_sender(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("owner", "name", "other"), [(spool.sysconfig, "get_path", lambda _: "/"), (spool, "SOURCES", Path("/none"))]
+)
+def test_other_libraries_and_sources_are_another_sender(monkeypatch, owner, name, other):
     before = identity()
-    with monkeypatch.context() as changed:
-        changed.setattr(spool.sysconfig, "get_path", lambda _: str(tmp_path))
-        assert identity() != before
-    monkeypatch.setattr(spool, "SOURCES", tmp_path)
+    monkeypatch.setattr(owner, name, other)
     assert identity() != before
