@@ -22,9 +22,9 @@ NODE = LOCKED or shutil.which("node")
 needs_node = pytest.mark.skipif(not NODE, reason="no Node here: `make live` brings one")
 
 
-def asked(requests):
+def asked(requests, wasm=KERNEL):
     """Return the Worker's answers to the requests, one after the other."""
-    given = {"worker": str(TEMPLATES / "worker.js"), "wasm": str(KERNEL), "ziggurat": TABLE.ravel().tolist()}
+    given = {"worker": str(TEMPLATES / "worker.js"), "wasm": str(wasm), "ziggurat": TABLE.ravel().tolist()}
     said = subprocess.run(
         [NODE, ROOT / "tests/worker.mjs"], input=json.dumps(given | {"requests": requests}), text=True,
         capture_output=True, check=False,
@@ -53,9 +53,9 @@ def write_request(model: Model, prime: str, choice: dict) -> dict:
     return {"kind": "write", "model": of_page, "prime": prime, **choice}
 
 
-def in_page(params: Params, text: str, updates: int) -> dict:
+def in_page(params: Params, text: str, updates: int, wasm=KERNEL) -> dict:
     """Return losses and state after so many updates in the Worker."""
-    return asked([start_request(params, text), {"kind": "train", "updates": updates}])[1]
+    return asked([start_request(params, text), {"kind": "train", "updates": updates}], wasm)[1]
 
 
 def in_kernel(params: Params, text: str, updates: int):
