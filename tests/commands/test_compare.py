@@ -87,7 +87,7 @@ WRONG = {
     (*OF_TABLE, "--figure", "a.gif"): "--figure: a.gif is not allowed; allowed is a name that ends in .svg",
     (*OF_TABLE, "--looks", "3,3"): f"--looks: 3,3 is not allowed; {LOOKS}",
     (*OF_TABLE, "--smallest-difference", "-1"): "--smallest-difference: -1 is not allowed; allowed is a number above 0",
-    (*OF_TABLE, "--table", "none.csv"): "none.csv: No such file or directory",
+    (*OF_TABLE, "--table", "none.csv"): "none.csv: No such file or directory; allowed is a CSV table in UTF-8",
     (*OF_TABLE, "--measure", "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
     (*OF_TABLE, "--baseline", "0.2"): "results.csv: no setting 0.2; allowed are lr=0.5, lr=0.1",
     (*OF_TABLE, "studies/none"): "--table: cannot be combined with studies/none: give only one",
