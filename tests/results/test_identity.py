@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from charloom.results import identity
 from charloom.results.identity import experiment_key, results_hash, run_name, trial_key
-from charloom.settings.params import WEIGHTS, Params, flat_of, read_params
+from charloom.settings.params import WEIGHTS, Params, flat_of, overridden, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
@@ -65,6 +65,11 @@ NAMES = [  # params, those that are committed, and the name of the run
 @pytest.mark.parametrize(("params", "committed", "name"), NAMES, ids=[f"{n}: {own[2]}" for n, own in enumerate(NAMES)])
 def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed(params, committed, name):
     assert run_name(params, committed) == name
+
+
+def test_minus_zero_is_zero():
+    low, zero = (overridden(PARAMS, {"prepare.held_out": value}, ROOT) for value in (-0.0, 0.0))
+    assert experiment_key(low, TEXT) == experiment_key(zero, TEXT)
 
 
 def test_keys_are_frozen():
