@@ -103,6 +103,14 @@ def test_the_rate_counts_the_characters_of_all_sequences_of_a_batch(batch, monke
     assert rates == {(RATE, 4000): 4000 * 25 * batch / 20.0}
 
 
+def test_a_line_after_one_that_was_cut_off_is_read():
+    with training() as record:
+        with record.path.open("a") as file:
+            file.write('["smooth_loss", 0, ')
+        record.points(POINTS[1:])
+    assert in_order(the_entry()) == POINTS[1:]
+
+
 def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
     with training() as record:
         with record.path.open("a") as file:
