@@ -5,7 +5,7 @@ from charloom.base.lock import exclusive
 from charloom.base.storage import read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
-from charloom.results.spool import recorded
+from charloom.results.spool import Recording
 from charloom.settings.entry import run_stage
 from charloom.settings.memory import check_training
 from charloom.settings.params import read_params
@@ -33,7 +33,7 @@ def main() -> None:
     training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with recorded(training.save_to.name, params, about.sha256, SENDER) as record:
+        with Recording(training.save_to.name, params, about.sha256, SENDER) as record:
             trained = run(training, path["models/checkpoints"], record.points)
             metrics, record.results = write_results(training, trained, path)
             # Before the resume state is removed and the record is marked as complete.

@@ -27,7 +27,7 @@ CHANGES = {"os.remove", "os.rename", "os.rmdir"}
 def training() -> None:
     """Begin the record of this folder's training, which this process never ends."""
     run = this_run()
-    record = spool.recorded(run.results, run.params, run.text_sha256, "none").__enter__()
+    record = spool.Recording(run.results, run.params, run.text_sha256, "none").__enter__()
     record.points(curve(run)[:2])
 
 

@@ -61,8 +61,8 @@ def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_with
 
 def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, project, server):
     with before(server.uri, refused=("/delete-experiment-tag", 404)) as (address, _):
-        for each in (project, copied(finished, project.folder.with_name("there"))):
-            assert "warning" not in track(each, address)
+        for checkout in (project, copied(finished, project.folder.with_name("second"))):
+            assert "warning" not in track(checkout, address)
     (run,) = project.runs(server.uri)
     tags = project.client(server.uri).get_experiment(run.info.experiment_id).tags
     assert {value.rpartition(" ")[2] for tag, value in tags.items() if tag.startswith("charloom.sending")} == {"0"}

@@ -53,6 +53,6 @@ def test_what_commands_import_is_compiled_at_set_up(tmp_path):
     subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], check=True, **there)
     imports = [".venv/bin/python", "-v", "-c", "import charloom.kernel.elementary, dvc.cli"]
     done = subprocess.run(imports, check=True, capture_output=True, text=True, **there)
-    read = re.findall(r"^# code object from '?(\S+site-packages\S+?)'?$", done.stderr, re.MULTILINE)
-    assert len(read) > 300
-    assert sum(each.endswith(".py") for each in read) < 10
+    files = re.findall(r"^# code object from '?(\S+site-packages\S+?)'?$", done.stderr, re.MULTILINE)
+    assert len(files) > 300
+    assert sum(file.endswith(".py") for file in files) < 10  # compiled in this process

@@ -1,4 +1,4 @@
-"""What was fetched is not executed."""
+"""Commands execute no code of a fetched repository, a model or a spool."""
 
 import json
 import os

@@ -12,7 +12,7 @@ from projects import ROOT
 from charloom.base.signals import Stopped
 from charloom.results import spool
 from charloom.results.identity import experiment_key
-from charloom.results.spool import RATE, identity, recorded
+from charloom.results.spool import RATE, Recording, identity
 from charloom.settings.params import read_params
 from charloom.tracking.entries import Entry, entries
 
@@ -27,7 +27,7 @@ def _folder(tmp_path, monkeypatch):
 
 
 def training(key: str = "k", params=PARAMS):
-    return recorded(key, params, "a" * 64, "none")
+    return Recording(key, params, "a" * 64, "none")
 
 
 def the_entry() -> Entry:

@@ -34,7 +34,7 @@ from stores import free_port
 import track
 from charloom.base.signals import Stopped
 from charloom.model.recorded import hashed
-from charloom.results.spool import identity, recorded
+from charloom.results.spool import Recording, identity
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -181,7 +181,7 @@ def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_unt
 def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
     with chdir(project.folder):
         run = this_run()
-        with suppress(Stopped), recorded("key", run.params, run.text_sha256, "none") as record:
+        with suppress(Stopped), Recording("key", run.params, run.text_sha256, "none") as record:
             record.points([("smooth_loss", 0, 1.5)])
             raise Stopped(signal.SIGTERM)
         sent()
@@ -200,7 +200,7 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
         run = this_run()
-        with recorded(run.results, run.params, run.text_sha256, "none") as record:
+        with Recording(run.results, run.params, run.text_sha256, "none") as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
             works = run_round(identity(), {})
             (shown,) = project.runs()
@@ -243,6 +243,15 @@ def test_a_list_that_somebody_else_has_malformed_is_named_and_begun_again(projec
     (run,) = project.runs()
     assert trainings(run) == 1
     assert "tag charloom.trainings or charloom.reproductions is malformed; both start again" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_track_requests_the_delivery_of_this_folders_run_once(project, monkeypatch):
+    """A second request, while the sender sends the run, would have it sent again."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    said(project, "track", code=5)
+    (entry,) = waiting(project)
+    assert entry.path.read_text().count('\n{"sender": ') == 1
 
 
 @pytest.mark.slow

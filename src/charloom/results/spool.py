@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from charloom.base.lock import is_held
@@ -118,20 +118,24 @@ class Tracked(Record):
     points: int
 
 
-class Writer:
-    """A writer that appends to the record of a running training. If the record cannot be written, training goes on.
+class Recording:
+    """The record of a running training, for a `with` block. If the record cannot be written, training goes on.
 
-    When its `with` block ends, the writer appends the End. If no exception ends the block, the caller sets `results`
-    before.
+    At the end of the block the End is appended. If no exception ends the block, the caller sets `results` before.
     """
 
-    def __init__(self, folder: Path, start: Start, module: str):
-        """Begin the record in the entry `folder`. `module` is the name of the sender's module, to start the sender."""
-        self.path, self.start, self.module = folder / RECORD, start, module
+    def __init__(self, key: str, params: Params, text_sha256: str, module: str):
+        """Begin the record of a training that starts now.
+
+        key     the training key: trainings with equal keys have equal results
+        module  the name of the sender's module
+        """
+        self.start, self.module = start_of(params, text_sha256, process()), module
+        self.path = entry_folder(self.start.experiment, key) / RECORD
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
         with suppress(OSError):
-            append(self.path, [start.model_dump()])
+            append(self.path, [self.start.model_dump()])
 
     def points(self, points: Iterable[tuple[str, int, float]]) -> None:
         """Append points (name, update, value) with the present time, and start the sender if it does not run.
@@ -158,8 +162,8 @@ class Writer:
         with suppress(OSError):
             append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
 
-    def __enter__(self) -> "Writer":
-        """Return the writer."""
+    def __enter__(self) -> Self:
+        """Return this object."""
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -170,16 +174,6 @@ class Writer:
         if status == "FAILED":
             with suppress(OSError):
                 start_sender(self.module, self.start.sender)  # no later stage would
-
-
-def recorded(key: str, params: Params, text_sha256: str, module: str) -> Writer:
-    """Begin the record of a training that starts now; return its writer, for a `with` block.
-
-    key     the training key: trainings with equal keys have equal results
-    module  the name of the sender's module
-    """
-    start = start_of(params, text_sha256, process())
-    return Writer(entry_folder(start.experiment, key), start, module)
 
 
 def start_of(params: Params, text_sha256: str, process_name: str) -> Start:

@@ -93,7 +93,7 @@ def catch_up(_: object = None) -> None:
 def _requested() -> list[Path]:
     """Add this folder's run to the spool, and request the delivery of all entries; return the folders to wait for."""
     status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
-    own = None
+    own: Path | None = None  # this folder's entry
     process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     try:
         if process.returncode == 1:
