@@ -18,7 +18,7 @@ from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
 from charloom.tracking.entries import Entry
-from charloom.tracking.registry import better_model
+from charloom.tracking.models import better_model
 from charloom.tracking.store import connected
 from charloom.tracking.tag import RESULTS
 

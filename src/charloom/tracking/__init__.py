@@ -11,7 +11,7 @@ The modules, from the spool to the store:
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process; what it delivers in one round, and its retries
     completion                   show, create and complete a run, or the run of a study, in the store
-    models, registry, served     send a run's models; register the better one; the code of a served model
+    models, served               send a run's models and register the better one; the code of a served model
     store, view, tag             operations on experiments and runs; pages' columns; names of tags
     experiment_lock              a lock between machines
 

@@ -106,18 +106,16 @@ def _trials(
     always = set.intersection(*finished) if finished else set()
     at_step = f" at step {at}" if isinstance(at, int) else ""
     for run in runs:
-        status, value, why = run.info.status, None, ""
-        if seed not in run.data.params:
-            why = f"no param {in_line(seed)}"
-        elif status == "FINISHED":
-            value = _value(client, run, measure, at)
-            why = f"finished without {in_line(measure)}{at_step}" if value is None else ""
-        elif status != "FAILED":
-            why = f"{status.lower()}, not finished"
-        elif not always <= set(run.data.params):
-            why = "failed before it had logged its params"
-        if why:
-            left_out[why].append(run.info.run_name or run.info.run_id)
+        own, status = set(run.data.params), run.info.status
+        value = _value(client, run, measure, at) if status == "FINISHED" and seed in own else None
+        reasons = {
+            f"no param {in_line(seed)}": seed not in own,
+            f"{status.lower()}, not finished": status not in {"FINISHED", "FAILED"},
+            "failed before it had logged its params": status == "FAILED" and not always <= own,
+            f"finished without {in_line(measure)}{at_step}": status == "FINISHED" and value is None,
+        }
+        if true_reasons := [reason for reason, holds in reasons.items() if holds]:
+            left_out[true_reasons[0]].append(run.info.run_name or run.info.run_id)
         else:
             failed = value is None or not math.isfinite(value)
             trials.append((run, Measurement(None if failed else value, exploded=failed)))

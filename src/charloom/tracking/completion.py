@@ -23,8 +23,7 @@ from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, T
 from charloom.tracking import tag
 from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
 from charloom.tracking.experiment_lock import experiment_lock
-from charloom.tracking.models import send_models
-from charloom.tracking.registry import register
+from charloom.tracking.models import register, send_models
 from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
 
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description

@@ -3,8 +3,13 @@
 A model is a folder in MLflow's format, with code and arrays, without a pickle: see served.py. A server without
 LoggedModels (MLflow before 3, and some compatible servers) gets the models as artifacts of the run. All operations are
 idempotent: after a kill, the next process completes the models.
+
+MLflow's model registry has a registered model for each text, with a version for the better model of each run. The alias
+`@best` names the best of the versions that are comparable with the newest.
 """
 
+import math
+import re
 import tempfile
 import warnings
 from importlib.metadata import version
@@ -13,6 +18,7 @@ from pathlib import Path
 from shutil import copy
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
@@ -20,15 +26,15 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
 from charloom import NEEDED
-from charloom.base.terminal import warn_once
-from charloom.results.records import MEASURE, MEASURE_OF_PART
-from charloom.results.spool import FILES, MODEL_CODE, MODEL_FILE
+from charloom.base.terminal import in_line, warn_once
+from charloom.network.order import READING
+from charloom.results.records import MEASURE, MEASURE_OF_PART, TrainMetrics
+from charloom.results.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, Start
 from charloom.sampling.options import DEFAULTS
-from charloom.tracking import served
+from charloom.tracking import served, tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import NO_MODELS, NOT_FOUND
-from charloom.tracking.registry import MODELS
+from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.store import Store, all_results, params_as_text
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
@@ -41,6 +47,12 @@ SIGNATURE = ModelSignature(
     params=ParamSchema([ParamSpec(n, "double" if isinstance(v, float) else "long", v) for n, v in DEFAULTS.items()]),
 )
 LIBRARIES = ("mlflow", "pandas", *NEEDED)  # requirements of a served model
+ABOUT = (
+    "The better model of each run on `{}`, by held-out text: the model with the lowest smooth loss, or the last model. "
+    "`@best` is the best of all versions that were measured in the same way as the newest version."
+)
+ALIAS = "best"
+MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
 def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
@@ -73,7 +85,8 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
             when = round(1000 * value[1])
             points.append(Metric(key, value[0], when, updates[name], model_id=ids[name], run_id=run_id))
-    client.log_batch(run_id, metrics=points)
+    if points:
+        client.log_batch(run_id, metrics=points)
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:
@@ -123,3 +136,77 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
         copy(files / MODEL_CODE / code.name, folder)
     copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
+
+
+def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
+    """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
+
+    The measure (smaller is better) is the held-out bits per character. If no text is held out, the model is BEST, and
+    the measure its smooth loss. Two versions in the registry are comparable if their keys are equal.
+    """
+    params, last_bits = start.params, train.held_out_bits_per_character
+    model, bits = BEST, train.best_held_out_bits_per_character
+    if bits is not None and last_bits is not None and last_bits < bits:
+        model, bits = LAST, last_bits
+    name, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+    order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
+    order += f" batch={params.batch}" if params.batch > 1 else ""
+    length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # smooth loss is per sequence
+    held_out = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
+    return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
+
+
+def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
+    """Register the run's better model as a version of its text's registered model, unless the run has a version.
+
+    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
+    somebody has malformed comes last, with a warning. If the user may not write to the registered model, print a
+    warning.
+
+    addresses  the addresses of the run's models by name, at least of BEST and LAST
+    """
+    client, source = store.client, in_line(start.params.prepare.text)
+    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}")  # charloom-moby_dick
+    model, measure, metric, comparable = better_model(start, train)
+    update = train.updates if model == LAST else train.best_update
+    try:
+        versions = all_results(client.search_model_versions, f"name = '{name}'")
+        if not versions:
+            _create(store, name, source)
+        if not any(version.run_id == run.info.run_id for version in versions):
+            tags = {tag.MEASURED: repr(measure), tag.COMPARABLE: comparable}
+            about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
+            address, run_id = addresses[model], run.info.run_id
+            model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
+            versions.append(
+                client.create_model_version(
+                    name, address, run_id, tags, description=about, await_creation_for=0, model_id=model_id
+                )
+            )
+        best = min((version for version in versions if version.tags.get(tag.COMPARABLE) == comparable), key=_rank)
+        if ALIAS not in best.aliases:
+            client.set_registered_model_alias(name, ALIAS, best.version)
+    except MlflowException as error:  # another user owns the registered model; the run is kept
+        if error.error_code != DENIED:
+            raise
+        warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
+
+
+def _create(store: Store, name: str, source: str) -> None:
+    """Create the registered model, unless it exists without a version, or is hidden from this user."""
+    try:
+        store.client.create_registered_model(name, description=ABOUT.format(source))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _rank(version: ModelVersion) -> tuple[float, int]:
+    """Return the version's measure and number."""
+    try:
+        measure = float(version.tags.get(tag.MEASURED, ""))
+    except ValueError:
+        label = f"model {version.name}, version {version.version}"
+        warn_once(label, f"{label}: {tag.MEASURED} is not a number, so the version cannot be the best")
+        measure = math.inf
+    return measure, int(version.version)
