@@ -92,10 +92,10 @@ def test_blocks_start_at_every_multiple_and_do_not_change_the_numbers(one, other
     assert np.array_equal(rows[-1].best.theta.flat, at_once[-1].best.theta.flat)
 
 
-def diverging(state, eta=0.1):
+def diverging(state, **changes):
     rows = []
     with pytest.raises(Diverged) as caught:
-        rows += train(state, IDS, 5, (5,), recipe(eta=eta, accumulator=1.0))
+        rows += train(state, IDS, 5, (5,), recipe(**{"accumulator": 1.0} | changes))
     return str(caught.value), caught.value.state
 
 
@@ -112,6 +112,8 @@ def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite(
     assert message.startswith("training diverged at update 1: ")
     assert last.update == 1
     assert np.isfinite(last.theta.flat).all()
+    single = {"dtype": "float32", "eta": 1e39}  # more than a float32 can be
+    assert diverging(fresh(recipe(**single)), **single)[0].startswith("training diverged at update 0: a weight is not")
 
 
 def traced(losses, cuts, sequences=3, target=5.5):

@@ -173,6 +173,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
     return Gradients(revealed, m, K), states
 
 
+@np.errstate(over="ignore")  # a rate beyond float32 is infinite, so the training diverges: that is the message
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as the compiled update's argument, with rates, scale and clip in the dtype of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
