@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from jinja2.utils import htmlsafe_json_dumps
+from matplotlib.ticker import MaxNLocator
 
 from charloom.model.model_file import Model, read_model
 from charloom.network.normal import TABLE
@@ -42,8 +43,11 @@ def live_page(results: Results, checkpoints: Path) -> str:
         "and no data leaves this machine."
     )
     curves = {name: points_of(results.curves[name], POINTS) for name in ("smooth_loss", "saturated_fraction")}
+    lowest = min(curves["smooth_loss"].values())
+    ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, 1.8 * lowest))  # the first losses are far above
+    shown = {"results": results, "curves": curves, "ticks": ticks}
     sections = [
-        Section("train-again", "Run it again, or change one thing", {"results": results, "curves": curves}),
+        Section("train-again", "Run it again, or change one thing", shown),
         Section("write", "Write", results),
     ]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
