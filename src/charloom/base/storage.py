@@ -12,7 +12,6 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from charloom.base.csv_rows import csv_rows
 from charloom.base.errors import Damaged, Unavailable
 
 SEAL = 16  # hexadecimal digits of the checksum of a line
@@ -109,10 +108,16 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
     Raises ValueError if the content is not a CSV table with the columns `update` and `names`, an update occurs twice,
     or a value is not a finite number.
     """
-    rows = csv_rows(content, ("update", *names)).values()
-    table = {name: {int(row["update"]): float(row[name]) for row in rows} for name in names}
+    lines = [line.split(",") for line in content.decode().splitlines()]  # 1,000 experiments have 2,000 tables
+    if len(set(map(len, lines))) > 1:
+        raise ValueError(f"a row has more or fewer cells than the first line: {','.join(lines[0])[:80]}")
+    columns = {column[0]: column[1:] for column in zip(*lines, strict=True)}
+    if missing := {"update", *names} - columns.keys():
+        raise ValueError(f"no column {min(missing)}")
+    updates = list(map(int, columns["update"]))
+    table = {name: dict(zip(updates, map(float, columns[name]), strict=True)) for name in names}
     for values in table.values():
-        if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
+        if len(values) < len(updates) or not all(map(math.isfinite, values.values())):
             raise ValueError("an update occurs twice, or a value is not finite")
     return table
 
