@@ -12,7 +12,7 @@ from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed
 from charloom.results.records import MEASURE_OF_PART
 from charloom.settings.params import overridden, read_params
-from charloom.study import duration as durations
+from charloom.study.conduct import seconds
 
 LENGTHS = (1000, 90)
 
@@ -127,7 +127,7 @@ def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
 )
 def test_a_rate_is_measured_for_any_recipe_and_needs_no_more_memory_than_the_text(project, overrides):
     params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
-    assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
+    assert 0 < seconds([params], 9, LENGTHS, 1) < 1e6
 
 
 def test_a_duration_is_said_in_its_unit():

@@ -11,7 +11,7 @@ from experiments import git, run
 from projects import ROOT, Project
 
 from charloom.base.errors import Damaged, WrongInput
-from charloom.study.from_experiments import MEASURES, experiments_measured
+from charloom.study.other_runs import MEASURES, experiments_measured
 from paired import Measured, Measurement
 
 TRAIN = json.loads((ROOT / "metrics/train.json").read_text())

@@ -11,8 +11,7 @@ from charloom.base.storage import write
 from charloom.base.terminal import in_line
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
-from charloom.study.from_experiments import MEASURES, experiments_measured
-from charloom.study.from_table import table_measured
+from charloom.study.other_runs import MEASURES, experiments_measured, table_measured
 from paired import answered
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate

@@ -2,30 +2,36 @@
 
 import time
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
 
-from charloom.base.errors import WrongInput
+import numpy as np
+
+from charloom.base.errors import Diverged, WrongInput
 from charloom.base.lock import exclusive
 from charloom.base.progress import duration, progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import sha256
+from charloom.kernel.advance import advance, start
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, by_these_sources, study_to_train, write_asked
-from charloom.study.duration import seconds
-from charloom.study.engine import outcomes
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.study_file import Study, Trial
-from charloom.study.workers import Workers, workers_of
+from charloom.study.workers import Processes, Workers, cluster, outcomes
 from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
+STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
+MEASURED = 0.3  # seconds of timing for each kind of settings, about
+LONG = 100_000  # characters of the text that is used for timing, at least
+READ = 3  # a measure reads so many characters in the time that training takes for one
 
 
 def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Answer]:
@@ -65,7 +71,8 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     prepared = OWN / "studies" / f"{path.stem}.npz"
                     stack.callback(prepared.unlink, missing_ok=True)
                     write_text(prepared, text, lengths)
-                    workers = stack.enter_context(workers_of(prepared, jobs, address))
+                    workers = cluster(prepared, address) if address else Processes(prepared, jobs)
+                    stack.callback(workers.close)
                 _train(study, missing, workers, expected)
         needed = {trial.key for own in asked.values() for trial in own}
         _put_aside(study, needed, "come after the look that decided")
@@ -178,3 +185,45 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
         why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
         raise WrongInput(f"{study.path}: {why}; set a larger prepare.held_out, or the measure smooth_loss")
     return text, lengths
+
+
+def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: int) -> float:
+    """Estimate the seconds for all these trials together, with the start of the workers, by timing a few updates.
+
+    A trial's work includes measuring the held-out text twice, with the last and with the best model.
+
+    K        number of different characters in the text
+    lengths  numbers of the text's characters for training and held out
+    jobs     number of trials that run at the same time; a single one uses all processors
+    """
+    rates, took = dict[tuple[object, ...], float](), 0.0
+    for params in trials:
+        kind = params.m, params.loss_of, params.recipe.kind  # the time per character depends on these
+        if kind not in rates:
+            rates[kind] = _rate(params, K, None if jobs == 1 else 1, lengths[0])
+        measured = 2 * min(lengths[1], params.train.held_out_characters) / READ
+        took += rates[kind] * (params.train.updates * params.characters + measured)
+    return STARTING + took / min(jobs, len(trials))
+
+
+def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
+    """Return the seconds of training per character, timed with doubling numbers of updates.
+
+    The result is 0 if training diverges before: such a trial ends early, too. The text that the updates read is
+    arbitrary, because its content does not affect the time.
+
+    threads  number of threads of a training; None: as many as are fastest
+    most     characters of the text, at most
+    """
+    recipe, count = params.recipe, 1
+    ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
+    state = start(recipe, K, 1)
+    with suppress(Diverged):
+        advance(state, ids, 1, recipe, threads)  # compiles the kernel
+        while True:
+            began = time.perf_counter()
+            advance(state, ids, count, recipe, threads)
+            if (took := time.perf_counter() - began) > MEASURED / 2:
+                return took / count / params.characters
+            count *= 2
+    return 0.0

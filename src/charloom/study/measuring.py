@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from charloom.base.terminal import in_line
-from charloom.results.identity import differing
 from charloom.results.records import MEASURE, MEASURE_OF_PART
 from charloom.results.run import TRAINED, Run
 from charloom.settings.params import Params, flat_of
@@ -113,7 +112,6 @@ def of_runs(
     """
     one_length = len({own.loss_of for own in params.values()}) == 1
     amounts = {name: float(own.train.updates * own.characters) for name, own in params.items()}
-    varied = [name for name in differing(list(params.values())) if name != "seed"]
     budgets = {own.train.updates for own in params.values()}
     targets = {own.train.target_smooth_loss for own in params.values()}
     ended = [run for own in runs.values() for run in own.values() if run.metrics]
@@ -131,7 +129,7 @@ def of_runs(
         budget=min(budgets) if len(budgets) == 1 else None,
         warnings=(*warnings, *[MORE_TEXT] * (len({*amounts.values()}) > 1)),
         exploded=EXPLODED,
-        levels={name: levels_of(own, varied) for name, own in params.items()},
+        levels=dict(zip(params, levels_of(params.values()), strict=True)),
         amounts=amounts,
         amount="text read",
         part="passages of the held-out text",

@@ -12,9 +12,11 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -27,9 +29,11 @@ from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import MEASURE, Measure
 from charloom.results.study_table import Asked, Runs
 from charloom.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
-from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
+NAMES_SHOWN = 12  # in a message
+ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
+PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
@@ -211,13 +215,13 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
-    names = [setting_name(levels_of(params, varied)) for params in settings]
+    names = [*map(setting_name, levels_of(settings))]
     ensure_comparable(given.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
         raise WrongInput(f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, as it sets the curves' points")
-    twice = next((f"{name} occurs twice" for name, count in Counter(names).items() if count > 1), "")
-    if twice or not varied:
-        why = twice or "no setting differs from the baseline"
+    ((name, count),) = Counter(names).most_common(1)
+    if count > 1 or not varied:
+        why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
         where = f"{path}: {'vary' if given.vary else 'settings'}"
         raise WrongInput(f"{where}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
@@ -231,10 +235,50 @@ def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> N
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
 
 
-def levels_of(params: Params, varied: list[str]) -> dict[str, str]:
-    """Return a setting's values of the varied params, by the params' dotted names, as they stand in its name.
+def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
+    """Return each setting's values of the params that vary, by the params' dotted names, as they stand in its name.
 
-    A param that has no effect in this setting is left out.
+    The seed is left out, and a param that has no effect in this setting.
     """
-    values = naming_params(params)
-    return {name: as_yaml(values[name]).removesuffix(".0") for name in varied if name in values}
+    varied = {*differing(settings)} - {"seed"}
+    return [
+        {name: as_yaml(value).removesuffix(".0") for name, value in naming_params(params).items() if name in varied}
+        for params in settings
+    ]
+
+
+def setting_name(levels: Mapping[str, str]) -> str:
+    """Return a setting's name from its values by the params' names: `eta=0.1 train.initial_accumulator_value=10`.
+
+    Odd names and values are quoted, so that different settings have different names.
+    """
+    return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
+
+
+def quoted(text: str) -> str:
+    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
+    return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
+
+
+def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
+    """Return the name of the setting that `baseline` refers to; for None, the first setting.
+
+    settings  names of all settings, as `setting_name` writes them
+    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one param, also the value alone
+    where     the file or source of the settings, for the message
+
+    Raises WrongInput if no setting or more than one fits, or if there is only one setting.
+    """
+    if len(settings) < 2:
+        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
+    if baseline is None:
+        return next(iter(settings))
+    if baseline in settings:
+        return baseline
+    pairs, values = sorted(PAIR.findall(baseline)), (baseline, quoted(baseline))
+    meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
+    if len(meant) == 1:
+        return meant[0]
+    names = [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
+    no = "no setting" if not meant else "more than one setting could be"
+    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")

@@ -15,8 +15,9 @@ from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study import workers as sources
-from charloom.study.engine import checked_trial, identity, outcomes
 from charloom.study.study_file import Trial
+from charloom.study.trial import checked_trial, identity
+from charloom.study.workers import outcomes
 from charloom.text.corpus import read_prepared
 
 KIND = "adagrad float64"
