@@ -42,7 +42,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
         "smallest_difference": 0.01,
     }
     answer, _ = said(project, "study", "studies/mine.yaml")
-    assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
+    assert "studies/mine.yaml: 8 of 8 trials to train\n" in answer
     assert "\nEta: small, größer, or „large“?\n\nheld_out_bits_per_character: lower is better." in answer
     assert "made studies/mine/report.html" in answer
 

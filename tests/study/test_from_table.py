@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
-from charloom.study.other_runs import table_measured
+from charloom.study.measuring import table_measured
 from charloom.study.study_file import setting_name
 from paired import Measured, Measurement
 

@@ -56,7 +56,7 @@ class Workers:
 
 
 def ended(*workers: Worker, **others):
-    trial = Trial("eta=0.1", 1, PARAMS, "a key")
+    trial = Trial("eta=0.1, seed 1", PARAMS, "a key")
     with chdir(ROOT):
         return [answer for answer in outcomes([trial], Workers(*workers, **others), "a text") if answer]
 
@@ -141,7 +141,7 @@ class Client:
     """Of Dask's client what a `Cluster` uses."""
 
     def __init__(self):
-        self.status, self.broken, self.cancelled, self.texts = "running", None, False, 0
+        self.status, self.broken, self.cancelled, self.texts, self.close = "running", None, False, 0, None
         self.scheduler = SimpleNamespace(identity=self.identity)
 
     def identity(self, n_workers):

@@ -38,7 +38,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
         names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
-        if names and not is_started(folder):  # a study named reports.yaml would mix its tables with the report
+        if names and not is_started(folder):  # a study named reports.yaml would replace reports/report.html
             raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
         return asked_now(path, given, project)
     asked = read_asked(folder / ASKED)

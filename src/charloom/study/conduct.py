@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
 
 import numpy as np
 
-from charloom.base.errors import Diverged, WrongInput
-from charloom.base.lock import exclusive
-from charloom.base.progress import duration, progress
+from charloom.base.errors import WrongInput
+from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
-from charloom.base.storage import sha256
+from charloom.base.storage import exclusive, sha256
 from charloom.kernel.advance import advance, start
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
@@ -63,9 +62,6 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
             asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
             in_order = filter(None, chain.from_iterable(zip_longest(*asked.values())))  # seed by seed
             if missing := [trial for trial in in_order if trial.key not in study.runs]:
-                expected = None  # other machines' speed is unknown
-                if not address:
-                    expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 if workers is None:
                     # The file's name depends only on the locked study: the start after a kill overwrites the file.
                     prepared = OWN / "studies" / f"{path.stem}.npz"
@@ -73,7 +69,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     write_text(prepared, text, lengths)
                     workers = cluster(prepared, address) if address else Processes(prepared, jobs)
                     stack.callback(workers.close)
-                _train(study, missing, workers, expected)
+                _train(study, missing, workers)
         needed = {trial.key for own in asked.values() for trial in own}
         _put_aside(study, needed, "come after the look that decided")
         study = study._replace(runs={key: run for key, run in study.runs.items() if key in needed})
@@ -130,26 +126,22 @@ def undecided(answer: Answer) -> list[str]:
     factors reverse do not count.
     """
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
-    if answer.effects:
-        effects = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
-        is_open = open_ or any(effect.verdict == CANNOT_TELL for effect in effects)
-        return [summary.setting for summary in answer.summaries] if is_open else []
-    return [answer.baseline, *open_] if open_ else []
+    tested = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
+    if not open_ and all(effect.verdict != CANNOT_TELL for effect in tested):
+        return []
+    return [summary.setting for summary in answer.summaries] if answer.effects else [answer.baseline, *open_]
 
 
-def _train(study: Study, missing: list[Trial], workers: Workers, expected: float | None) -> None:
+def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
     """Train the missing trials, and add their runs to the study and to its tables.
 
     The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
     CheckFailed or Unavailable as `outcomes` does.
-
-    expected  seconds that the missing trials take together; None if unknown
     """
     wanted = len(study.settings) * len(study.question.seeds)
     next_writing, count, note = 0.0, 0, ""
-    about = "" if expected is None else f", about {duration(expected)}"
-    print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train{about}", flush=True)
-    with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
+    print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train", flush=True)
+    with progress(study.path.stem, len(missing)) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if ended:
@@ -158,8 +150,8 @@ def _train(study: Study, missing: list[Trial], workers: Workers, expected: float
                     note = f"{trial.name}: {run.outcome}"
                 report(count, note)
                 if received:
-                    count_kept = f"{len(study.runs):,} of {wanted:,} trials are kept"
-                    raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
+                    finished = f"{len(study.runs):,} of {wanted:,} trials are kept; the same command continues"
+                    raise Stopped(received[0], f"{study.path}: {finished}")
                 if ended and (began := time.monotonic()) > next_writing:
                     _write(study)
                     next_writing = began + (1 + WRITING) * (time.monotonic() - began)
@@ -209,21 +201,18 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
 def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
     """Return the seconds of training per character, timed with doubling numbers of updates.
 
-    The result is 0 if training diverges before: such a trial ends early, too. The text that the updates read is
-    arbitrary, because its content does not affect the time.
+    The text that the updates read is arbitrary, because its content does not affect the time. Neither do the rate and
+    the initial weights, which are small here, so that no training diverges.
 
     threads  number of threads of a training; None: as many as are fastest
     most     characters of the text, at most
     """
-    recipe, count = params.recipe, 1
+    recipe, count, took = params.model_copy(update={"eta": 1e-9, "sigma": 0.01}).recipe, 1, 0.0
     ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
     state = start(recipe, K, 1)
-    with suppress(Diverged):
-        advance(state, ids, 1, recipe, threads)  # compiles the kernel
-        while True:
-            began = time.perf_counter()
-            advance(state, ids, count, recipe, threads)
-            if (took := time.perf_counter() - began) > MEASURED / 2:
-                return took / count / params.characters
-            count *= 2
-    return 0.0
+    advance(state, ids, 1, recipe, threads)  # compiles the kernel
+    while took < MEASURED / 2:
+        count, began = 2 * count, time.perf_counter()
+        advance(state, ids, count, recipe, threads)
+        took = time.perf_counter() - began
+    return took / count / params.characters

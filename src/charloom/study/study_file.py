@@ -55,14 +55,6 @@ class StudyFile(Section):
     smallest_difference: Positive | None = None
     title: str | None = None
 
-    @field_validator("title")
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
-            allowed = "one line of 1 to 120 printable characters"
-            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {allowed}")
-        return value
-
     @field_validator("seeds", mode="before")
     @classmethod
     def _number_of_seeds(cls, value: Any) -> Any:
@@ -71,6 +63,10 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
+        title = "none" if self.title is None else self.title
+        if not (title.isprintable() and title.strip() and len(title) <= 120):
+            named = in_line(title)[:80] or "nothing"
+            raise ValueError(f"title: {named} is not allowed; allowed is one line of 1 to 120 printable characters")
         if (self.vary is None) == (self.settings is None):
             raise ValueError("vary, settings: give one of these two keys, such as `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
@@ -104,17 +100,11 @@ class StudyFile(Section):
 
 
 class Trial(NamedTuple):
-    """A training to run: the setting's name, the seed, the full params, and the key of its row in the table."""
+    """A training to run: the setting's name and the seed in words, the full params, and the key of its row."""
 
-    setting: str
-    seed: int
+    name: str
     params: Params
     key: str
-
-    @property
-    def name(self) -> str:
-        """Return the setting's name with the seed, for messages."""
-        return f"{self.setting}, seed {self.seed}"
 
 
 class Study(NamedTuple):
@@ -142,7 +132,7 @@ class Study(NamedTuple):
 
         def trial(setting: str, seed: int) -> Trial:
             params = self.settings[setting].model_copy(update={"seed": seed})
-            return Trial(setting, seed, params, self.asked.key(params))
+            return Trial(f"{setting}, seed {seed}", params, self.asked.key(params))
 
         return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
 
@@ -222,8 +212,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     ((name, count),) = Counter(names).most_common(1)
     if count > 1 or not varied:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
-        where = f"{path}: {'vary' if given.vary else 'settings'}"
-        raise WrongInput(f"{where}: {why}; params without effect do not count")
+        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, names[settings.index(baseline)], asked, runs)
 
@@ -240,11 +229,8 @@ def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
 
     The seed is left out, and a param that has no effect in this setting.
     """
-    varied = {*differing(settings)} - {"seed"}
-    return [
-        {name: as_yaml(value).removesuffix(".0") for name, value in naming_params(params).items() if name in varied}
-        for params in settings
-    ]
+    varied = [name for name in differing(settings) if name != "seed"]
+    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in map(naming_params, settings)]
 
 
 def setting_name(levels: Mapping[str, str]) -> str:

@@ -84,8 +84,7 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
     except Diverged as diverged:
         outcome = f"{DIVERGED} at update {diverged.state.update}"
     smooth = {n * EVERY: float(loss) for n, loss in enumerate(trace.smooth_losses)}
-    curves = {"smooth_loss": smooth, MEASURE_OF_PART: held_out}
-    curves = {name: thinned(curve, POINTS[name]) for name, curve in curves.items()}
+    curves = {x: thinned(curve, POINTS[x]) for x, curve in (("smooth_loss", smooth), (MEASURE_OF_PART, held_out))}
     return Run(params, text_sha256, outcome, metrics, curves, results, passages=passages)
 
 

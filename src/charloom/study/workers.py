@@ -91,14 +91,13 @@ def _begin() -> None:
     """Set up a worker process so that a signal, or the end of its parent, ends the process at once."""
     end_at_once()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
-    def follow() -> None:
-        parent = multiprocessing.parent_process()
-        if parent:
-            parent.join()
-        os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def ensure_address(address: str) -> None:
@@ -123,7 +122,7 @@ class Cluster:
         losses   the exceptions that Dask raises if a worker has ended
         """
         self.address, self.client, self.losses, self.content = address, client, losses, text
-        self.executors, self.answered = dict[str, Executor](), time.monotonic()
+        self.executors, self.answered, self.close = dict[str, Executor](), time.monotonic(), client.close
 
     def there(self) -> dict[str, Executor]:
         """Ask the scheduler for its workers; return the executor of each worker, by the worker's address.
@@ -159,10 +158,6 @@ class Cluster:
 
     def lost(self, name: str) -> None:
         """Do nothing: the next call of `there` asks the scheduler, which knows that the worker has ended."""
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.client.close()
 
 
 def cluster(text: Path, address: str) -> Cluster:
