@@ -1,8 +1,7 @@
 """train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
 from charloom.base.errors import CheckFailed
-from charloom.base.lock import exclusive
-from charloom.base.storage import read_json
+from charloom.base.storage import exclusive, read_json
 from charloom.results.headline import say
 from charloom.results.records import GradcheckMetrics, TextMetrics
 from charloom.results.spool import Recording

@@ -12,7 +12,7 @@ from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed
 from charloom.results.records import MEASURE_OF_PART
 from charloom.settings.params import overridden, read_params
-from charloom.study import duration as durations
+from charloom.study.conduct import seconds
 
 LENGTHS = (1000, 90)
 
@@ -42,7 +42,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
         "smallest_difference": 0.01,
     }
     answer, _ = said(project, "study", "studies/mine.yaml")
-    assert "studies/mine.yaml: 8 of 8 trials to train, about " in answer
+    assert "studies/mine.yaml: 8 of 8 trials to train\n" in answer
     assert "\nEta: small, größer, or „large“?\n\nheld_out_bits_per_character: lower is better." in answer
     assert "made studies/mine/report.html" in answer
 
@@ -127,7 +127,7 @@ def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
 )
 def test_a_rate_is_measured_for_any_recipe_and_needs_no_more_memory_than_the_text(project, overrides):
     params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
-    assert 0 < durations.seconds([params], 9, LENGTHS, 1) < 1e6
+    assert 0 < seconds([params], 9, LENGTHS, 1) < 1e6
 
 
 def test_a_duration_is_said_in_its_unit():

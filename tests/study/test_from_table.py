@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.base.errors import WrongInput
-from charloom.study.baseline import setting_name
-from charloom.study.from_table import table_measured
+from charloom.study.measuring import table_measured
+from charloom.study.study_file import setting_name
 from paired import Measured, Measurement
 
 TABLE = """lr,opt,seed,loss
@@ -121,7 +121,7 @@ def test_a_column_is_one_thing_and_there_once(tmp_path, options):
     assert refusal(tmp_path, **{"setting": ["lr"]} | options).endswith(f" is in {place}; allowed is once")
 
 
-@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "not a file")])
+@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "Is a directory")])
 def test_what_is_no_file_is_refused(tmp_path, name, why):
     with pytest.raises(WrongInput, match=why):
         table_measured(tmp_path / name, setting=["a"], seed="seed", measure="loss", better="lower")

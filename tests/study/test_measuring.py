@@ -70,15 +70,6 @@ def test_other_seeds_are_another_question_and_more_seeds_are_the_same(accumulato
     assert new.named != study.named == more.named
 
 
-def test_a_complete_table_of_an_earlier_version_was_answered(accumulator):
-    study, answer = told(accumulator, seeds=[1, 2, 3], answers=[])
-    assert study.asked.answers == [3]
-    assert told(accumulator, seeds=[1, 2, 3], answers=[])[1] == answer
-    assert answer.looks == (3,)
-    half = told(accumulator, seeds=list(range(1, 11)), answers=[])[0]
-    assert (half.asked.answers, half.first_answer) == ([10], None)
-
-
 def test_a_study_on_a_text_of_its_own_has_not_the_target_that_was_chosen_for_another(accumulator):
     study = read_study(Path("studies/initial_accumulator.yaml"))
     assert measured(study).target == "smooth loss below 40"

@@ -23,7 +23,7 @@ def note_opened(*already: str) -> None:
     `already` are the paths of sources that this process opened before the call. They are hashed now.
     """
     for path in already:
-        _note(str(Path(path).absolute()))
+        _on_event("open", (path,))
     sys.addaudithook(_on_event)
 
 
@@ -56,16 +56,10 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
             if path.endswith(".pyc") and str(SOURCES) in path:
                 path = source_from_cache(path)
             path = str(Path(path).absolute())
-            if path in _states or (path.endswith((".py", ".csv")) and path.startswith(f"{SOURCES}{os.sep}")):
-                _note(path)
-
-
-def _note(path: str) -> None:
-    with suppress(OSError):
-        state = _state(path)
-        if _states.get(path) != state:
-            _states[path] = state  # first: hashing opens the file
-            _hashes.setdefault(path, set()).add(_sha256(path))
+            source = path.endswith((".py", ".csv")) and path.startswith(f"{SOURCES}{os.sep}")
+            if (source or path in _states) and _states.get(path) != (state := _state(path)):
+                _states[path] = state  # first: hashing opens the file
+                _hashes.setdefault(path, set()).add(_sha256(path))
 
 
 def _state(path: str | Path) -> tuple[int, ...]:

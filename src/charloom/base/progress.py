@@ -23,28 +23,24 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(
-    name: str, total: int, *, before: int = 0, expected: float | None = None, stderr: bool = False
-) -> Iterator[Report]:
+def progress(name: str, total: int, *, before: int = 0, stderr: bool = False) -> Iterator[Report]:
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
-    name      the first words of the line or bar
-    total     units of work; `done` counts them, with the finished fractions of units that are under way
-    before    units that were done before the start, such as the updates of a resumed training
-    expected  estimate in seconds for all the work, used at the start; None shows no estimate at the start
-    stderr    write to stderr, for commands whose stdout is a result
+    name    the first words of the line or bar
+    total   units of work; `done` counts them, with the finished fractions of units that are under way
+    before  units that were done before the start, such as the updates of a resumed training
+    stderr  write to stderr, for commands whose stdout is a result
 
-    The estimate assumes that the rest proceeds at the same rate as the finished work. Until LEAST_PART of a unit is
-    done, the work takes as long as expected.
+    The estimate assumes that the rest proceeds at the same rate as the finished work.
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()
 
     def report(done: float, note: str) -> None:
         nonlocal last
-        now, finished = time.monotonic(), done - before
-        whole = (now - started) * (total - before) / finished if finished >= LEAST_PART else expected
-        left = "" if whole is None else f"about {duration(max(whole - (now - started), 1.0))} left"
+        now, left = time.monotonic(), ""
+        if done - before >= LEAST_PART:
+            left = f"about {duration(max((now - started) * (total - done) / (done - before), 1.0))} left"
         bar.update(task, completed=done, note=f"{left}  {note}")
         if not console.is_terminal and now - last >= SECONDS_BETWEEN_LINES and left and done < total:
             last = now

@@ -1,21 +1,30 @@
-"""Atomic file writes, JSON and CSV files, lines of JSON with a checksum, and file hashes."""
+"""Files: atomic writes, locks, JSON and CSV files, lines of JSON with a checksum, and hashes.
 
+The operating system releases a lock when its holder ends, also after a crash or SIGKILL.
+"""
+
+import csv
 import errno
 import hashlib
+import io
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
-from charloom.base.errors import Damaged, Unavailable
+from charloom.base.errors import Damaged, Unavailable, allowed_are
+from charloom.base.terminal import in_line
 
+TABLE = "a CSV table in UTF-8"  # for messages
 SEAL = 16  # hexadecimal digits of the checksum of a line
 Record = TypeVar("Record", bound=BaseModel)
+Cells = dict[str, str]  # by column
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -108,18 +117,48 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
     Raises ValueError if the content is not a CSV table with the columns `update` and `names`, an update occurs twice,
     or a value is not a finite number.
     """
-    lines = [line.split(",") for line in content.decode().splitlines()]  # 1,000 experiments have 2,000 tables
-    if len(set(map(len, lines))) > 1:
-        raise ValueError(f"a row has more or fewer cells than the first line: {','.join(lines[0])[:80]}")
-    columns = {column[0]: column[1:] for column in zip(*lines, strict=True)}
-    if missing := {"update", *names} - columns.keys():
-        raise ValueError(f"no column {min(missing)}")
+    head, rows = _csv(content, ("update", *names))
+    columns = {name: [cells[n] for cells in rows.values()] for n, name in enumerate(head)}
     updates = list(map(int, columns["update"]))
     table = {name: dict(zip(updates, map(float, columns[name]), strict=True)) for name in names}
     for values in table.values():
-        if len(values) < len(updates) or not all(map(math.isfinite, values.values())):
+        if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
             raise ValueError("an update occurs twice, or a value is not finite")
     return table
+
+
+def csv_rows(content: bytes, names: Collection[str]) -> dict[int, Cells]:
+    """Return the rows by line number, from 1, with spaces and tabs removed from both ends of cells.
+
+    content  the table in UTF-8; empty lines are skipped
+    names    the columns that the table must have, each once; it may have more
+
+    Raises ValueError, with a message for the user, if the content is empty, not UTF-8 or not CSV, if a column is
+    missing or occurs twice, or if a row has too few or too many cells.
+    """
+    head, rows = _csv(content, names)
+    return {line: dict(zip(head, cells, strict=True)) for line, cells in rows.items()}
+
+
+def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the names of the columns, and the cells of each row by line number. See `csv_rows`."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+    try:
+        lines = [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
+    if not lines:
+        raise ValueError("the file is empty; allowed is a table")
+    (first, head), *rows = lines
+    for name in names:
+        if name not in head:
+            raise ValueError(f"no column {in_line(name)}; {allowed_are(map(in_line, head), name)}")
+        if head.count(name) > 1:
+            raise ValueError(f"column {in_line(name)} is in the file twice; allowed is once")
+    for line, cells in rows:
+        if len(cells) != len(head):
+            raise ValueError(f"line {line}: the row has {len(cells)} cells, but line {first} names {len(head)} columns")
+    return head, dict(rows)
 
 
 def sealed(content: Any) -> str:
@@ -146,3 +185,46 @@ def sha256(path: Path) -> str:
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a process holds the lock. If none does, remove the lock file, which a killed process has left.
+
+    Returns False if there is no lock file, or if it cannot be opened. A missing file is not created: a process that
+    starts at this moment would find it locked.
+    """
+    with suppress(OSError):
+        try:
+            with FileLock(path.resolve(strict=True)).acquire(blocking=False):
+                path.unlink()
+        except Timeout:
+            return True
+    return False
+
+
+@contextmanager
+def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
+    """Hold the lock file `path` in a `with` block. The file contains this process's number and is removed afterwards.
+
+    activity  what the holder runs, for the message, such as "this study"
+    patience  seconds to wait for the lock
+
+    Raises Unavailable, with the holder's process number if known, if another process holds the lock. Raises Unavailable
+    if the file or its folder cannot be created.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(path).acquire(timeout=patience)
+    except Timeout:
+        holder = "with an unknown id"
+        with suppress(OSError):  # the holder removes the file when it releases the lock
+            holder = path.read_text(encoding="ascii") or holder
+        raise Unavailable(f"busy: process {holder} runs {activity}; wait until it has ended, or end it") from None
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}; charloom must be able to write there") from None
+    with held:
+        path.write_text(str(os.getpid()), encoding="ascii")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # FileLock notices a removed file and creates it again

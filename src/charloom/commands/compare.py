@@ -11,8 +11,7 @@ from charloom.base.storage import write
 from charloom.base.terminal import in_line
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
-from charloom.study.from_experiments import MEASURES, experiments_measured
-from charloom.study.from_table import table_measured
+from charloom.study.measuring import MEASURES, experiments_measured, measured, table_measured
 from paired import answered
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate
@@ -127,7 +126,6 @@ def _of_study(source: str) -> Measured:
     if `source` is no study, or the study has no trials yet.
     """
     from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
-    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":

@@ -15,8 +15,7 @@ from charloom.sampling.options import allowed
 from charloom.settings.params import flat_of, read_params
 from charloom.settings.pipeline import is_inside
 from charloom.study.asking import asked_now
-from charloom.study.conduct import surveyed
-from charloom.study.duration import seconds
+from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
 from charloom.study.study_file import CHECKPOINT_EVERY, read_question
 from paired.numbers import number_of

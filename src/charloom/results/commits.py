@@ -1,6 +1,6 @@
 """Read the runs that are stored in Git commits. A thousand commits take one or two seconds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -68,17 +68,15 @@ def _params(params_yaml: bytes) -> Params | None:
         return None
 
 
-def curves_of(commits: Iterable[tuple[str, str]]) -> Iterator[dict[str, Curve]]:
+def curves_of(commits: Collection[str]) -> Iterator[dict[str, Curve]]:
     """Yield the curves of each commit by name, each thinned to at most POINTS[name] points. A missing file gives {}.
 
-    commits  pairs (name for messages, commit)
-
-    Raises Damaged, with the name and the file, if a curve's file is not such a table, and Unavailable if Git fails.
+    Raises Damaged, with the commit and the file, if a curve's file is not such a table, and Unavailable if Git fails.
     """
-    paths, commits = files("track"), list(commits)
-    contents = objects(f"{commit}:./{paths[key]}" for _, commit in commits for key in CURVES.values())
-    for name, _ in commits:
-        yield {curve: _curve(next(contents)[1], curve, f"{name}: {paths[key]}") for curve, key in CURVES.items()}
+    paths = files("track")
+    contents = objects(f"{commit}:./{paths[key]}" for commit in commits for key in CURVES.values())
+    for commit in commits:
+        yield {curve: _curve(next(contents)[1], curve, f"{commit}: {paths[key]}") for curve, key in CURVES.items()}
 
 
 def _curve(table: bytes, name: str, where: str) -> Curve:

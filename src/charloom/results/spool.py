@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-from charloom.base.lock import is_held
 from charloom.base.opened import SOURCES
 from charloom.base.signals import Stopped
-from charloom.base.storage import sealed
+from charloom.base.storage import is_held, sealed
 from charloom.results.git import commit, known
 from charloom.results.identity import EarlierParams, experiment_key, name_of
 from charloom.results.machine import machine, process

@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from charloom.base.csv_rows import Cells, csv_rows
 from charloom.base.errors import CharloomError, Damaged
-from charloom.base.storage import read_json, write
+from charloom.base.storage import Cells, csv_rows, read_json, write
 from charloom.base.yaml_text import NO_YAML, plain
 from charloom.results.identity import EarlierParams, trial_key
 from charloom.results.records import PASSAGES, Record, TrainMetrics

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput
-from charloom.base.lock import exclusive
 from charloom.base.processors import processors
 from charloom.base.signals import Stopped, end_at_once
+from charloom.base.storage import exclusive
 from charloom.base.terminal import visible
 from charloom.settings.dvc_lock import note_used
 from charloom.settings.pipeline import OWN, Inputs

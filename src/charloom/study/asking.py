@@ -38,11 +38,12 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
         names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
-        if names and not is_started(folder):  # a study named reports.yaml would mix its tables with the report
+        if names and not is_started(folder):  # a study named reports.yaml would replace reports/report.html
             raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
         return asked_now(path, given, project)
     asked = read_asked(folder / ASKED)
-    study = _same(study_of(path, given, asked, read_runs(folder, asked)), project)
+    study = study_of(path, given, asked, read_runs(folder, asked))
+    _ensure_same(study, project)
     if others := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
@@ -173,12 +174,8 @@ def ensure_text(study: Study) -> None:
         raise WrongInput(f"{study.path}: {uses}; restore the text, or {ANEW}")
 
 
-def _same(study: Study, project: Project) -> Study:
-    """Return the study if its file asks the question in asked.json. Raises WrongInput if not, or if arithmetic differs.
-
-    Earlier versions did not record answers. If asked.json has none and the table has all trials, an answer at this
-    number of seeds was given, and is added.
-    """
+def _ensure_same(study: Study, project: Project) -> None:
+    """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
     asked, then = study.asked, _as_asked(study.folder, study.asked)
     before, now = then.question, study.question
     same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
@@ -196,5 +193,3 @@ def _same(study: Study, project: Project) -> Study:
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {ANEW}")
     if any(arithmetic_of(kind, project) != digest for kind, digest in asked.arithmetic.items()):
         raise WrongInput(f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {ANEW}")
-    complete = all(trial.key in study.runs for trial in chain.from_iterable(then.trials().values()))
-    return study.answered_at(len(before.seeds)) if complete and not asked.answers else study

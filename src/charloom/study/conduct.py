@@ -7,25 +7,30 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from shutil import copytree
 
+import numpy as np
+
 from charloom.base.errors import WrongInput
-from charloom.base.lock import exclusive
-from charloom.base.progress import duration, progress
+from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
-from charloom.base.storage import sha256
+from charloom.base.storage import exclusive, sha256
+from charloom.kernel.advance import advance, start
 from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
 from charloom.settings.memory import check_memory, training_memory
+from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, by_these_sources, study_to_train, write_asked
-from charloom.study.duration import seconds
-from charloom.study.engine import outcomes
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.study_file import Study, Trial
-from charloom.study.workers import Workers, workers_of
+from charloom.study.workers import Processes, Workers, cluster, outcomes
 from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
+STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
+MEASURED = 0.3  # seconds of timing for each kind of settings, about
+LONG = 100_000  # characters of the text that is used for timing, at least
+READ = 3  # a measure reads so many characters in the time that training takes for one
 
 
 def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Answer]:
@@ -57,16 +62,14 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
             asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
             in_order = filter(None, chain.from_iterable(zip_longest(*asked.values())))  # seed by seed
             if missing := [trial for trial in in_order if trial.key not in study.runs]:
-                expected = None  # other machines' speed is unknown
-                if not address:
-                    expected = seconds([trial.params for trial in missing], len(text.vocabulary), lengths, jobs)
                 if workers is None:
                     # The file's name depends only on the locked study: the start after a kill overwrites the file.
                     prepared = OWN / "studies" / f"{path.stem}.npz"
                     stack.callback(prepared.unlink, missing_ok=True)
                     write_text(prepared, text, lengths)
-                    workers = stack.enter_context(workers_of(prepared, jobs, address))
-                _train(study, missing, workers, expected)
+                    workers = cluster(prepared, address) if address else Processes(prepared, jobs)
+                    stack.callback(workers.close)
+                _train(study, missing, workers)
         needed = {trial.key for own in asked.values() for trial in own}
         _put_aside(study, needed, "come after the look that decided")
         study = study._replace(runs={key: run for key, run in study.runs.items() if key in needed})
@@ -123,26 +126,22 @@ def undecided(answer: Answer) -> list[str]:
     factors reverse do not count.
     """
     open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
-    if answer.effects:
-        effects = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
-        is_open = open_ or any(effect.verdict == CANNOT_TELL for effect in effects)
-        return [summary.setting for summary in answer.summaries] if is_open else []
-    return [answer.baseline, *open_] if open_ else []
+    tested = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
+    if not open_ and all(effect.verdict != CANNOT_TELL for effect in tested):
+        return []
+    return [summary.setting for summary in answer.summaries] if answer.effects else [answer.baseline, *open_]
 
 
-def _train(study: Study, missing: list[Trial], workers: Workers, expected: float | None) -> None:
+def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
     """Train the missing trials, and add their runs to the study and to its tables.
 
     The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
     CheckFailed or Unavailable as `outcomes` does.
-
-    expected  seconds that the missing trials take together; None if unknown
     """
     wanted = len(study.settings) * len(study.question.seeds)
     next_writing, count, note = 0.0, 0, ""
-    about = "" if expected is None else f", about {duration(expected)}"
-    print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train{about}", flush=True)
-    with progress(study.path.stem, len(missing), expected=expected) as report, deferred() as received:
+    print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train", flush=True)
+    with progress(study.path.stem, len(missing)) as report, deferred() as received:
         try:
             for ended in outcomes(missing, workers, study.asked.sha256):
                 if ended:
@@ -151,8 +150,8 @@ def _train(study: Study, missing: list[Trial], workers: Workers, expected: float
                     note = f"{trial.name}: {run.outcome}"
                 report(count, note)
                 if received:
-                    count_kept = f"{len(study.runs):,} of {wanted:,} trials are kept"
-                    raise Stopped(received[0], f"{study.path}: {count_kept}; the same command continues")
+                    finished = f"{len(study.runs):,} of {wanted:,} trials are kept; the same command continues"
+                    raise Stopped(received[0], f"{study.path}: {finished}")
                 if ended and (began := time.monotonic()) > next_writing:
                     _write(study)
                     next_writing = began + (1 + WRITING) * (time.monotonic() - began)
@@ -178,3 +177,42 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
         why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
         raise WrongInput(f"{study.path}: {why}; set a larger prepare.held_out, or the measure smooth_loss")
     return text, lengths
+
+
+def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: int) -> float:
+    """Estimate the seconds for all these trials together, with the start of the workers, by timing a few updates.
+
+    A trial's work includes measuring the held-out text twice, with the last and with the best model.
+
+    K        number of different characters in the text
+    lengths  numbers of the text's characters for training and held out
+    jobs     number of trials that run at the same time; a single one uses all processors
+    """
+    rates, took = dict[tuple[object, ...], float](), 0.0
+    for params in trials:
+        kind = params.m, params.loss_of, params.recipe.kind  # the time per character depends on these
+        if kind not in rates:
+            rates[kind] = _rate(params, K, None if jobs == 1 else 1, lengths[0])
+        measured = 2 * min(lengths[1], params.train.held_out_characters) / READ
+        took += rates[kind] * (params.train.updates * params.characters + measured)
+    return STARTING + took / min(jobs, len(trials))
+
+
+def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
+    """Return the seconds of training per character, timed with doubling numbers of updates.
+
+    The text that the updates read is arbitrary, because its content does not affect the time. Neither do the rate and
+    the initial weights, which are small here, so that no training diverges.
+
+    threads  number of threads of a training; None: as many as are fastest
+    most     characters of the text, at most
+    """
+    recipe, count, took = params.model_copy(update={"eta": 1e-9, "sigma": 0.01}).recipe, 1, 0.0
+    ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
+    state = start(recipe, K, 1)
+    advance(state, ids, 1, recipe, threads)  # compiles the kernel
+    while took < MEASURED / 2:
+        count, began = 2 * count, time.perf_counter()
+        advance(state, ids, count, recipe, threads)
+        took = time.perf_counter() - began
+    return took / count / params.characters

@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from textwrap import TextWrapper
+from textwrap import TextWrapper, indent
 from typing import Any
 
 from rich.cells import cell_len
 
 from charloom.base.terminal import in_line
+from paired import gate, tables
 from paired import sentences as words
-from paired import tables
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
-from paired.gate import Gate
-from paired.gate import lines as gate_lines
 
 READABLE = 100  # columns of running text, at most
 # Fields of Contrast that are left out of JSON: of all contrasts, of settings, of effects.
@@ -26,7 +24,7 @@ KEYS = (  # the fields of Answer in JSON
 GAP = 2  # between two columns
 
 
-def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate | None = None) -> str:
+def as_text(answer: Answer, width: int, *, explain: bool = False, required: gate.Gate | None = None) -> str:
     """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each setting.
 
     explain   also say how each verdict was reached, and show the settings without a verdict, which are otherwise left
@@ -36,19 +34,21 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: Gate
     whole = explain or not answer.effects
     decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
     parts = [
-        _wrapped([answer.title], width) if answer.title else "",
-        _wrapped([words.title(answer)], width),
+        *(_wrapped([line], width) for line in (answer.title, words.title(answer))),
         _wrapped(words.told_by_line(answer), width, "  "),
         _table([tables.EFFECTS, *tables.effect_rows(answer, words.short_verdict)], width),
         _wrapped(words.open_effects(answer), width),
         _settings(answer, width, whole=whole),
         *(_titled(title, lines, width) for title, lines in words.comparisons(answer, open_too=whole)),
-        _wrapped(decided, width),
-        _wrapped([*words.remarks(answer), *words.parted(answer)], width),
-        _wrapped([f"warning: {line}" for line in answer.warnings], width),
-        _wrapped(gate_lines(required), width) if required else "",
+        *(_wrapped(lines, width) for lines in (decided, *_remarks(answer, required))),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _remarks(answer: Answer, required: gate.Gate | None) -> list[list[str]]:
+    """Return the last lines of an answer, as three lists: remarks, warnings, and the result of --require."""
+    warnings = [f"warning: {line}" for line in answer.warnings]
+    return [[*words.remarks(answer), *words.parted(answer)], warnings, gate.lines(required) if required else []]
 
 
 def _settings(answer: Answer, width: int, *, whole: bool) -> str:
@@ -102,38 +102,14 @@ def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
     return "\n".join(wrapper.fill(in_line(line)) for line in lines)
 
 
-def as_markdown(answer: Answer, *, explain: bool = False, required: Gate | None = None) -> str:
-    """Return the answer as Markdown: the title, the verdicts, tables, a list of comparisons, and the method.
+def as_markdown(answer: Answer, *, explain: bool = False, required: gate.Gate | None = None) -> str:
+    """Return the answer as Markdown: the title, the verdicts, and the text of `as_text` as a block of code.
 
     explain, required  as `as_text` takes them
     """
-    decided = words.notes(answer) if explain else [words.method(answer)]
-    rows = [(_code(name), *cells) for name, *cells in tables.table(answer)]
-    effects = [tuple(map(_plain, cells)) for cells in tables.effect_rows(answer)]
-    parts = [
-        f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
-        f"{_plain(answer.measure)}: {answer.better} is better. Baseline: {_code(answer.baseline)}",
-        _markdown_table(tables.EFFECTS, effects) if effects else "",
-        _markdown_table(tables.COMPARED, rows),
-        "\n".join(
-            f"- **{_plain(title)}.** {_plain('; '.join(lines))}."
-            for title, lines in words.comparisons(answer, open_too=explain or not answer.effects)
-        ),
-        "\n".join(f"- {_plain(line)}" for line in decided),
-        "\n".join(f"- {_plain(line)}" for line in [*words.remarks(answer), *words.parted(answer)]),
-        "\n".join(f"- **Warning:** {_plain(line)}" for line in answer.warnings),
-        "\n".join(f"- {_plain(line)}" for line in gate_lines(required)) if required else "",
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
-
-
-def _code(text: str) -> str:
-    """Return the text as Markdown's inline code for a table cell; a backtick becomes an apostrophe, `|` is escaped."""
-    return "`" + in_line(text).replace("`", "'").replace("|", "\\|") + "`"
+    title = f"### {_plain(answer.title)}\n" * bool(answer.title)
+    text = indent(as_text(answer, READABLE, explain=explain, required=required), " " * 4)
+    return f"{title}**{_plain(words.told(answer))}**\n\n{text}"
 
 
 def _plain(text: str) -> str:
@@ -141,7 +117,7 @@ def _plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
 
 
-def as_json(answer: Answer, required: Gate | None = None) -> str:
+def as_json(answer: Answer, required: gate.Gate | None = None) -> str:
     """Return the answer as JSON, with numbers in full precision.
 
     The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast

@@ -12,9 +12,11 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -27,9 +29,11 @@ from charloom.results.identity import differing, naming_params, question_key
 from charloom.results.records import MEASURE, Measure
 from charloom.results.study_table import Asked, Runs
 from charloom.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
-from charloom.study.baseline import setting_name
 
 TRIALS_LIMIT = 1_000_000
+NAMES_SHOWN = 12  # in a message
+ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
+PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
@@ -51,14 +55,6 @@ class StudyFile(Section):
     smallest_difference: Positive | None = None
     title: str | None = None
 
-    @field_validator("title")
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        if value is not None and (not 0 < len(value.strip()) <= len(value) <= 120 or value != in_line(value)):
-            allowed = "one line of 1 to 120 printable characters"
-            raise ValueError(f"title: {in_line(value)[:80] or 'nothing'} is not allowed; allowed is {allowed}")
-        return value
-
     @field_validator("seeds", mode="before")
     @classmethod
     def _number_of_seeds(cls, value: Any) -> Any:
@@ -67,6 +63,10 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
+        title = "none" if self.title is None else self.title
+        if not (title.isprintable() and title.strip() and len(title) <= 120):
+            named = in_line(title)[:80] or "nothing"
+            raise ValueError(f"title: {named} is not allowed; allowed is one line of 1 to 120 printable characters")
         if (self.vary is None) == (self.settings is None):
             raise ValueError("vary, settings: give one of these two keys, such as `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
@@ -100,17 +100,11 @@ class StudyFile(Section):
 
 
 class Trial(NamedTuple):
-    """A training to run: the setting's name, the seed, the full params, and the key of its row in the table."""
+    """A training to run: the setting's name and the seed in words, the full params, and the key of its row."""
 
-    setting: str
-    seed: int
+    name: str
     params: Params
     key: str
-
-    @property
-    def name(self) -> str:
-        """Return the setting's name with the seed, for messages."""
-        return f"{self.setting}, seed {self.seed}"
 
 
 class Study(NamedTuple):
@@ -138,7 +132,7 @@ class Study(NamedTuple):
 
         def trial(setting: str, seed: int) -> Trial:
             params = self.settings[setting].model_copy(update={"seed": seed})
-            return Trial(setting, seed, params, self.asked.key(params))
+            return Trial(f"{setting}, seed {seed}", params, self.asked.key(params))
 
         return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
 
@@ -211,15 +205,14 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
-    names = [setting_name(levels_of(params, varied)) for params in settings]
+    names = [*map(setting_name, levels_of(settings))]
     ensure_comparable(given.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
         raise WrongInput(f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, as it sets the curves' points")
-    twice = next((f"{name} occurs twice" for name, count in Counter(names).items() if count > 1), "")
-    if twice or not varied:
-        why = twice or "no setting differs from the baseline"
-        where = f"{path}: {'vary' if given.vary else 'settings'}"
-        raise WrongInput(f"{where}: {why}; params without effect do not count")
+    ((name, count),) = Counter(names).most_common(1)
+    if count > 1 or not varied:
+        why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
+        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
     return Study(path, given, by_name, varied, names[settings.index(baseline)], asked, runs)
 
@@ -231,10 +224,47 @@ def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> N
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
 
 
-def levels_of(params: Params, varied: list[str]) -> dict[str, str]:
-    """Return a setting's values of the varied params, by the params' dotted names, as they stand in its name.
+def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
+    """Return each setting's values of the params that vary, by the params' dotted names, as they stand in its name.
 
-    A param that has no effect in this setting is left out.
+    The seed is left out, and a param that has no effect in this setting.
     """
-    values = naming_params(params)
-    return {name: as_yaml(values[name]).removesuffix(".0") for name in varied if name in values}
+    varied = [name for name in differing(settings) if name != "seed"]
+    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in map(naming_params, settings)]
+
+
+def setting_name(levels: Mapping[str, str]) -> str:
+    """Return a setting's name from its values by the params' names: `eta=0.1 train.initial_accumulator_value=10`.
+
+    Odd names and values are quoted, so that different settings have different names.
+    """
+    return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
+
+
+def quoted(text: str) -> str:
+    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
+    return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
+
+
+def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
+    """Return the name of the setting that `baseline` refers to; for None, the first setting.
+
+    settings  names of all settings, as `setting_name` writes them
+    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one param, also the value alone
+    where     the file or source of the settings, for the message
+
+    Raises WrongInput if no setting or more than one fits, or if there is only one setting.
+    """
+    if len(settings) < 2:
+        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
+    if baseline is None:
+        return next(iter(settings))
+    if baseline in settings:
+        return baseline
+    pairs, values = sorted(PAIR.findall(baseline)), (baseline, quoted(baseline))
+    meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
+    if len(meant) == 1:
+        return meant[0]
+    names = [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
+    no = "no setting" if not meant else "more than one setting could be"
+    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")

@@ -1,24 +1,24 @@
-"""One trial: a training in memory, from params and a text to a run. It uses no file, no DVC and no MLflow.
+"""One trial: a training in memory, from params and a text to a run. It writes no file, and needs no DVC and no MLflow.
 
-The results have the same bits as a run of the pipeline with these params and this text, on any processor.
+The results have the same bits as a run of the pipeline with these params and this text, on any processor. Before a
+trial, a worker checks that its process computes the results that the study's process expects.
 """
 
-import hashlib
-import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from charloom.base.errors import Diverged
-from charloom.results.identity import DIGITS, with_silent
+from charloom.base.errors import CheckFailed, Diverged, Unavailable
+from charloom.results.identity import short_digest, with_silent
 from charloom.results.records import MEASURE_OF_PART
 from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
 from charloom.results.study_table import METRICS
-from charloom.settings.params import Params, overridden
-from charloom.signature.hashes import RECIPES, TEXT
-from charloom.text.corpus import Text, split
+from charloom.settings.params import Params
+from charloom.signature.hashes import RECIPES, TEXT, arithmetic
+from charloom.text.corpus import Text, read_prepared, split
 from charloom.text.vocabulary import Vocabulary
 from charloom.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.training.trace import EMPTY, EVERY
@@ -43,29 +43,26 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
     that changes no result leaves the digest as it is.
     """
     recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
-    name, chunk_length = recipe.order
     values = {
-        "m": recipe.m, "eta": recipe.optimizer.eta, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1,
-        "batch": recipe.batch, "optimizer": kind.split()[-2], "prepare": {"text": "-", "held_out": 0.5},
-        "gradcheck": {"tolerance": 1.0, "entries": 1, "seed": 1},
-        "train": {
-            "updates": 400, "loss": recipe.loss, "initial_accumulator_value": 0.0, "clip": recipe.clip,
-            "dtype": recipe.dtype, "checkpoint_every": 100, "save_every": 100, "target_smooth_loss": 30.0,
-            "held_out_characters": 900, "order": name, "chunk_length": max(chunk_length, recipe.seq_length),
-        },
-        "sample": {"length": 1, "best_length": 1, "temperature": 1.0},
+        "m": recipe.m, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1, "batch": recipe.batch,
+        "optimizer": kind.split()[-2], "prepare.text": "-", "prepare.held_out": 0.5, "gradcheck.tolerance": 1.0,
+        "gradcheck.entries": 1, "gradcheck.seed": 1, "train.updates": 400, "train.loss": recipe.loss,
+        "train.initial_accumulator_value": 0.0, "train.clip": recipe.clip, "train.dtype": recipe.dtype,
+        "train.checkpoint_every": 100, "train.save_every": 100, "train.target_smooth_loss": 30.0,
+        "train.held_out_characters": 900, "train.order": recipe.order.name,
+        "train.chunk_length": max(recipe.order.chunk_length, recipe.seq_length), "sample.length": 1,
+        "sample.best_length": 1, "sample.temperature": 1.0,
     }  # fmt: skip
-    params = Params.model_validate(with_silent(values))
     vocabulary = Vocabulary("".join(sorted(set(TEXT))))
     ids, rows = vocabulary.encode(TEXT), list[Any]()
     for overrides in SMALL:
         eta = overrides.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
-        varied = overridden(params, overrides | {"eta": eta}, Path("a small trial"))
-        end, _ = split(len(ids), varied.prepare.held_out)
-        run = train_trial(varied, Text(vocabulary, ids[:end], ids[end:]), "")
+        params = Params.model_validate(with_silent(values | overrides | {"eta": eta}))
+        end, _ = split(len(ids), params.prepare.held_out)
+        run = train_trial(params, Text(vocabulary, ids[:end], ids[end:]), "")
         metrics = {name: getattr(run.metrics, name) for name in measures} if run.metrics else None
         rows.append([run.outcome, metrics, run.curves, run.results])
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:DIGITS]
+    return short_digest(rows)
 
 
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
@@ -87,6 +84,36 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
     except Diverged as diverged:
         outcome = f"{DIVERGED} at update {diverged.state.update}"
     smooth = {n * EVERY: float(loss) for n, loss in enumerate(trace.smooth_losses)}
-    curves = {"smooth_loss": smooth, MEASURE_OF_PART: held_out}
-    curves = {name: thinned(curve, POINTS[name]) for name, curve in curves.items()}
+    curves = {x: thinned(curve, POINTS[x]) for x, curve in (("smooth_loss", smooth), (MEASURE_OF_PART, held_out))}
     return Run(params, text_sha256, outcome, metrics, curves, results, passages=passages)
+
+
+_prepared = lru_cache(read_prepared)
+
+
+def identity(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
+    """Return what all workers must have in common, by name: the digests of the arithmetic and of a small trial.
+
+    kind    the kind of a recipe
+    digest  returns the digest of the arithmetic for a kind; the default computes it, `arithmetic_of` reads it
+    """
+    return {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
+
+
+def checked_trial(
+    params: Params, expected: dict[str, str], text: Path | Text, text_sha256: str, threads: int | None
+) -> Run:
+    """Check this process, a worker, train a trial, and return its run.
+
+    text  the path of a prepared file, or its content
+
+    Raises CheckFailed, and trains nothing, if this process's identity is not `expected`. Raises Unavailable for any
+    exception of the training: another worker may have more memory, or a disk that is not full.
+    """
+    own = identity(params.recipe.kind)
+    if differ := [name for name in expected if own.get(name) != expected[name]]:
+        raise CheckFailed("; ".join(f"its {name} is {own.get(name)}, not {expected[name]}" for name in differ))
+    try:
+        return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)
+    except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed
+        raise Unavailable(f"{type(error).__name__}: {error}") from None

@@ -1,10 +1,11 @@
-"""Sources of workers: processes of this machine, and the workers of a Dask scheduler.
+"""Run trials on workers: processes of this machine, or the workers of a Dask scheduler.
 
 A worker is an executor of `concurrent.futures` that runs one task at a time. A process has an executor of its own, so
 that one failure does not affect others. A scheduler's workers were started in any way: `dask worker`, dask-jobqueue
-(Slurm), or dask-kubernetes.
+(Slurm), or dask-kubernetes. If a worker is lost (it ends, or its connection breaks), its trial goes back into the
+queue. The results of a trial do not depend on the worker or the time.
 
-Both sources have these attributes and methods, which `engine.outcomes` uses:
+Both sources of workers, `Processes` and `Cluster`, have these attributes and methods:
 
 losses    the exceptions that an executor raises if its worker has ended
 may_come  whether further workers may join later
@@ -12,6 +13,7 @@ threads   number of threads of a trial; None: as many as are fastest on this mac
 text      the path of the prepared text, or an object that the worker gets as the text
 there     returns the executor of each live worker, by the worker's name; only a live worker may be given a task
 lost      is called with the name of a worker that has ended, during a task or while it was idle
+close     ends the processes, or the connection
 """
 
 import logging
@@ -22,21 +24,30 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from concurrent import futures
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.base.signals import end_at_once
-from charloom.base.terminal import in_line
+from charloom.base.terminal import in_line, warn_once
+from charloom.results.identity import arithmetic_of
+from charloom.results.run import Run
+from charloom.study.study_file import Trial
+from charloom.study.trial import checked_trial, identity
 from charloom.text.corpus import read_prepared
 
 SCHEDULER_MAY_TAKE = 10  # seconds; a connection is refused after that
 ANSWER_MAY_TAKE = 3  # seconds; after that signals are handled, and the request is sent again
+PAUSE = 1.0  # seconds between two queries of the list of workers while no trial ends
+FAILURES = 3  # workers that may fail at the same trial; one more is an error
+QUOTED = 300  # characters of a worker's message that are shown
+LOST = "is there too little memory, or was the connection lost?"
 ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 
 
@@ -46,8 +57,8 @@ class Processes:
     losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
     may_come = False
 
-    def __init__(self, jobs: int, text: Path) -> None:
-        """Store the number of processes and the path of the prepared text. No process is started yet."""
+    def __init__(self, text: Path, jobs: int) -> None:
+        """Store the path of the prepared text and the number of processes. No process is started yet."""
         self.jobs, self.text, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
@@ -68,20 +79,11 @@ class Processes:
         """Remove the process from the list. The next call of `there` starts another one."""
         del self.executors[name]
 
-
-@contextmanager
-def processes(jobs: int, text: Path) -> Iterator[Processes]:
-    """Yield `jobs` worker processes of this machine, which read the prepared text in the file `text`.
-
-    At the end all child processes are killed.
-    """
-    workers = Processes(jobs, text)
-    try:
-        yield workers
-    finally:
+    def close(self) -> None:
+        """Kill all processes."""
         for process in multiprocessing.active_children():
             process.kill()
-        for executor in workers.executors.values():
+        for executor in self.executors.values():
             executor.shutdown(cancel_futures=True)
 
 
@@ -89,14 +91,13 @@ def _begin() -> None:
     """Set up a worker process so that a signal, or the end of its parent, ends the process at once."""
     end_at_once()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
 
-    def follow() -> None:
-        parent = multiprocessing.parent_process()
-        if parent:
-            parent.join()
-        os._exit(1)
 
-    threading.Thread(target=follow, daemon=True).start()
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def ensure_address(address: str) -> None:
@@ -111,6 +112,7 @@ class Cluster:
 
     may_come = True
     threads: int | None = 1  # other workers may share the machine
+    future: Any = None
 
     def __init__(self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: bytes) -> None:
         """Store the connection and the pickled text. Nothing is sent yet.
@@ -120,9 +122,7 @@ class Cluster:
         losses   the exceptions that Dask raises if a worker has ended
         """
         self.address, self.client, self.losses, self.content = address, client, losses, text
-        self.future: Any = None
-        self.executors: dict[str, Executor] = {}
-        self.answered = time.monotonic()
+        self.executors, self.answered, self.close = dict[str, Executor](), time.monotonic(), client.close
 
     def there(self) -> dict[str, Executor]:
         """Ask the scheduler for its workers; return the executor of each worker, by the worker's address.
@@ -160,9 +160,8 @@ class Cluster:
         """Do nothing: the next call of `there` asks the scheduler, which knows that the worker has ended."""
 
 
-@contextmanager
-def cluster(address: str, text: Path) -> Iterator[Cluster]:
-    """Connect to the scheduler at the address, yield its workers, and close the connection at the end.
+def cluster(text: Path, address: str) -> Cluster:
+    """Connect to the scheduler at the address, and return its workers.
 
     text  the file of the prepared text, which is sent to the workers
 
@@ -180,8 +179,7 @@ def cluster(address: str, text: Path) -> Iterator[Cluster]:
         client = Client(address, timeout=SCHEDULER_MAY_TAKE, set_as_default=False)  # type: ignore[no-untyped-call]  # Dask's
     except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
         raise _unavailable(address, error) from None
-    with client:
-        yield Cluster(address, client, (KilledWorker, CancelledError), pickle.dumps(read_prepared(text)))
+    return Cluster(address, client, (KilledWorker, CancelledError), pickle.dumps(read_prepared(text)))
 
 
 def _unavailable(address: str, error: Exception) -> Unavailable:
@@ -192,9 +190,64 @@ def _unavailable(address: str, error: Exception) -> Unavailable:
 Workers = Processes | Cluster
 
 
-def workers_of(text: Path, jobs: int, address: str | None) -> AbstractContextManager[Workers]:
-    """Return the workers of the scheduler at the address, or without an address `jobs` processes of this machine.
+def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> Iterator[tuple[Trial, Run] | None]:
+    """Yield each trial with its run as soon as it ends, and None at least about once a second.
 
-    text  the file of the prepared text
+    The caller can stop at each None. While no worker is available, the trials wait, after a warning.
+
+    If a worker fails the check of its `identity`, if the training raises an exception, or if the answer is no run of
+    the trial, the worker gets no further trial while it is connected, and a line says why. A trial without a run goes
+    back to the head of the queue.
+
+    Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
+    or fail while they train one trial, or the source of workers is gone.
     """
-    return cluster(address, text) if address else processes(jobs, text)
+    waiting, refused, failures = deque(trials), set[str](), Counter[str]()
+    tasks: dict[Future[Run], tuple[str, Trial]] = {}  # the task's worker and trial
+    expected = {kind: identity(kind, arithmetic_of) for kind in {trial.params.recipe.kind for trial in trials}}
+
+    def put_back(trial: Trial, why: str, *, failed: bool = True) -> None:
+        waiting.appendleft(trial)
+        failures[trial.key] += failed
+        if failures[trial.key] > FAILURES:
+            raise Unavailable(f"{trial.name}: {FAILURES + 1} workers have failed at this; {why}")
+
+    while waiting or tasks:
+        live = workers.there()
+        for future in [future for future, (worker, _) in tasks.items() if worker not in live]:
+            future.cancel()
+            put_back(tasks.pop(future)[1], LOST)
+        refused &= live.keys()
+        if refused == live.keys() and not workers.may_come:
+            raise CheckFailed("no worker is left: the lines above say why each is left out")
+        idle = sorted(live.keys() - {worker for worker, _ in tasks.values()} - refused)
+        for name in idle[: len(waiting)]:
+            trial = waiting.popleft()
+            given = trial.params, expected[trial.params.recipe.kind], workers.text, text_sha256, workers.threads
+            try:
+                tasks[live[name].submit(checked_trial, *given)] = name, trial
+            except workers.losses:  # the worker has ended while idle
+                workers.lost(name)
+                put_back(trial, LOST)
+        if not tasks:
+            warn_once("workers", "no worker is available; trials wait for one")
+            time.sleep(PAUSE)
+        for future in futures.wait(tasks, PAUSE, futures.FIRST_COMPLETED).done:
+            worker, trial = tasks.pop(future)
+            try:
+                run = future.result()
+                if not isinstance(run, Run) or run[:2] != (trial.params, text_sha256):
+                    raise TypeError("its answer is not a run of this trial")
+            except workers.losses:
+                workers.lost(worker)
+                put_back(trial, LOST)
+            except Exception as error:  # noqa: BLE001  any error is the worker's: a full disk, other sources
+                why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"
+                why = in_line(why.partition("\n")[0][:QUOTED])
+                line = f"worker {in_line(worker)} is left out after {trial.name}: {why}"
+                warn_once(line, line)
+                refused.add(worker)
+                put_back(trial, f"the last error: {why}", failed=isinstance(error, Unavailable))
+            else:
+                yield trial, run
+        yield None

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from sqlalchemy.engine import URL, make_url
 
 from charloom.base.errors import Unavailable, WrongInput
-from charloom.base.lock import exclusive
+from charloom.base.storage import exclusive
 from charloom.base.terminal import in_line, visible
 from charloom.settings.pipeline import OWN, root
 from charloom.tracking.reasons import QUERY_VALUES

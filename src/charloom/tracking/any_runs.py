@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput, allowed_are
 from charloom.base.terminal import in_line
-from charloom.study.from_table import trials_measured
+from charloom.study.measuring import trials_measured
 from charloom.tracking.address import address, ensure_store
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import all_results

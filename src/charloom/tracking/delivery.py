@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, Unavailable
-from charloom.base.lock import is_held
+from charloom.base.storage import is_held
 from charloom.results.git import ensure_repository
 from charloom.results.spool import STARTING_MAY_TAKE, append, identity, sender_lock, start_sender
 from charloom.settings.dvc_lock import ensure_recorded

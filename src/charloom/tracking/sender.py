@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from charloom.base.errors import Unavailable
-from charloom.base.lock import exclusive
+from charloom.base.storage import exclusive
 from charloom.results.spool import sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database

@@ -15,8 +15,9 @@ from charloom.results.run import TRAINED, Run
 from charloom.settings.params import read_params
 from charloom.settings.pipeline import files
 from charloom.study import workers as sources
-from charloom.study.engine import checked_trial, identity, outcomes
 from charloom.study.study_file import Trial
+from charloom.study.trial import checked_trial, identity
+from charloom.study.workers import outcomes
 from charloom.text.corpus import read_prepared
 
 KIND = "adagrad float64"
@@ -55,7 +56,7 @@ class Workers:
 
 
 def ended(*workers: Worker, **others):
-    trial = Trial("eta=0.1", 1, PARAMS, "a key")
+    trial = Trial("eta=0.1, seed 1", PARAMS, "a key")
     with chdir(ROOT):
         return [answer for answer in outcomes([trial], Workers(*workers, **others), "a text") if answer]
 
@@ -140,7 +141,7 @@ class Client:
     """Of Dask's client what a `Cluster` uses."""
 
     def __init__(self):
-        self.status, self.broken, self.cancelled, self.texts = "running", None, False, 0
+        self.status, self.broken, self.cancelled, self.texts, self.close = "running", None, False, 0, None
         self.scheduler = SimpleNamespace(identity=self.identity)
 
     def identity(self, n_workers):
