@@ -111,15 +111,12 @@ def nested(first: str, line: str) -> str:
     return "\n".join([first, *(line.format(n=n, before=", ".join([f"*{n - 1}"] * 9)) for n in range(1, 10))])
 
 
-@pytest.mark.parametrize(
-    ("lock", "reason"),
-    [
-        ("stages: [", "is not in DVC's format"),
-        ("stages: {a: {outs: [{}]}}", "is not in DVC's format"),
-        (nested("k0: &0 {a: 1}", "k{n}: &{n} {{<<: [{before}], a{n}: 1}}"), "is not in DVC's format"),
-        (nested("- &0 x", "- &{n} [{before}]"), "more than 1,000,000 values"),
-    ],
-)
+@pytest.mark.parametrize(("lock", "reason"), [
+    ("stages: [", "is not in DVC's format"),
+    ("stages: {a: {outs: [{}]}}", "is not in DVC's format"),
+    (nested("k0: &0 {a: 1}", "k{n}: &{n} {{<<: [{before}], a{n}: 1}}"), "is not in DVC's format"),
+    (nested("- &0 x", "- &{n} [{before}]"), "more than 1,000,000 values"),
+])  # fmt: skip
 def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lock, reason):
     with pytest.raises(Refused, match=reason):
         stages_of({"dvc.lock": lock})
@@ -136,14 +133,11 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
         printed("status", seconds=0.1)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (("--base", "no-branch"), "--base: no commit no-branch here; "),
-        (("--base", "--upload-pack=x"), "--base: "),
-        (("--base", "apart"), "--base: apart and HEAD have no commit in common; "),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "line"), [
+    (("--base", "no-branch"), "--base: no commit no-branch here; "),
+    (("--base", "--upload-pack=x"), "--base: "),
+    (("--base", "apart"), "--base: apart and HEAD have no commit in common; "),
+])  # fmt: skip
 def test_wrong_input_gets_a_line(base, arguments, line):
     with chdir(base.folder):
         code, summary, complaint = called(main, "dvc_summary", "=".join(arguments))

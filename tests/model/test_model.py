@@ -27,19 +27,16 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
 WRONG, LARGE = "not a model", "its numbers are too large"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("W", np.zeros((5, 4)), WRONG),
-        ("W", np.full((5, 5), np.inf), WRONG),
-        ("first", np.int64(6), WRONG),
-        ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32), WRONG),
-        ("update", np.int64(-1), WRONG),
-        ("h", np.array([0, 0, -1e308, 0, 0]), LARGE),  # outputs could overflow
-        ("W", np.full((5, 5), 3e36), LARGE),
-        ("V", np.full((6, 5), 1e308), LARGE),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("W", np.zeros((5, 4)), WRONG),
+    ("W", np.full((5, 5), np.inf), WRONG),
+    ("first", np.int64(6), WRONG),
+    ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32), WRONG),
+    ("update", np.int64(-1), WRONG),
+    ("h", np.array([0, 0, -1e308, 0, 0]), LARGE),  # outputs could overflow
+    ("W", np.full((5, 5), 3e36), LARGE),
+    ("V", np.full((6, 5), 1e308), LARGE),
+])  # fmt: skip
 def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value, said):
     path = tmp_path / "model.npz"
     write(path, model_bytes(model()))

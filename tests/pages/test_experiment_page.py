@@ -150,15 +150,10 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     assert "make the jump?" not in said  # there is none
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"train__order": "chunks"}, "in chunks of random order"),
-        ({"train__order": "positions"}, "from random places"),
-        ({"batch": 3}, "updates of 3 × 10 characters"),
-    ],
-    ids=["chunks", "positions", "batch"],
-)
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"train__order": "chunks"}, "in chunks of random order"), ({"train__order": "positions"}, "from random places"),
+    ({"batch": 3}, "updates of 3 × 10 characters"),
+], ids=["chunks", "positions", "batch"])  # fmt: skip
 def test_places_in_the_text_are_shown_only_if_the_run_read_all_of_it_in_order(results, changes, said):
     page = written(changed(results, **changes))
     assert said in page

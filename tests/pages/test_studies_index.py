@@ -86,15 +86,12 @@ def test_a_page_has_the_size_of_the_held_out_text(studied):
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "complaint"),
-    [
-        ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
-        ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
-        ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
-        ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
-    ],
-)
+@pytest.mark.parametrize(("name", "content", "complaint"), [
+    ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
+    ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
+    ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
+    ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
+])  # fmt: skip
 def test_a_damaged_study_is_named_and_the_others_are_there(studied, name, content, complaint):
     before, path, file = articles(studied.folder), studied.folder / "studies" / name, f"studies/{name[0]}.yaml"
     whole = path.read_bytes()

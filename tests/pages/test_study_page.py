@@ -120,13 +120,10 @@ def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict
     assert set(re.findall(r'<tr class="bold"><th scope="row">(.*?)</th>', content)) == decided.keys()
 
 
-@pytest.mark.parametrize(
-    ("name", "broken"),
-    [
-        ("train.initial_accumulator_value=0.05 a=1", "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 a=1"),
-        ("studies/a<b>/initial_accumulator.yaml", "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"),
-    ],
-)
+@pytest.mark.parametrize(("name", "broken"), [
+    ("train.initial_accumulator_value=0.05 a=1", "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 a=1"),
+    ("studies/a<b>/initial_accumulator.yaml", "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"),
+])  # fmt: skip
 def test_a_long_name_breaks_after_a_dot_or_an_underscore_and_not_in_a_number_or_a_short_word(name, broken):
     assert breakable(name) == broken
 

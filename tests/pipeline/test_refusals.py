@@ -127,14 +127,11 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
     assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")
 
 
-@pytest.mark.parametrize(
-    ("stage", "line", "lacks"),
-    [
-        ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
-        ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
-        ("track", ", reports/sample_table.json", "reports/sample_table"),
-    ],
-)
+@pytest.mark.parametrize(("stage", "line", "lacks"), [
+    ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
+    ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
+    ("track", ", reports/sample_table.json", "reports/sample_table"),
+])  # fmt: skip
 def test_a_file_that_dvc_yaml_does_not_name_is_named(project, stage, line, lacks):
     project.edit("dvc.yaml", line, "")
     printed = project.stage(stage, code=2)

@@ -43,19 +43,16 @@ OTHER = (
 )
 
 
-@pytest.mark.parametrize(
-    ("results", "expected"),
-    [
-        ([SAME, made("aaa")], []),
-        ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
-        ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
-        ([SAME, made("baa")], [f"a.csv: {EDITED}"]),
-        ([SAME, made("bba")], [f"a.csv: {BOTH}"]),
-        ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv: {BOTH}", f"b.npz: {EDITED}"]),
-        ([made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
-        ([made("bba"), made("bba", "late.csv", "plot")], [f"a.csv: {OTHER}"]),
-    ],
-)
+@pytest.mark.parametrize(("results", "expected"), [
+    ([SAME, made("aaa")], []),
+    ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
+    ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
+    ([SAME, made("baa")], [f"a.csv: {EDITED}"]),
+    ([SAME, made("bba")], [f"a.csv: {BOTH}"]),
+    ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv: {BOTH}", f"b.npz: {EDITED}"]),
+    ([made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
+    ([made("bba"), made("bba", "late.csv", "plot")], [f"a.csv: {OTHER}"]),
+])  # fmt: skip
 def test_the_edit_that_explains_it_is_named(results, expected):
     assert told(results) == expected
 
@@ -68,17 +65,10 @@ def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_to
     assert told([SAME, made("abc"), made("bba", "b.csv")], params={"eta": 1}) == expected
 
 
-@pytest.mark.parametrize(
-    ("costs", "samples", "reached"),
-    [
-        (2.8, "a", SAME_BITS),
-        (2.8 + 1e-9, "a", SAME_TEXT),
-        (2.8 + 1e-9, "b", WITHIN),
-        (2.809, "a", SAME_CONCLUSION),
-        (2.811, "a", ANOTHER),
-        (None, "a", ANOTHER),
-    ],
-)
+@pytest.mark.parametrize(("costs", "samples", "reached"), [
+    (2.8, "a", SAME_BITS), (2.8 + 1e-9, "a", SAME_TEXT), (2.8 + 1e-9, "b", WITHIN), (2.809, "a", SAME_CONCLUSION),
+    (2.811, "a", ANOTHER), (None, "a", ANOTHER),
+])  # fmt: skip
 def test_the_grade_says_how_near_it_comes(costs, samples, reached):
     figures = [json.dumps({"held_out_bits_per_character": each, "updates": 4}) for each in (2.8, costs)]
     table = made(("a", ".", samples), "reports/sample_table.json", cached=True)

@@ -140,13 +140,10 @@ def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_see
     assert better(unknown, unknown) == ("", [])
 
 
-@pytest.mark.parametrize(
-    ("content", "line"),
-    [
-        ("", "Invalid JSON"),
-        ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
-    ],
-)
+@pytest.mark.parametrize(("content", "line"), [
+    ("", "Invalid JSON"),
+    ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
+])  # fmt: skip
 def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
     file = tmp_path / "here.json"
     file.write_text(content)

@@ -21,16 +21,10 @@ stages:
 """
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["prepare"], ["prepare.text", "prepare.held_out"]),
-        (["train.clip", "eta"], ["train.clip", "eta"]),
-        (["tra", "nothing"], []),
-        ([{"other.yaml": ["m"]}], []),
-        ([{"params.yaml": None}], list(flat_of(PARAMS))),
-    ],
-)
+@pytest.mark.parametrize(("names", "expected"), [
+    (["prepare"], ["prepare.text", "prepare.held_out"]), (["train.clip", "eta"], ["train.clip", "eta"]),
+    (["tra", "nothing"], []), ([{"other.yaml": ["m"]}], []), ([{"params.yaml": None}], list(flat_of(PARAMS))),
+])  # fmt: skip
 def test_a_stage_depends_on_the_params_that_it_names_and_on_all_where_an_entry_is_no_name(names, expected):
     found = params_of({"params": names}, PARAMS)
     assert found == {name: flat_of(PARAMS)[name] for name in expected}

@@ -107,19 +107,16 @@ UNDONE = "edit(); path.read_text(); path.write_text(text)"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "name", "old", "new", "act", "line"),
-    [
-        ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
-        ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
-        ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),
-        ("prepare", FOX, "lazy", "busy", UNDONE, "edited after charloom read the file: data/fox.txt"),
-        ("train", PARAMS, "temperature: ", "temperature:  ", "edit(); path.read_text()", ""),  # another stage's
-        ("prepare", FOX, "lazy", "lazy", "edit(); path.read_text()", ""),  # touched
-        # DVC links a file if another experiment's folder gets it, and so the file's own time changes.
-        ("prepare", FOX, "", "", "path.with_name('again').hardlink_to(path); path.read_text()", ""),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("stage", "name", "old", "new", "act", "line"), [
+    ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
+    ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
+    ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),
+    ("prepare", FOX, "lazy", "busy", UNDONE, "edited after charloom read the file: data/fox.txt"),
+    ("train", PARAMS, "temperature: ", "temperature:  ", "edit(); path.read_text()", ""),  # another stage's
+    ("prepare", FOX, "lazy", "lazy", "edit(); path.read_text()", ""),  # touched
+    # DVC links a file if another experiment's folder gets it, and so the file's own time changes.
+    ("prepare", FOX, "", "", "path.with_name('again').hardlink_to(path); path.read_text()", ""),
+])  # fmt: skip
 def test_an_input_that_is_edited_fails_the_stage_also_if_it_read_an_edit_that_was_undone(
     project, stage, name, old, new, act, line
 ):
@@ -196,15 +193,12 @@ def test_a_stage_or_a_command_without_the_compiler_is_refused_before_it_works_an
 NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
 
 
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (RuntimeError("can't start new thread"), NO_PROCESS),
-        (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_PROCESS),
-        (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
-        (RuntimeError("a mistake of ours"), None),
-    ],
-)
+@pytest.mark.parametrize(("error", "line"), [
+    (RuntimeError("can't start new thread"), NO_PROCESS),
+    (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_PROCESS),
+    (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
+    (RuntimeError("a mistake of ours"), None),
+])  # fmt: skip
 def test_a_process_or_thread_that_may_not_start_is_a_line_and_another_error_of_the_program_is_not_hidden(error, line):
     def command():
         raise error
