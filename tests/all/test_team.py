@@ -103,9 +103,8 @@ def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
     login, asked = ("ann", ann["MLFLOW_TRACKING_PASSWORD"]), f"{team.here}/ajax-api/2.0/mlflow/experiments/search"
     for page, code in ((address, 200), ("http://evil.example.org", 403)):
         headers = {"Host": "mlflow.example.org", "Origin": page}
-        assert (
-            requests.post(asked, json={"max_results": 1}, auth=login, headers=headers, timeout=60).status_code == code
-        )
+        answer = requests.post(asked, json={"max_results": 1}, auth=login, headers=headers, timeout=60)
+        assert answer.status_code == code
 
 
 def test_a_killed_server_leaves_no_process_and_under_nohup_the_next_one_outlives_its_terminal(team):
@@ -197,9 +196,8 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert before_it <= other.runs(monkeypatch).keys() <= there
         assert other.said("ann", anns, "charloom", "sample", "--model", MODEL) == written
         assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
-        assert "exists already; RESTORE needs a new folder as DATA" in other.run(
-            "start", f"RESTORE={tmp_path / 'copy'}", expect=2
-        )
+        said = other.run("start", f"RESTORE={tmp_path / 'copy'}", expect=2)
+        assert "exists already; RESTORE needs a new folder as DATA" in said
     finally:
         other.end()
 
