@@ -9,6 +9,8 @@ from charloom.model.model_file import Model, model_bytes, read_model
 from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
 
+WRONG, LARGE = "not a model", "its numbers are too large"
+
 
 def model(seed=1):
     rng = np.random.default_rng(seed)
@@ -22,9 +24,6 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
     assert np.array_equal(back.theta.flat, model().theta.flat)
     assert np.array_equal(back.h, model().h)
     assert (back.first, back.vocabulary, back.update, back.smooth_loss) == (3, model().vocabulary, 12_000, 44.25)
-
-
-WRONG, LARGE = "not a model", "its numbers are too large"
 
 
 @pytest.mark.parametrize(("name", "value", "said"), [

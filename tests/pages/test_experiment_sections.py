@@ -21,6 +21,7 @@ from charloom.settings.params import overridden, read_params
 
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
 COMMITTED = read_params(ROOT / "params.yaml")
+ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whether the model overfits"
 
 
 def seeds_of(run):
@@ -99,9 +100,6 @@ def unseen(results, more, *losses):
 def curved(results, **curves):
     """Return results with other curves."""
     return results._replace(curves=results.curves | curves)
-
-
-ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whether the model overfits"
 
 
 @pytest.mark.parametrize(("change", "said", "unsaid"), [

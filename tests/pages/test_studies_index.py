@@ -22,12 +22,9 @@ TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_
 
 @pytest.fixture(scope="module")
 def studied(finished, tmp_path_factory):
-    """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun.
-
-    MLflow is taken to have them all: sending takes seconds, and is tested elsewhere.
-    """
+    """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun."""
     project = copied(finished, tmp_path_factory.mktemp("index") / "project")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # sending to MLflow takes seconds, and is tested elsewhere
         patch.setattr("charloom.commands.study.send_study", lambda *_: None)
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")

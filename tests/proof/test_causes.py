@@ -13,10 +13,7 @@ TRAIN, PLOT = Stage("x", {"a": "1"}, {"eta": 2}, {}), Stage("y", {"a.csv": "a"},
 
 
 def made(letters, path="a.csv", stage="train", *, cached=False):
-    """Return an output. The letters are its content by dvc.lock, in Git, and as it was made again.
-
-    A dot in place of the second is a file that is not in Git.
-    """
+    """Return an output. The letters are its content by dvc.lock, in Git ('.': not there), and as it was made again."""
     locked, committed, rebuilt = letters
     name = path.rpartition("/")[2]
     known = {} if committed == "." else {name: committed.encode()}
@@ -37,10 +34,8 @@ def told(results, **before):
 SAME = made("aaa", "same.json")
 EDITED = "dvc.lock was edited: train makes other outputs with the same hashes from the same inputs"
 BOTH = f"edited after train made it, and {EDITED.replace(' was edited', ' too')}"
-OTHER = (
-    "train makes other hashes from the same inputs: dvc.lock was made with other sources or on a machine with other "
-    "arithmetic, or edited"
-)
+MADE = "dvc.lock was made with other sources or on a machine with other arithmetic, or edited"
+OTHER = f"train makes other hashes from the same inputs: {MADE}"
 
 
 @pytest.mark.parametrize(("results", "expected"), [

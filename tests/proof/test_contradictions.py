@@ -13,6 +13,10 @@ from charloom.proof.refusals import inspected
 from charloom.settings.dvc_lock import locked
 from charloom.settings.pipeline import Project as Folder
 
+NOBODY = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
+MERGED = "stages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"
+NO_LOCK, NO_PIPELINE = "dvc.lock: missing, or not in DVC's format; ", "dvc.yaml: "
+
 
 @pytest.fixture(scope="module")
 def scratch(finished, tmp_path_factory):
@@ -58,9 +62,6 @@ def test_what_the_lock_is_of_is_said_beside_what_is_committed(clone, name, old, 
     assert any(each.startswith(expected) for each in told(clone))
 
 
-NOBODY = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
-
-
 def test_an_input_that_nobody_else_has_and_a_result_that_only_the_lock_names_are_refused(clone):
     (clone.folder / "data/fox.txt").unlink()
     clone.edit("dvc.yaml", "      - metrics/sample.json: {cache: false}\n", "")
@@ -75,8 +76,7 @@ def test_an_input_that_nobody_else_has_and_a_result_that_only_the_lock_names_are
 def test_a_text_that_dvc_cannot_give_is_named_with_dvcs_own_reason(project):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("dvc", "add", "-q", "data/fox.txt")
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "DVC has the text")
+    project.commit("DVC has the text")
     shutil.rmtree(project.folder / ".dvc/cache/files")
     printed, complaint = said(project, "verify", code=1)
     assert f"DIFFERENT  prepare: data/fox.txt: {NOBODY}\n" in printed
@@ -93,10 +93,6 @@ def test_a_stage_that_used_another_file_than_was_made_is_named(clone):
     read = lock.index("- path: models/best.npz", lock.index("\n  sample:\n"))
     (clone.folder / "dvc.lock").write_text(lock[:read] + lock[read:].replace("md5: ", "md5: 0", 1))
     assert told(clone) == ["dvc.lock was made with another models/best.npz (stages: sample)"]
-
-
-MERGED = "stages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"
-NO_LOCK, NO_PIPELINE = "dvc.lock: missing, or not in DVC's format; ", "dvc.yaml: "
 
 
 @pytest.mark.parametrize(("name", "contents", "line"), [

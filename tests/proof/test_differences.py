@@ -5,11 +5,6 @@ import pytest
 from charloom.proof.differences import difference
 
 
-def said(name, committed, rebuilt):
-    contents = [each.encode() if isinstance(each, str) else each for each in (committed, rebuilt)]
-    return difference({name: contents[0]}, {name: contents[1]})
-
-
 @pytest.mark.parametrize(("name", "committed", "rebuilt", "expected"), [
     ("a.json", '{"x": 1, "y": 0.1}', '{"x": 1, "y": 0.2}', "y: committed 0.1, rebuilt 0.2"),
     ("a.json", '{"x": {"y": [1, 2]}}', '{"x": {"y": [1, 3]}}', "x.y.1: committed 2, rebuilt 3"),
@@ -29,13 +24,13 @@ def said(name, committed, rebuilt):
     ("a.json", "1", "1", ""),
 ])  # fmt: skip
 def test_the_first_difference_is_said_with_both_values(name, committed, rebuilt, expected):
-    assert said(name, committed, rebuilt) == expected
+    one, other = (each.encode() if isinstance(each, str) else each for each in (committed, rebuilt))
+    assert difference({name: one}, {name: other}) == expected
 
 
 def test_of_a_folder_the_first_file_that_differs_is_named():
     one = {"000.json": b"1", "100.json": b"2", "200.json": b"3"}
-    assert difference(one, one | {"100.json": b"4", "200.json": b"5"}) == (
-        "100.json: the file: committed 2, rebuilt 4; and 1 more value"
-    )
+    other = one | {"100.json": b"4", "200.json": b"5"}
+    assert difference(one, other) == "100.json: the file: committed 2, rebuilt 4; and 1 more value"
     assert difference(one, {"000.json": b"1", "100.json": b"2"}) == ("200.json: the file: committed 3, rebuilt nothing")
     assert difference({"000.json": b"1"}, one) == ("100.json: the file: committed nothing, rebuilt 2; and 1 more value")

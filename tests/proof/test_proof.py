@@ -23,9 +23,8 @@ def test_every_output_is_known_with_whether_git_has_it_and_no_word_in_dvc_yaml_t
 @pytest.mark.parametrize("path", ["../a.json", "/a.json", "a/../../b.json"])
 def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
     (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{path}]}}}}")
-    with pytest.raises(
-        WrongInput, match=f"train: output {re.escape(path)} is not allowed; allowed is a path in this folder"
-    ):
+    line = f"train: output {re.escape(path)} is not allowed; allowed is a path in this folder"
+    with pytest.raises(WrongInput, match=line):
         list(outputs(Folder(tmp_path)))
 
 
@@ -35,9 +34,7 @@ def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
     ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
     (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
 ])  # fmt: skip
-def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_that_is_all_of_standard_output(
-    project, old, new, differ, words, cause
-):
+def test_a_changed_signature_is_named_with_its_cause_also_as_json(project, old, new, differ, words, cause):
     project.edit("signature.json", old, new)
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
     printed, complaint = said(project, "verify", "--json", code=1)

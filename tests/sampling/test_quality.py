@@ -44,10 +44,8 @@ def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is
     ("", None),
 ])  # fmt: skip
 def test_a_word_is_a_run_of_letters_alone(sample, share):
-    assert [each.known_words for each, _ in found([sample, " the "], SAID)] == [
-        pytest.approx(share) if share else share,
-        1.0,
-    ]
+    expected = [pytest.approx(share) if share else share, 1.0]
+    assert [each.known_words for each, _ in found([sample, " the "], SAID)] == expected
 
 
 def test_a_text_without_spaces_has_no_words():
