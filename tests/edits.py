@@ -17,9 +17,7 @@ class Edit(NamedTuple):
 
 
 EDITS = {
-    "a picture's title": Edit(
-        "src/charloom/pages/experiment/loss.py", 'f"smooth loss (', 'f"the smooth loss (', ("plot",)
-    ),
+    "a title": Edit("src/charloom/pages/experiment/loss.py", 'f"smooth loss (', 'f"the smooth loss (', ("plot",)),
     "the MLflow room": Edit("src/charloom/tracking/__init__.py", '"""', '"""Now: ', ("track",)),
     "the command line": Edit("src/charloom/commands/cli.py", '"""Train', '"""All, Train', ()),
     "sampling": Edit("src/charloom/sampling/quality.py", '"""The quality', '"""A quality', ("sample", "track")),

@@ -13,12 +13,9 @@ def commit(folder: Path, runs: Mapping[str, Mapping[str, str]], *, base: str = "
     baseline = git(folder, "rev-parse", base)
     lines = []
     for name, files in runs.items():
-        lines += [f"commit refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"]
-        lines += [
-            f"committer a test <test@example.invalid> {1_700_000_000 + len(lines)} +0000",
-            "data 0",
-            f"from {baseline}",
-        ]
+        lines.append(f"commit refs/exps/{baseline[:2]}/{baseline[2:]}/{name}")
+        lines.append(f"committer a test <test@example.invalid> {1_700_000_000 + len(lines)} +0000")
+        lines += ["data 0", f"from {baseline}"]
         for path, text in files.items():
             size = len(text.encode(errors="surrogateescape"))
             lines += [f"M 100644 inline {path}", f"data {size}", text]
@@ -28,9 +25,8 @@ def commit(folder: Path, runs: Mapping[str, Mapping[str, str]], *, base: str = "
 
 def git(folder: Path, *arguments: str, given: str = "") -> str:
     """Return what git prints."""
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, input=given.encode(errors="surrogateescape"), capture_output=True, check=True
-    )
+    content = given.encode(errors="surrogateescape")
+    done = subprocess.run(["git", *arguments], cwd=folder, input=content, capture_output=True, check=True)
     return done.stdout.decode().strip()
 
 

@@ -3,14 +3,13 @@
 import json
 import shutil
 import subprocess
-from base64 import b64decode, b64encode
+from base64 import b64decode
 
 import numpy as np
 import pytest
 from projects import ROOT
 
 from charloom.kernel.advance import advance, start
-from charloom.model.model_file import Model
 from charloom.network.normal import TABLE
 from charloom.pages.live.live_page import KERNEL, page_params
 from charloom.pages.sections import TEMPLATES
@@ -42,15 +41,6 @@ def params_with(**changes) -> Params:
 def start_request(params: Params, text: str) -> dict:
     """Return the request that starts a training on the text."""
     return {"kind": "start", "params": page_params(params), "text": text}
-
-
-def write_request(model: Model, prime: str, choice: dict) -> dict:
-    """Return the request for a text of the model after the prime."""
-    of_page = {
-        "m": model.theta.m, "vocabulary": list(model.vocabulary.characters), "h": model.h.tolist(),
-        "first": model.first, "update": model.update, "base64": b64encode(model.theta.flat.tobytes()).decode(),
-    }  # fmt: skip
-    return {"kind": "write", "model": of_page, "prime": prime, **choice}
 
 
 def in_page(params: Params, text: str, updates: int, wasm=KERNEL) -> dict:

@@ -22,29 +22,22 @@ class Machine(threading.Thread):
         self.work, self.rests, self.failed = work, threading.Event(), None
 
     def run(self) -> None:
-        try:
-            while self.found_another():
-                self.rests.set()
+        busy = True
+        while busy:
+            busy = False
+            try:
+                self.work()
+            except Busy:
+                busy = True
                 time.sleep(0.01)
-        except Died:
-            pass
-        except Exception as error:  # noqa: BLE001  the test raises it
-            self.failed = error
-        finally:
+            except Died:
+                pass
+            except Exception as error:  # noqa: BLE001  the test raises it
+                self.failed = error
             self.rests.set()
 
-    def found_another(self) -> bool:
-        """Work; return whether another machine was at work."""
-        try:
-            self.work()
-        except Busy:
-            return True
-        return False
 
-
-def at_once(
-    project, monkeypatch, machines, where, question: str, condition=lambda *_, **__: True, dies=False, always=True
-):
+def at_once(project, monkeypatch, machines, where, question, condition=lambda *_, **__: True, dies=False, always=True):
     """Let the first machine work; the second begins as the first asks this question, and the condition is true.
 
     dies    whether the first is killed once the question is answered

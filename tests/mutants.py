@@ -1,8 +1,7 @@
-"""Plant one fault at a time in a copy of this checkout and see whether a test fails: `make mutants`.
+"""Plant one fault of mutants.toml at a time in a copy of this checkout; exit with 1 if no test fails: `make mutants`.
 
-mutants.toml lists the faults and the tests that have to catch them. Two copies work at the same time, each with
-an environment of its own, so that their tests run their sources alone. NAMES=a,b plants these faults only. With ALL=1,
-a fault that its tests do not catch may be caught by any test of `make test`. Exits with 1 if a fault lives.
+Two copies work at the same time, each with an environment of its own, so that their tests run their sources alone.
+NAMES=a,b plants these faults only. With ALL=1, a fault that its tests miss may be caught by any test of `make test`.
 """
 
 import os

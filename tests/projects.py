@@ -21,27 +21,16 @@ from charloom.settings.entry import run_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
-    "src",
-    "dvc.yaml",
-    "params.yaml",
-    "data/dd2424_report.yaml",
-    ".dvc/config",
-    ".dvc/.gitignore",
-    ".dvcignore",
-    "signature.json",
-    "studies/initial_accumulator",
+    "src", "dvc.yaml", "params.yaml", "data/dd2424_report.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
+    ".gitignore", "signature.json", "studies/initial_accumulator",
     *(str(path.relative_to(ROOT)) for name in ("asked.json", "trials.csv") for path in ROOT.glob(f"studies/*/{name}")),
-)
+)  # fmt: skip
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {
-    "m: 100": "m: 8",
-    "seq_length: 25": "seq_length: 10",
-    "data/moby_dick.txt": "data/fox.txt",
-    "updates: 100000": "updates: 400",
-    "checkpoint_every: 10000": "checkpoint_every: 200",
-    "save_every: 10000": "save_every: 100",
-    "best_length: 1000": "best_length: 50",
-}
+    "m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/fox.txt",
+    "updates: 100000": "updates: 400", "checkpoint_every: 10000": "checkpoint_every: 200",
+    "save_every: 10000": "save_every: 100", "best_length: 1000": "best_length: 50",
+}  # fmt: skip
 NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # those that make results
 
@@ -179,7 +168,6 @@ def make(folder: Path, changes: dict[str, str]) -> Project:
             shutil.copytree(ROOT / part, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, target)
-    shutil.copy(ROOT / ".gitignore", project.folder)
     (project.folder / "README.md").write_text("a test\n")
     (project.folder / "data/fox.txt").write_text(TEXT, encoding="utf-8")
     for old, new in changes.items():

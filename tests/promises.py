@@ -1,4 +1,4 @@
-"""Simulated comparisons: benchmarks/calibration.py with fewer of them, always the same."""
+"""Simulated comparisons: those of benchmarks/calibration.py and factors.py, fewer of them, always the same."""
 
 import math
 from runpy import run_path
@@ -8,7 +8,9 @@ import numpy as np
 from projects import ROOT
 from scipy import stats
 
-calibration = SimpleNamespace(**run_path(str(ROOT / "benchmarks/calibration.py")))
+calibration, factors = (
+    SimpleNamespace(**run_path(str(ROOT / f"benchmarks/{name}.py"))) for name in ("calibration", "factors")
+)
 COUNT = 2000
 
 

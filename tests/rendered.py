@@ -12,12 +12,8 @@ from charloom.pages.sections import TEMPLATES
 
 ENDS = "</code></table><script>\n\n# g\n\n```\n"  # of what shows somebody else's text
 HOSTILE = f"|`*a*_b_~~c~~<img src=x onerror=alert(1)>[e](//f)@team{ENDS}\u202e\x07\x1b&lt;b&gt;"
-
-
 OURS = set("ul li b i p sub table tr th td code pre details summary h3 wbr br strong thead tbody".split(" "))  # noqa: SIM905  one line
 OURS |= {"details open", "td colspan", "tr valign", "code class"}
-
-
 VOID = {"meta", "link", "br", "path", "use", "line", "input"}
 
 
@@ -110,10 +106,8 @@ def ensure_whole(content: str) -> Page:
 def cells(content: str, about: str) -> list[list[str]]:
     """Return the rows of the page's table that is about this."""
     (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
-    return [
-        [unescape(cell.replace("<wbr>", "")) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows
-    ]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table.replace("<wbr>", ""), re.DOTALL)
+    return [[*map(unescape, re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row))] for row in rows]
 
 
 def svg(content: str, place: str) -> str:

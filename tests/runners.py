@@ -121,11 +121,8 @@ def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapp
     ]  # fmt: skip
     code, said = _called(command, project, folder)
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    jobs = {
-        " ".join([line["jobID"], *map(str, line.get("matrix", {}).values())]): line["jobResult"]
-        for line in lines
-        if "jobResult" in line
-    }
+    ended = [line for line in lines if "jobResult" in line]
+    jobs = {" ".join([line["jobID"], *map(str, line.get("matrix", {}).values())]): line["jobResult"] for line in ended}
     plain = [f"{line}\n" for line in said.splitlines() if not line.startswith("{")]
     printed = "".join([*(f"{line.get('jobID', '')}: {line['msg'].rstrip()}\n" for line in lines), *plain])
     assert (code == 0) == ("failure" not in jobs.values() and bool(jobs)), printed
@@ -134,20 +131,15 @@ def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapp
 
 def _actions(folder: Path) -> list[str]:
     """Return a stand-in for each action that a workflow uses: what it is called, and where it is."""
-    steps = [
-        step
-        for file in WORKFLOWS.glob("*.yml")
-        for job in YAML(typ="safe").load(file.read_text())["jobs"].values()
-        for step in job["steps"]
-        if "uses" in step
-    ]
+    workflows = [YAML(typ="safe").load(file.read_text()) for file in WORKFLOWS.glob("*.yml")]
+    jobs = [job for workflow in workflows for job in workflow["jobs"].values()]
+    steps = [step for job in jobs for step in job["steps"] if "uses" in step]
     for uses in {step["uses"] for step in steps}:
         name = uses.partition("@")[0].rpartition("/")[2]
-        inputs = sorted({key for step in steps if step["uses"] == uses for key in step.get("with", {})})
+        keys = sorted({key for step in steps if step["uses"] == uses for key in step.get("with", {})})
+        inputs = ", ".join(f"{key}: {{}}" for key in keys)
         (folder / name).mkdir(parents=True, exist_ok=True)
-        text = ACTION.format(
-            inputs=", ".join(f"{key}: {{}}" for key in inputs), python=sys.executable, stand_in=STAND_IN, name=name
-        )
+        text = ACTION.format(inputs=inputs, python=sys.executable, stand_in=STAND_IN, name=name)
         (folder / name / "action.yml").write_text(text)
     return [f"{uses}={folder / uses.partition('@')[0].rpartition('/')[2]}" for uses in {step["uses"] for step in steps}]
 

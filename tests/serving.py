@@ -31,10 +31,7 @@ def answered(body: bytes | dict | list, code: int = 200, headers: Iterable[str] 
 
 @contextmanager
 def serving(behaviour: Behaviour, secure: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve what the behaviour yields, piece by piece, until whoever asked has gone; yield the address.
-
-    secure  of a server that speaks https
-    """
+    """Serve what the behaviour yields, piece by piece, until whoever asked has gone, by https if `secure` is given."""
     over = threading.Event()
 
     class Handler(socketserver.StreamRequestHandler):

@@ -14,13 +14,10 @@ from projects import ROOT, Project, until
 
 from charloom.study.conduct import conduct
 
-QUESTION = """\
-vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}
-baseline: {}
-seeds: 4
-looks: [2, 4]
-measure: held_out_bits_per_character
-"""
+QUESTION = (
+    "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}\nbaseline: {}\nseeds: 4\nlooks: [2, 4]\n"
+    "measure: held_out_bits_per_character\n"
+)
 
 
 def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:

@@ -1,8 +1,4 @@
-"""Figures in prose: each one in README, docs/course.md and the studies' READMEs stands inside a sentence listed here.
-
-A figure has three decimals or more, or a comma between thousands unless these are round. A sentence is written from the
-file that has its figure; or it is a literal, the output of a command that stands beside it.
-"""
+"""Figures in prose: each in README, docs/course.md and the studies' READMEs stands inside a sentence listed here."""
 
 import csv
 import json
@@ -21,6 +17,8 @@ from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from paired import answered
 
+# A figure has three decimals or more, or a comma between thousands unless these are round. A sentence is written from
+# the file that has its figure; or it is a literal, the output of a command that stands beside it.
 FIGURE = re.compile(r"(?<![\w.])[−-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d{3,})(?![\w-])")
 ACCUMULATOR = "train.initial_accumulator_value"
 SETTING = re.compile(r"eta[:=] ?[\d.]+|[\d.]+, 0\.9, 0\.999|\b0\.0\d+: ")
@@ -60,13 +58,13 @@ def effect(kind, factor, level, reference, *at):
     return number(abs(the_effect(answer("recipe"), kind, factor, level, reference, *at).mean_difference))
 
 
-def cells(row, *, best):
-    """Return mean and standard deviation of a setting as cells of a table."""
-    return f"**{number(row.mean)}**" if best else number(row.mean), number(row.sd)
-
-
 def spread(row):
     return f"{number(row.mean)} ({number(row.sd)})"
+
+
+def cells(row, *, best):
+    """Return mean and standard deviation of a setting as cells of a table."""
+    return f"{'**' * best}{number(row.mean)}{'**' * best} | {number(row.sd)}"
 
 
 def interval(row, sign=1):
@@ -85,8 +83,7 @@ def metrics(name):
 def by_batch(study, read, best):
     """Yield the rows of the table, and the sentence about the largest batch; `read` has the second cell of each row."""
     for (size, eta), cell in zip(((1, 0.1), (8, 0.1), (32, 0.2)), read, strict=True):
-        mean, sd = cells(of(study, f"batch={size}"), best=size == best)
-        yield f"| {size} | {cell} | {eta} | {mean} | {sd} |"
+        yield f"| {size} | {cell} | {eta} | {cells(of(study, f'batch={size}'), best=size == best)} |"
     (seeds,) = (row for name, row in trials(study).settings.items() if "batch=32" in name.split())
     *others, worst = sorted(trial.value for trial in seeds.values())
     yield f"ends at {number(worst)}, the others between {number(others[0])} and {number(others[-1])}"
@@ -104,9 +101,8 @@ def readme():
     yield f"({study_new.SEEDS[True]} seeds, {study_new.SHORT:,} updates)"
     yield "``` 2.700 bits per character ```"  # tests/all/test_readme.py types the command
     with (ROOT / "studies/recipe/trials.csv").open(newline="") as file:
-        eta = next(
-            row for row in csv.DictReader(file) if (row["m"], row["eta"], row["sigma"]) == ("100", "0.05", "0.01")
-        )
+        wanted = {"m": "100", "eta": "0.05", "sigma": "0.01"}
+        eta = next(row for row in csv.DictReader(file) if wanted.items() <= row.items())
     for name in ("held_out_bits_per_character", "smooth_loss"):
         before, after = train[name], float(eta[name])
         yield f"{name} {before:.5f} {after:.5f} {after - before:.5f}"
@@ -143,23 +139,16 @@ def batch():
 def batch_rates():
     yield "Batches of 1, 8 and 32 sequences train for 12,500 updates"
     yield "for 3,125 updates, and so reads as much text as a batch of 8 in 12,500 updates"
-    rows = {
-        (1, 12500): ("0.05", "0.1", "0.2"),
-        (8, 12500): ("0.1", "0.2", "0.4"),
-        (32, 3125): ("0.1", "0.2", "0.4"),
-        (32, 12500): ("0.1", "0.2", "0.4"),
-    }
-    for (size, updates), rates in rows.items():
+    for size, updates in ((1, 12500), (8, 12500), (32, 3125), (32, 12500)):
+        rates = ("0.05", "0.1", "0.2") if size == 1 else ("0.1", "0.2", "0.4")
         found = {eta: of("batch_rates", f"batch={size}", f"train.updates={updates}", f"eta={eta}") for eta in rates}
         yield f"| {size} | {updates:,} | {rates_in(found)} |"
 
 
 def rates_in(rows):
     """Return the cell of a pilot: each rate with mean and standard deviation, the lowest in bold."""
-    lowest = min(rows, key=lambda eta: rows[eta].mean)
-    return " · ".join(
-        f"**{eta}: {spread(row)}**" if eta == lowest else f"{eta}: {spread(row)}" for eta, row in rows.items()
-    )
+    bold = {min(rows, key=lambda eta: rows[eta].mean): "**"}
+    return " · ".join(f"{(mark := bold.get(eta, ''))}{eta}: {spread(row)}{mark}" for eta, row in rows.items())
 
 
 def batch_updates():
@@ -189,9 +178,8 @@ def optimizer():
     yield f"The difference is {difference(better)}, with a 95 % interval from {interval(better)}"
     yield f"AdaGrad from 0 ({number(zero.mean)}) and Adam ({number(adam.mean)})"
     yield f"the interval of the difference is {interval(open_)}"
-    yield f"| AdaGrad from 0 | 0.05 | {number(zero.mean)} | {number(zero.sd)} |"
-    yield f"| AdaGrad from 10 | 0.1 | **{number(ten.mean)}** | {number(ten.sd)} |"
-    yield f"| Adam | 0.001 | {number(adam.mean)} | {number(adam.sd)} |"
+    for name, row in (("AdaGrad from 0 | 0.05", zero), ("AdaGrad from 10 | 0.1", ten), ("Adam | 0.001", adam)):
+        yield f"| {name} | {cells(row, best=row is ten)} |"
     yield f"ten seeds end at {number(answer('initial_accumulator').summaries[0].mean)} on average"
 
 
@@ -200,7 +188,7 @@ def order():
     yield f"by {difference(chunks, -1)} bits (95 % interval {interval(chunks, -1)})"
     yield f"by {difference(positions, -1)} ({interval(positions, -1)})"
     for name in ("reading", "chunks", "positions"):
-        yield f"| {' | '.join(cells(of('order', f'train.order={name}'), best=name == 'chunks'))} |"
+        yield f"| {cells(of('order', f'train.order={name}'), best=name == 'chunks')} |"
 
 
 def course():

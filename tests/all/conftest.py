@@ -7,6 +7,11 @@ import pytest
 from charloom.proof.outputs import outputs
 from charloom.settings.pipeline import Project as Folder
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 DVC = """
 import runpy, shutil, sys
 from pathlib import Path
@@ -32,13 +37,6 @@ def rebuilt_once(finished, tmp_path_factory, monkeypatch):
     code = DVC.format(folder=str(folder), results=results, finished=str(finished.folder))
     (folder / "dvc/__main__.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

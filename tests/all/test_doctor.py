@@ -50,13 +50,10 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, serve
     assert not [*cache.iterdir(), *(project.folder.parent / "mine").iterdir()]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "cache", "why"),
-    [
-        ("seed: 1 ", "sede: 1 ", "dvc.lock", "File exists"),
-        ("data/fox.txt", "data/wolf.txt", "/proc/nowhere", "No such file or directory"),
-    ],
-)
+@pytest.mark.parametrize(("old", "new", "cache", "why"), [
+    ("seed: 1 ", "sede: 1 ", "dvc.lock", "File exists"),
+    ("data/fox.txt", "data/wolf.txt", "/proc/nowhere", "No such file or directory"),
+])  # fmt: skip
 def test_what_is_wrong_here_is_named_each_in_its_line(project, old, new, cache, why):
     shutil.copy(ROOT / "requirements.lock", project.folder)
     project.edit("requirements.lock", "\nnumpy==", "\nnumpy==0.")

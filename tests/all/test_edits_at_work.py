@@ -11,11 +11,9 @@ from charloom.settings.dvc_lock import locked
 from charloom.settings.pipeline import Project as Folder
 
 LONGER = SMALL | {
-    "updates: 400": "updates: 60000",
-    "checkpoint_every: 200": "checkpoint_every: 10000",
-    "save_every: 100": "save_every: 10000",
-    "length: 200": "length: 5000",
-}
+    "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 10000",
+    "save_every: 100": "save_every: 10000", "length: 200": "length: 5000",
+}  # fmt: skip
 EDITS = {  # what is edited: text that is there, and what is written instead
     "params": ("params.yaml", "seed: 1 ", "seed: 2 "),
     "a package": ("src/charloom/base/terminal.py", '"""', '"""So: '),

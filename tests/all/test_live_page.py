@@ -83,15 +83,11 @@ def test_the_committed_wasm_is_what_the_compiler_makes_of_its_source(tmp_path):
 
 
 @needs_node
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("begin = step % 2 ? n - 1 : 0, direction = step % 2 ? -1 : 1", "begin = 0, direction = 1"),
-        ("total += *(block *)row * *factor;", FUSED),
-        ("2.2e-16", "2.3e-16"),
-    ],
-    ids=["order of additions", "fused multiply-add", "epsilon"],
-)
+@pytest.mark.parametrize(("old", "new"), [
+    ("begin = step % 2 ? n - 1 : 0, direction = step % 2 ? -1 : 1", "begin = 0, direction = 1"),
+    ("total += *(block *)row * *factor;", FUSED),
+    ("2.2e-16", "2.3e-16"),
+], ids=["order of additions", "fused multiply-add", "epsilon"])  # fmt: skip
 def test_a_planted_fault_is_named_with_its_update(tmp_path, old, new):
     params = params_with()
     said = first_difference(in_page(params, NOVEL, 200, compiled(tmp_path, old, new)), in_kernel(params, NOVEL, 200))
@@ -175,9 +171,8 @@ def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(live, resul
     given = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "length": 400, "seed": 1}
     assert window.locator("#written").text_content() == answer(results.best, ["the quick ☃ fox"], given)[0]
     assert window.locator("#skipped").inner_text().endswith("skipped: ☃")
-    assert window.locator("#write-command").inner_text() == (
-        "charloom sample --prime='the quick ☃ fox' --temperature=0.7 --top-k=0 --top-p=0.9 --length=400 --seed=1"
-    )
+    command = "charloom sample --prime='the quick ☃ fox' --temperature=0.7 --top-k=0 --top-p=0.9 --length=400 --seed=1"
+    assert window.locator("#write-command").inner_text() == command
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])

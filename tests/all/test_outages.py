@@ -8,7 +8,6 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, closing, contextmanager, suppress
-from itertools import count
 from pathlib import Path
 
 import psutil
@@ -50,9 +49,10 @@ def answers(pieces):
     return lambda _: hostile(lambda _: pieces(), Mlflow())
 
 
-def page_of(number: int) -> list[bytes]:
+def page() -> list[bytes]:
+    """Return a page of runs that names a further one."""
     run = {"info": {"run_id": "a", "experiment_id": "0"}, "data": {}}
-    return answered({"runs": [run], "next_page_token": str(number)})
+    return answered({"runs": [run], "next_page_token": str(time.monotonic_ns())})
 
 
 def bomb() -> list[bytes]:
@@ -60,13 +60,7 @@ def bomb() -> list[bytes]:
     return answered(gzip.compress(b" " * 2**24) * 256, headers=["Content-Encoding: gzip"])
 
 
-TOKENS = count()
-FAULTS = {
-    "deaf": deaf,
-    "pages without end": answers(lambda: page_of(next(TOKENS))),
-    "a gzip bomb": answers(bomb),
-    "locked SQLite": locked,
-}
+FAULTS = {"deaf": deaf, "pages without end": answers(page), "a gzip bomb": answers(bomb), "locked SQLite": locked}
 
 
 class Ended:

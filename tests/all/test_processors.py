@@ -19,12 +19,8 @@ from charloom.kernel.layout import scratch, weights
 
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-COMPILED = {
-    "generic": {"NUMBA_CPU_NAME": "generic"},
-    "x86-64-v3": {"NUMBA_CPU_NAME": "x86-64-v3"},
-    "skylake-avx512": {"NUMBA_CPU_NAME": "skylake-avx512"},
-    "unoptimised": {"NUMBA_OPT": "0"},
-}
+COMPILED = {name: {"NUMBA_CPU_NAME": name} for name in ("generic", "x86-64-v3", "skylake-avx512")}
+COMPILED |= {"unoptimised": {"NUMBA_OPT": "0"}}
 NEEDED = {"x86-64-v3": "avx2", "skylake-avx512": "avx512f"}  # what this processor must have to run the code
 RECIPES = ("float64", "batch float64", "adam float32", "batch adam float32")  # each optimiser and type once: 10 s each
 TYPES = ("float64", "float32")
@@ -44,6 +40,27 @@ assembly = "".join(text for function in functions for text in function.inspect_a
 assert "mul" in assembly
 results["fused"] = [word for word in FUSED if word in assembly]
 print(json.dumps(results))
+"""
+# The SHA-256 of initial weights of 800 seeds, the seeds of which NumPy draws other numbers, because libm uses FMA in a
+# logarithm, and whether each library lacks the features.
+IN_EFFECT = """
+import hashlib, json
+import numpy as np
+from numba.core.registry import cpu_target
+from threadpoolctl import threadpool_info
+from charloom.network.normal import standard_normal
+digest, others = hashlib.sha256(), []
+for seed in range(4600, 5400):
+    own = standard_normal(np.random.default_rng(seed), 26_600)
+    digest.update(own)
+    if not np.array_equal(own, np.random.default_rng(seed).standard_normal(own.size)):
+        others.append(seed)
+print(json.dumps([digest.hexdigest()[:16], others, {
+    "libm": not others,
+    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
+    "NumPy": not np._core._multiarray_umath.__cpu_features__["X86_V3"],
+    "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
+}]))
 """
 
 
@@ -80,29 +97,6 @@ def test_code_compiled_for_another_processor_has_the_same_results_and_no_fused_m
     assert results.pop("sizes") == [trained("float64", 100), trained("float32", 100)]
     assert results.pop("fused") == []
     assert results == {part: COMMITTED[part] for part in results}
-
-
-# The SHA-256 of initial weights of 800 seeds, the seeds of which NumPy draws other numbers, because libm uses FMA in a
-# logarithm, and whether each library lacks the features.
-IN_EFFECT = """
-import hashlib, json
-import numpy as np
-from numba.core.registry import cpu_target
-from threadpoolctl import threadpool_info
-from charloom.network.normal import standard_normal
-digest, others = hashlib.sha256(), []
-for seed in range(4600, 5400):
-    own = standard_normal(np.random.default_rng(seed), 26_600)
-    digest.update(own)
-    if not np.array_equal(own, np.random.default_rng(seed).standard_normal(own.size)):
-        others.append(seed)
-print(json.dumps([digest.hexdigest()[:16], others, {
-    "libm": not others,
-    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
-    "NumPy": not np._core._multiarray_umath.__cpu_features__["X86_V3"],
-    "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
-}]))
-"""
 
 
 @pytest.mark.skipif(" fma " not in PROCESSOR, reason="nothing can be taken away from a processor without FMA")

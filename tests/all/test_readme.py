@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from code_paths import ALL
@@ -29,12 +30,8 @@ MARK = "### block"
 def blocks() -> list[tuple[str, str]]:
     """Return each block of commands, and the block of what it prints, if one stands below it."""
     fenced = [(found[1], found[2]) for found in FENCED.finditer(README)]
-    shown = [*fenced[1:], ("sh", "")]
-    return [
-        (text, below if kind == "" else "")
-        for (lang, text), (kind, below) in zip(fenced, shown, strict=True)
-        if lang == "sh"
-    ]
+    pairs = pairwise([*fenced, ("sh", "")])
+    return [(text, "" if kind else below) for (lang, text), (kind, below) in pairs if lang == "sh"]
 
 
 def typed(commands: str) -> str:
@@ -48,10 +45,7 @@ def squeezed(line: str) -> str:
 
 
 def test_readme_typed_in_order_into_one_shell_prints_what_it_shows(tmp_path):
-    """Git is clean where README says so.
-
-    libm, OpenBLAS, NumPy and Numba do without the code for newer processors: the results are the committed ones.
-    """
+    """Git is clean where README says so, with libm, OpenBLAS, NumPy and Numba without code for newer processors."""
     script = "".join(f"echo '{MARK}'\n{typed(commands)}" for commands, _ in blocks())
     kept = variables("DVC_", "MLFLOW_", "VIRTUAL_ENV")
     path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if not Path(p, "charloom").exists())

@@ -17,12 +17,9 @@ from charloom.text.corpus import read_prepared
 from charloom.training import protocol, resume
 
 HOSTILE = {
-    "OPENBLAS_CORETYPE": "Prescott",
-    "TZ": "Pacific/Chatham",
-    "LC_ALL": "C",
-    "PYTHONHASHSEED": "12345",
+    "OPENBLAS_CORETYPE": "Prescott", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "12345",
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
-}
+}  # fmt: skip
 
 
 def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(project, tmp_path):

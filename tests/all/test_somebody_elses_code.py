@@ -51,15 +51,8 @@ def planted(project):
 
 
 def test_code_of_a_folder_is_not_run_by_commands_that_only_read(planted):
-    for code, command in (
-        (0, "charloom track"),
-        (2, "charloom compare"),  # there is one run
-        (0, "charloom verify"),
-        (0, "charloom summary --base HEAD"),
-        (0, "charloom sample --length 9"),
-        (0, "charloom score README.md"),
-    ):
-        planted.run(*command.split(), expect=code)
+    for command in ("track", "compare", "verify", "summary --base HEAD", "sample --length 9", "score README.md"):
+        planted.run("charloom", *command.split(), expect=2 if command == "compare" else 0)  # there is one run
         assert not (planted.folder / MARK).exists(), command
     planted.run("python", "-P", "-m", "dvc_summary", "--base", "HEAD", PYTHONPATH=str(ROOT / "src"))
     assert not (planted.folder / MARK).exists()

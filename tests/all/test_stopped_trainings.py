@@ -32,10 +32,9 @@ def made(project: Project) -> dict[str, bytes]:
     return {name: (project.folder / name).read_bytes() for name in RESULTS}
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "then"),
-    [(signal.SIGTERM, 143, "1"), (signal.SIGINT, 130, "3"), (signal.SIGKILL, -signal.SIGKILL, "2")],
-)
+@pytest.mark.parametrize(("number", "code", "then"), [
+    (signal.SIGTERM, 143, "1"), (signal.SIGINT, 130, "3"), (signal.SIGKILL, -signal.SIGKILL, "2"),
+])  # fmt: skip
 def test_stopped_on_two_threads_it_goes_on_with_any_number_to_the_same_bytes(large, tmp_path, number, code, then):
     project = copied(large[0], tmp_path / "project")
     stage = started(project, "python", "src/train.py", CHARLOOM_THREADS="2")

@@ -22,11 +22,8 @@ def again(project, *stages: str) -> None:
 
 def results(project) -> dict[str, bytes]:
     """Return the outputs of STAGES."""
-    return {
-        name: content
-        for name, content in project.contents().items()
-        if not name.startswith("reports") or name.endswith("json")
-    }
+    made = project.contents().items()
+    return {name: content for name, content in made if not name.startswith("reports") or name.endswith("json")}
 
 
 def test_locale_time_zone_hash_seed_terminal_umask_folder_and_closed_streams_change_nothing(project, tmp_path):

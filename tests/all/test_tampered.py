@@ -81,7 +81,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("plant", REFUSED, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", REFUSED)
 def test_what_a_rebuild_would_not_make_is_refused_before_anything_runs(project, tmp_path, plant):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -162,7 +162,7 @@ TAMPERED = {
 
 
 @pytest.mark.usefixtures("rebuilt_once")
-@pytest.mark.parametrize("plant", TAMPERED, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", TAMPERED)
 def test_what_was_planted_is_named(project, plant):
     last, *words = TAMPERED[plant]
     plant(project)

@@ -104,11 +104,9 @@ def test_a_gradient_that_is_not_finite_fails_the_check():
         errors(theta=theta)
 
 
-@pytest.mark.parametrize(
-    ("error", "tolerance", "digits"), [(0.0, 1e-10, 10), (2e-9, 1e-10, 8), (1e-9, 1e-12, 9), (3.0, 1, 0)]
-)
-def test_the_digits_that_agree_are_those_of_the_error_and_no_more_than_the_tolerances(error, tolerance, digits):
+def test_the_digits_that_agree_are_those_of_the_error_and_no_more_than_the_tolerances():
     found = errors()
-    row = found.zero.W.model_copy(update={"max_relative_error": error})
-    found = found.model_copy(update={"zero": found.zero.model_copy(update={"W": row})})
-    assert verdict(found, tolerance, True).zero.W.agreeing_digits == digits
+    for error, tolerance, digits in ((0.0, 1e-10, 10), (2e-9, 1e-10, 8), (1e-9, 1e-12, 9), (3.0, 1, 0)):
+        row = found.zero.W.model_copy(update={"max_relative_error": error})
+        zero = found.zero.model_copy(update={"W": row})
+        assert verdict(found.model_copy(update={"zero": zero}), tolerance, True).zero.W.agreeing_digits == digits

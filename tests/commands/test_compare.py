@@ -1,28 +1,29 @@
 """`charloom compare`: where it reads from, what it prints, and every wrong request in a line."""
 
 import json
+from itertools import product
 
 import experiments
 import pytest
 from projects import Project, copied, said
-from study_projects import conducted
+from study_projects import ask, conducted
 
-TABLE = "lr,seed,loss\n" + "".join(
-    f"{lr},{seed},{2 + lr + 0.01 * (seed * 7 % 5)}\n" for lr in (0.5, 0.1) for seed in range(6)
-)
-COLUMNS = ("--setting", "lr", "--seed", "seed", "--measure", "loss", "--better", "lower")
+ROWS = [f"{lr},{seed},{2 + lr + 0.01 * (seed * 7 % 5)}\n" for lr in (0.5, 0.1) for seed in range(6)]
+OF_TABLE = ("--table", "results.csv", "--setting", "lr", "--seed", "seed", "--measure", "loss", "--better", "lower")
+STUDY = "vary: {eta: [0.1, 0.2]}\nbaseline: {eta: 0.1}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
+LOOKS = "allowed is a list of increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10"
 
 
 @pytest.fixture(scope="module")
 def project(finished, tmp_path_factory) -> Project:
     """A finished project with a table; nothing in it is written to."""
     project = copied(finished, tmp_path_factory.mktemp("compare") / "project")
-    (project.folder / "results.csv").write_text(TABLE)
+    (project.folder / "results.csv").write_text("".join(["lr,seed,loss\n", *ROWS]))
     return project
 
 
 def table(project: Project, *arguments: str) -> str:
-    return said(project, "compare", "--table", "results.csv", *COLUMNS, *arguments)[0]
+    return said(project, "compare", *OF_TABLE, *arguments)[0]
 
 
 def test_a_table_is_answered_in_words_that_turn_with_what_is_better_and_with_the_baseline(project):
@@ -32,9 +33,6 @@ def test_a_table_is_answered_in_words_that_turn_with_what_is_better_and_with_the
     assert "difference -0.4000 (lower)" in printed
     assert "lr=0.1: worse\n" in table(project, "--better", "higher")
     assert "lr=0.5: worse\n" in table(project, "--baseline", "0.1")
-
-
-def test_declared_looks_and_the_smallest_difference_reach_the_answer(project):
     printed = table(project, "--looks", "3,6", "--smallest-difference", "0.5")
     assert "looks at 3 and 6 seeds; differences below 0.5" in printed.replace("\n  ", " ")
     assert "lr=0.1: no difference that matters\n" in printed
@@ -51,29 +49,18 @@ def test_each_format_is_what_its_name_says(project):
 
 def test_without_a_source_it_compares_the_experiments_of_this_repository(project, tmp_path):
     project = copied(project, tmp_path / "project")
-    runs = {
-        f"exp-{eta}-{seed}": experiments.of(project.folder, 1 + eta, eta=eta, seed=seed)
-        for eta in (0.2, 0.3)
-        for seed in (1, 2)
-    }
-    experiments.commit(project.folder, runs)
+    for eta, seed in product((0.2, 0.3), (1, 2)):
+        run = experiments.of(project.folder, 1 + eta, eta=eta, seed=seed)
+        experiments.commit(project.folder, {f"exp-{eta}-{seed}": run})
     printed, _ = said(project, "compare", "--baseline", "eta=0.2")
     assert "eta=0.3: " in printed
     assert "difference 0.1000 (higher)" in printed
 
 
-STUDY = """vary: {eta: [0.1, 0.2]}
-baseline: {eta: 0.1}
-seeds: 2
-measure: held_out_bits_per_character
-"""
-
-
 @pytest.mark.slow
 def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     project = copied(project, tmp_path / "project")
-    (project.folder / "studies").mkdir(exist_ok=True)
-    (project.folder / "studies/eta.yaml").write_text(STUDY)
+    ask(project, STUDY, "eta")
     conducted(project, "eta")
     printed, _ = said(project, "compare", "studies/eta")
     assert "eta=0.2: cannot tell yet" in printed
@@ -83,9 +70,7 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     assert "--measure: not allowed with studies/eta" in complaint
 
 
-LOOKS = "allowed is a list of increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10"
-OF_TABLE = ("--table", "results.csv", *COLUMNS)
-WRONG = {
+@pytest.mark.parametrize(("arguments", "line"), {
     (*OF_TABLE, "--figure", "a.gif"): "--figure: a.gif is not allowed; allowed is a name that ends in .svg",
     (*OF_TABLE, "--looks", "3,3"): f"--looks: 3,3 is not allowed; {LOOKS}",
     (*OF_TABLE, "--smallest-difference", "-1"): "--smallest-difference: -1 is not allowed; allowed is a number above 0",
@@ -101,10 +86,7 @@ WRONG = {
     ("studies/none",): "studies/none.yaml: No such file or directory",
     (): "DVC's experiments and HEAD: only one setting in 1 run; `dvc exp run -S eta=0.05` makes another setting, "
     "`charloom study FILE` many; --table FILE reads any table",
-}
-
-
-@pytest.mark.parametrize(("arguments", "line"), WRONG.items(), ids=range(len(WRONG)))
+}.items(), ids=repr)  # fmt: skip
 def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, line):
     before = sorted(project.folder.rglob("*"))
     assert said(project, "compare", *arguments, code=2) == ("", f"{line}\n")

@@ -2,11 +2,11 @@
 
 import os
 import shlex
-import subprocess
 
 import pytest
 from projects import copied, said
 from rendered import cells
+from study_projects import ask
 
 from charloom.base.progress import duration
 from charloom.base.yaml_text import parsed
@@ -14,7 +14,8 @@ from charloom.results.records import MEASURE_OF_PART
 from charloom.settings.params import overridden, read_params
 from charloom.study.conduct import seconds
 
-LENGTHS = (1000, 90)
+NUMBER, FILE = "is not allowed; allowed is a whole number from 1 to 999,999", "allowed is the relative path"
+UNKNOWN = "not a param that a study can vary; allowed are m, eta, "
 
 
 @pytest.fixture
@@ -47,19 +48,17 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     assert "made studies/mine/report.html" in answer
 
 
-@pytest.mark.parametrize("name", ["-a.yaml", "a b.yaml", "it's.yaml", "é$x.yaml"])
-def test_the_next_line_can_be_typed_whatever_the_name_and_a_single_seed_can_never_tell(project, name):
+def test_the_next_line_can_be_typed_whatever_the_name_and_a_single_seed_can_never_tell(project):
     warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
-    assert warning not in said(project, "study", "new", "--vary", "m=2,3", "--seeds", "2", "b.yaml")[0]
-    printed, _ = said(project, "study", "new", "--vary", "m=2,3", "--seeds", "1", "--", name)
-    assert ": 2 settings, 1 seed: 2 trainings\n" in printed
-    command = printed.splitlines()[-1].removeprefix("next: charloom study ")
-    assert printed.endswith(f"{warning}next: charloom study {command}\n")
-    assert command.isprintable()
-    typed = subprocess.run(
-        ["bash", "-c", f"ls -- {command} && cat {command}"], cwd=project.folder, capture_output=True, check=True
-    )
-    assert b"smallest_difference" in typed.stdout
+    new = ("study", "new", "--vary", "m=2,3", "--seeds")
+    assert warning not in said(project, *new, "2", "b.yaml")[0]
+    for name in ("-a.yaml", """it's $x "é".yaml"""):
+        printed, _ = said(project, *new, "1", "--", name)
+        assert ": 2 settings, 1 seed: 2 trainings\n" in printed
+        command = printed.splitlines()[-1].removeprefix("next: charloom study ")
+        assert printed.endswith(f"{warning}next: charloom study {command}\n")
+        assert command.isprintable()
+        assert "smallest_difference" in project.run("bash", "-c", f"ls -- {command} && cat {command}")
 
 
 @pytest.mark.slow
@@ -80,19 +79,14 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
 
 @pytest.mark.slow
 def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(project):
-    (project.folder / "studies").mkdir(exist_ok=True)
     settings = "settings: [{m: 2, eta: 0.1}, {m: 3, eta: 0.05}, {m: 2, eta: 0.1, seq_length: 5}]"
-    (project.folder / "studies/b.yaml").write_text(
-        f"{settings}\nbaseline: {{m: 2, eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n"
-    )
+    ask(project, f"{settings}\nbaseline: {{m: 2, eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n", "b")
     begun = said(project, "study", "studies/b.yaml")[0].partition("trials to train")[0]
     assert "m 2, 3; eta" in begun
     assert "settings read different amounts of text" in begun
 
 
-NUMBER, FILE = "is not allowed; allowed is a whole number from 1 to 999,999", "allowed is the relative path"
-UNKNOWN = "not a param that a study can vary; allowed are m, eta, "
-WRONG = {
+@pytest.mark.parametrize(("arguments", "line"), {
     "a.yaml --vary eta": "--vary: eta is not allowed; allowed is NAME=VALUE,VALUE (eta=0.05,0.1)",
     "a.yaml --vary eta=[1": "--vary: eta=[1 is not allowed; allowed is NAME=VALUE,VALUE ",
     "a.yaml --vary m=2,x": "a.yaml: m: 'x' is a text, not a number",
@@ -108,10 +102,7 @@ WRONG = {
     "a.yaml --vary m=2,3 --text no.txt": f"--text: no.txt: {FILE}",
     "a.yaml --vary seq_length=25,9999": "data/fox.txt: ",
     "params.yaml --vary m=2,3": "params.yaml: this file or its folder exists already; choose another name",
-}
-
-
-@pytest.mark.parametrize(("arguments", "line"), WRONG.items(), ids=list(map(repr, WRONG)))
+}.items(), ids=repr)  # fmt: skip
 def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
     os.mkfifo(project.folder / "pipe")
     before = sorted(project.folder.rglob("*"))
@@ -122,15 +113,12 @@ def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides", [{}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}, {"train.chunk_length": 2**53}]
-)
-def test_a_rate_is_measured_for_any_recipe_and_needs_no_more_memory_than_the_text(project, overrides):
-    params = overridden(read_params(project.folder / "params.yaml"), overrides, project.folder)
-    assert 0 < seconds([params], 9, LENGTHS, 1) < 1e6
+def test_a_rate_is_measured_for_any_recipe_and_needs_no_more_memory_than_the_text(finished):
+    params = read_params(finished.folder / "params.yaml")
+    for other in ({}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}, {"train.chunk_length": 2**53}):
+        assert 0 < seconds([overridden(params, other, finished.folder)], 9, (1000, 90), 1) < 1e6, other
 
 
 def test_a_duration_is_said_in_its_unit():
-    assert [duration(x) for x in (0.4, 45, 99, 100, 3600, 5900, 36_000)] == [
-        "0 s", "45 s", "99 s", "2 min", "60 min", "98 min", "10.0 h",
-    ]  # fmt: skip
+    said = [duration(x) for x in (0.4, 45, 99, 100, 3600, 5900, 36_000)]
+    assert said == ["0 s", "45 s", "99 s", "2 min", "60 min", "98 min", "10.0 h"]

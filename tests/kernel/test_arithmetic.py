@@ -9,8 +9,6 @@ from charloom.kernel import arrays, elementary
 from charloom.network import rnn
 
 longer = pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no longer numbers here to compare with")
-
-
 FUNCTIONS = [("exp", "float64"), ("exp", "float32"), ("tanh", "float64"), ("tanh", "float32"), ("log", "float64")]
 INF, NAN = np.inf, np.nan
 ENDS = {"exp": [0, INF, NAN, 1, 1], "tanh": [-1, 1, NAN, 0, 0], "log": [NAN, INF, NAN, -INF, -INF]}

@@ -12,6 +12,24 @@ from limits import files_of_at_most
 from charloom.kernel import cache
 
 IGNORED = shutil.ignore_patterns("__pycache__")
+STAGE = f"""
+import sys; sys.argv = [{str(cache.PACKAGE.parent / "train.py")!r}]
+from charloom.kernel.cache import compiled
+assert compiled(lambda x: 2 * x)(21) == 42
+assert not sys.modules.keys() & {{"cffi", "scipy.linalg"}}
+import cffi, scipy.linalg; scipy.linalg.norm([3])
+assert compiled(lambda x: 2 * x)(0.5) == 1
+assert sys.modules.keys() >= {{"cffi", "scipy.linalg"}}
+"""
+OWN = """
+import cffi, numba
+from charloom.kernel.cache import compiled
+assert compiled(lambda x: 2 * x)(21) == 42
+own = cffi.FFI()
+own.cdef("int abs(int);")
+absolute = own.dlopen(None).abs
+assert numba.njit(lambda x: absolute(x))(-21) == 21
+"""
 
 
 def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
@@ -93,26 +111,6 @@ def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
     line = f"warning: {inside}: File too large: compiled code is not cached; the next start compiles again\n"
     assert capsys.readouterr() == ("", line)
     assert list(inside.iterdir()) == []
-
-
-STAGE = f"""
-import sys; sys.argv = [{str(cache.PACKAGE.parent / "train.py")!r}]
-from charloom.kernel.cache import compiled
-assert compiled(lambda x: 2 * x)(21) == 42
-assert not sys.modules.keys() & {{"cffi", "scipy.linalg"}}
-import cffi, scipy.linalg; scipy.linalg.norm([3])
-assert compiled(lambda x: 2 * x)(0.5) == 1
-assert sys.modules.keys() >= {{"cffi", "scipy.linalg"}}
-"""
-OWN = """
-import cffi, numba
-from charloom.kernel.cache import compiled
-assert compiled(lambda x: 2 * x)(21) == 42
-own = cffi.FFI()
-own.cdef("int abs(int);")
-absolute = own.dlopen(None).abs
-assert numba.njit(lambda x: absolute(x))(-21) == 21
-"""
 
 
 @pytest.mark.slow

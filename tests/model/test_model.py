@@ -9,6 +9,8 @@ from charloom.model.model_file import Model, model_bytes, read_model
 from charloom.network import rnn
 from charloom.text.vocabulary import Vocabulary
 
+WRONG, LARGE = "not a model", "its numbers are too large"
+
 
 def model(seed=1):
     rng = np.random.default_rng(seed)
@@ -24,22 +26,16 @@ def test_a_model_reads_back_to_the_bit(tmp_path):
     assert (back.first, back.vocabulary, back.update, back.smooth_loss) == (3, model().vocabulary, 12_000, 44.25)
 
 
-WRONG, LARGE = "not a model", "its numbers are too large"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("W", np.zeros((5, 4)), WRONG),
-        ("W", np.full((5, 5), np.inf), WRONG),
-        ("first", np.int64(6), WRONG),
-        ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32), WRONG),
-        ("update", np.int64(-1), WRONG),
-        ("h", np.array([0, 0, -1e308, 0, 0]), LARGE),  # outputs could overflow
-        ("W", np.full((5, 5), 3e36), LARGE),
-        ("V", np.full((6, 5), 1e308), LARGE),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("W", np.zeros((5, 4)), WRONG),
+    ("W", np.full((5, 5), np.inf), WRONG),
+    ("first", np.int64(6), WRONG),
+    ("vocabulary", np.array([97, 98, 99, 100, 101, 0xD800], np.uint32), WRONG),
+    ("update", np.int64(-1), WRONG),
+    ("h", np.array([0, 0, -1e308, 0, 0]), LARGE),  # outputs could overflow
+    ("W", np.full((5, 5), 3e36), LARGE),
+    ("V", np.full((6, 5), 1e308), LARGE),
+])  # fmt: skip
 def test_a_file_with_one_wrong_array_is_refused_by_name(tmp_path, name, value, said):
     path = tmp_path / "model.npz"
     write(path, model_bytes(model()))

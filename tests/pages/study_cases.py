@@ -19,6 +19,7 @@ from paired.data_types import Answer, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)
+HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
 
 
 class Case(NamedTuple):
@@ -37,10 +38,7 @@ class Case(NamedTuple):
 
 
 def results(settings, curves=True, **changes) -> Case:
-    """Return what a page is made of; `settings` gives the values of seeds 1, 2, … or whole trials.
-
-    curves  True: a smooth loss is drawn up; or the curves
-    """
+    """Return what a page is made of; `settings` gives the values of seeds 1, 2, … or whole trials."""
     trials = {
         name: {s: x if isinstance(x, Measurement) else Measurement(x) for s, x in enumerate(values, 1)}
         for name, values in settings.items()
@@ -50,13 +48,11 @@ def results(settings, curves=True, **changes) -> Case:
         for place, (name, own) in enumerate(trials.items())
     }
     first, params = next(iter(trials)), read_params(ROOT / "params.yaml")
-    curves = {"smooth_loss": loss} if curves is True else curves or {}
-    made = Measured("bits", "lower", first, trials, curves, budget=100_000)
-    made = replace(made, **changes)
+    curves = {"smooth_loss": loss} if curves else {}
+    made = replace(Measured("bits", "lower", first, trials, curves, budget=100_000), **changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
-    asked = Asked(
-        text=params.prepare.text, sha256="f" * 64, arithmetic={params.recipe.kind: ""}, question={}, params=params
-    )
+    text, kind = params.prepare.text, params.recipe.kind
+    asked = Asked(text=text, sha256="f" * 64, arithmetic={kind: ""}, question={}, params=params)
     question = StudyFile.model_construct(
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )
@@ -77,7 +73,6 @@ def by_levels(m, eta):
     return [3.0 + (eta if m == 100 else -eta) * 2 + x for x in spread(0, 5, 0.01 * eta + m / 50_000)]
 
 
-HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
 MANY = {
     f"m={m} eta={eta} sigma={sigma}": [m / 99 + eta + sigma + eta * math.sin(m + 9 * s + 99 * sigma) for s in range(5)]
     for m in (50, 100) for eta in (0.05, 0.1, 0.2) for sigma in (0.01, 0.03, 0.1, 0.3)

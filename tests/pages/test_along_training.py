@@ -20,6 +20,8 @@ from charloom.results.records import SampleMarks
 from charloom.text.corpus import read_text
 from charloom.text.vocabulary import Vocabulary
 
+spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(sorted)
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
@@ -45,6 +47,7 @@ def test_the_inputs_of_units_are_those_of_plain_loops_with_and_without_steps_of_
     assert max(first.saturated) > 0
 
 
+@pytest.mark.slow
 def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_standard_deviations():
     """README, the page and benchmarks/first_updates.md say so, of the novel."""
     novel = "".join(read_text(ROOT / "data/moby_dick.txt"))
@@ -114,9 +117,6 @@ def test_only_the_first_twentieth_of_the_updates_is_left_out_and_nothing_of_a_fe
     assert list(settled(curve, 1000)) == list(range(50, 1001, 10))
     few = {0: 1.0, 40: 1.0, 500: 1.0, 1000: 1.0}
     assert settled(few, 1000) == few
-
-
-spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(lambda cuts: sorted(cuts))
 
 
 @given(st.text("ab <&", max_size=30), spans, st.tuples(st.integers(0, 30), st.integers(0, 30)), st.integers(1, 40))

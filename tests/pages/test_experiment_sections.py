@@ -21,6 +21,7 @@ from charloom.settings.params import overridden, read_params
 
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
 COMMITTED = read_params(ROOT / "params.yaml")
+ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whether the model overfits"
 
 
 def seeds_of(run):
@@ -101,28 +102,22 @@ def curved(results, **curves):
     return results._replace(curves=results.curves | curves)
 
 
-ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whether the model overfits"
-
-
-@pytest.mark.parametrize(
-    ("change", "said", "unsaid"),
-    [
-        (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams, which"),
-        (lambda x: curved(x, **{MEASURE_OF_PART: {}}), "lowest smooth loss", 'id="held-out"'),
-        (lambda x: measured(x, first_update_below_target=200), "below 40, the target of this run, after 200", ""),
-        (lambda x: measured(x, first_update_below_target=None), "lowest smooth loss", "never fell below"),
-        (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the loss is", ""),
-        (lambda x: measured(x, held_out_characters_read=60), "is that of the first 60 of them", ""),
-        (lambda x: reading(x, 1), JUDGED, ""),
-        (lambda x: reading(x, 2), "overfit", JUDGED),
-        (lambda x: curved(x, epoch_mean={100: 30.0}), "lowest smooth loss", "Grey bars"),
-        (lambda x: curved(x, epoch_mean={100: 30.0, 200: 29.0}), "Grey bars", ""),
-        (lambda x: unseen(x, 0.01, 40.0, 41.0, 90.5, 40.0), "on unseen text is about the same (+0.010)", ""),
-        (lambda x: unseen(x, 0.3, 40.0, 41.0, 90.5, 40.0), ROSE, "about the same"),
-        (lambda x: unseen(x, 0.3, 40.0, 41.0, 39.0), "on unseen text is 0.300 higher", ROSE),
-        (lambda x: unseen(x, -0.3, 40.0), "on unseen text is 0.300 lower", ROSE),
-    ],
-)
+@pytest.mark.parametrize(("change", "said", "unsaid"), [
+    (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams, which"),
+    (lambda x: curved(x, **{MEASURE_OF_PART: {}}), "lowest smooth loss", 'id="held-out"'),
+    (lambda x: measured(x, first_update_below_target=200), "below 40, the target of this run, after 200", ""),
+    (lambda x: measured(x, first_update_below_target=None), "lowest smooth loss", "never fell below"),
+    (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the loss is", ""),
+    (lambda x: measured(x, held_out_characters_read=60), "is that of the first 60 of them", ""),
+    (lambda x: reading(x, 1), JUDGED, ""),
+    (lambda x: reading(x, 2), "overfit", JUDGED),
+    (lambda x: curved(x, epoch_mean={100: 30.0}), "lowest smooth loss", "Grey bars"),
+    (lambda x: curved(x, epoch_mean={100: 30.0, 200: 29.0}), "Grey bars", ""),
+    (lambda x: unseen(x, 0.01, 40.0, 41.0, 90.5, 40.0), "on unseen text is about the same (+0.010)", ""),
+    (lambda x: unseen(x, 0.3, 40.0, 41.0, 90.5, 40.0), ROSE, "about the same"),
+    (lambda x: unseen(x, 0.3, 40.0, 41.0, 39.0), "on unseen text is 0.300 higher", ROSE),
+    (lambda x: unseen(x, -0.3, 40.0), "on unseen text is 0.300 lower", ROSE),
+])  # fmt: skip
 def test_a_sentence_stands_there_where_it_is_true(results, change, said, unsaid):
     page = part(change(results), verdict, loss)
     assert said in page

@@ -10,17 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from live import (
-    asked,
-    first_difference,
-    in_kernel,
-    in_page,
-    needs_node,
-    numbers,
-    params_with,
-    start_request,
-    write_request,
-)
+from live import asked, first_difference, in_kernel, in_page, needs_node, numbers, params_with, start_request
 from pages.reported import HOSTILE, changed
 from projects import ROOT
 from projects import TEXT as FOX
@@ -49,6 +39,15 @@ def written(finished, results):
     return write
 
 
+def write_request(model: Model, prime: str, choice: dict) -> dict:
+    """Return the request for a text of the model after the prime."""
+    of_page = {
+        "m": model.theta.m, "vocabulary": list(model.vocabulary.characters), "h": model.h.tolist(),
+        "first": model.first, "update": model.update, "base64": b64encode(model.theta.flat.tobytes()).decode(),
+    }  # fmt: skip
+    return {"kind": "write", "model": of_page, "prime": prime, **choice}
+
+
 def data_of(page):
     """Return the data that the page's scripts read."""
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
@@ -75,7 +74,7 @@ def test_a_training_in_the_page_has_the_hashes_of_the_signature():
 @needs_node
 def test_the_first_updates_with_adam_on_the_novel_are_the_kernel_s():
     """With AdaGrad all updates: tests/all/test_live_page.py."""
-    params = params_with(optimizer="adam", eta=0.01, sigma="fan_in", train__clip=None, train__loss="mean")
+    params = params_with(m=96, optimizer="adam", eta=0.01, sigma="fan_in", train__clip=None, train__loss="mean")
     state, rows = in_page(params, NOVEL, 2000), in_kernel(params, NOVEL, 2000)
     assert not first_difference(state, rows)
     assert numbers(state["best"]).tobytes() == rows.best.theta.flat.tobytes()

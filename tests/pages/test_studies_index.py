@@ -22,12 +22,9 @@ TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_
 
 @pytest.fixture(scope="module")
 def studied(finished, tmp_path_factory):
-    """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun.
-
-    MLflow is taken to have them all: sending takes seconds, and is tested elsewhere.
-    """
+    """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun."""
     project = copied(finished, tmp_path_factory.mktemp("index") / "project")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # sending to MLflow takes seconds, and is tested elsewhere
         patch.setattr("charloom.commands.study.send_study", lambda *_: None)
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
@@ -86,15 +83,12 @@ def test_a_page_has_the_size_of_the_held_out_text(studied):
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "complaint"),
-    [
-        ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
-        ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
-        ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
-        ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
-    ],
-)
+@pytest.mark.parametrize(("name", "content", "complaint"), [
+    ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
+    ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
+    ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
+    ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
+])  # fmt: skip
 def test_a_damaged_study_is_named_and_the_others_are_there(studied, name, content, complaint):
     before, path, file = articles(studied.folder), studied.folder / "studies" / name, f"studies/{name[0]}.yaml"
     whole = path.read_bytes()

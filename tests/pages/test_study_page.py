@@ -15,25 +15,6 @@ from charloom.results.run import POINTS
 from paired import sentences as words
 from paired import tables
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_a_page_is_whole_and_says_the_verdicts_how_they_were_reached_and_the_numbers_of_the_terminal(name):
-    """A warning would be an error here: of a letter that the font has not, say."""
-    read, answer = ensure_whole(page(name)), CASES[name].answer
-    assert "None" not in read.text.replace("None of the", "")
-    assert not re.search(r"\bnan\b", read.text)
-    assert words.told(answer).split(":")[0] in read.text
-    for contrast in answer.comparisons:
-        assert words.verdict(contrast) in read.text
-    for note in words.notes(answer):
-        assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ")
-    assert {"settings-picture", "differences-picture"} <= set(read.pictures)
-    if name != "hostile names":
-        shown = [[row[0], *row[2:], row[1]] for row in cells(page(name), "all numbers")]  # the verdict is second
-        assert sorted(shown) == sorted([*row] for row in tables.table(answer))
-
-
 COUNTED = "2 settings, 20 trainings of 100,000 updates"
 SAID = {
     "two settings": [
@@ -54,13 +35,33 @@ SAID = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_page_is_whole_and_says_the_verdicts_how_they_were_reached_and_the_numbers_of_the_terminal(name):
+    """A warning would be an error here: of a letter that the font has not, say."""
+    read, answer = ensure_whole(page(name)), CASES[name].answer
+    assert "None" not in read.text.replace("None of the", "")
+    assert not re.search(r"\bnan\b", read.text)
+    assert words.told(answer).split(":")[0] in read.text
+    for contrast in answer.comparisons:
+        assert words.verdict(contrast) in read.text
+    for note in words.notes(answer):
+        assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ")
+    assert {"settings-picture", "differences-picture"} <= set(read.pictures)
+    if name != "hostile names":
+        shown = [[row[0], *row[2:], row[1]] for row in cells(page(name), "all numbers")]  # the verdict is second
+        assert sorted(shown) == sorted([*row] for row in tables.table(answer))
+
+
 @pytest.mark.parametrize("name", SAID)
 def test_a_page_says_what_was_asked_of_which_text_and_what_came_out(name):
     for sentence in SAID[name]:
         assert sentence in text(name)
 
 
-def test_what_has_no_content_is_left_out():
+def test_few_comparisons_are_said_in_full_and_what_has_no_content_is_left_out():
+    for title, lines in words.comparisons(CASES["looks"].answer):
+        assert all(line in text("looks") for line in (title, *lines))
     assert 'id="curves"' not in page("nothing but explosions")
     assert "smooth loss below 1" not in text("one seed")
     assert "over all other params" not in text("factors")
@@ -90,20 +91,14 @@ def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
     assert [float(cell) for cell in row[1:]] == pytest.approx(list(differences.values()), abs=1e-4)
 
 
-def test_few_comparisons_are_said_in_full():
-    for title, lines in words.comparisons(CASES["looks"].answer):
-        assert title in text("looks")
-        assert all(line in text("looks") for line in lines)
-
-
 def test_a_page_of_factors_leads_with_what_they_do():
     answer, content = CASES["factors"].answer, page("factors")
     rows = [[*row] for row in tables.effect_rows(answer)]
     assert [[row[0], *row[2:], row[1]] for row in cells(content, "all effects")] == rows
     assert {"effects-picture", "crossed-0-1"} <= set(Page(content).pictures)
-    assert [float(cell) for row in cells(content, "eta at each level of m") for cell in row[1:]] == pytest.approx(
-        [fmean(by_levels(m, eta)) for eta in (0.05, 0.1, 0.2) for m in (50, 100)], abs=2e-3
-    )
+    means = [fmean(by_levels(m, eta)) for eta in (0.05, 0.1, 0.2) for m in (50, 100)]
+    shown = [float(cell) for row in cells(content, "eta at each level of m") for cell in row[1:]]
+    assert shown == pytest.approx(means, abs=2e-3)
 
 
 def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict_in_bold():
@@ -120,13 +115,10 @@ def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict
     assert set(re.findall(r'<tr class="bold"><th scope="row">(.*?)</th>', content)) == decided.keys()
 
 
-@pytest.mark.parametrize(
-    ("name", "broken"),
-    [
-        ("train.initial_accumulator_value=0.05 a=1", "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 a=1"),
-        ("studies/a<b>/initial_accumulator.yaml", "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"),
-    ],
-)
+@pytest.mark.parametrize(("name", "broken"), [
+    ("train.initial_accumulator_value=0.05 a=1", "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 a=1"),
+    ("studies/a<b>/initial_accumulator.yaml", "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"),
+])  # fmt: skip
 def test_a_long_name_breaks_after_a_dot_or_an_underscore_and_not_in_a_number_or_a_short_word(name, broken):
     assert breakable(name) == broken
 

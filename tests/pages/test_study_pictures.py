@@ -21,9 +21,7 @@ PICTURES = CASES | {
     "dollars": results({r"a $\very$ long_name_of_a_setting" * 9: [1.0, 2.0], "日本 \n\t": [2.0, 3.0], "": [3.0, 5.0]}),
     "whiskers": results({"a": [2.0, 2.0, 2.0], "b": [2.0, 2.2, 2.4], **{f"c{n}": [2.1, 2.2, 2.3] for n in range(20)}}),
     "equal seeds": results({"a": [1.0] * 5, "b": [2.0, 2.0, 2.0, 2.3, 2.3]}),
-    "higher and exploded": results(
-        {"a": [2.7, GONE, 2.6], "b": [2.5, 2.6, 2.7], "c": [GONE, GONE, GONE]}, better="higher"
-    ),
+    "higher, exploded": results({"a": [2.7, GONE, 2.6], "b": [2.5, 2.6, 2.7], "c": [GONE] * 3}, better="higher"),
 }
 MEAN, TESTED = 1.4, 0.8  # widths: of the stroke at a mean, and of the line of a tested interval
 HARD = ("24 settings", "a target", "large and small", "nothing but explosions", "hostile names", "dollars")
@@ -114,7 +112,7 @@ def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_l
     assert not rows_of(panels("two settings")[1], width=TESTED)  # the same there: 95 %
 
 
-@pytest.mark.parametrize(("name", "edge"), [("explosions", 1), ("higher and exploded", 0)])
+@pytest.mark.parametrize(("name", "edge"), [("explosions", 1), ("higher, exploded", 0)])
 def test_what_exploded_is_a_cross_at_the_worse_edge_is_counted_and_does_not_press_the_rest(name, edge):
     settings, _ = panels(name)
     assert rows_of(settings, "x") == {row: [settings.get_xlim()[edge]] for row in (0, 2)}

@@ -13,6 +13,13 @@ from paired import answered
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
 from paired.sentences import difference
 
+VALUES = st.lists(st.integers(-50, 50).map(float), min_size=2, max_size=5)
+ANY = st.floats() | st.none() | st.sampled_from([0.0, 1.0, 1.0 + 2**-52, 5e-324, 1e150, -1e150])
+TRIAL = st.builds(Measurement, ANY, st.booleans(), st.none() | st.integers(0, 99))
+MESS = st.dictionaries(st.integers(0, 8), TRIAL, max_size=9)
+LOST = "trials have no value, and {} of {} in the baseline; their pairs are missing"
+BARRED = "; the verdict cannot be better or no difference that matters"
+EXPLODED = "trials that exploded dominate mean and spread: compare the numbers of explosions"
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
 
 
@@ -64,9 +71,6 @@ def test_an_answer_repeats_what_was_asked_and_shows_every_setting():
     assert (b.trials, b.n, b.mean, b.sd, b.interval, b.exploded) == (2, 1, 4.0, None, None, 2)
 
 
-VALUES = st.lists(st.integers(-50, 50).map(float), min_size=2, max_size=5)
-
-
 @given(st.tuples(VALUES, VALUES), st.sampled_from([None, 5.0]))
 def test_setting_and_baseline_changed_about_say_the_opposite(both, smallest):
     table = dict(zip(("base", "ours"), both, strict=True))
@@ -94,35 +98,22 @@ def test_diverged_trials_bar_what_they_would_have_spoken_against():
     assert compared(even, smallest_difference=9.0)["ours"].verdict == NO_DIFFERENCE
 
 
-LOST = "trials have no value, and {} of {} in the baseline; their pairs are missing"
-EXPLODED = "trials that exploded dominate mean and spread: compare the numbers of explosions"
-WARNED = {  # the baseline's and the setting's trials, the number of pairs, and the warning
-    "more lost": (
-        [0.0] * 4, [1.0, None, 2.0, None], 2,
-        f"2 of 4 {LOST.format(0, 4)}; the verdict cannot be better or no difference that matters",
-    ),
-    "as many lost": ([0.0, None, 0.0, 0.0], [None, 1.0, 2.0, 3.0], 2, f"1 of 4 {LOST.format(1, 4)}"),
-    "numbers that are no result": (
-        [0.0] * 3, [math.nan, math.inf, -1e151], 0,
-        f"3 of 3 {LOST.format(0, 3)}; the verdict cannot be better or no difference that matters",
-    ),
-    "exploded": ([1.0] * 5, [*[Measurement(9.0, exploded=True)] * 4, 1.0], 5, EXPLODED),  # with a value they stay in
-    "no partner": ([0.0] * 4, {2: 1.0, 3: 2.0, 4: 9.0}, 2, "3 seeds on one side only, left out"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WARNED)
-def test_what_stands_on_one_side_only_is_named(name):
-    base, ours, pairs, warning = WARNED[name]
+@pytest.mark.parametrize(("base", "ours", "pairs", "warning"), [
+    ([0.0] * 4, [1.0, None, 2.0, None], 2, f"2 of 4 {LOST.format(0, 4)}{BARRED}"),
+    ([0.0, None, 0.0, 0.0], [None, 1.0, 2.0, 3.0], 2, f"1 of 4 {LOST.format(1, 4)}"),  # as many lost on both sides
+    ([0.0] * 3, [math.nan, math.inf, -1e151], 0, f"3 of 3 {LOST.format(0, 3)}{BARRED}"),  # numbers that are no result
+    ([1.0] * 5, [*[Measurement(9.0, exploded=True)] * 4, 1.0], 5, EXPLODED),  # with a value they stay in
+    ([0.0] * 4, {2: 1.0, 3: 2.0, 4: 9.0}, 2, "3 seeds on one side only, left out"),
+])  # fmt: skip
+def test_what_stands_on_one_side_only_is_named(base, ours, pairs, warning):
     one = compared({"base": base, "ours": ours})["ours"]
     assert (one.n, one.warnings) == (pairs, (warning,))
 
 
-def reached(*updates):
-    return [Measurement(1.0, reached=update) for update in updates]
-
-
 def test_a_target_never_reached_counts_with_the_whole_budget():
+    def reached(*updates):
+        return [Measurement(1.0, reached=update) for update in updates]
+
     table = {"base": reached(50, 60, None, 90), "ours": reached(40, 50, 95, 170)}
     answer = answered(measured(table, target="loss below 2", budget=100))
     base, ours = answer.summaries
@@ -165,8 +156,7 @@ def test_one_pair_that_makes_the_difference_is_named(differences, seed):
 
 def test_equal_differences_are_a_point_and_a_question():
     one = beside([-0.5, -0.5, -0.5], base=[1.0, 2.0, 4.0])
-    assert one.interval == one.tested_interval == (-0.5, -0.5)
-    assert one.verdict == BETTER
+    assert (one.interval, one.tested_interval, one.verdict) == ((-0.5, -0.5), (-0.5, -0.5), BETTER)
     assert any("all differences are equal" in line for line in one.warnings)
     same = beside([0.0, 0.0, 0.0])
     assert (same.verdict, same.more_seeds) == (NO_DIFFERENCE, None)  # a copy, whatever the smallest difference
@@ -179,11 +169,6 @@ def test_fewer_than_two_pairs_tell_nothing_and_a_setting_that_stopped_lacks_no_p
     for one in (beside([]), beside([1.0]), compared({"base": [], "ours": [1.0, 2.0]})["ours"]):
         assert (one.verdict, one.interval, one.p, one.more_seeds) == (CANNOT_TELL, None, None, (1, None))
     assert compared({"base": [0.0] * 9, "ours": [1.0, 1.02, 0.98]}, looks=(3, 9))["ours"].warnings == ()
-
-
-ANY = st.floats() | st.none() | st.sampled_from([0.0, 1.0, 1.0 + 2**-52, 5e-324, 1e150, -1e150])
-TRIAL = st.builds(Measurement, ANY, st.booleans(), st.none() | st.integers(0, 99))
-MESS = st.dictionaries(st.integers(0, 8), TRIAL, max_size=9)
 
 
 @given(st.fixed_dictionaries({"base": MESS, "a": MESS, "b": MESS}), st.sampled_from([(), (2, 4), (1, 3, 9)]),

@@ -16,9 +16,8 @@ def test_the_example_prints_what_stands_below_it_where_there_is_no_charloom(tmp_
     (tmp_path / "paired").symlink_to(PACKAGE)
     bare = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
     bare += f"sys.modules |= dict.fromkeys({HOUSE!r})\n"  # None there: its import is an error
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", bare + example], cwd=tmp_path, check=False, capture_output=True, text=True
-    )
+    command = [sys.executable, "-I", "-c", bare + example]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (printed, "")
 
 

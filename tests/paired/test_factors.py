@@ -12,8 +12,7 @@ from paired import answered
 from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
 from paired.effects import of_change
 from paired.factors import design, inseparable
-from paired.sentences import effects_by_verdict, open_effects, parted, verdict
-from paired.sentences import told as told_in_a_line
+from paired.sentences import effects_by_verdict, open_effects, parted, told, verdict
 from paired.tables import effect_rows as rows
 
 NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
@@ -22,11 +21,6 @@ TWO = {"a": [1, 2], "b": [1, 2]}
 
 def noise(seed, *levels):
     return float(NOISE[seed, levels[0], levels[-1]])
-
-
-def levels_of(names):
-    """Return the levels of settings named `a=1 b=2`."""
-    return {name: dict(pair.split("=") for pair in name.split()) for name in names}
 
 
 def rising(seed, a, b):
@@ -39,28 +33,20 @@ def turning(seed, a, b):
     return 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(seed, a, b)
 
 
-def crossing(seed, a, b):
-    """Return 0 on the diagonal, 1 beside it: each factor turns the other."""
-    return float(a != b) + noise(seed, a, b)
-
-
 def test_each_effect_is_the_mean_over_the_other_factors_within_a_seed():
     values = {cell: np.random.default_rng(cell).normal(size=5) for cell in product([1, 2, 3], [1, 2], [5, 6])}
     answer = designed({"a": [1, 2, 3], "b": [1, 2], "c": [5, 6]}, lambda seed, *cell: float(values[cell][seed]))
     table = np.array([[[values[a, b, c] for c in (5, 6)] for b in (1, 2)] for a in (1, 2, 3)])  # (a, b, c, seed)
-
-    def differences(each):
-        return list(each.differences.values())
-
+    by_a, by_c, by_b_and_c = table.mean(axis=(1, 2)), table.mean(axis=(0, 1)), table.mean(axis=0)
+    at_5, at_6 = (by_b_and_c[1, c] - by_b_and_c[0, c] for c in (0, 1))
     assert len(answer.effects) == 3 + 1 + 1 + 3 + 3 + 1
-    by_a, by_b_and_c = table.mean(axis=(1, 2)), table.mean(axis=0)
-    assert differences(effect(answer, AVERAGE, "a", 3, 2)) == pytest.approx(by_a[2] - by_a[1])
-    assert differences(effect(answer, AVERAGE, "c", 6, 5)) == pytest.approx(
-        table[:, :, 1].mean((0, 1)) - table[:, :, 0].mean((0, 1))
-    )
-    crossed = effect(answer, INTERACTION, "b", 2, 1, 5, 6)
-    at_6, at_5 = (by_b_and_c[1, c] - by_b_and_c[0, c] for c in (1, 0))
-    assert differences(crossed) == pytest.approx(at_6 - at_5)
+    for kind, factor, level, reference, at, expected in (
+        (AVERAGE, "a", 3, 2, (), by_a[2] - by_a[1]),
+        (AVERAGE, "c", 6, 5, (), by_c[1] - by_c[0]),
+        (INTERACTION, "b", 2, 1, (5, 6), at_6 - at_5),
+    ):
+        found = effect(answer, kind, factor, level, reference, *at)
+        assert list(found.differences.values()) == pytest.approx(expected)
 
 
 def test_an_average_that_nothing_turns_is_told():
@@ -68,9 +54,8 @@ def test_an_average_that_nothing_turns_is_told():
     assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == BETTER
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
-    assert told_in_a_line(answer).startswith(
-        "Better: b=2 against 1. Worse: a=2 against 1. Single settings against the baseline: "
-    )
+    line = told(answer)
+    assert line.startswith("Better: b=2 against 1. Worse: a=2 against 1. Single settings against the baseline: ")
     assert [x for x in answer.effects if x.kind == AT_LEVEL] == []  # levels are shown only where an interaction is
     assert effect(designed(TWO, rising, better="higher"), AVERAGE, "a", 2, 1).verdict == BETTER
 
@@ -141,8 +126,7 @@ def test_a_lost_trial_bars_what_rests_on_it():
     gone = (1, 2, 2)  # seed, a and b
     answer = designed(TWO, lambda *x: None if x == gone else float(x[1] == 1) + 3.0 * (x[1] == x[2]) + noise(*x))
     average = effect(answer, AVERAGE, "a", 2, 1)
-    assert average.n == 4
-    assert average.p < 0.001
+    assert (average.n, average.p < 0.001) == (4, True)
     assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
     barred = "the verdict cannot be better or no difference that matters"
     assert average.warnings == (f"1 trial without a value; such seeds are missing here; {barred}",)
@@ -163,31 +147,30 @@ def test_a_look_counts_once_all_settings_have_its_seeds():
         assert (one.verdict, one.n) == (CANNOT_TELL, 5)
 
 
-def missing(answer_of, seed):
-    """Return the answer where the last setting was never trained with that seed."""
-    cells = {f"a={a} b={b}": {n: a + noise(n, a, b) for n in range(5)} for a in (1, 2) for b in (1, 2)}
-    del cells["a=2 b=2"][seed]
-    return answered(measured(cells, "a=1 b=1", levels=levels_of(cells), **answer_of))
+def missing(value, *lost, **others):
+    """Return the answer where the last setting was never trained with these seeds."""
+    cells = {(a, b): {n: value(n, a, b) for n in range(5)} for a in (1, 2) for b in (1, 2)}
+    for seed in lost:
+        del cells[2, 2][seed]
+    levels = {f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a, b in cells}
+    return answered(measured(dict(zip(levels, cells.values(), strict=True)), "a=1 b=1", levels=levels, **others))
 
 
 def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
-    one = effect(missing({}, seed=1), AVERAGE, "a", 2, 1)
+    one = effect(missing(rising, 1), AVERAGE, "a", 2, 1)
     assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
-    early, late = (effect(missing({"looks": (3, 5)}, seed), AVERAGE, "a", 2, 1) for seed in (1, 4))
-    assert (early.verdict, late.verdict) == (CANNOT_TELL, WORSE)  # a look is at the first seeds, not at as many
-    alone = {x.verdict for x in missing({"looks": (3, 5)}, 1).comparisons}
-    assert alone == {CANNOT_TELL}  # all settings have the first seed alone
+    early, late = (missing(rising, seed, looks=(3, 5)) for seed in (1, 4))  # a look is at the first seeds
+    assert [effect(each, AVERAGE, "a", 2, 1).verdict for each in (early, late)] == [CANNOT_TELL, WORSE]
+    assert {x.verdict for x in early.comparisons} == {CANNOT_TELL}  # all settings have the first seed alone
 
 
-@pytest.mark.parametrize("seeds", [5, 4])
-def test_an_effect_beside_the_baseline_is_the_setting_by_itself(seeds):
+@pytest.mark.parametrize("lost", [(), (4,)])
+def test_an_effect_beside_the_baseline_is_the_setting_by_itself(lost):
     """One difference is one hypothesis: it may not have two verdicts. A seed that a third setting lacks counts."""
-    cells = {f"a={a} b={b}": [crossing(n, a, b) for n in range(5)] for a in (1, 2) for b in (1, 2)}
-    cells["a=2 b=2"] = cells["a=2 b=2"][:seeds]
-    answer = answered(measured(cells, "a=1 b=1", levels=levels_of(cells)))
+    answer = missing(lambda seed, a, b: float(a != b) + noise(seed, a, b), *lost)  # each factor turns the other
     alone = {x.setting: x for x in answer.comparisons}["a=2 b=1"]
     at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
-    assert (at.n, at.verdict, effect(answer, AT_LEVEL, "a", 2, 1, 2).n) == (5, WORSE, seeds)
+    assert (at.n, at.verdict, effect(answer, AT_LEVEL, "a", 2, 1, 2).n) == (5, WORSE, 5 - len(lost))
     for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "p", "n"):
         assert getattr(at, name) == getattr(alone, name)
 
@@ -207,7 +190,7 @@ def test_amounts_are_said_where_they_differ():
     assert effect(answer, AVERAGE, "a", 2, 1).amount == 2.0
     assert effects_by_verdict(answer)[BETTER] == ["a=2 against 1 (with 2 times as much text read)"]
     assert "(with 2 times as much text read)" in next(rows(answer))[0]
-    assert told_in_a_line(answer).count("(with 2 times as much text read)") == 3
+    assert told(answer).count("(with 2 times as much text read)") == 3
 
 
 def of(*settings):
@@ -234,13 +217,10 @@ def test_factors_that_always_change_together_are_one():
     ]
 
 
-TURNED = [  # by b alone, and by both b and c: the effect of a=2 at each level of them
+@pytest.mark.parametrize(("of_a", "turned_by", "others"), [  # the effect of a=2 at each level of the others
     (lambda b, c: (5.0 if b == 1 else -3.0) + (c == 2), {"b"}, {"b"}),
     (lambda b, c: (b == 1) - 1.0 * (b == 2) + 1.2 * (c == 1) - 1.2 * (c == 2), {"b", "c"}, set()),
-]
-
-
-@pytest.mark.parametrize(("of_a", "turned_by", "others"), TURNED)
+])  # fmt: skip
 def test_where_a_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another(of_a, turned_by, others):
     """At b=2 a level of c would be a mean over b, which hides as much as the average does."""
 

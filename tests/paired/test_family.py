@@ -6,6 +6,11 @@ from hypothesis import strategies as st
 
 from paired.family import Family
 
+P = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=8, max_size=8)
+EQUAL = Family([1.0] * 8)
+MANY = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
+SPLIT = Family([1.0, 1.0, 0.0, 0.0, 0.0, 0.0], {1: ((2, 3), (4, 5))})  # an average, an interaction, its four effects
+
 
 def test_holm_by_hand():
     """The second largest fails at 0.05 / 2; the largest is below 0.05, and is not reached."""
@@ -24,9 +29,6 @@ def test_shares_by_hand():
     assert at_second == 4.0
 
 
-SPLIT = Family([1.0, 1.0, 0.0, 0.0, 0.0, 0.0], {1: ((2, 3), (4, 5))})  # an average, an interaction, its four effects
-
-
 def test_the_parts_of_an_interaction_are_tested_only_where_it_is_there():
     steps = SPLIT.steps([1.0, 0.03, 0.0, 0.0, 0.0, 0.0], 0.05)
     assert [adjusted <= 0.05 for adjusted, _ in steps] == [False] * 6
@@ -34,10 +36,8 @@ def test_the_parts_of_an_interaction_are_tested_only_where_it_is_there():
 
 
 def test_it_leaves_each_two_parts_that_cannot_both_be_zero_its_share():
-    """Half of 0.05 is the interaction's, and of that half each effect has a half, for its twin is tested beside it.
-
-    If both effects of one factor are told, the others have the whole share; if all are, the average has it.
-    """
+    """Half of 0.05 is the interaction's, and of that half each effect has a half, for its twin is tested beside it."""
+    # If both effects of one factor are told, the others have the whole share; if all are, the average has it.
     steps = SPLIT.steps([1.0, 0.001, 0.012, 0.013, 0.2, 1.0], 0.05)
     assert [at for _, at in steps[2:]] == pytest.approx([4.0] * 4)
     assert [adjusted <= 0.05 for adjusted, _ in steps[2:]] == [True, False, False, False]
@@ -45,11 +45,6 @@ def test_it_leaves_each_two_parts_that_cannot_both_be_zero_its_share():
     assert steps[4] == (pytest.approx(0.04), pytest.approx(2.0))
     assert steps[5][1] == pytest.approx(2.0)
     assert SPLIT.steps([0.04, *[0.001] * 5], 0.05)[0] == (pytest.approx(0.04), pytest.approx(1.0))
-
-
-P = st.lists(st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.2, 1.0]), min_size=8, max_size=8)
-EQUAL = Family([1.0] * 8)
-MANY = Family([2.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.5], {1: ((3, 4), (5, 6)), 2: ((3, 5), (4, 7))})
 
 
 @given(P, st.randoms())

@@ -7,6 +7,10 @@ from paired.data_types import ALONE, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, 
 from paired.rule import decide
 from paired.statistics import moments, student_p
 
+NEAR = [1.0, 1.2, 0.8]  # p = 0.013
+CLEAR = [1.0, 1.02, 0.98]  # p = 0.0001
+QUIET = [0.0, 0.01, -0.01]
+
 
 def test_holm_runs_over_the_settings():
     """Alone each of the three would be told; together the second fails at 0.05 / 2, and the third after it."""
@@ -21,11 +25,6 @@ def test_holm_runs_over_the_settings():
     assert (sure.adjusted_p, fair.adjusted_p) == (3 * sure.p, 2 * fair.p)
     assert poor.adjusted_p == max(fair.adjusted_p, poor.p)
     assert [one.tested_level for one in (sure, fair, poor)] == pytest.approx([1 - 0.05 / 3, 0.975, 0.975])
-
-
-NEAR = [1.0, 1.2, 0.8]  # p = 0.013
-CLEAR = [1.0, 1.02, 0.98]  # p = 0.0001
-QUIET = [0.0, 0.01, -0.01]
 
 
 def test_a_look_costs_its_share():

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import subprocess
 from contextlib import chdir
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import grimp
 import pytest
 from dvc.repo import Repo
 from edits import EDITS, apply
-from projects import ROOT, copied
+from projects import ROOT, Project, copied
 from ruamel.yaml import YAML
 from temporary import temporary
 
@@ -90,7 +89,7 @@ def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypa
 
 def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_nothing_else(project):
     rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith("src/charloom")]
-    tracked = subprocess.run(["git", "ls-files", *rooms], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = Project(ROOT).run("git", "ls-files", *rooms)
     others = {entry for entry in STAGES["train"]["deps"] if entry not in rooms}
     params = read_params(project.folder / "params.yaml")
     values = {name for name in flat_of(params) if name.split(".")[0] in STAGES["train"]["params"]}
@@ -104,7 +103,7 @@ def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_
 
     with chdir(project.folder):
         settings = Inputs("train").values
-        assert settings.keys() == set(tracked.stdout.split()) | others | values
+        assert settings.keys() == set(tracked.split()) | others | values
         before = resume.key(settings)
         Path("src/charloom/base/__pycache__").mkdir(exist_ok=True)
         assert before == key_after("params.yaml") == key_after("src/charloom/base/__pycache__/new.pyc")

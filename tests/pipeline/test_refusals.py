@@ -11,12 +11,8 @@ from projects import copied
 from charloom.base.storage import exclusive
 
 PARAMS = "params.yaml"
-WORDS = {
-    "it is missing": (None, ["params.yaml: prepare.text", "No such file"]),
-    "it is empty": (b"", ["the text is empty"]),
-    "it is short": (b"too short", ["9 characters", "at least 11"]),
-    "it is not UTF-8": (b"a text whose byte 22 is \xfe", ["byte 0xfe at offset 24"]),
-}
+MUCH = 10**15
+GRADCHECK = "metrics/gradcheck.json"
 
 
 def one_line(printed: str, *words: str) -> None:
@@ -24,19 +20,6 @@ def one_line(printed: str, *words: str) -> None:
     assert "Traceback" not in printed
     for word in words:
         assert word in printed
-
-
-@pytest.mark.parametrize("why", WORDS)
-def test_a_wrong_text_is_named_and_nothing_lost(project, why):
-    content, words = WORDS[why]
-    text = project.folder / "data/fox.txt"
-    text.unlink()
-    if content is not None:
-        text.write_bytes(content)
-    before = project.contents()
-    for arguments in (["--check"], []):
-        one_line(project.stage("prepare", *arguments, code=2), "data/fox.txt", *words)
-    assert project.contents() == before
 
 
 def test_a_text_that_was_decoded_wrongly_before_gets_a_warning(project):
@@ -66,24 +49,20 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
         json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
-MUCH = 10**15
-GRADCHECK = "metrics/gradcheck.json"
-STOPPED = [  # an edit, the stages that it stops, their exit code, and what they say
+@pytest.mark.parametrize(("edit", "stages", "code", "line"), [  # an edit, and what the stages say that it stops
     ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: Invalid JSON"),
     ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
     ((PARAMS, "seq_length: 10", "seq_length: 5000"), "prepare gradcheck train", 2, "needs at least 5001"),
     ((PARAMS, "m: 8", "m: 300000"), "prepare train", 5, "not enough memory: training with m = 300000"),
     ((PARAMS, " length: 200", f" length: {MUCH}"), "prepare sample", 5, f"memory: sample.length: {MUCH} for 3"),
     ((PARAMS, "best_length: 50", f"best_length: {MUCH}"), "prepare sample", 5, f"checkpoints, {MUCH} for the best"),
-]
-
-
-@pytest.mark.parametrize(("edit", "stages", "code", "line"), STOPPED)
+    ((PARAMS, "data/fox.txt", "data/wolf.txt"), "prepare", 2, "No such file or directory"),
+])  # fmt: skip
 def test_what_is_wrong_is_said_by_each_stage_that_it_stops_and_nothing_lost(project, edit, stages, code, line):
     project.edit(*edit)
     before = project.contents()
-    for stage in stages.split():
-        one_line(project.stage(stage, code=code), line)
+    for stage in [*stages.split(), *["prepare --check"] * stages.startswith("prepare")]:
+        one_line(project.stage(*stage.split(), code=code), line)
     assert project.contents() == before
 
 
@@ -106,10 +85,8 @@ def test_another_python_is_refused_in_a_line(project, program):
 
 def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_first(project):
     with exclusive(project.folder / ".charloom/stage.lock", "it"):
-        for stage in ("prepare", "train"):
-            assert project.stage(stage, code=5) == (
-                f"busy: process {os.getpid()} runs a stage in this folder; wait until it has ended, or end it\n"
-            )
+        line = f"busy: process {os.getpid()} runs a stage in this folder; wait until it has ended, or end it\n"
+        assert project.stage("prepare", code=5) == project.stage("train", code=5) == line
 
 
 def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp_path, monkeypatch):
@@ -127,14 +104,11 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
     assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")
 
 
-@pytest.mark.parametrize(
-    ("stage", "line", "lacks"),
-    [
-        ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
-        ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
-        ("track", ", reports/sample_table.json", "reports/sample_table"),
-    ],
-)
+@pytest.mark.parametrize(("stage", "line", "lacks"), [
+    ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
+    ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),
+    ("track", ", reports/sample_table.json", "reports/sample_table"),
+])  # fmt: skip
 def test_a_file_that_dvc_yaml_does_not_name_is_named(project, stage, line, lacks):
     project.edit("dvc.yaml", line, "")
     printed = project.stage(stage, code=2)

@@ -13,10 +13,7 @@ TRAIN, PLOT = Stage("x", {"a": "1"}, {"eta": 2}, {}), Stage("y", {"a.csv": "a"},
 
 
 def made(letters, path="a.csv", stage="train", *, cached=False):
-    """Return an output. The letters are its content by dvc.lock, in Git, and as it was made again.
-
-    A dot in place of the second is a file that is not in Git.
-    """
+    """Return an output. The letters are its content by dvc.lock, in Git ('.': not there), and as it was made again."""
     locked, committed, rebuilt = letters
     name = path.rpartition("/")[2]
     known = {} if committed == "." else {name: committed.encode()}
@@ -37,25 +34,20 @@ def told(results, **before):
 SAME = made("aaa", "same.json")
 EDITED = "dvc.lock was edited: train makes other outputs with the same hashes from the same inputs"
 BOTH = f"edited after train made it, and {EDITED.replace(' was edited', ' too')}"
-OTHER = (
-    "train makes other hashes from the same inputs: dvc.lock was made with other sources or on a machine with other "
-    "arithmetic, or edited"
-)
+MADE = "dvc.lock was made with other sources or on a machine with other arithmetic, or edited"
+OTHER = f"train makes other hashes from the same inputs: {MADE}"
 
 
-@pytest.mark.parametrize(
-    ("results", "expected"),
-    [
-        ([SAME, made("aaa")], []),
-        ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
-        ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
-        ([SAME, made("baa")], [f"a.csv: {EDITED}"]),
-        ([SAME, made("bba")], [f"a.csv: {BOTH}"]),
-        ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv: {BOTH}", f"b.npz: {EDITED}"]),
-        ([made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
-        ([made("bba"), made("bba", "late.csv", "plot")], [f"a.csv: {OTHER}"]),
-    ],
-)
+@pytest.mark.parametrize(("results", "expected"), [
+    ([SAME, made("aaa")], []),
+    ([SAME, made("aba")], ["a.csv: edited after train made it: dvc.lock has the hash of what was rebuilt"]),
+    ([SAME, made("abc")], ["a.csv: edited after train made it: dvc.lock has another hash"]),
+    ([SAME, made("baa")], [f"a.csv: {EDITED}"]),
+    ([SAME, made("bba")], [f"a.csv: {BOTH}"]),
+    ([SAME, made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv: {BOTH}", f"b.npz: {EDITED}"]),
+    ([made("bba"), made("b.a", "b.npz", cached=True)], [f"a.csv, b.npz: {OTHER}"]),
+    ([made("bba"), made("bba", "late.csv", "plot")], [f"a.csv: {OTHER}"]),
+])  # fmt: skip
 def test_the_edit_that_explains_it_is_named(results, expected):
     assert told(results) == expected
 
@@ -68,17 +60,10 @@ def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_to
     assert told([SAME, made("abc"), made("bba", "b.csv")], params={"eta": 1}) == expected
 
 
-@pytest.mark.parametrize(
-    ("costs", "samples", "reached"),
-    [
-        (2.8, "a", SAME_BITS),
-        (2.8 + 1e-9, "a", SAME_TEXT),
-        (2.8 + 1e-9, "b", WITHIN),
-        (2.809, "a", SAME_CONCLUSION),
-        (2.811, "a", ANOTHER),
-        (None, "a", ANOTHER),
-    ],
-)
+@pytest.mark.parametrize(("costs", "samples", "reached"), [
+    (2.8, "a", SAME_BITS), (2.8 + 1e-9, "a", SAME_TEXT), (2.8 + 1e-9, "b", WITHIN), (2.809, "a", SAME_CONCLUSION),
+    (2.811, "a", ANOTHER), (None, "a", ANOTHER),
+])  # fmt: skip
 def test_the_grade_says_how_near_it_comes(costs, samples, reached):
     figures = [json.dumps({"held_out_bits_per_character": each, "updates": 4}) for each in (2.8, costs)]
     table = made(("a", ".", samples), "reports/sample_table.json", cached=True)

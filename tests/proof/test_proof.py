@@ -23,24 +23,18 @@ def test_every_output_is_known_with_whether_git_has_it_and_no_word_in_dvc_yaml_t
 @pytest.mark.parametrize("path", ["../a.json", "/a.json", "a/../../b.json"])
 def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
     (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{path}]}}}}")
-    with pytest.raises(
-        WrongInput, match=f"train: output {re.escape(path)} is not allowed; allowed is a path in this folder"
-    ):
+    line = f"train: output {re.escape(path)} is not allowed; allowed is a path in this folder"
+    with pytest.raises(WrongInput, match=line):
         list(outputs(Folder(tmp_path)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("old", "new", "differ", "words", "cause"),
-    [
-        ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ"),
-        ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
-        (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
-    ],
-)  # fmt: skip
-def test_a_changed_signature_is_named_with_what_it_may_come_from_and_as_json_that_is_all_of_standard_output(
-    project, old, new, differ, words, cause
-):
+@pytest.mark.parametrize(("old", "new", "differ", "words", "cause"), [
+    ('"500": "', '"500": "0', [f"{kind}.500" for kind in RECIPES], "committed 0", "compiled code differ"),
+    ('"500": "', '"501": "', [f"{kind}.500" for kind in RECIPES], "committed nothing…, here ", "compiled code "),
+    (': "', ': "0', None, "committed 0", "this machine has probes.exp "),
+])  # fmt: skip
+def test_a_changed_signature_is_named_with_its_cause_also_as_json(project, old, new, differ, words, cause):
     project.edit("signature.json", old, new)
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
     printed, complaint = said(project, "verify", "--json", code=1)
@@ -63,15 +57,12 @@ def test_a_signature_that_is_none_is_a_line(project):
         assert complaint.startswith("first difference: signature: signature.json: not what ")
 
 
-@pytest.mark.parametrize(
-    ("options", "line"),
-    [
-        (["--statement", "no/x.json"], "--statement: no/x.json is not allowed; allowed is a file in a folder"),
-        (["--statement", "src"], "--statement: src is not allowed; allowed is a file in a folder"),
-        (["--study", "studies/x.yaml", "--json"], "--json: cannot be combined with --study"),
-        (["--study", "studies/x.yaml"], "studies/x.yaml: No such file or directory"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("options", "line"), [
+    (["--statement", "no/x.json"], "--statement: no/x.json is not allowed; allowed is a file in a folder"),
+    (["--statement", "src"], "--statement: src is not allowed; allowed is a file in a folder"),
+    (["--study", "studies/x.yaml", "--json"], "--json: cannot be combined with --study"),
+    (["--study", "studies/x.yaml"], "studies/x.yaml: No such file or directory"),
+])  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(finished, options, line):
     assert line in said(finished, "verify", *options, code=2)[1]
 

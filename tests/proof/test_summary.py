@@ -20,13 +20,10 @@ from charloom.settings.params import overridden
 from charloom.settings.pipeline import Project as Folder
 from charloom.study.asking import read_study
 
-QUESTION = """\
-vary: {eta: [0.1, 0.05, 0.2]}
-baseline: {eta: 0.1}
-seeds: 3
-measure: held_out_bits_per_character
-smallest_difference: 0.01
-"""
+QUESTION = (
+    "vary: {eta: [0.1, 0.05, 0.2]}\nbaseline: {eta: 0.1}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
+    "smallest_difference: 0.01\n"
+)
 
 
 def verified(project: Project, folder: Path, name: str = "here", **values: object) -> str:
@@ -63,8 +60,7 @@ def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
     project.run("git", "branch", "base")
     ask(project, QUESTION)
     conducted(project)
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a study")
+    project.commit("a study")
     printed, _ = said(project, "summary", "--base", "base")
     assert printed.startswith("<ul>\n<li><b>Better:</b> <code>a.yaml</code> says: <code>")
     assert "What <code>studies/a</code> says" in printed
@@ -90,9 +86,8 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
         return better(*(Side(project, run) for run in runs))[0]
 
     rest = "seq_length=25 sigma=0.01"
-    assert told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}").startswith(
-        "<code>eta=0.05 against 0.1 at m=100</code>: <b>better</b>."
-    )
+    better_at_100 = told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
+    assert better_at_100.startswith("<code>eta=0.05 against 0.1 at m=100</code>: <b>better</b>.")
     assert "<b>cannot tell yet" in told(f"m=50 eta=0.1 {rest}", f"m=50 eta=0.05 {rest}")
     committed(tmp_path, "learning_rates")  # has both settings too, with fewer seeds
     assert "by the study <code>studies/recipe</code>" in told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
@@ -124,10 +119,8 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
 
 
 def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_seed_cannot_tell(tmp_path):
-    assert better(*sides(tmp_path, {}, (2.8, 2.8))) == (
-        "<b>no difference</b>: held-out text costs 2.800 bits per character, as before.",
-        [],
-    )
+    same = "<b>no difference</b>: held-out text costs 2.800 bits per character, as before."
+    assert better(*sides(tmp_path, {}, (2.8, 2.8))) == (same, [])
     for changed in ({"text": "other"}, {"overrides": {"prepare.held_out": 0.1}}):
         sentence, blocks = better(*sides(tmp_path, **{"overrides": {}} | changed))
         assert sentence == ""
@@ -140,18 +133,12 @@ def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_see
     assert better(unknown, unknown) == ("", [])
 
 
-@pytest.mark.parametrize(
-    ("content", "line"),
-    [
-        ("", "Invalid JSON"),
-        ('{"last": "same"}', "commit: Field required; `charloom verify --json` prints such a file"),
-    ],
-)
-def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path, content, line):
-    file = tmp_path / "here.json"
-    file.write_text(content)
-    complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=3)[1]
-    assert complaint.startswith(f"{file}: {line}")
+def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path):
+    file, lacks = tmp_path / "here.json", "commit: Field required; `charloom verify --json` prints such a file"
+    for content, line in (("", "Invalid JSON"), ('{"last": "same"}', lacks)):
+        file.write_text(content)
+        complaint = said(finished, "summary", "--base", "HEAD", "--verified", str(file), code=3)[1]
+        assert complaint.startswith(f"{file}: {line}")
 
 
 @pytest.mark.slow
@@ -159,16 +146,12 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")
     project.run("git", "commit", "-q", "-a", "-m", "params, and the results of other ones; a stage is gone")
-    file = verified(
-        project, tmp_path, last="first difference: train: metrics/train.json", grade="another result", causes=[HOSTILE]
-    )
+    first = "first difference: train: metrics/train.json"
+    file = verified(project, tmp_path, last=first, grade="another result", causes=[HOSTILE])
     other = verified(project, tmp_path, "other", commit="0" * 40)
     printed, _ = said(project, "summary", "--base", "HEAD~1", "--verified", file, other)
     ensure_harmless(printed)
-    assert (
-        "<b>Better:</b> not known: no <code>dvc.lock</code> shows that the committed files made the results, or "
-        in printed
-    )
+    assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that the committed files made the res" in printed
     assert "⚠️ Different from <code>dvc.lock</code>: <code>prepare</code>: <code>sigma</code>; " in printed
     assert "<b>Reproduced:</b> ⚠️ <b>not</b> bit for bit on 1 of 1 machine." in printed
     assert "⚠️ <code>another result</code></td><td><code>first difference: train: metrics/" in printed
@@ -178,8 +161,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
 def test_a_link_out_of_the_repository_is_not_followed(project, tmp_path):
     (project.folder / "studies").mkdir(exist_ok=True)
     (project.folder / "studies/link.yaml").symlink_to("/etc/passwd")
-    project.run("git", "add", "-A")
-    project.run("git", "commit", "-q", "-m", "a link")
+    project.commit("a link")
     with chdir(project.folder):
         side(git("rev-parse", "HEAD"), project.folder / "head")
     link = project.folder / "head/studies/link.yaml"

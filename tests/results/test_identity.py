@@ -13,6 +13,10 @@ from charloom.settings.params import WEIGHTS, Params, flat_of, overridden, read_
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
+# As charloom 0.1 named the committed run; and as rows of its study are named since.
+TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
+ARITHMETIC = "30043ec1491acad2"
+LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
 OTHER = {
     "prepare.text": "data/my.txt", "train.dtype": "float32", "train.loss": "mean", "optimizer": "adam",
@@ -29,9 +33,6 @@ def changed(name: str, params: Params = PARAMS) -> Params:
     return Params.model_validate(everything)
 
 
-# As charloom 0.1 named the committed run; and as rows of its study are named since.
-TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
-ARITHMETIC = "30043ec1491acad2"
 IDLE = {  # with AdaGrad, reading from front to back, and with Adam
     PARAMS: {"train.b1", "train.b2", "train.eps", "train.chunk_length"},
     changed("optimizer"): {"train.initial_accumulator_value", "train.chunk_length"},
@@ -91,9 +92,6 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     name = "as committed" if value == "silent" else "order=other"
     assert run_name(later, identity.SILENT | LEAVES) == f"{name} · seed 1"
     assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"
-
-
-LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
 
 
 def test_equal_results_have_one_hash_wherever_they_lie_in_memory():

@@ -42,7 +42,7 @@ def refusal(folder) -> str:
     return line.replace(f"{folder}/", "")
 
 
-DAMAGED = [  # cells of a row that contradict themselves, and what is said
+@pytest.mark.parametrize(("cells", "said"), [  # cells of a row that contradict themselves, and what is said
     ({"outcome": "converged"}, "outcome: 'converged' is not allowed; "),
     ({"outcome": "diverged at update 3"}, "outcome diverged at update 3 contradicts the hash in results: "),
     ({"outcome": "diverged at update 999999", **DIVERGED}, "outcome: 'diverged at update 999999' is not allowed"),
@@ -52,10 +52,7 @@ DAMAGED = [  # cells of a row that contradict themselves, and what is said
     ({"trial": "0\n1"}, "trial is 0 1, but its params have the key "),
     ({"results": "a" * 10_000}, "contradicts the hash in results: aaa"),
     ({"train.initial_accumulator_value": "5.0"}, ", but its params have the key "),
-]
-
-
-@pytest.mark.parametrize(("cells", "said"), DAMAGED)
+])  # fmt: skip
 def test_a_row_that_contradicts_itself_or_its_key_is_damage(folder, cells, said):
     def put(rows):
         return [rows[0], [cells.get(*cell) for cell in zip(*rows[:2], strict=True)], *rows[2:]]

@@ -33,24 +33,19 @@ def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is
         assert marks.unknown == [(i, j) for i, j in whole if sample[i:j] not in text.split()]
 
 
-@pytest.mark.parametrize(
-    ("sample", "share"),
-    [
-        (" the whale sung. ", 2 / 3),
-        ("The the tHe the", 1 / 2),  # case counts; the first and the last may be cut off
-        ("the whale", None),
-        (" ’tis whale-boats, 7 sails7 ", 3 / 4),
-        (" man whalema whaleman ", 1 / 3),  # a part of a word is none
-        (" oats ", 0.0),  # … though the rest of it stands in no sample
-        ("…", None),
-        ("", None),
-    ],
-)
+@pytest.mark.parametrize(("sample", "share"), [
+    (" the whale sung. ", 2 / 3),
+    ("The the tHe the", 1 / 2),  # case counts; the first and the last may be cut off
+    ("the whale", None),
+    (" ’tis whale-boats, 7 sails7 ", 3 / 4),
+    (" man whalema whaleman ", 1 / 3),  # a part of a word is none
+    (" oats ", 0.0),  # … though the rest of it stands in no sample
+    ("…", None),
+    ("", None),
+])  # fmt: skip
 def test_a_word_is_a_run_of_letters_alone(sample, share):
-    assert [each.known_words for each, _ in found([sample, " the "], SAID)] == [
-        pytest.approx(share) if share else share,
-        1.0,
-    ]
+    expected = [pytest.approx(share) if share else share, 1.0]
+    assert [each.known_words for each, _ in found([sample, " the "], SAID)] == expected
 
 
 def test_a_text_without_spaces_has_no_words():

@@ -15,11 +15,7 @@ from charloom.sampling.writing import Choice
 
 DRAWS = 200_000
 LEVEL = 1e-3  # of each chi-square test; with fixed seeds a passing test passes for ever
-CHOICES = [
-    Choice(temperature, top_k, top_p)
-    for temperature in (0.5, 1.0, 2.0)
-    for top_k, top_p in ((0, 1.0), (4, 1.0), (0, 0.8), (6, 0.7))
-]
+CHOICES = [Choice(t, k, p) for t in (0.5, 1.0, 2.0) for k, p in ((0, 1.0), (4, 1.0), (0, 0.8), (6, 0.7))]
 
 
 def distribution(o, choice: Choice):
@@ -96,9 +92,8 @@ def test_temperature_zero_takes_the_first_of_the_likeliest(o):
 
 @given(
     o=st.lists(st.sampled_from([-800.0, -3.0, 0.0, 0.5, 1.0]), min_size=1, max_size=260),
-    top_k=st.integers(0, 45),
-    top_p=st.sampled_from([1e-300, 0.25, 0.5, 0.999, 1.0]),
-)
+    top_k=st.integers(0, 45), top_p=st.sampled_from([1e-300, 0.25, 0.5, 0.999, 1.0]),
+)  # fmt: skip
 def test_of_equals_the_first_are_kept_and_never_more_than_it_takes(o, top_k, top_p):
     choice = Choice(1.0, top_k, top_p)
     exact = distribution(o, choice)

@@ -35,7 +35,7 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     "seq_length: 10": ["seq_length: 0", "seq_length: ten", "seq_length: 450"],
     "batch: 1 ": ["batch: 0 ", "batch: 45 ", "batch: 10000000000 "],
     "sigma: 0.01": ["sigma: 0", "sigma: -1e-2", "sigma: small", "sigma: fan-in", "sigma: null"],
-    "optimizer: adagrad": ["optimizer: sgd"],
+    "optimizer: adagrad": ["optimizer: adagard"],
     "seed: 1 ": ["seed: -1 ", "seed: 1.5 ", "seed: 18446744073709551616 ", "seed: random "],
     "held_out: 0.05": ["held_out: 1.0", "held_out: -0.1", "held_out: 5%", "held-out: 0.05", "held_out: 0.99"],
     "updates: 100000": ["updates: -1", "updates: 1e5", "updates: 100,000"],

@@ -16,12 +16,30 @@ from recorded import waiting
 from charloom.settings.entry import FOREIGN, run_command
 from charloom.tracking.collect import put, this_run
 
+# The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
+ACTS = """
+import os, sys
+acts = {acts!r}
+def act(event, arguments):
+    if event == "open" and acts and isinstance(arguments[0], str) and arguments[0].endswith(acts[0][0]):
+        os.replace(acts.pop(0)[1], {path!r})
+sys.addaudithook(act)
+"""
+BEFORE, AFTER, LATER = "charloom/base/errors.py", "text/corpus.py", "settings/entry.py"  # of the import of the edited
+PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/kernel/update.py", "data/prepared/text.npz"
+UNDONE = "edit(); path.read_text(); path.write_text(text)"
+FAREWELL = """
+import atexit, pathlib
+path = pathlib.Path("params.yaml")
+atexit.register(lambda: path.write_text(path.read_text().replace("seed: 1 ", "seed: 77 ")))
+"""
+NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
+
 
 def test_a_stage_runs_its_own_sources_wherever_they_lie_or_refuses_in_a_line(project, tmp_path):
     printed = project.run("python", "src/prepare.py", "--check", PYTHONSAFEPATH="1", expect=2)
-    assert printed == (
-        f"{project.folder}/src/prepare.py: would run the sources in {ROOT}/src; unset PYTHONSAFEPATH and PYTHONPATH\n"
-    )
+    mend = "unset PYTHONSAFEPATH and PYTHONPATH"
+    assert printed == f"{project.folder}/src/prepare.py: would run the sources in {ROOT}/src; {mend}\n"
     project.folder = project.folder.rename(tmp_path / "a folder, moved")
     project.run("python", "src/prepare.py", "--check")
 
@@ -61,34 +79,19 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     until(project.states)
     project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
     assert train.wait(timeout=300) == 1
-    printed = (project.folder / "printed.txt").read_text()
-    assert printed.endswith("train: inputs edited while it ran: seed was 1, is 77; results discarded; start it again\n")
+    line = "train: inputs edited while it ran: seed was 1, is 77; results discarded; start it again\n"
+    assert project.log().endswith(line)
     (entry,) = waiting(project)
     assert (entry.end.status, entry.end.results) == ("FAILED", None)
     project.edit("params.yaml", "seed: 77 ", "seed: 1 ")
     assert "resumed at update 20000\n" in project.stage("train")
 
 
-# The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
-ACTS = """
-import os, sys
-acts = {acts!r}
-def act(event, arguments):
-    if event == "open" and acts and isinstance(arguments[0], str) and arguments[0].endswith(acts[0][0]):
-        os.replace(acts.pop(0)[1], {path!r})
-sys.addaudithook(act)
-"""
-BEFORE, AFTER, LATER = "charloom/base/errors.py", "text/corpus.py", "settings/entry.py"  # of the import of the edited
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("edited", "put_back", "fails"),
-    [(AFTER, None, True), (AFTER, LATER, False), (BEFORE, None, False), (BEFORE, AFTER, True)],
-)
-def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content_was_imported(
-    project, tmp_path, edited, put_back, fails
-):
+@pytest.mark.parametrize(("edited", "put_back", "fails"), [
+    (AFTER, None, True), (AFTER, LATER, False), (BEFORE, None, False), (BEFORE, AFTER, True),
+])  # fmt: skip
+def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited, put_back, fails):
     path = project.folder / "src/charloom/base/terminal.py"
     for each in (project.folder / "src").rglob("*.pyc"):  # then sources are opened, not compiled files
         each.unlink()
@@ -102,27 +105,18 @@ def test_a_source_that_is_edited_while_a_stage_imports_fails_it_if_other_content
     assert ("edited while it ran" in printed) == fails
 
 
-PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/kernel/update.py", "data/prepared/text.npz"
-UNDONE = "edit(); path.read_text(); path.write_text(text)"
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "name", "old", "new", "act", "line"),
-    [
-        ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
-        ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
-        ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),
-        ("prepare", FOX, "lazy", "busy", UNDONE, "edited after charloom read the file: data/fox.txt"),
-        ("train", PARAMS, "temperature: ", "temperature:  ", "edit(); path.read_text()", ""),  # another stage's
-        ("prepare", FOX, "lazy", "lazy", "edit(); path.read_text()", ""),  # touched
-        # DVC links a file if another experiment's folder gets it, and so the file's own time changes.
-        ("prepare", FOX, "", "", "path.with_name('again').hardlink_to(path); path.read_text()", ""),
-    ],
-)  # fmt: skip
-def test_an_input_that_is_edited_fails_the_stage_also_if_it_read_an_edit_that_was_undone(
-    project, stage, name, old, new, act, line
-):
+@pytest.mark.parametrize(("stage", "name", "old", "new", "act", "line"), [
+    ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
+    ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
+    ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),
+    ("prepare", FOX, "lazy", "busy", UNDONE, "edited after charloom read the file: data/fox.txt"),
+    ("train", PARAMS, "temperature: ", "temperature:  ", "edit(); path.read_text()", ""),  # another stage's
+    ("prepare", FOX, "lazy", "lazy", "edit(); path.read_text()", ""),  # touched
+    # DVC links a file if another experiment's folder gets it, and so the file's own time changes.
+    ("prepare", FOX, "", "", "path.with_name('again').hardlink_to(path); path.read_text()", ""),
+])  # fmt: skip
+def test_an_edited_input_fails_the_stage_also_if_the_edit_was_undone(project, stage, name, old, new, act, line):
     code = f"""
         from pathlib import Path
         from charloom.base import opened
@@ -136,13 +130,6 @@ def test_an_input_that_is_edited_fails_the_stage_also_if_it_read_an_edit_that_wa
     """
     printed = project.run("python", "-c", dedent(code), expect=1 if line else 0, PYTHONPATH="src")
     assert line in printed
-
-
-FAREWELL = """
-import atexit, pathlib
-path = pathlib.Path("params.yaml")
-atexit.register(lambda: path.write_text(path.read_text().replace("seed: 1 ", "seed: 77 ")))
-"""
 
 
 @pytest.mark.slow
@@ -180,9 +167,7 @@ def test_make_and_commands_forget_the_same_variables():
     assert line.split()[1:] == list(FOREIGN)
 
 
-def test_a_stage_or_a_command_without_the_compiler_is_refused_before_it_works_and_0_is_no_such_wish(
-    project, monkeypatch
-):
+def test_without_the_compiler_a_stage_or_a_command_is_refused_and_0_is_no_such_wish(project, monkeypatch):
     importlib.import_module("train")  # before the variable is set: it would spoil the kernel for the tests that follow
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     before = project.contents()
@@ -193,18 +178,12 @@ def test_a_stage_or_a_command_without_the_compiler_is_refused_before_it_works_an
     assert len(said(project, "sample", "--length", "9")[0]) == 10
 
 
-NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)\n"
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (RuntimeError("can't start new thread"), NO_PROCESS),
-        (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_PROCESS),
-        (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
-        (RuntimeError("a mistake of ours"), None),
-    ],
-)
+@pytest.mark.parametrize(("error", "line"), [
+    (RuntimeError("can't start new thread"), NO_PROCESS),
+    (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_PROCESS),
+    (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
+    (RuntimeError("a mistake of ours"), None),
+])  # fmt: skip
 def test_a_process_or_thread_that_may_not_start_is_a_line_and_another_error_of_the_program_is_not_hidden(error, line):
     def command():
         raise error

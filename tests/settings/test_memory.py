@@ -13,6 +13,13 @@ from charloom.network.rnn import size
 from charloom.settings.memory import PROCESS, check_memory, group_limits, training_memory
 from charloom.settings.params import read_params
 
+TRAIN = """
+import re, train
+train.main()
+kilobytes = dict(re.findall(r"(\\w+):\\s+(\\d+) kB", open("/proc/self/status").read()))
+print("peak", 1024 * (int(kilobytes["VmHWM"]) - int(kilobytes["RssFile"]) - int(kilobytes["RssShmem"])))
+"""
+
 
 def test_more_than_the_machine_has_is_refused_and_what_it_has_is_not():
     check_memory(psutil.virtual_memory().total, "it")
@@ -27,22 +34,13 @@ def test_what_is_said_to_be_needed_has_room_for_weights_accumulators_and_the_bes
         assert 4 * states < training_memory(recipe(m, 25, dtype=dtype), K, 1000) < 20 * states + 2 * PROCESS
 
 
-TRAIN = """
-import re, train
-train.main()
-kilobytes = dict(re.findall(r"(\\w+):\\s+(\\d+) kB", open("/proc/self/status").read()))
-print("peak", 1024 * (int(kilobytes["VmHWM"]) - int(kilobytes["RssFile"]) - int(kilobytes["RssShmem"])))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what the process took")
 def test_a_training_takes_no_more_than_the_estimate_and_two_thirds_of_it_at_least(project):
     project.run("python", "src/train.py")  # compiles, if need be
     project.clear()
     printed = project.run("python", "-c", TRAIN, PYTHONPATH="src")
-    params, K = read_params(project.folder / "params.yaml"), len(set(TEXT))
-    estimate = training_memory(params.recipe, K, 0)
+    estimate = training_memory(read_params(project.folder / "params.yaml").recipe, len(set(TEXT)), 0)
     assert estimate / 1.5 < int(printed.splitlines()[-1].removeprefix("peak ")) < estimate
 
 

@@ -18,6 +18,8 @@ from charloom.base.storage import sha256
 from charloom.text import corpus, ngrams
 from charloom.text.vocabulary import Vocabulary
 
+byte = st.sampled_from([b"\r", b"\n", b"a", "é".encode(), "—".encode(), "😀".encode(), b"\xef\xbb\xbf"])
+some_bytes = st.lists(byte | st.binary(max_size=1), max_size=12).map(b"".join)
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
 
@@ -43,13 +45,6 @@ def at_once(content):
     except UnicodeDecodeError as error:
         return f"it: byte {content[error.start]:#04x} at offset {error.start} is not UTF-8; save it as UTF-8"
     return text or "it: the text is empty"
-
-
-some_bytes = st.lists(
-    st.sampled_from([b"\r", b"\n", b"a", "é".encode(), "—".encode(), "😀".encode(), b"\xef\xbb\xbf"])
-    | st.binary(max_size=1),
-    max_size=12,
-).map(b"".join)
 
 
 @given(some_bytes, st.integers(1, 5))

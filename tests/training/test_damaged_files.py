@@ -145,9 +145,9 @@ def test_every_crafted_file_is_refused_by_name(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "read"), [("metrics/train.json", partial(read_json, record=TrainMetrics)), ("params.yaml", read_params)]
-)
+@pytest.mark.parametrize(("name", "read"), [
+    ("metrics/train.json", partial(read_json, record=TrainMetrics)), ("params.yaml", read_params),
+])  # fmt: skip
 def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, read, tmp_path):
     path, some, lines = tmp_path / Path(name).name, list(mutants((ROOT / name).read_bytes())), []
     for i in np.random.default_rng(1).choice(len(some), 500, replace=False):

@@ -98,16 +98,13 @@ def adam(batch, **order):
     return {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "batch": batch, "train": train}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"eta": 1e39},  # weights so large that a forward pass could overflow, which no model file may have
-        *(adam(batch) for batch in (1, 3)),
-        *(adam(batch, order="chunks", chunk_length=30) for batch in (1, 3)),
-        *(adam(batch, order="positions") for batch in (1, 3)),
-    ],
-)
+@pytest.mark.parametrize("changes", [
+    {},
+    {"eta": 1e39},  # weights so large that a forward pass could overflow, which no model file may have
+    *(adam(batch) for batch in (1, 3)),
+    *(adam(batch, order="chunks", chunk_length=30) for batch in (1, 3)),
+    *(adam(batch, order="positions") for batch in (1, 3)),
+])  # fmt: skip
 def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, changes):
     case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))
     for update in range(UPDATES):
