@@ -81,15 +81,16 @@ def test_a_name_moves_no_terminal_and_is_no_markup():
     given = answer(comparison(HOSTILE, warnings=(HOSTILE,)), measure=HOSTILE, warnings=(HOSTILE,))
     for said in (as_text(given, 80), as_markdown(given)):
         assert all(character.isprintable() or character == "\n" for character in said)
-    verdict, block = as_markdown(given).split("\n\n", 1)
-    assert "<b>" not in verdict.replace("\\<b\\>", "")
-    assert all(line.startswith("    ") for line in block.splitlines() if line)  # code, in which nothing is markup
+    marked = as_markdown(given)
+    rows = [line for line in marked.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {10}
+    assert "<b>" not in marked.replace("\\<b\\>", "")
     odd = "d|<img src=x onerror=alert(1)>\n\x1b[31m"  # as the name of a factor
     of_factors = designed(
         {"a": [1, 2], odd: [1, odd]}, lambda s, a, b: float((a == 1) == (b == 1)) + 0.01 * s * s, seeds=4
     )
     assert any(each.turned_by for each in of_factors.effects)
-    page = Page(MarkdownIt("commonmark").render(as_markdown(of_factors, explain=True)))
+    page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(of_factors, explain=True)))
     assert page.found <= OURS
     assert "\x1b" not in as_text(of_factors, 80) + as_markdown(of_factors)
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from textwrap import TextWrapper, indent
+from itertools import chain
+from textwrap import TextWrapper
 from typing import Any
 
 from rich.cells import cell_len
@@ -103,13 +104,25 @@ def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
 
 
 def as_markdown(answer: Answer, *, explain: bool = False, required: gate.Gate | None = None) -> str:
-    """Return the answer as Markdown: the title, the verdicts, and the text of `as_text` as a block of code.
+    """Return the answer as Markdown: the title, the verdicts, tables, and a list of comparisons and of the method.
 
     explain, required  as `as_text` takes them
     """
-    title = f"### {_plain(answer.title)}\n" * bool(answer.title)
-    text = indent(as_text(answer, READABLE, explain=explain, required=required), " " * 4)
-    return f"{title}**{_plain(words.told(answer))}**\n\n{text}"
+    compared = words.comparisons(answer, open_too=explain or not answer.effects)
+    lines = [words.title(answer), *(f"{title}: {'; '.join(sentences)}" for title, sentences in compared)]
+    lines += words.notes(answer) if explain else [words.method(answer)]
+    parts = [
+        f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
+        _markdown_table([tables.EFFECTS, *tables.effect_rows(answer)]),
+        _markdown_table([tables.COMPARED, *tables.table(answer)]),
+        "\n".join(f"- {_plain(line)}" for line in chain(lines, *_remarks(answer, required))),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(map(_plain, row))} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) if len(rows) > 1 else ""
 
 
 def _plain(text: str) -> str:
