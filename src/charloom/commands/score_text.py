@@ -17,13 +17,13 @@ from rich.console import Console
 
 from charloom.base.array_file import reader
 from charloom.base.errors import WrongInput
-from charloom.base.logarithm import LN2, log
 from charloom.base.progress import progress
 from charloom.base.terminal import named, visible
 from charloom.base.types import Array
 from charloom.commands.inputs import model_at, size_of, source_name, text_at
 from charloom.model.model_file import Model
 from charloom.model.scoring import score, scores
+from charloom.network.logarithm import LN2, log
 from charloom.sampling.options import allowed
 from charloom.text.vocabulary import code_points
 

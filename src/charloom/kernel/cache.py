@@ -1,6 +1,6 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all Python files of this package and of `network`, base/logarithm.py, and the file of the compiled
+The hash covers all Python files of this package and of `network`, and the file of the compiled
 function: compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
@@ -29,7 +29,7 @@ from charloom import STAGE
 from charloom.base.terminal import warn_once
 
 PACKAGE = Path(__file__).parents[1]
-SOURCES = ("kernel/*.py", "network/*.py", "base/logarithm.py")  # compiled functions include code of several files
+SOURCES = ("kernel/*.py", "network/*.py")  # compiled functions include code of several files
 # error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
 INNER = COMPILED | {"no_cpython_wrapper": True}  # called only from compiled code

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from charloom.base.logarithm import LN2
 from charloom.base.types import Array
 from charloom.kernel.cache import INNER, PASTED, compiled
 from charloom.kernel.exponents import by_type, exponent_of, nearest, power_of_two
 from charloom.kernel.vector import at_least, at_most, load, store, where_less
+from charloom.network.logarithm import LN2
 
 LOG2_E = 1 / LN2
 # ln 2 in two parts: n times the first is exact for every exponent n.

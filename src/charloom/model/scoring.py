@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.base.array_file import reader
-from charloom.base.logarithm import LN2
 from charloom.base.types import Array
 from charloom.kernel.crew import ALONE
 from charloom.kernel.layout import scratch, weights
 from charloom.kernel.passes import read
+from charloom.network.logarithm import LN2
 from charloom.network.rnn import Parameters
 from charloom.results.records import PASSAGES
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from charloom.base.logarithm import log, log1p
 from charloom.base.types import Array
+from charloom.network.logarithm import log, log1p
 
 TABLE = np.loadtxt(Path(__file__).with_name("ziggurat.csv"), delimiter=",", skiprows=1)
 INSIDE, WIDTH, HEIGHT = TABLE[:, 0].astype(np.uint64), TABLE[:, 1], TABLE[:, 2]  # k, w and f; each k is below 2^53

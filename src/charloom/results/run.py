@@ -9,8 +9,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-from charloom.base.logarithm import LN2, log
 from charloom.base.storage import read_json, read_table
+from charloom.network.logarithm import LN2, log
 from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.settings.params import Params
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from charloom.base.logarithm import LN2, log
 from charloom.base.types import Array
+from charloom.network.logarithm import LN2, log
 from charloom.results.records import Levels, TextMetrics
 from charloom.text.corpus import Text
 

@@ -5,8 +5,8 @@ It shows the cause, and the effect of the initial value of AdaGrad's accumulator
 
 from dataclasses import replace
 
-from charloom.base.logarithm import log
 from charloom.network.adagrad import AdaGrad
+from charloom.network.logarithm import log
 from charloom.network.recipe import Recipe
 from charloom.network.rnn import SATURATED
 from charloom.pages.along_updates import draw, over_updates, table_of

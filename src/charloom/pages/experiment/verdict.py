@@ -2,7 +2,7 @@
 
 from statistics import fmean
 
-from charloom.base.logarithm import LN2
+from charloom.network.logarithm import LN2
 from charloom.network.rnn import SATURATED
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of

@@ -54,7 +54,7 @@ const stream = numbers => {
   next()
 }
 
-// log x for 0 < x ≤ 1, and log(1 + x) for x = −uniform(), where 1 + x is exact: base/logarithm.py. `near` allows a
+// log x for 0 < x ≤ 1, and log(1 + x) for x = −uniform(), where 1 + x is exact: network/logarithm.py. `near` allows a
 // shorter series around 1.
 const log = (x, near = true) => {
   let n = 0
