@@ -56,7 +56,7 @@ def results(settings, curves=True, **changes) -> Case:
     question = StudyFile.model_construct(
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )
-    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), ["eta"], first, asked, {})
+    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), first, asked, {})
     return Case(study, answered(made))
 
 

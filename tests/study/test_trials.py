@@ -283,15 +283,15 @@ def with_sources(sources: Path, code: str, *arguments: str) -> str:
 WITH_ANOTHER_MEASURE = """
 from pathlib import Path
 from charloom.results.study_table import METRICS, read_asked, read_runs, write_runs
-from charloom.study.asking import by_these_sources, read_study
+from charloom.study.asking import read_study, small_trials
 from charloom.study.measuring import measured
 from paired import answered
 study = read_study(Path("studies/initial_accumulator.yaml"))
 assert "twice" in METRICS and "twice" not in study.asked.measures, METRICS
-assert by_these_sources(study.asked), "the small trial says another thing"
+assert study.asked.small_trials == small_trials(study.asked), "the small trial says another thing"
 assert answered(measured(study)).comparisons[0].verdict == "better"
 folder, asked = Path(__import__("sys").argv[1]), study.asked.model_copy(update={"measures": METRICS})
-assert not by_these_sources(asked), "the small trial leaves the new measure out"
+assert asked.small_trials != small_trials(asked), "the small trial leaves the new measure out"
 runs = {
     key: run._replace(metrics=run.metrics.model_copy(update={"twice": 2})) for key, run in study.runs.items()
 }

@@ -40,7 +40,7 @@ def trained(project: Project, seeds: int = 1, eta: float = 0.05):
         trials = [trial for each in study.trials().values() for trial in each]
         runs = {trial.key: train_trial(trial.params, text, study.asked.sha256) for trial in trials}
         write_asked(study)
-        write_runs(study.folder, study.varied, runs.items())
+        write_runs(study.folder, study.columns, runs.items())
         (study.folder / "report.html").write_text(f"<!doctype html>\n{INDEX_LINK}")
         return study._replace(runs=runs)
 

@@ -103,7 +103,7 @@ def write_asked(study: Study) -> None:
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
     question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: params.yaml may change
-    update = {"question": question, "small_trials": _small_trials(study.asked)}
+    update = {"question": question, "small_trials": small_trials(study.asked)}
     content, file = study.asked.model_copy(update=update), study.folder / ASKED
     if not file.exists() or read_asked(file) != content:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
@@ -147,18 +147,14 @@ def study_to_train(path: Path, *, anew: bool) -> Study:
     study = read_study(path, anew=anew)
     warn_of_other_params(study)
     ensure_text(study)
-    if study.runs and not by_these_sources(study.asked):
+    if study.runs and study.asked.small_trials != small_trials(study.asked):
         again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"
         raise WrongInput(f"{study.path}: its rows were trained with other source code, by {ASKED}; {again}")
     return study
 
 
-def by_these_sources(asked: Asked) -> bool:
-    """Return whether small trials with the sources here have the digests in asked.json."""
-    return asked.small_trials == _small_trials(asked)
-
-
-def _small_trials(asked: Asked) -> dict[str, str]:
+def small_trials(asked: Asked) -> dict[str, str]:
+    """Return the digests that asked.json records of small trials, as the sources here compute them."""
     return {kind: small_trial(kind, asked.measures) for kind in asked.arithmetic}
 
 

@@ -18,7 +18,7 @@ from charloom.results.study_table import keys_in, read_asked, read_runs, write_r
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, by_these_sources, study_to_train, write_asked
+from charloom.study.asking import ASKED, small_trials, study_to_train, write_asked
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
@@ -72,8 +72,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                 _train(study, missing, workers)
         needed = {trial.key for own in asked.values() for trial in own}
         _put_aside(study, needed, "come after the look that decided")
-        study = study._replace(runs={key: run for key, run in study.runs.items() if key in needed})
-        study = study.answered_at(max(map(len, asked.values())))
+        study = study._replace(runs={key: study.runs[key] for key in needed}).answered_at(max(map(len, asked.values())))
         _write(study)
         write_asked(study)
     return study, answered(measured(study))
@@ -83,14 +82,14 @@ def _with_stored_runs(study: Study) -> Study:
     """Return the study with the stored runs of its trials, from its tables and from their copies in .charloom.
 
     The answers that asked.json records beside the tables are added to the study's answers. A table is skipped if
-    sources with other results made it: see `by_these_sources`. A row is skipped if its key differs from the key of its
+    sources with other results made it: see `small_trials`. A row is skipped if its key differs from the key of its
     params.
     """
     wanted = {trial.key for own in study.trials().values() for trial in own}
     if wanted <= study.runs.keys():
         return study
     for folder in (study.folder, *(OWN / "studies" / study.path.stem).glob("*/")):
-        if (folder / ASKED).exists() and by_these_sources(asked := read_asked(folder / ASKED)):
+        if (folder / ASKED).exists() and (asked := read_asked(folder / ASKED)).small_trials == small_trials(asked):
             runs = read_runs(folder, asked, others_left_out=True)
             if used := {key: runs[key] for key in wanted & runs.keys()}:
                 study = study._replace(runs=used | study.runs).answered_at(*asked.answers)

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,8 +45,6 @@ EXPLODED = (  # words for a training
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
 SEEDS = 10**15  # a number of this size or more is a seed's text
-HEAD = "HEAD"
-OTHER_PARAMS = "HEAD's dvc.lock has other params than HEAD's params.yaml; `dvc repro` corrects that"
 MEASURES: tuple[str, ...] = get_args(Measure)
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
 
@@ -207,7 +206,7 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     """
     ensure_repository()
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", "refs/exps/??/*/**")
-    commits = [HEAD, *refs.split()]
+    commits = ["HEAD", *refs.split()]
     head, *others = from_commits(commits)
     if head.params is None:
         raise WrongInput("HEAD: this commit has no params.yaml that this version of charloom can read")
@@ -218,7 +217,7 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
         else:
             runs[commit] = held.run, held.sources
     texts = [run.measured_on for run, _ in runs.values()]
-    usual = texts[0] if HEAD in runs else max(texts, key=texts.count, default=None)
+    usual = texts[0] if "HEAD" in runs else max(texts, key=texts.count, default=None)
     comparable = {commit: (run, sources) for commit, (run, sources) in runs.items() if run.measured_on == usual}
     left_out["another text, or another part of it held out"] = len(runs) - len(comparable)
     if curves:
@@ -235,14 +234,14 @@ def _of_head(run: Run | str) -> Run | str:
     """
     if isinstance(run, str):
         return "HEAD has no committed results"
-    ((_, lock),) = objects([f"{HEAD}:./dvc.lock"])
+    ((_, lock),) = objects(["HEAD:./dvc.lock"])
     now = setting_params(run.params) | {"seed": run.params.seed}
     with suppress(Damaged, KeyError):
         stages = stages_in(lock)
         recorded = {**stages["prepare"].params, **stages["train"].params}
         if all(now.get(name, value) == value for name, value in recorded.items()):
             return run
-    return OTHER_PARAMS
+    return "HEAD's dvc.lock has other params than HEAD's params.yaml; `dvc repro` corrects that"
 
 
 def _by_setting(runs: list[Run]) -> tuple[dict[str, dict[int, Run]], list[str]]:
@@ -253,12 +252,9 @@ def _by_setting(runs: list[Run]) -> tuple[dict[str, dict[int, Run]], list[str]]:
     """
     params, trials, contradictions = [run.params for run in runs], dict[str, dict[int, Run]](), list[str]()
     varying = [*(name for name in differing(params) if name != "seed"), "seed"]
-
-    def place(named: tuple[str, Run]) -> list[Any]:
-        values = flat_of(named[1].params)
-        return [in_order(values[name]) for name in varying]
-
-    for name, run in sorted(zip(map(setting_name, levels_of(params)), runs, strict=True), key=place):
+    keys = [[in_order(values[name]) for name in varying] for values in map(flat_of, params)]
+    rows = sorted(zip(keys, map(setting_name, levels_of(params)), runs, strict=True), key=itemgetter(0))
+    for _, name, run in rows:
         if trials.setdefault(name, {}).setdefault(run.params.seed, run).metrics != run.metrics:
             contradictions.append(f"{name}, seed {run.params.seed}")
     more = f" and {len(contradictions) - 1} more" * (len(contradictions) > 1)

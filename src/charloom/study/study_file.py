@@ -63,16 +63,14 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
-        title = "none" if self.title is None else self.title
-        if not (title.isprintable() and title.strip() and len(title) <= 120):
+        if (title := self.title) is not None and not (title.isprintable() and title.strip() and len(title) <= 120):
             named = in_line(title)[:80] or "nothing"
             raise ValueError(f"title: {named} is not allowed; allowed is one line of 1 to 120 printable characters")
         if (self.vary is None) == (self.settings is None):
             raise ValueError("vary, settings: give one of these two keys, such as `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: {self.seeds} is not allowed; each seed may occur only once")
-        looks = self.looks
-        if looks and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
+        if (looks := self.looks) and (sorted(set(looks)) != looks or looks[0] < 2 or looks[-1] != len(self.seeds)):
             allowed = f"increasing numbers of seeds from 2 to {len(self.seeds)}; the last look is at all seeds"
             raise ValueError(f"looks: {looks} is not allowed; allowed are {allowed}")
         if self.vary and prod(map(len, self.vary.values())) * len(self.seeds) > TRIALS_LIMIT:
@@ -113,7 +111,6 @@ class Study(NamedTuple):
     path      the study's file
     question  the content of the file
     settings  full params of each setting by name, in the order of the file
-    varied    dotted names of the params in which settings differ
     baseline  name of the setting that the others are compared with
     asked     the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
@@ -122,7 +119,6 @@ class Study(NamedTuple):
     path: Path
     question: StudyFile
     settings: dict[str, Params]
-    varied: list[str]
     baseline: str
     asked: Asked
     runs: Runs
@@ -150,8 +146,7 @@ class Study(NamedTuple):
 
     def answered_at(self, *seeds: int) -> "Study":
         """Return the study with these numbers of seeds added to its answers."""
-        answers = sorted({*self.asked.answers, *seeds})
-        return self._replace(asked=self.asked.model_copy(update={"answers": answers}))
+        return self._replace(asked=self.asked.model_copy(update={"answers": sorted({*self.asked.answers, *seeds})}))
 
     @property
     def first_answer(self) -> int | None:
@@ -214,7 +209,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
-    return Study(path, given, by_name, varied, names[settings.index(baseline)], asked, runs)
+    return Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
 
 
 def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> None:

@@ -8,7 +8,7 @@ from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared, verdict_second
-from charloom.results.identity import setting_params
+from charloom.results.identity import differing, setting_params
 from charloom.results.study_table import Asked
 from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
@@ -92,11 +92,13 @@ def _again(study: Study, compared: Compared) -> Section:
     It has the text's hash, and the params that all settings share. Without a target, its param is left out.
     """
     params, unused = study.settings[study.baseline], [] if compared.answer.target else [TARGET]
-    named = set[str]().union(*map(setting_params, study.settings.values())).difference(study.varied, unused)
+    settings = study.settings.values()
+    named = set[str]().union(*map(setting_params, settings)).difference(varied := differing(settings), unused)
     same = {name: value for name, value in flat_of(params).items() if name in named}
     it = {
         "name": params.prepare.text,
         "text": study.asked.sha256,
+        "varied": varied,
         "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),
     }
     return Section("again", "Repeat the study, or prove a row", it)
