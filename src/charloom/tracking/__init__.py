@@ -15,7 +15,7 @@ The modules, from the spool to the store:
     store, view, tag             operations on experiments and runs; pages' columns; names of tags
     experiment_lock              a lock between machines
 
-The commands' questions to a store run in a subprocess (asking, answering, doctor). `charloom ui` is in ui, `charloom
+The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui, `charloom
 compare --mlflow` in any_runs. All use address, limits (time and memory) and reasons (error lines).
 """
 
