@@ -28,6 +28,7 @@ from charloom.base.lock import exclusive
 from charloom.results.spool import sender_lock
 from charloom.settings.entry import run_command
 from charloom.tracking.address import database
+from charloom.tracking.entries import Entry
 from charloom.tracking.limits import limit_memory
 
 PAUSE = 0.2  # seconds between two rounds
@@ -36,15 +37,15 @@ LINGER = 10  # seconds without work: `track` starts the sender before it has col
 
 def send_all(identity: str) -> None:
     """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
-    from charloom.tracking.rounds import Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
+    from charloom.tracking.rounds import run_round  # noqa: PLC0415  MLflow's import takes seconds
 
     limit_memory()
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-    works, worked = dict[Path, Work](), time.monotonic()
+    entries, worked = dict[Path, Entry](), time.monotonic()
     while time.monotonic() - worked < LINGER:
-        works = run_round(identity, works)
-        if any(work.left for work in works.values()):
+        entries = run_round(identity, entries)
+        if any(entry.left for entry in entries.values()):
             worked = time.monotonic()
         time.sleep(PAUSE)
 

@@ -30,7 +30,6 @@ from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, page_address, store_lock
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line
-from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -86,11 +85,11 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", TAGS)
+        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", tag.TEXT_TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        self._use(STUDIES, f"charloom: {STUDIES}", STUDIES_TAGS)  # no text's experiment has a colon in its name
+        self._use(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon in its name
 
     def _use(self, key: str, name: str, tags: dict[str, str]) -> None:
         """Use the experiment with this key for the following operations. Create a missing one with this name.

@@ -14,7 +14,7 @@ from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.view import VIEW
+from charloom.tracking.tag import VIEW
 
 HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
