@@ -8,13 +8,12 @@ results, for example from another machine, the training is counted there, and th
 
 A study has one run, with its answer, tables and page. Sending a study again updates the run.
 
-The *lock* of an experiment or a study works across machines with tags of the MLflow experiment. MLflow has no
-compare-and-set. However, each sender can write its own tag and read all tags: a sender sets its tag, then reads all
-tags, and holds the lock if no other sender has a tag. If two senders set their tags at once, both may give up, but at
-most one holds the lock. Nobody waits for the lock: a sender tries the entry again later. A tag names its process and an
-expiry time, because a killed process leaves its tag. A tag does not count if its process on this machine has ended or
-its time has expired. One fault remains possible: two senders hold the lock if a machine was suspended until its tag
-expired, or if a clock is wrong by more than CLOCK_TOLERANCE.
+The *lock* of an experiment or a study works across machines with tags of the MLflow experiment, because MLflow has no
+compare-and-set. A sender sets a tag of its own, reads all tags, and holds the lock if no other sender has a tag. If two
+senders do so at once, both may give up, and try the entry again later, but at most one holds the lock. A tag names its
+process and an expiry time: if the process on this machine has ended or the time is over, the tag does not count. One
+fault remains possible: two senders hold the lock if a machine was suspended until its tag expired, or if a clock is
+wrong by more than CLOCK_TOLERANCE.
 """
 
 import json
@@ -220,19 +219,22 @@ def _training_row(start: Start, end: End) -> dict[str, Any]:
 
 @contextmanager
 def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
-    """Hold the lock of an experiment key or study, in the MLflow experiment that the store uses.
+    """Hold the lock of an experiment key, or of a study's question, in the MLflow experiment that the store uses.
 
-    experiment  the experiment key, or the key of the study's question
-
-    A sender needs the lock to complete a run of this key, but not to create a live run or to send its points. Raises
-    Busy if another sender has a tag.
+    A sender needs the lock to complete a run, but not to create a live run or to send its points. A tag of a sender
+    that is gone is removed. Raises Busy if another sender holds or requests the lock.
     """
     prefix = f"{tag.SENDING}.{experiment}."
     own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
     until = f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
     try:
         store.client.set_experiment_tag(store.experiment_id, own_key, f"{process()} {until}")
-        if _is_requested(store, prefix, own_key):
+        tags = store.client.get_experiment(store.experiment_id).tags
+        others = {key: value for key, value in tags.items() if key.startswith(prefix) and key != own_key}
+        for gone in (key for key, value in others.items() if not _counts(value)):
+            with suppress(MlflowException):  # another sender has removed the tag
+                store.client.delete_experiment_tag(store.experiment_id, gone)
+        if any(map(_counts, others.values())):
             raise Busy("another sender sends the same experiment at this moment")
         yield
     finally:
@@ -244,21 +246,7 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
                     store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
 
 
-def _is_requested(store: Store, prefix: str, own_key: str) -> bool:
-    """Return whether another sender holds or requests the lock.
-
-    prefix  begins the names of the tags
-
-    A tag does not count if it has expired, is malformed, or its process on this machine has ended. Such a tag is
-    removed.
-    """
-    requested = False
-    for key, value in store.client.get_experiment(store.experiment_id).tags.items():
-        if key.startswith(prefix) and key != own_key:
-            name, _, until = value.rpartition(" ")
-            if until.isdecimal() and float(until) > time.time() and not process_ended(name):
-                requested = True
-            else:
-                with suppress(MlflowException):  # another sender has removed the tag
-                    store.client.delete_experiment_tag(store.experiment_id, key)
-    return requested
+def _counts(value: str) -> bool:
+    """Return whether a lock's tag with this value counts: it is well-formed, and its sender may still be at work."""
+    name, _, until = value.rpartition(" ")
+    return until.isdecimal() and float(until) > time.time() and not process_ended(name)

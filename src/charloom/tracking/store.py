@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -45,6 +44,7 @@ class Store:
 
     uri            the store's address, with the login
     remote         whether the store is a server
+    user           the sender's name: the login name for the store or Git's author, without HTML's special characters
     about          the object of the current request, for error messages
     client         MLflow's client; set by `connect`
     experiments    charloom's experiments by the text's SHA-256, or STUDIES; set by `connect`
@@ -55,13 +55,8 @@ class Store:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = bool(page_address())
+        self.user = re.sub(r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)))[:80]
         self.about = ""
-
-    @cached_property
-    def user(self) -> str:
-        """Return the sender's name: the login name for the store or Git's author, without HTML's special characters."""
-        name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
-        return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
     def where_shown(self, run: Run) -> str:
         """Return the address of the run's page on a server; for a database, the command that shows the run."""
