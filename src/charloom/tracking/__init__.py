@@ -9,7 +9,7 @@ The modules, from the spool to the store:
     collect, study_delivery      add a run's files and missing points, or a study, to an entry
     entries                      read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
-    sender, rounds               the sender's process; what it delivers in one round, and its retries
+    sender, rounds               the sender's process and its lock; its rounds, and its retries
     completion                   show, create and complete a run, or the run of a study; the lock between machines
     models, served               send a run's models and register the better one; the code of a served model
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page

@@ -1,5 +1,6 @@
-"""One round of the sender: deliver what can be delivered now from the spool."""
+"""The rounds of the sender: in each, it delivers what can be delivered now from the spool."""
 
+import os
 import random
 import time
 from contextlib import suppress
@@ -7,16 +8,32 @@ from pathlib import Path
 
 from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
+from charloom.tracking.address import database
 from charloom.tracking.completion import Busy, complete, complete_study, show
 from charloom.tracking.entries import Entry, folders, read_entry
-from charloom.tracking.limits import time_limit
+from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
 
+PAUSE = 0.2  # seconds between two rounds
+LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
 IDLE_LIMIT = 600  # seconds without a new point after which the sender stops waiting for a training
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
+
+
+def send_all(identity: str) -> None:
+    """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
+    limit_memory()
+    if database():  # MLflow must not keep connections to a file that another file may replace
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    remaining, worked = dict[Path, Entry](), time.monotonic()
+    while time.monotonic() - worked < LINGER:
+        remaining = run_round(identity, remaining)
+        if any(entry.left for entry in remaining.values()):
+            worked = time.monotonic()
+        time.sleep(PAUSE)
 
 
 def run_round(identity: str, earlier: dict[Path, Entry]) -> dict[Path, Entry]:
