@@ -40,7 +40,7 @@ def address() -> str:
     the folder of an experiment. Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
     url = _sqlite_url()
-    return _url_text(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
+    return url.render_as_string(hide_password=False) if url else os.environ["MLFLOW_TRACKING_URI"]
 
 
 def page_address() -> str:
@@ -57,7 +57,7 @@ def page_address() -> str:
 def database() -> Path | None:
     """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
     url = _sqlite_url()
-    return root() / str(url.database) if url else None
+    return Path(str(url.database)) if url else None
 
 
 def ensure_store(what: str) -> None:
@@ -73,7 +73,7 @@ def artifacts() -> str:
 
 
 def _sqlite_url() -> URL | None:
-    """Return the parsed address of an SQLite file, or None for any other store.
+    """Return the parsed address of an SQLite file, with an absolute path, or None for any other store.
 
     Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
@@ -82,11 +82,8 @@ def _sqlite_url() -> URL | None:
         scheme, host, path, *_ = urlsplit(uri)
     except ValueError:  # the message omits the address, which may contain a password
         raise Unavailable("MLFLOW_TRACKING_URI is not an address; a password needs %5B for [ and %5D for ]") from None
-    return make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
-
-
-def _url_text(url: URL) -> str:
-    return url.set(drivername=SQLITE).render_as_string(hide_password=False)
+    url = make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
+    return url.set(drivername=SQLITE, database=str(root() / str(url.database))) if url else None
 
 
 @contextmanager
@@ -106,7 +103,7 @@ def store_lock() -> Iterator[None]:
             # MLflow's client would put the unescaped name of the working folder into an SQL statement.
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  stages import no MLflow
 
-            SqlAlchemyStore(_url_text(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
+            SqlAlchemyStore(URL.create(SQLITE, database=str(new)).render_as_string(), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
         yield
 
