@@ -224,13 +224,12 @@ def connected() -> Iterator[Store]:
     Raises Unavailable, with the reason, if the lock or the connection fails, or the block raises an exception that is
     no CharloomError.
     """
-    store = None
+    store = Store()
     try:
         with store_lock():
-            store = Store()
             store.connect()
             yield store
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise Unavailable(first_line(error, store.about if store else "")) from None
+        raise Unavailable(first_line(error, store.about)) from None
