@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing, contextmanager
-from email.utils import formatdate
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -97,7 +96,6 @@ def before(
     seconds: float = 0,  # that each request takes
     fails: Callable[[int], bool] = lambda _: False,  # numbers of requests that are answered with 503
     largest: float = math.inf,  # bytes of a request; a larger one is answered with 413
-    ahead: float = 0,  # seconds of its clock
     secure: ssl.SSLContext | None = None,  # of a server that speaks https
     refused: tuple[str, int] = ("", 404),  # part of a path, and the code that answers requests of such paths
 ):
@@ -108,16 +106,15 @@ def before(
         requests.append(f"{asked.method} {asked.path.partition('?')[0]}")
         failed = 413 if len(asked.body) > largest else 503 if fails(len(requests)) else 0
         failed = refused[1] if refused[0] and refused[0] in asked.path else failed
-        date = f"Date: {formatdate(time.time() + ahead, usegmt=True)}"
         time.sleep(seconds)
         if failed:
-            return answered(b"<!doctype html>\n<title>no</title>\n", failed, [date])
+            return answered(b"<!doctype html>\n<title>no</title>\n", failed)
         with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
             there.request(asked.method, asked.path, asked.body, asked.headers)
             answer = there.getresponse()
-            own = {"transfer-encoding", "content-length", "connection", "date", "server"}
+            own = {"transfer-encoding", "content-length", "connection", "server"}
             headers = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in own]
-            return answered(answer.read(), answer.status, [date, *headers])
+            return answered(answer.read(), answer.status, headers)
 
     with serving(pass_on, secure) as address:
         yield address, requests

@@ -16,8 +16,7 @@ FAULTS = (
     ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
      "password = x", "keys of a remote without its url"),
     ("upload", "raise its limit (nginx: client_max_body_size)", "url = ../dvc.yaml/x", "NO  DVC remote"),
-    ("clock", "behind the server's clock: correct the wrong clock", "url = ../../absent", "does not exist: is it "),
-    ("database", "unable to open database file", "url = ../../shared", "set `umask 002` before `dvc push`"),
+    ("database", "unable to open database file", "url = ../../absent", "does not exist: is it "),
 )  # fmt: skip
 
 
@@ -36,12 +35,11 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, serve
     (project.folder.parent / "mine").mkdir()
     (project.folder / ".dvc/config.local").write_text(OURS.format("url = ../../mine"))
     cache = project.folder / "cache"
-    for variables in ({"MLFLOW_TRACKING_URI": server.uri}, {"MLFLOW_TRACKING_USERNAME": "ann"}):
+    for variables in ({"MLFLOW_TRACKING_URI": server.uri}, {}):
         problems, printed = asked(project, NUMBA_CACHE_DIR=str(cache), **variables)
         assert not problems
         assert f"ok  compiled code     {cache}: can be written" in printed
         assert f"ours: {os.path.realpath(project.folder.parent)}/mine: write and read" in printed
-    assert "; runs stay local: MLFLOW_TRACKING_USERNAME is set, but MLFLOW_TRACKING_URI is not" in printed
     client = project.client(server.uri)
     assert [each.name for each in client.search_experiments()] == ["Default"]
     assert client.search_registered_models() == []
@@ -80,26 +78,18 @@ def test_no_repository(project):
 
 @pytest.mark.parametrize(("way", "cause", "config", "remote_cause"), FAULTS, ids=[way for way, *_ in FAULTS])
 def test_a_server_and_a_remote_that_take_nothing(project, server, way, cause, config, remote_cause):
-    shared = project.folder.parent / "shared"
-    shared.mkdir()
-    shared.chmod(0o2775)
     (project.folder / ".dvc/config.local").write_text(OURS.format(config))
     servers = {
         "no login": answering(401, body=b"Unauthorized"),
         "no scheme": nullcontext((server.uri.removeprefix("http://"), None)),
         "upload": before(server.uri, largest=1000),
-        "clock": before(server.uri, ahead=600),
         "database": nullcontext(("sqlite:///src", None)),
     }
     with servers[way] as (address, _):
         lines, _ = asked(project, MLFLOW_TRACKING_URI=address)
     assert [cause in lines[0], remote_cause in lines[1], len(lines)] == [True, True, 2], lines
-    assert not list(shared.iterdir())
 
 
-def test_a_slow_server_stands_in_nobody_s_way_and_a_scheduler_that_is_away_is_named(project, server):
-    scheduler = f"tcp://127.0.0.1:{free_port()}"
-    with before(server.uri, 0.7) as (address, _):
-        (line,), printed = asked(project, "--dask", scheduler, MLFLOW_TRACKING_URI=address)
-    assert "s a request, which is slow; auth_cache_ttl_seconds in its auth.ini may help" in printed
+def test_a_scheduler_that_is_away_is_named(project):
+    (line,), _ = asked(project, "--dask", f"tcp://127.0.0.1:{free_port()}")
     assert "no connection" in line

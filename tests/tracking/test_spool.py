@@ -14,7 +14,7 @@ from charloom.results.spool import append, identity, spool
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import Work, run_round
+from charloom.tracking.rounds import run_round
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +117,8 @@ def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_wai
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # an entry is sent by the environment that put it there
         assert run_round(identity(), {}) == {}
-    work = Work(Entry(waits))
+    entry = Entry(waits)
     (waits / "run.jsonl").unlink()
-    assert run_round(work.entry.sender, {waits: work})[waits].reason == ""
+    assert run_round(entry.sender, {waits: entry})[waits].reason == ""
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []

@@ -158,7 +158,7 @@ def _add_record(commands: Any) -> None:
     about = "Check settings, environment, MLflow, DVC's remote and Dask, and print a line for each."
     add = _added(commands, "doctor", "commands.doctor.doctor", "check what a run needs", about)
     add("--dask", metavar="ADDRESS", help="also check this Dask scheduler")
-    about = "Serve MLflow's pages with all runs, on this machine only, and open a browser if there is a display."
+    about = "Serve MLflow's pages with all runs, on this machine only, and print their addresses."
     port = partial(allowed, "port", shown="--port")
     add = _added(commands, "ui", "tracking.ui.serve", "show all runs in MLflow's pages", about)
     add("--port", metavar="N", type=port, default="5000", help="the port on 127.0.0.1 (default %(default)s)")

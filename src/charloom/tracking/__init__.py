@@ -9,13 +9,12 @@ The modules, from the spool to the store:
     collect, study_delivery      add a run's files and missing points, or a study, to an entry
     entries                      read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
-    sender, rounds               the sender's process; what it delivers in one round, and its retries
-    completion                   show, create and complete a run, or the run of a study, in the store
+    sender, rounds               the sender's process and its lock; its rounds, and its retries
+    completion                   show, create and complete a run, or the run of a study; the lock between machines
     models, served               send a run's models and register the better one; the code of a served model
-    store, view, tag             operations on experiments and runs; pages' columns; names of tags
-    experiment_lock              a lock between machines
+    store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 
-The commands' questions to a store run in a subprocess (asking, answering, doctor). `charloom ui` is in ui, `charloom
+The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui, `charloom
 compare --mlflow` in any_runs. All use address, limits (time and memory) and reasons (error lines).
 """
 

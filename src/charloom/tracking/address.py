@@ -26,10 +26,11 @@ DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
 COLUMNS = """SELECT entry.name, info.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS info
     WHERE entry.type = 'table' AND info.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
-HAS_EXPERIMENTS = "SELECT 1 FROM sqlite_master WHERE name = 'experiments'"
-OUR_LOCATIONS = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
-    WHERE key IN ('charloom.text_sha256', 'charloom.studies')"""
-REPLACE_PREFIX = "UPDATE {0} SET {1} = ? || substr({1}, ?) WHERE substr({1} || '/', 1, ?) = ?"
+OLD_LOCATION = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
+    WHERE key IN ('charloom.text_sha256', 'charloom.studies') AND artifact_location GLOB 'file:*/mlartifacts'
+    AND artifact_location != ?"""
+REPLACE_PREFIX = """UPDATE {0} SET {1} = :new || substr({1}, length(:old) + 1)
+    WHERE substr({1} || '/', 1, length(:old) + 1) = :old || '/'"""
 
 
 def address() -> str:
@@ -39,7 +40,7 @@ def address() -> str:
     the folder of an experiment. Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
     url = _sqlite_url()
-    return _url_text(url.set(database=str(database()))) if url else os.environ["MLFLOW_TRACKING_URI"]
+    return url.render_as_string(hide_password=False) if url else os.environ["MLFLOW_TRACKING_URI"]
 
 
 def page_address() -> str:
@@ -56,7 +57,7 @@ def page_address() -> str:
 def database() -> Path | None:
     """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
     url = _sqlite_url()
-    return root() / str(url.database) if url else None
+    return Path(str(url.database)) if url else None
 
 
 def ensure_store(what: str) -> None:
@@ -72,7 +73,7 @@ def artifacts() -> str:
 
 
 def _sqlite_url() -> URL | None:
-    """Return the parsed address of an SQLite file, or None for any other store.
+    """Return the parsed address of an SQLite file, with an absolute path, or None for any other store.
 
     Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
@@ -81,11 +82,8 @@ def _sqlite_url() -> URL | None:
         scheme, host, path, *_ = urlsplit(uri)
     except ValueError:  # the message omits the address, which may contain a password
         raise Unavailable("MLFLOW_TRACKING_URI is not an address; a password needs %5B for [ and %5D for ]") from None
-    return make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
-
-
-def _url_text(url: URL) -> str:
-    return url.set(drivername=SQLITE).render_as_string(hide_password=False)
+    url = make_url(uri) if scheme in {"sqlite", SQLITE} and not host and path.strip("/") else None
+    return url.set(drivername=SQLITE, database=str(root() / str(url.database))) if url else None
 
 
 @contextmanager
@@ -105,7 +103,7 @@ def store_lock() -> Iterator[None]:
             # MLflow's client would put the unescaped name of the working folder into an SQL statement.
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  stages import no MLflow
 
-            SqlAlchemyStore(_url_text(URL.create(SQLITE, database=str(new))), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
+            SqlAlchemyStore(URL.create(SQLITE, database=str(new)).render_as_string(), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
         yield
 
@@ -113,31 +111,23 @@ def store_lock() -> Iterator[None]:
 def relocate_store() -> None:
     """Replace the addresses in our own database if its folder was moved or copied; then print a line to standard error.
 
-    One transaction replaces all addresses. Any other store stays unchanged. Call this function before each use of the
-    store. The function does not import MLflow, and runs two short queries. Raises Unavailable if the database cannot be
-    used.
+    The old address is that of the artifacts of one of our experiments. One transaction replaces all addresses. Any
+    other store stays unchanged. Call this function before each use of the store. The function does not import MLflow,
+    and runs two short queries. Raises Unavailable if the database cannot be used.
     """
-    file = root() / DATABASE
+    file, new = root() / DATABASE, artifacts()
     if database() != file or file.is_symlink() or not file.exists():
         return
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection, connection:
-            if not _old_location(connection):
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            old_location = _old_location(connection)  # empty if another process has replaced the addresses by now
-            for table, column in connection.execute(COLUMNS).fetchall() if old_location else ():
-                values = artifacts(), len(old_location) + 1, len(old_location) + 1, f"{old_location}/"
-                connection.execute(REPLACE_PREFIX.format(table, column), values)
+            columns = connection.execute(COLUMNS).fetchall()
+            row = connection.execute(OLD_LOCATION, [new]).fetchone() if columns else None
+            old = str(row[0]) if row else ""
+            for table, column in columns if old else ():
+                connection.execute(REPLACE_PREFIX.format(table, column), {"old": old, "new": new})
+            changes = connection.total_changes  # none if another process has replaced the addresses by now
     except sqlite3.Error as error:
         raise Unavailable(f"{file}: {error}") from None
-    if old_location:
-        old_folder = url2pathname(urlsplit(old_location).path).removesuffix(f"/{ARTIFACTS}")
+    if changes:
+        old_folder = url2pathname(urlsplit(old).path).removesuffix(f"/{ARTIFACTS}")
         sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its paths now name this folder") + "\n")
-
-
-def _old_location(connection: sqlite3.Connection) -> str:
-    """Return the artifact address of our experiments if it is in another folder than the database, otherwise ""."""
-    rows = connection.execute(OUR_LOCATIONS).fetchall() if connection.execute(HAS_EXPERIMENTS).fetchone() else []
-    local = (uri for (uri,) in rows if uri.startswith("file:") and uri.endswith(f"/{ARTIFACTS}"))
-    return next((str(uri) for uri in local if uri != artifacts()), "")

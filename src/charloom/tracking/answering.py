@@ -2,17 +2,26 @@
 
 python -m charloom.tracking.answering QUESTION [ARGUMENT …]
 
-QUESTION is a key of QUESTIONS; the arguments are those of its function.
+QUESTION is a key of QUESTIONS; the arguments are those of its function. The answers for `charloom doctor` (`ask_store`,
+`ask_remote`) are rows: what was checked, the finding, and whether it is a problem. They leave no data on a server or
+remote. To check a permission, an invalid request is sent: a server that permits the operation answers with the HTTP
+status 400 (invalid), a server that denies it with 403.
 """
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.tracking._tracking_service.utils import get_default_host_creds  # type: ignore[attr-defined]  # MLflow's own
+from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
 from charloom.base.errors import Damaged, WrongInput
@@ -26,9 +35,8 @@ from charloom.settings.params import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import PATCH, Origin
-from charloom.tracking.doctor import ask_remote, ask_store
 from charloom.tracking.limits import limit_memory
-from charloom.tracking.reasons import first_line
+from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.store import STUDIES, Store, connected
 
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
@@ -122,6 +130,90 @@ def print_experiments() -> None:
         for key in (sha256(text) if text.is_file() else "", STUDIES):
             experiment = store.experiments.get(key)
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
+
+
+Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
+
+
+def ask_store(text_sha256: str, largest: str) -> None:
+    """Check the store, and print the rows as JSON.
+
+    text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
+    largest      size in bytes of the largest file that is sent in one request, as text
+
+    Raises Unavailable if the store does not answer or refuses the login.
+    """
+    file = database()
+    rows: list[Row] = [("MLflow", f"{file}: the first run creates it", False)]
+    if not file or file.exists():
+        with connected() as store:
+            where = re.sub("//[^/ ]*@", "//***@", store.uri.partition("?")[0])
+            rows = [("MLflow", f"{where}: answers", False)]
+            if store.remote:
+                rows = _server(store, store.experiments.get(text_sha256), int(largest))
+    print(json.dumps(rows))
+
+
+def _server(store: Store, experiment: Experiment | None, largest: int) -> list[Row]:
+    """Return the rows of a server: version, LoggedModels, permission, and the size of a request.
+
+    experiment  the text's MLflow experiment, or None
+    largest     size in bytes of the largest file that is sent in one request
+    """
+    creds = get_default_host_creds(store.uri)  # type: ignore[no-untyped-call]  # MLflow's own
+
+    def ask(path: str, **body: object) -> Any:
+        path, method = (f"/api/2.0/mlflow/{path}", "POST") if body else (path, "GET")
+        return http_request(creds, path, method, json=body or None, max_retries=0)  # type: ignore[no-untyped-call]  # MLflow's own
+
+    number, user = in_line(ask("/version").text[:20]), os.environ.get("MLFLOW_TRACKING_USERNAME") or "nobody"
+    old = bool(re.match(r"[01]\.|2\.\d\.", number))
+    hint = ": a run needs 2.10 or newer: update the server" if old else ""
+    rows = [("MLflow", f"{page_address()} as {user}: MLflow {number}{hint}", old)]
+    if ask("logged-models/search", experiment_ids=["0"], max_results=1).status_code == NOT_FOUND:
+        rows.append(("models", NO_MODELS, False))
+    what, path, body = "experiments", "experiments", {"name": ""}
+    if experiment:
+        what, path = f"experiment {experiment.name!r}", "runs"
+        body = {"experiment_id": experiment.experiment_id, "start_time": "none"}
+    denied = ask(f"{path}/create", **body).status_code == 403
+    rows.append(("may write", not_permitted(what) if denied else what, denied))
+    too_large = ask("runs/create", start_time="x" * largest).status_code == 413
+    hint = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
+    rows.append(("upload", f"{largest:,} bytes in one request: {hint if too_large else 'accepted'}", too_large))
+    return rows
+
+
+def ask_remote() -> None:
+    """Check DVC's default remote by writing, reading and removing a file; print a list of one row as JSON.
+
+    A repository without a default remote is no problem. A missing folder is a problem, except in S3.
+    """
+    from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
+    from dvc.repo import Repo  # noqa: PLC0415  likewise
+
+    try:
+        with Repo() as repo:
+            name = repo.config["core"].get("remote")
+            finding, problem = _remote(repo, name) if name else ("none: each clone recomputes the results", False)
+    except (DvcException, OSError, ImportError, ValueError) as error:
+        finding, problem = first_line(error), True
+    print(json.dumps([("DVC remote", finding, problem)]))
+
+
+def _remote(repo: Any, name: str) -> tuple[str, bool]:
+    """Write a file to the remote `name`, read it, remove it; return the finding, and whether it is a problem."""
+    remote = repo.cloud.get_remote(name)
+    file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
+    where = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
+    if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
+        return f"{where}: does not exist: is it mounted? `mkdir` creates it", True
+    remote.fs.pipe_file(file, b"a test")
+    try:
+        same = remote.fs.cat_file(file) == b"a test"
+    finally:
+        remote.fs.remove(file)
+    return f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
 
 
 QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store, describe, fetch, print_experiments)}

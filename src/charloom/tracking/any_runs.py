@@ -17,6 +17,7 @@ from charloom.tracking.address import address, ensure_store
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import all_results
 from paired.data_types import Measured, Measurement
+from paired.numbers import number_of
 
 MAX_NAMED = 3  # runs that a warning names
 MISSING = "-"  # level of a param that a run lacks
@@ -53,10 +54,10 @@ def runs_measured(
     ensure_store("--mlflow")
     try:
         client = MlflowClient(address())
-        rows = {row.name: row.experiment_id for row in all_results(client.search_experiments)}
-        number = rows.get(experiment, experiment)
-        if number not in rows.values():
-            names = allowed_are(map(in_line, rows), experiment)
+        numbers = {row.name: row.experiment_id for row in all_results(client.search_experiments)}
+        number = numbers.get(experiment, experiment)
+        if number not in numbers.values():
+            names = allowed_are(map(in_line, numbers), experiment)
             raise WrongInput(f"--mlflow: no experiment {in_line(experiment)}; {names}")
         runs = all_results(client.search_runs, [number], order_by=["attributes.start_time ASC"])
         params = {name for run in runs for name in run.data.params}
@@ -66,63 +67,60 @@ def runs_measured(
             if name not in known:
                 allowed = allowed_are(sorted(map(in_line, known)), name)
                 raise WrongInput(f"{option}: {where}: no run has {in_line(name)}; {allowed}")
-        trials, warnings = _trials(client, runs, seed, measure, at)
+        values = [_value(client, run, measure, at) for run in runs]
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  a missing driver and an invalid database raise exceptions of their own
         raise Unavailable(f"{where}: {first_line(error)}") from None
+    trials, warnings = _trials(runs, values, seed, f"{measure} at step {at}" if isinstance(at, int) else measure)
     if not trials:
-        raise WrongInput(f"{where}: no run can be compared{''.join(f'; {warning}' for warning in warnings)}")
-    varied = varied or [
-        name for name in sorted(params - {seed}) if len({run.data.params.get(name) for run, _ in trials}) > 1
-    ]
-    if not varied:
-        raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
+        raise WrongInput("; ".join([f"{where}: no run can be compared", *warnings]))
+    others = sorted(params - {seed})
+    varied = varied or [name for name in others if len({own.get(name) for own, _ in trials}) > 1] or others
     label = measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})"
     measured = trials_measured(
-        (({name: run.data.params.get(name, MISSING) for name in varied}, run.data.params[seed], value)
-         for run, value in trials),  # oldest first
+        (({name: own.get(name, MISSING) for name in varied}, own[seed], value) for own, value in trials),
         baseline, where, measure=label, exploded="failed, by its status in MLflow, or has no finite value", **declared,
     )  # fmt: skip
     if not setting and max(map(len, measured.settings.values())) == 1:
         hint = "--setting selects the params that count"
         raise WrongInput(f"{where}: no two of {len(measured.settings)} runs have the same setting; {hint}")
     if newer := len(trials) - sum(map(len, measured.settings.values())):
-        count = "1 run has" if newer == 1 else f"{newer} runs have"
-        warnings.append(f"{count} the setting and seed of a newer run: the newest counts")
+        has = "has" if newer == 1 else "have"
+        warnings.append(f"{number_of(newer, 'run')} {has} the setting and seed of a newer run: the newest counts")
     return replace(measured, warnings=tuple(warnings))
 
 
 def _trials(
-    client: MlflowClient, runs: list[Run], seed: str, measure: str, at: str | int
-) -> tuple[list[tuple[Run, Measurement]], list[str]]:
-    """Return the runs that count, with their measurements, and warnings about the other runs and about failed runs.
+    runs: list[Run], values: list[float | None], seed: str, measure: str
+) -> tuple[list[tuple[dict[str, str], Measurement]], list[str]]:
+    """Return params and measurement of each run that counts, and warnings about other runs and about failed runs.
 
-    runs               all runs of the experiment, oldest first; the result has the same order
-    seed, measure, at  as in `runs_measured`
+    runs     all runs of the experiment, oldest first; the result has the same order
+    values   their values of the measure; None for a run without one
+    seed     name of the seed's param
+    measure  name of the metric, with the step if a step was chosen
     """
-    trials, left_out = list[tuple[Run, Measurement]](), defaultdict[str, list[str]](list)
+    trials, left_out = list[tuple[dict[str, str], Measurement]](), defaultdict[str, list[str]](list)
     finished = [set(run.data.params) for run in runs if run.info.status == "FINISHED"]
     always = set.intersection(*finished) if finished else set()
-    at_step = f" at step {at}" if isinstance(at, int) else ""
-    for run in runs:
-        own, status = set(run.data.params), run.info.status
-        value = _value(client, run, measure, at) if status == "FINISHED" and seed in own else None
+    for run, value in zip(runs, values, strict=True):
+        params, status = run.data.params, run.info.status
         reasons = {
-            f"no param {in_line(seed)}": seed not in own,
+            f"no param {in_line(seed)}": seed not in params,
             f"{status.lower()}, not finished": status not in {"FINISHED", "FAILED"},
-            "failed before it had logged its params": status == "FAILED" and not always <= own,
-            f"finished without {in_line(measure)}{at_step}": status == "FINISHED" and value is None,
+            "failed before it had logged its params": status == "FAILED" and not always <= params.keys(),
+            f"finished without {in_line(measure)}": status == "FINISHED" and value is None,
         }
-        if true_reasons := [reason for reason, holds in reasons.items() if holds]:
-            left_out[true_reasons[0]].append(run.info.run_name or run.info.run_id)
+        if why := next((reason for reason, holds in reasons.items() if holds), ""):
+            left_out[why].append(in_line(run.info.run_name or run.info.run_id))
         else:
-            failed = value is None or not math.isfinite(value)
-            trials.append((run, Measurement(None if failed else value, exploded=failed)))
+            failed = status == "FAILED" or value is None or not math.isfinite(value)
+            trials.append((params, Measurement(None if failed else value, exploded=failed)))
     warnings = []
     for why, names in left_out.items():
         more = f" and {len(names) - MAX_NAMED} more" * (len(names) > MAX_NAMED)
-        warnings.append(f"runs left out ({why}): {', '.join(map(in_line, names[:MAX_NAMED]))}{more}")
+        warnings.append(f"runs left out ({why}): {', '.join(names[:MAX_NAMED])}{more}")
     if lost := sum(measurement.exploded for _, measurement in trials):
         warnings.append(f"failed runs: {lost}; a failed run counts, without a value")
     return trials, warnings

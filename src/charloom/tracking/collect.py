@@ -21,6 +21,7 @@ from charloom.settings.dvc_lock import LOCK
 from charloom.settings.params import PARAMS, read_params
 from charloom.settings.pipeline import PIPELINE, files, files_in
 from charloom.tracking import tag
+from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Entry, entries, new_files
 
 SERVED = Path(__file__).with_name("served.py")
@@ -47,19 +48,20 @@ def this_run() -> Run:
     path = files("track")
     run = from_folder(read_params(), path)
     samples, train = read_json(path["metrics/sample"], SampleMetrics).checkpoints, run.facts[1]
-    best, last = train.best_update, train.updates
-    points: dict[str, dict[int, float | None]] = {
-        "smooth_loss": {best: train.best_smooth_loss, last: train.smooth_loss},
-        MEASURE: {best: train.best_held_out_bits_per_character, last: train.held_out_bits_per_character},
-        "known_words": {update: row.known_words for update, row in samples.items()},
-        "longest_copy": {update: float(row.longest_copy) for update, row in samples.items()},
-        **{name: {last: value} for name, value in train if name not in FIRST_METRICS and value is not None},
-    }
-    curves = {
-        name: run.curves.get(name, {}) | {update: value for update, value in curve.items() if value is not None}
-        for name, curve in points.items()
-    }
-    return run._replace(curves=run.curves | curves)
+    points = [
+        ("smooth_loss", train.best_update, train.best_smooth_loss),
+        ("smooth_loss", train.updates, train.smooth_loss),
+        (MEASURE, train.best_update, train.best_held_out_bits_per_character),
+        (MEASURE, train.updates, train.held_out_bits_per_character),
+        *(("known_words", update, row.known_words) for update, row in samples.items()),
+        *(("longest_copy", update, float(row.longest_copy)) for update, row in samples.items()),
+        *((name, train.updates, value) for name, value in train if name not in FIRST_METRICS),
+    ]
+    curves = {name: dict(curve) for name, curve in run.curves.items()}
+    for name, update, value in points:
+        if value is not None:
+            curves.setdefault(name, {})[update] = value
+    return run._replace(curves=curves)
 
 
 def entry_of(run: Run) -> Entry | None:
@@ -118,19 +120,18 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
     with new_files(folder) as new:
-        top, target = [path[name] for name in SHOWN], new / spool.SHOWN_FILES
+        shown, code, top = new / spool.SHOWN_FILES, new / spool.MODEL_CODE, [path[name] for name in SHOWN]
         outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
-        for file in [PARAMS, PIPELINE, LOCK, *outputs]:
-            _copy(file, target / (file.name if file in top else file))
+        copies = {shown / (file.name if file in top else file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
+        copies |= {new / f"models/{name}.npz": file for name, (file, _) in models.items()}
+        for target, file in (copies | {code / SERVED.name: SERVED}).items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy(file, target)
         rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
-        write(target / SAMPLES, "\n".join(rows))
-        for name, (file, _) in models.items():
-            _copy(file, new / f"models/{name}.npz")
+        write(shown / SAMPLES, "\n".join(rows))
         if patch and not patch.startswith(UNKNOWN):
-            write(new / spool.SHOWN_FILES / "uncommitted.diff", patch)
-        (new / spool.MODEL_CODE).mkdir()
-        copy(SERVED, new / spool.MODEL_CODE)
-        with ZipFile(new / spool.MODEL_CODE / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+            write(shown / PATCH, patch)
+        with ZipFile(code / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
             for source in (path for path in files("sample").values() if path.is_relative_to("src")):
                 for file in files_in(source):
                     packed.write(file, file.relative_to("src"))
@@ -138,11 +139,6 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     start = [] if entry else [first.model_dump()]
     spool.append(folder / spool.RECORD, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
     return folder
-
-
-def _copy(file: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    copy(file, to)
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:

@@ -7,27 +7,46 @@ While a training runs, a live run shows its points. If at its end the experiment
 results, for example from another machine, the training is counted there, and the live run is deleted.
 
 A study has one run, with its answer, tables and page. Sending a study again updates the run.
+
+The *lock* of an experiment or a study works across machines with tags of the MLflow experiment, because MLflow has no
+compare-and-set. A sender sets a tag of its own, reads all tags, and holds the lock if no other sender has a tag. If two
+senders do so at once, both may give up, and try the entry again later, but at most one holds the lock. A tag names its
+process and an expiry time: if the process on this machine has ended or the time is over, the tag does not count. One
+fault remains possible: two senders hold the lock if a machine was suspended until its tag expired, or if a clock is
+wrong by more than CLOCK_TOLERANCE.
 """
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
+from charloom.base.errors import Unavailable
 from charloom.base.terminal import in_line, warn_once
+from charloom.results.machine import process, process_ended
 from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking import tag
 from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
-from charloom.tracking.experiment_lock import experiment_lock
+from charloom.tracking.limits import LIMIT
 from charloom.tracking.models import register, send_models
+from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
 
+CLOCK_TOLERANCE = 60  # seconds
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
+
+
+class Busy(Unavailable):
+    """Another sender holds the lock of this experiment or study, or requests it at the same time."""
 
 
 def show(store: Store, entry: Entry, *, ended: bool) -> None:
@@ -196,3 +215,38 @@ def _training_row(start: Start, end: End) -> dict[str, Any]:
     """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}
+
+
+@contextmanager
+def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
+    """Hold the lock of an experiment key, or of a study's question, in the MLflow experiment that the store uses.
+
+    A sender needs the lock to complete a run, but not to create a live run or to send its points. A tag of a sender
+    that is gone is removed. Raises Busy if another sender holds or requests the lock.
+    """
+    prefix = f"{tag.SENDING}.{experiment}."
+    own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
+    until = f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
+    try:
+        store.client.set_experiment_tag(store.experiment_id, own_key, f"{process()} {until}")
+        tags = store.client.get_experiment(store.experiment_id).tags
+        others = {key: value for key, value in tags.items() if key.startswith(prefix) and key != own_key}
+        for gone in (key for key, value in others.items() if not _counts(value)):
+            with suppress(MlflowException):  # another sender has removed the tag
+                store.client.delete_experiment_tag(store.experiment_id, gone)
+        if any(map(_counts, others.values())):
+            raise Busy("another sender sends the same experiment at this moment")
+        yield
+    finally:
+        with suppress(MlflowException):  # the server is down; then the tag holds until it expires
+            try:
+                store.client.delete_experiment_tag(store.experiment_id, own_key)
+            except MlflowException as error:
+                if error.error_code == UNKNOWN_ENDPOINT:  # MLflow before 3
+                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
+
+
+def _counts(value: str) -> bool:
+    """Return whether a lock's tag with this value counts: it is well-formed, and its sender may still be at work."""
+    name, _, until = value.rpartition(" ")
+    return until.isdecimal() and float(until) > time.time() and not process_ended(name)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from charloom.base.errors import CheckFailed, Unavailable
-from charloom.base.storage import is_held
 from charloom.results.git import ensure_repository
 from charloom.results.spool import STARTING_MAY_TAKE, append, identity, sender_lock, start_sender
 from charloom.settings.dvc_lock import ensure_recorded
@@ -49,7 +48,9 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
             progress = time.monotonic()
             end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
             while pending and time.monotonic() < min(end, progress + seconds):
-                alive = is_held(lock)  # checked before the log is read, so that no line of a dead sender is missed
+                if time.monotonic() > next_start:  # does nothing if the sender runs
+                    start_sender(SENDER, lock.stem)
+                    next_start = time.monotonic() + STARTING_MAY_TAKE
                 for row in log:
                     progress = time.monotonic()
                     name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
@@ -61,9 +62,6 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
                             print(line, flush=True)
                         elif reason:
                             reasons[reason] = None
-                if pending and not alive and time.monotonic() > next_start:
-                    start_sender(SENDER, lock.stem)
-                    next_start = time.monotonic() + STARTING_MAY_TAKE
                 time.sleep(POLL_INTERVAL)
     except OSError as error:
         raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None

@@ -52,7 +52,14 @@ class Entry:
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
+
+    The state of its delivery, with times of time.monotonic() in seconds:
+
     sent       the number of points that the training's live run has, or does not need
+    left       whether work may remain
+    reason     why the last attempt failed, or an empty text
+    failing_since  the time of the first failure since the last success or new line; 0 if there was none
+    next_time      the earliest time of the next attempt
     """
 
     first: Start
@@ -67,6 +74,7 @@ class Entry:
         self.end: End | None = None
         self.tracked: Tracked | None = None
         self.sender, self.sent = "", 0
+        self.left, self.reason, self.failing_since, self.next_time = True, "", 0.0, 0.0
         self.read()
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")

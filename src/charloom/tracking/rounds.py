@@ -1,98 +1,91 @@
-"""One round of the sender: deliver what can be delivered now from the spool."""
+"""The rounds of the sender: in each, it delivers what can be delivered now from the spool."""
 
+import os
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
-from charloom.tracking.completion import complete, complete_study, show
+from charloom.tracking.address import database
+from charloom.tracking.completion import Busy, complete, complete_study, show
 from charloom.tracking.entries import Entry, folders, read_entry
-from charloom.tracking.experiment_lock import Busy
-from charloom.tracking.limits import time_limit
+from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
 
+PAUSE = 0.2  # seconds between two rounds
+LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
 IDLE_LIMIT = 600  # seconds without a new point after which the sender stops waiting for a training
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
 
 
-@dataclass
-class Work:
-    """An entry of the spool and the state of its delivery. Times are those of time.monotonic(), in seconds.
-
-    entry     the entry
-    left      whether work may remain
-    reason    why the last attempt failed, or an empty text
-    failing_since  the time of the first failure since the last success or new line; 0 if there was none
-    next_time      the earliest time of the next attempt
-    """
-
-    entry: Entry
-    left: bool = True
-    reason: str = ""
-    failing_since: float = 0.0
-    next_time: float = 0.0
+def send_all(identity: str) -> None:
+    """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
+    limit_memory()
+    if database():  # MLflow must not keep connections to a file that another file may replace
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    remaining, worked = dict[Path, Entry](), time.monotonic()
+    while time.monotonic() - worked < LINGER:
+        remaining = run_round(identity, remaining)
+        if any(entry.left for entry in remaining.values()):
+            worked = time.monotonic()
+        time.sleep(PAUSE)
 
 
-def run_round(identity: str, earlier: dict[Path, Work]) -> dict[Path, Work]:
+def run_round(identity: str, earlier: dict[Path, Entry]) -> dict[Path, Entry]:
     """Deliver what can be delivered now of the entries that this sender has to deliver.
 
-    Print a line for each outcome, and return the new state by folder, without entries that were delivered completely.
+    Print a line for each outcome, and return the entries by folder, without those that were delivered completely.
 
     identity  the sender's identity
-    earlier   the state that the last round returned
+    earlier   the entries that the last round returned
     """
-    works = dict[Path, Work]()
+    remaining = dict[Path, Entry]()
     for folder in folders():
-        if folder in earlier:
-            work = earlier[folder]
-        elif entry := read_entry(folder):
-            work = Work(entry)
-        else:
+        if not (entry := earlier.get(folder) or read_entry(folder)):
             continue
         with suppress(OSError):
-            if work.entry.read():
-                work.left, work.failing_since = True, 0.0
-        if work.entry.sender == identity:
-            if work.left and time.monotonic() >= work.next_time:
-                _try(work)
+            if entry.read():
+                entry.left, entry.failing_since = True, 0.0
+        if entry.sender == identity:
+            if entry.left and time.monotonic() >= entry.next_time:
+                _try(entry)
             if folder.exists():  # a delivered entry is removed
-                works[folder] = work
-    return works
+                remaining[folder] = entry
+    return remaining
 
 
-def _try(work: Work) -> None:
+def _try(entry: Entry) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
     The three parts are separated by tabs; the second or the third is empty. If another sender has delivered the entry,
     both are. If another sender is busy with the same experiment, no line is printed, only a warning. A damaged entry,
     and one that has failed for RETRY_PERIOD seconds, is tried again only if its record grows.
     """
-    entry, now, line, work.reason = work.entry, time.monotonic(), "", ""
-    work.next_time = now + LIVE_PERIOD
+    now, line, entry.reason = time.monotonic(), "", ""
+    entry.next_time = now + LIVE_PERIOD
     try:
         with time_limit(SILENCE_LIMIT):
-            line, work.left = _send(entry)
-        work.failing_since = 0.0
+            line, entry.left = _send(entry)
+        entry.failing_since = 0.0
     except FileNotFoundError:  # another sender has delivered the entry
-        work.left = False
+        entry.left = False
     except Damaged as error:
-        work.reason, work.left = str(error), False
+        entry.reason, entry.left = str(error), False
     except Busy as error:
         warn_once(entry.folder.name, f"{error}; this sender waits for it")
-        work.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
+        entry.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        work.reason = first_line(error)
-        work.failing_since = work.failing_since or now
-        work.left, work.next_time = now - work.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
-    if entry.can_complete or work.reason:
-        print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(work.reason)}", flush=True)
+        entry.reason = first_line(error)
+        entry.failing_since = entry.failing_since or now
+        entry.left, entry.next_time = now - entry.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
+    if entry.can_complete or entry.reason:
+        print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(entry.reason)}", flush=True)
 
 
 def _send(entry: Entry) -> tuple[str, bool]:

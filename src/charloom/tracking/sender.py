@@ -11,7 +11,7 @@ its identity. The sender
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 
-and exits when no work has been left for LINGER seconds. It retries a failing entry for two minutes, and longer
+and exits when no work has been left for ten seconds. It retries a failing entry for two minutes, and longer
 while its training runs. `make track` starts the sender again. Delivery is idempotent, so the sender may be killed at
 any time. Its log, which `track` reads, has a line for each outcome, and an empty line for each piece that was sent. A
 damaged entry, or an entry that the store refuses, delays no other entry.
@@ -19,40 +19,20 @@ damaged entry, or an entry that the store refuses, delays no other entry.
 
 import os
 import sys
-import time
 from contextlib import suppress
-from pathlib import Path
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import exclusive
 from charloom.results.spool import sender_lock
 from charloom.settings.entry import run_command
-from charloom.tracking.address import database
-from charloom.tracking.limits import limit_memory
-
-PAUSE = 0.2  # seconds between two rounds
-LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
-
-
-def send_all(identity: str) -> None:
-    """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
-    from charloom.tracking.rounds import Work, run_round  # noqa: PLC0415  MLflow's import takes seconds
-
-    limit_memory()
-    if database():  # MLflow must not keep connections to a file that another file may replace
-        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-    works, worked = dict[Path, Work](), time.monotonic()
-    while time.monotonic() - worked < LINGER:
-        works = run_round(identity, works)
-        if any(work.left for work in works.values()):
-            worked = time.monotonic()
-        time.sleep(PAUSE)
 
 
 def main() -> None:
     """Run the sender, unless another process holds its lock."""
     identity = sys.argv[1]
     with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
+        from charloom.tracking.rounds import send_all  # noqa: PLC0415  MLflow's import takes seconds
+
         send_all(identity)
 
 

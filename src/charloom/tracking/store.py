@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -30,7 +29,6 @@ from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, page_address, store_lock
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line
-from charloom.tracking.view import STUDIES_TAGS, TAGS
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -46,6 +44,7 @@ class Store:
 
     uri            the store's address, with the login
     remote         whether the store is a server
+    user           the sender's name: the login name for the store or Git's author, without HTML's special characters
     about          the object of the current request, for error messages
     client         MLflow's client; set by `connect`
     experiments    charloom's experiments by the text's SHA-256, or STUDIES; set by `connect`
@@ -56,13 +55,8 @@ class Store:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = bool(page_address())
+        self.user = re.sub(r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)))[:80]
         self.about = ""
-
-    @cached_property
-    def user(self) -> str:
-        """Return the sender's name: the login name for the store or Git's author, without HTML's special characters."""
-        name = os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)
-        return re.sub(r"[^\w .@+-]", "", in_line(name))[:80]
 
     def where_shown(self, run: Run) -> str:
         """Return the address of the run's page on a server; for a database, the command that shows the run."""
@@ -86,11 +80,11 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", TAGS)
+        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", tag.TEXT_TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        self._use(STUDIES, f"charloom: {STUDIES}", STUDIES_TAGS)  # no text's experiment has a colon in its name
+        self._use(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon in its name
 
     def _use(self, key: str, name: str, tags: dict[str, str]) -> None:
         """Use the experiment with this key for the following operations. Create a missing one with this name.
@@ -230,13 +224,12 @@ def connected() -> Iterator[Store]:
     Raises Unavailable, with the reason, if the lock or the connection fails, or the block raises an exception that is
     no CharloomError.
     """
-    store = None
+    store = Store()
     try:
         with store_lock():
-            store = Store()
             store.connect()
             yield store
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise Unavailable(first_line(error, store.about if store else "")) from None
+        raise Unavailable(first_line(error, store.about)) from None

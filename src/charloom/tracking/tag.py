@@ -1,9 +1,20 @@
-"""The names of the tags that charloom writes in MLflow."""
+"""The names of the tags that charloom writes in MLflow, and the tags of an experiment: its description and its view.
+
+MLflow's default columns show no metric and no param. A set of columns is a shared view, which MLflow's page stores in a
+tag of the experiment. The tag's name and format are not documented: we write what the page itself writes when a user
+shares a view. There is no other way to choose columns for other users. A release with another format shows its default
+columns.
+"""
+
+import json
+from pathlib import Path
+
+from charloom.results.records import MEASURE
 
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
 STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not runs of the pipeline
-SENDING = "charloom.sending"  # begins the tags of experiment_lock.py
+SENDING = "charloom.sending"  # begins the tags of `experiment_lock` in completion.py
 
 # of the pipeline's runs
 KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
@@ -29,3 +40,31 @@ MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # the measure,
 USER = "mlflow.user"  # the senders, as MLflow's pages show them
 NOTE = "mlflow.note.content"
 COMMIT = "mlflow.source.git.commit"
+
+VIEW = "charloom"  # the name of the view
+
+
+def _note(name: str) -> str:
+    """Return the content of NAME.md in this folder: the description above MLflow's list of runs, in Markdown."""
+    return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
+
+
+def _view(columns: tuple[str, ...], order: str, *, ascending: bool) -> str:
+    """Return a view as JSON: names of columns, and the name of the column that orders the runs."""
+    return json.dumps({"orderByKey": order, "orderByAsc": ascending, "selectedColumns": columns})
+
+
+PARAM_COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
+MEASURE_COLUMNS = f"metrics.`{MEASURE}`", "metrics.`smooth_loss`"
+VERDICT_COLUMNS = tuple(f"tags.`{name}`" for name in (*COUNTS, VERDICT))
+USER_COLUMN = "attributes.`User`"
+SHARED_VIEW = f"mlflow.sharedViewState.{VIEW}"
+TEXT_TAGS = {  # of a text's experiment, best run first
+    NOTE: _note("about_runs"),
+    SHARED_VIEW: _view((*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS), MEASURE_COLUMNS[0], ascending=True),
+}
+STUDIES_TAGS = {  # of the experiment for studies, newest run first
+    STUDIES: "true",
+    NOTE: _note("about_studies"),
+    SHARED_VIEW: _view((USER_COLUMN, *VERDICT_COLUMNS), "attributes.start_time", ascending=False),
+}

@@ -1,4 +1,4 @@
-"""`charloom ui`: serve MLflow's pages on this machine only, and open the page of runs with charloom's view."""
+"""`charloom ui`: serve MLflow's pages on this machine only, and print the addresses of runs and studies."""
 
 import argparse
 import os
@@ -7,18 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-import webbrowser
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from threading import Thread
 
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.signals import deferred
 from charloom.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
-from charloom.tracking.view import VIEW
+from charloom.tracking.tag import VIEW
 
 HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
@@ -26,39 +22,25 @@ QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    """Serve MLflow's pages until Ctrl-C. When the pages are ready, print their addresses, and open a browser.
+    """Serve MLflow's pages until Ctrl-C, and print their addresses when the pages are ready.
 
-    If the store is a server, its own pages are printed and opened, and nothing is served. The port is `arguments.port`.
+    If the store is a server, only the addresses of its pages are printed. The port is `arguments.port`.
 
     Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or MLflow's server ends by
     itself.
     """
-    port, remote = arguments.port, page_address()
-    server = remote or f"http://{HOST}:{port}"
+    remote, port = page_address(), arguments.port
     if not remote and listening(port):
-        other = next(port for port in range(5001, 2**16) if not listening(port))
-        raise WrongInput(f"port {port} is in use; `make ui PORT={other}` or `charloom ui --port {other}` uses another")
+        raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
     experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
-    runs = f"{server}/#/experiments/{{}}/runs?workflowType=machine_learning&viewStateShareKey={{}}"
-    page = runs.format(experiment, VIEW) if experiment else f"{server}/#/experiments"
-    lines = f"open {page}" + (f"\nstudies: {runs.format(studies, VIEW)}" if studies else "")
+    pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
+    runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+    lines = f"open {pages}/{experiment}{runs}" if experiment else f"open {pages}"
+    lines += f"\nstudies: {pages}/{studies}{runs}" if studies else ""
     if remote:
-        show(page, lines)
+        print(lines)
     else:
-        _serve(port, partial(show, page, f"{lines}\n(Ctrl-C ends it)"))
-
-
-def show(page: str, lines: str) -> None:
-    """Print the lines, open the page at this address in a browser, and do not wait.
-
-    No page is opened without a display or a terminal.
-    """
-    print(lines, flush=True)
-    has_display = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-    has_display = has_display or (sys.platform == "darwin" and "SSH_CONNECTION" not in os.environ)
-    if has_display and sys.stdout.isatty():
-        os.environ.pop("TERM", None)  # excludes browsers that run in the terminal
-        Thread(target=webbrowser.open, args=(page,)).start()
+        _serve(port, f"{lines}\n(Ctrl-C ends it)")
 
 
 def listening(port: int) -> bool:
@@ -67,8 +49,8 @@ def listening(port: int) -> bool:
         return client.connect_ex((HOST, port)) == 0
 
 
-def _serve(port: int, announce: Callable[[], None]) -> None:
-    """Run MLflow's server on 127.0.0.1 until a signal; call `announce` when the server is ready.
+def _serve(port: int, lines: str) -> None:
+    """Run MLflow's server on 127.0.0.1 until a signal; print the lines when the server is ready.
 
     Raises Unavailable if the server ends by itself.
     """
@@ -86,11 +68,10 @@ def _serve(port: int, announce: Callable[[], None]) -> None:
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            ready = False
             while server.poll() is None and not received:
-                if not ready and listening(port):
-                    ready = True
-                    announce()
+                if lines and listening(port):
+                    print(lines, flush=True)
+                    lines = ""
                 time.sleep(0.1)
         finally:
             for number in (signal.SIGTERM, signal.SIGKILL):  # an open page may delay the end
