@@ -48,6 +48,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     assert "made studies/mine/report.html" in answer
 
 
+@pytest.mark.slow
 def test_the_next_line_can_be_typed_whatever_the_name_and_a_single_seed_can_never_tell(project):
     warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
     new = ("study", "new", "--vary", "m=2,3", "--seeds")

@@ -57,6 +57,7 @@ def test_each_sum_of_a_product_runs_upwards(n, k, m, seed):
     assert arrays.product(right.T, left.T) == pytest.approx(out.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_text_is_read_as_the_equations_say(dtype):
     rng = np.random.default_rng(1)

@@ -120,7 +120,9 @@ class Gone(Worker):
         raise dead()
 
 
-@pytest.mark.parametrize("lost", [Worker(dead()), Gone()], ids=["at work", "idle"])
+@pytest.mark.parametrize(
+    "lost", [Worker(dead()), pytest.param(Gone(), marks=pytest.mark.slow)], ids=["at work", "idle"]
+)
 def test_a_trial_goes_to_the_next_worker_where_one_ends(lost):
     assert len(ended(*[lost] * 3, Worker(run()))) == 1
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; is there too little"):

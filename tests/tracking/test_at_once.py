@@ -99,6 +99,7 @@ def test_two_who_send_a_run_at_once_have_one_that_lists_all_trainings(
     one_run_of(project, trainings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["create_run", "log_batch", "delete_run", "set_terminated"])
 @pytest.mark.parametrize("refused", [False, True])
 def test_two_whose_trainings_were_at_work_at_once_have_one_too(project, monkeypatch, machines, question, refused):

@@ -84,6 +84,7 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
     assert "***" in told
 
 
+@pytest.mark.slow
 def test_what_is_no_address_is_a_line_without_its_password_and_a_server_that_is_away_its_request_and_cause(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:ses[ame@h:5000")
     for each in (database, relocate_store):
