@@ -57,7 +57,7 @@ for seed in range(4600, 5400):
         others.append(seed)
 print(json.dumps([digest.hexdigest()[:16], others, {
     "libm": not others,
-    "OpenBLAS": any(each.get("architecture") == "Nehalem" for each in threadpool_info()),
+    "OpenBLAS": any(library.get("architecture") == "Nehalem" for library in threadpool_info()),
     "NumPy": not np._core._multiarray_umath.__cpu_features__["X86_V3"],
     "Numba": cpu_target.target_context.codegen().magic_tuple()[1] == "nehalem",
 }]))

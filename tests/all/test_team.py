@@ -251,7 +251,7 @@ def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, 
         now = team.runs(monkeypatch)
     assert had.keys() <= now.keys()
     new = [(run.info.user_id, run.info.run_name) for key, run in now.items() if key not in had]
-    assert [each for each in new if each[0] in {"ann", "bob"}] == [("bob", "a")]
+    assert [row for row in new if row[0] in {"ann", "bob"}] == [("bob", "a")]
     counted = int(now[anns.info.run_id].data.tags[REPRODUCTIONS])
     assert counted == int(anns.data.tags[REPRODUCTIONS]) + 1
 

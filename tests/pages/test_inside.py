@@ -94,14 +94,14 @@ def test_the_unit_is_chosen_on_the_first_half_and_judged_on_the_second():
     half = len(text) // 2
     follows, fails, tiny = 0.9 - 1.8 * space, np.r_[0.9 * space[:half], np.zeros(half)], 0.01 * space
     h = np.column_stack([np.full(len(text), 0.3), 0.8 * follows + 0.1 * np.sin(np.arange(len(text))), tiny])
-    best = {each.feature: each for each in chosen(h, text)}[SPACE]
+    best = {unit.feature: unit for unit in chosen(h, text)}[SPACE]
     assert best.unit == 1  # unit 2 follows it better, but hardly varies
     assert best.chosen_by == pytest.approx(correlations(h[:half], space[:half])[1])
     assert best.correlation == pytest.approx(correlations(h[half:], space[half:])[1])
-    best = {each.feature: each for each in chosen(np.column_stack([h, fails]), text)}[SPACE]
+    best = {unit.feature: unit for unit in chosen(np.column_stack([h, fails]), text)}[SPACE]
     assert (best.unit, best.correlation) == (3, 0)  # it follows in the first half alone: the second says so
     assert best.chosen_by == pytest.approx(1)
-    assert "just read a digit" not in {each.feature for each in chosen(h, text)}
+    assert "just read a digit" not in {unit.feature for unit in chosen(h, text)}
 
 
 @given(st.text("ab“”\n ", max_size=40))

@@ -160,7 +160,7 @@ def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
     one = effect(missing(rising, 1), AVERAGE, "a", 2, 1)
     assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
     early, late = (missing(rising, seed, looks=(3, 5)) for seed in (1, 4))  # a look is at the first seeds
-    assert [effect(each, AVERAGE, "a", 2, 1).verdict for each in (early, late)] == [CANNOT_TELL, WORSE]
+    assert [effect(answer, AVERAGE, "a", 2, 1).verdict for answer in (early, late)] == [CANNOT_TELL, WORSE]
     assert {x.verdict for x in early.comparisons} == {CANNOT_TELL}  # all settings have the first seed alone
 
 

@@ -24,7 +24,7 @@ from charloom.proof.differences import difference
     ("a.json", "1", "1", ""),
 ])  # fmt: skip
 def test_the_first_difference_is_said_with_both_values(name, committed, rebuilt, expected):
-    one, other = (each.encode() if isinstance(each, str) else each for each in (committed, rebuilt))
+    one, other = (content.encode() if isinstance(content, str) else content for content in (committed, rebuilt))
     assert difference({name: one}, {name: other}) == expected
 
 

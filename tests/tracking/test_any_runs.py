@@ -140,6 +140,7 @@ def test_where_no_run_counts_it_says_why(project, store):
         assert line.endswith(": no run can be compared; runs left out (running, not finished): busy-bee\n")
     for seed in range(2):
         store({"lr": 1, "seed": seed}, [1.0], name=f"run-{seed}")
+    assert "its 2 runs differ in seed alone; two settings are needed" in compared(project, code=2)
     assert "3 left out" not in (line := compared(project, "--at", "7", code=2))
     assert "runs left out (finished without val_loss at step 7): run-0, run-1" in line
 

@@ -1,7 +1,7 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all Python files of this package and of `network`, and the file of the compiled
-function: compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
+The hash covers all Python files of this package and of `network`, and the file of the compiled function:
+compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And

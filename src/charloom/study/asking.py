@@ -98,7 +98,7 @@ def write_asked(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
     asked.json then says that the sources here made the rows. So the caller first reads the study with
-    `study_to_train`, or rebuilds all rows.
+    `read_study_to_train`, or rebuilds all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -137,7 +137,7 @@ def _left_open(given: StudyFile, params: Params) -> str:
     return ""
 
 
-def study_to_train(path: Path, *, anew: bool) -> Study:
+def read_study_to_train(path: Path, *, anew: bool) -> Study:
     """Return the study of a file as `read_study` does, for a start that trains; warn of other params in params.yaml.
 
     Raises WrongInput as `read_study` and `ensure_text` do, and if the study has rows and the sources that made them

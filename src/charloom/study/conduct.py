@@ -18,7 +18,7 @@ from charloom.results.study_table import keys_in, read_asked, read_runs, write_r
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, small_trials, study_to_train, write_asked
+from charloom.study.asking import ASKED, read_study_to_train, small_trials, write_asked
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
@@ -43,12 +43,12 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
 
-    Raises WrongInput and Damaged as `study_to_train` and `surveyed` do. Raises WrongInput if Dask is not installed.
+    Raises WrongInput and Damaged as `read_study_to_train` and `surveyed` do. Raises WrongInput if Dask is missing.
     Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
     no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = study_to_train(path, anew=anew)
+        study = read_study_to_train(path, anew=anew)
         text, lengths = surveyed(study, 1 if address else jobs)
         study, trials = _with_stored_runs(study), study.trials()
         _put_aside(study, study.runs, "belong to no trial of this study, or were trained with other source code")

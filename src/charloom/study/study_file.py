@@ -195,7 +195,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
-        raise WrongInput(f"{path}: measure: the rows have no {given.measure}; `--anew` trains them again")
+        raise WrongInput(f"{path}: measure: the study's rows have no {given.measure}; `--anew` trains the study again")
     baseline = overridden(usual, given.baseline, path)
     settings = [overridden(usual, values, path) for values in given.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]

@@ -67,7 +67,7 @@ def runs_measured(
             if name not in known:
                 allowed = allowed_are(sorted(map(in_line, known)), name)
                 raise WrongInput(f"{option}: {where}: no run has {in_line(name)}; {allowed}")
-        values = [_value(client, run, measure, at) for run in runs]
+        values = [_value(client, run, measure, at) if run.info.status == "FINISHED" else None for run in runs]
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  a missing driver and an invalid database raise exceptions of their own
@@ -75,8 +75,9 @@ def runs_measured(
     trials, warnings = _trials(runs, values, seed, f"{measure} at step {at}" if isinstance(at, int) else measure)
     if not trials:
         raise WrongInput("; ".join([f"{where}: no run can be compared", *warnings]))
-    others = sorted(params - {seed})
-    varied = varied or [name for name in others if len({own.get(name) for own, _ in trials}) > 1] or others
+    varied = varied or [name for name in sorted(params - {seed}) if len({own.get(name) for own, _ in trials}) > 1]
+    if not varied:
+        raise WrongInput(f"{where}: its {len(trials)} runs differ in {in_line(seed)} alone; two settings are needed")
     label = measure if at == LAST else f"{measure} ({at if isinstance(at, str) else f'step {at}'})"
     measured = trials_measured(
         (({name: own.get(name, MISSING) for name in varied}, own[seed], value) for own, value in trials),
@@ -97,7 +98,7 @@ def _trials(
     """Return params and measurement of each run that counts, and warnings about other runs and about failed runs.
 
     runs     all runs of the experiment, oldest first; the result has the same order
-    values   their values of the measure; None for a run without one
+    values   their values of the measure; None for a run without one, or that has not finished
     seed     name of the seed's param
     measure  name of the metric, with the step if a step was chosen
     """
@@ -115,7 +116,7 @@ def _trials(
         if why := next((reason for reason, holds in reasons.items() if holds), ""):
             left_out[why].append(in_line(run.info.run_name or run.info.run_id))
         else:
-            failed = status == "FAILED" or value is None or not math.isfinite(value)
+            failed = value is None or not math.isfinite(value)
             trials.append((params, Measurement(None if failed else value, exploded=failed)))
     warnings = []
     for why, names in left_out.items():
