@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 from projects import ROOT, Project
-from stores import answering, before, free_port
+from stores import answering, free_port
 
 OURS = "['remote \"ours\"']\n{}\n[core]\nremote = ours\n"
 # A fault of a server and its message, then a fault of a remote and its message. tests/tracking has more of servers.
@@ -15,7 +15,7 @@ FAULTS = (
      "url = gs://bucket/x", "`make setup TEAM=1` installs it"),
     ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
      "password = x", "keys of a remote without its url"),
-    ("upload", "raise its limit (nginx: client_max_body_size)", "url = ../dvc.yaml/x", "NO  DVC remote"),
+    ("refused", "no server listens there", "url = ../dvc.yaml/x", "NO  DVC remote"),
     ("database", "unable to open database file", "url = ../../absent", "does not exist: is it "),
 )  # fmt: skip
 
@@ -82,7 +82,7 @@ def test_a_server_and_a_remote_that_take_nothing(project, server, way, cause, co
     servers = {
         "no login": answering(401, body=b"Unauthorized"),
         "no scheme": nullcontext((server.uri.removeprefix("http://"), None)),
-        "upload": before(server.uri, largest=1000),
+        "refused": nullcontext((f"http://127.0.0.1:{free_port()}", None)),
         "database": nullcontext(("sqlite:///src", None)),
     }
     with servers[way] as (address, _):

@@ -9,6 +9,7 @@ from hostile import Asked, Mlflow, answered, hostile
 from projects import copied
 
 from charloom.base.errors import CharloomError
+from charloom.model.model_file import read_model
 from charloom.results import spool
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
@@ -65,6 +66,12 @@ TAKEN = {  # by the sender; no model is fetched
 }
 
 
+def fetched(file) -> None:
+    """Fetch a model into the file and read it, as `charloom sample --model` does."""
+    fetch("models:/charloom-fox@best", str(file))
+    read_model(file)
+
+
 @pytest.mark.parametrize("name", [*REFUSED, *TAKEN])
 def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, capsys):
     sending = copied(finished, tmp_path / "project")
@@ -74,7 +81,7 @@ def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, 
         entry = put(this_run())
         reasons = [work.reason for work in run_round(spool.identity(), {}).values()]
         with pytest.raises(CharloomError) as refused:
-            fetch("models:/charloom-fox@best", str(tmp_path / "model.npz"))
+            fetched(tmp_path / "model.npz")
     assert time.monotonic() - began < SECONDS
     printed = "".join(capsys.readouterr())
     assert ("MLflow run" in printed, entry.exists()) == ((True, False) if name in TAKEN else (False, True))

@@ -104,15 +104,13 @@ def _add_questions(commands: Any) -> None:
 
     about = (
         "Print which settings are better than the baseline, by how much, and how sure that is. Settings are compared "
-        "seed by seed. The source is a study, a table, or an MLflow experiment; by default, DVC's experiments and HEAD."
+        "seed by seed. The source is a study or a table; by default, DVC's experiments and HEAD."
     )
     add = _added(commands, "compare", "commands.compare.compare", "print which settings are better", about)
     add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
     add("--table", metavar="FILE", help="a CSV table with a row for each trial")
-    add("--mlflow", metavar="EXPERIMENT", help="the runs of an MLflow experiment at MLFLOW_TRACKING_URI")
-    add("--setting", metavar="COLUMNS", help="the table's columns that identify the setting: a,b (MLflow: params)")
-    add("--seed", metavar="COLUMN", help="the table's column with the seed (MLflow: a param)")
-    add("--at", metavar="WHEN", help="the value of an MLflow metric: last, lowest, highest, or a step (default: last)")
+    add("--setting", metavar="COLUMNS", help="the table's columns that identify the setting: a,b")
+    add("--seed", metavar="COLUMN", help="the table's column with the seed")
     add("--measure", metavar="NAME", help="the measure: the table's column (default: held_out_bits_per_character)")
     add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's setting; with --table the first row's)")
     add("--better", choices=("lower", "higher"), help="which values are better (charloom's own measures: lower)")

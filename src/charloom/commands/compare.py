@@ -17,9 +17,8 @@ from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
-SOURCES = ("source", "table", "mlflow")  # at most one is allowed
 NAMED = 3  # settings named in a line; further settings are counted
-ASKED = (*COLUMNS, "at", "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
+ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -63,26 +62,21 @@ def _ensure_passed(required: Gate) -> None:
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:
-    """Return the measurements of a study, a table or an MLflow experiment; by default, of DVC's experiments and HEAD.
+    """Return the measurements of a study or a table; by default, of DVC's experiments and HEAD.
 
     Raises WrongInput if options exclude each other, or an option is missing or invalid.
     """
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    sources = [name for name in SOURCES if name in given]
-    if len(sources) > 1:
-        raise WrongInput(f"{_option(sources[1])}: cannot be combined with {in_line(given[sources[0]])}: give only one")
     if "source" in given:
+        if "table" in given:
+            raise WrongInput(f"--table: cannot be combined with {in_line(arguments.source)}: give only one")
         for name in (name for name in ASKED if name in given):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source)
-    if "at" in given and "mlflow" not in given:
-        raise WrongInput("--at: selects a value of an MLflow metric, so it needs --mlflow EXPERIMENT")
     options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline", "better") if name in given}
     options |= {
         name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
     }
-    if "mlflow" in given:
-        return _of_mlflow(given, options)
     options = {"better": "lower"} | options
     if "table" in given:
         return _of_table(given, options)
@@ -96,27 +90,8 @@ def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
         raise WrongInput(f"--table: also needs --{name} COLUMN")
     if "better" not in given and given["measure"] not in MEASURES:
         raise WrongInput(f"--table: also needs --better lower or higher for {in_line(given['measure'])}")
-    return table_measured(Path(given["table"]), setting=_names(given["setting"]), seed=given["seed"], **options)
-
-
-def _names(given: str) -> list[str]:
-    return [name.strip() for name in given.split(",")]
-
-
-def _of_mlflow(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    """Return the measurements of the runs in an MLflow experiment.
-
-    Raises WrongInput if --seed, --measure or --better is missing, or --at is invalid.
-    """
-    from charloom.tracking.any_runs import runs_measured  # noqa: PLC0415  MLflow takes a second to import
-
-    for name, what in (("seed", "PARAM"), ("measure", "METRIC"), ("better", "lower or higher")):
-        if name not in given:
-            raise WrongInput(f"--mlflow: also needs --{name} {what}")
-    setting = _names(given["setting"]) if "setting" in given else ()
-    at = given.get("at", "last")
-    when = at if at in {"last", "lowest", "highest"} else allowed("at", at, "--at")
-    return runs_measured(given["mlflow"], seed=given["seed"], at=when, setting=setting, **options)
+    setting = [name.strip() for name in given["setting"].split(",")]
+    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], **options)
 
 
 def _of_study(source: str) -> Measured:

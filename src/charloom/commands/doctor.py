@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
 from charloom.base.errors import CharloomError, CheckFailed
 from charloom.base.storage import sha256
@@ -17,12 +18,12 @@ from charloom.base.terminal import in_line, visible
 from charloom.kernel.cache import cache_home
 from charloom.results.git import ensure_repository
 from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
 from charloom.tracking.asking import asked
+from charloom.tracking.limits import time_limit
+from charloom.tracking.reasons import first_line
 
 LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds
-LARGEST_FILES = ("models/best", "reports/report")  # keys of the largest files that are sent to MLflow in one request
 Check = tuple[str, str, bool]  # what is checked, the result, and whether it prevents a run
 
 
@@ -56,9 +57,8 @@ def _checks(dask: str | None) -> Iterator[Check]:
     except OSError as error:
         yield "params.yaml", f"prepare.text: {in_line(str(error.filename))}: {error.strerror}", True
         return
-    sizes = [file.stat().st_size for name in LARGEST_FILES if (file := files("track")[name]).exists()]
-    yield from _asked("MLflow", "ask_store", content, str(max(sizes, default=1_000_000)))
-    yield from _asked("DVC remote", "ask_remote")
+    yield from _store(content)
+    yield _remote()
     if dask is not None:
         yield _scheduler(dask)
 
@@ -95,15 +95,38 @@ def _compiled() -> Check:
         return "compiled code", f"{name}: {why}: {cure}", True
 
 
-def _asked(what: str, question: str, *arguments: str) -> list[Check]:
-    """Ask a child process (`tracking.asking`) for checks. If it fails or takes too long, return a failure of `what`.
+def _store(text_sha256: str) -> list[Check]:
+    """Return the checks of the MLflow store, for runs on this text: see `ask_store` in tracking/answering.py."""
+    try:
+        answer = asked("ask_store", text_sha256, seconds=ASKING_MAY_TAKE)
+        return [(what, result, failed) for what, result, failed in json.loads(answer)]
+    except (CharloomError, ValueError) as error:
+        return [("MLflow", str(error), True)]
 
-    question, arguments  the question to the child process, and the question's arguments
+
+def _remote() -> Check:
+    """Check DVC's default remote: write a file, read it, and remove it. Without a remote there is no failure.
+
+    A missing folder is a failure, except in S3, which has no folders.
     """
     try:
-        return [(a, b, c) for a, b, c in json.loads(asked(question, *arguments, seconds=ASKING_MAY_TAKE))]
-    except (CharloomError, ValueError) as error:
-        return [(what, str(error), True)]
+        from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
+        from dvc.repo import Repo  # noqa: PLC0415  likewise
+
+        with time_limit(ASKING_MAY_TAKE), Repo() as repo:
+            if not (name := repo.config["core"].get("remote")):
+                return "DVC remote", "none: each clone recomputes the results", False
+            remote = repo.cloud.get_remote(name)
+            where = in_line(f"{name}: {remote.fs.unstrip_protocol(remote.path)}")
+            if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
+                return "DVC remote", f"{where}: does not exist: is it mounted? `mkdir` creates it", True
+            file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
+            remote.fs.pipe_file(file, b"a test")
+            same = remote.fs.cat_file(file) == b"a test"
+            remote.fs.remove(file)
+    except (CharloomError, DvcException, OSError, ImportError, ValueError) as error:
+        return "DVC remote", first_line(error), True
+    return "DVC remote", f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
 
 
 def _scheduler(address: str) -> Check:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from charloom.base.errors import Unavailable, WrongInput
+from charloom.base.errors import Damaged, Unavailable, WrongInput
 from charloom.model.model_file import Model, read_model
 from charloom.settings.memory import check_memory
 from charloom.settings.pipeline import files
@@ -38,7 +38,11 @@ def model_at(address: str | None) -> Model:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
         asked("fetch", address, str(file), seconds=MODEL_MAY_TAKE)
-        return read_model(file)
+        check_memory(COPIES * file.stat().st_size, f"{address}, read as a model,")
+        try:
+            return read_model(file)
+        except Damaged as error:
+            raise Damaged(str(error).replace(str(file), address).partition(";")[0]) from None
 
 
 def text_at(source: str, *, whole: bool = True) -> Iterator[str]:

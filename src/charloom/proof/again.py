@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
-from charloom.base.errors import CheckFailed, WrongInput
+from charloom.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.base.storage import read_json
 from charloom.base.terminal import in_line, visible
 from charloom.proof.differences import SAME, Row, last_line
@@ -17,7 +17,7 @@ from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import ensure_repository, git
 from charloom.results.identity import experiment_key, with_silent
 from charloom.results.records import ResultsRecord
-from charloom.settings.dvc_lock import LOCK
+from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
 from charloom.settings.pipeline import Project, difference
 from charloom.tracking.asking import PATCH, Origin, asked
@@ -25,7 +25,6 @@ from charloom.tracking.asking import PATCH, Origin, asked
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
 ASKING_MAY_TAKE = 30  # seconds
 DIGITS = 12  # shown digits of a hash
-CLONE = "clone"
 
 
 def again(arguments: argparse.Namespace) -> None:
@@ -48,7 +47,7 @@ def again(arguments: argparse.Namespace) -> None:
             rows.append(row)
         if (last := last_line(rows)) != SAME:
             stack.pop_all()  # the user may want to look at the files
-            _say(f"the rebuilt files are in {place / CLONE}")
+            _say(f"the rebuilt files are in {place}/clone")
             raise CheckFailed(in_line(last))
     print(SAME)
 
@@ -61,11 +60,15 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
     """Run the stages again; yield the rows of the comparison with the run.
 
     There is a Row for each input and output, unless the run has no dvc.lock, and one for the hash of weights and trace
-    (metrics/results.json). If a stage fails, its Row is the only one.
+    (metrics/results.json). If a stage fails, its Row is the only one. Raises Damaged if the run's dvc.lock is invalid.
 
     origin  what MLflow has recorded about the run
-    place   a temporary folder, which already contains the run's patch, if it has one
+    place   a temporary folder, which already contains the run's patch and dvc.lock, if it has them
     """
+    try:
+        recorded = stages_in((place / LOCK).read_bytes()) if (place / LOCK).exists() else {}
+    except Damaged:
+        raise Damaged(f"the run's {LOCK} in MLflow is not in DVC's format") from None
     project = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
@@ -79,9 +82,10 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
         yield Row(failed.stage, "it failed", "its output is above")
         return
     rows = dict[str, Row]()
-    for stage, entry in lock.items() if origin.hashes else ():
+    hashes = {path: digest for own in recorded.values() if own.outs for path, digest in (own.deps | own.outs).items()}
+    for stage, entry in lock.items() if hashes else ():
         for path, digest in (entry.deps | entry.outs).items():
-            same = origin.hashes.get(path) == digest
+            same = hashes.get(path) == digest
             rows.setdefault(path, Row(stage, path, "" if same else f"the run's {LOCK} has another hash"))
     yield from rows.values()
     results = read_json(project.files("track")["metrics/results"], ResultsRecord).results
@@ -102,7 +106,7 @@ def _sources(origin: Origin, place: Path) -> Project:
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
     if origin.uncommitted == "true" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
-    project = cloned(place / CLONE, origin.commit, patch)
+    project = cloned(place / "clone", origin.commit, patch)
     file = project.root / PARAMS
     params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
     here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))

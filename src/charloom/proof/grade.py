@@ -12,16 +12,15 @@ TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")
 MATTERS = 0.01  # bits per character: the smallest difference that matters to a reader
 SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # values of Output.key
-SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = (
-    "the same bits", "the same text", "within tolerance", "the same conclusion", "another result",
-)  # fmt: skip
+NEAR = f"within {TOLERANCE:g} of the committed one, relative to it"
 MEANINGS = {
-    SAME_BITS: "every result is equal to the last bit",
-    SAME_TEXT: f"every sample is the same, and every figure within {TOLERANCE:g} of the committed one, relative to it",
-    WITHIN: f"every figure is within {TOLERANCE:g} of the committed one, relative to it; samples are not, or not known",
-    SAME_CONCLUSION: f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
-    ANOTHER: "the cost of held-out text differs by more, or is not known",
+    "the same bits": "every result is equal to the last bit",
+    "the same text": f"every sample is the same, and every figure {NEAR}",
+    "within tolerance": f"every figure is {NEAR}; samples are not, or not known",
+    "the same conclusion": f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
+    "another result": "the cost of held-out text differs by more, or is not known",
 }  # from the smallest distance to the largest: the first one that holds is the grade
+SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = MEANINGS
 
 
 def grade(results: list[Result]) -> str:

@@ -42,7 +42,8 @@ from charloom.settings.pipeline import OWN, root
 
 RECORD, FILES = "run.jsonl", "files"
 MODEL_FILE = "model.npz"  # a model's arrays, in its folder in MLflow
-SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; what a served model imports
+SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; the code of a served model
+SERVED, PACKED = "served.py", "charloom.zip"  # files of MODEL_CODE: see tracking/served.py; the sources that it imports
 RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer

@@ -48,8 +48,6 @@ SEEDS = 10**15  # a number of this size or more is a seed's text
 MEASURES: tuple[str, ...] = get_args(Measure)
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
 
-Row = tuple[dict[str, str], str, Measurement]  # the level of each factor, the seed, and the result
-
 
 def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
     """Return the measurements of those trials that have run, with the study's warnings.
@@ -288,38 +286,28 @@ def table_measured(
         raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
     except ValueError as error:
         raise WrongInput(f"{in_line(str(file))}: {error}") from None
-    trials, lines, failed = list[Row](), dict[tuple[str, Seed], int](), list[str]()
+    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
+    lines, failed = dict[tuple[str, Seed], int](), list[str]()
     for line, row in rows.items():
-        where, levels = f"{file}: line {line}: ", {name: row[name] for name in setting}
+        where, own = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
-        name = setting_name(levels)
-        if (first := lines.setdefault((name, seed_of(row[seed])), line)) < line:
+        name, number = setting_name(own), seed_of(row[seed])
+        if (first := lines.setdefault((name, number), line)) < line:
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
             twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice_there}; {allowed}")
-        value = _of_cell(row[measure], where + in_line(measure))
-        trials.append((levels, row[seed], value))
-        if value.exploded:
+        settings[name][number] = _of_cell(row[measure], where + in_line(measure))
+        levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
+        if settings[name][number].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
     lost = f"no {in_line(measure)} in {number_of(len(failed), 'trial')}"
     warnings = tuple(f"{lost} ({first}): counted as failed, not left out" for first in failed[:1])
-    return trials_measured(trials, baseline, str(file), measure=measure, warnings=warnings, **declared)
-
-
-def trials_measured(trials: Iterable[Row], baseline: str | None, where: str, **others: Any) -> Measured:
-    """Return the trials by setting and seed. A later trial replaces an earlier one with the same setting and seed.
-
-    baseline, where  as `chosen` takes them
-    others           the other fields of Measured
-    """
-    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
-    for own, seed, measurement in trials:
-        name = setting_name(own)
-        settings[name][seed_of(seed)] = measurement
-        levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
-    return Measured(baseline=chosen(settings, baseline, where), settings=dict(settings), levels=levels, **others)
+    base = chosen(settings, baseline, str(file))
+    return Measured(
+        settings=dict(settings), baseline=base, levels=levels, measure=measure, warnings=warnings, **declared
+    )
 
 
 def seed_of(text: str) -> Seed:

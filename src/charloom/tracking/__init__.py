@@ -14,8 +14,8 @@ The modules, from the spool to the store:
     models, served               send a run's models and register the better one; the code of a served model
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 
-The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui, `charloom
-compare --mlflow` in any_runs. All use address, limits (time and memory) and reasons (error lines).
+The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui. All use address,
+limits (time and memory) and reasons (error lines).
 """
 
 import os
@@ -32,7 +32,6 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # immediately, and after two seconds: a database may have restarted
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could name any address and any size
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",  # likewise
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could request a delay of an hour
 }.items():
     os.environ.setdefault(_name, _value)

@@ -50,8 +50,7 @@ def page_address() -> str:
     """
     parts = urlsplit(address())
     page = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    is_server = parts.scheme in {"http", "https"}
-    return in_line(QUERY_VALUES.sub(r"\1***", page)).rstrip("/") if is_server else ""
+    return in_line(QUERY_VALUES.sub(r"\1***", page)).rstrip("/") if parts.scheme in {"http", "https"} else ""
 
 
 def database() -> Path | None:

@@ -2,10 +2,10 @@
 
 python -m charloom.tracking.answering QUESTION [ARGUMENT …]
 
-QUESTION is a key of QUESTIONS; the arguments are those of its function. The answers for `charloom doctor` (`ask_store`,
-`ask_remote`) are rows: what was checked, the finding, and whether it is a problem. They leave no data on a server or
-remote. To check a permission, an invalid request is sent: a server that permits the operation answers with the HTTP
-status 400 (invalid), a server that denies it with 403.
+QUESTION is a key of QUESTIONS; the arguments are those of its function. The answer for `charloom doctor` (`ask_store`)
+consists of rows: what was checked, the finding, and whether it is a problem. The check leaves no data on a server. To
+check a permission, an invalid request is sent: a server that permits the operation answers with the HTTP status 400
+(invalid), a server that denies it with 403.
 """
 
 import json
@@ -15,21 +15,19 @@ import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
-from mlflow.entities import Experiment, Run
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking._tracking_service.utils import get_default_host_creds  # type: ignore[attr-defined]  # MLflow's own
 from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
-from charloom.base.errors import Damaged, WrongInput
+from charloom.base.errors import WrongInput
 from charloom.base.storage import sha256
 from charloom.base.terminal import in_line
-from charloom.model.model_file import read_model
 from charloom.results.spool import MODEL_FILE
-from charloom.settings.dvc_lock import LOCK, stages_in
+from charloom.settings.dvc_lock import LOCK
 from charloom.settings.entry import run_command
 from charloom.settings.params import read_params
 from charloom.tracking import tag
@@ -48,8 +46,7 @@ def fetch(address: str, file: str) -> None:
 
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
-    Raises WrongInput if the model does not exist or charloom did not log it, Damaged if the file is not a valid model,
-    and Unavailable if MLflow does not answer.
+    Raises WrongInput if the model does not exist or charloom did not log it, and Unavailable if MLflow does not answer.
     """
     ensure_store(f"--model: {address}")
     with connected() as store:
@@ -63,17 +60,13 @@ def fetch(address: str, file: str) -> None:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
-    try:
-        read_model(Path(file))  # in this process, which has a memory limit: a hostile file can expand without bound
-    except Damaged as error:
-        raise Damaged(str(error).replace(file, address).partition(";")[0]) from None
 
 
 def describe(run_id: str, folder: str) -> None:
     """Print the Origin of the run as JSON. Download the run's patch and its dvc.lock, if it has them, into the folder.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
-    Damaged if the run's dvc.lock is invalid, and Unavailable if a request fails.
+    Unavailable if a request fails.
     """
     name = f"MLflow run {run_id}"
     ensure_store(name)
@@ -87,8 +80,9 @@ def describe(run_id: str, folder: str) -> None:
             raise WrongInput(
                 f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
-        hashes = _hashes(store, run, Path(folder))
-    values = run.data.tags | {"name": run.info.run_name, "params": run.data.params, "hashes": hashes}
+        for path in {PATCH, str(LOCK)} & {file.path for file in store.client.list_artifacts(run_id)}:
+            store.client.download_artifacts(run_id, path, folder)
+    values = run.data.tags | {"name": run.info.run_name, "params": run.data.params}
     values[tag.KEY] = values.get(tag.KEY, "").partition(":")[0]  # earlier versions added a suffix :1, :2, …
     try:
         print(Origin.model_validate(values).model_dump_json(by_alias=True))
@@ -97,26 +91,6 @@ def describe(run_id: str, folder: str) -> None:
         value = in_line(str(values.get(which, "")))[:80]
         allowed = "allowed is a complete run of charloom's pipeline, from a commit; `make track` completes a run"
         raise WrongInput(f"{name}: {which} is missing or invalid: {value!r}; {allowed}") from None
-
-
-def _hashes(store: Store, run: Run, folder: Path) -> dict[str, str]:
-    """Download the run's patch and dvc.lock into the folder; return the hashes in dvc.lock by path.
-
-    The hashes are those of the inputs and outputs of every stage except `track`. A run may lack either file or both;
-    without dvc.lock the result is {}. Raises Damaged if dvc.lock is invalid.
-    """
-    paths = {file.path for file in store.client.list_artifacts(run.info.run_id)}
-    for path in {PATCH, str(LOCK)} & paths:
-        store.client.download_artifacts(run.info.run_id, path, str(folder))
-    if str(LOCK) not in paths:
-        return {}
-    try:  # parsed in this process, which has limits of time and memory
-        stages = stages_in((folder / LOCK).read_bytes())
-    except Damaged:
-        raise Damaged(f"MLflow run {run.info.run_id}: charloom cannot read its {LOCK}") from None
-    ran = [stage for stage in stages.values() if stage.outs]  # the entry of `track` is older than the run
-    groups = [*(stage.deps for stage in ran), *(stage.outs for stage in ran)]
-    return {path: digest for group in groups for path, digest in group.items()}  # outputs override deps
 
 
 def print_experiments() -> None:
@@ -135,11 +109,10 @@ def print_experiments() -> None:
 Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
 
 
-def ask_store(text_sha256: str, largest: str) -> None:
+def ask_store(text_sha256: str) -> None:
     """Check the store, and print the rows as JSON.
 
     text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
-    largest      size in bytes of the largest file that is sent in one request, as text
 
     Raises Unavailable if the store does not answer or refuses the login.
     """
@@ -147,19 +120,13 @@ def ask_store(text_sha256: str, largest: str) -> None:
     rows: list[Row] = [("MLflow", f"{file}: the first run creates it", False)]
     if not file or file.exists():
         with connected() as store:
-            where = re.sub("//[^/ ]*@", "//***@", store.uri.partition("?")[0])
-            rows = [("MLflow", f"{where}: answers", False)]
-            if store.remote:
-                rows = _server(store, store.experiments.get(text_sha256), int(largest))
+            local = "MLflow", re.sub("//[^/ ]*@", "//***@", store.uri.partition("?")[0]) + ": answers", False
+            rows = _server(store, store.experiments.get(text_sha256)) if store.remote else [local]
     print(json.dumps(rows))
 
 
-def _server(store: Store, experiment: Experiment | None, largest: int) -> list[Row]:
-    """Return the rows of a server: version, LoggedModels, permission, and the size of a request.
-
-    experiment  the text's MLflow experiment, or None
-    largest     size in bytes of the largest file that is sent in one request
-    """
+def _server(store: Store, experiment: Experiment | None) -> list[Row]:
+    """Return the rows of a server: version, LoggedModels, and permission. `experiment` is the text's, or None."""
     creds = get_default_host_creds(store.uri)  # type: ignore[no-untyped-call]  # MLflow's own
 
     def ask(path: str, **body: object) -> Any:
@@ -178,45 +145,10 @@ def _server(store: Store, experiment: Experiment | None, largest: int) -> list[R
         body = {"experiment_id": experiment.experiment_id, "start_time": "none"}
     denied = ask(f"{path}/create", **body).status_code == 403
     rows.append(("may write", not_permitted(what) if denied else what, denied))
-    too_large = ask("runs/create", start_time="x" * largest).status_code == 413
-    hint = "too large for the server, or a proxy before it: raise its limit (nginx: client_max_body_size)"
-    rows.append(("upload", f"{largest:,} bytes in one request: {hint if too_large else 'accepted'}", too_large))
     return rows
 
 
-def ask_remote() -> None:
-    """Check DVC's default remote by writing, reading and removing a file; print a list of one row as JSON.
-
-    A repository without a default remote is no problem. A missing folder is a problem, except in S3.
-    """
-    from dvc.exceptions import DvcException  # noqa: PLC0415  the import takes a quarter of a second
-    from dvc.repo import Repo  # noqa: PLC0415  likewise
-
-    try:
-        with Repo() as repo:
-            name = repo.config["core"].get("remote")
-            finding, problem = _remote(repo, name) if name else ("none: each clone recomputes the results", False)
-    except (DvcException, OSError, ImportError, ValueError) as error:
-        finding, problem = first_line(error), True
-    print(json.dumps([("DVC remote", finding, problem)]))
-
-
-def _remote(repo: Any, name: str) -> tuple[str, bool]:
-    """Write a file to the remote `name`, read it, remove it; return the finding, and whether it is a problem."""
-    remote = repo.cloud.get_remote(name)
-    file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
-    where = f"{name}: {remote.fs.unstrip_protocol(remote.path)}"
-    if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
-        return f"{where}: does not exist: is it mounted? `mkdir` creates it", True
-    remote.fs.pipe_file(file, b"a test")
-    try:
-        same = remote.fs.cat_file(file) == b"a test"
-    finally:
-        remote.fs.remove(file)
-    return f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
-
-
-QUESTIONS = {question.__name__: question for question in (ask_remote, ask_store, describe, fetch, print_experiments)}
+QUESTIONS = {question.__name__: question for question in (ask_store, describe, fetch, print_experiments)}
 
 
 def main() -> None:

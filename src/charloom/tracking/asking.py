@@ -35,7 +35,6 @@ class Origin(Record, extra="ignore"):
     user         the names of the users who sent the run
     name         the run's name in MLflow
     params       all params as texts, by dotted name
-    hashes       DVC's hashes of all inputs and outputs by path; empty if the run has no dvc.lock
     """
 
     experiment: Annotated[str, Field(alias=tag.KEY, pattern=DIGEST)]
@@ -46,7 +45,6 @@ class Origin(Record, extra="ignore"):
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
     params: dict[str, str]
-    hashes: dict[str, str]
 
 
 def asked(question: str, *arguments: str, seconds: int) -> str:

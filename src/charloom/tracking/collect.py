@@ -24,7 +24,6 @@ from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Entry, entries, new_files
 
-SERVED = Path(__file__).with_name("served.py")
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SAMPLES = "samples.txt"
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
@@ -124,14 +123,14 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
         copies = {shown / (file.name if file in top else file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
         copies |= {new / f"models/{name}.npz": file for name, (file, _) in models.items()}
-        for target, file in (copies | {code / SERVED.name: SERVED}).items():
+        for target, file in (copies | {code / spool.SERVED: Path(__file__).with_name(spool.SERVED)}).items():
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(file, target)
         rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
         write(shown / SAMPLES, "\n".join(rows))
         if patch and not patch.startswith(UNKNOWN):
             write(shown / PATCH, patch)
-        with ZipFile(code / "charloom.zip", "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+        with ZipFile(code / spool.PACKED, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
             for source in (path for path in files("sample").values() if path.is_relative_to("src")):
                 for file in files_in(source):
                     packed.write(file, file.relative_to("src"))

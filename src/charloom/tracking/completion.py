@@ -37,7 +37,6 @@ from charloom.tracking import tag
 from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
 from charloom.tracking.limits import LIMIT
 from charloom.tracking.models import register, send_models
-from charloom.tracking.reasons import UNKNOWN_ENDPOINT
 from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
 
 CLOCK_TOLERANCE = 60  # seconds
@@ -152,8 +151,7 @@ def _with_points(store: Store, entry: Entry, run: Run | None) -> Run:
     if not run:
         entry.sent = 0
         run = store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
-    points = islice(entry.points.items(), entry.sent, None)
-    store.send(run, points, None if run.data.params else start.params)
+    store.send(run, islice(entry.points.items(), entry.sent, None), None if run.data.params else start.params)
     return run
 
 
@@ -195,9 +193,8 @@ def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
         _table(trainings)  # reads all columns
         return trainings, int(run.data.tags.get(tag.REPRODUCTIONS, "0"))
     except (ValueError, TypeError, KeyError, AttributeError):
-        name = f"MLflow run {in_line(run.info.run_name)}"
         reason = f"tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again"
-        warn_once(run.info.run_id, f"{name}: {reason}")
+        warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {reason}")
         return [], 0
 
 
@@ -241,9 +238,8 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
             try:
                 store.client.delete_experiment_tag(store.experiment_id, own_key)
-            except MlflowException as error:
-                if error.error_code == UNKNOWN_ENDPOINT:  # MLflow before 3
-                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
+            except MlflowException:  # MLflow before 3
+                store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
 
 
 def _counts(value: str) -> bool:

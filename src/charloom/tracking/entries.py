@@ -1,7 +1,8 @@
 """The entries of the spool: their records, and their files with checksums. See results/spool.py for the format."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spo
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 PICTURE = "comparison.svg"  # the picture in the description of a study's run
 PAGE = "report.html"  # the page in a study's folder
+RETRY_PERIOD = 120  # seconds after a new line, or after an attempt that found the experiment's lock held
 
 
 class StudyContents(Record):
@@ -56,10 +58,9 @@ class Entry:
     The state of its delivery, with times of time.monotonic() in seconds:
 
     sent       the number of points that the training's live run has, or does not need
-    left       whether work may remain
     reason     why the last attempt failed, or an empty text
-    failing_since  the time of the first failure since the last success or new line; 0 if there was none
-    next_time      the earliest time of the next attempt
+    next_time, retry_until  the times between which the next attempt is allowed; a new line allows attempts for
+                            RETRY_PERIOD seconds
     """
 
     first: Start
@@ -74,7 +75,7 @@ class Entry:
         self.end: End | None = None
         self.tracked: Tracked | None = None
         self.sender, self.sent = "", 0
-        self.left, self.reason, self.failing_since, self.next_time = True, "", 0.0, 0.0
+        self.reason, self.next_time, self.retry_until = "", 0.0, 0.0
         self.read()
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")
@@ -108,8 +109,8 @@ class Entry:
             return same and (not self.tracked or self.tracked.points == sum(name != RATE for name, _ in self.points))
         return False
 
-    def read(self) -> bool:
-        """Read the lines that were appended to the record since the last call; return whether there are any.
+    def read(self) -> None:
+        """Read the lines that were appended to the record since the last call.
 
         An incomplete last line is left for the next call. Damaged lines are skipped, with a warning. Raises OSError if
         the record cannot be read.
@@ -123,7 +124,8 @@ class Entry:
                 self._add(unsealed(line))
             except (ValueError, AttributeError):  # a full disk truncates lines, too
                 warn_once(str(self.path), f"{in_line(str(self.path))}: skipped damaged lines; MLflow may lack points")
-        return bool(end)
+        if end:
+            self.retry_until = time.monotonic() + RETRY_PERIOD
 
     def _add(self, line: Any) -> None:
         match line:
@@ -160,14 +162,16 @@ class Entry:
         return True
 
 
-def read_entry(folder: Path) -> Entry | None:
-    """Return the entry in the folder.
+def read_entry(folder: Path, earlier: Entry | None = None) -> Entry | None:
+    """Return the entry in the folder: `earlier`, with the lines appended since then, or a new object.
 
     Return None if the entry has no record yet, or has just been delivered and removed. Return None, after a warning, if
     its record is unreadable or has no start.
     """
     try:
-        return Entry(folder)
+        entry = earlier or Entry(folder)
+        entry.read()
+        return entry
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -176,14 +180,9 @@ def read_entry(folder: Path) -> Entry | None:
         return None
 
 
-def folders() -> list[Path]:
-    """Return the folders of all entries in the spool."""
-    return sorted(spool().glob("[!.]*/"))
-
-
-def entries() -> Iterator[Entry]:
-    """Yield the entries in the spool, without unreadable ones."""
-    return filter(None, map(read_entry, folders()))
+def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
+    """Yield the entries in the spool, without unreadable ones. `known` has objects of earlier calls by folder."""
+    return filter(None, (read_entry(folder, known.get(folder)) for folder in sorted(spool().glob("[!.]*/"))))
 
 
 @contextmanager

@@ -26,19 +26,16 @@ from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
 from charloom import NEEDED
 from charloom.base.terminal import in_line, warn_once
-from charloom.network.order import READING
 from charloom.results.records import MEASURE, MEASURE_OF_PART, TrainMetrics
-from charloom.results.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, Start
+from charloom.results.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
 from charloom.sampling.options import DEFAULTS
-from charloom.tracking import served, tag
+from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.store import Store, all_results, params_as_text
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
-SERVED = Path(str(served.__file__))
-OUR_CODE = SERVED.read_bytes()  # read at import, because DVC may remove an experiment's folder
 # "Any", not "string": MLflow's server would convert numbers and null to text. served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
@@ -114,25 +111,23 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     files   folder with the entry's files in the spool
     about   MLflow's description, with the ids of the run and of the model
 
-    MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
-    entry, which may be of another version, replaces it afterwards.
+    MLflow executes the model's code when it saves a model.
     """
-    array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED.name)
+    array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED)
     copy(files / f"models/{name}.npz", array)
     if not folder.exists():
-        code.write_bytes(OUR_CODE)
+        copy(files / MODEL_CODE / SERVED, code)  # MLflow records this path, which must not name the user's folder
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*An input example was not provided")
             save_model(
                 folder,
-                python_model=str(code),  # MLflow records the file name
+                python_model=str(code),
                 artifacts={"model": str(array)},
-                code_paths=[str(path) for path in (files / MODEL_CODE).iterdir() if path.name != code.name],
+                code_paths=[str(files / MODEL_CODE / PACKED)],
                 signature=SIGNATURE,
                 pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
                 mlflow_model=about,
             )
-        copy(files / MODEL_CODE / code.name, folder)
     copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
 
@@ -148,9 +143,7 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
     if bits is not None and last_bits is not None and last_bits < bits:
         model, bits = LAST, last_bits
     name, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
-    order = "" if params.train.order == READING else " ".join(["", *map(str, params.recipe.order)])
-    order += f" batch={params.batch}" if params.batch > 1 else ""
-    length = "" if bits is not None else f" seq_length={params.seq_length}{order}"  # smooth loss is per sequence
+    length = "" if bits is not None else f" {params.loss_of}"
     held_out = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 

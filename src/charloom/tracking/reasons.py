@@ -9,7 +9,6 @@ from charloom.base.terminal import in_line
 
 NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
 NOT_FOUND = 404  # HTTP status
-UNKNOWN_ENDPOINT = "ENDPOINT_NOT_FOUND"  # MLflow's error code of a request that the server does not support
 DENIED = "PERMISSION_DENIED"  # MLflow's error code
 MAX_LENGTH = 500  # characters of a message; a server controls the length of its own
 CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests
@@ -23,7 +22,6 @@ HINTS = {  # hint by a part of a library's message; appended to the message
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI must begin with http://",
     "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the timeout of a request in seconds",
     "Connection refused": "no server listens there: is the address right, and is the server running?",
-    "Name or service not known": "there is no host with that name",
     "' to be installed": "`make setup TEAM=1` installs it",  # DVC's, as the next one
     "expected 'url'": ".dvc/config.local has keys of a remote without its url: add the url there",
 }
@@ -52,7 +50,7 @@ def first_line(reason: object, about: str = "") -> str:
     if code == "403" or getattr(reason, "error_code", "") == DENIED:
         return not_permitted(about or "the server")
     if code == "413":
-        return "a request is too large for the server, or a proxy before it: raise its limit"
+        return "a request is too large for the server, or a proxy before it: raise its limit (client_max_body_size)"
     request, failed, _ = text.partition(" failed with exception ")
     if failed and len(causes) > 1:
         text = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"

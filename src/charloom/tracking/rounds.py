@@ -3,14 +3,13 @@
 import os
 import random
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
 from charloom.tracking.address import database
 from charloom.tracking.completion import Busy, complete, complete_study, show
-from charloom.tracking.entries import Entry, folders, read_entry
+from charloom.tracking.entries import RETRY_PERIOD, Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
@@ -18,8 +17,7 @@ from charloom.tracking.store import connected
 PAUSE = 0.2  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
-RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds in which a failing entry is retried; between two attempts
-IDLE_LIMIT = 600  # seconds without a new point after which the sender stops waiting for a training
+RETRY_PAUSE = 5  # seconds after a failure
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
 
 
@@ -28,11 +26,11 @@ def send_all(identity: str) -> None:
     limit_memory()
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-    remaining, worked = dict[Path, Entry](), time.monotonic()
-    while time.monotonic() - worked < LINGER:
+    remaining, end = dict[Path, Entry](), time.monotonic() + LINGER
+    while (now := time.monotonic()) < end:
         remaining = run_round(identity, remaining)
-        if any(entry.left for entry in remaining.values()):
-            worked = time.monotonic()
+        if any(now < entry.retry_until for entry in remaining.values()):
+            end = now + LINGER
         time.sleep(PAUSE)
 
 
@@ -44,55 +42,44 @@ def run_round(identity: str, earlier: dict[Path, Entry]) -> dict[Path, Entry]:
     identity  the sender's identity
     earlier   the entries that the last round returned
     """
-    remaining = dict[Path, Entry]()
-    for folder in folders():
-        if not (entry := earlier.get(folder) or read_entry(folder)):
-            continue
-        with suppress(OSError):
-            if entry.read():
-                entry.left, entry.failing_since = True, 0.0
-        if entry.sender == identity:
-            if entry.left and time.monotonic() >= entry.next_time:
-                _try(entry)
-            if folder.exists():  # a delivered entry is removed
-                remaining[folder] = entry
-    return remaining
+    own = [entry for entry in entries(earlier) if entry.sender == identity]
+    for entry in own:
+        if entry.next_time <= time.monotonic() < entry.retry_until:
+            _try(entry)
+    return {entry.folder: entry for entry in own if entry.folder.exists()}  # a delivered entry is removed
 
 
 def _try(entry: Entry) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
     The three parts are separated by tabs; the second or the third is empty. If another sender has delivered the entry,
-    both are. If another sender is busy with the same experiment, no line is printed, only a warning. A damaged entry,
-    and one that has failed for RETRY_PERIOD seconds, is tried again only if its record grows.
+    both are. If another sender is busy with the same experiment, no line is printed, only a warning.
     """
     now, line, entry.reason = time.monotonic(), "", ""
     entry.next_time = now + LIVE_PERIOD
     try:
         with time_limit(SILENCE_LIMIT):
-            line, entry.left = _send(entry)
-        entry.failing_since = 0.0
+            line = _send(entry)
     except FileNotFoundError:  # another sender has delivered the entry
-        entry.left = False
+        entry.retry_until = 0.0
     except Damaged as error:
-        entry.reason, entry.left = str(error), False
+        entry.reason, entry.retry_until = str(error), 0.0
     except Busy as error:
         warn_once(entry.folder.name, f"{error}; this sender waits for it")
         entry.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
+        entry.retry_until = now + RETRY_PERIOD
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        entry.reason = first_line(error)
-        entry.failing_since = entry.failing_since or now
-        entry.left, entry.next_time = now - entry.failing_since < RETRY_PERIOD, now + RETRY_PAUSE
+        entry.reason, entry.next_time = first_line(error), now + RETRY_PAUSE
     if entry.can_complete or entry.reason:
         print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(entry.reason)}", flush=True)
 
 
-def _send(entry: Entry) -> tuple[str, bool]:
+def _send(entry: Entry) -> str:
     """Complete the entry's run or study, and remove the entry; without files, show the training in its live run.
 
-    Return a line with the name and the address of what was completed, or "", and whether work may remain: the training
-    goes on, or the record has grown meanwhile. Raises Damaged if the files or the record of `track` were changed.
+    Return a line with the name and the address of what was completed, or "". Raises Damaged if the files or the record
+    of `track` were changed.
     """
     ended = entry.has_ended  # checked before the record is read, so that no late line is missed
     entry.read()
@@ -109,5 +96,8 @@ def _send(entry: Entry) -> tuple[str, bool]:
             if ended or entry.sent < len(entry.points):
                 show(store, entry, ended=ended)
                 entry.sent = len(entry.points)
-            return "", not ended and time.time() - entry.path.stat().st_mtime < IDLE_LIMIT
-    return f"MLflow {name}: {store.where_shown(run)}", not entry.remove()
+            if ended:
+                entry.retry_until = 0.0
+            return ""
+    entry.remove()
+    return f"MLflow {name}: {store.where_shown(run)}"

@@ -39,21 +39,7 @@ def serve(arguments: argparse.Namespace) -> None:
     lines += f"\nstudies: {pages}/{studies}{runs}" if studies else ""
     if remote:
         print(lines)
-    else:
-        _serve(port, f"{lines}\n(Ctrl-C ends it)")
-
-
-def listening(port: int) -> bool:
-    """Return whether a server on this machine listens on the port of 127.0.0.1."""
-    with socket.socket() as client:
-        return client.connect_ex((HOST, port)) == 0
-
-
-def _serve(port: int, lines: str) -> None:
-    """Run MLflow's server on 127.0.0.1 until a signal; print the lines when the server is ready.
-
-    Raises Unavailable if the server ends by itself.
-    """
+        return
     log = OWN / "ui.log"
     # An environment variable passes the store's address, because other users can read a command line. Without the last
     # settings, Python and Uvicorn would import modules from this folder first.
@@ -70,7 +56,7 @@ def _serve(port: int, lines: str) -> None:
         try:
             while server.poll() is None and not received:
                 if lines and listening(port):
-                    print(lines, flush=True)
+                    print(f"{lines}\n(Ctrl-C ends it)", flush=True)
                     lines = ""
                 time.sleep(0.1)
         finally:
@@ -80,3 +66,9 @@ def _serve(port: int, lines: str) -> None:
                     server.wait(END_TIMEOUT)
     if not received:
         raise Unavailable(f"MLflow's server has ended; see {log}")
+
+
+def listening(port: int) -> bool:
+    """Return whether a server on this machine listens on the port of 127.0.0.1."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0
