@@ -1,6 +1,5 @@
 """MLflow stores that work, and the many ways in which one does not. Servers listen on 127.0.0.1."""
 
-import math
 import os
 import socket
 import sqlite3
@@ -95,7 +94,6 @@ def before(
     server: str,
     seconds: float = 0,  # that each request takes
     fails: Callable[[int], bool] = lambda _: False,  # numbers of requests that are answered with 503
-    largest: float = math.inf,  # bytes of a request; a larger one is answered with 413
     secure: ssl.SSLContext | None = None,  # of a server that speaks https
     refused: tuple[str, int] = ("", 404),  # part of a path, and the code that answers requests of such paths
 ):
@@ -104,7 +102,7 @@ def before(
 
     def pass_on(asked: Asked) -> list[bytes]:
         requests.append(f"{asked.method} {asked.path.partition('?')[0]}")
-        failed = 413 if len(asked.body) > largest else 503 if fails(len(requests)) else 0
+        failed = 503 if fails(len(requests)) else 0
         failed = refused[1] if refused[0] and refused[0] in asked.path else failed
         time.sleep(seconds)
         if failed:

@@ -15,7 +15,7 @@ FAULTS = (
      "url = gs://bucket/x", "`make setup TEAM=1` installs it"),
     ("no scheme", "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
      "password = x", "keys of a remote without its url"),
-    ("refused", "no server listens there", "url = ../dvc.yaml/x", "NO  DVC remote"),
+    ("refused", "no server listens there", "url = SERVER", "404, message='Not Found'"),
     ("database", "unable to open database file", "url = ../../absent", "does not exist: is it "),
 )  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_no_repository(project):
 
 @pytest.mark.parametrize(("way", "cause", "config", "remote_cause"), FAULTS, ids=[way for way, *_ in FAULTS])
 def test_a_server_and_a_remote_that_take_nothing(project, server, way, cause, config, remote_cause):
-    (project.folder / ".dvc/config.local").write_text(OURS.format(config))
+    (project.folder / ".dvc/config.local").write_text(OURS.format(config.replace("SERVER", server.uri)))
     servers = {
         "no login": answering(401, body=b"Unauthorized"),
         "no scheme": nullcontext((server.uri.removeprefix("http://"), None)),

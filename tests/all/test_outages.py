@@ -14,7 +14,7 @@ import psutil
 import pytest
 from hostile import Mlflow, answered, hostile
 from mlflow import MlflowClient
-from projects import Project, copied
+from projects import Project, copied, until
 from recorded import holds_what_the_files_hold, sent, waiting
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
@@ -88,6 +88,11 @@ class Ended:
         return f"exit {self.code}, {measured}: {self.printed!r} {self.complaint!r}"
 
 
+def failures(project: Project) -> int:
+    """Return the number of failed attempts that the senders' logs have."""
+    return sum(log.read_bytes().count(b"\t\t") for log in (project.folder / ".charloom/sender").glob("*.log"))
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(fault, longer, tmp_path):
     project = copied(longer, tmp_path / "project")
@@ -112,6 +117,9 @@ def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(faul
         assert (sample.code in {2, 3, 5}, sample.printed, sample.complaint.count("\n")) == (True, "", 1)
         assert {name: content for name, content in project.contents().items() if name in files} == files
         assert not list((tmp_path / "tmp").iterdir())
+        if fault == "deaf":  # an attempt takes longer than an idle sender waits for work
+            attempts = failures(project)
+            until(lambda: failures(project) >= attempts + 2, 90)
         project.end_senders()  # or it would send the run to this store, once that is mended
     with chdir(project.folder):
         sent()

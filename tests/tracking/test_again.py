@@ -200,5 +200,5 @@ def test_a_patch_or_a_lock_from_the_store_reaches_nothing_outside_the_clone(proj
         assert refused(project, code=code).startswith(line)
     (tmp_path / "dvc.lock").write_text("stages: [")
     client.log_artifact(run_id, tmp_path / "dvc.lock")
-    assert "the run's dvc.lock in MLflow is not in DVC's format" in refused(project, code=3)
+    assert "its dvc.lock in MLflow is not in DVC's format" in refused(project, code=3)
     assert not list(tmp_path.rglob("above"))

@@ -68,7 +68,7 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
     try:
         recorded = stages_in((place / LOCK).read_bytes()) if (place / LOCK).exists() else {}
     except Damaged:
-        raise Damaged(f"the run's {LOCK} in MLflow is not in DVC's format") from None
+        raise Damaged(f"run {origin.name}: its {LOCK} in MLflow is not in DVC's format") from None
     project = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""

@@ -1,7 +1,7 @@
 """The entries of the spool: their records, and their files with checksums. See results/spool.py for the format."""
 
+import math
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +16,6 @@ from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spo
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 PICTURE = "comparison.svg"  # the picture in the description of a study's run
 PAGE = "report.html"  # the page in a study's folder
-RETRY_PERIOD = 120  # seconds after a new line, or after an attempt that found the experiment's lock held
 
 
 class StudyContents(Record):
@@ -59,8 +58,7 @@ class Entry:
 
     sent       the number of points that the training's live run has, or does not need
     reason     why the last attempt failed, or an empty text
-    next_time, retry_until  the times between which the next attempt is allowed; a new line allows attempts for
-                            RETRY_PERIOD seconds
+    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit
     """
 
     first: Start
@@ -125,7 +123,7 @@ class Entry:
             except (ValueError, AttributeError):  # a full disk truncates lines, too
                 warn_once(str(self.path), f"{in_line(str(self.path))}: skipped damaged lines; MLflow may lack points")
         if end:
-            self.retry_until = time.monotonic() + RETRY_PERIOD
+            self.retry_until = math.inf
 
     def _add(self, line: Any) -> None:
         match line:

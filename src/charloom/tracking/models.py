@@ -36,6 +36,7 @@ from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.store import Store, all_results, params_as_text
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
+OUR_CODE = Path(__file__).with_name(SERVED).read_bytes()  # read at import: DVC may remove an experiment's folder
 # "Any", not "string": MLflow's server would convert numbers and null to text. served.py refuses them.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(AnyType(), "prime")]),  # type: ignore[no-untyped-call]  # MLflow's own
@@ -111,23 +112,25 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     files   folder with the entry's files in the spool
     about   MLflow's description, with the ids of the run and of the model
 
-    MLflow executes the model's code when it saves a model.
+    MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
+    entry, which may be of another version, replaces it afterwards.
     """
     array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED)
     copy(files / f"models/{name}.npz", array)
     if not folder.exists():
-        copy(files / MODEL_CODE / SERVED, code)  # MLflow records this path, which must not name the user's folder
+        code.write_bytes(OUR_CODE)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*An input example was not provided")
             save_model(
                 folder,
-                python_model=str(code),
+                python_model=str(code),  # MLflow records this path
                 artifacts={"model": str(array)},
                 code_paths=[str(files / MODEL_CODE / PACKED)],
                 signature=SIGNATURE,
                 pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
                 mlflow_model=about,
             )
+        copy(files / MODEL_CODE / SERVED, folder)
     copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
 

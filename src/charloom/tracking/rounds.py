@@ -9,7 +9,7 @@ from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
 from charloom.tracking.address import database
 from charloom.tracking.completion import Busy, complete, complete_study, show
-from charloom.tracking.entries import RETRY_PERIOD, Entry, entries
+from charloom.tracking.entries import Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.reasons import first_line
 from charloom.tracking.store import connected
@@ -17,7 +17,8 @@ from charloom.tracking.store import connected
 PAUSE = 0.2  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
-RETRY_PAUSE = 5  # seconds after a failure
+RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
+IDLE_LIMIT = 600  # seconds after a training's last point until the sender stops waiting for the next
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
 
 
@@ -30,7 +31,7 @@ def send_all(identity: str) -> None:
     while (now := time.monotonic()) < end:
         remaining = run_round(identity, remaining)
         if any(now < entry.retry_until for entry in remaining.values()):
-            end = now + LINGER
+            end = time.monotonic() + LINGER  # a round may take minutes
         time.sleep(PAUSE)
 
 
@@ -67,10 +68,10 @@ def _try(entry: Entry) -> None:
     except Busy as error:
         warn_once(entry.folder.name, f"{error}; this sender waits for it")
         entry.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
-        entry.retry_until = now + RETRY_PERIOD
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         entry.reason, entry.next_time = first_line(error), now + RETRY_PAUSE
+        entry.retry_until = min(entry.retry_until, time.monotonic() + RETRY_PERIOD)
     if entry.can_complete or entry.reason:
         print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(entry.reason)}", flush=True)
 
@@ -96,8 +97,7 @@ def _send(entry: Entry) -> str:
             if ended or entry.sent < len(entry.points):
                 show(store, entry, ended=ended)
                 entry.sent = len(entry.points)
-            if ended:
-                entry.retry_until = 0.0
+                entry.retry_until = 0.0 if ended else time.monotonic() + IDLE_LIMIT
             return ""
     entry.remove()
     return f"MLflow {name}: {store.where_shown(run)}"

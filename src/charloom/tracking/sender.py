@@ -11,8 +11,8 @@ its identity. The sender
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 
-and exits when no work has been left for ten seconds. After the last line of an entry's record, it tries to deliver
-the entry for two minutes. A later line, or `make track`, starts the sender again. Delivery is idempotent, so the sender
+and exits when no work has been left for ten seconds. It retries a failing entry for two minutes, and longer
+while its training writes. A later line, or `make track`, starts the sender again. Delivery is idempotent, so the sender
 may be killed at any time. Its log, which `track` reads, has a line for each outcome, and an empty line for each piece
 that was sent. A damaged entry, or an entry that the store refuses, delays no other entry.
 """
