@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from contextlib import chdir
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from projects import copied
 from recorded import holds_what_the_files_hold, sent
 
 from charloom.base.errors import Unavailable
-from charloom.results.spool import append, identity, spool
+from charloom.results.spool import RECORD, append, entry_folder, identity, spool, start_of
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import run_round
+from charloom.tracking.rounds import IDLE_LIMIT, run_round
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,13 @@ def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_wai
     assert run_round(entry.sender, {waits: entry}) == {}
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
+
+
+def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_waited_for_without_end(project):
+    with chdir(project.folder):
+        run = this_run()
+        start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
+        append(entry_folder(start.experiment, run.results) / RECORD, [start.model_dump()])
+        (entry,) = run_round(identity(), {}).values()
+    assert (entry.reason, entry.has_ended) == ("", False)
+    assert 0 < entry.retry_until - time.monotonic() <= IDLE_LIMIT

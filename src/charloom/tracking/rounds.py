@@ -18,7 +18,7 @@ PAUSE = 0.2  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
-IDLE_LIMIT = 600  # seconds after a training's last point until the sender stops waiting for the next
+IDLE_LIMIT = 600  # seconds after a training's last line until the sender stops waiting for the next
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
 
 
@@ -97,7 +97,7 @@ def _send(entry: Entry) -> str:
             if ended or entry.sent < len(entry.points):
                 show(store, entry, ended=ended)
                 entry.sent = len(entry.points)
-                entry.retry_until = 0.0 if ended else time.monotonic() + IDLE_LIMIT
+            entry.retry_until = 0.0 if ended else min(entry.retry_until, time.monotonic() + IDLE_LIMIT)
             return ""
     entry.remove()
     return f"MLflow {name}: {store.where_shown(run)}"
