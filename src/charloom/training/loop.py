@@ -25,12 +25,7 @@ def block(recipe: Recipe, K: int) -> int:
 
 
 def train(
-    state: TrainState,
-    ids: Array,
-    updates: int,
-    every: tuple[int, ...],
-    recipe: Recipe,
-    threads: int | None = None,
+    state: TrainState, ids: Array, updates: int, every: tuple[int, ...], recipe: Recipe, threads: int | None = None
 ) -> Iterator[Rows]:
     """Train to update number `updates`; yield the rows from state.update to `updates` inclusive, a block at a time.
 

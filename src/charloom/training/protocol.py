@@ -95,8 +95,7 @@ class Training(NamedTuple):
         """
         recipe, section = self.params.recipe, self.params.train
         for rows in train(state, self.text.training, updates, (*self.every, *every), recipe, threads):
-            due = rows.state.update % section.checkpoint_every == 0
-            bits = self.held_out_along(rows.state) if due else None
+            bits = self.held_out_along(rows.state) if rows.state.update % section.checkpoint_every == 0 else None
             before, trace = trace, extended(trace, rows, self.epoch, section.target_smooth_loss)
             yield Block(rows, before, trace, bits)
 

@@ -59,8 +59,7 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
     trace        the trace of the rows before `state`
     checkpoints  the checkpoints in the folder, by file name
     """
-    best = state.best
-    if best is None:
+    if (best := state.best) is None:
         return  # before the first update there is nothing to save
     scalars = (state.update, state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
     content = pack(
@@ -71,11 +70,8 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
             "h": state.h,
             "best_theta": best.theta.flat,
             "best_h": best.h,
-            "smooth_losses": trace.smooth_losses,
-            "losses": trace.losses,
-            "epoch_sums": trace.epoch_sums,
-            "statistics": trace.statistics,
         }
+        | {name: getattr(trace, name) for name in shapes(trace.rows, 1)}
     )
     head = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n"
     digest = hashlib.sha256(head)
@@ -119,11 +115,9 @@ def why_not_resumed(folder: Path, settings: Settings) -> str | None:
     """
     try:
         states = [path for other in folder.parent.glob("*/") if other != folder for path in _generations(other)]
-        newest = max(states, key=lambda path: path.stat().st_mtime, default=None)
-        if newest is None:
-            return None
+        newest = max(states, key=lambda path: path.stat().st_mtime)  # ValueError if there is none
         return f"starting at update 0; not resumed from {newest}: {difference(_head(newest).settings, settings)}"
-    except (OSError, ValueError):  # another process removes the state, or the state is damaged
+    except (OSError, ValueError):  # there is no state, another process removes it, or it is damaged
         return None
 
 
@@ -136,10 +130,8 @@ def forget(folder: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Remove the file or the folder at `path`."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
 
 
 def _generations(folder: Path) -> list[Path]:
