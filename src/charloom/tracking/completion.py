@@ -238,8 +238,9 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
             try:
                 store.client.delete_experiment_tag(store.experiment_id, own_key)
-            except MlflowException:  # MLflow before 3
-                store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
+            except MlflowException as error:
+                if error.error_code == "ENDPOINT_NOT_FOUND":  # MLflow before 3
+                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
 
 
 def _counts(value: str) -> bool:
