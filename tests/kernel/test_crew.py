@@ -71,7 +71,7 @@ def test_an_exception_in_one_thread_releases_the_others_and_is_raised(monkeypatc
     threads = threading.active_count()
     with pytest.raises(error):
         advance(start(recipe, 19, 1), IDS, 9, recipe, size)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert (done[0], len(done)) == (0, size)  # the first call compiles
     assert all(each <= 1 for each in done)  # of 9 updates: the others end at the next one
 
@@ -79,12 +79,13 @@ def test_an_exception_in_one_thread_releases_the_others_and_is_raised(monkeypatc
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it may come while one is forgotten
 @pytest.mark.parametrize("milliseconds", [2, 4, 6, 8])
 def test_an_interrupt_while_threads_start_releases_those_that_wait(milliseconds):
-    before, right = threading.active_count(), signal.signal(signal.SIGALRM, signal.default_int_handler)
+    before, right = threading.enumerate(), signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
     with suppress(KeyboardInterrupt):
         crew.together(1000, lambda _: time.sleep(0.1))
     signal.signal(signal.SIGALRM, right)
-    until(lambda: threading.active_count() == before)
+    # An interrupt within start() can leave a thread listed that never ran: it has no identifier.
+    until(lambda: not [each for each in threading.enumerate() if each.ident and each not in before])
 
 
 def test_the_number_is_what_the_environment_says(monkeypatch):
