@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paired import Measured, Measurement, answered
-from paired.data_types import ALONE, ALPHA, BETTER, CANNOT_TELL, Contrast
+from paired.data_types import ALONE, ALPHA, BETTER, CANNOT_TELL, Contrast, Look
 from paired.gate import NOT_WORSE, PASSED, gate
 from paired.rule import decide
 from paired.seeds_needed import POWER, more_seeds, silence
@@ -41,7 +41,7 @@ def pairs(rng: np.random.Generator, count: int, n: int, effect: float, spread: s
 def decisions(differences: np.ndarray, looks: tuple[int, ...], smallest: float | None = None) -> Iterator[Contrast]:
     """Yield the decision on each row of differences."""
     for row in differences:
-        contrast = Contrast(ALONE, at_looks=tuple(moments(row[:n]) for n in looks))
+        contrast = Contrast(ALONE, at_looks=tuple(Look(n, moments(row[:n])) for n in looks))
         yield decide([contrast], len(looks), "lower", smallest)[0]
 
 
@@ -74,7 +74,8 @@ def any_claim(rng: np.random.Generator, count: int, settings: int, looks: tuple[
     claimed = 0
     for values in rng.normal(size=(count, settings + 1, looks[-1])):
         contrasts = [
-            Contrast(ALONE, at_looks=tuple(moments(row[:n] - values[-1, :n]) for n in looks)) for row in values[:-1]
+            Contrast(ALONE, at_looks=tuple(Look(n, moments(row[:n] - values[-1, :n])) for n in looks))
+            for row in values[:-1]
         ]
         claimed += any(decision.verdict != CANNOT_TELL for decision in decide(contrasts, len(looks), "lower", None))
     return claimed / count

@@ -1,9 +1,10 @@
 """The answer of a comparison: each setting compared with the baseline, paired by seed, and each factor's effects."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
-from paired.cautions import cautions
+from paired.cautions import cautions, without_values
 from paired.data_types import CANNOT_TELL, INTERACTION, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
 from paired.effects import told
 from paired.factors import inseparable, tested
@@ -12,7 +13,7 @@ from paired.rule import decide, direction
 from paired.seeds_needed import more_seeds
 from paired.statistics import moments, student_interval
 
-IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount", "warnings")
+IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount")
 
 
 def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
@@ -35,45 +36,58 @@ def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
 def answered(measured: Measured) -> Answer:
     """Compare the settings and return the answer.
 
-    The order of the seeds is that of the baseline's trials. Seeds after the last reached look (number of seeds at which
+    The order of the seeds is that of the baseline's trials. Seeds after the look that decides (number of seeds at which
     the data are tested) are shown, but not tested.
     """
     trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
     measured = replace(measured, settings=trials)
     settings, effects = verdicts(measured)
+    seeds = _seeds_of(measured, settings)
     groups = [group for group in inseparable(measured.levels) if len(group) > 1]
     levels = measured.levels.values()
     return Answer(
         **vars(measured),
-        summaries=[_summary(measured, name) for name in trials],
-        comparisons=[_whole(measured, contrast) for contrast in settings],
+        summaries=[_summary(measured, *own) for own in seeds.items()],
+        comparisons=[_whole(measured, contrast, seeds[contrast.setting]) for contrast in settings],
         bands={name: _bands(curves, measured.baseline, settings) for name, curves in measured.curves.items()},
-        effects=[_with_need(measured, effect) for effect in effects],
+        effects=[_with_need(measured, x)._replace(warnings=tuple(without_values(x))) for x in effects],
         inseparable=tuple({name: tuple(dict.fromkeys(own[name] for own in levels)) for name in x} for x in groups),
     )
 
 
-def _summary(measured: Measured, setting: str) -> Summary:
-    trials = measured.settings[setting].values()
-    whole = moments(values(measured.settings[setting]).values())
+def _seeds_of(measured: Measured, contrasts: list[Contrast]) -> dict[str, list[Seed]]:
+    """Return the seeds that count, of each setting: those of its contrast's look; the baseline has those of the last.
+
+    Without declared looks, or if the contrast is not tested, all seeds of the setting count.
+    """
+    base = list(measured.settings[measured.baseline])
+    tested = {x.setting: base[: x.at_looks[x.look].seeds] for x in contrasts if measured.looks and x.look is not None}
+    every = {name: list(own) for name, own in measured.settings.items()}
+    return every | tested | {measured.baseline: max(tested.values(), key=len, default=base)}
+
+
+def _summary(measured: Measured, setting: str, seeds: list[Seed]) -> Summary:
+    trials = {seed: measured.settings[setting][seed] for seed in seeds}
+    whole, own = moments(values(trials).values()), trials.values()
     return Summary(
-        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in trials),
-        sum(trial.reached is not None for trial in trials), moments(_times(measured, setting).values()).mean,
+        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in own),
+        sum(trial.reached is not None for trial in own), moments(_times(measured, setting, seeds).values()).mean,
     )  # fmt: skip
 
 
-def _times(measured: Measured, setting: str) -> dict[Seed, float]:
+def _times(measured: Measured, setting: str, seeds: Collection[Seed]) -> dict[Seed, float]:
     """Return the number of updates to the target by seed, at most the budget; {} without a target or a budget."""
-    budget = measured.budget if measured.target else None
-    if budget is None:
-        return {}
-    trials = measured.settings[setting].items()
+    budget = (measured.budget or 0) if measured.target else 0
+    trials = [own for own in measured.settings[setting].items() if budget and own[0] in seeds]
     return {seed: budget if trial.reached is None else min(trial.reached, budget) for seed, trial in trials}
 
 
-def _whole(measured: Measured, contrast: Contrast) -> Contrast:
-    """Return the setting's contrast with more_seeds, time_interval, warnings and parts set."""
-    times = minus(_times(measured, contrast.setting), _times(measured, measured.baseline))
+def _whole(measured: Measured, contrast: Contrast, seeds: Collection[Seed]) -> Contrast:
+    """Return the setting's contrast with more_seeds, time_interval, warnings and parts set.
+
+    seeds  the seeds of the setting that count
+    """
+    times = minus(*(_times(measured, name, seeds) for name in (contrast.setting, measured.baseline)))
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(times.values()), LEVEL),
         warnings=tuple(cautions(measured, contrast)),
@@ -84,11 +98,11 @@ def _whole(measured: Measured, contrast: Contrast) -> Contrast:
 def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
     """Return two numbers: the parts of the test data whose mean difference has the contrast's sign, and all parts.
 
-    The mean difference of a part is over all pairs. The result is None if the contrast has no sign, if the parts are
-    unknown, or if the trials have different numbers of parts.
+    The mean difference of a part is over the pairs that count. The result is None if the contrast has no sign, if the
+    parts are unknown, or if the trials have different numbers of parts.
     """
     mean, sides = contrast.mean_difference, [measured.settings[name] for name in (contrast.setting, measured.baseline)]
-    both = [[trials[seed].parts for trials in sides] for seed in contrast.differences]
+    both = [[trials[seed].parts for trials in sides] for seed in contrast.counting]
     counts = {len(parts) for pair in both for parts in pair}
     if not mean or len(counts) != 1 or 0 in counts:
         return None
@@ -104,10 +118,10 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
     """
     if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
         return contrast
-    whole, alpha = moments(contrast.differences.values()), 1.0 - contrast.tested_level
-    if direction(whole, measured.better) in contrast.barred:  # by lost trials: the number of further seeds is unknown
+    pairs, alpha = moments(contrast.counting.values()), 1.0 - contrast.tested_level
+    if direction(pairs, measured.better) in contrast.barred:  # by lost trials: the number of further seeds is unknown
         return contrast._replace(more_seeds=(1, None))
-    return contrast._replace(more_seeds=more_seeds(whole, alpha, measured.smallest_difference))
+    return contrast._replace(more_seeds=more_seeds(pairs, alpha, measured.smallest_difference))
 
 
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, settings: list[Contrast]) -> dict[str, Band]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from paired.data_types import CANNOT_TELL, Contrast, Measured, Seed
-from paired.numbers import number_of
-from paired.pairs import common, exclusion, lost
+from paired.data_types import VERDICTS, Contrast, Measured, Seed
+from paired.numbers import number_of, shown
+from paired.pairs import common
+from paired.rule import counted_at
 from paired.statistics import moments, student_p
 
 
@@ -18,17 +19,27 @@ def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
     # with looks the baseline has more seeds than a setting that is decided already
     if alone := sum(len(own) - len(shared) for own in (sides[:1] if looks else sides)):
         yield f"{number_of(alone, 'seed')} on one side only, left out"
-    ours, theirs = (lost(own, shared) for own in sides)
-    if ours or theirs:
-        counts = f"{ours} of {len(shared)} trials have no value, and {theirs} of {len(shared)} in the baseline"
-        yield f"{counts}; their pairs are missing{exclusion(contrast.barred)}"
+    yield from without_values(contrast)
     if any(trial.exploded and trial.value is not None for own in sides for trial in own.values()):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
     yield from _about_pairs(contrast.counting, 1.0 - contrast.tested_level)
     if looks and contrast.look is None:
         yield f"nothing is tested yet: the first look is at {looks[0]} seeds"
-    elif looks and contrast.verdict == CANNOT_TELL and len(shared) > (at := looks[contrast.look or 0]):
-        yield f"tested on the first {number_of(at, 'seed')}; the {len(shared) - at} after them decide nothing here"
+    elif looks and (later := len(shared) - (at := looks[contrast.look or 0])) > 0:
+        first, mean = number_of(at, "seed"), shown(moments(contrast.differences.values()).mean, 9)
+        yield f"tested on the first {first}; the {later} after them decide nothing; the mean of all pairs is {mean}"
+
+
+def without_values(contrast: Contrast) -> Iterator[str]:
+    """Yield a warning if trials of the contrast have no value, with the verdicts that are excluded therefore."""
+    seeds, _, (ours, theirs) = counted_at(contrast)
+    missing = f"{number_of(ours + theirs, 'trial')} without a value; such seeds are missing here"
+    if contrast.setting:
+        base = f"{theirs} of {seeds} in the baseline"
+        missing = f"{ours} of {seeds} trials have no value, and {base}; their pairs are missing"
+    excluded = " or ".join(sorted(contrast.barred, key=VERDICTS.index))
+    if ours or theirs:
+        yield missing + f"; the verdict cannot be {excluded}" * bool(excluded)
 
 
 def _about_pairs(differences: dict[Seed, float], alpha: float) -> Iterator[str]:

@@ -79,7 +79,10 @@ class Measured:
 
 
 class Summary(NamedTuple):
-    """The numbers of one setting, not compared with others.
+    """The numbers of one setting, not compared with others, at the look of its contrast.
+
+    If that contrast is not tested, the numbers are those of all trials. The baseline's numbers are those of the last
+    look of any contrast.
 
     trials        number of trials
     n             number of trials with a value
@@ -113,6 +116,30 @@ class Moments(NamedTuple):
     sd: float | None = None
 
 
+class Look(NamedTuple):
+    """The pairs of the seeds of one look.
+
+    seeds   number of seeds
+    pairs   moments of the differences
+    lost    number of trials without a value, on the contrast's first side and on its second side
+    """
+
+    seeds: int
+    pairs: Moments
+    lost: tuple[int, int] = (0, 0)
+
+    def barred(self, kind: str) -> tuple[str, ...]:
+        """Return the verdicts on a contrast of this kind that are excluded because trials have no value.
+
+        The side with more such trials looks better than it is, because its worst values are missing. So a verdict in
+        its favour, and NO_DIFFERENCE, are excluded. An interaction has no side, and is never NO_DIFFERENCE.
+        """
+        if kind == INTERACTION:
+            return (BETTER, NO_DIFFERENCE, WORSE) if any(self.lost) else (NO_DIFFERENCE,)
+        sign = self.lost[0] - self.lost[1]
+        return (BETTER, NO_DIFFERENCE) if sign > 0 else (NO_DIFFERENCE, WORSE) if sign < 0 else ()
+
+
 class Contrast(NamedTuple):
     """A difference between pairs, with its test: a setting minus the baseline, or an effect of a factor.
 
@@ -124,11 +151,11 @@ class Contrast(NamedTuple):
     other, at  the other factor, and its one level or two levels; empty for a setting and an average
     amount    the first side's amount of text or time divided by the second side's; 1 if unknown
     differences       seed to difference, for the seeds with a value on both sides
-    n                 number of pairs that count: the pairs of the look that decided; all pairs if no look decided
+    n                 number of pairs that count: see rule.counted_at
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval
                       at this level. Level 1: not tested, because the contrast has no share. Interval None: undefined
-    barred            verdicts that are excluded because trials without a value could have reversed them
+    barred            verdicts that are excluded because trials without a value could have reversed them, at that look
     p                 Student's two-sided p of the pairs that count
     adjusted_p        p corrected for looks and several tests: the smallest p so far times the number of looks, divided
                       by the contrast's share of the level; None if no p is defined
@@ -141,7 +168,7 @@ class Contrast(NamedTuple):
     time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
     parts             for a setting: the number of parts of the test data whose mean difference has the sign of
                       `mean_difference`, and the number of all parts; None if unknown. No verdict depends on it
-    at_looks          the moments of the differences at each look that is reached
+    at_looks          each look that is reached
     look              index of the look that decided, or of the last look reached; None if there is none, or if the
                       contrast is not tested
     """
@@ -170,7 +197,7 @@ class Contrast(NamedTuple):
     more_seeds: tuple[int, int | None] | None = None
     time_interval: Interval | None = None
     parts: tuple[int, int] | None = None
-    at_looks: tuple[Moments, ...] = ()
+    at_looks: tuple[Look, ...] = ()
     look: int | None = None
 
     @property

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paired.data_types import ALONE, AT_LEVEL, AVERAGE, BETTER, INTERACTION, NO_DIFFERENCE, WORSE, Contrast, Measured
+from paired.data_types import ALONE, AT_LEVEL, AVERAGE, INTERACTION, Contrast, Measured
 from paired.family import Family
-from paired.numbers import number_of
-from paired.pairs import barred, common, exclusion, first_seeds, values
+from paired.pairs import common, first_seeds, values
 from paired.rule import looked
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25, AT_LEVEL: 0.0, ALONE: 0.25}  # of the level
@@ -112,27 +111,23 @@ def tested(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int,
         If `at` has one level of factor g, it is the effect at that level. If `at` has two, it is the interaction: the
         effect at the last minus the effect at the first. Factors, levels and `at` are indices.
         """
-        parts, lost, amount, sums = [], [0, 0], [1.0, 1.0], np.zeros(len(seeds))
+        parts, amount, sums = [], [1.0, 1.0], np.zeros(len(seeds))
+        missing = np.zeros((len(seeds), 2), dtype=int)  # values, on either side
         for n, other in enumerate(reversed(at) if at else [None]):
             for side, level in enumerate(reversed(pair)):
                 place = tuple(level if axis == f else other if axis == g else slice(None) for axis in range(len(names)))
                 cells = table[(slice(None), *place)]
                 parts.append(cells.mean(axis=tuple(range(1, cells.ndim))))
                 sums += parts[-1] * (1 if side == n else -1)
-                lost[side] += int(np.isnan(cells).sum())
+                missing[:, side] += np.isnan(cells).sum(axis=tuple(range(1, cells.ndim)))
                 amount[side] = float(amounts[place].mean())
         sums[np.abs(sums) <= ROUNDING * np.abs(parts).max(axis=0)] = 0.0
-        excluded = barred(*lost)
-        if kind == INTERACTION:
-            excluded, amount = {NO_DIFFERENCE, *((BETTER, WORSE) if any(lost) else ())}, [1.0, 1.0]
-        line = f"{number_of(sum(lost), 'trial')} without a value; such seeds are missing here{exclusion(excluded)}"
         contrast = Contrast(
             kind, "", names[f], levels[f][pair[1]], levels[f][pair[0]], names[g] if at else "",
-            tuple(levels[g][index] for index in at), amount[0] / amount[1],
+            tuple(levels[g][index] for index in at), 1.0 if kind == INTERACTION else amount[0] / amount[1],
             {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)},
-            warnings=(line,) if any(lost) else (),
         )  # fmt: skip
-        return looked(contrast, firsts, excluded)
+        return looked(contrast, firsts, dict(zip(seeds, missing.tolist(), strict=True)))
 
     factors, pairs = range(len(names)), [_pairs(len(own)) for own in levels]
     crossed = [(f, p, g, q) for f, g in combinations(factors, 2) for p in pairs[f] for q in pairs[g]]

@@ -1,9 +1,9 @@
 """The trials of settings, and pairs of trials with the same seed: differences, looks, and missing values."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from paired.data_types import ALONE, BETTER, NO_DIFFERENCE, VERDICTS, WORSE, Contrast, Measured, Measurement, Seed
+from paired.data_types import ALONE, Contrast, Measured, Measurement, Seed
 from paired.rule import looked
 from paired.statistics import LARGEST, difference
 
@@ -33,11 +33,6 @@ def common(trials: Sequence[Trials]) -> list[Seed]:
     return [seed for seed in trials[0] if all(seed in own for own in trials)]
 
 
-def lost(trials: Trials, seeds: Sequence[Seed]) -> int:
-    """Return the number of these seeds whose trials have no value."""
-    return sum(trials[seed].value is None for seed in seeds)
-
-
 def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[int]) -> list[Sequence[Seed]]:
     """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
 
@@ -45,22 +40,6 @@ def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[i
     shared  the seeds with a trial on both sides, in the order of `seeds`
     """
     return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
-
-
-def barred(ours: int, theirs: int) -> set[str]:
-    """Return the verdicts that are excluded because trials have no value; none if both sides have equally many.
-
-    ours, theirs  number of trials without a value in the setting and in the baseline
-
-    The side with more such trials looks better than it is, because its worst values are missing. So a verdict in its
-    favour, and NO_DIFFERENCE, are excluded.
-    """
-    return {BETTER if ours > theirs else WORSE, NO_DIFFERENCE} if ours != theirs else set()
-
-
-def exclusion(barred: Collection[str]) -> str:
-    """Return the end of a warning, which names the excluded verdicts; "" if there are none."""
-    return f"; the verdict cannot be {' or '.join(sorted(barred, key=VERDICTS.index))}" if barred else ""
 
 
 def alone(measured: Measured) -> list[Contrast]:
@@ -71,6 +50,6 @@ def alone(measured: Measured) -> list[Contrast]:
             shared = common([base, own])
             amount = amounts.get(name, 1.0) / amounts.get(measured.baseline, 1.0)
             contrast = Contrast(ALONE, name, amount=amount, differences=minus(values(own), values(base)))
-            firsts = first_seeds(list(base), shared, measured.looks)
-            contrasts.append(looked(contrast, firsts, barred(lost(own, shared), lost(base, shared))))
+            missing = {seed: (own[seed].value is None, base[seed].value is None) for seed in shared}
+            contrasts.append(looked(contrast, first_seeds(list(base), shared, measured.looks), missing))
     return contrasts

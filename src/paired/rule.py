@@ -6,22 +6,24 @@ their order, and a verdict is final.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from paired.data_types import ALPHA, BETTER, CANNOT_TELL, LEVEL, NO_DIFFERENCE, WORSE, Contrast, Moments, Seed
+from paired.data_types import ALPHA, BETTER, CANNOT_TELL, LEVEL, NO_DIFFERENCE, WORSE, Contrast, Look, Moments, Seed
 from paired.family import Family
 from paired.statistics import moments, student_interval, student_p
 
 
-def looked(contrast: Contrast, firsts: Iterable[Iterable[Seed]], barred: Collection[str]) -> Contrast:
-    """Return the contrast with the moments of its differences at each look, and with its excluded verdicts.
+def looked(contrast: Contrast, firsts: Iterable[Sequence[Seed]], missing: Mapping[Seed, Sequence[int]]) -> Contrast:
+    """Return the contrast with `at_looks`.
 
-    firsts  the seeds of each look that is reached
-    barred  the verdicts that are excluded because trials have no value
+    firsts   the seeds of each look that is reached
+    missing  for each of these seeds, the number of trials without a value on either side
     """
-    own = contrast.differences
-    at_looks = tuple(moments(own[seed] for seed in first if seed in own) for first in firsts)
-    return contrast._replace(at_looks=at_looks, barred=tuple(sorted(barred)))
+    own, at_looks = contrast.differences, list[Look]()
+    for first in firsts:
+        ours, theirs = (sum(missing[seed][side] for seed in first) for side in (0, 1))
+        at_looks.append(Look(len(first), moments(own[seed] for seed in first if seed in own), (ours, theirs)))
+    return contrast._replace(at_looks=tuple(at_looks))
 
 
 def decide(
@@ -29,9 +31,9 @@ def decide(
 ) -> list[Contrast]:
     """Return each contrast, of settings or effects, with its verdict and the numbers of the look that decided.
 
-    Without a verdict its numbers are those of all pairs.
+    Without a verdict its numbers are those of the last look that is reached, or of all pairs if there is none.
 
-    contrasts  with their moments at each look: see `looked`
+    contrasts  with `at_looks`
     looks      the number of declared looks, or 1
     better     "lower" or "higher"
     smallest   the smallest difference that matters; None if not declared
@@ -42,16 +44,16 @@ def decide(
     for look in range(looks):
         undecided = [j for j, contrast in enumerate(decided) if contrast.verdict == CANNOT_TELL]
         for j in undecided:
-            pairs = contrasts[j].at_looks[look] if look < len(contrasts[j].at_looks) else Moments(0)
-            p = student_p(pairs)
-            if p is not None and direction(pairs, better) not in contrasts[j].barred:
-                best[j] = min(best[j], (p, look))
+            for at in contrasts[j].at_looks[look : look + 1]:
+                p = student_p(at.pairs)
+                if p is not None and direction(at.pairs, better) not in at.barred(contrasts[j].kind):
+                    best[j] = min(best[j], (p, look))
         steps = family.steps([min(1.0, looks * p) for p, _ in best], ALPHA)
         for j in undecided:
             adjusted, divisor = steps[j]
-            level, at = 1.0 - ALPHA / (looks * divisor), best[j][1]
-            contrast = contrasts[j]._replace(tested_level=level, adjusted_p=None if at < 0 else adjusted)
-            decided[j] = _tested(contrast, look, at, better, smallest)
+            level, first = 1.0 - ALPHA / (looks * divisor), best[j][1]
+            contrast = contrasts[j]._replace(tested_level=level, adjusted_p=None if first < 0 else adjusted)
+            decided[j] = _tested(contrast, look, first, better, smallest)
     return decided
 
 
@@ -64,21 +66,28 @@ def _tested(contrast: Contrast, look: int, best: int, better: str, smallest: flo
     smallest  the smallest difference that matters; None if not declared
     """
     tested = contrast.at_looks[: look + 1] if contrast.tested_level < 1.0 else ()
-    intervals = [student_interval(pairs, contrast.tested_level) for pairs in tested]
+    intervals = [student_interval(at.pairs, contrast.tested_level) for at in tested]
     within = [
-        at for at, x in enumerate(intervals)
-        if x == (0.0, 0.0) or (smallest and x and -smallest < x[0] and x[1] < smallest)
+        n for n, (at, x) in enumerate(zip(tested, intervals, strict=True))
+        if NO_DIFFERENCE not in at.barred(contrast.kind)
+        and (x == (0.0, 0.0) or (smallest and x and -smallest < x[0] and x[1] < smallest))
     ]  # fmt: skip
-    verdict, deciding, numbers = CANNOT_TELL, len(tested) - 1, moments(contrast.differences.values())
-    if within and NO_DIFFERENCE not in contrast.barred:
-        verdict, deciding, numbers = NO_DIFFERENCE, within[0], tested[within[0]]
-    elif contrast.adjusted_p is not None and contrast.adjusted_p <= ALPHA:
-        verdict, deciding, numbers = direction(tested[best], better), best, tested[best]
+    verdict, deciding = (NO_DIFFERENCE, within[0]) if within else (CANNOT_TELL, len(tested) - 1)
+    if not within and contrast.adjusted_p is not None and contrast.adjusted_p <= ALPHA:
+        verdict, deciding = direction(tested[best].pairs, better), best
+    contrast = contrast._replace(verdict=verdict, look=deciding if tested else None)
+    pairs, barred = (counted := counted_at(contrast)).pairs, counted.barred(contrast.kind)
     return contrast._replace(
-        verdict=verdict, look=deciding if tested else None, tested_interval=intervals[deciding] if tested else None,
-        n=numbers.n, mean_difference=numbers.mean, sd=numbers.sd, interval=student_interval(numbers, LEVEL),
-        p=student_p(numbers),
+        tested_interval=intervals[deciding] if tested else None, n=pairs.n, mean_difference=pairs.mean, sd=pairs.sd,
+        interval=student_interval(pairs, LEVEL), p=student_p(pairs), barred=barred,
     )  # fmt: skip
+
+
+def counted_at(contrast: Contrast) -> Look:
+    """Return the look that counts: `contrast.look`, or the last look reached; if none is, all pairs as a look."""
+    if not contrast.at_looks:
+        return Look(len(contrast.differences), moments(contrast.differences.values()))
+    return contrast.at_looks[-1 if contrast.look is None else contrast.look]
 
 
 def direction(pairs: Moments, better: str) -> str:

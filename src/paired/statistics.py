@@ -15,25 +15,33 @@ from scipy import special
 from paired.data_types import Interval, Moments
 
 LARGEST = 1e150  # a larger value is no result, and its square would overflow
+SMALLEST = sys.float_info.min / sys.float_info.epsilon  # a smaller difference has lost digits
 
 
 def moments(x: Iterable[float]) -> Moments:
-    """Return the moments of the values, whose sizes are at most LARGEST."""
+    """Return the moments of the values, whose sizes are at most LARGEST.
+
+    The values are scaled by a power of two, which is exact: the squares of values below 1e-162 would be 0.
+    """
     values = np.fromiter(x, dtype=float)
     n = len(values)
     if not n:
         return Moments(0)
     if n > 1 and np.ptp(values) == 0.0:
         return Moments(n, float(values[0]), 0.0)
-    return Moments(n, float(values.mean()), float(values.std(ddof=1)) if n > 1 else None)
+    _, exponent = np.frexp(np.abs(values).max())
+    scaled = np.ldexp(values, -exponent)
+    mean, sd = (float(np.ldexp(x, exponent)) for x in (scaled.mean(), scaled.std(ddof=min(1, n - 1))))
+    return Moments(n, mean, sd if n > 1 else None)
 
 
 def difference(a: float, b: float) -> float:
     """Return a − b, or 0 if a − b may be a rounding error of a and b.
 
     Without this rule 0.3 − (0.1 + 0.2), which is the same in every pair, would count as a certain difference.
+    Differences below SMALLEST may be equal by rounding, too.
     """
-    return a - b if abs(a - b) > 4 * sys.float_info.epsilon * max(abs(a), abs(b)) else 0.0
+    return a - b if abs(a - b) > max(4 * sys.float_info.epsilon * max(abs(a), abs(b)), SMALLEST) else 0.0
 
 
 def standard_error(x: Moments) -> float | None:

@@ -64,10 +64,11 @@ def test_an_answer_repeats_what_was_asked_and_shows_every_setting():
     assert {name: getattr(answer, name) for name in vars(asked)} == vars(asked) | {"settings": answer.settings}
     assert [own.setting for own in answer.summaries] == ["a", "base", "b"]
     assert [own.setting for own in answer.comparisons] == ["a", "b"]
-    base, b = answer.summaries[1:]
+    base, b = answered(replace(asked, looks=())).summaries[1:]
     assert (base.trials, base.n, base.mean, base.sd, base.exploded) == (3, 3, 3.0, 2.0, 0)
     half = 0.95 * math.sqrt(2 / (1 - 0.95**2)) * 2 / math.sqrt(3)
     assert base.interval == pytest.approx((3 - half, 3 + half))
+    assert answer.summaries[1][1:5] == (2, 2, 2.0, math.sqrt(2))  # at the look at two seeds, the last one reached
     assert (b.trials, b.n, b.mean, b.sd, b.interval, b.exploded) == (2, 1, 4.0, None, None, 2)
 
 

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from compared import compared
 from promises import COUNT, calibration, error, factors, power, rng
 from scipy import stats
 
-from paired.data_types import NO_DIFFERENCE
+from paired.data_types import BETTER, NO_DIFFERENCE, WORSE
 from paired.seeds_needed import largest_size, more_seeds, silence
 from paired.statistics import moments
 
@@ -23,6 +24,13 @@ def test_a_difference_that_just_matters_is_seldom_said_not_to(looks):
     rows = calibration.pairs(rng(), COUNT, looks[-1], 1.5)
     said = [each.verdict == NO_DIFFERENCE for each in calibration.decisions(rows, looks, smallest=1.5)]
     assert np.mean(said) < 0.025 + error(0.025)
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e-165])
+def test_tiny_values_claim_no_more_often(size):
+    tables = rng().normal(0.0, size, (400, 2, 3))
+    claims = [compared({"base": list(a), "ours": list(b)})["ours"].verdict in {BETTER, WORSE} for a, b in tables]
+    assert np.mean(claims) < 0.05 + error(0.05, 400)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 30])

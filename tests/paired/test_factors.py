@@ -9,7 +9,7 @@ import pytest
 from compared import designed, effect, measured
 
 from paired import answered
-from paired.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
+from paired.data_types import ALONE, AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, NO_DIFFERENCE, WORSE
 from paired.effects import of_change
 from paired.factors import design, inseparable
 from paired.sentences import effects_by_verdict, open_effects, parted, told, verdict
@@ -136,6 +136,16 @@ def test_a_lost_trial_bars_what_rests_on_it():
     assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
 
 
+def test_a_trial_lost_after_the_look_that_decides_changes_no_effect():
+    seeds = {"seeds": 5, "looks": (3, 5)}
+    whole, lost = (designed(TWO, lambda *x, n=n: None if x == (n, 2, 2) else rising(*x), **seeds) for n in (9, 4))
+    pairs = list(zip([*whole.effects, *whole.comparisons], [*lost.effects, *lost.comparisons], strict=True))
+    early = [pair for pair in pairs if pair[0].look == 0]
+    assert {one.kind for one, _ in early} == {AVERAGE, ALONE}
+    for one, other in early:
+        assert (other.verdict, other.n, other.barred, other.interval) == (one.verdict, one.n, (), one.interval)
+
+
 def test_a_look_counts_once_all_settings_have_its_seeds():
     whole = designed(TWO, rising, seeds=5, looks=(5, 8))
     assert effect(whole, AVERAGE, "a", 2, 1).verdict == WORSE
@@ -144,7 +154,8 @@ def test_a_look_counts_once_all_settings_have_its_seeds():
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
     between = designed(TWO, noise, seeds=5, looks=(3, 6))
     for one in (effect(between, AVERAGE, "a", 2, 1), between.comparisons[0]):
-        assert (one.verdict, one.n) == (CANNOT_TELL, 5)
+        assert (one.verdict, one.n, len(one.differences)) == (CANNOT_TELL, 3, 5)
+    assert {own.n for own in between.summaries} == {3}
 
 
 def missing(value, *lost, **others):

@@ -3,7 +3,7 @@
 import pytest
 from compared import beside, compared
 
-from paired.data_types import ALONE, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Contrast
+from paired.data_types import ALONE, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Contrast, Look
 from paired.rule import decide
 from paired.statistics import moments, student_p
 
@@ -42,7 +42,9 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
     assert one.p < 0.001
     assert "nothing is tested yet: the first look is at 4 seeds" in one.warnings
     between = beside([*NEAR, 1.0, 1.0, 1.0, 1.0], looks=(3, 8, 12, 20))
-    assert (between.verdict, between.n) == (CANNOT_TELL, 7)
+    assert (between.verdict, between.n) == (CANNOT_TELL, 3)
+    later = "tested on the first 3 seeds; the 4 after them decide nothing; the mean of all pairs is 1"
+    assert later in between.warnings
     assert between.tested_interval == beside(NEAR, looks=(3, 8, 12, 20)).tested_interval
     base, whole = dict.fromkeys("cabd", 0.0), {"d": 1.0, "a": 1.0, "b": 1.02, "c": 0.98}
     for seeds, verdict in ("dabc", WORSE), ("cad", CANNOT_TELL):  # a look is at the baseline's first seeds
@@ -56,13 +58,33 @@ def test_what_has_fallen_stays_and_says_by_which_look():
     one, three = (beside(differences, looks=(3, 5)) for differences in (CLEAR + later, CLEAR))
     assert one.verdict == WORSE
     assert one.adjusted_p == pytest.approx(2 * beside(CLEAR).p)
-    for name in ("n", "p", "mean_difference", "sd", "interval", "tested_interval", "warnings"):
+    for name in ("n", "p", "mean_difference", "sd", "interval", "tested_interval"):
         assert getattr(one, name) == getattr(three, name)
+    assert len(one.warnings) == len(three.warnings) + 1  # the later seeds
     assert len(one.differences) == 5
     assert beside(CLEAR + later).verdict == CANNOT_TELL
     none = beside([*QUIET, 50.0, 50.0], looks=(3, 5), smallest_difference=1.0)
     assert none.verdict == NO_DIFFERENCE
     assert none.tested_interval == beside(QUIET, looks=(3, 5)).tested_interval
+
+
+def test_a_trial_lost_after_the_look_that_decides_changes_nothing():
+    better = [-x for x in CLEAR]
+    whole, lost = (beside([*better, -1.0, last], looks=(3, 5)) for last in (-1.0, None))
+    assert (whole.verdict, lost.verdict, whole.look, lost.look) == (BETTER, BETTER, 0, 0)
+    for name in ("n", "barred", "adjusted_p", "tested_interval", "interval"):
+        assert getattr(lost, name) == getattr(whole, name)
+
+
+def test_a_look_that_lacks_a_worst_value_stays_excluded_when_the_baseline_loses_one_later():
+    better = [None, -1.0, -1.02, -0.98]
+    (one,) = compared({"base": [0.0] * 4, "ours": better}, looks=(4, 6)).values()
+    assert (one.verdict, one.barred) == (CANNOT_TELL, (BETTER, NO_DIFFERENCE))
+    table = {"base": [0.0, 0.0, 0.0, 0.0, None, 0.0], "ours": [*better, -1.0, 9.0]}
+    (then,) = compared(table, looks=(4, 6)).values()
+    assert (then.verdict, then.look, then.barred) == (CANNOT_TELL, 1, ())  # by the second look alone: 9.0 hides all
+    (told,) = compared(table | {"ours": [*better, -1.0, -1.01]}, looks=(4, 6)).values()
+    assert (told.verdict, told.look, told.n) == (BETTER, 1, 4)
 
 
 def test_the_smallest_p_so_far_counts_when_others_fall():
@@ -115,10 +137,10 @@ def test_a_worse_that_has_fallen_is_not_made_small_by_what_follows():
 
 
 def test_what_may_not_be_said_at_all_leaves_no_share_to_others():
-    clear, near = (Contrast(ALONE, at_looks=(moments(x),)) for x in ([1.0, 1.01, 0.99], [1.0, 1.35, 0.65]))
+    clear, near = (Contrast(ALONE, at_looks=(Look(3, moments(x)),)) for x in ([1.0, 1.01, 0.99], [1.0, 1.35, 0.65]))
     told = decide([clear, near], 1, "lower", None)
     assert [one.verdict for one in told] == [WORSE, WORSE]
-    for excluded in ({BETTER, WORSE}, {WORSE}):  # a side that has lost trials may be said to be better alone
-        barred = decide([clear._replace(barred=excluded), near], 1, "lower", None)
-        assert [one.verdict for one in barred] == [CANNOT_TELL, CANNOT_TELL]
-        assert barred[1].adjusted_p == 2 * student_p(near.at_looks[0])
+    at = clear.at_looks[0]._replace(lost=(0, 1))  # the baseline's worst value is missing, so no WORSE
+    barred = decide([clear._replace(at_looks=(at,)), near], 1, "lower", None)
+    assert [one.verdict for one in barred] == [CANNOT_TELL, CANNOT_TELL]
+    assert barred[1].adjusted_p == 2 * student_p(near.at_looks[0].pairs)

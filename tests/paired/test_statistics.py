@@ -33,7 +33,7 @@ def test_student_is_scipys(x, level):
     assert student_interval(moments(x), level) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("power", [-500, 0, 490])
+@pytest.mark.parametrize("power", [-900, -500, 0, 490])
 def test_no_square_overflows_or_vanishes(power):
     small, large = moments([1.0, 2.0, 3.0]), moments(np.ldexp([1.0, 2.0, 3.0], power))
     assert large == Moments(3, math.ldexp(2.0, power), math.ldexp(1.0, power))
@@ -52,3 +52,4 @@ def test_three_equal_numbers_are_a_point_and_what_rounding_leaves_is_no_differen
     assert [student_p(moments([x] * 3)) for x in (0.1, 0.0)] == [0.0, 1.0]
     assert (difference(0.1 + 0.2, 0.3), difference(1e300, -1e300)) == (0.0, 2e300)
     assert difference(1.0 + 1e-12, 1.0) == pytest.approx(1e-12, rel=1e-3)
+    assert (difference(3e-320, 1e-320), difference(2e-290, 1e-290)) == (0.0, 1e-290)
