@@ -29,7 +29,8 @@ def project(finished, tmp_path):
 def test_a_question_is_written_answered_and_named_beside_its_text(project):
     line = ("studies/mine.yaml", "--text", "data/my.txt", "--vary", "eta=0.05,0.1", "--vary", "sigma=0.1,fan_in")
     printed, _ = said(project, "study", "new", *line, "--seeds", "2", "--title", "Eta: small, größer, or „large“?")
-    assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\nabout ")
+    assert printed.startswith("made studies/mine.yaml: 4 settings, 2 seeds: 8 trainings\n")
+    assert "\na difference below 0.01 does not matter: the file sets smallest_difference\nabout " in printed
     assert printed.endswith("next: charloom study studies/mine.yaml\n")
     written = (project.folder / "studies/mine.yaml").read_text(encoding="utf-8")
     assert "größer, or „large“?" in written  # as it was typed, so that it can be edited
@@ -67,7 +68,7 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
     project.edit("params.yaml", "updates: 400", "updates: 20000")
     printed, _ = said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", "--short")
     short = "a short study: 10,000 updates; a whole training has 20,000, and may have another result"
-    assert "2 settings, 3 seeds: 6 trainings\nabout " in printed
+    assert "2 settings, 3 seeds: 6 trainings\n" in printed
     assert f"\n{short}\n" in printed
     asked = parsed((project.folder / "studies/a.yaml").read_text())
     assert asked["vary"] == {"m": [2, 3], "train.updates": [10_000], "train.checkpoint_every": [1000]}
@@ -91,12 +92,17 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
     "a.yaml --vary eta": "--vary: eta is not allowed; allowed is NAME=VALUE,VALUE (eta=0.05,0.1)",
     "a.yaml --vary eta=[1": "--vary: eta=[1 is not allowed; allowed is NAME=VALUE,VALUE ",
     "a.yaml --vary m=2,x": "a.yaml: m: 'x' is a text, not a number",
-    "a.yaml --vary sigma=fan-in": "a.yaml: sigma: 'fan-in' is a text, not a number: write it as 100, 0.1 or 1e-5, "
+    "a.yaml --vary sigma=0.1,fan-in": "a.yaml: sigma: 'fan-in' is a text, not a number: write it as 100, 0.1 or 1e-5, "
     "without quotes, or fan_in",
     "a.yaml --vary optimizer=adagrad,adm": "a.yaml: optimizer: 'adm' is not allowed; it has to be 'adagrad' or 'adam'",
     "a.yaml --vary clip=null,5": f"a.yaml: clip: {UNKNOWN}",
     "a.yaml --vary train.updates=4,5 --short": "--short: cannot be combined with --vary train.updates",
-    "a.yaml --vary eta=0.1": "a.yaml: vary: no setting differs from the baseline",
+    "a.yaml --vary eta=0.05": "--vary: eta=0.05 is one value, and a comparison needs two: `--vary eta=0.1,0.05`\n",
+    "a.yaml --vary eta=0.1": "--vary: eta=0.1 is one value, and a comparison needs two: `--vary eta=VALUE,0.1`\n",
+    "a.yaml --vary eta=0,05": "--vary: eta=0,05: a comma separates two values; a decimal has a point: 0.05\n",
+    "a.yaml --vary m=2,2": "a.yaml: vary: no setting differs from the baseline",
+    "a.yaml --vary m=2,3 --seeds 3-1": f"--seeds: 3-1 {NUMBER}, or a range of seeds such as 6-10",
+    "a.yaml --vary m=2,3 --measure loss": "a.yaml: measure: 'loss' is not allowed; it has to be 'held_out_bits",
     "a --vary m=2,3": "a: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml",
     "a.yaml --vary m=2,3 --seeds 0": f"--seeds: 0 {NUMBER}",
     "a.yaml --vary m=2,3 --title 'a\nb'": "a.yaml: title: a\\nb is not allowed; allowed is one line",

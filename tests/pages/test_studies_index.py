@@ -18,6 +18,7 @@ from charloom.study.measuring import measured
 from paired import answered
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
+OTHER = TWO.replace("seeds: 2", "seeds: [3, 4]")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def studied(finished, tmp_path_factory):
         patch.setattr("charloom.commands.study.send_study", lambda *_: None)
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
-        ask(project, TWO.replace("0.05", "0.2"), "c")
+        ask(project, OTHER.replace("0.05", "0.2"), "c")
         ask(project, f"title: What of d?\n{TWO}", "d")
         conducted(project, "c")
         yield project
@@ -56,8 +57,9 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
             (verdicts[name],) = Compared(answered(found)).told
     about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
+    second = "this is question 2 about this baseline on this text: each question has its own 5 %"
     missing = "No page yet: charloom study studies/c.yaml writes it."
-    assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; studies/c.yaml"
+    assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; {second}; studies/c.yaml"
     assert of_d == "What of d? No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
     with chdir(studied.folder):
         (intro,) = re.findall("<p>(.* questions?: .*?)</p>", studies_index())
@@ -85,7 +87,7 @@ def test_a_page_has_the_size_of_the_held_out_text(studied):
 
 @pytest.mark.parametrize(("name", "content", "complaint"), [
     ("c.yaml", b"\xff\xfe", "studies/c.yaml: not YAML"),
-    ("c.yaml", TWO.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
+    ("c.yaml", OTHER.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),
     ("c/trials.csv", b"seed\n1\n", "studies/c/trials.csv: "),
     ("c/curves.csv", b"\x00", "studies/c/curves.csv: "),
 ])  # fmt: skip
@@ -113,7 +115,7 @@ def test_a_folder_in_a_files_place_and_a_hostile_name_are_no_more_than_that(proj
 def test_a_study_that_lies_elsewhere_writes_no_page_of_all(project):
     (project.folder / INDEX).unlink()
     (project.folder / "other").mkdir()
-    (project.folder / "other/b.yaml").write_text(TWO.replace("seeds: 2", "seeds: [3, 4]"))
+    (project.folder / "other/b.yaml").write_text(TWO.replace("seeds: 2", "seeds: [5, 6]"))
     said(project, "study", "other/b.yaml", "--jobs", "1")
     assert "All studies" not in (project.folder / "other/b/report.html").read_text(encoding="utf-8")
     assert not [*project.folder.rglob("index.html")]

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from charloom.base.errors import WrongInput, allowed_are
 from charloom.base.terminal import in_line, visible
+from charloom.results.records import MEASURE
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.settings.entry import ensure_own_sources, run_command
 
@@ -99,7 +100,8 @@ def _add_questions(commands: Any) -> None:
     add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
     add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
-    add("--seeds", metavar="N", help="trainings of each setting (default 5)")
+    add("--seeds", metavar="N", help="trainings of each setting (default 5), or their seeds: 6-10")
+    add("--measure", metavar="NAME", default=MEASURE, help="the measure (default %(default)s)")
     add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")
 
     about = (

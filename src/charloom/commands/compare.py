@@ -72,7 +72,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
             raise WrongInput(f"--table: cannot be combined with {in_line(arguments.source)}: give only one")
         for name in (name for name in ASKED if name in given):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
-        return _of_study(arguments.source)
+        return _of_study(arguments.source, required=arguments.require is not None)
     options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline", "better") if name in given}
     options |= {
         name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
@@ -94,11 +94,11 @@ def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
     return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], **options)
 
 
-def _of_study(source: str) -> Measured:
+def _of_study(source: str, *, required: bool) -> Measured:
     """Return a study's measurements. `source` is the study's file or folder.
 
-    If this machine or this source code differs from the study's, a warning goes to standard error. Raises WrongInput
-    if `source` is no study, or the study has no trials yet.
+    If params.yaml differs from the study's params, a warning goes to standard error. Raises WrongInput if `source` is
+    no study, or the study has no answer yet; Undecided in that case if the comparison is `required`.
     """
     from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
 
@@ -108,10 +108,11 @@ def _of_study(source: str) -> Measured:
         raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     warn_of_other_params(study)
-    trials = measured(study)
-    if not any(trials.settings.values()):
-        raise WrongInput(f"{study.folder}/trials.csv: no trials yet; `charloom study {study.path}` trains them")
-    return trials
+    if not study.asked.answers:
+        have = f"{len(study.trained())} of {len(study.settings) * len(study.question.seeds)} trials"
+        line = f"{in_line(source)}: {have}, and no answer yet; `charloom study {study.path}` trains and answers"
+        raise Undecided(line) if required else WrongInput(line)
+    return measured(study)
 
 
 def _option(name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from charloom.base.errors import WrongInput
 from charloom.base.processors import processors
 from charloom.base.storage import write
+from charloom.base.terminal import in_line
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.pages.study.study_page import study_page
@@ -16,7 +17,7 @@ from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
-from charloom.study.measuring import with_new_seeds
+from charloom.study.seeds import free
 from charloom.study.workers import ensure_address
 from charloom.tracking.entries import PAGE
 from charloom.tracking.study_delivery import send_study
@@ -44,8 +45,9 @@ def run_study(arguments: argparse.Namespace) -> None:
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
     needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
     if needs and not study.question.looks:
-        why = f"This study declares no looks, so a verdict needs a new study, with {len(study.question.seeds)} + "
-        print(f"\n{why}{max(needs)} seeds that are not used here: {with_new_seeds(study, max(needs))}")
+        number = (study.first_answer or len(study.question.seeds)) + max(needs)
+        copy = f"a copy of {in_line(str(study.path))} with `seeds: {free(study, number)}`"
+        print(f"\nThis study declares no looks, so a verdict needs a new study, with {number} other seeds: {copy}")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)

@@ -1,6 +1,7 @@
 """`charloom study new`: write a study's file from options, and estimate how long its trainings take."""
 
 import argparse
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from charloom.base.storage import write
 from charloom.base.terminal import in_line, typed
 from charloom.base.yaml_text import NO_YAML, as_yaml_text, plain
 from charloom.sampling.options import allowed
-from charloom.settings.params import flat_of, read_params
+from charloom.settings.params import as_yaml, flat_of, read_params
 from charloom.settings.pipeline import is_inside
 from charloom.study.asking import asked_now
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
-from charloom.study.study_file import CHECKPOINT_EVERY, read_question
+from charloom.study.seeds import free, is_same, known_answers, spanned, taken, why_used, with_seeds
+from charloom.study.study_file import CHECKPOINT_EVERY, Study, read_question
 from paired.numbers import number_of
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
@@ -45,6 +47,11 @@ def new_study(arguments: argparse.Namespace) -> None:
         shown = in_line(text) or "''"
         raise WrongInput(f"--text: {shown}: allowed is the relative path of a file in this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
+    for name, values in vary.items():
+        if name in usual and max(map(len, vary.values())) == 1:
+            other = "VALUE" if values == [usual[name]] else as_yaml(usual[name])
+            why = f"{name}={as_yaml(values[0])} is one value, and a comparison needs two"
+            raise WrongInput(f"--vary: {why}: `--vary {name}={other},{as_yaml(values[0])}`")
     # The baseline has the value of params.yaml if that is one of the values, else the first value.
     baseline = {name: usual[name] if usual.get(name, ...) in values else values[0] for name, values in vary.items()}
     if arguments.short:
@@ -53,22 +60,49 @@ def new_study(arguments: argparse.Namespace) -> None:
         updates = min(SHORT, usual[UPDATES])
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
-    seeds = allowed("seeds", SEEDS[arguments.short] if arguments.seeds is None else arguments.seeds, "--seeds")
+    given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
     asked |= {"text": text} if text else {}
-    asked |= {"vary": vary, "baseline": baseline, "seeds": seeds}
-    asked |= {"measure": "held_out_bits_per_character", "smallest_difference": LEAST}
+    asked |= {"vary": vary, "baseline": baseline, "seeds": given or SEEDS[arguments.short]}
+    asked |= {"measure": arguments.measure, "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
+    study, why = _with_seeds(study, given)
+    seeds = study.question.seeds
+    asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
     trials = [trial.params for setting in study.trials().values() for trial in setting]
     jobs = processors()
     text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
     duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
     warnings = before_it_starts(study)
     write(path, f"{HEAD}{as_yaml_text(asked)}")
-    count = f"{len(study.settings)} settings, {number_of(seeds, 'seed')}: {len(trials):,} trainings"
-    print(f"made {in_line(str(path))}: {count}")
+    count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {len(trials):,} trainings"
+    print(f"made {in_line(str(path))}: {count}{why}")
+    print(f"a difference below {LEAST:g} does not matter: the file sets smallest_difference")
     print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
     print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
+
+
+def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str]:
+    """Return the study with its seeds, and a line on their choice; "" if they are the first ones, or were given.
+
+    given  their number, or the seeds themselves; None: the usual number
+
+    If this question has an answer whose files are gone, it gets the seeds of that answer. Otherwise it gets the first
+    free seeds. Raises WrongInput if given seeds are used.
+    """
+    known, number = list(known_answers(study.path.parent)), len(study.question.seeds)
+    if isinstance(given, list):
+        if why := why_used(study, known):
+            raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
+        return study, ""
+    for other in known:
+        own = with_seeds(study, other.question.seeds)
+        if is_same(own, other) and given in {None, len(own.question.seeds)}:
+            return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
+    seeds, reasons = free(study, number), taken(study)
+    return with_seeds(
+        study, seeds
+    ), f"\n{spanned(seeds)}: {reasons[1]} with the seeds before them" if 1 in reasons else ""
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:
@@ -82,6 +116,11 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         values: list[Any] = []
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
+        if re.search(r"(^|,)0[0-9]", listed):
+            points = re.sub(r"(^|,)([0-9]+),(0[0-9]*)", r"\1\2.\3", listed)
+            raise WrongInput(
+                f"--vary: {in_line(option)}: a comma separates two values; a decimal has a point: {points}"
+            )
         if not (name and equals and values) or name in vary:
             raise WrongInput(
                 f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), with each name only once"

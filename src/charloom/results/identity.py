@@ -85,6 +85,16 @@ def experiment_key(params: Params, text_sha256: str) -> str:
     return _key(naming_params(params), text_sha256)
 
 
+def weights_key(params: Params, text_sha256: str) -> str:
+    """Return a key of a setting's weights, whatever their seed and number of updates.
+
+    Fewer updates with the same seed are the beginning of the same training. The held-out part is in the key, because
+    training does not read it.
+    """
+    named = _affecting(params, "weights") | {"prepare.held_out": params.prepare.held_out}
+    return _key({name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256)
+
+
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
     """Return the key of a trial, 16 hexadecimal digits.
 

@@ -49,6 +49,7 @@ class Asked(Record):
     measures      the metrics in a row: those of the charloom version that started the study
     left_open     in words: uncommitted changes of params that the question does not set; empty if none
     answers       the numbers of seeds at which an answer was given
+    earlier       number of answered questions about this baseline on this text that were known at the first start
     small_trials  for each kind of recipe, the digest of the row of a small training by the sources that made the rows
     params        all params; a setting replaces some of these values
     """
@@ -60,13 +61,14 @@ class Asked(Record):
     measures: tuple[str, ...] = FIRST_METRICS
     left_open: str = ""
     answers: list[int] = []  # noqa: RUF012  pydantic copies it
+    earlier: int = 0
     small_trials: dict[str, str] = {}  # noqa: RUF012  likewise
     params: EarlierParams
 
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
         if (kind := params.recipe.kind) not in self.arithmetic:
-            raise Damaged(f"asked.json: arithmetic: the entry for {kind} is missing")
+            raise Damaged(f"asked.json: arithmetic: no entry for {kind}; `git restore` brings the file back")
         return trial_key(params, self.sha256, self.arithmetic[kind])
 
 
@@ -75,11 +77,10 @@ def read_asked(file: Path) -> Asked:
     return read_json(file, Asked, f"`git restore {file}` brings it back")
 
 
-def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curves: bool = True) -> Runs:
+def read_runs(folder: Path, asked: Asked, *, curves: bool = True) -> Runs:
     """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
 
-    others_left_out  skip a row whose stored key differs from the key of its params; if False, such a row is damaged
-    curves           read curves.csv and passages.csv, too; if False, curves and passages are empty
+    curves  read curves.csv and passages.csv, too; if False, curves and passages are empty
 
     Rows of curves.csv and passages.csv without a row in trials.csv are ignored: the study was killed between the
     writes of the files. Raises Damaged, with the file and the line, if a row is invalid.
@@ -89,14 +90,13 @@ def read_runs(folder: Path, asked: Asked, *, others_left_out: bool = False, curv
     def add(row: Cells) -> None:
         run = from_row(row, asked)
         key = asked.key(run.params)
-        if row["trial"] == key:
-            if key in runs:
-                raise ValueError(f"trial {key} occurs a second time")
-            if run.results and seeds.setdefault(run.results, run.params.seed) != run.params.seed:
-                raise ValueError(f"seed {run.params.seed} has the same results as seed {seeds[run.results]}")
-            runs[key] = run
-        elif not others_left_out:
+        if row["trial"] != key:
             raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
+        if key in runs:
+            raise ValueError(f"trial {key} occurs a second time")
+        if run.results and seeds.setdefault(run.results, run.params.seed) != run.params.seed:
+            raise ValueError(f"seed {run.params.seed} has the same results as seed {seeds[run.results]}")
+        runs[key] = run
 
     _read(folder / "trials.csv", ("seed", "outcome", *asked.measures, "results", "trial"), add)
     if curves:
@@ -141,13 +141,6 @@ def _add_passages(runs: Runs, row: Cells) -> None:
     """Add the costs in a row of passages.csv to its run, if the runs contain it. Raises ValueError as `float` does."""
     if run := runs.get(row["trial"]):
         runs[row["trial"]] = run._replace(passages=tuple(float(row[name]) for name in PASSAGES_OF[1:]))
-
-
-def keys_in(folder: Path) -> list[str]:
-    """Return the stored keys in the folder's trials.csv, unchecked; [] without the file. Raises Damaged: see _read."""
-    keys: list[str] = []
-    _read(folder / "trials.csv", ("trial",), lambda row: keys.append(row["trial"]))
-    return keys
 
 
 def from_row(row: Cells, asked: Asked) -> Run:

@@ -9,6 +9,17 @@ from charloom.base.errors import WrongInput
 # Values of options that a command line or a request to a server leaves out.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 
+
+def _number_or_range(text: str) -> int | list[int]:
+    """Return a number below a million, as `5`, or the seeds of a range of at most so many, as `6-10`; otherwise 0."""
+    match [int(part) for part in text.split("-", 1)]:
+        case [number]:
+            return number if 0 < number < 10**6 else 0
+        case [first, last] if 0 <= first <= last < first + 10**6 - 1:
+            return list(range(first, last + 1))
+    return 0
+
+
 # By the option's name: a function from text to value, a check of the value, and the check in words.
 ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "length": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
@@ -16,9 +27,8 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "top_k": (int, lambda k: 0 <= k < 10**15, "a whole number from 0; 0 leaves all characters"),
     "top_p": (float, lambda p: 0 < p <= 1, "a number above 0 and at most 1; 1 leaves all characters"),
     "seed": (int, lambda n: 0 <= n < 10**15, "a whole number from 0, of at most 15 digits"),
-    **dict.fromkeys(
-        ("samples", "top", "prove", "seeds"), (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999")
-    ),
+    **dict.fromkeys(("samples", "top", "prove"), (int, lambda n: 0 < n < 10**6, "a whole number from 1 to 999,999")),
+    "seeds": (_number_or_range, bool, "a whole number from 1 to 999,999, or a range of seeds such as 6-10"),
     "jobs": (int, lambda n: 0 < n < 1024, "a whole number from 1 to 1,023"),
     "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
     "at": (int, lambda n: 0 <= n < 10**15, "last, lowest, highest, or a step"),

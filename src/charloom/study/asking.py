@@ -2,7 +2,7 @@
 starts read this file.
 
 These edits of the study's file need no `--anew`: another title, more seeds after the present ones, and other looks
-before the first look is reached. Every other change of the question needs it.
+before the first answer. Every other change of the question needs it.
 """
 
 import sys
@@ -85,12 +85,12 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
 def _key_in(file: Path) -> str:
     """Return the key of the question in an asked.json; "" if the file is invalid."""
     with suppress(CharloomError):
-        return _as_asked(file.parent, read_asked(file)).named
+        return as_asked(file.parent, read_asked(file)).named
     return ""
 
 
-def _as_asked(folder: Path, asked: Asked) -> Study:
-    """Return the study whose question is that in asked.json, without runs. Raises WrongInput if it is invalid."""
+def as_asked(folder: Path, asked: Asked) -> Study:
+    """Return the study whose question is that in asked.json, without runs. Raises CharloomError if it is invalid."""
     return study_of(folder.with_suffix(".yaml"), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
 
 
@@ -172,7 +172,7 @@ def ensure_text(study: Study) -> None:
 
 def _ensure_same(study: Study, project: Project) -> None:
     """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
-    asked, then = study.asked, _as_asked(study.folder, study.asked)
+    asked, then = study.asked, as_asked(study.folder, study.asked)
     before, now = then.question, study.question
     same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
     differs = {
@@ -182,7 +182,7 @@ def _ensure_same(study: Study, project: Project) -> None:
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
         "seeds": not same_seeds,
-        "looks": before.looks != now.looks and len({x.params.seed for x in study.runs.values()}) >= before.all_looks[0],
+        "looks": before.looks != now.looks and bool(asked.answers),
     }
     if names := ", ".join(name for name, differ in differs.items() if differ):
         first_start = f"since the first start; {study.folder / ASKED} has the old values: restore them, or"

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from itertools import chain, zip_longest
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, move
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
 from charloom.base.storage import exclusive, sha256
 from charloom.kernel.advance import advance, start
-from charloom.results.study_table import keys_in, read_asked, read_runs, write_runs
+from charloom.results.study_table import write_runs
 from charloom.settings.memory import check_memory, training_memory
 from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, read_study_to_train, small_trials, write_asked
+from charloom.study.asking import ASKED, read_study_to_train, write_asked
 from charloom.study.measuring import before_it_starts, measured
+from charloom.study.seeds import keep_answer, with_first_answer
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
 from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
@@ -41,18 +42,20 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     path     the study's file
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
-    anew     start the study again, as `--anew` does; rows of the table that no trial uses are moved to .charloom
+    anew     start the study again, as `--anew` does; its tables are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study_to_train` and `surveyed` do. Raises WrongInput if Dask is missing.
+    Raises WrongInput and Damaged as `read_study_to_train`, `with_first_answer` and `surveyed` do. Raises WrongInput if
+    Dask is missing.
     Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
     no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = read_study_to_train(path, anew=anew)
+        study = with_first_answer(read_study_to_train(path, anew=anew))
         text, lengths = surveyed(study, 1 if address else jobs)
-        study, trials = _with_stored_runs(study), study.trials()
-        _put_aside(study, study.runs, "belong to no trial of this study, or were trained with other source code")
+        if anew:
+            _move_away(study.folder)
         write_asked(study)
+        trials = study.trials()
         for line in [] if study.runs else before_it_starts(study):
             print(line, flush=True)
         workers: Workers | None = None
@@ -70,45 +73,28 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     workers = cluster(prepared, address) if address else Processes(prepared, jobs)
                     stack.callback(workers.close)
                 _train(study, missing, workers)
-        needed = {trial.key for own in asked.values() for trial in own}
-        _put_aside(study, needed, "come after the look that decided")
-        study = study._replace(runs={key: study.runs[key] for key in needed}).answered_at(max(map(len, asked.values())))
+        needed = {trial.key for own in asked.values() for trial in own}  # others come after the look that decided
+        study = with_first_answer(study)._replace(runs={key: study.runs[key] for key in needed})
+        study = study.answered_at(max(map(len, asked.values())))
         _write(study)
+        keep_answer(study)
         write_asked(study)
     return study, answered(measured(study))
 
 
-def _with_stored_runs(study: Study) -> Study:
-    """Return the study with the stored runs of its trials, from its tables and from their copies in .charloom.
+def _move_away(folder: Path) -> None:
+    """Move a study's tables and page to .charloom, before another asked.json vouches for them; print a line.
 
-    The answers that asked.json records beside the tables are added to the study's answers. A table is skipped if
-    sources with other results made it: see `small_trials`. A row is skipped if its key differs from the key of its
-    params.
+    A copy of asked.json is the first file there, because its answers count as long as the copy exists.
     """
-    wanted = {trial.key for own in study.trials().values() for trial in own}
-    if wanted <= study.runs.keys():
-        return study
-    for folder in (study.folder, *(OWN / "studies" / study.path.stem).glob("*/")):
-        if (folder / ASKED).exists() and (asked := read_asked(folder / ASKED)).small_trials == small_trials(asked):
-            runs = read_runs(folder, asked, others_left_out=True)
-            if used := {key: runs[key] for key in wanted & runs.keys()}:
-                study = study._replace(runs=used | study.runs).answered_at(*asked.answers)
-    return study
-
-
-def _put_aside(study: Study, staying: Collection[str], why: str) -> None:
-    """If rows are about to be removed from the tables, copy the tables to .charloom and print a line.
-
-    `_with_stored_runs` reads such copies.
-
-    staying  keys of the rows that stay
-    why      the reason, which follows "N rows" in the line
-    """
-    if leaving := [key for key in keys_in(study.folder) if key not in staying]:
-        table = study.folder / "trials.csv"
-        to = OWN / "studies" / study.path.stem / sha256(table)[:12]
-        print(f"{table}: {len(leaving)} rows {why}; they are moved to {to}", flush=True)
-        copytree(study.folder, to, dirs_exist_ok=True)
+    files = [folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", "report.html")]
+    present = [file for file in files if file.exists()]
+    if present:
+        to = OWN / "studies" / folder.name / sha256(present[0])[:12]
+        to.mkdir(parents=True, exist_ok=True)
+        for file in present:
+            copyfile(file, to / file.name) if file.name == ASKED else move(file, to / file.name)
+        print(f"{folder}: its tables are moved to {to}", flush=True)
 
 
 def _write(study: Study) -> None:

@@ -68,12 +68,6 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
     return replace(results, target="") if question.text else results  # the target is for params.yaml's text
 
 
-def with_new_seeds(study: Study, more: int = 0) -> str:
-    """Return, in words, a study that asks the same with seeds not used here: as many as now, plus `more`."""
-    first, count = max(study.question.seeds) + 1, len(study.question.seeds) + more
-    return f"a copy of {in_line(str(study.path))} with `seeds: {[*range(first, first + count)]}`"
-
-
 def before_it_starts(study: Study) -> list[str]:
     """Return lines to print before the training: on a single seed, on inseparable factors, and the study's warnings.
 
@@ -90,6 +84,7 @@ def _warnings(study: Study) -> Iterator[str]:
     2. Params change together in all settings: which `vary` separates them, for each group of such params.
     3. All settings have fewer updates, and read less text, than the training of params.yaml.
     4. Seeds were added after an answer, and the study declares no looks.
+    5. Other questions about the baseline had been answered before.
     """
     if differs := study.asked.left_open:
         yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
@@ -107,12 +102,13 @@ def _warnings(study: Study) -> Iterator[str]:
         yield f"a short study: {updates:,} updates; {has}"
 
     if first := study.first_answer:
-        more = len(study.question.seeds) - first
+        more = number_of(len(study.question.seeds) - first, "more seed")
         yield (
-            f"an answer was given at {number_of(first, 'seed')}, and no looks were declared: so {more} more "
-            f"{'is' if more == 1 else 'are'} shown, but not tested; a new study with new seeds tests again: "
-            f"{with_new_seeds(study)}"
+            f"an answer was given at {number_of(first, 'seed')}, and no looks were declared: {more} shown, but not "
+            "tested; only a new study with new seeds tests again"
         )
+    if earlier := study.asked.earlier:
+        yield f"this is question {earlier + 1} about this baseline on this text: each question has its own 5 %"
 
 
 def of_runs(

@@ -63,7 +63,7 @@ def _listed(file: Path) -> Listed:
     asked = len(study.settings) * len(study.question.seeds)
     of_asked = f" of {asked:,}" * (trainings < asked)
     about = "; ".join([text_of(study.asked), f"{trainings:,}{of_asked} trainings", *compared.answer.warnings])
-    if not trainings:
+    if not study.asked.answers:
         return Listed(file, again, compared.heading, about)
     if page.exists():
         return Listed(file, "", compared.heading, about, compared.told, page.relative_to(STUDIES).as_posix())

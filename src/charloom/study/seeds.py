@@ -1,0 +1,137 @@
+"""Which seeds are free: a training that an answer has shown decides no other question.
+
+A seed is *used* if an answer to another question has shown a setting of this question with it, on the same text and
+with the same part of it held out. Two settings are equal if their params that change weights are, apart from the number
+of updates: a shorter training is the beginning of a longer one. An answer is *void* if sources with other results made
+it. The same question keeps the seeds of its first answer, and its number of seeds decides.
+
+Known are the answers in studies/, in HEAD, and in .charloom/studies/, where each answer leaves a copy of asked.json.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from itertools import count, islice
+from pathlib import Path
+
+from charloom.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.base.storage import write_json
+from charloom.results.git import git, objects
+from charloom.results.identity import weights_key
+from charloom.results.study_table import Asked
+from charloom.settings.pipeline import OWN
+from charloom.study.asking import ASKED, as_asked, is_started, read_study, small_trials
+from charloom.study.study_file import Study
+from paired.sentences import listed
+
+STUDIES = Path("studies")
+COPIES = OWN / "studies"  # a folder for each study's file, and in it one for each of its questions
+
+
+def keep_answer(study: Study) -> None:
+    """Write a copy of the answer's asked.json to .charloom, which outlives the study's files."""
+    write_json(
+        COPIES / study.path.stem / study.named / ASKED, study.asked.model_dump(mode="json", exclude_defaults=True)
+    )
+
+
+def known_answers(folder: Path = STUDIES) -> Iterator[Study]:
+    """Yield the questions that have an answer, without runs. A file that is damaged is left out."""
+    contents = dict[bytes, str]()  # the content of an asked.json to the name of the study's file
+    for file in (*folder.glob(f"*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}")):
+        contents.setdefault(file.read_bytes(), file.parent.name)
+    with suppress(Unavailable):  # no repository, or no commit
+        names = git("ls-tree", "--name-only", "-r", "HEAD", f"{STUDIES}/").splitlines()
+        paths = [Path(name) for name in names if name.endswith(f"/{ASKED}")]
+        for path, (_, content) in zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True):
+            contents.setdefault(content, path.parent.name)
+    for file in COPIES.glob(f"*/*/{ASKED}"):
+        contents.setdefault(file.read_bytes(), file.parent.parent.name)
+    for content, name in contents.items():
+        with suppress(CharloomError, ValueError):
+            study = as_asked(STUDIES / name, Asked.model_validate_json(content))
+            if study.asked.answers:
+                yield study
+
+
+def with_seeds(study: Study, seeds: list[int]) -> Study:
+    """Return the study with these seeds."""
+    return study._replace(question=study.question.model_copy(update={"seeds": seeds}))
+
+
+def is_same(study: Study, other: Study) -> bool:
+    """Return whether the study asks the answered question `other`, with the seeds of its answer first."""
+    n = max(other.asked.answers)
+    same = study.named == other.named and study.question.looks == other.question.looks
+    return same and study.question.seeds[:n] == other.question.seeds[:n]
+
+
+def is_void(study: Study) -> bool:
+    """Return whether sources with other results than those here made the answer."""
+    return bool(study.asked.small_trials) and study.asked.small_trials != small_trials(study.asked)
+
+
+def used(study: Study, others: Iterable[Study], verb: str = "has shown") -> dict[int, str]:
+    """Return the used seeds, each with what was shown: `studies/eta.yaml has shown eta=0.1`.
+
+    others  answered questions; one that is the study's own uses no seed
+    """
+    ours, seeds = {_key(study, name): name for name in study.settings}, dict[int, str]()
+    for other in others:
+        shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
+        if shown and not is_same(study, other) and not is_void(other):
+            said = f"{other.path} {verb} {shown[0]}"
+            seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], said) | seeds
+    return seeds
+
+
+def _key(study: Study, setting: str) -> str:
+    return weights_key(study.settings[setting], study.asked.sha256)
+
+
+def why_used(study: Study, known: Iterable[Study]) -> str:
+    """Return `seeds 1 to 5: studies/eta.yaml has shown eta=0.1 with them`; "" if no seed of the study is used."""
+    shown = used(study, known)
+    seeds = [seed for seed in study.question.seeds if seed in shown]
+    return f"{spanned(seeds)}: {shown[seeds[0]]} with {'them' if len(seeds) > 1 else 'it'}" if seeds else ""
+
+
+def taken(study: Study) -> dict[int, str]:
+    """Return the seeds that no command proposes, each with the reason: used ones, and those of files in studies/."""
+    study, others = with_seeds(study, []), [study] if study.asked.answers else list[Study]()
+    for file in STUDIES.glob("[!.]*.y*ml"):
+        with suppress(CharloomError):
+            others += [read_study(file)] if file.resolve() != study.path.resolve() else []
+    planned = [other.answered_at(len(other.question.seeds)) for other in others]
+    return used(study, planned, "asks about") | used(study, known_answers())
+
+
+def free(study: Study, number: int) -> list[int]:
+    """Return the first `number` seeds that are not `taken`."""
+    seeds = taken(study).keys()
+    return list(islice((seed for seed in count(1) if seed not in seeds), number))
+
+
+def with_first_answer(study: Study) -> Study:
+    """Return the study with the answers that its question has elsewhere, before its own first answer.
+
+    Raises WrongInput if a seed is used. The line names the seeds, what was shown with them, and free seeds.
+    """
+    if study.asked.answers:
+        return study
+    known = list(known_answers(study.path.parent))
+    same = [other for other in known if is_same(study, other)]
+    if not same and (why := why_used(study, known)):
+        anew = ", and add `--anew`" * is_started(study.folder)
+        raise WrongInput(f"{study.path}: {why}; write `seeds: {free(study, len(study.question.seeds))}`{anew}")
+    baseline = _key(study, study.baseline)
+    earlier = {other.named for other in known if _key(other, other.baseline) == baseline} - {study.named}
+    study = study._replace(asked=study.asked.model_copy(update={"earlier": len(earlier)}))
+    return study.answered_at(*(n for other in same if not is_void(other) for n in other.asked.answers))
+
+
+def spanned(seeds: Collection[int]) -> str:
+    """Return `seed 3`, `seeds 1 to 5` or `seeds 3, 4 and 7`."""
+    first, last = min(seeds), max(seeds)
+    if len(seeds) > 2 and last - first == len(seeds) - 1:
+        return f"seeds {first} to {last}"
+    return f"seed{'s' * (len(seeds) > 1)} {listed(map(str, sorted(seeds)))}"

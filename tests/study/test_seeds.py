@@ -1,0 +1,208 @@
+"""A seed answers one question: no sequence of commands tests a training again that an answer has shown."""
+
+import json
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from projects import copied, said
+from study_projects import ask, conducted, tables
+
+from charloom.base.yaml_text import parsed
+from charloom.results.study_table import read_asked
+from charloom.study.asking import read_study, write_asked
+from charloom.study.measuring import measured
+from charloom.study.seeds import keep_answer, spanned
+from paired import answered
+
+QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
+SHOWN = "studies/a.yaml has shown eta=0.1 with "
+ONE_TO_THREE, NEW = f"seeds 1 to 3: {SHOWN}them", "write `seeds: [4, 5, 6]`"
+
+
+@pytest.fixture(scope="module")
+def answered_once(finished, tmp_path_factory):
+    """A project in which `a` is answered, with its commit."""
+    project = copied(finished, tmp_path_factory.mktemp("seeds") / "project")
+    ask(project, QUESTION)
+    conducted(project)
+    project.commit("a study")
+    return project
+
+
+@pytest.fixture
+def project(answered_once, tmp_path):
+    return copied(answered_once, tmp_path / "project")
+
+
+def refused(project, name: str, *options: str) -> str:
+    """Return the one line with which the study is refused; nothing is trained, written or lost."""
+    before = {path: path.read_bytes() for path in (project.folder / "studies").rglob("*") if path.is_file()}
+    printed, line = said(project, "study", f"studies/{name}.yaml", "--jobs", "1", *options, code=2)
+    assert {path: path.read_bytes() for path in (project.folder / "studies").rglob("*") if path.is_file()} == before
+    assert (printed, line.count("\n")) == ("", 1)
+    return line.removesuffix("\n")
+
+
+CHANGED = {  # what is typed over the question that `a` has answered with the seeds 1 to 3
+    "fewer seeds": ({"seeds: 3": "seeds: 2"}, f"seeds 1 and 2: {SHOWN}them; write `seeds: [4, 5]`"),
+    "chosen seeds": ({"seeds: 3": "seeds: [9, 3]"}, f"seed 3: {SHOWN}it; write `seeds: [4, 5]`"),
+    "another order": ({"seeds: 3": "seeds: [3, 2, 1]"}, f"{ONE_TO_THREE}; {NEW}"),
+    "looks": ({"seeds: 3": "seeds: 3\nlooks: [2, 3]"}, f"{ONE_TO_THREE}; {NEW}"),
+    "another measure": ({"held_out_bits": "best_held_out_bits"}, f"{ONE_TO_THREE}; {NEW}"),
+    "a smallest difference": ({"seeds: 3": "seeds: 3\nsmallest_difference: 0.5"}, f"{ONE_TO_THREE}; {NEW}"),
+    "another baseline": ({"baseline: {}": "baseline: {eta: 0.05}"}, f"{ONE_TO_THREE}; {NEW}"),
+    "one more setting": ({"0.05]": "0.05, 0.02]"}, f"{ONE_TO_THREE}; {NEW}"),
+    "another setting, the same baseline": ({"0.05]": "0.051]"}, f"{ONE_TO_THREE}; {NEW}"),
+    "a shorter training": ({"0.05]}": "0.05], train.updates: [300]}", "baseline: {}": "baseline: {train.updates: 300}"},
+                           f"{ONE_TO_THREE}; {NEW}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "line"), CHANGED.values(), ids=CHANGED)
+def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown(project, changes, line):
+    """Neither in the same file, nor in another one, nor after all files of the answer are gone."""
+    question = QUESTION
+    for old, new in changes.items():
+        question = question.replace(old, new)
+    ask(project, question)
+    assert refused(project, "a", "--anew") == f"studies/a.yaml: {line}, and add `--anew`"
+    ask(project, QUESTION)
+    ask(project, question, "b")
+    same = "studies/a asks the same question; `charloom study studies/a.yaml` answers it"
+    assert refused(project, "b") in {f"studies/b.yaml: {line}", f"studies/b.yaml: {same}"}
+    copies, folder = project.folder / ".charloom/studies", project.folder / "studies/a"
+    kept = copies.rename(project.folder.parent / "kept")
+    shutil.rmtree(folder)  # HEAD has it
+    assert refused(project, "b") == f"studies/b.yaml: {line}"
+    project.run("git", "rm", "-rqf", "studies/a", "studies/a.yaml")
+    project.commit("no study any more")
+    shutil.rmtree(copies)
+    kept.rename(copies)
+    assert refused(project, "b") == f"studies/b.yaml: {line}"
+
+
+FREE = [
+    QUESTION.replace("[0.1, 0.05]", "[0.2, 0.02]").replace("baseline: {}", "baseline: {eta: 0.2}"),  # other settings
+    QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"),
+    f"text: data/other.txt\n{QUESTION}",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", FREE)
+def test_other_settings_other_seeds_and_another_text_are_free(project, question):
+    text = (project.folder / "data/fox.txt").read_text()
+    (project.folder / "data/other.txt").write_text(f"{text} ")
+    ask(project, question, "b")
+    conducted(project, "b")
+    asked = read_asked(project.folder / "studies/b/asked.json")
+    assert asked.answers == [3]
+    again = "seeds: [4, 5, 6]" in question  # the one about the baseline that `a` is about, too
+    assert asked.earlier == again
+    line = "this is question 2 about this baseline on this text: each question has its own 5 %"
+    assert (line in " ".join(said(project, "compare", "studies/b")[0].split())) == again
+
+
+@pytest.mark.slow
+def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_of_starts(project):
+    folder = project.folder / "studies/a"
+    answer = tables(folder)
+    printed = conducted(project, anew=True)
+    assert printed.startswith("studies/a: its tables are moved to .charloom/studies/a/")
+    assert tables(folder) == answer
+    before = said(project, "compare", "studies/a")[0]
+    for gone in ("studies/a", "studies/a.yaml"):
+        shutil.move(project.folder / gone, project.folder.parent)
+    ask(project, QUESTION.replace("seeds: 3", "seeds: 5"), "renamed")
+    conducted(project, "renamed")
+    assert read_asked(project.folder / "studies/renamed/asked.json").answers == [3, 5]
+    after = said(project, "compare", "studies/renamed")[0]
+    difference, p = before[before.index("  difference") :].splitlines()[:2]
+    assert f"{difference}\n{p}\n" in after
+    assert "3 seeds, and no looks were declared: 2 more seeds shown, but not" in " ".join(after.split())
+    ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"), "b")
+    shown = "seeds 4 and 5: studies/renamed.yaml has shown eta=0.1 with them; write `seeds: [6, 7, 8]`"
+    assert refused(project, "b") == f"studies/b.yaml: {shown}"
+
+
+@pytest.mark.slow
+def test_of_several_questions_that_were_begun_the_first_answer_counts(project):
+    """Also if the other one has all its trainings, and only its answer is missing."""
+    both = QUESTION.replace("seeds: 3", "seeds: [7, 8]")
+    ask(project, both, "c")
+    with chdir(project.folder):
+        write_asked(read_study(Path("studies/c.yaml")))  # begun
+    ask(project, both.replace("0.05]", "0.02]"), "b")
+    conducted(project, "b")
+    line = "seeds 7 and 8: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5]`, and add `--anew`"
+    assert refused(project, "c") == f"studies/c.yaml: {line}"
+    assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
+
+
+def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests_is_not(project):
+    path = project.folder / "studies/a/asked.json"
+    asked = json.loads(path.read_text())
+    shutil.rmtree(project.folder / ".charloom/studies")
+    ask(project, QUESTION.replace("0.05]", "0.02]"), "b")
+    del asked["small_trials"]
+    path.write_text(json.dumps(asked))
+    project.commit("as an earlier version wrote it")
+    assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
+    path.write_text(json.dumps(asked | {"small_trials": {"adagrad float64": "0" * 16}}))
+    project.commit("as other sources wrote it")
+    conducted(project, "b")
+    assert read_asked(project.folder / "studies/b/asked.json").answers == [3]
+
+
+def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project):
+    def new(name, *options):
+        printed, _ = said(project, "study", "new", f"studies/{name}.yaml", *options)
+        return printed, parsed((project.folder / f"studies/{name}.yaml").read_text())["seeds"]
+
+    eta = ("--vary", "eta=0.1,0.02")
+    printed, seeds = new("b", *eta, "--seeds", "2")
+    assert "\nseeds 4 and 5: studies/a.yaml has shown eta=0.1 with the seeds before them\n" in printed
+    assert seeds == [4, 5]
+    assert new("c", *eta, "--seeds", "2", "--measure", "smooth_loss")[1] == [6, 7]  # b waits for its trainings
+    assert new("d", "--vary", "eta=0.2,0.02", "--seeds", "2")[1] == 2
+    assert new("e", *eta, "--seeds", "20-21", "--title", "mine")[1] == [20, 21]
+    line = f"--seeds: seed 3: {SHOWN}it; `--seeds 4` takes free seeds\n"
+    assert said(project, "study", "new", "studies/f.yaml", *eta, "--seeds", "3-6", code=2)[1] == line
+    same = ("--vary", "eta=0.1,0.05")
+    line = "studies/f.yaml: studies/a asks the same question; `charloom study studies/a.yaml` answers it\n"
+    without = "studies/a.yaml"
+    project.edit(without, QUESTION, f"{QUESTION}smallest_difference: 0.01\n")
+    with chdir(project.folder):
+        study = read_study(Path(without), anew=True).answered_at(3)
+        write_asked(study)
+        keep_answer(study)
+    assert said(project, "study", "new", "studies/f.yaml", *same, code=2)[1] == line
+    for gone in ("studies/a", without):
+        shutil.move(project.folder / gone, project.folder.parent)
+    for number in ((), ("--seeds", "3")):
+        printed, seeds = new(f"g{len(number)}", *same, *number)
+        assert "\nseeds 1 to 3, as in this question's first answer\n" in printed
+        assert seeds == 3
+        (project.folder / f"studies/g{len(number)}.yaml").unlink()
+    assert new("h", *same, "--seeds", "2")[1] == [8, 9]
+
+
+def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(project):
+    path = project.folder / "studies/a/asked.json"
+    asked = json.loads(path.read_text())
+    path.write_text(json.dumps(asked | {"answers": []}))
+    for options, code in ((), 2), (("--format", "json"), 2), (("--require", "better"), 6):
+        printed, line = said(project, "compare", "studies/a", *options, code=code)
+        assert printed == ""
+        assert line.endswith("6 of 6 trials, and no answer yet; `charloom study studies/a.yaml` trains and answers\n")
+    conducted(project)
+    with chdir(project.folder):
+        assert answered(measured(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
+
+
+def test_seeds_are_named_as_a_range_or_one_by_one():
+    assert [spanned(seeds) for seeds in ([3], [4, 5], [7, 6, 8], [3, 4, 7])] == [
+        "seed 3", "seeds 4 and 5", "seeds 6 to 8", "seeds 3, 4 and 7",
+    ]  # fmt: skip
