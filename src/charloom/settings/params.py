@@ -211,13 +211,15 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     return loaded
 
 
-def checked(model: type[Checked], values: Any, path: Path) -> Checked:
+def checked(model: type[Checked], values: Any, path: Path, *, strict: bool = True) -> Checked:
     """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
 
     The message names the first wrong key, its value and what is allowed.
+
+    strict  whether a text is no number
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, strict=strict)
     except ValidationError as error:
         raise WrongInput(f"{path}: {_line(error, model)}") from None
 
