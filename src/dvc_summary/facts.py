@@ -25,7 +25,7 @@ class Facts(NamedTuple):
                     HEAD's stages that depend on each
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
-                    are uncommitted changes or HEAD has no stages, because DVC is not asked then
+                    are uncommitted changes or HEAD has no stages, because DVC is not asked then; None if DVC fails
     uncommitted     whether there are uncommitted changes
     complaints      a line for each command of DVC that failed or reported a failure; the command's output may be empty
     """
@@ -37,7 +37,7 @@ class Facts(NamedTuple):
     files: dict[str, list[str]]
     before: Stages
     after: Stages
-    stale: dict[str, list[str]]
+    stale: dict[str, list[str]] | None
     uncommitted: bool
     complaints: list[str]
 
@@ -80,7 +80,7 @@ def facts_of(ref: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
-    stale = not_of_lock(status[0], after, names) if status else {}
+    stale = None if any(complaints[2:]) else not_of_lock(status[0] if status else {}, after, names)
     return Facts(base, head, params, metrics, files, before, after, stale, edited, list(filter(None, complaints)))
 
 
