@@ -137,7 +137,8 @@ def rewrite(folder: Path, change) -> None:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    assert old in (text := path.read_text())
+    text = path.read_text()
+    assert old in text
     path.write_text(text.replace(old, new))
 
 

@@ -24,8 +24,9 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     "eta: 0.1": [
         'eta: "fast"', 'eta: "0.1"', "eta: -0.1", "eta: 0", "eta: .nan", "eta: .inf", "eta: 1e999", "eta: 0,1",
         "eta: yes", "eta: true", "eta:", "eta: ~", "eta: [0.1, 0.2]", "eta: {value: 0.1}", "eta: 2026-01-01",
-        "etta: 0.1", "Eta: 0.1", "learning_rate: 0.1", "0.1: eta", "1: 1\neta: 0.1", "eta: 0.1\neta: 0.2", "eta: 0.1: 3",
-        "eta: !!python/object:os.system 1", "eta: &a [*a]", "eta: &a 0.1\nsigma: *a", "eta 0.1", "\teta: 0.1", "%YAML 1.1\n---\neta: 0.1",
+        "etta: 0.1", "Eta: 0.1", "learning_rate: 0.1", "0.1: eta", "1: 1\neta: 0.1", "eta: 0.1\neta: 0.2",
+        "eta: 0.1: 3", "eta: !!python/object:os.system 1", "eta: &a [*a]", "eta: &a 0.1\nsigma: *a", "eta 0.1",
+        "\teta: 0.1", "%YAML 1.1\n---\neta: 0.1",
         "eta: 0.1\n%YAML 1.1", "eta: '0.1", "eta: \x00",
     ],
     "m: 8": [
