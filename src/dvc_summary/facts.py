@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from dvc_summary.git import Refused, git, uncommitted
 from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
 
+PRINTED = 10_000_000  # bytes that DVC may print
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
 
 
@@ -24,7 +25,7 @@ class Facts(NamedTuple):
                     HEAD's stages that depend on each
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
-                    are uncommitted changes or HEAD has no stages, because DVC is not asked then
+                    are uncommitted changes or HEAD has no stages, because DVC is not asked then; None if DVC fails
     uncommitted     whether there are uncommitted changes
     complaints      a line for each command of DVC that failed or reported a failure; the command's output may be empty
     """
@@ -36,7 +37,7 @@ class Facts(NamedTuple):
     files: dict[str, list[str]]
     before: Stages
     after: Stages
-    stale: dict[str, list[str]]
+    stale: dict[str, list[str]] | None
     uncommitted: bool
     complaints: list[str]
 
@@ -79,30 +80,35 @@ def facts_of(ref: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
-    stale = not_of_lock(status[0], after, names) if status else {}
+    stale = None if any(complaints[2:]) else not_of_lock(status[0] if status else {}, after, names)
     return Facts(base, head, params, metrics, files, before, after, stale, edited, list(filter(None, complaints)))
 
 
-def dvc(arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = None) -> tuple[dict[str, Any], str]:
+def dvc(
+    arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = None, memory: str = "2000000"
+) -> tuple[dict[str, Any], str]:
     """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
     The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
-    object is empty if DVC does not finish within `seconds`, or prints no JSON object.
+    object is empty if DVC does not finish within `seconds`, or prints no JSON object, or more than PRINTED bytes.
 
     seconds  timeout
     folder   the folder in which DVC runs; None: the working folder
+    memory   kilobytes that DVC may use, because a few lines of YAML aliases can expand to billions of values
     """
-    command = [sys.executable, "-P", "-m", "dvc", *arguments]
+    limited = ["sh", "-c", 'ulimit -d "$0" 2> /dev/null; exec "$@"', memory]
+    command = [*limited, sys.executable, "-P", "-m", "dvc", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
         return {}, f"dvc {arguments[0]}: no answer within {seconds} s"
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    lines = lines if done.returncode >= 0 else [f"signal {-done.returncode}; it may use {memory} kB of memory"]
     errors = [*lines, f"exit {done.returncode}"] if done.returncode else [line for line in lines if "failed" in line]
     try:
-        printed = json.loads(done.stdout or "{}")
+        printed = json.loads(done.stdout[:PRINTED] or "{}")
     except ValueError:
-        printed, errors = {}, errors or ["DVC printed no JSON"]
+        printed, errors = {}, errors or [f"DVC printed no JSON, or more than {PRINTED:,} bytes"]
     return printed if isinstance(printed, dict) else {}, f"dvc {arguments[0]}: {errors[0]}" if errors else ""
 
 

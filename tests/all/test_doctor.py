@@ -38,18 +38,18 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, serve
     for variables in ({"MLFLOW_TRACKING_URI": server.uri}, {}):
         problems, printed = asked(project, NUMBA_CACHE_DIR=str(cache), **variables)
         assert not problems
-        assert f"ok  compiled code     {cache}: can be written" in printed
+        assert f"ok  compiled code     {cache}/charloom: can be written" in printed
         assert f"ours: {os.path.realpath(project.folder.parent)}/mine: write and read" in printed
     client = project.client(server.uri)
     assert [each.name for each in client.search_experiments()] == ["Default"]
     assert client.search_registered_models() == []
     assert not project.runs(server.uri)
     assert project.contents() == before
-    assert not [*cache.iterdir(), *(project.folder.parent / "mine").iterdir()]
+    assert not [*(cache / "charloom").iterdir(), *(project.folder.parent / "mine").iterdir()]
 
 
 @pytest.mark.parametrize(("old", "new", "cache", "why"), [
-    ("seed: 1 ", "sede: 1 ", "dvc.lock", "File exists"),
+    ("seed: 1 ", "sede: 1 ", "dvc.lock", "Not a directory"),
     ("data/fox.txt", "data/wolf.txt", "/proc/nowhere", "No such file or directory"),
 ])  # fmt: skip
 def test_what_is_wrong_here_is_named_each_in_its_line(project, old, new, cache, why):
@@ -62,7 +62,7 @@ def test_what_is_wrong_here_is_named_each_in_its_line(project, old, new, cache, 
     assert environment.endswith(": `rm .venv/.ready; make setup` corrects it")
     assert "numpy 2" in environment
     assert compiled == (
-        f"NO  compiled code     {folder}: {why}: each start compiles again; "
+        f"NO  compiled code     {folder}/charloom: {why}: each start compiles again; "
         "set NUMBA_CACHE_DIR to a folder that can be written"
     )
     assert params.startswith("NO  params.yaml")

@@ -61,7 +61,7 @@ def test_what_we_read_of_drawn_documents_is_what_dvc_reads():
     "text",
     [
         "", "\n", "a:", "a:\n  b: 1\nc:", "a: 1e-7", "a: 012", "a: no", "a: -0.0", "a: 1_000", "%YAML 1.1\n---\na: no",
-        "a:\t0.1", "a: &x [1, 2]\nb: *x", "null: 1", "a:\n\n  b: 1\n # x\n  c: 2", *(path.read_text() for path in
+        "a:\t0.1", "a: &x [1, 2]", "null: 1", "a:\n\n  b: 1\n # x\n  c: 2", *(path.read_text() for path in
         [ROOT / "params.yaml", ROOT / "dvc.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]),
     ],
 )  # fmt: skip
@@ -72,7 +72,8 @@ def test_short_texts_and_our_own_files_are_read_as_dvc_reads_them(text):
 @pytest.mark.parametrize(
     "text",
     ["a: 1\na: 2", "a: {<<: {b: 1}}", "a: =", "a: !!python/name:os.system ''", "? [1]\n: 2", "a: 1\n---\nb: 2",
-     "[" * 100_000, "a: " + "1" * 5_000, "a: !!map ''", "a: !!map"],
+     "[" * 100_000, "a: " + "1" * 5_000, "a: !!map ''", "a: !!map", "a: &x [1, 2]\nb: *x", "a: &x 1\n*x: 2",
+     "&a [*a]", "a: " + "1," * 500_000],
 )  # fmt: skip
 def test_what_nothing_of_ours_needs_is_refused(text):
     assert said(text) is None

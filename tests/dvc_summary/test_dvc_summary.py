@@ -117,6 +117,15 @@ def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lo
         stages_of({"dvc.lock": lock})
 
 
+@pytest.mark.slow
+def test_aliases_of_a_branch_do_not_fill_the_memory_through_dvc(branch):
+    written(branch, params__yaml=f"rate: 1.0\nnote: x\n{nested('k0: &0 x', 'k{n}: &{n} [{before}]')}")
+    branch.commit()
+    with chdir(branch.folder):
+        printed, complaint = dvc(("params", "diff", "--json", "main", "HEAD"), memory="300000")
+    assert (printed, complaint[:12]) == ({}, "dvc params: ")
+
+
 def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")

@@ -68,9 +68,9 @@ def called(x=21):
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    """A cache folder of its own."""
+    """The folder of compiled code in a cache folder of its own."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    return tmp_path / "cache/charloom"
 
 
 def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
@@ -78,19 +78,23 @@ def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
     assert len(list(folder.glob("*/*"))) == 2
 
 
-def test_code_that_nobody_has_used_for_long_is_removed_and_nothing_else(folder):
-    for name in ("0123456789abcdef", "fedcba9876543210", "somebody's"):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "f-0.compiled").write_bytes(b"")
-        (folder / name / "f-0.123").write_bytes(b"")  # of a process that was killed
-        os.utime(folder / name, (time.time() - 91 * 86_400,) * 2)
-    os.utime(folder / "fedcba9876543210", (time.time() - 89 * 86_400,) * 2)
+def test_compiled_code_that_nobody_has_used_for_long_is_removed_and_no_file_of_other_programs(folder):
     called()
-    assert not (folder / "0123456789abcdef").exists()
-    assert {"fedcba9876543210", "somebody's"} < {each.name for each in folder.iterdir()}
-    os.utime(own := next(folder.glob("*/test_cache.*")).parent, (0, 0))
-    called()
-    assert own.stat().st_mtime > 0  # it was used
+    (own,) = folder.glob("*/*.compiled")
+    old, newer, beside, outside = (folder / name for name in ("0" * 16, "1" * 16, "2" * 16, f"../{'0' * 16}"))
+    for other in (old, newer, beside, outside):
+        other.mkdir()
+        (other / "f-0.compiled").write_bytes(b"")
+        (other / "f-0.123.compiled").write_bytes(b"")  # of a process that was killed
+    (beside / "notes.txt").touch()
+    for other, days in ((old, 91), (newer, 89), (beside, 91), (outside, 91)):
+        os.utime(other, (time.time() - days * 86_400,) * 2)
+    os.utime(own.parent, (0, 0))
+    assert [called(), called(0.5)] == [(42, False), (1.0, True)]  # the first marks its folder as used
+    assert own.exists()
+    assert not old.exists()
+    assert [*beside.iterdir()] == [beside / "notes.txt"]
+    assert [len([*other.iterdir()]) for other in (newer, outside)] == [2, 2]
 
 
 @pytest.mark.parametrize("cut", [True, False])

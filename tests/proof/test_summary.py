@@ -8,7 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from projects import ROOT, Project, said
+from projects import ROOT, Project, copied, said
 from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
@@ -116,6 +116,96 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
     signature = (ROOT / "signature.json").read_text()
     (before.root / "signature.json").write_text(re.sub("[0-9a-f]{64}", "0" * 64, signature))
     assert "not used" not in told()
+
+
+def rows_left_out(folder: Path) -> None:
+    """Leave out the last five seeds, everywhere."""
+    table = folder / "studies/initial_accumulator/trials.csv"
+    kept = [
+        row for row in table.read_text().splitlines(keepends=True) if row.split(",")[1] not in {*map(str, range(6, 11))}
+    ]
+    table.write_text("".join(kept))
+    rewrite(folder, lambda asked: asked["question"].update(seeds=[1, 2, 3, 4, 5]) or asked.update(answers=[5]))
+    edit(folder / "studies/initial_accumulator.yaml", "seeds: 10", "seeds: 5")
+
+
+def rewrite(folder: Path, change) -> None:
+    """Change the content of asked.json."""
+    path = folder / "studies/initial_accumulator/asked.json"
+    change(asked := json.loads(path.read_text()))
+    path.write_text(json.dumps(asked))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def other_question(folder: Path) -> None:
+    edit(folder / "studies/initial_accumulator.yaml", "difference: 0.01", "difference: 0.5")
+    rewrite(folder, lambda asked: asked["question"].update(smallest_difference=0.5))
+
+
+def other_looks(folder: Path) -> None:
+    edit(folder / "studies/initial_accumulator.yaml", "seeds: 10", "seeds: 10\nlooks: [3, 10]")
+    rewrite(folder, lambda asked: asked["question"].update(looks=[3, 10]))
+
+
+@pytest.mark.parametrize(("change", "lacks"), [
+    (rows_left_out, "10 of the base's 20 rows"),
+    (lambda folder: (folder / "studies/initial_accumulator.yaml").unlink(), "20 of the base's 20 rows"),
+    (lambda folder: shutil.rmtree(folder / "studies/initial_accumulator"), "20 of the base's 20 rows"),
+    (other_question, "the base's question"),
+    (other_looks, "the base's looks"),
+    (lambda folder: rewrite(folder, lambda asked: asked.update(answers=[])), "an answer of the base"),
+])  # fmt: skip
+def test_a_study_that_lacks_what_the_bases_study_has_is_not_used(tmp_path, change, lacks):
+    before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
+    change(after.root)
+    params = [overridden(PARAMS, {"seed": 99, "train.initial_accumulator_value": s}, Path("x")) for s in (0.0, 10.0)]
+    runs = [a_run(own, held_out_bits_per_character=bits) for own, bits in zip(params, (2.8, 2.6), strict=True)]
+
+    def told(before: Folder, after: Folder) -> str:
+        sentence, blocks = better(Side(before, runs[0]), Side(after, runs[1]))
+        return unescape(sentence + "".join(blocks))
+
+    assert "<b>better</b>" in told(before, before)
+    sentence = told(before, after)
+    line = f"studies/initial_accumulator lacks {lacks}; allowed are more seeds; another question needs another name"
+    assert sentence.startswith(f"<b>not known</b>: <code>{line}</code>")
+    assert f"<code>initial_accumulator.yaml</code> is not used: <code>{line}</code>" in sentence
+    if change is rows_left_out:  # the other way round, seeds are added
+        rewrite(before.root, lambda asked: asked.update(answers=[5, 10]))
+        assert "lacks" not in told(after, before)
+
+
+def test_a_question_that_has_not_started_reads_no_text(tmp_path):
+    project = committed(tmp_path, "initial_accumulator")
+    (tmp_path / "text").symlink_to("/proc/self/mem")
+    (project.root / "studies/mine.yaml").write_text(f"text: {tmp_path}/text\n{QUESTION}")
+    assert "mine.yaml" not in "".join(better(*(Side(project, a_run()) for _ in range(2)))[1])
+
+
+@pytest.mark.slow
+def test_where_dvc_cannot_say_whether_the_results_are_up_to_date_the_change_is_not_judged(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    (project.folder / "broken.dvc").write_text("outs: [")
+    project.commit()
+    printed, _ = said(project, "summary", "--base", "HEAD~1")
+    assert "Not known: <code>dvc status: " in printed
+    assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that the committed files made the res" in printed
+
+
+@pytest.mark.parametrize("other", [{"machine": {"colour": "red"}}, {"causes": ["another"]}, {"colour": "red"}])
+def test_reports_of_one_machine_count_once(finished, tmp_path, other):
+    first = verified(finished, tmp_path)
+    report = json.loads(Path(first).read_text())
+    for key, value in other.items():
+        report[key] = report[key] | value if isinstance(value, dict) else value
+    (tmp_path / "second.json").write_text(json.dumps(report))
+    printed, _ = said(finished, "summary", "--base", "HEAD", "--verified", first, str(tmp_path / "second.json"))
+    assert "<b>Reproduced:</b> bit for bit, on 1 machine." in printed
 
 
 def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_seed_cannot_tell(tmp_path):

@@ -24,8 +24,9 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     "eta: 0.1": [
         'eta: "fast"', 'eta: "0.1"', "eta: -0.1", "eta: 0", "eta: .nan", "eta: .inf", "eta: 1e999", "eta: 0,1",
         "eta: yes", "eta: true", "eta:", "eta: ~", "eta: [0.1, 0.2]", "eta: {value: 0.1}", "eta: 2026-01-01",
-        "etta: 0.1", "Eta: 0.1", "learning_rate: 0.1", "0.1: eta", "eta: 0.1\neta: 0.2", "eta: 0.1: 3",
-        "eta: !!python/object:os.system 1", "eta: &a [*a]", "eta 0.1", "\teta: 0.1", "%YAML 1.1\n---\neta: 0.1",
+        "etta: 0.1", "Eta: 0.1", "learning_rate: 0.1", "0.1: eta", "1: 1\neta: 0.1", "eta: 0.1\neta: 0.2",
+        "eta: 0.1: 3", "eta: !!python/object:os.system 1", "eta: &a [*a]", "eta: &a 0.1\nsigma: *a", "eta 0.1",
+        "\teta: 0.1", "%YAML 1.1\n---\neta: 0.1",
         "eta: 0.1\n%YAML 1.1", "eta: '0.1", "eta: \x00",
     ],
     "m: 8": [
@@ -55,7 +56,8 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     ],
 }  # fmt: skip
 
-WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"), ("bytes that are not UTF-8", b"\xff\xfe")]
+WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"),
+         ("a million characters and one", "m: 8".ljust(1_000_001)), ("bytes that are not UTF-8", b"\xff\xfe")]
 Content = str | bytes | Callable[[Path], object]  # of a file, or what makes it
 TEXTS: list[tuple[str, Content]] = [
     ("no file", str),
@@ -90,6 +92,8 @@ TABLES: list[tuple[str, Content]] = [
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
     ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
+    *((f"a seed that only Python reads as a number: {seed}", TABLE.replace("sgd,2", f"sgd,{seed}").encode())
+      for seed in ("1_0", "+2", "\u0661", "\u00a02")),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
     ("one setting", b"".join(TABLE.encode().splitlines(keepends=True)[:3])),
     ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),

@@ -8,7 +8,7 @@ import pytest
 from answers import OTHER, answer, comparison, summary
 from compared import designed, measured
 from markdown_it import MarkdownIt
-from rendered import OURS, Page
+from rendered import OURS, Page, ensure_harmless
 
 from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
 from paired import answered, sentences
@@ -93,6 +93,16 @@ def test_a_name_moves_no_terminal_and_is_no_markup():
     page = Page(MarkdownIt("commonmark").enable("table").render(as_markdown(of_factors, explain=True)))
     assert page.found <= OURS
     assert "\x1b" not in as_text(of_factors, 80) + as_markdown(of_factors)
+
+
+@pytest.mark.parametrize("words", [
+    "@team look", "`@team`", "look (@team)", "https://example.com/a_b", "|http://example.com|`", "www.example.com.",
+    "a@example.com", "as #1", "GH-1", "owner/name#1", "\\@team\\", "x=@team|y",
+])  # fmt: skip
+def test_a_title_and_a_name_mention_nobody_and_become_no_link(words):
+    given = replace(answer(comparison(words, warnings=(words,)), warnings=(words,)), title=words)
+    page = ensure_harmless(as_markdown(given, explain=True))
+    assert "".join(words.split()) in "".join(page.text.split())
 
 
 def test_json_holds_all_of_the_answer_in_full():

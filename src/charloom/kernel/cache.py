@@ -50,13 +50,12 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def cache_home() -> Path:
-    """Return the folder of all caches: NUMBA_CACHE_DIR, or `charloom` in XDG_CACHE_HOME or in ~/.cache.
+    """Return the folder of all caches: `charloom` in NUMBA_CACHE_DIR, in XDG_CACHE_HOME or in ~/.cache.
 
     Raises RuntimeError if neither variable is set and the user has no home folder.
     """
-    if own := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charloom"
+    variables = (os.environ.get(name) for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"))
+    return Path(next(filter(None, variables), None) or Path.home() / ".cache") / "charloom"
 
 
 class FolderCache(NullCache):
@@ -99,7 +98,7 @@ class FolderCache(NullCache):
         if data.library.has_dynamic_globals:
             return  # the code contains addresses of this process
         path = self._path(sig, data.codegen)
-        new = path.with_suffix(f".{os.getpid()}")  # another process may write the same code now
+        new = path.with_suffix(f".{os.getpid()}.compiled")  # another process may write the same code now
         content = dumps(data._reduce())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -113,11 +112,14 @@ class FolderCache(NullCache):
         self._remove_unused()
 
     def _remove_unused(self) -> None:
-        """Remove the folders, of any version of the sources, that have not been used for MAX_AGE seconds."""
+        """Remove the code, of any version of the sources, that has not been used for MAX_AGE seconds.
+
+        Files that this class did not write stay, and so do their folders.
+        """
         for folder in self.folder.parent.glob("[0-9a-f]" * 16):
             with suppress(OSError):
                 if time.time() - folder.stat().st_mtime > MAX_AGE:
-                    for file in folder.iterdir():  # also temporary files of killed processes
+                    for file in folder.glob("*.compiled"):  # also temporary files of killed processes
                         file.unlink()
                     folder.rmdir()
 

@@ -12,11 +12,11 @@ from charloom.base.errors import CharloomError, CheckFailed, Damaged
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
-from charloom.results.identity import arithmetic_of, setting_params, trial_key
+from charloom.results.identity import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.records import MEASURE
 from charloom.results.run import Run
 from charloom.settings.pipeline import Project
-from charloom.study.asking import read_study
+from charloom.study.asking import is_started, read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.study_file import Study
@@ -63,6 +63,10 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     old, new = _studies(before.project), _studies(after.project)
     trained = [*_trained(before, old, "the base"), *_trained(after, new, "HEAD")]
     studies = {file: _believed(study, trained) if isinstance(study, Study) else study for file, study in new.items()}
+    for file, lacks in ((file, _lacking(new.get(file), base)) for file, base in old.items() if isinstance(base, Study)):
+        if lacks:
+            rule = "allowed are more seeds; another question needs another name"
+            studies[file] = CheckFailed(f"{file.with_suffix('')} lacks {lacks}; {rule}")
     sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies)
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
         present = [study for study in studies.values() if isinstance(study, Study)]
@@ -76,9 +80,12 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
 
 
 def _studies(project: Project) -> Studies:
-    """Return the commit's studies by file, with the error in place of a study that cannot be read."""
-    studies = Studies()
-    for file in sorted(path.relative_to(project.root) for path in project.root.glob("studies/*.yaml")):
+    """Return the commit's studies by file, with the error in place of a study that cannot be read.
+
+    A study that has not started is left out: it has no trials, and reading it would hash whatever file is its text.
+    """
+    studies, paths = Studies(), sorted(project.root.glob("studies/*.yaml"))
+    for file in (path.relative_to(project.root) for path in paths if is_started(path.with_suffix(""))):
         try:
             studies[file] = read_study(file, project=project)
         except CharloomError as error:
@@ -88,6 +95,27 @@ def _studies(project: Project) -> Studies:
 
 def _runs(study: Study | CharloomError | None) -> Mapping[str, Run]:
     return study.runs if isinstance(study, Study) else {}
+
+
+def _lacking(study: Study | CharloomError | None, base: Study) -> str:
+    """Return what the base's study has and HEAD's lacks, in words: rows, the question, looks or an answer; else "".
+
+    Rows are compared by their params, because a change of the arithmetic trains the study again, with other keys.
+
+    study  HEAD's study; None if HEAD has none of this name; for an error, the result is ""
+    """
+    if isinstance(study, CharloomError):
+        return ""
+    rows, own = ({str(trial_params(run.params)) for run in _runs(side).values()} for side in (base, study))
+    if lost := len(rows - own):
+        return f"{lost} of the base's {plural(len(rows), 'row')}"
+    if not study or base.named != study.named:
+        return "the base's question"
+    looked = len({run.params.seed for run in base.runs.values()}) >= base.question.all_looks[0]
+    if looked and base.question.looks != study.question.looks:
+        return "the base's looks"
+    same = base.asked.arithmetic == study.asked.arithmetic
+    return "an answer of the base" if same and {*base.asked.answers} - {*study.asked.answers} else ""
 
 
 def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Mapping[str, Run]]]:

@@ -73,7 +73,7 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
         text = project.params().prepare.text
         if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
             get = ("get", top, f"{place}{text}", "--rev", commit, "--out", text)
-            if complaint := dvc(get, FETCHING_MAY_TAKE, project.root)[1]:
+            if complaint := dvc(get, FETCHING_MAY_TAKE, project.root, "unlimited")[1]:
                 remove(project.root / text)  # a part of it
                 warn_once(str(project.root), in_line(f"{text}: {complaint}"))
     return project

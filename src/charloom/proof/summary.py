@@ -8,30 +8,36 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from charloom.base.errors import WrongInput
 from charloom.base.storage import read_json
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
 from charloom.results.git import ensure_repository
+from charloom.results.records import Record
 from dvc_summary import sections
 from dvc_summary.facts import facts_of
 from dvc_summary.git import Refused
 from dvc_summary.markdown import code, limited, plural, table, verdict
 
 
-class Report(BaseModel):
-    """The keys of `charloom verify --json` that `summary` reads: see `Verified`, and results.machine.
+class Machine(Record, extra="ignore"):
+    """A machine: the keys of results.machine. Reports about equal machines count as reports about one machine."""
 
-    Two reports with the same values are one report, given twice.
-    """
+    processor: str
+    system: str
+    python: str
+    numpy: str
+    numba: str
+
+
+class Report(Record, extra="ignore"):
+    """The keys of `charloom verify --json` that `summary` reads: see `Verified`."""
 
     commit: str
     last: str
     grade: str | None
     causes: list[str]
-    machine: dict[str, str]
+    machine: Machine
 
 
 def summary(arguments: argparse.Namespace) -> None:
@@ -43,7 +49,7 @@ def summary(arguments: argparse.Namespace) -> None:
     reports = list[Report]()
     for file in arguments.verified:
         report = read_json(Path(file), Report, "`charloom verify --json` prints such a file")
-        reports += [report] if report not in reports else []  # equal reports are of one machine
+        reports += [report] if report not in reports else []
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
             facts = facts_of(arguments.base)
@@ -51,7 +57,8 @@ def summary(arguments: argparse.Namespace) -> None:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
         sentence, answer = better(before, after)
-        if facts.uncommitted or not facts.after.keys() - facts.stale.keys() >= {"prepare", "gradcheck", "train"}:
+        made = set() if facts.stale is None else facts.after.keys() - facts.stale.keys()
+        if facts.uncommitted or not made >= {"prepare", "gradcheck", "train"}:
             why = "no <code>dvc.lock</code> shows that the committed files made the results"
             sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
         again, rows = _again(reports, facts.head)
@@ -72,10 +79,11 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
 
     Reports about another commit than `head` do not count in the sentence, which is "" if none counts.
     """
-    same = [report.last == SAME for report in reports if report.commit == head]
-    sentence = f"bit for bit, on {plural(len(same), 'machine')}." if same else ""
-    if not all(same):
-        sentence = f"⚠️ <b>not</b> bit for bit on {same.count(False)} of {plural(len(same), 'machine')}."
+    about_head = [report for report in reports if report.commit == head]
+    machines = plural(len({report.machine for report in about_head}), "machine")
+    sentence = f"bit for bit, on {machines}." if about_head else ""
+    if others := {report.machine for report in about_head if report.last != SAME}:
+        sentence = f"⚠️ <b>not</b> bit for bit on {len(others)} of {machines}."
     rows = sorted(_row(report, head) for report in reports)
     columns = ("system", "processor", "Python", "result", "what differs, and why")
     return sentence, ["### Reproduction", table(columns, rows)] if rows else []
@@ -87,5 +95,5 @@ def _row(report: Report, head: str) -> list[str]:
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
     why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []
     result = sections.SAME if same else f"⚠️ {code(report.grade or 'other')}"
-    machine = [code(report.machine.get(name, "–")) for name in ("system", "processor", "python")]
-    return [*machine, result, "<br>".join(why)]
+    machine = report.machine
+    return [*map(code, (machine.system, machine.processor, machine.python)), result, "<br>".join(why)]

@@ -10,7 +10,7 @@ MatrixRow = TypeVar("MatrixRow")
 class Record(BaseModel):
     """The base of all records: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Levels(Record):

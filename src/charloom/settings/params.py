@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from yaml import MarkedYAMLError
+from yaml.constructor import ConstructorError
 
 from charloom.base.errors import WrongInput, allowed_are
-from charloom.base.yaml_text import NO_YAML, parsed
+from charloom.base.yaml_text import LONGEST, NO_YAML, parsed
 from charloom.network.order import CHUNKS, Order
 from charloom.network.recipe import OPTIMIZERS, Recipe
 from dvc_summary.locks import leaves
@@ -188,16 +189,19 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
     keys  the keys that the message names
 
-    Raises WrongInput, with the path, if the file cannot be read, is not YAML, or contains no mapping.
+    Raises WrongInput, with the path, if the file cannot be read, is not YAML, has an alias or more than LONGEST
+    characters, or contains no mapping.
     """
     try:
-        loaded = parsed(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            loaded = parsed(file.read(LONGEST + 1))
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         problem = " ".join(f"{error.context or ''} {error.problem}".split())
-        raise WrongInput(f"{path}: {line}not YAML: {problem}") from None
+        no_yaml = "" if isinstance(error, ConstructorError) else "not YAML: "
+        raise WrongInput(f"{path}: {line}{no_yaml}{problem}") from None
     except NO_YAML as error:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None
@@ -207,26 +211,29 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     return loaded
 
 
-def checked(model: type[Checked], values: Any, path: Path) -> Checked:
+def checked(model: type[Checked], values: Any, path: Path, *, strict: bool = True) -> Checked:
     """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
 
     The message names the first wrong key, its value and what is allowed.
+
+    strict  whether a text is no number
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, strict=strict)
     except ValidationError as error:
         raise WrongInput(f"{path}: {_line(error, model)}") from None
 
 
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
     """Return a message about the first error: the key, its value and what is allowed. An unknown key comes first."""
-    first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+    unknown = {"extra_forbidden", "invalid_key"}  # invalid: not a text
+    first = min(error.errors(), key=lambda detail: detail["type"] not in unknown)
     # For a union of number and word, Pydantic appends the type's name to the location.
     names = first["loc"][:1] if first["loc"][:1] == ("sigma",) else first["loc"]
     key, value = ".".join(map(str, names))[:QUOTED], first["input"]
     word = f", or {WORDS[key]}" if key in WORDS else ""
     match first["type"]:
-        case "extra_forbidden":
+        case kind if kind in unknown:
             fields = _section(model, first["loc"][:-1]).model_fields
             return f"{key}: unknown key; {allowed_are(fields, str(first['loc'][-1]))}"
         case "value_error":

@@ -1,6 +1,7 @@
 """Format a comparison's answer as text for a terminal, Markdown or JSON."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from textwrap import TextWrapper
@@ -22,6 +23,9 @@ KEYS = (  # the fields of Answer in JSON
     "measure", "better", "baseline", "looks", "smallest_difference", "target", "summaries", "comparisons", "bands",
     "warnings", "exploded", "amount", "effects", "inseparable", "title", "part",
 )  # fmt: skip
+# Words with a mention, an address, or a reference to an issue; and special characters. A word without ` and | fits in a
+# code span in a table.
+MARKUP = re.compile(r"([^\s`|]{0,99}(?:@|://|www\.|#|GH-)[^\s`|]*)|[\\`*_\[\]<>|#&~$]", re.IGNORECASE)
 GAP = 2  # between two columns
 
 
@@ -126,8 +130,11 @@ def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return the text on one line, with Markdown's and HTML's special characters escaped by a backslash."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|#&~$" else c for c in in_line(text))
+    """Return the text on one line, with Markdown's and HTML's special characters escaped by a backslash.
+
+    A word that GitHub would make a link or a mention, also if it is escaped, becomes a code span.
+    """
+    return MARKUP.sub(lambda match: f"`{match[1]}`" if match[1] else f"\\{match[0]}", in_line(text))
 
 
 def as_json(answer: Answer, required: gate.Gate | None = None) -> str:

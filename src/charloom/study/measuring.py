@@ -288,7 +288,7 @@ def table_measured(
         where, own = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
-        name, number = setting_name(own), seed_of(row[seed])
+        name, number = setting_name(own), seed_of(row[seed], where + in_line(seed))
         if (first := lines.setdefault((name, number), line)) < line:
             differ = [column for column in row if row[column] != rows[first][column] and column not in used]
             allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
@@ -306,10 +306,16 @@ def table_measured(
     )
 
 
-def seed_of(text: str) -> Seed:
-    """Return the whole number that the text denotes, in any notation (1, 01, 1.0); the text itself if there is none."""
+def seed_of(text: str, where: str) -> Seed:
+    """Return the whole number that the text denotes, in any notation (1, 01, 1.0); the text itself if there is none.
+
+    Raises WrongInput for a number with other characters than 0 to 9 and those of 1e-5. `where` is the place, for the
+    message.
+    """
     with suppress(ValueError, OverflowError):  # nan and inf have no whole number
         if (number := float(text)) == int(number) and abs(number) < SEEDS:
+            if text.startswith("+") or not NUMBER.fullmatch(text):
+                raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; write the seed as {int(number)}")
             return int(number)
     return text
 
