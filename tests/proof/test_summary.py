@@ -180,6 +180,23 @@ def test_a_study_that_lacks_what_the_bases_study_has_is_not_used(tmp_path, chang
         assert "lacks" not in told(after, before)
 
 
+def test_a_later_question_of_a_merged_branch_that_shares_settings_and_seeds_with_the_base_is_not_used(tmp_path):
+    """Another file with another measure, asked before the two branches knew of each other."""
+    before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
+    rewrite(after.root, lambda asked: asked["question"].update(measure="best_held_out_bits_per_character"))
+    edit(after.root / "studies/initial_accumulator.yaml", "held_out_bits", "best_held_out_bits")
+    for name in ("initial_accumulator", "initial_accumulator.yaml"):
+        (after.root / "studies" / name).rename(after.root / "studies" / name.replace("initial_accumulator", "later"))
+    for base, used in ((before, True), (Folder(tmp_path / "empty"), False)):
+        if used:
+            committed(after.root, "initial_accumulator")
+        sentence, blocks = better(Side(base, a_run()), Side(after, a_run()))
+        told = unescape(sentence + "".join(blocks))
+        line = "seeds 1 to 10: studies/initial_accumulator.yaml has shown train.initial_accumulator_value=0 with them"
+        assert (f"<code>later.yaml</code> is not used: <code>{line} in the base, and a seed" in told) == used
+        assert ("<code>later.yaml</code> says: <code>better: " in told) != used
+
+
 def test_a_question_that_has_not_started_reads_no_text(tmp_path):
     project = committed(tmp_path, "initial_accumulator")
     (tmp_path / "text").symlink_to("/proc/self/mem")

@@ -56,8 +56,13 @@ KEYS = {  # what stands in params.yaml, and what is written instead
     ],
 }  # fmt: skip
 
-WHOLE = [("nothing", ""), ("a text", "hello"), ("a list", "- 1\n- 2\n"),
-         ("a million characters and one", "m: 8".ljust(1_000_001)), ("bytes that are not UTF-8", b"\xff\xfe")]
+WHOLE = [
+    ("nothing", ""),
+    ("a text", "hello"),
+    ("a list", "- 1\n- 2\n"),
+    ("a million characters and one", "m: 8".ljust(1_000_001)),
+    ("bytes that are not UTF-8", b"\xff\xfe"),
+]
 Content = str | bytes | Callable[[Path], object]  # of a file, or what makes it
 TEXTS: list[tuple[str, Content]] = [
     ("no file", str),
@@ -92,8 +97,10 @@ TABLES: list[tuple[str, Content]] = [
     ("too large a number: 1e999", TABLE.replace("2.6", "1e999").encode()),
     ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m").encode()),
     ("a seed twice", TABLE.replace("sgd,2", "sgd,1").encode()),
-    *((f"a seed that only Python reads as a number: {seed}", TABLE.replace("sgd,2", f"sgd,{seed}").encode())
-      for seed in ("1_0", "+2", "\u0661", "\u00a02")),
+    *(
+        (f"a seed that only Python reads as a number: {seed}", TABLE.replace("sgd,2", f"sgd,{seed}").encode())
+        for seed in ("1_0", "+2", "\u0661", "\u00a02")
+    ),
     ("a row without a seed", TABLE.replace("sgd,2", "sgd,").encode()),
     ("one setting", b"".join(TABLE.encode().splitlines(keepends=True)[:3])),
     ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),

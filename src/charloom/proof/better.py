@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import CharloomError, CheckFailed, Damaged
+from charloom.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
@@ -19,6 +19,7 @@ from charloom.settings.pipeline import Project
 from charloom.study.asking import is_started, read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
+from charloom.study.seeds import is_same, why_used
 from charloom.study.study_file import Study
 from dvc_summary.markdown import code, folded, paragraph, plural
 from paired import answered
@@ -67,6 +68,12 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
         if lacks:
             rule = "allowed are more seeds; another question needs another name"
             studies[file] = CheckFailed(f"{file.with_suffix('')} lacks {lacks}; {rule}")
+    base = [study for study in old.values() if isinstance(study, Study) and study.asked.answers]
+    for file, study in ((file, study) for file, study in studies.items() if isinstance(study, Study)):
+        if not study.asked.answers:
+            studies[file] = WrongInput(f"{len(study.trained())} trials, and no answer yet")
+        elif not any(is_same(study, other) for other in base) and (why := why_used(study, base)):
+            studies[file] = WrongInput(f"{why} in the base, and a seed answers one question")
     sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies)
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
         present = [study for study in studies.values() if isinstance(study, Study)]
