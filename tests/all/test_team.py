@@ -229,8 +229,8 @@ def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, 
     assert (RUN_SENT if writes else RUN_DENIED) in said
 
     # A study: ann's, asked by bob too, and another one in a file of its name.
-    for value in (0.05, eta):
-        ask(bob, QUESTION.format(eta=value))
+    for value, seeds in ((0.05, "1"), (eta, "[2]")):
+        ask(bob, QUESTION.format(eta=value).replace("seeds: 1", f"seeds: {seeds}"))
         said = team.said("bob", bob, "charloom", "study", "studies/a.yaml", "--anew")
         assert (STUDY_SENT if writes else STUDY_WAITS) in said
 

@@ -110,7 +110,7 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
     folder = project.folder / "studies/a"
     answer = tables(folder)
     printed = conducted(project, anew=True)
-    assert printed.startswith("studies/a: its tables are moved to .charloom/studies/a/")
+    assert printed.startswith("studies/a: its tables are moved to .charloom/studies/")
     assert tables(folder) == answer
     before = said(project, "compare", "studies/a")[0]
     for gone in ("studies/a", "studies/a.yaml"):

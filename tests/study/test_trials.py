@@ -54,7 +54,7 @@ def study(studied):
     yield project, folder
     for name, content in contents.items():
         (project.folder / name).write_bytes(content)
-    shutil.rmtree(project.folder / ".charloom/studies/a", ignore_errors=True)
+    shutil.rmtree(project.folder / ".charloom/studies", ignore_errors=True)
     for name, content in made.items():
         (folder / name).write_bytes(content)
 

@@ -90,7 +90,7 @@ def _move_away(folder: Path) -> None:
     files = [folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", "report.html")]
     present = [file for file in files if file.exists()]
     if present:
-        to = OWN / "studies" / folder.name / sha256(present[0])[:12]
+        to = OWN / "studies" / sha256(present[0])[:12] / folder.name
         to.mkdir(parents=True, exist_ok=True)
         for file in present:
             copyfile(file, to / file.name) if file.name == ASKED else move(file, to / file.name)

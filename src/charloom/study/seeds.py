@@ -24,28 +24,24 @@ from charloom.study.study_file import Study
 from paired.sentences import listed
 
 STUDIES = Path("studies")
-COPIES = OWN / "studies"  # a folder for each study's file, and in it one for each of its questions
+COPIES = OWN / "studies"  # a folder for each question, and in it one with the name of the study's file
 
 
 def keep_answer(study: Study) -> None:
     """Write a copy of the answer's asked.json to .charloom, which outlives the study's files."""
-    write_json(
-        COPIES / study.path.stem / study.named / ASKED, study.asked.model_dump(mode="json", exclude_defaults=True)
-    )
+    file = COPIES / study.named / study.path.stem / ASKED
+    write_json(file, study.asked.model_dump(mode="json", exclude_defaults=True))
 
 
 def known_answers(folder: Path = STUDIES) -> Iterator[Study]:
     """Yield the questions that have an answer, without runs. A file that is damaged is left out."""
-    contents = dict[bytes, str]()  # the content of an asked.json to the name of the study's file
-    for file in (*folder.glob(f"*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}")):
-        contents.setdefault(file.read_bytes(), file.parent.name)
+    here = [*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")]
+    contents = {file.read_bytes(): file.parent.name for file in here}  # to the name of the study's file
     with suppress(Unavailable):  # no repository, or no commit
         names = git("ls-tree", "--name-only", "-r", "HEAD", f"{STUDIES}/").splitlines()
         paths = [Path(name) for name in names if name.endswith(f"/{ASKED}")]
-        for path, (_, content) in zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True):
-            contents.setdefault(content, path.parent.name)
-    for file in COPIES.glob(f"*/*/{ASKED}"):
-        contents.setdefault(file.read_bytes(), file.parent.parent.name)
+        committed = zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True)
+        contents = {content: path.parent.name for path, (_, content) in committed} | contents
     for content, name in contents.items():
         with suppress(CharloomError, ValueError):
             study = as_asked(STUDIES / name, Asked.model_validate_json(content))
