@@ -91,7 +91,11 @@ def _add_questions(commands: Any) -> None:
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     add("--prove", metavar="K", help="rebuild K rows of the table with the pipeline, and compare")
     add("--explain", action="store_true", help=EXPLAIN)
-    add("--anew", action="store_true", help="read params.yaml again; move rows of other params to .charloom/studies")
+    add(
+        "--anew",
+        action="store_true",
+        help="start again, with params.yaml as it is now; move old tables to .charloom/studies",
+    )
 
     about = "Write a study's file: the settings to compare on a text. The command estimates the time of the trainings."
     add = _added(commands, "study new", "commands.study_new.new_study", "write a study of your own", about)

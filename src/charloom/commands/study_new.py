@@ -99,10 +99,10 @@ def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str
         own = with_seeds(study, other.question.seeds)
         if is_same(own, other) and given in {None, len(own.question.seeds)}:
             return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
-    seeds, reasons = free(study, number), taken(study)
-    return with_seeds(
-        study, seeds
-    ), f"\n{spanned(seeds)}: {reasons[1]} with the seeds before them" if 1 in reasons else ""
+    reasons = taken(study)
+    seeds = free(reasons, number)
+    why = f"\n{spanned(seeds)}: {reasons[1]} with the seeds before them" if 1 in reasons else ""
+    return with_seeds(study, seeds), why
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:

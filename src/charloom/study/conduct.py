@@ -44,10 +44,10 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; its tables are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study_to_train`, `with_first_answer` and `surveyed` do. Raises WrongInput if
-    Dask is missing.
-    Raises Unavailable if another process runs the study, memory is too small, or workers are lost, and CheckFailed if
-    no worker passes the check. Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_study_to_train`, `with_first_answer` and `surveyed` do; a seed may also be
+    used by an answer of another study during the training. Raises WrongInput if Dask is missing. Raises Unavailable if
+    another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
+    check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
         study = with_first_answer(read_study_to_train(path, anew=anew))

@@ -101,9 +101,8 @@ def taken(study: Study) -> dict[int, str]:
     return used(study, planned, "asks about") | used(study, known_answers())
 
 
-def free(study: Study, number: int) -> list[int]:
-    """Return the first `number` seeds that are not `taken`."""
-    seeds = taken(study).keys()
+def free(seeds: Collection[int], number: int) -> list[int]:
+    """Return the first `number` seeds that are not among these, which are `taken`."""
     return list(islice((seed for seed in count(1) if seed not in seeds), number))
 
 
@@ -118,7 +117,7 @@ def with_first_answer(study: Study) -> Study:
     same = [other for other in known if is_same(study, other)]
     if not same and (why := why_used(study, known)):
         anew = ", and add `--anew`" * is_started(study.folder)
-        raise WrongInput(f"{study.path}: {why}; write `seeds: {free(study, len(study.question.seeds))}`{anew}")
+        raise WrongInput(f"{study.path}: {why}; write `seeds: {free(taken(study), len(study.question.seeds))}`{anew}")
     baseline = _key(study, study.baseline)
     earlier = {other.named for other in known if _key(other, other.baseline) == baseline} - {study.named}
     study = study._replace(asked=study.asked.model_copy(update={"earlier": len(earlier)}))
