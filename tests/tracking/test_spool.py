@@ -2,13 +2,17 @@
 
 import re
 import shutil
+import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import chdir
+from itertools import count
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from projects import copied
-from recorded import holds_what_the_files_hold, sent
+from recorded import a_training, holds_what_the_files_hold, sent, tracked
 
 from charloom.base.errors import Unavailable
 from charloom.results.spool import RECORD, append, entry_folder, identity, spool, start_of
@@ -114,6 +118,87 @@ def test_a_line_between_the_last_read_and_the_removal_keeps_the_entry(waits):
     assert not waits.exists()
 
 
+def at_each_step(work: Callable[[], object], where: str, other: Callable[[], object]) -> Iterator[None]:
+    """Do the work again and again, and `other` in a thread meanwhile: before the first of its lines, the second, …
+
+    where  a pattern for `<file>:<function>`; the lines of these functions are the steps
+
+    Yield after each time. The thread may wait for a lock that the work holds, so the work goes on after a moment.
+    """
+    for step in count(1):
+        lines, thread = set(), Thread(target=other)
+
+        def trace(frame, event, _, lines=lines, thread=thread, step=step):
+            if not re.search(where, f"{frame.f_code.co_filename}:{frame.f_code.co_name}"):
+                return None
+            if event == "line" and not thread.ident:
+                lines.add((frame.f_code, frame.f_lineno))
+                if len(lines) == step:
+                    thread.start()
+                    thread.join(0.2)
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            work()
+        finally:
+            sys.settrace(before)
+        if not thread.ident:
+            assert step > 5
+            return
+        thread.join()
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["with files", "a training alone"])
+def test_what_the_sender_removes_at_any_step_of_track_is_in_the_spool_again(finished, tmp_path, kind):
+    project = copied(finished, tmp_path / "project")
+    a_training(project)
+    with chdir(project.folder):
+        run = this_run()
+        if kind == "with files":
+            put(run)
+        (entry,) = entries()
+        shutil.copytree(entry.folder, before := tmp_path / "before")
+        returned, known = [], [entry]
+        removed = lambda: known[-1].remove()
+        for _ in at_each_step(lambda: returned.append(put(run)), r"/(collect|entries|spool)\.py:", removed):
+            (waits,) = entries()
+            assert (waits.folder, waits.sender, waits.can_complete) == (returned[-1], identity(), True)
+            assert waits.is_intact
+            shutil.rmtree(spool())
+            shutil.copytree(before, entry.folder)
+            known.append(Entry(entry.folder))
+
+
+@pytest.mark.slow
+def test_what_is_trained_and_tracked_again_at_any_step_of_the_delivery_is_counted(project):
+    tracked(project)
+    with chdir(project.folder):
+        run, times, rest = this_run(), [], {}
+
+        def again() -> None:
+            a_training(project)
+            put(run)
+            times.append(1)
+
+        def delivered() -> None:
+            rest.update(run_round(identity(), {}))
+
+        again()
+        for _ in at_each_step(delivered, r"(entries.py:remove|rounds.py:run_round)$", again):
+            while rest:
+                work = run_round(identity(), rest)
+                rest.clear()
+                rest.update(work)
+            assert run_round(identity(), {}) == {}
+            assert not [*spool().iterdir()]
+            assert project.runs()[0].data.tags["charloom.reproductions"] == str(len(times))
+            again()
+
+
 def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_waits(waits, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # an entry is sent by the environment that put it there
@@ -129,7 +214,7 @@ def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_wa
     with chdir(project.folder):
         run = this_run()
         start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
-        append(entry_folder(start.experiment, run.results) / RECORD, [start.model_dump()])
+        append(entry_folder(start.experiment, run.results) / RECORD, [start.model_dump()], create=True)
         (entry,) = run_round(identity(), {}).values()
     assert (entry.reason, entry.has_ended) == ("", False)
     assert 0 < entry.retry_until - time.monotonic() <= IDLE_LIMIT

@@ -17,17 +17,19 @@ The sender (tracking/sender.py) is a process of its own: it sends the entries an
 delivery by the sender with this identity.
 """
 
+import errno
+import fcntl
 import os
 import re
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from uuid import uuid4
 
 from charloom.base.opened import SOURCES
@@ -135,7 +137,7 @@ class Recording:
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
         with suppress(OSError):
-            append(self.path, [self.start.model_dump()])
+            append(self.path, [self.start.model_dump()], create=True)
 
     def points(self, points: Iterable[tuple[str, int, float]]) -> None:
         """Append points (name, update, value) with the present time, and start the sender if it does not run.
@@ -160,7 +162,10 @@ class Recording:
     def _append(self, lines: Iterable[Any]) -> None:
         """Append the lines. If the sender has sent and removed the record, begin it again with the Start."""
         with suppress(OSError):
-            append(self.path, lines if self.path.exists() else [self.start.model_dump(), *lines])
+            try:
+                append(self.path, lines)
+            except FileNotFoundError:
+                append(self.path, [self.start.model_dump(), *lines], create=True)
 
     def __enter__(self) -> Self:
         """Return this object."""
@@ -189,14 +194,32 @@ def start_of(params: Params, text_sha256: str, process_name: str) -> Start:
     )  # fmt: skip
 
 
-def append(path: Path, lines: Iterable[Any]) -> None:
-    """Append the lines, sealed, to the record. Its folder is created. Raises OSError.
+def append(path: Path, lines: Iterable[Any], *, create: bool = False) -> None:
+    """Append the lines, sealed, to the record. Raises OSError; FileNotFoundError if the record is missing.
+
+    create  whether a missing record is created, with its folder; the lines then begin with a Start or a StudyContents
 
     A newline comes first, because a killed process may have left an unfinished line.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with held(path, os.O_CREAT if create else 0) as file:
         file.write(("\n" + "".join(map(sealed, lines))).encode())
+
+
+@contextmanager
+def held(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
+    """Yield the record, open for appending, while no other process appends to it or removes its entry.
+
+    flags  of os.open, besides those for appending
+
+    Raises OSError; FileNotFoundError if the record is missing, also if its entry was removed before the lock was taken.
+    """
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666), "ab", 0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise FileNotFoundError(errno.ENOENT, "another record has its name", str(path))
+        yield file
 
 
 def spool() -> Path:

@@ -89,6 +89,16 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     Raises OSError or Unavailable if the spool cannot be written, and Damaged if the sample table is invalid.
     """
     entry = entry_of(run)
+    try:
+        return _put(run, entry, check)
+    except FileNotFoundError:
+        if not entry or entry.path.exists():
+            raise
+        return put(run, check)  # the sender has removed the entry in the meantime
+
+
+def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
+    """Do what `put` does. Raises FileNotFoundError if the entry was removed; None stands for a new entry."""
     if entry and entry.tracked and entry.is_intact:
         check()
         spool.append(entry.path, [{"sender": spool.identity()}])
@@ -118,6 +128,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         models={name: update for name, (_, update) in models.items()},
         description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
     )  # fmt: skip
+    if not entry:
+        folder.mkdir(parents=True, exist_ok=True)
     with new_files(folder) as new:
         shown, code, top = new / spool.SHOWN_FILES, new / spool.MODEL_CODE, [path[name] for name in SHOWN]
         outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
@@ -135,8 +147,8 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
                 for file in files_in(source):
                     packed.write(file, file.relative_to("src"))
         check()
-    start = [] if entry else [first.model_dump()]
-    spool.append(folder / spool.RECORD, [*start, *points, tracked.model_dump(), {"sender": spool.identity()}])
+    lines = [*points, tracked.model_dump(), {"sender": spool.identity()}]
+    spool.append(folder / spool.RECORD, lines if entry else [first.model_dump(), *lines], create=not entry)
     return folder
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -106,6 +107,7 @@ def _requested() -> list[Path]:
         print(f"{OUTBOX}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
     own_identity, waiting = identity(), list(entries())
     for entry in waiting:  # a second request would send the run of this folder twice
-        if entry.folder != own and (entry.can_complete or entry.has_ended) and entry.path.exists():
-            append(entry.path, [{"sender": own_identity}])
-    return [entry.folder for entry in waiting if entry.can_complete]
+        if entry.folder != own and (entry.can_complete or entry.has_ended):
+            with suppress(FileNotFoundError):  # a sender has delivered the entry
+                append(entry.path, [{"sender": own_identity}])
+    return [entry.folder for entry in waiting if entry.can_complete and entry.path.exists()]

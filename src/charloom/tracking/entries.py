@@ -11,7 +11,7 @@ from charloom.base.storage import sha256, unsealed, write
 from charloom.base.terminal import in_line, warn_once
 from charloom.results.machine import process_ended
 from charloom.results.records import Record
-from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, spool
+from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, held, spool
 
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 PICTURE = "comparison.svg"  # the picture in the description of a study's run
@@ -149,14 +149,17 @@ class Entry:
     def remove(self) -> bool:
         """Remove the entry's folder, unless the record has grown since it was read; return whether it was removed.
 
-        The record is renamed first: a training that still writes then begins it again, and a folder without a record,
-        which a kill may leave, is no entry. A line that was written before the renaming brings the record back.
+        The folder is renamed first, while nobody appends to the record: record and files disappear at the same moment,
+        and a process that still writes then begins another entry. Raises OSError; FileNotFoundError if the entry was
+        removed before.
         """
-        taken = self.path.rename(self.folder / f".{RECORD}")
-        if taken.stat().st_size > self.size:
-            taken.rename(self.path)
-            return False
-        shutil.rmtree(self.folder, ignore_errors=True)
+        removed = self.folder.with_name(f".{self.folder.name}")
+        with held(self.path):
+            if self.path.stat().st_size > self.size:
+                return False
+            shutil.rmtree(removed, ignore_errors=True)  # left by a killed process
+            self.path = self.folder.rename(removed) / RECORD  # not the record of an entry that is made now
+        shutil.rmtree(removed, ignore_errors=True)
         return True
 
 
@@ -187,7 +190,7 @@ def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
 def new_files(entry: Path) -> Iterator[Path]:
     """Yield a new folder for the caller to fill; at the end, the folder, with checksums, replaces the entry's files.
 
-    entry  the entry's folder
+    entry  the entry's folder, which exists
 
     After an exception in the `with` block, the entry keeps its old files. A process that is killed between the last two
     steps leaves an entry that is not intact.
@@ -195,7 +198,7 @@ def new_files(entry: Path) -> Iterator[Path]:
     new, files = entry / f".{FILES}.new", entry / FILES
     try:
         shutil.rmtree(new, ignore_errors=True)  # left by a killed process
-        new.mkdir(parents=True)
+        new.mkdir()
         yield new
         write(new / CHECKSUMS, checksums(new))
         shutil.rmtree(files, ignore_errors=True)

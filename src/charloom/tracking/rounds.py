@@ -47,7 +47,7 @@ def run_round(identity: str, earlier: dict[Path, Entry]) -> dict[Path, Entry]:
     for entry in own:
         if entry.next_time <= time.monotonic() < entry.retry_until:
             _try(entry)
-    return {entry.folder: entry for entry in own if entry.folder.exists()}  # a delivered entry is removed
+    return {entry.folder: entry for entry in own if entry.path.exists()}  # a delivered entry is removed
 
 
 def _try(entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from shutil import copy
 
@@ -42,6 +43,8 @@ def put_study(contents: StudyContents, picture: str) -> Path:
     pages. Raises OSError or Unavailable if the spool cannot be written.
     """
     entry, path = spool() / f"study-{contents.question}", Path(contents.name)
+    is_new = not (entry / RECORD).exists()
+    entry.mkdir(parents=True, exist_ok=True)
     with new_files(entry) as new:
         shown = new / SHOWN_FILES
         shown.mkdir()
@@ -50,8 +53,10 @@ def put_study(contents: StudyContents, picture: str) -> Path:
             copy(file, shown)
         write(shown / PAGE, PARENT_LINK.sub("", (shown / PAGE).read_text(encoding="utf-8")))
         write(shown / PICTURE, picture)
-    append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}])
-    return entry
+    with suppress(FileNotFoundError):
+        append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
+        return entry
+    return put_study(contents, picture)  # the sender has removed the entry, with the new files, in the meantime
 
 
 def send_study(study: Study, answer: Answer, picture: str) -> None:
