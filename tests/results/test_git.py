@@ -35,13 +35,20 @@ def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(h
 
 def test_the_patch_makes_the_changes_again(here):
     here.edit("src/plot.py", '"""plot', '"""Plot')
-    (here.folder / "src/charloom/new.py").write_text('"""New."""\n')
+    new = {
+        "src/charloom/new.py": b'"""New."""\n', "src/charloom/pages/templates/new.html": b"<p>caf\xe9 \xc3\xa9\r\n",
+        "src/charloom/kernel/new.c": b"int x;", "src/charloom/pages/new.woff2": bytes(range(256)),
+    }  # fmt: skip
+    for name, content in new.items():
+        (here.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (here.folder / name).write_bytes(content)
     (here.folder / TEXT).write_text("another text\n")
-    patch = changes(TEXT)
-    contents = {name: (here.folder / name).read_text() for name in ("src/plot.py", "src/charloom/new.py", TEXT)}
+    put(this_run())
+    (patch,) = here.folder.glob(".charloom/spool/*/files/artifacts/uncommitted.diff")
+    contents = {name: (here.folder / name).read_bytes() for name in ("src/plot.py", TEXT, *new)}
     here.run("git", "stash", "--include-untracked")
-    subprocess.run(["git", "apply"], input=patch.encode(), check=True)
-    assert {name: (here.folder / name).read_text() for name in contents} == contents
+    subprocess.run(["git", "apply", patch], check=True)
+    assert {name: (here.folder / name).read_bytes() for name in contents} == contents
 
 
 def test_the_patch_of_a_project_below_the_top_is_relative_to_its_folder(tmp_path):

@@ -43,7 +43,7 @@ def prove(study: Study, count: int) -> None:
     ensure_text(study)
     with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
         patch = Path(folder) / "uncommitted.diff"  # of sources, dvc.yaml and text
-        patch.write_text(changes(study.asked.text), encoding="utf-8")
+        patch.write_text(changes(study.asked.text), encoding="utf-8", errors="surrogateescape")
         project = cloned(Path(folder) / "clone", commit(), patch)
         bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
         for trial in random.sample(rows, min(count, len(rows))):

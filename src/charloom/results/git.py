@@ -15,7 +15,10 @@ from charloom.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # Options for a patch that `git apply` accepts; they override the user's Git configuration.
-DIFF = ("-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "diff", "--no-ext-diff")
+DIFF = (
+    "-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false",
+    "diff", "--no-ext-diff", "--no-textconv", "--binary",
+)  # fmt: skip
 UNKNOWN = "unknown: "
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
@@ -85,17 +88,17 @@ def branch() -> str:
 
 
 def changes(text: str) -> str:
-    """Return the uncommitted changes since `commit` as a patch: those of CODE and of the text's file, and new sources.
+    """Return the uncommitted changes since `commit` as a patch: those of CODE and of the text's file, and new CODE.
 
     text  path of the text's file; a file outside this folder is left out
 
-    Paths in the patch are relative to this folder. If this folder is below the repository's top, `git apply
+    New files of CODE are those that Git does not ignore. Bytes that are not UTF-8 are surrogates (surrogateescape). Paths in the patch are relative to this folder. If this folder is below the repository's top, `git apply
     --directory` adds its path. Result files are excluded. Returns "" if nothing has changed.
     """
     since, here = commit() or NOTHING, Path.cwd()
     paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE
-    tracked = git(*DIFF, "--relative", "--no-textconv", "--binary", since, "--", *paths)
-    new = git("ls-files", "--others", "--exclude-standard", "-z", "--", ":(glob)src/**/*.py")
-    # For a new file, `git diff --no-index` exits with 1, which means that the files differ.
-    added = [git(*DIFF, "--no-index", "/dev/null", name, empty=1) for name in new.split("\0") if name]
-    return "".join(f"{patch}\n" for patch in (tracked, *added) if patch)
+    patch = printed(*DIFF, "--relative", since, "--", *paths)
+    for name in git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).split("\0"):
+        if name:  # `git diff --no-index` exits with 1, which means that the files differ
+            patch += printed(*DIFF, "--no-index", "/dev/null", name, empty=1)
+    return patch.decode(errors="surrogateescape")

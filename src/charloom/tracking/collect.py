@@ -141,7 +141,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
         rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
         write(shown / SAMPLES, "\n".join(rows))
         if patch and not patch.startswith(UNKNOWN):
-            write(shown / PATCH, patch)
+            write(shown / PATCH, patch.encode(errors="surrogateescape"))
         with ZipFile(code / spool.PACKED, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
             for source in (path for path in files("sample").values() if path.is_relative_to("src")):
                 for file in files_in(source):
