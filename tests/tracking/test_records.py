@@ -157,8 +157,10 @@ def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "differs"),
-    [("MLFLOW_TRACKING_URI", True), ("MLFLOW_TRACKING_PASSWORD", True), ("HTTPS_PROXY", True), ("ANY", True)]
-    + [(name, False) for name in ("DVC_STAGE", "SHLVL", "COLUMNS", "MLFLOW_HTTP_REQUEST_TIMEOUT", "PYTHONPATH")],
+    [(f"MLFLOW_{name}", True) for name in ("TRACKING_URI", "TRACKING_PASSWORD", "S3_ENDPOINT_URL", "WORKSPACE")]
+    + [(name, True) for name in ("HTTPS_PROXY", "no_proxy", "SSL_CERT_FILE", "AWS_PROFILE", "HOME", "GIT_AUTHOR_NAME")]
+    + [(name, False) for name in ("DVC_STAGE", "SHLVL", "COLUMNS", "MLFLOW_HTTP_REQUEST_TIMEOUT", "PYTHONPATH")]
+    + [(name, False) for name in ("ANY", "KITTY_WINDOW_ID", "DBUS_SESSION_BUS_ADDRESS", "VIRTUAL_ENV", "PATH")],
 )
 def test_who_may_send_is_said_by_all_that_a_store_hangs_on_and_by_nothing_else(monkeypatch, name, differs):
     before = identity()

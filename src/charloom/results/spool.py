@@ -50,11 +50,11 @@ RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
 STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
-# Variables without influence on where, as whom and through what MLflow is reached.
-NO_MATTER = re.compile(
-    r"DVC_|PYTEST_|PYTHONPATH|MALLOC_ARENA_MAX|MLFLOW_(DISABLE|LOGGING|SUPPRESS|ENABLE|ALLOW|HTTP)_|"
-    r"_$|SHLVL|(OLD)?PWD$|COLUMNS|LINES|(COLOR)?TERM|WINDOWID|TMUX|STY$|VTE_|PS[1-4]$|SSH_|XDG_|NUMBA_|OMP_"
-)
+# Variables that say where, as whom and through what MLflow, its database and its artifacts are reached.
+MATTERS = re.compile(
+    "MLFLOW_(TRACKING|REGISTRY|WORKSPACE|S3|BOTO|GCS)|AWS_|AZURE_|GOOGLE_|PG[A-Z]+$|GIT_(AUTHOR|CONFIG)|HOME$|NETRC$|"
+    "(HTTPS?|ALL|NO)_PROXY$|SSL_CERT_|(REQUESTS|CURL)_CA_BUNDLE$", re.IGNORECASE
+)  # fmt: skip
 
 
 class Start(Record):
@@ -240,9 +240,9 @@ def identity() -> str:
     """Return a digest, 16 hexadecimal digits, of this environment: Python, libraries, sources, environment variables.
 
     An entry names the digest of the environment that began its record or last requested its delivery. A sender sends
-    the entries that name its own digest. Variables that cannot affect sending (NO_MATTER) are left out.
+    the entries that name its own digest. Of the variables, only those that affect sending (MATTERS) count.
     """
-    state: list[Any] = sorted(variable for variable in os.environ.items() if not NO_MATTER.match(variable[0]))
+    state: list[Any] = sorted(variable for variable in os.environ.items() if MATTERS.match(variable[0]))
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes when a package is installed
     state += [(str(path.relative_to(SOURCES)), path.read_bytes()) for path in sorted(SOURCES.rglob("*.py"))]
     return sha256(repr((sys.executable, packages, state)).encode()).hexdigest()[:16]
