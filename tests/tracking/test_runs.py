@@ -158,6 +158,21 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     assert (trainings(first), trainings(second)) == (0, 2)
 
 
+@pytest.mark.slow
+def test_of_several_runs_with_equal_results_the_oldest_counts_a_reproduction_and_is_named(project):
+    tracked(project)
+    client, (first,) = project.client(), project.runs()
+    tags = {key: value for key, value in first.data.tags.items() if key.startswith("charloom.")}
+    later = client.create_run(first.info.experiment_id, start_time=first.info.start_time + 1, tags=tags).info.run_id
+    a_training(project)
+    tracked(project)
+    assert [trainings(run) for run in in_order(project)] == [1, 0]
+    (project.folder / "metrics/results.json").write_text('{"results": "other"}')
+    tracked(project)
+    assert in_order(project)[1].info.run_id == later
+    assert [run.data.tags.get("charloom.differs_from") for run in in_order(project)] == [None, None, first.info.run_id]
+
+
 def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_until_then(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     for _ in range(2):

@@ -74,7 +74,7 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
-    If there is a complete run with the same results, this is the run. The training's live run, if it is another one, is
+    If there is a complete run with the same results, this is the run; of several, the oldest. The training's live run, if it is another one, is
     deleted. If there is no such run, the training's own run is completed: it gets the points, the entry's files, the
     best and the last model, the status FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come
     last. An attempt may fail before they are sent, so the next attempt sends the missing ones.
@@ -87,8 +87,9 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     store.use_text(start.text_sha256, start.params.prepare.text)
     with experiment_lock(store, start.experiment):
         runs = store.runs_of(start.experiment)
-        others = {run.data.tags[tag.RESULTS]: run for run in runs if tag.RESULTS in run.data.tags}
-        run, own_run = others.pop(tracked.results, None), _own_run(runs, entry)
+        complete_runs = [run for run in runs if tag.RESULTS in run.data.tags]
+        run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
+        own_run = _own_run(runs, entry)
         if run:
             if own_run and own_run is not run:
                 _delete(store, own_run)
@@ -100,8 +101,8 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
             register(store, run, send_models(store, run, entry, models), start, tracked.train)
             tags = _training_tags(store, run, entry, tracked.description)
             tags |= tracked.tags | {tag.RESULTS: tracked.results}
-            if others:
-                tags[tag.DIFFERS] = next(iter(others.values())).info.run_id
+            if complete_runs:
+                tags[tag.DIFFERS] = complete_runs[0].info.run_id
             if run.info.status != "FINISHED":  # a finished run keeps its end time
                 store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
         store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
