@@ -1,7 +1,9 @@
 """Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
 
 import shutil
+import time
 from contextlib import chdir
+from pathlib import Path
 from zipfile import ZipFile
 
 import mlflow.pyfunc
@@ -12,7 +14,7 @@ from recorded import column, history, sent, tracked
 
 from charloom import NEEDED
 from charloom.base.errors import WrongInput
-from charloom.base.storage import read_json
+from charloom.base.storage import exclusive, read_json
 from charloom.results.records import TrainMetrics
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
@@ -215,3 +217,16 @@ def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_bega
         fetch(f"models:/{completed.model_id}", str(tmp_path / "model.npz"))
     assert (tmp_path / "model.npz").read_bytes() == file_of(project, completed).read_bytes()
     assert len(client.search_model_versions("")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_model_is_read_while_a_sender_uploads(project, server, monkeypatch, remote):
+    if remote:
+        server.empty()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    tracked(project)
+    with chdir(project.folder), exclusive(Path(".mlflow.db.lock"), "a"), exclusive(Path(".charloom/mlflow.lock"), "b"):
+        began = time.monotonic()
+        assert said(project, "sample", "--model", "models:/charloom-fox@best", "--length", "20")[0]
+        assert time.monotonic() - began < 20

@@ -38,6 +38,8 @@ from charloom.results.spool import Recording, identity
 from charloom.settings.pipeline import files
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
+from charloom.tracking.store import connected
+from charloom.tracking.tag import KEY, RECORD
 
 
 def trainings(run) -> int:
@@ -171,6 +173,19 @@ def test_of_several_runs_with_equal_results_the_oldest_counts_a_reproduction_and
     tracked(project)
     assert in_order(project)[1].info.run_id == later
     assert [run.data.tags.get("charloom.differs_from") for run in in_order(project)] == [None, None, first.info.run_id]
+
+
+def test_of_two_live_runs_of_a_training_one_is_completed_and_the_other_deleted(project):
+    """Two senders may have created them at the same moment: no lock is held on a server."""
+    a_training(project)
+    (entry,) = waiting(project)
+    with chdir(project.folder), connected() as store:
+        for _ in range(2):
+            store.use_text(entry.first.text_sha256, "data/fox.txt")
+            store.create_run("live", {KEY: entry.first.experiment, RECORD: entry.first.record}, entry.first.started)
+    tracked(project)
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
 
 
 def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_until_then(project):

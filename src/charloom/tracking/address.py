@@ -8,8 +8,7 @@ could not read its own models. `relocate_store` replaces the old addresses.
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -19,7 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from charloom.base.errors import Unavailable, WrongInput
 from charloom.base.storage import exclusive
 from charloom.base.terminal import in_line, visible
-from charloom.settings.pipeline import OWN, root
+from charloom.settings.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
@@ -85,18 +84,27 @@ def _sqlite_url() -> URL | None:
     return url.set(drivername=SQLITE, database=str(root() / str(url.database))) if url else None
 
 
-@contextmanager
-def store_lock() -> Iterator[None]:
-    """Hold the store's lock, and create a missing SQLite database. Each search for runs requires the lock.
+def store_lock() -> AbstractContextManager[None]:
+    """Return the lock of an SQLite store, for a `with` block: a process that creates or sends runs holds it.
 
-    Without the lock, one of eight writers may starve for half a minute, and two writers could create the same run. The
-    database is created atomically: a kill during MLflow's migrations would leave a broken database. Raises Unavailable
-    if another process holds the lock for a minute.
+    Without the lock, one of eight writers may starve for half a minute, and two writers could create the same run. A
+    process that only reads does not need it, and a server serializes its writers. The block raises Unavailable if
+    another process holds the lock for a minute.
     """
     file = database()
-    lock = file.with_name(f".{file.name}.lock") if file else root() / OWN / "mlflow.lock"
-    with exclusive(lock, "the set-up of this store", 60):
-        if file and not file.exists():
+    return exclusive(file.with_name(f".{file.name}.lock"), "a delivery to this store", 60) if file else nullcontext()
+
+
+def create_database() -> None:
+    """Create a missing SQLite database, atomically: a kill during MLflow's migrations would leave a broken one.
+
+    Raises Unavailable as `store_lock` does.
+    """
+    file = database()
+    if not file or file.exists():
+        return
+    with store_lock():
+        if not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
             # MLflow's client would put the unescaped name of the working folder into an SQL statement.
@@ -104,7 +112,6 @@ def store_lock() -> Iterator[None]:
 
             SqlAlchemyStore(URL.create(SQLITE, database=str(new)).render_as_string(), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
-        yield
 
 
 def relocate_store() -> None:

@@ -58,7 +58,7 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
     """
     store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
     runs = store.runs_of(entry.first.experiment, ViewType.ALL)
-    run = _own_run(runs, entry)
+    run = next(iter(_own_runs(runs, entry)), None)
     active = [run for run in runs if run.info.lifecycle_stage == "active"]
     if any(tag.RESULTS in run.data.tags for run in active) or (run and run not in active):
         return
@@ -74,10 +74,11 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
 
-    If there is a complete run with the same results, this is the run; of several, the oldest. The training's live run, if it is another one, is
-    deleted. If there is no such run, the training's own run is completed: it gets the points, the entry's files, the
-    best and the last model, the status FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come
-    last. An attempt may fail before they are sent, so the next attempt sends the missing ones.
+    If there is a complete run with the same results, this is the run; of several, the oldest. If there is no such run,
+    the training's own run is completed: it gets the points, the entry's files, the best and the last model, the status
+    FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come last. An attempt may fail before
+    they are sent, so the next attempt sends the missing ones. Other live runs of the training are deleted: two senders
+    may have created one each at the same moment.
 
     Raises Busy if another sender holds the lock of the experiment key.
 
@@ -89,10 +90,12 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         runs = store.runs_of(start.experiment)
         complete_runs = [run for run in runs if tag.RESULTS in run.data.tags]
         run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
-        own_run = _own_run(runs, entry)
+        own_runs = _own_runs(runs, entry)
+        own_run = run if run in own_runs else next(iter(own_runs), None)
+        for live in own_runs:
+            if live not in {run or own_run, *complete_runs}:
+                _delete(store, live)
         if run:
-            if own_run and own_run is not run:
-                _delete(store, own_run)
             tags = _training_tags(store, run, entry)
         else:
             run = own_run = _with_points(store, entry, own_run)
@@ -139,8 +142,8 @@ def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
         return run
 
 
-def _own_run(runs: list[Run], entry: Entry) -> Run | None:
-    return next((run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record), None)
+def _own_runs(runs: list[Run], entry: Entry) -> list[Run]:
+    return [run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record]
 
 
 def _with_points(store: Store, entry: Entry, run: Run | None) -> Run:

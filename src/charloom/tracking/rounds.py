@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charloom.base.errors import Damaged
 from charloom.base.terminal import in_line, warn_once
-from charloom.tracking.address import database
+from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import Busy, complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
@@ -87,7 +87,7 @@ def _send(entry: Entry) -> str:
     if entry.can_complete and not entry.is_intact:
         hint = "remove this entry; `make track` in the folder with its results adds it again"
         raise Damaged(f"{entry.folder}: not sent, because it was damaged or changed; {hint}")
-    with connected() as store:
+    with connected() as store, store_lock():
         if entry.study:
             run, name = complete_study(store, entry.folder, entry.study), f"study {in_line(entry.study.name)}"
         elif entry.tracked:

@@ -26,7 +26,7 @@ from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking import tag
-from charloom.tracking.address import address, artifacts, page_address, store_lock
+from charloom.tracking.address import address, artifacts, create_database, page_address
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line
 
@@ -219,16 +219,16 @@ def _truncated(text: str) -> str:
 
 @contextmanager
 def connected() -> Iterator[Store]:
-    """Yield the connected store while holding the store's lock.
+    """Yield the connected store. A missing SQLite database is created.
 
-    Raises Unavailable, with the reason, if the lock or the connection fails, or the block raises an exception that is
+    Raises Unavailable, with the reason, if the creation or the connection fails, or the block raises an exception that is
     no CharloomError.
     """
     store = Store()
     try:
-        with store_lock():
-            store.connect()
-            yield store
+        create_database()
+        store.connect()
+        yield store
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
