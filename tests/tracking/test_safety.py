@@ -1,5 +1,7 @@
 """What a hostile server or a strange name could do, and may not. More servers are in tests/all/test_outages.py."""
 
+import os
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +13,9 @@ from stores import answering, free_port
 
 from charloom.base.errors import Unavailable
 from charloom.base.storage import sha256
+from charloom.results.spool import sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
+from charloom.tracking.asking import asked
 from charloom.tracking.reasons import MAX_LENGTH, first_line
 from charloom.tracking.store import Store, connected
 
@@ -97,6 +101,35 @@ def test_what_is_no_address_is_a_line_without_its_password_and_a_server_that_is_
     request = f"API request to {address}/api/2.0/mlflow/experiments/search"
     hint = "no server listens there: is the address right, and is the server running?"
     assert str(raised.value) == f"{request}: Connection refused; {hint}"
+
+
+def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with answering(200, b'{"experiments": [{"name": 5}]}') as (address, _):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("//", "//ann:hidden@"))
+        with pytest.raises(Unavailable) as raised, connected():
+            pass
+        reason, log = str(raised.value), tmp_path / ".charloom/sender/unexpected.log"
+        assert reason.startswith(f"unexpected error, its traceback is in {log}: Failed to parse experiments field")
+        content = log.read_text()
+        log.unlink()
+        assert content.startswith("Traceback")
+        assert "ParseError: " in content.splitlines()[-1]
+        assert "hidden" not in reason + content
+        with pytest.raises(Unavailable, match=f"traceback is in {log}: "):  # in another process
+            asked("ask_store", "0" * 64, seconds=60)
+        assert log.read_text().startswith("Traceback")
+
+
+def test_logs_of_senders_are_removed_after_a_month(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    old, new = sender_lock("old").with_suffix(".log"), sender_lock("new").with_suffix(".log")
+    for log, days in ((old, 31), (new, 29)):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        os.utime(log, (time.time() - days * 86400,) * 2)
+    start_sender("no_module", "another")
+    assert {log.name for log in old.parent.glob("*.log")} == {"new.log", "another.log"}
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ SERVED, PACKED = "served.py", "charloom.zip"  # files of MODEL_CODE: see trackin
 RATE = "characters_per_second"
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
+LOG_KEPT = 30 * 86400  # seconds since the last line in the log of a sender
 STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
 # Variables that say where, as whom and through what MLflow, its database and its artifacts are reached.
 MATTERS = re.compile(
@@ -259,12 +260,17 @@ def start_sender(module: str, sender: str) -> None:
     module  the name of the sender's module
     sender  the `identity` of its environment
 
-    The sender works in the main repository, because an experiment's folder may be removed. Raises OSError if
+    The sender works in the main repository, because an experiment's folder may be removed. Old logs of senders, of which
+    each version of the sources has one, are removed. Raises OSError if
     the log cannot be written or no process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
+        for log in lock.parent.glob("*.log"):
+            with suppress(OSError):  # another process has removed it
+                if time.time() - log.stat().st_mtime > LOG_KEPT:
+                    log.unlink()
         # Each thread that MLflow starts would map 64 MB for small objects of its own.
         variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
         with lock.with_suffix(".log").open("ab") as log:

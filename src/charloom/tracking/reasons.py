@@ -55,11 +55,16 @@ def first_line(reason: object, about: str = "") -> str:
     if failed and len(causes) > 1:
         text = f"{request}: {getattr(causes[-1], 'strerror', None) or causes[-1]}"
     line = next(iter(text.splitlines()), type(reason).__name__ if isinstance(reason, Exception) else "no reason given")
-    for secret in sorted(_secrets(), key=len, reverse=True):
-        line = line.replace(secret, "***")
-    line += next((f"; {hint}" for part, hint in HINTS.items() if part in line and hint not in line), "")
-    line = in_line(QUERY_VALUES.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", line)))
+    line = masked(line)
+    line = in_line(line + next((f"; {hint}" for part, hint in HINTS.items() if part in line and hint not in line), ""))
     return line if len(line) <= MAX_LENGTH else f"{line[:MAX_LENGTH]}…"
+
+
+def masked(text: str) -> str:
+    """Return the text without credentials."""
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return QUERY_VALUES.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", text))
 
 
 def _login_hint() -> str:

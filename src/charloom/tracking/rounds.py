@@ -11,8 +11,7 @@ from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import Busy, complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
-from charloom.tracking.reasons import first_line
-from charloom.tracking.store import connected
+from charloom.tracking.store import connected, reason_of
 
 PAUSE = 0.2  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
@@ -70,7 +69,7 @@ def _try(entry: Entry) -> None:
         entry.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        entry.reason, entry.next_time = first_line(error), now + RETRY_PAUSE
+        entry.reason, entry.next_time = reason_of(error), now + RETRY_PAUSE
         entry.retry_until = min(entry.retry_until, time.monotonic() + RETRY_PERIOD)
     if entry.can_complete or entry.reason:
         print(f"{entry.folder.name}\t{in_line(line)}\t{in_line(entry.reason)}", flush=True)

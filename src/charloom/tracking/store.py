@@ -9,8 +9,9 @@ the training's record, so sending a point is idempotent.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -20,15 +21,18 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
 from mlflow.utils import get_results_from_paginated_fn as all_pages
+from sqlalchemy.exc import SQLAlchemyError
 
 from charloom.base.errors import CharloomError, Unavailable
+from charloom.base.storage import write
 from charloom.base.terminal import in_line, visible
 from charloom.results.git import author, known
+from charloom.results.spool import sender_lock
 from charloom.settings.params import Params, as_yaml, flat_of
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import first_line
+from charloom.tracking.reasons import first_line, masked
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -36,6 +40,7 @@ STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH, RESENT = 1000, 100  # points per request
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
+EXPECTED = (CharloomError, MlflowException, SQLAlchemyError, OSError, MemoryError)
 Point = tuple[tuple[str, int], tuple[float, float]]  # (name, update), (value, time in seconds since 1970)
 
 
@@ -232,4 +237,17 @@ def connected() -> Iterator[Store]:
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise Unavailable(first_line(error, store.about)) from None
+        raise Unavailable(reason_of(error, store.about)) from None
+
+
+def reason_of(error: Exception, about: str = "") -> str:
+    """Return `first_line` of the error. If the error is of no kind in EXPECTED, the line names a log with its traceback.
+
+    The log has the last unexpected error, without credentials.
+    """
+    line, log = first_line(error, about), sender_lock("unexpected").with_suffix(".log")
+    with suppress(Unavailable):  # the disk is full
+        if not isinstance(error, EXPECTED):
+            write(log, masked(visible("".join(format_exception(error)))))
+            return f"unexpected error, its traceback is in {log}: {line}"
+    return line
