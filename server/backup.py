@@ -7,7 +7,9 @@ from pathlib import Path
 
 import database
 from errors import Refused
-from settings import AUTH, DATA, GIVEN, POSTGRES, auth_of_started_server
+from settings import ARTIFACTS, AUTH, DATA, GIVEN, POSTGRES, auth_of_started_server, read_auth
+
+FOLDER = "artifacts"  # name in a backup
 
 
 def backup() -> None:
@@ -33,14 +35,17 @@ def backup() -> None:
     database.dump(POSTGRES, new / database.DUMP)
     shutil.copy(AUTH, new)
     if artifacts.is_dir():
-        shutil.copytree(artifacts, new / "artifacts")
+        shutil.copytree(artifacts, new / FOLDER)
     new.rename(target)
     missing = "" if artifacts.is_dir() else f"; the artifacts are not in it, because {artifacts} is no local folder"
     print(f"created {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
 def ensure_restorable(source: Path, lock: Path) -> None:
-    """Raise Refused if `source` is no backup, or DATA is in use by a server.
+    """Raise Refused if `source` is no backup, DATA is in use by a server, or ARTIFACTS cannot have the artifacts.
+
+    The server would answer 404 for every model if a backup's artifacts were in S3 and ARTIFACTS is not there, or if
+    they are in the backup and ARTIFACTS is no local folder, to which they could be copied.
 
     lock  the file of DATA's lock: a killed restore leaves it, and no auth.ini
     """
@@ -49,22 +54,28 @@ def ensure_restorable(source: Path, lock: Path) -> None:
         raise Refused(f"RESTORE={source}: {missing}; `make server-backup` makes a backup")
     if DATA.exists() and (AUTH.exists() or not lock.exists()):
         raise Refused(f"DATA={DATA}: exists already; RESTORE needs a new folder as DATA")
+    theirs = read_auth(source / AUTH.name).get("charloom_artifacts", "")
+    if "://" in ARTIFACTS and (source / FOLDER).is_dir():
+        allowed = f"allowed is a local folder, for the backup has the artifacts in {source / FOLDER}"
+        raise Refused(f"ARTIFACTS={ARTIFACTS}: {allowed}")
+    if "://" in theirs and "://" not in ARTIFACTS:
+        raise Refused(f"RESTORE={source}: it has no artifacts; they are in {theirs}: add ARTIFACTS={theirs}")
 
 
 def remove_unfinished() -> None:
-    """Remove what a killed restore may have left in DATA."""
-    for folder in (POSTGRES, DATA / "artifacts"):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove the database that a killed restore may have left. Its artifacts are copied again."""
+    shutil.rmtree(POSTGRES, ignore_errors=True)
 
 
 def restore(source: Path) -> None:
     """Fill the empty, running database, the artifacts and auth.ini from the backup. Raises as database.restore does.
 
-    auth.ini is written last and atomically, so a restore that was killed can be repeated.
+    The folder ARTIFACTS may exist: runs of another server have other ids. auth.ini is written last and atomically, so a
+    restore that was killed can be repeated.
     """
     database.restore(POSTGRES, source / database.DUMP)
-    if (source / "artifacts").is_dir():
-        shutil.copytree(source / "artifacts", DATA / "artifacts")
+    if (source / FOLDER).is_dir():
+        shutil.copytree(source / FOLDER, ARTIFACTS, dirs_exist_ok=True)
     new = AUTH.with_suffix(".new")
     shutil.copy(source / AUTH.name, new)
     new.replace(AUTH)

@@ -18,11 +18,11 @@ ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  requested by the user
 
 
-def read_auth() -> configparser.SectionProxy:
-    """Return the section `mlflow` of auth.ini. It is empty if the file is missing."""
+def read_auth(file: Path = AUTH) -> configparser.SectionProxy:
+    """Return the section `mlflow` of auth.ini, or of a backup's. It is empty if the file is missing."""
     parser = configparser.RawConfigParser()
     parser.read_dict({"mlflow": {}})
-    parser.read(AUTH)
+    parser.read(file)
     return parser["mlflow"]
 
 

@@ -188,7 +188,11 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
     there = team.runs(monkeypatch).keys()
     written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
 
-    other = Team(tmp_path_factory.mktemp("r"), f"RESTORE={tmp_path / 'copy'}", "NAMES=mlflow.example.org")
+    folder = tmp_path_factory.mktemp("r")
+    restored = f"RESTORE={tmp_path / 'copy'}"
+    said = team.run("start", "ARTIFACTS=s3://bucket/x", restored, f"DATA={tmp_path / 'new'}", expect=2)
+    assert said.startswith("ARTIFACTS=s3://bucket/x: allowed is a local folder, for the backup has the artifacts in ")
+    other = Team(folder, restored, "NAMES=mlflow.example.org", f"ARTIFACTS={folder / 'elsewhere'}")
     other.people = team.people
     try:
         assert before_it <= other.runs(monkeypatch).keys() <= there
@@ -196,6 +200,7 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
         said = other.run("start", f"RESTORE={tmp_path / 'copy'}", expect=2)
         assert "exists already; RESTORE needs a new folder as DATA" in said
+        assert not (folder / "data/artifacts").exists()
     finally:
         other.end()
 
