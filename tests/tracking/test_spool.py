@@ -163,8 +163,8 @@ def test_what_the_sender_removes_at_any_step_of_track_is_in_the_spool_again(fini
         (entry,) = entries()
         shutil.copytree(entry.folder, before := tmp_path / "before")
         returned, known = [], [entry]
-        removed = lambda: known[-1].remove()
-        for _ in at_each_step(lambda: returned.append(put(run)), r"/(collect|entries|spool)\.py:", removed):
+        modules = r"/(collect|entries|spool)\.py:"
+        for _ in at_each_step(lambda: returned.append(put(run)), modules, lambda: known[-1].remove()):
             (waits,) = entries()
             assert (waits.folder, waits.sender, waits.can_complete) == (returned[-1], identity(), True)
             assert waits.is_intact

@@ -14,11 +14,8 @@ from charloom.base.errors import Unavailable, WrongInput
 from charloom.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
-# Options for a patch that `git apply` accepts; they override the user's Git configuration.
-DIFF = (
-    "-c", "color.ui=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false",
-    "diff", "--no-ext-diff", "--no-textconv", "--binary",
-)  # fmt: skip
+# For a patch that `git apply` accepts; the options override the user's Git configuration.
+DIFF = ("diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--no-ext-diff", "--no-textconv", "--binary")
 UNKNOWN = "unknown: "
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
@@ -92,8 +89,9 @@ def changes(text: str) -> str:
 
     text  path of the text's file; a file outside this folder is left out
 
-    New files of CODE are those that Git does not ignore. Bytes that are not UTF-8 are surrogates (surrogateescape). Paths in the patch are relative to this folder. If this folder is below the repository's top, `git apply
-    --directory` adds its path. Result files are excluded. Returns "" if nothing has changed.
+    New files of CODE are those that Git does not ignore. Paths in the patch are relative to this folder. If this folder
+    is below the repository's top, `git apply --directory` adds its path. Result files are excluded. Bytes that are not
+    UTF-8 are surrogates (the error handler `surrogateescape`). Returns "" if nothing has changed.
     """
     since, here = commit() or NOTHING, Path.cwd()
     paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE

@@ -17,7 +17,6 @@ The sender (tracking/sender.py) is a process of its own: it sends the entries an
 delivery by the sender with this identity.
 """
 
-import errno
 import fcntl
 import os
 import re
@@ -219,7 +218,7 @@ def held(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666), "ab", 0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise FileNotFoundError(errno.ENOENT, "another record has its name", str(path))
+            raise FileNotFoundError(f"{path}: another record has the name")
         yield file
 
 
@@ -241,7 +240,7 @@ def identity() -> str:
     """Return a digest, 16 hexadecimal digits, of this environment: Python, libraries, sources, environment variables.
 
     An entry names the digest of the environment that began its record or last requested its delivery. A sender sends
-    the entries that name its own digest. Of the variables, only those that affect sending (MATTERS) count.
+    the entries that name its own digest. Only variables that affect sending (MATTERS) count.
     """
     state: list[Any] = sorted(variable for variable in os.environ.items() if MATTERS.match(variable[0]))
     packages = Path(sysconfig.get_path("purelib")).stat().st_mtime_ns  # changes when a package is installed
@@ -260,17 +259,15 @@ def start_sender(module: str, sender: str) -> None:
     module  the name of the sender's module
     sender  the `identity` of its environment
 
-    The sender works in the main repository, because an experiment's folder may be removed. Old logs of senders, of which
-    each version of the sources has one, are removed. Raises OSError if
-    the log cannot be written or no process can start.
+    The sender works in the main repository, because an experiment's folder may be removed. Old logs are removed: each
+    version of the sources has a sender of its own. Raises OSError if the log cannot be written or no process can start.
     """
     lock = sender_lock(sender)
     if not is_held(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
-        for log in lock.parent.glob("*.log"):
-            with suppress(OSError):  # another process has removed it
-                if time.time() - log.stat().st_mtime > LOG_KEPT:
-                    log.unlink()
+        for old in lock.parent.glob("*.log"):
+            if time.time() - old.stat().st_mtime > LOG_KEPT:
+                old.unlink(missing_ok=True)
         # Each thread that MLflow starts would map 64 MB for small objects of its own.
         variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
         with lock.with_suffix(".log").open("ab") as log:

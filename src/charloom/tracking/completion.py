@@ -92,9 +92,8 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
         own_runs = _own_runs(runs, entry)
         own_run = run if run in own_runs else next(iter(own_runs), None)
-        for live in own_runs:
-            if live not in {run or own_run, *complete_runs}:
-                _delete(store, live)
+        for live in {*own_runs} - {run or own_run, *complete_runs}:
+            _delete(store, live)
         if run:
             tags = _training_tags(store, run, entry)
         else:

@@ -226,8 +226,8 @@ def _truncated(text: str) -> str:
 def connected() -> Iterator[Store]:
     """Yield the connected store. A missing SQLite database is created.
 
-    Raises Unavailable, with the reason, if the creation or the connection fails, or the block raises an exception that is
-    no CharloomError.
+    Raises Unavailable, with the reason, if the creation or the connection fails, or the block raises an exception that
+    is no CharloomError.
     """
     store = Store()
     try:
@@ -241,7 +241,7 @@ def connected() -> Iterator[Store]:
 
 
 def reason_of(error: Exception, about: str = "") -> str:
-    """Return `first_line` of the error. If the error is of no kind in EXPECTED, the line names a log with its traceback.
+    """Return `first_line` of the error. If the error is not EXPECTED, the line names a log with its traceback.
 
     The log has the last unexpected error, without credentials.
     """

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 from shutil import copy
 
@@ -40,7 +39,8 @@ def put_study(contents: StudyContents, picture: str) -> Path:
     picture  the comparison as SVG, which MLflow's page shows at its drawn width, unlike a PNG
 
     The links of the study's page to pages in its parent folder are removed, because the spool and MLflow have no such
-    pages. Raises OSError or Unavailable if the spool cannot be written.
+    pages. Raises OSError or Unavailable if the spool cannot be written, and FileNotFoundError if the sender removes the
+    study's earlier entry at this moment.
     """
     entry, path = spool() / f"study-{contents.question}", Path(contents.name)
     is_new = not (entry / RECORD).exists()
@@ -53,10 +53,8 @@ def put_study(contents: StudyContents, picture: str) -> Path:
             copy(file, shown)
         write(shown / PAGE, PARENT_LINK.sub("", (shown / PAGE).read_text(encoding="utf-8")))
         write(shown / PICTURE, picture)
-    with suppress(FileNotFoundError):
-        append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
-        return entry
-    return put_study(contents, picture)  # the sender has removed the entry, with the new files, in the meantime
+    append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
+    return entry
 
 
 def send_study(study: Study, answer: Answer, picture: str) -> None:
