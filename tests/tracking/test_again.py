@@ -1,5 +1,6 @@
 """`charloom again`: a run in MLflow gives the same results again, or its first difference, or what is missing."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -179,6 +180,59 @@ def test_a_run_that_is_none_of_the_pipelines_and_a_store_that_is_away_are_refuse
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none.db")
     assert "does not exist; MLFLOW_TRACKING_URI selects another" in refused(recorded, run=run_id)
     assert not (tmp_path / "none.db").exists()
+
+
+@pytest.fixture
+def artifacts(recorded, tmp_path):
+    """The folder of the recorded run's artifacts, for a test that edits files and store."""
+    (folder,) = (recorded.folder / "mlartifacts").glob("*/artifacts/dvc.lock")
+    shutil.copytree(folder.parent, tmp_path / "artifacts")
+    shutil.copy(recorded.folder / "mlflow.db", tmp_path)
+    yield folder.parent
+    shutil.rmtree(folder.parent)
+    shutil.copytree(tmp_path / "artifacts", folder.parent)
+    shutil.copy(tmp_path / "mlflow.db", recorded.folder)
+
+
+@pytest.mark.slow
+def test_an_edited_metric_and_an_edited_file_of_a_run_are_differences(recorded, artifacts):
+    run = run_of(recorded)
+    metrics = artifacts / "metrics/train.json"
+    value = json.loads(metrics.read_text())["smooth_loss"]
+    metrics.write_text(metrics.read_text().replace(f'"smooth_loss": {value}', '"smooth_loss": 0.125'))
+    (artifacts / "report.html").write_text("<p>another page</p>\n")
+    recorded.client().log_metric(run.info.run_id, "smooth_loss", 0.125, step=300)  # beside the value that is there
+    recorded.client().log_metric(run.info.run_id, "known_words", 1.0, step=10**6)
+    recorded.client().log_metric(run.info.run_id, "of their own", 1.0, step=0)
+    printed, complaint = said(recorded, "again", run.info.run_id, code=1)
+    differ = [line for line in printed.splitlines() if line.startswith("DIFFERENT")]
+    assert differ[0] == f"DIFFERENT  train: metrics/train.json: smooth_loss: in the run 0.125, rebuilt {value!r}"
+    assert differ[1].startswith(
+        "DIFFERENT  plot: reports/report.html: line 1: in the run '<p>another page</p>', rebuilt"
+    )
+    more = "in the run 0.125, rebuilt nothing; and 1 more value"
+    assert differ[2:] == [f"DIFFERENT  train: metrics in MLflow: smooth_loss.300, again: {more}"]
+    assert "same  train: results\n" in printed
+    assert complaint == "first difference: train: metrics/train.json\n"
+    shutil.rmtree(Path(printed.splitlines()[-1].removeprefix("the rebuilt files are in ")).parent)
+
+
+@pytest.mark.slow
+def test_without_a_lock_the_files_are_compared_and_the_last_line_says_how_many(recorded, artifacts):
+    (artifacts / "dvc.lock").unlink()
+    printed = said(recorded, "again", run_of(recorded).info.run_id)[0].splitlines()
+    outs = [row.removeprefix("same  ") for row in printed if row.startswith("same  ")][:-2]
+    assert {"train: metrics/train.json", "plot: reports/figures", "plot: reports/report.html"} <= set(outs)
+    assert not [row for row in outs if "models/" in row]
+    line = "results same; dvc.lock is missing, so {} of 20 outputs {} compared"
+    assert printed[-1] == line.format(len(outs), "were")
+    for path in artifacts.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    printed = said(recorded, "again", run_of(recorded).info.run_id)[0].splitlines()
+    assert [row for row in printed if row.startswith("same  ")] == [
+        "same  train: metrics in MLflow", "same  train: results",
+    ]  # fmt: skip
+    assert printed[-1] == line.format(1, "was")
 
 
 NEW = "diff --git a/{0} b/{0}\nnew file mode {1}\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+{2}\n"

@@ -1,29 +1,31 @@
 """`charloom again`: run the code, params and text of a run in MLflow again, and compare the results with the run's."""
 
 import argparse
+import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
 from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.storage import read_json
 from charloom.base.terminal import in_line, visible
-from charloom.proof.differences import SAME, Row, last_line
+from charloom.proof.differences import SAME, Row, difference, last_line
+from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import ensure_repository, git
 from charloom.results.identity import experiment_key, with_silent
-from charloom.results.records import ResultsRecord
 from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
-from charloom.settings.pipeline import Project, difference
-from charloom.tracking.asking import PATCH, Origin, asked
+from charloom.settings.pipeline import Project
+from charloom.settings.pipeline import difference as edits
+from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
+from charloom.tracking.collect import this_run
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
 ASKING_MAY_TAKE = 30  # seconds
+METRICS = "metrics in MLflow"
 DIGITS = 12  # shown digits of a hash
 
 
@@ -41,35 +43,36 @@ def again(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
-        rows = []
-        for row in _rows(origin, place):
+        rows, same = _compared(origin, place)
+        for row in rows:
             _say(row)
-            rows.append(row)
         if (last := last_line(rows)) != SAME:
             stack.pop_all()  # the user may want to look at the files
             _say(f"the rebuilt files are in {place}/clone")
             raise CheckFailed(in_line(last))
-    print(SAME)
+    print(same)
 
 
 def _say(line: object) -> None:
     print(in_line(str(line)), flush=True)  # names come from the store and from the run's author
 
 
-def _rows(origin: Origin, place: Path) -> Iterator[Row]:
-    """Run the stages again; yield the rows of the comparison with the run.
+def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
+    """Run the stages again; return the rows of the comparison with the run, and the last line if nothing differs.
 
-    There is a Row for each input and output, unless the run has no dvc.lock, and one for the hash of weights and trace
-    (metrics/results.json). If a stage fails, its Row is the only one. Raises Damaged if the run's dvc.lock is invalid.
+    There is a Row for each input and output in the run's dvc.lock, and for each output among the run's files. The last
+    two rows are for the points of the metrics in MLflow and for the hash of weights and trace (metrics/results.json).
+    Points are compared if both sides have the metric, and the run has its update: an earlier version sent fewer.
+    If a stage fails, its Row is the only one. Raises Damaged if the run's dvc.lock is invalid.
 
     origin  what MLflow has recorded about the run
-    place   a temporary folder, which already contains the run's patch and dvc.lock, if it has them
+    place   a temporary folder, which already contains the run's metrics, and those files that it has
     """
     try:
-        recorded = stages_in((place / LOCK).read_bytes()) if (place / LOCK).exists() else {}
+        recorded = stages_in((place / LOCK).read_bytes()) if (place / LOCK).exists() else None
     except Damaged:
         raise Damaged(f"run {origin.name}: its {LOCK} in MLflow is not in DVC's format") from None
-    project = _sources(origin, place)
+    project, params = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     changed = git("apply", "--numstat", PATCH, folder=place) if (place / PATCH).exists() else ""
     for line in changed.splitlines():
@@ -79,22 +82,35 @@ def _rows(origin: Origin, place: Path) -> Iterator[Row]:
         lock = rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
     except Failed as failed:
         sys.stderr.write(visible(failed.printed))
-        yield Row(failed.stage, "it failed", "its output is above")
-        return
+        return [Row(failed.stage, "it failed", "its output is above")], ""
     rows = dict[str, Row]()
-    hashes = {path: digest for own in recorded.values() if own.outs for path, digest in (own.deps | own.outs).items()}
-    for stage, entry in lock.items() if hashes else ():
+    stages = [stage for stage in (recorded or {}).values() if stage.outs]
+    hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
+    for stage, entry in lock.items():
         for path, digest in (entry.deps | entry.outs).items():
-            same = hashes.get(path) == digest
-            rows.setdefault(path, Row(stage, path, "" if same else f"the run's {LOCK} has another hash"))
-    yield from rows.values()
-    results = read_json(project.files("track")["metrics/results"], ResultsRecord).results
-    both = f"the run has {origin.results[:DIGITS]}, this training {results[:DIGITS]}"
-    yield Row("train", "results", "" if results == origin.results else both)
+            at = place / path if (place / path).exists() else place / Path(path).name  # a page's file is at the top
+            stored = contents(at) if path in entry.outs else {}
+            what = f"the run's {LOCK} has another hash" if recorded and hashes.get(path) != digest else ""
+            if stored:
+                what = difference(stored, contents(project.root / path), "in the run") or what
+            if stored or recorded:
+                rows.setdefault(path, Row(stage, path, what))
+    run, history = this_run(project, params), json.loads((place / HISTORY).read_bytes())
+    theirs = {name: points for name, points in history.items() if name in run.curves}
+    ours = {name: {at: y for at, y in run.curves[name].items() if str(at) in points} for name, points in theirs.items()}
+    one, other = ({"metrics.json": json.dumps(side).encode()} for side in (theirs, ours))
+    points = difference(one, other, "in the run")
+    both = f"the run has {origin.results[:DIGITS]}, this training {run.results[:DIGITS]}"
+    last = Row("train", METRICS, points), Row("train", "results", both if run.results != origin.results else "")
+    outs = {path for entry in lock.values() for path in entry.outs}
+    count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
+    compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
+    same = SAME if recorded is not None else f"results same; {LOCK} is missing, so {compared}"
+    return [*rows.values(), *last], same
 
 
-def _sources(origin: Origin, place: Path) -> Project:
-    """Clone the run's commit, apply its patch, and copy its text; return the project.
+def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
+    """Clone the run's commit, apply its patch, and copy its text; return the project and its params.
 
     No code of the run is executed. `place` is the temporary folder; the clone is made inside.
     Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
@@ -110,11 +126,11 @@ def _sources(origin: Origin, place: Path) -> Project:
     file = project.root / PARAMS
     params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
     here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
-    if contradiction := difference(silent | origin.params, here):
+    if contradiction := edits(silent | origin.params, here):
         raise CheckFailed(in_line(f"first difference: params: in the run {contradiction} in its commit and patch"))
     if experiment_key(params, origin.text_sha256) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
         raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")
-    return project
+    return project, params

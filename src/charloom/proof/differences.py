@@ -58,11 +58,11 @@ def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
             yield name, value, theirs[name]
 
 
-def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
+def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:
     """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
 
     If the bytes differ and all values are equal, the line says so. Each argument has the content of one file, or of all
-    files in a folder, by name.
+    files in a folder, by name. `what` is the line's word for a value of `committed`.
     """
     if committed == rebuilt:
         return ""
@@ -72,7 +72,7 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> str:
         return "the same values in another notation"
     names, more = list(committed | rebuilt), len(differ) - 1
     where = differ[0] if len(names) > 1 else differ[0].removeprefix(f"{names[0]}: ")
-    both = _both_values(*(side.get(differ[0], NOTHING) for side in (one, other)))
+    both = _both_values(one.get(differ[0], NOTHING), other.get(differ[0], NOTHING), what)
     return f"{in_line(where)}: {both}" + (f"; and {more:,} more value{'' if more == 1 else 's'}" if more else "")
 
 
@@ -110,7 +110,7 @@ def _cells(lines: list[str]) -> Iterator[tuple[str, Any]]:
             yield f"line {number} ({head[0]} {row[0]}): {column}", json.loads(cell or "null")
 
 
-def _both_values(one: Any, other: Any) -> str:
+def _both_values(one: Any, other: Any, what: str) -> str:
     """Describe two different values, the committed and the rebuilt one; NOTHING stands for a missing value.
 
     LONG characters of a text are shown, from CONTEXT characters before the first difference.
@@ -118,7 +118,7 @@ def _both_values(one: Any, other: Any) -> str:
     if isinstance(one, str) and isinstance(other, str):
         start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
         one, other = (text[start : start + LONG] for text in (one, other))
-    return f"committed {_shown(one)}, rebuilt {_shown(other)}"
+    return f"{what} {_shown(one)}, rebuilt {_shown(other)}"
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,7 @@ from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
 from charloom.base.errors import WrongInput
-from charloom.base.storage import sha256
+from charloom.base.storage import sha256, write
 from charloom.base.terminal import in_line
 from charloom.results.spool import MODEL_FILE
 from charloom.settings.dvc_lock import LOCK
@@ -32,11 +32,12 @@ from charloom.settings.entry import run_command
 from charloom.settings.params import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
-from charloom.tracking.asking import PATCH, Origin
+from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.store import STUDIES, Store, connected
 
+ARTIFACTS = {PATCH, str(LOCK), "metrics", "plots", "reports", "report.html", "sample_table.json"}  # see collect.put
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
 
@@ -63,7 +64,7 @@ def fetch(address: str, file: str) -> None:
 
 
 def describe(run_id: str, folder: str) -> None:
-    """Print the Origin of the run as JSON. Download the run's patch and its dvc.lock, if it has them, into the folder.
+    """Print the Origin of the run as JSON. Write its metrics (HISTORY) and artifacts (ARTIFACTS) into the folder.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
     Unavailable if a request fails.
@@ -80,8 +81,13 @@ def describe(run_id: str, folder: str) -> None:
             raise WrongInput(
                 f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
             ) from None
-        for path in {PATCH, str(LOCK)} & {file.path for file in store.client.list_artifacts(run_id)}:
+        history = dict[str, dict[str, float]]()
+        for point in (point for name in run.data.metrics for point in store.client.get_metric_history(run_id, name)):
+            points, at = history.setdefault(point.key, {}), str(point.step)
+            points[at if points.get(at, point.value) == point.value else f"{at}, again"] = point.value
+        for path in ARTIFACTS & {file.path for file in store.client.list_artifacts(run_id)}:
             store.client.download_artifacts(run_id, path, folder)
+    write(Path(folder) / HISTORY, json.dumps(history))
     values = run.data.tags | {"name": run.info.run_name, "params": run.data.params}
     values[tag.KEY] = values.get(tag.KEY, "").partition(":")[0]  # earlier versions added a suffix :1, :2, …
     try:

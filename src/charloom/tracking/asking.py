@@ -19,6 +19,7 @@ from charloom.tracking.reasons import first_line
 
 RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
+HISTORY = "history.json"  # written by answering.describe: the values of each metric by update, by name
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 

@@ -18,8 +18,8 @@ from charloom.results.records import BEST_MODEL, MEASURE, SampleMetrics, SampleT
 from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRICS
 from charloom.settings.dvc_lock import LOCK
-from charloom.settings.params import PARAMS, read_params
-from charloom.settings.pipeline import PIPELINE, files, files_in
+from charloom.settings.params import PARAMS, Params, read_params
+from charloom.settings.pipeline import HERE, PIPELINE, Project, files, files_in
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Entry, entries, new_files
@@ -35,17 +35,20 @@ def run_outputs() -> list[Path]:
     return [file for file in files("track").values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
-def this_run() -> Run:
-    """Read the run in this folder. Its curves also contain the measures of the best and last model, and of the samples.
+def this_run(project: Project = HERE, params: Params | None = None) -> Run:
+    """Read the run in the project's folder. Its curves also contain points of the models and of the samples.
 
-    Measures that a later version of charloom added are points of the last model. A missing measure has no point. A
-    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve.
+    These points are the measures of the best and last model, and of the samples. Measures that a later version of
+    charloom added are points of the last model. A missing measure has no point. A measure without a curve gets a curve
+    of these points, because MLflow draws a chart for each curve.
+
+    params  the project's params; None reads params.yaml of this folder
 
     Raises Damaged, with the file's name, if a file's content is not what a stage writes, and WrongInput if params.yaml
     is invalid.
     """
-    path = files("track")
-    run = from_folder(read_params(), path)
+    path = project.files("track")
+    run = from_folder(params or read_params(), path)
     samples, train = read_json(path["metrics/sample"], SampleMetrics).checkpoints, run.facts[1]
     points = [
         ("smooth_loss", train.best_update, train.best_smooth_loss),
