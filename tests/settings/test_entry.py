@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from projects import ROOT, Project, called, said, started, until
+from projects import ROOT, STAGES, Project, called, said, started, until
 from recorded import waiting
 
 from charloom.settings.entry import FOREIGN, run_command
@@ -165,6 +165,16 @@ def test_no_command_works_on_the_repository_that_a_hook_of_git_names(project, tm
 def test_make_and_commands_forget_the_same_variables():
     (line,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("unexport "))
     assert line.split()[1:] == list(FOREIGN)
+
+
+@pytest.mark.slow
+def test_warnings_that_the_user_turned_into_errors_fail_no_delivery(project):
+    """MLflow warns at its import, and on Python 3.14 at each upload."""
+    for stage in STAGES:
+        project.stage(stage)
+    printed = project.run("python", "src/track.py", PYTHONWARNINGS="error")
+    assert "MLflow was not updated" not in printed
+    assert not waiting(project)
 
 
 def test_without_the_compiler_a_stage_or_a_command_is_refused_and_0_is_no_such_wish(project, monkeypatch):

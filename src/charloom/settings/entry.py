@@ -17,10 +17,11 @@ from charloom.base.terminal import visible
 from charloom.settings.dvc_lock import note_used
 from charloom.settings.pipeline import OWN, Inputs
 
-# Git sets these variables in a hook; they would make our Git commands use another repository than this folder's.
+# Git sets its variables in a hook; they would make our Git commands use another repository than this folder's. With
+# PYTHONWARNINGS=error, a deprecation in MLflow would end the sender.
 FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
-    "GIT_PREFIX",
+    "GIT_PREFIX", "PYTHONWARNINGS",
 )  # fmt: skip
 NO_PROCESS = "the system allows no further process or thread: end other programs, or raise the limit (ulimit -u)"
 
