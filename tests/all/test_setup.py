@@ -1,10 +1,12 @@
 """`make setup` takes nothing away before it has something to put there."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from projects import ROOT
@@ -13,8 +15,9 @@ from projects import ROOT
 @pytest.fixture
 def folder(tmp_path):
     """A folder whose environment stands for one that works."""
-    for name in ("Makefile", "requirements.lock", "requirements-team.lock", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".ci").mkdir()
+    for name in ("Makefile", ".ci/setup", "requirements.lock", "requirements-team.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/activate").write_text(f"VIRTUAL_ENV='{tmp_path}/.venv'")
     (tmp_path / ".venv/works").write_text("")
@@ -22,27 +25,44 @@ def folder(tmp_path):
     return tmp_path
 
 
-def setup(folder, *settings: str) -> int:
-    """Return the exit code of `make setup` without a network."""
-    options = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "PIP_CONFIG_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
-    command = ["make", "setup", f"PYTHON={sys.executable}", *settings]
-    return subprocess.run(command, cwd=folder, env=options, check=False, capture_output=True).returncode
+def setup(folder, *settings: str, path: str = "/usr/bin:/bin") -> str:
+    """Return what `make setup` prints without a network, but for make's own lines. It leaves nothing half-made."""
+    options = {
+        "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null", "UV_OFFLINE": "1", "UV_PYTHON_INSTALL_DIR": "none",
+        "PATH": path,
+    }  # fmt: skip
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(["make", "setup", *settings], cwd=folder, env=options, check=False, **pipes)
+    printed = re.sub(r"^make: .*\n", "", done.stdout, flags=re.MULTILINE)
+    assert bool(done.returncode) == ("setup: " in printed), printed
+    assert not (folder / ".venv.new").exists()
+    assert (folder / ".venv/works").exists()
+    return printed
+
+
+def tools(folder, *others: Path) -> str:
+    """Return a PATH with the commands of this system, but without any Python or uv, and these others."""
+    (folder / "bin").mkdir()
+    system = {file.name: file for part in ("/bin", "/usr/bin") for file in Path(part).iterdir()}
+    for file in [file for name, file in system.items() if not name.startswith(("python", "uv"))] + [*others]:
+        (folder / "bin" / file.name).symlink_to(file)
+    return str(folder / "bin")
 
 
 def test_contents_decide_and_without_a_network_the_old_environment_stays(folder):
     """A lock with another time and the same contents is no reason to build. A team's packages are asked for once."""
     lock, team, ready = (folder / name for name in ("requirements.lock", "requirements-team.lock", ".venv/.ready"))
     lock.touch()
-    assert setup(folder) == 0
-    assert not (folder / ".venv.new").exists()
-    assert setup(folder, "TEAM=1") != 0  # they would have to come from somewhere
+    assert setup(folder) == ""
+    python = f"PYTHON={sys.executable}"
+    refused = r"setup: pip cannot install uv: .+\n"
+    assert re.fullmatch(refused, setup(folder, "TEAM=1", python))  # they would have to come from somewhere
     ready.write_text(ready.read_text() + team.read_text())
-    assert setup(folder, "TEAM=1") == setup(folder) == 0
+    assert setup(folder, "TEAM=1", python) == setup(folder) == ""
     for changed in (lock, team):
         content = changed.read_text()
         changed.write_text(f"{content}# another\n")
-        assert setup(folder) != 0
-        assert (folder / ".venv/works").exists()
+        assert re.fullmatch(refused, setup(folder, python))
         changed.write_text(content)
 
 
@@ -50,6 +70,32 @@ def test_what_commands_import_is_compiled_at_set_up(tmp_path):
     """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
     there = {"cwd": tmp_path / "new", "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
+def test_what_is_missing_is_one_line_that_says_what_to_install(folder):
+    (folder / ".venv/.ready").unlink()
+    path = tools(folder)
+    packages = "Debian, Ubuntu: sudo apt install git make python3-venv; Fedora: "
+    line = setup(folder, path=path)
+    assert line.startswith(f"setup: no uv, and no Python 3 that can make an environment. {packages}")
+    assert line.count("\n") == 1
+    (folder / "bin/git").unlink()
+    assert setup(folder, path=path).startswith(f"setup: git is missing. {packages}")
+
+
+def test_uv_on_path_makes_the_environment_with_a_python_that_pyproject_allows(folder):
+    """A uv that pyproject.toml does not accept counts as none."""
+    (folder / ".venv/.ready").unlink()
+    path = tools(folder, Path(sys.executable).with_name("uv"))
+    line = setup(folder, path=path)
+    assert re.fullmatch(r"setup: no Python >=3\.11,<3\.15, and uv cannot download one: .+ Debian, Ubuntu: .+\n", line)
+    assert re.fullmatch(r"setup: PYTHON=snake: .*No interpreter found.*\n", setup(folder, "PYTHON=snake", path=path))
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace(">=3.11,<3.15", ">=3.30,<3.31"))
+    line = f"setup: PYTHON={sys.executable} is Python {platform.python_version()}; charloom needs Python >=3.30,<3.31\n"
+    assert setup(folder, f"PYTHON={sys.executable}", path=path) == line
+    project.write_text(project.read_text().replace('required-version = ">=', 'required-version = ">=9'))
+    assert setup(folder, path=path).startswith("setup: no uv")
+
+
     subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], check=True, **there)
     imports = [".venv/bin/python", "-v", "-c", "import charloom.kernel.elementary, dvc.cli"]
     done = subprocess.run(imports, check=True, capture_output=True, text=True, **there)
