@@ -109,14 +109,17 @@ live: .venv-live/.ready  ## compile the arithmetic of reports/live.html to WebAs
 	@uv pip install --python .venv-live --quiet --require-hashes -r $<
 	@touch $@
 
-lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt from its .in
+lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt from its .in; what stops the next Python
+	@cp requirements.lock .requirements.lock.new
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes \
-	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o requirements.lock
-	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c requirements.lock \
-	    --no-emit-index-url --no-header --no-annotate | \
-	    awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' requirements.lock - > requirements-team.lock
+	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o .requirements.lock.new
+	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c .requirements.lock.new \
+	    --no-emit-index-url --no-header --no-annotate | awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' \
+	    .requirements.lock.new - > .requirements-team.lock.new
 	@for each in server tests/all tests/hosted src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
+	@python .ci/wheels.py .requirements.lock.new .requirements-team.lock.new server/requirements.txt
+	@mv .requirements.lock.new requirements.lock; mv .requirements-team.lock.new requirements-team.lock
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

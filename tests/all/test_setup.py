@@ -6,10 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from projects import ROOT
+
+from charloom.base.storage import sha256
 
 
 @pytest.fixture
@@ -66,10 +69,6 @@ def test_contents_decide_and_without_a_network_the_old_environment_stays(folder)
         changed.write_text(content)
 
 
-def test_what_commands_import_is_compiled_at_set_up(tmp_path):
-    """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
-    there = {"cwd": tmp_path / "new", "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
-    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
 def test_what_is_missing_is_one_line_that_says_what_to_install(folder):
     (folder / ".venv/.ready").unlink()
     path = tools(folder)
@@ -96,9 +95,41 @@ def test_uv_on_path_makes_the_environment_with_a_python_that_pyproject_allows(fo
     assert setup(folder, path=path).startswith("setup: no uv")
 
 
+def test_what_commands_import_is_compiled_at_set_up(tmp_path):
+    """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
+    there = {"cwd": tmp_path / "new", "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
     subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], check=True, **there)
     imports = [".venv/bin/python", "-v", "-c", "import charloom.kernel.elementary, dvc.cli"]
     done = subprocess.run(imports, check=True, capture_output=True, text=True, **there)
     files = re.findall(r"^# code object from '?(\S+site-packages\S+?)'?$", done.stderr, re.MULTILINE)
     assert len(files) > 300
     assert sum(file.endswith(".py") for file in files) < 10  # compiled in this process
+
+
+def test_a_lock_is_refused_that_lacks_a_wheel_for_a_promised_platform_and_python(tmp_path):
+    def checked(*tags: str) -> tuple[int, list[str]]:
+        """Return exit code and lines for a lock of one package with wheels of these tags."""
+        shutil.rmtree(tmp_path / "wheels", ignore_errors=True)
+        (tmp_path / "wheels").mkdir()
+        for tag in tags:
+            with zipfile.ZipFile(tmp_path / f"wheels/each-1.0-{tag}.whl", "w") as wheel:
+                for name, content in {
+                    "METADATA": "Metadata-Version: 2.1\nName: each\nVersion: 1.0\n",
+                    "WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+                    "RECORD": "",
+                }.items():
+                    wheel.writestr(zipfile.ZipInfo(f"each-1.0.dist-info/{name}"), content)  # without the time
+        hashes = [f" --hash=sha256:{sha256(file)}" for file in (tmp_path / "wheels").iterdir()]
+        (tmp_path / "lock").write_text(f"each==1.0{''.join(hashes)}\n")
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        options = os.environ | {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(tmp_path / "wheels"), "PATH": path}
+        command = [sys.executable, ROOT / ".ci/wheels.py", tmp_path / "lock"]
+        done = subprocess.run(command, env=options, check=False, capture_output=True, text=True)
+        return done.returncode, [line.partition(": each==1.0 has no ")[0] for line in done.stdout.splitlines()]
+
+    assert checked("py3-none-any") == (0, ["nothing stops Python 3.15"])
+    systems = ("manylinux_2_17_x86_64", "manylinux_2_28_aarch64", "macosx_12_0_arm64")
+    tags = [f"cp3{minor}-cp3{minor}-{system}" for minor in range(11, 15) for system in systems]
+    assert checked(*tags) == (0, ["Python 3.15, x86_64-manylinux_2_28"])
+    assert checked(*tags[:-1]) == (1, ["Python 3.14, aarch64-apple-darwin"])

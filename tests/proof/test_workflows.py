@@ -1,6 +1,7 @@
 """The workflows name commands and options that there are; zizmor looks for unpinned actions and images."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from ruamel.yaml import YAML
 
 from charloom.commands import cli
 
+PLATFORMS = {
+    "ubuntu-24.04": "x86_64-manylinux_2_28", "ubuntu-24.04-arm": "aarch64-manylinux_2_28",
+    "macos-15": "aarch64-apple-darwin",
+}  # fmt: skip
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
@@ -28,6 +33,16 @@ def test_a_job_may_write_only_where_no_code_of_the_repository_runs(file):
             said = "\n".join(f"{step.get('run', '')} {step.get('uses', '')}" for step in job["steps"])
             assert not re.search(r"checkout|python|make |charloom|dvc ", said.replace("dvc summary", "")), name
             assert ("head.repo.full_name" in job.get("if", "")) == ("pull-requests" in writes)
+
+
+def test_the_machines_are_the_platforms_and_the_pythons_for_which_make_lock_looks_for_wheels():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    matrix = jobs(ROOT / ".github/workflows/reproduce.yml")["reproduce"]["strategy"]["matrix"]
+    assert {PLATFORMS[system] for system in matrix["os"]} == set(project["tool"]["charloom"]["platforms"])
+    versions = {*matrix["python"], *(row["python"] for row in matrix["include"])}
+    minors = {int(version.removeprefix("3.")) for version in versions}
+    assert project["project"]["requires-python"] == f">=3.{min(minors)},<3.{max(minors) + 1}"
+    assert minors == {*range(min(minors), max(minors) + 1)}
 
 
 def test_each_target_of_make_is_there():
