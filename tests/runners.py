@@ -63,6 +63,7 @@ def repository(folder: Path) -> Project:
         (folder / name).write_text("{}\n")
     (folder / ".ci").mkdir()
     (folder / ".ci/aarch64").write_text('exec make "emulated $1"\n')
+    (folder / ".ci/newest_python").write_text("exec make newest\n")
     (folder / ".gitignore").write_text("/.venv/\n")
     for command in ("init -q -b main", "config user.name t", "config user.email t@example.invalid"):
         project.run("git", *command.split())

@@ -72,13 +72,14 @@ def test_what_main_has_is_signed_and_its_pages_are_published(theirs, tmp_path):
 
 def test_every_night_all_is_tested(theirs, tmp_path):
     ran = act(theirs, tmp_path / "run", "nightly.yml", "schedule", {})
-    names = ("everything", "studies", "arm max", "arm cortex-a72")
+    names = ("everything", "studies", "newest", "arm max", "arm cortex-a72")
     assert ran.jobs == dict.fromkeys(names, "success"), ran.printed
     for call in (
         "everything: make test-all",
         "everything: make mutants",
         "arm: make emulated max",
         "arm: make emulated cortex-a72",
+        "newest: make newest",
         "studies: charloom verify --study studies/a.yaml",
         "studies: charloom verify --study studies/b.yaml",
     ):
