@@ -164,6 +164,7 @@ def cases() -> Iterator[Got]:
     chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
     wrong += [("order: chunks, chunk_length: 9", chunks)]
     wrong += [(f"params.yaml: {name}", content) for name, content in WHOLE]
+    yield run("params.yaml: no file", {})
     for what, content in wrong:
         yield run(what, {"params.yaml": content, "data/my.txt": TEXT})
     for name, text in TEXTS:
