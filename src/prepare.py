@@ -27,7 +27,7 @@ def main() -> None:
     source = survey(path)
     K, once, lengths = len(source.vocabulary), source.once, split(source.characters, params.prepare.held_out)
     check_lengths(path, lengths, params.seq_length, params.batch)
-    check_training(params, K, lengths[0])
+    check_training(params, K, source.characters)
     check_samples(params.train.updates // params.train.checkpoint_every + 1, params.sample, K)
     if sys.argv[1:] == ["--check"]:
         ensure_repository()

@@ -28,7 +28,7 @@ def main() -> None:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has failed; `dvc repro` repeats it")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
-    check_training(params, len(text.vocabulary), len(text.training))
+    check_training(params, len(text.vocabulary), len(text))
     training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from limits import files_of_at_most
 
 from charloom.base.errors import Damaged, Unavailable
-from charloom.base.storage import read_table, sealed, unsealed, whole, write, write_json, write_table
+from charloom.base.storage import read_table, sealed, sha256, unsealed, whole, write, write_json, write_table
 
 
 def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     write(path, "old")
-    refused = r"a\.txt: File too large: not written, so the file has its old content"
+    refused = r"a\.txt: File too large: not written; an existing file keeps its content"
     with files_of_at_most(100), pytest.raises(Unavailable, match=refused):
         write(path, "new" * 100)
     assert path.read_text() == "old"
@@ -92,3 +92,9 @@ def test_each_changed_bit_of_a_sealed_line_is_found():
         for bit in range(8):
             with pytest.raises(ValueError, match=r"."):
                 unsealed(line[:place] + bytes([line[place] ^ 1 << bit]) + line[place + 1 :])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a file of Linux")
+def test_a_file_that_cannot_be_read_is_named():
+    with pytest.raises(OSError, match=r"Input/output error: '/proc/self/mem'"):
+        sha256(Path("/proc/self/mem"))

@@ -5,11 +5,13 @@ import re
 from contextlib import chdir
 
 import pytest
-from projects import Project, said
+from projects import Project, copied, said
 
 from charloom.base.errors import WrongInput
 from charloom.proof.outputs import Output, outputs
+from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.verify import verify
+from charloom.results.git import git
 from charloom.settings.pipeline import Project as Folder
 from charloom.signature.hashes import RECIPES
 
@@ -73,3 +75,14 @@ def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_ch
     Project(tmp_path).run("git", "init", "-q")
     with chdir(tmp_path), pytest.raises(WrongInput, match=r"^HEAD: no commit yet; "):
         verify(print)
+
+
+@pytest.mark.slow
+def test_dvc_that_fails_before_the_first_stage_is_named(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    (project.folder / "broken.dvc").write_text("outs: [")
+    project.commit()
+    with chdir(project.folder):
+        clone = cloned(tmp_path / "clone", git("rev-parse", "HEAD"))
+    with pytest.raises(Failed, match=r"^dvc$"):
+        rebuilt_lock(clone, print)

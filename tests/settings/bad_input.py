@@ -4,6 +4,7 @@ Each case is `prepare`, or `charloom compare --table`, in a folder of its own, i
 """
 
 import contextlib
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -72,6 +73,8 @@ TEXTS: list[tuple[str, Content]] = [
     ("no byte", b""),
     ("a byte-order mark alone", b"\xef\xbb\xbf"),
     ("one character", b"a"),
+    ("one character again and again", b"a" * 450),
+    ("a sparse file of 100 GB", lambda path: (path.touch(), os.truncate(path, 10**11))),
     ("ten characters", b"0123456789"),
     ("eleven characters with a CRLF, which counts as one", b"012345678\r\n"),
     ("UTF-16", TEXT.encode("utf-16")),
@@ -161,6 +164,7 @@ def cases() -> Iterator[Got]:
     chunks = params.replace("order: reading", "order: chunks").replace("chunk_length: 1000", "chunk_length: 9")
     wrong += [("order: chunks, chunk_length: 9", chunks)]
     wrong += [(f"params.yaml: {name}", content) for name, content in WHOLE]
+    yield run("params.yaml: no file", {})
     for what, content in wrong:
         yield run(what, {"params.yaml": content, "data/my.txt": TEXT})
     for name, text in TEXTS:

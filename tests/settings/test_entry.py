@@ -14,6 +14,7 @@ from projects import ROOT, STAGES, Project, called, said, started, until
 from recorded import waiting
 
 from charloom.settings.entry import FOREIGN, run_command
+from charloom.settings.pipeline import difference
 from charloom.tracking.collect import put, this_run
 
 # The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
@@ -101,7 +102,7 @@ def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited,
     hook = ACTS.replace("{acts!r}", repr(acts)).replace("{path!r}", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(hook)
     printed = project.run("python", "src/sample.py", expect=int(fails), PYTHONPATH=str(tmp_path))
-    assert ("edited after charloom read the file: src/charloom/base/terminal.py" in printed) == fails
+    assert ("edited or removed after charloom read the file: src/charloom/base/terminal.py" in printed) == fails
     assert ("edited while it ran" in printed) == fails
 
 
@@ -109,8 +110,8 @@ def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited,
 @pytest.mark.parametrize(("stage", "name", "old", "new", "act", "line"), [
     ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
     ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
-    ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited after charloom read the file: params.yaml"),
-    ("prepare", FOX, "lazy", "busy", UNDONE, "edited after charloom read the file: data/fox.txt"),
+    ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited or removed after charloom read the file: params.yaml"),
+    ("prepare", FOX, "lazy", "busy", UNDONE, "edited or removed after charloom read the file: data/fox.txt"),
     ("train", PARAMS, "temperature: ", "temperature:  ", "edit(); path.read_text()", ""),  # another stage's
     ("prepare", FOX, "lazy", "lazy", "edit(); path.read_text()", ""),  # touched
     # DVC links a file if another experiment's folder gets it, and so the file's own time changes.
@@ -200,3 +201,8 @@ def test_a_process_or_thread_that_may_not_start_is_a_line_and_another_error_of_t
 
     with pytest.raises(RuntimeError, match="a mistake of ours") if line is None else nullcontext():
         assert called(lambda: run_command(command)) == (5, "", line)
+
+
+def test_many_changed_files_are_counted():
+    sentence = difference({f"src/{n}.py": "0" for n in range(52)}, {})
+    assert sentence == "changed files: src/0.py, src/1.py, src/2.py, src/3.py, src/4.py, src/5.py and 46 more"

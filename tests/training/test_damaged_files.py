@@ -2,7 +2,10 @@
 
 import hashlib
 import io
+import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -158,3 +161,18 @@ def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, read, tmp
             lines.append(str(error))
     assert all(path.name in line and "\n" not in line for line in lines)
     assert len(lines) > 500 / 20
+
+
+def test_a_prepared_text_that_is_truncated_while_it_is_in_use_is_whole_in_memory(tmp_path):
+    """A memory map would end the process by SIGBUS, without a message."""
+    program = (
+        "import os, sys; from pathlib import Path; from charloom.text.corpus import read_prepared\n"
+        "text = read_prepared(Path(sys.argv[1])); os.truncate(sys.argv[1], 1000); print(text.training.sum())"
+    )
+    with (tmp_path / "text.npz").open("wb") as file:
+        corpus.save_text(file, VOCABULARY.code_points, [np.tile(np.uint8([0, 1]), 10_000)], (20_000, 0))
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "text.npz"], env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "10000\n")

@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import redirect_stdout
+import time
+from contextlib import nullcontext, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from projects import ROOT, TEXT
 
 from charloom.base.errors import Damaged
 from charloom.base.signals import Stopped
+from charloom.base.storage import exclusive
 from charloom.model.model_file import read_model
 from charloom.model.scoring import bits_per_character
 from charloom.settings.params import Params, read_params
@@ -176,12 +178,25 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
     other.training = other.training._replace(settings=other.training.settings | edited)
     files, printed = other.end()
     assert printed.startswith(
-        f"starting at update 0; not resumed from {stopped.states()[-1]}: eta was None, is 0.2; "
+        "starting at update 0; the state of another training is kept for 30 days: eta was None, is 0.2; "
         "changed files: data/prepared/text.npz, src/train.py\n"
     )
     assert files != alone
     assert len(stopped.states()) == 2
+    for path in stopped.states():
+        os.utime(path, (0, 0))  # not today's: it is kept in silence
+    assert "starting" not in other.end()[1]
     assert stopped.end()[0] == alone
+
+
+def test_a_state_that_nobody_resumed_for_30_days_is_removed_unless_its_training_runs(stopped):
+    other, folder = Case(stopped.folder, 7, eta=0.2), stopped.training.save_to
+    for days, lock in ((29, False), (31, True), (31, False)):
+        assert stopped.states()
+        os.utime(folder, (time.time() - days * 86_400,) * 2)
+        with exclusive(folder.with_suffix(".lock"), "it") if lock else nullcontext():
+            other.end()
+    assert not folder.exists()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork")

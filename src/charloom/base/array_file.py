@@ -2,12 +2,11 @@
 
 Every array must occur exactly once, uncompressed, and begin with the header of the shape and type that the caller
 expects. So the reader parses no header, loads no pickle and decompresses nothing. The archive's CRC-32 detects changed
-bytes. The arrays may be larger than memory.
+bytes. The file is read into memory as a whole: with a memory map, an edit of the file could end the process by SIGBUS.
 """
 
 import io
 import math
-import mmap
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +46,7 @@ def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dic
 
 
 def load(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
-    """Return the arrays of the .npz file by name, in the layout's order: read-only views of the file's memory map.
+    """Return the arrays of the .npz file by name, in the layout's order: read-only views of the file's content.
 
     `layout` is called with {name: bytes of the array's numbers} and returns {name: (shape, dtype)}, which the file must
     match, also in the order of the arrays. `layout` may raise ValueError.
@@ -66,11 +65,12 @@ def load(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[
                 raise ValueError("an array is compressed")
             if damaged := archive.testzip():  # compares the CRC-32 of every member
                 raise ValueError(f"{damaged} is damaged: it does not match its checksum")
+        file.seek(0)
+        content = file.read()
     # zipfile raises these for a damaged archive: not an archive, an early end, a negative offset, a truncated field.
     # An encryption flag or an unknown compression method raises RuntimeError.
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, struct.error) as error:
         raise ValueError(str(error)) from None
-    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     arrays: dict[str, Array] = {}
     for member, (name, (shape, dtype)) in zip(members, expected.items(), strict=True):
         # Bytes 26 to 30 of a member's local header are the lengths of its name and of its extra field.

@@ -52,7 +52,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}: not written, so the file has its old content") from None
+        raise Unavailable(f"{path}: {error.strerror}: not written; an existing file keeps its content") from None
     finally:
         with suppress(OSError):  # after the rename, and if open() failed, there is no temporary file
             temporary.unlink()
@@ -184,7 +184,10 @@ def sha256(path: Path) -> str:
     if path.exists() and not path.is_file():  # reading a FIFO or a device could last forever
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:  # without the file's name
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def is_held(path: Path) -> bool:

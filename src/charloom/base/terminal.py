@@ -11,6 +11,7 @@ from contextlib import suppress
 # overrides and isolates.
 HARMFUL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 SHOWN = 20  # distinct characters in a message, at most
+LISTED = 6  # names in a message, at most
 _warned: set[str] = set()
 
 
@@ -35,6 +36,12 @@ def in_line(name: str) -> str:
 def typed(name: str) -> str:
     """Return a file's name, quoted as a word of a shell command. A name that begins with `-` gets `./` before."""
     return shlex.quote(in_line(f"./{name}" if name.startswith("-") else name))
+
+
+def listed(names: list[str]) -> str:
+    """Return the first LISTED names, separated by commas, and the number of the others: `a, b and 5 more`."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def named(characters: str | Mapping[str, int]) -> str:

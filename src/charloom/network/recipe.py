@@ -11,7 +11,7 @@ import numpy as np
 from charloom.base.types import Array
 from charloom.network.adagrad import AdaGrad
 from charloom.network.adam import Adam
-from charloom.network.order import AS_IT_STANDS, READING, Order, sequences
+from charloom.network.order import AS_IT_STANDS, Order, sequences
 from charloom.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
@@ -55,14 +55,6 @@ class Recipe:
         Reported losses do not depend on it: they are sums over a sequence, and means over a batch.
         """
         return 1 / (self.batch * (self.seq_length if self.loss == "mean" else 1))
-
-    @property
-    def reads_anywhere(self) -> bool:
-        """Return whether an update may read a part of the text that is far from what the previous update read.
-
-        False only for the order READING with batch 1.
-        """
-        return self.order.name != READING or self.batch > 1
 
     @property
     def kind(self) -> str:

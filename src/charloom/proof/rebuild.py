@@ -33,7 +33,7 @@ AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversi
 class Failed(Exception):
     """A stage failed.
 
-    stage    its name
+    stage    its name; `dvc` if DVC failed before the first stage
     printed  the output of DVC and all stages
     lock     the stages that ran before it, as in the dvc.lock of this run
     """
@@ -131,7 +131,7 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     stages = stages or tuple(dict.fromkeys(output.stage for output in results))
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
-    last, lines = "", list[str]()
+    last, lines = "dvc", list[str]()
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", "repro", "--force", *stages],  # -P: no code of this folder
         cwd=project.root, env=environment | variables, text=True, errors="replace",

@@ -57,8 +57,8 @@ def summary(arguments: argparse.Namespace) -> None:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
         sentence, answer = better(before, after)
-        made = set() if facts.stale is None else facts.after.keys() - facts.stale.keys()
-        if facts.uncommitted or not made >= {"prepare", "gradcheck", "train"}:
+        current = set() if facts.stale is None else facts.after.keys() - facts.stale.keys()
+        if facts.uncommitted or not current >= {"prepare", "gradcheck", "train"}:
             why = "no <code>dvc.lock</code> shows that the committed files made the results"
             sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
         again, rows = _again(reports, facts.head)

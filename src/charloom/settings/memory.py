@@ -21,10 +21,10 @@ BYTES_PER_PAIR = 20  # a sample's character with a character of the vocabulary: 
 
 
 def training_memory(recipe: Recipe, K: int, characters: int) -> int:
-    """Return an upper bound of the bytes of memory that the process needs to train, without memory-mapped files.
+    """Return an upper bound of the bytes of memory that the process needs to train.
 
     K           characters in the vocabulary
-    characters  length of the text's training part; it is in memory as a whole only if the recipe `reads_anywhere`
+    characters  length of the text
 
     Compiling the kernel needs 120 MB more. Compiled code is cached, so a later process does not need them.
     """
@@ -34,8 +34,8 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     kernel = (2 + accumulators) * (2 * m * p + 2 * K * p + m * q) + K * p
     sequences = (recipe.batch * (recipe.seq_length + 1) + 32) * (3 * p + 2 * q + m + K)
     arrays = item * (states + kernel)
-    whole = 0 if not recipe.reads_anywhere else np.min_scalar_type(K).itemsize * characters
-    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequences + whole
+    text = np.min_scalar_type(K).itemsize * characters
+    return PROCESS + arrays + min(arrays * 2 // 3, FREED) + item * sequences + text
 
 
 def check_training(params: Params, K: int, characters: int) -> None:

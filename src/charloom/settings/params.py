@@ -196,7 +196,8 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
         with path.open(encoding="utf-8") as file:
             loaded = parsed(file.read(LONGEST + 1))
     except OSError as error:
-        raise WrongInput(f"{path}: {error.strerror}") from None
+        where = "; start charloom in the project's folder" if path == PARAMS else ""
+        raise WrongInput(f"{path}: {error.strerror}{where}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         problem = " ".join(f"{error.context or ''} {error.problem}".split())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from charloom.base.errors import CheckFailed, WrongInput
 from charloom.base.opened import edited_since_opened, watch
 from charloom.base.storage import sha256
+from charloom.base.terminal import listed
 from charloom.settings.params import PARAMS, Params, affects, flat_of, read_mapping, read_params
 
 PIPELINE = Path("dvc.yaml")
@@ -138,7 +139,7 @@ class Inputs:
         self.params = read_params()
         edit = difference(self.values, self._now())
         if not edit and (names := edited_since_opened()):
-            edit = f"edited after charloom read the file: {', '.join(names)}"
+            edit = f"edited or removed after charloom read the file: {listed(names)}"
         if edit:
             raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
@@ -159,4 +160,4 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     differ = [name for name in now | before if before.get(name) != now.get(name)]
     files = [name for name in differ if name not in affects(Params)]
     values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
-    return "; ".join([*values, *([f"changed files: {', '.join(files)}"] if files else [])])
+    return "; ".join([*values, *([f"changed files: {listed(files)}"] if files else [])])

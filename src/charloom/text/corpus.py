@@ -1,7 +1,6 @@
 """Reading a text file, splitting off its held-out end, and the file of ids that the stage `prepare` writes.
 
-A text may be larger than memory, so the file is read in pieces: once to count its characters, then again to write
-their ids.
+The text's file is read in pieces: once to count its characters, then again to write their ids.
 """
 
 import codecs
@@ -22,6 +21,7 @@ from charloom.base.terminal import in_line
 from charloom.base.types import Array
 from charloom.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 
+LARGEST = 1_000_000_000  # bytes of a text's file
 PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the second-level cache
 WRITTEN = 2**20  # numbers written at a time
 
@@ -127,13 +127,18 @@ def read_text(path: Path, digest: Any = None) -> Iterator[str]:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Return the file's size (bytes) and ctime (ns). Raises WrongInput if it is missing or is not a regular file."""
+    """Return the file's size (bytes) and ctime (ns).
+
+    Raises WrongInput if it is missing, is not a regular file, or has more than LARGEST bytes.
+    """
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise _refused(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise WrongInput(f"params.yaml: prepare.text: {path} is not a file")
+    if status.st_size > LARGEST:
+        raise WrongInput(f"{path}: {status.st_size:,} bytes; allowed are at most {LARGEST:,}")
     return status.st_size, status.st_ctime_ns
 
 
@@ -144,13 +149,18 @@ def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
 
 
 def survey(path: Path) -> Survey:
-    """Read the text file, count its characters, and return the counts. Raises WrongInput as `read_text` does."""
+    """Read the text file, count its characters, and return the counts.
+
+    Raises WrongInput as `read_text` does, and if all characters are equal: the loss of each prediction would be 0.
+    """
     state, digest, counts = _state(path), hashlib.sha256(), np.zeros(CODE_POINTS, np.int64)
     for text in read_text(path, digest):
         in_piece = np.bincount(code_points(text))
         counts[: len(in_piece)] += in_piece
     occurring = np.flatnonzero(counts)
     vocabulary = Vocabulary.from_code_points(occurring)
+    if len(vocabulary) < 2:
+        raise WrongInput(f"{path}: only one distinct character, {vocabulary.characters!r}; allowed are two or more")
     once = vocabulary.decode(np.flatnonzero(counts[occurring] == 1))
     return Survey(path, vocabulary, int(counts.sum()), once, digest.hexdigest(), state)
 
@@ -205,10 +215,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
 
 
 def read_prepared(path: Path) -> Text:
-    """Return the text in a file that the stage `prepare` wrote. Raises Damaged, with the path, for any other file.
-
-    The ids stay in the file: the system reads the parts of its memory map that are used.
-    """
+    """Return the text in a file that the stage `prepare` wrote. Raises Damaged, with the path, for any other file."""
     try:
         with path.open("rb") as file:
             arrays = load(file, _layout)

@@ -37,8 +37,6 @@ def train(
     used. Raises Diverged, with the last finite state, after all rows before that state were yielded.
     """
     longest = updates
-    if recipe.reads_anywhere:
-        ids = ids.copy()  # into memory, if the ids are in a file
     while True:
         count = min([updates - state.update, longest, *(step - state.update % step for step in every)]) or 1
         try:

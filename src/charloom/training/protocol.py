@@ -153,8 +153,8 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         for name in checkpoints:
             write(checkpoints_to / name, (folder / name).read_bytes())
         print(f"resumed at update {state.update}", flush=True)
-    elif reason := resume.why_not_resumed(folder, settings):
-        print(reason, flush=True)
+    elif line := resume.tidy(folder, settings):
+        print(line, flush=True)
 
     with suppress(Diverged):  # compile before signals are deferred, so that a signal ends the stage immediately
         advance(state, text.training, 1, params.recipe)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +20,14 @@ from pydantic import BaseModel, ValidationError
 
 from charloom.base.array_file import Layout, pack, unpack
 from charloom.base.errors import Damaged
-from charloom.base.storage import sha256, whole
+from charloom.base.storage import is_held, sha256, whole
 from charloom.kernel.advance import Best, TrainState
 from charloom.network.rnn import Parameters
 from charloom.settings.pipeline import difference
 from charloom.training.trace import Trace, shapes
 
 GENERATIONS = 2
+KEPT, DAY = 30, 86_400  # days without a change after which a state is removed; seconds
 DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
 
 Settings = dict[str, Any]  # the inputs of the training: values of params and SHA-256 of files, by name
@@ -108,17 +110,25 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     return None
 
 
-def why_not_resumed(folder: Path, settings: Settings) -> str | None:
-    """Return a line that says why the newest state of any other training is not resumed; None if no other has a state.
+def tidy(folder: Path, settings: Settings) -> str | None:
+    """Remove the states of other trainings that have not changed for KEPT days. Return a line about the newest state.
 
-    The reason is the difference between the settings of both trainings. Returns None also if that state is damaged.
+    The line has the difference between the settings of both trainings. The result is None if the newest state of
+    another training is older than a day or damaged, or if there is none. The states of a running training stay.
     """
+    now = time.time()
     try:
+        for other in folder.parent.glob("*/"):
+            if now - other.stat().st_mtime > KEPT * DAY and not is_held(other.with_suffix(".lock")):
+                forget(other)
         states = [path for other in folder.parent.glob("*/") if other != folder for path in _generations(other)]
         newest = max(states, key=lambda path: path.stat().st_mtime)  # ValueError if there is none
-        return f"starting at update 0; not resumed from {newest}: {difference(_head(newest).settings, settings)}"
+        if now - newest.stat().st_mtime < DAY:
+            line = f"starting at update 0; the state of another training is kept for {KEPT} days: "
+            return line + difference(_head(newest).settings, settings)
     except (OSError, ValueError):  # there is no state, another process removes it, or it is damaged
-        return None
+        pass
+    return None
 
 
 def forget(folder: Path) -> None:
