@@ -75,8 +75,8 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown") -> dict
     for other in others:
         shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
         if shown and not is_same(study, other) and not is_void(other):
-            said = f"{other.path} {verb} {shown[0]}"
-            seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], said) | seeds
+            reason = f"{other.path} {verb} {shown[0]}"
+            seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], reason) | seeds
     return seeds
 
 
