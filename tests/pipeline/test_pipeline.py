@@ -71,8 +71,8 @@ def test_the_held_out_end_is_never_learned_from(project):
     "a\0b\x1b[31mc\x07\x7f\x85d\r\u2028\u2029\v\f\x1c",  # NUL, controls and line ends of all kinds
     # combining marks, emoji sequences, right to left and noncharacters
     "e\u0301\u0327o\u0308\u0323\u200d👩‍👩‍👧‍👦🏳️‍🌈👍🏽\u202eabc\u202c שלום \u2067x\u2069\uffff\ufffe\U0010ffff",
-    "a",
-], ids=["controls", "signs that join", "one character"])  # fmt: skip
+    "ab",
+], ids=["controls", "signs that join", "two characters"])  # fmt: skip
 def test_any_unicode_text_goes_through_the_stages(project, text):
     (project.folder / "data/fox.txt").write_text(text * (1 + 400 // len(text)), newline="")
     project.set(updates=40, entries=10)

@@ -156,7 +156,7 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
     lengths = split(text.characters, study.asked.params.prepare.held_out)
     for params in study.settings.values():
         check_lengths(text.path, lengths, params.seq_length, params.batch)
-        needed = jobs * training_memory(params.recipe, len(text.vocabulary), lengths[0])
+        needed = jobs * training_memory(params.recipe, len(text.vocabulary), text.characters)
         check_memory(needed, f"training with m = {params.m} and --jobs {jobs}")
     if lengths[1] < 2 and "held_out" in study.question.measure:
         why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
