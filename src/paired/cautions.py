@@ -27,7 +27,7 @@ def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
         yield f"nothing is tested yet: the first look is at {looks[0]} seeds"
     elif looks and (later := len(shared) - (at := looks[contrast.look or 0])) > 0:
         first, mean = number_of(at, "seed"), shown(moments(contrast.differences.values()).mean, 9)
-        yield f"tested on the first {first}; the {later} after them decide nothing; the mean of all pairs is {mean}"
+        yield f"tested at {first}; the {later} later ones decide nothing; the mean of all pairs is {mean}"
 
 
 def without_values(contrast: Contrast) -> Iterator[str]:

@@ -43,7 +43,7 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
     assert "nothing is tested yet: the first look is at 4 seeds" in one.warnings
     between = beside([*NEAR, 1.0, 1.0, 1.0, 1.0], looks=(3, 8, 12, 20))
     assert (between.verdict, between.n) == (CANNOT_TELL, 3)
-    later = "tested on the first 3 seeds; the 4 after them decide nothing; the mean of all pairs is 1"
+    later = "tested at 3 seeds; the 4 later ones decide nothing; the mean of all pairs is 1"
     assert later in between.warnings
     assert between.tested_interval == beside(NEAR, looks=(3, 8, 12, 20)).tested_interval
     base, whole = dict.fromkeys("cabd", 0.0), {"d": 1.0, "a": 1.0, "b": 1.02, "c": 0.98}

@@ -55,7 +55,7 @@ def test_seeds_after_an_answer_that_declared_no_looks_claim_nothing(accumulator)
     (one,) = answer.comparisons
     assert (one.verdict, one.n, one.p, one.more_seeds) == (CANNOT_TELL, 1, None, (1, None))
     assert [own.n for own in answer.summaries] == [1, 1]
-    assert any(line.startswith("tested on the first 1 seed; the 9 after them decide") for line in one.warnings)
+    assert any(line.startswith("tested at 1 seed; the 9 later ones decide") for line in one.warnings)
     (line,) = answer.warnings
     assert line.startswith("an answer was given at 1 seed, and no looks were declared: 9 more seeds shown, but not ")
 

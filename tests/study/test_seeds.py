@@ -1,19 +1,23 @@
 """A seed answers one question: no sequence of commands tests a training again that an answer has shown."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from projects import copied, said
+from projects import ROOT, copied, said
 from study_projects import ask, conducted, tables
 
 from charloom.base.yaml_text import parsed
 from charloom.results.study_table import read_asked
 from charloom.study.asking import read_study, write_asked
 from charloom.study.measuring import measured
-from charloom.study.seeds import keep_answer, spanned
+from charloom.study.seeds import keep, spanned, yaml_of
 from paired import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
@@ -55,6 +59,7 @@ CHANGED = {  # what is typed over the question that `a` has answered with the se
     "another baseline": ({"baseline: {}": "baseline: {eta: 0.05}"}, f"{ONE_TO_THREE}; {NEW}"),
     "one more setting": ({"0.05]": "0.05, 0.02]"}, f"{ONE_TO_THREE}; {NEW}"),
     "another setting, the same baseline": ({"0.05]": "0.051]"}, f"{ONE_TO_THREE}; {NEW}"),
+    "another part held out": ({}, f"{ONE_TO_THREE}; {NEW}"),
     "a shorter training": ({"0.05]}": "0.05], train.updates: [300]}", "baseline: {}": "baseline: {train.updates: 300}"},
                            f"{ONE_TO_THREE}; {NEW}"),
 }  # fmt: skip
@@ -66,8 +71,11 @@ def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown
     question = QUESTION
     for old, new in changes.items():
         question = question.replace(old, new)
+    if not changes:
+        project.edit("params.yaml", "held_out: 0.05", "held_out: 0.0501")
     ask(project, question)
-    assert refused(project, "a", "--anew") == f"studies/a.yaml: {line}, and add `--anew`"
+    own = line.replace("studies/a.yaml has", "its earlier answer has")
+    assert refused(project, "a", "--anew") == f"studies/a.yaml: {own}, and add `--anew`"
     ask(project, QUESTION)
     ask(project, question, "b")
     same = "studies/a asks the same question; `charloom study studies/a.yaml` answers it"
@@ -110,7 +118,7 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
     folder = project.folder / "studies/a"
     answer = tables(folder)
     printed = conducted(project, anew=True)
-    assert printed.startswith("studies/a: its tables are moved to .charloom/studies/")
+    assert printed.startswith("studies/a: its old tables are in .charloom/studies/")
     assert tables(folder) == answer
     before = said(project, "compare", "studies/a")[0]
     for gone in ("studies/a", "studies/a.yaml"):
@@ -125,6 +133,82 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
     ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"), "b")
     shown = "seeds 4 and 5: studies/renamed.yaml has shown eta=0.1 with them; write `seeds: [6, 7, 8]`"
     assert refused(project, "b") == f"studies/b.yaml: {shown}"
+
+
+@pytest.mark.slow
+def test_seeds_that_were_added_are_shown_and_stay_so(project):
+    """Also in the copy, and however the file is written when its tables are gone."""
+    ask(project, QUESTION.replace("seeds: 3", "seeds: 5"))
+    conducted(project)
+    answer = said(project, "compare", "studies/a")[0]
+    (project.folder / "studies/a/trials.csv").unlink()
+    line = "seeds 1 to 5: its earlier answer has shown eta=0.1 with them; write `seeds: [6, 7, 8, 9, 10]`"
+    ask(project, QUESTION.replace("seeds: 3", "seeds: [5, 4, 1, 2, 3]"))
+    assert refused(project, "a") == f"studies/a.yaml: {line}, and add `--anew`"
+    for gone in ("studies/a", "studies/a.yaml"):
+        shutil.move(project.folder / gone, project.folder.parent)
+    ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5]"), "größe")
+    line = "seeds 4 and 5: studies/a.yaml has shown eta=0.1 with them; write `seeds: [6, 7]`"
+    assert refused(project, "größe") == f"studies/größe.yaml: {line}"
+    ask(project, QUESTION.replace("seeds: 3", "seeds: 5"), "größe")
+    conducted(project, "größe")
+    assert answer == said(project, "compare", "studies/größe")[0]
+    project.commit("under another name")
+    shutil.rmtree(project.folder / "studies/größe")
+    shutil.rmtree(project.folder / ".charloom/studies")
+    ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5]"), "b")
+    line = line.replace("studies/a.yaml", "studies/größe.yaml")
+    assert refused(project, "b") == f"studies/b.yaml: {line}"
+
+
+def with_code(project, code: str) -> subprocess.CompletedProcess:
+    """Run the code in a process in the project's folder."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", f"from pathlib import Path\nfrom charloom.study import conduct\n{code}"]
+    return subprocess.run(command, cwd=project.folder, env=environment, text=True, capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_look_that_was_passed_is_an_answer_after_a_kill(project):
+    """Else its result would decide whether the looks are kept."""
+    looks = "settings: [{sigma: 0.0100001}]\nbaseline: {}\nseeds: [7, 8, 9]\nlooks: [2, 3]\n"
+    ask(project, f"{looks}measure: held_out_bits_per_character\n", "c")
+    killed = """
+import os, signal
+train, calls = conduct._train, []
+def once(*given):
+    calls.append(train(*given)) if not calls else os.kill(os.getpid(), signal.SIGKILL)
+conduct._train = once
+conduct.conduct(Path("studies/c.yaml"), 1, None)
+"""
+    assert with_code(project, killed).returncode == -signal.SIGKILL
+    assert read_asked(project.folder / "studies/c/asked.json").answers == [2]
+    assert "cannot tell yet" in said(project, "compare", "studies/c")[0].lower()
+    project.edit("studies/c.yaml", "looks: [2, 3]\n", "")
+    assert "looks: changed since the first start" in refused(project, "c")
+    project.edit("studies/c.yaml", "seeds: [7, 8, 9]\n", "seeds: [7, 8, 9]\nlooks: [2, 3]\n")
+    assert "studies/c.yaml: 2 of 6 trials to train" in conducted(project, "c")
+    assert read_asked(project.folder / "studies/c/asked.json").answers == [2, 3]
+
+
+@pytest.mark.slow
+def test_of_two_studies_that_train_at_the_same_time_one_answers(project):
+    for name, eta in (("b", "0.05"), ("c", "0.02")):
+        ask(project, QUESTION.replace("seeds: 3", "seeds: [7, 8]").replace("0.05]", f"{eta}]"), name)
+    while_c_trains = """
+train = conduct._train
+def both(study, *rest):
+    train(study, *rest)
+    if study.path.stem == "c":
+        conduct.conduct(Path("studies/b.yaml"), 1, None)
+conduct._train = both
+conduct.conduct(Path("studies/c.yaml"), 1, None)
+"""
+    done = with_code(project, while_c_trains)
+    line = "seeds 7 and 8: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5]`, and add `--anew`"
+    assert f"WrongInput: studies/c.yaml: {line}" in done.stderr
+    for name, answers in (("b", [2]), ("c", [])):
+        assert read_asked(project.folder / f"studies/{name}/asked.json").answers == answers
 
 
 @pytest.mark.slow
@@ -154,6 +238,8 @@ def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests
     project.commit("as other sources wrote it")
     conducted(project, "b")
     assert read_asked(project.folder / "studies/b/asked.json").answers == [3]
+    shown = "seeds 1 to 3: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5, 6]`, and add `--anew`"
+    assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
 
 def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project):
@@ -163,7 +249,7 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
 
     eta = ("--vary", "eta=0.1,0.02")
     printed, seeds = new("b", *eta, "--seeds", "2")
-    assert "\nseeds 4 and 5: studies/a.yaml has shown eta=0.1 with the seeds before them\n" in printed
+    assert "\nseeds 4 and 5 are free: studies/a.yaml has shown eta=0.1 with seeds 1 to 3\n" in printed
     assert seeds == [4, 5]
     assert new("c", *eta, "--seeds", "2", "--measure", "smooth_loss")[1] == [6, 7]  # b waits for its trainings
     assert new("d", "--vary", "eta=0.2,0.02", "--seeds", "2")[1] == 2
@@ -175,10 +261,11 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
     without = "studies/a.yaml"
     project.edit(without, QUESTION, f"{QUESTION}smallest_difference: 0.01\n")
     with chdir(project.folder):
-        study = read_study(Path(without), anew=True).answered_at(3)
-        write_asked(study)
-        keep_answer(study)
+        write_asked(read_study(Path(without), anew=True).answered_at(3))
+        keep(Path("studies/a"))
     assert said(project, "study", "new", "studies/f.yaml", *same, code=2)[1] == line
+    assert new("again", *same, "--seeds", "4")[1] == [8, 9, 10, 11]  # the same question, on other seeds
+    (project.folder / "studies/again.yaml").unlink()
     for gone in ("studies/a", without):
         shutil.move(project.folder / gone, project.folder.parent)
     for number in ((), ("--seeds", "3")):
@@ -202,7 +289,18 @@ def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(proj
         assert answered(measured(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
 
 
+def test_a_damaged_record_of_an_answer_hides_no_other_and_anew_replaces_it(project):
+    (project.folder / "studies/z/asked.json").mkdir(parents=True)
+    ask(project, QUESTION.replace("0.05]", "0.02]"), "b")
+    assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
+    (project.folder / "studies/a/asked.json").write_text("{")
+    conducted(project, anew=True)
+    assert read_asked(project.folder / "studies/a/asked.json").answers == [3]
+
+
 def test_seeds_are_named_as_a_range_or_one_by_one():
     assert [spanned(seeds) for seeds in ([3], [4, 5], [7, 6, 8], [3, 4, 7])] == [
         "seed 3", "seeds 4 and 5", "seeds 6 to 8", "seeds 3, 4 and 7",
     ]  # fmt: skip
+    assert yaml_of([4, 6]) == "`seeds: [4, 6]`"
+    assert yaml_of([*range(6, 400)]) == "`seeds: [6, 7, …, 399]`"

@@ -249,7 +249,7 @@ def killed(function):
         return function(*given)
     return call
 
-for name in ("copyfile", "move", "write_asked", "_train"):
+for name in ("keep", "move", "write_asked", "_train"):
     setattr(conduct, name, killed(getattr(conduct, name)))
 conduct.conduct(Path("studies/a.yaml"), 1, None, anew=True)
 """

@@ -34,11 +34,12 @@ def run_of(project: Project, store: str = ""):
 
 
 def edited(project: Project, table: str, key: str, value: str | float | None) -> None:
-    """Edit the store itself, because MLflow changes no param: set the value, or remove the row for None."""
+    """Edit the store itself, because MLflow changes no param: set or add the value, or remove the row for None."""
     change = "DELETE FROM {}" if value is None else "UPDATE {} SET value = :value"
+    add = "INSERT INTO {} (key, value, run_uuid) SELECT :key, :value, run_uuid FROM {} LIMIT 1".format(table, table)
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as connection, connection:
-        statement = f"{change} WHERE key = :key".format(table)
-        assert connection.execute(statement, {"key": key, "value": value}).rowcount == 1
+        statement, values = f"{change} WHERE key = :key".format(table), {"key": key, "value": value}
+        assert 1 in (connection.execute(each, values).rowcount for each in (statement, add))
 
 
 def refused(project: Project, *, code: int = 2, run: str = "") -> str:
@@ -151,8 +152,9 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
 @pytest.mark.parametrize(
     ("table", "key", "value", "code", "line"),
     [
-        ("params", "eta", "0.2", 1, "first difference: params: in the run eta was 0.2, is 0.1 in its commit and patch"),
-        ("params", "m", None, 1, "first difference: params: in the run m was None, is 8 in its commit and patch"),
+        ("params", "eta", "0.2", 1, "first difference: params: eta is 0.2 in the run, 0.1 in its commit and patch"),
+        ("params", "foo", "1", 1, "first difference: params: foo is 1 in the run, missing in its commit and patch"),
+        ("params", "m", None, 1, "first difference: params: m is missing in the run, 8 in its commit and patch"),
         ("tags", "charloom.text_sha256", "0" * 64, 1, "first difference: text: "),
         ("tags", COMMIT, "--output=x", 2, f"{COMMIT} is "),
         ("tags", COMMIT, "\x1b[31m" + "0" * 40, 2, f"{COMMIT} is "),
@@ -160,7 +162,17 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
         ("tags", UNCOMMITTED, "true", 2, f"{PATCH}: the run had uncommitted changes, but"),
         ("tags", "charloom.results", None, 2, "charloom.results is missing or invalid: ''"),
     ],
-    ids=["param", "no param", "text", "option", "escapes", "unknown changes", "lost patch", "not complete"],
+    ids=[
+        "param",
+        "another param",
+        "no param",
+        "text",
+        "option",
+        "escapes",
+        "unknown changes",
+        "lost patch",
+        "not complete",
+    ],
 )
 def test_edited_params_and_tags_contradict_the_commit(recorded, tmp_path, table, key, value, code, line):
     shutil.copy(recorded.folder / "mlflow.db", tmp_path)

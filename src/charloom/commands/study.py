@@ -17,7 +17,7 @@ from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
-from charloom.study.seeds import free, taken
+from charloom.study.seeds import free, taken, yaml_of
 from charloom.study.workers import ensure_address
 from charloom.tracking.entries import PAGE
 from charloom.tracking.study_delivery import send_study
@@ -46,8 +46,10 @@ def run_study(arguments: argparse.Namespace) -> None:
     needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
     if needs and not study.question.looks:
         number = (study.first_answer or len(study.question.seeds)) + max(needs)
-        copy = f"a copy of {in_line(str(study.path))} with `seeds: {free(taken(study), number)}`"
-        print(f"\nThis study declares no looks, so a verdict needs a new study, with {number} other seeds: {copy}")
+        copy = f"a copy of {in_line(str(study.path))} with {yaml_of(free(taken(study), number))}"
+        print(
+            f"\nThis study declares no looks, so a verdict needs a new study, with about {number} other seeds: {copy}"
+        )
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)

@@ -13,9 +13,9 @@ from charloom.base.storage import write
 from charloom.base.terminal import in_line, typed
 from charloom.base.yaml_text import NO_YAML, as_yaml_text, plain
 from charloom.sampling.options import allowed
-from charloom.settings.params import as_yaml, flat_of, read_params
+from charloom.settings.params import VARIED, as_yaml, flat_of, read_params
 from charloom.settings.pipeline import is_inside
-from charloom.study.asking import asked_now
+from charloom.study.asking import asked_now, ensure_own_question
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
 from charloom.study.seeds import free, is_same, known_answers, spanned, taken, why_used, with_seeds
@@ -25,7 +25,6 @@ from paired.numbers import number_of
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 LEAST = 0.01  # bits per character: smaller than the differences between seeds
 POINTS = 10  # of a short study's held-out curve, after the first
-SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
@@ -48,7 +47,7 @@ def new_study(arguments: argparse.Namespace) -> None:
         raise WrongInput(f"--text: {shown}: allowed is the relative path of a file in this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     for name, values in vary.items():
-        if name in usual and max(map(len, vary.values())) == 1:
+        if name in VARIED and max(map(len, vary.values())) == 1:
             other = "VALUE" if values == [usual[name]] else as_yaml(usual[name])
             why = f"{name}={as_yaml(values[0])} is one value, and a comparison needs two"
             raise WrongInput(f"--vary: {why}: `--vary {name}={other},{as_yaml(values[0])}`")
@@ -63,10 +62,11 @@ def new_study(arguments: argparse.Namespace) -> None:
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
     asked |= {"text": text} if text else {}
-    asked |= {"vary": vary, "baseline": baseline, "seeds": given or SEEDS[arguments.short]}
+    asked |= {"vary": vary, "baseline": baseline, "seeds": given or (3 if arguments.short else 5)}
     asked |= {"measure": arguments.measure, "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
     study, why = _with_seeds(study, given)
+    ensure_own_question(study)
     seeds = study.question.seeds
     asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
     trials = [trial.params for setting in study.trials().values() for trial in setting]
@@ -101,7 +101,8 @@ def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str
             return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
     reasons = taken(study)
     seeds = free(reasons, number)
-    why = f"\n{spanned(seeds)}: {reasons[1]} with the seeds before them" if 1 in reasons else ""
+    others = [seed for seed in range(1, seeds[-1]) if seed in reasons]
+    why = f"\n{spanned(seeds)} are free: {reasons[others[0]]} with {spanned(others)}" if others else ""
     return with_seeds(study, seeds), why
 
 

@@ -19,7 +19,6 @@ from charloom.results.identity import experiment_key, with_silent
 from charloom.settings.dvc_lock import LOCK, stages_in
 from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
 from charloom.settings.pipeline import Project
-from charloom.settings.pipeline import difference as edits
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
 
@@ -126,8 +125,10 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     file = project.root / PARAMS
     params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
     here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
-    if contradiction := edits(silent | origin.params, here):
-        raise CheckFailed(in_line(f"first difference: params: in the run {contradiction} in its commit and patch"))
+    recorded = silent | origin.params
+    for name in (name for name in recorded | here if recorded.get(name) != here.get(name)):
+        both = f"{recorded.get(name, 'missing')} in the run, {here.get(name, 'missing')} in its commit and patch"
+        raise CheckFailed(in_line(f"first difference: params: {name} is {both}"))
     if experiment_key(params, origin.text_sha256) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):

@@ -88,10 +88,9 @@ def experiment_key(params: Params, text_sha256: str) -> str:
 def weights_key(params: Params, text_sha256: str) -> str:
     """Return a key of a setting's weights, whatever their seed and number of updates.
 
-    Fewer updates with the same seed are the beginning of the same training. The held-out part is in the key, because
-    training does not read it.
+    Fewer updates with the same seed are the beginning of the same training.
     """
-    named = _affecting(params, "weights") | {"prepare.held_out": params.prepare.held_out}
+    named = _affecting(params, "weights")
     return _key({name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256)
 
 

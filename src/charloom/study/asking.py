@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from charloom.base.errors import CharloomError, WrongInput
+from charloom.base.errors import CharloomError, Damaged, WrongInput
 from charloom.base.storage import sha256, write_json
 from charloom.base.terminal import in_line
 from charloom.results.commits import from_commits
@@ -40,7 +40,9 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
         names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
         if names and not is_started(folder):  # a study named reports.yaml would replace reports/report.html
             raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
-        return asked_now(path, given, project)
+        study = asked_now(path, given, project)
+        ensure_own_question(study, project)
+        return study
     asked = read_asked(folder / ASKED)
     study = study_of(path, given, asked, read_runs(folder, asked))
     _ensure_same(study, project)
@@ -57,8 +59,7 @@ def is_started(folder: Path) -> bool:
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     """Return the file's study with the params of the present params.yaml, and without runs.
 
-    Raises WrongInput if params.yaml, the text or the question is invalid, or another study asks the same question: the
-    looks belong to the question, so a second name would not count them.
+    Raises WrongInput if params.yaml, the text or the question is invalid.
     """
     usual = project.params()
     text = given.text or usual.prepare.text
@@ -73,13 +74,17 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     study = study_of(path, given, asked, Runs())
     kinds = sorted({params.recipe.kind for params in study.settings.values()})
     arithmetic = {kind: arithmetic_of(kind, project) for kind in kinds}
-    study = study._replace(asked=asked.model_copy(update={"arithmetic": arithmetic}))
-    folders = {project.root / path.parent, project.root / "studies"}
+    return study._replace(asked=asked.model_copy(update={"arithmetic": arithmetic}))
+
+
+def ensure_own_question(study: Study, project: Project = HERE) -> None:
+    """Raise WrongInput if another study asks the same question: a second name would not know of the first answer."""
+    folders = {project.root / study.path.parent, project.root / "studies"}
     for file in sorted(chain.from_iterable(folder.glob(f"*/{ASKED}") for folder in folders)):
         other = file.parent
         if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
-            raise WrongInput(f"{path}: {other} asks the same question; `charloom study {other}.yaml` answers it")
-    return study
+            answers = f"`charloom study {_file_of(other)}` answers it"
+            raise WrongInput(f"{study.path}: {other} asks the same question; {answers}")
 
 
 def _key_in(file: Path) -> str:
@@ -91,7 +96,13 @@ def _key_in(file: Path) -> str:
 
 def as_asked(folder: Path, asked: Asked) -> Study:
     """Return the study whose question is that in asked.json, without runs. Raises CharloomError if it is invalid."""
-    return study_of(folder.with_suffix(".yaml"), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
+    return study_of(_file_of(folder), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
+
+
+def _file_of(folder: Path) -> Path:
+    """Return the study's file of this folder: `studies/x.yaml`, or `studies/x.yml` if this file exists."""
+    file = Path(f"{folder}.yml")
+    return file if file.exists() else Path(f"{folder}.yaml")
 
 
 def write_asked(study: Study) -> None:
@@ -104,8 +115,10 @@ def write_asked(study: Study) -> None:
     question = study.question.recorded
     question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: params.yaml may change
     update = {"question": question, "small_trials": small_trials(study.asked)}
-    content, file = study.asked.model_copy(update=update), study.folder / ASKED
-    if not file.exists() or read_asked(file) != content:
+    content, file, old = study.asked.model_copy(update=update), study.folder / ASKED, None
+    with suppress(Damaged):  # missing, or damaged before `--anew`
+        old = read_asked(file)
+    if old != content:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
 
@@ -174,14 +187,13 @@ def _ensure_same(study: Study, project: Project) -> None:
     """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
     asked, then = study.asked, as_asked(study.folder, study.asked)
     before, now = then.question, study.question
-    same_seeds = now.seeds[: len(before.seeds)] == before.seeds if study.runs else {*before.seeds} <= {*now.seeds}
     differs = {
         "settings": then.settings != study.settings,
         "baseline": then.baseline != study.baseline,
         "measure": before.measure != now.measure,
         "smallest_difference": before.smallest_difference != now.smallest_difference,
         "text": now.text not in {None, asked.text},
-        "seeds": not same_seeds,
+        "seeds": bool(study.runs) and now.seeds[: len(before.seeds)] != before.seeds,
         "looks": before.looks != now.looks and bool(asked.answers),
     }
     if names := ", ".join(name for name, differ in differs.items() if differ):

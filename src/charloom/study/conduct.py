@@ -5,14 +5,14 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from itertools import chain, zip_longest
 from pathlib import Path
-from shutil import copyfile, move
+from shutil import move
 
 import numpy as np
 
 from charloom.base.errors import WrongInput
 from charloom.base.progress import progress
 from charloom.base.signals import Stopped, deferred
-from charloom.base.storage import exclusive, sha256
+from charloom.base.storage import exclusive
 from charloom.kernel.advance import advance, start
 from charloom.results.study_table import write_runs
 from charloom.settings.memory import check_memory, training_memory
@@ -20,7 +20,7 @@ from charloom.settings.params import Params
 from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, read_study_to_train, write_asked
 from charloom.study.measuring import before_it_starts, measured
-from charloom.study.seeds import keep_answer, with_first_answer
+from charloom.study.seeds import keep, with_first_answer
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
 from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
@@ -31,6 +31,7 @@ WRITING = 20  # pause between two writings of the tables, in multiples of the ti
 STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
 MEASURED = 0.3  # seconds of timing for each kind of settings, about
 LONG = 100_000  # characters of the text that is used for timing, at least
+PATIENCE = 60  # seconds that a study waits for the answer of another one
 READ = 3  # a measure reads so many characters in the time that training takes for one
 
 
@@ -52,9 +53,9 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
         study = with_first_answer(read_study_to_train(path, anew=anew))
         text, lengths = surveyed(study, 1 if address else jobs)
-        if anew:
+        if not study.runs:
             _move_away(study.folder)
-        write_asked(study)
+        write_asked(study if study.runs else study._replace(asked=study.asked.model_copy(update={"answers": []})))
         trials = study.trials()
         for line in [] if study.runs else before_it_starts(study):
             print(line, flush=True)
@@ -73,28 +74,36 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     workers = cluster(prepared, address) if address else Processes(prepared, jobs)
                     stack.callback(workers.close)
                 _train(study, missing, workers)
+            study = _answered(study, max(map(len, asked.values())))  # also if the next look is never reached
         needed = {trial.key for own in asked.values() for trial in own}  # others come after the look that decided
-        study = with_first_answer(study)._replace(runs={key: study.runs[key] for key in needed})
-        study = study.answered_at(max(map(len, asked.values())))
+        study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
-        keep_answer(study)
-        write_asked(study)
     return study, answered(measured(study))
 
 
-def _move_away(folder: Path) -> None:
-    """Move a study's tables and page to .charloom, before another asked.json vouches for them; print a line.
+def _answered(study: Study, seeds: int) -> Study:
+    """Record that the study answers with this number of seeds, and return it with its answers.
 
-    A copy of asked.json is the first file there, because its answers count as long as the copy exists.
+    Raises WrongInput if the answer of another study has used a seed in the meantime. One study at a time answers.
     """
-    files = [folder / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", "report.html")]
-    present = [file for file in files if file.exists()]
-    if present:
-        to = OWN / "studies" / sha256(present[0])[:12] / folder.name
-        to.mkdir(parents=True, exist_ok=True)
-        for file in present:
-            copyfile(file, to / file.name) if file.name == ASKED else move(file, to / file.name)
-        print(f"{folder}: its tables are moved to {to}", flush=True)
+    with exclusive(OWN / "studies" / "answers.lock", "another study, which answers", PATIENCE):
+        study = with_first_answer(study).answered_at(seeds)
+        write_asked(study)
+        keep(study.folder)
+    return study
+
+
+def _move_away(folder: Path) -> None:
+    """Move a study's old tables and page to .charloom, before another asked.json vouches for them; print a line.
+
+    A copy of asked.json comes first, because its answers count as long as the copy exists.
+    """
+    if (folder / ASKED).exists():
+        to = keep(folder)
+        old = [folder / name for name in ("trials.csv", "curves.csv", "passages.csv", "report.html")]
+        for file in (file for file in old if file.exists()):
+            move(file, to / file.name)
+        print(f"{folder}: its old tables are in {to}", flush=True)
 
 
 def _write(study: Study) -> None:

@@ -1,50 +1,59 @@
 """Which seeds are free: a training that an answer has shown decides no other question.
 
-A seed is *used* if an answer to another question has shown a setting of this question with it, on the same text and
-with the same part of it held out. Two settings are equal if their params that change weights are, apart from the number
-of updates: a shorter training is the beginning of a longer one. An answer is *void* if sources with other results made
-it. The same question keeps the seeds of its first answer, and its number of seeds decides.
+A seed is *used* if an answer to another question has shown a setting of this question with it, on the same text. Two
+settings are equal if their params that change weights are, apart from the number of updates: a shorter training is the
+beginning of a longer one. An answer is *void* if sources with other results made it. The same question keeps the seeds
+of its first answer, and its number of seeds decides.
 
-Known are the answers in studies/, in HEAD, and in .charloom/studies/, where each answer leaves a copy of asked.json.
+Known are the answers in the folder, in studies/, in HEAD, and in .charloom/studies/: each answer leaves a copy there.
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
+from shutil import copyfile
 
 from charloom.base.errors import CharloomError, Unavailable, WrongInput
-from charloom.base.storage import write_json
+from charloom.base.storage import sha256
 from charloom.results.git import git, objects
 from charloom.results.identity import weights_key
 from charloom.results.study_table import Asked
 from charloom.settings.pipeline import OWN
-from charloom.study.asking import ASKED, as_asked, is_started, read_study, small_trials
-from charloom.study.study_file import Study
+from charloom.study.asking import ASKED, as_asked, asked_now, is_started, small_trials
+from charloom.study.study_file import Study, read_question
 from paired.sentences import listed
 
 STUDIES = Path("studies")
-COPIES = OWN / "studies"  # a folder for each question, and in it one with the name of the study's file
+COPIES = OWN / "studies"  # a folder for each content of asked.json, and in it one with the name of the study's file
+SHOWN = 12  # seeds in a message
 
 
-def keep_answer(study: Study) -> None:
-    """Write a copy of the answer's asked.json to .charloom, which outlives the study's files."""
-    file = COPIES / study.named / study.path.stem / ASKED
-    write_json(file, study.asked.model_dump(mode="json", exclude_defaults=True))
+def keep(folder: Path) -> Path:
+    """Copy the study's asked.json to .charloom, where the copy outlives the study's files; return the new folder."""
+    to = COPIES / sha256(folder / ASKED)[:12] / folder.name
+    to.mkdir(parents=True, exist_ok=True)
+    copyfile(folder / ASKED, to / ASKED)
+    return to
 
 
-def known_answers(folder: Path = STUDIES) -> Iterator[Study]:
-    """Yield the questions that have an answer, without runs. A file that is damaged is left out."""
-    here = [*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")]
-    contents = {file.read_bytes(): file.parent.name for file in here}  # to the name of the study's file
+def known_answers(folder: Path) -> Iterator[Study]:
+    """Yield the questions that have an answer, without runs. A file that is damaged is left out.
+
+    folder  another folder with studies, besides studies/
+    """
+    contents = dict[bytes, Path]()  # to the study's folder
     with suppress(Unavailable):  # no repository, or no commit
-        names = git("ls-tree", "--name-only", "-r", "HEAD", f"{STUDIES}/").splitlines()
-        paths = [Path(name) for name in names if name.endswith(f"/{ASKED}")]
+        names = git("ls-tree", "--name-only", "-rz", "HEAD").split("\0")
+        paths = [Path(name) for name in names if Path(name).name == ASKED]
         committed = zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True)
-        contents = {content: path.parent.name for path, (_, content) in committed} | contents
-    for content, name in contents.items():
+        contents = {content: path.parent for path, (_, content) in committed}
+    for file in (*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")):
+        with suppress(OSError):
+            contents[file.read_bytes()] = STUDIES / file.parent.name if COPIES in file.parents else file.parent
+    for content, place in contents.items():
         with suppress(CharloomError, ValueError):
-            study = as_asked(STUDIES / name, Asked.model_validate_json(content))
+            study = as_asked(place, Asked.model_validate_json(content))
             if study.asked.answers:
                 yield study
 
@@ -55,8 +64,8 @@ def with_seeds(study: Study, seeds: list[int]) -> Study:
 
 
 def is_same(study: Study, other: Study) -> bool:
-    """Return whether the study asks the answered question `other`, with the seeds of its answer first."""
-    n = max(other.asked.answers)
+    """Return whether the study asks the answered question `other`, and begins with the seeds that decided."""
+    n = other.asked.answers[-1 if other.question.looks else 0]
     same = study.named == other.named and study.question.looks == other.question.looks
     return same and study.question.seeds[:n] == other.question.seeds[:n]
 
@@ -75,7 +84,7 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown") -> dict
     for other in others:
         shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
         if shown and not is_same(study, other) and not is_void(other):
-            reason = f"{other.path} {verb} {shown[0]}"
+            reason = f"{'its earlier answer' if other.path == study.path else other.path} {verb} {shown[0]}"
             seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], reason) | seeds
     return seeds
 
@@ -92,13 +101,14 @@ def why_used(study: Study, known: Iterable[Study]) -> str:
 
 
 def taken(study: Study) -> dict[int, str]:
-    """Return the seeds that no command proposes, each with the reason: used ones, and those of files in studies/."""
-    study, others = with_seeds(study, []), [study] if study.asked.answers else list[Study]()
-    for file in STUDIES.glob("[!.]*.y*ml"):
+    """Return the seeds that no command proposes, each with the reason: used ones, and those of other studies' files."""
+    study, planned = with_seeds(study, []), list[Study]()
+    for file in {*chain.from_iterable(folder.glob("[!.]*.y*ml") for folder in (STUDIES, study.path.parent))}:
         with suppress(CharloomError):
-            others += [read_study(file)] if file.resolve() != study.path.resolve() else []
-    planned = [other.answered_at(len(other.question.seeds)) for other in others]
-    return used(study, planned, "asks about") | used(study, known_answers())
+            if file.resolve() != study.path.resolve():
+                other = asked_now(file, read_question(file))
+                planned.append(other.answered_at(len(other.question.seeds)))
+    return used(study, planned, "asks about") | used(study, known_answers(study.path.parent))
 
 
 def free(seeds: Collection[int], number: int) -> list[int]:
@@ -107,21 +117,20 @@ def free(seeds: Collection[int], number: int) -> list[int]:
 
 
 def with_first_answer(study: Study) -> Study:
-    """Return the study with the answers that its question has elsewhere, before its own first answer.
+    """Return the study with all answers to its question that are known.
 
     Raises WrongInput if a seed is used. The line names the seeds, what was shown with them, and free seeds.
     """
-    if study.asked.answers:
-        return study
     known = list(known_answers(study.path.parent))
-    same = [other for other in known if is_same(study, other)]
+    same = [other for other in known if is_same(study, other) and not is_void(other)]
     if not same and (why := why_used(study, known)):
-        anew = ", and add `--anew`" * is_started(study.folder)
-        raise WrongInput(f"{study.path}: {why}; write `seeds: {free(taken(study), len(study.question.seeds))}`{anew}")
+        new, anew = free(taken(study), len(study.question.seeds)), ", and add `--anew`" * is_started(study.folder)
+        raise WrongInput(f"{study.path}: {why}; write {yaml_of(new)}{anew}")
     baseline = _key(study, study.baseline)
-    earlier = {other.named for other in known if _key(other, other.baseline) == baseline} - {study.named}
-    study = study._replace(asked=study.asked.model_copy(update={"earlier": len(earlier)}))
-    return study.answered_at(*(n for other in same if not is_void(other) for n in other.asked.answers))
+    earlier = len({other.named for other in known if _key(other, other.baseline) == baseline} - {study.named})
+    answers = sorted({n for other in same for n in other.asked.answers if n <= len(study.question.seeds)})
+    update = {"answers": answers, "earlier": min((other.asked.earlier for other in same), default=earlier)}
+    return study._replace(asked=study.asked.model_copy(update=update))
 
 
 def spanned(seeds: Collection[int]) -> str:
@@ -130,3 +139,8 @@ def spanned(seeds: Collection[int]) -> str:
     if len(seeds) > 2 and last - first == len(seeds) - 1:
         return f"seeds {first} to {last}"
     return f"seed{'s' * (len(seeds) > 1)} {listed(map(str, sorted(seeds)))}"
+
+
+def yaml_of(seeds: list[int]) -> str:
+    """Return the line of a study's file with these seeds; of more than SHOWN seeds, the first two and the last."""
+    return f"`seeds: {seeds if len(seeds) <= SHOWN else f'[{seeds[0]}, {seeds[1]}, …, {seeds[-1]}]'}`"
