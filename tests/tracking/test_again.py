@@ -36,10 +36,11 @@ def run_of(project: Project, store: str = ""):
 def edited(project: Project, table: str, key: str, value: str | float | None) -> None:
     """Edit the store itself, because MLflow changes no param: set or add the value, or remove the row for None."""
     change = "DELETE FROM {}" if value is None else "UPDATE {} SET value = :value"
-    add = "INSERT INTO {} (key, value, run_uuid) SELECT :key, :value, run_uuid FROM {} LIMIT 1".format(table, table)
+    add = "INSERT INTO {0} (key, value, run_uuid) SELECT :key, :value, run_uuid FROM {0} LIMIT 1"
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as connection, connection:
-        statement, values = f"{change} WHERE key = :key".format(table), {"key": key, "value": value}
-        assert 1 in (connection.execute(each, values).rowcount for each in (statement, add))
+        values = {"key": key, "value": value}
+        statements = [text.format(table) for text in (f"{change} WHERE key = :key", add)]
+        assert 1 in (connection.execute(statement, values).rowcount for statement in statements)
 
 
 def refused(project: Project, *, code: int = 2, run: str = "") -> str:
