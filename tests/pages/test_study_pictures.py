@@ -20,6 +20,7 @@ from paired.data_types import LEVEL
 PICTURES = CASES | {
     "dollars": results({r"a $\very$ long_name_of_a_setting" * 9: [1.0, 2.0], "日本 \n\t": [2.0, 3.0], "": [3.0, 5.0]}),
     "whiskers": results({"a": [2.0, 2.0, 2.0], "b": [2.0, 2.2, 2.4], **{f"c{n}": [2.1, 2.2, 2.3] for n in range(20)}}),
+    "later seeds": results({"a": [2.0, 2.1, 2.2, 9.0], "b": [3.0, 3.1, 3.3, 9.0]}, looks=(3, 9)),
     "equal seeds": results({"a": [1.0] * 5, "b": [2.0, 2.0, 2.0, 2.3, 2.3]}),
     "higher, exploded": results({"a": [2.7, GONE, 2.6], "b": [2.5, 2.6, 2.7], "c": [GONE] * 3}, better="higher"),
 }
@@ -98,6 +99,13 @@ def test_every_seed_is_a_dot_in_its_settings_row_and_all_are_seen(name):
     for axes in (settings, differences):
         low, high = axes.get_xlim()
         assert all(low <= x <= high for row in rows_of(axes, "o").values() for x in row)
+
+
+def test_a_seed_after_the_look_that_counts_is_in_the_tables_alone():
+    settings, differences = panels("later seeds")
+    assert {row: len(dots) for row, dots in rows_of(settings, "o").items()} == {0: 3, 1: 3}
+    assert {row: len(dots) for row, dots in rows_of(differences, "o").items()} == {1: 3}
+    assert PICTURES["later seeds"].compared.trainings == 8
 
 
 def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_level_that_decides():

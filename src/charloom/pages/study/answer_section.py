@@ -24,6 +24,6 @@ def section(compared: Compared) -> Section:
         "remarks": list(words.remarks(answer)),
         "comparisons": texts,
         "left": len(answer.comparisons) - len(texts),
-        "exploded": sum(summary.exploded for summary in answer.summaries),
+        "exploded": sum(trial.exploded for own in answer.settings.values() for trial in own.values()),
     }
     return Section("answer", "The answer", it)

@@ -93,7 +93,7 @@ class Compared:
     @property
     def trainings(self) -> int:
         """Return the number of trials of all settings."""
-        return sum(summary.trials for summary in self.answer.summaries)
+        return sum(map(len, self.answer.settings.values()))
 
     @property
     def few(self) -> bool:

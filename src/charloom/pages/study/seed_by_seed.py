@@ -1,6 +1,7 @@
 """The section about the seeds of each setting: their values, and their differences to the baseline."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from charloom.pages.pictures import pictured
 from charloom.pages.rows import Line, in_rows
@@ -30,7 +31,8 @@ def _settings(compared: Compared, places: int) -> Picture:
         notes = ["baseline"] * (row.comparison is None)
         notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
         name = f"{row.setting} ({', '.join(notes)})" if notes else row.setting
-        dots = [t.value for t in row.trials.values() if t.value is not None and not t.exploded]
+        counting = islice(row.trials.values(), row.summary.trials)  # later seeds are in the table only
+        dots = [trial.value for trial in counting if trial.value is not None and not trial.exploded]
         lines.append(Line(name, row.color, dots, row.summary.mean, row.summary.interval, bold=row.bold))
     figure, axes = in_rows(lines, f"{answer.measure} ({compared.arrow})")
     worse = axes.get_xlim()[answer.better == "lower"]
