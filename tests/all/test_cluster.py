@@ -104,7 +104,7 @@ def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_i
 def test_two_clones_and_another_question_share_a_cluster_and_one_that_is_killed_harms_none(here, asked):
     project, expected, folder = here
     second, third = copied(asked[0], folder / "second"), copied(asked[0], folder / "third")
-    ask(third, QUESTION.replace("0.05", "0.2"))
+    ask(third, QUESTION.replace("0.05", "0.2").replace("seeds: 4", "seeds: [5, 6, 7, 8]"))
     with dask(folder / "dask") as cluster:
         cluster.worker()
         cluster.worker()
