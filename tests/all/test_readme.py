@@ -61,7 +61,7 @@ def test_readme_typed_in_order_into_one_shell_prints_what_it_shows(tmp_path):
         for line in filter(None, map(squeezed, below.splitlines())):
             assert line in lines, (commands, line)
     (asked,) = (found for found in printed if "made studies/mine.yaml" in found)
-    assert "10 trainings\nabout " in asked
+    assert "10 trainings\na difference below 0.01 does not matter: " in asked
     assert max(map(len, asked.splitlines())) <= 80
     assert (tmp_path / "charloom/studies/mine/report.html").exists()
     answer = asked.partition("Baseline: eta=0.1\n\n  ")[2].partition("\n")[0]

@@ -16,7 +16,15 @@ from stores import free_port, listening
 from team import Team
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
-PARTS = ("Makefile", "pyproject.toml", "README.md", "LICENSE", "requirements.lock", "requirements-team.lock")
+PARTS = (
+    "Makefile",
+    ".ci/setup",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "requirements.lock",
+    "requirements-team.lock",
+)
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 KEYS = {"AWS_ACCESS_KEY_ID": "ann", "AWS_SECRET_ACCESS_KEY": "a secret of ann's", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -119,8 +127,9 @@ def test_two_people_share_results_and_an_experiment(ann, tmp_path):
 def programs(tmp_path_factory) -> str:
     """Return where an environment with a team's packages has its programs, as `make setup TEAM=1` makes it."""
     folder = tmp_path_factory.mktemp("team")
+    (folder / ".ci").mkdir()
     for name in PARTS:
-        shutil.copy(ROOT / name, folder)
+        shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(["make", "-s", "setup", "TEAM=1", f"PYTHON={sys.executable}"], cwd=folder, check=True)
     return str(folder / ".venv/bin")

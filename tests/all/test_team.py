@@ -190,7 +190,7 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
 
     folder = tmp_path_factory.mktemp("r")
     restored = f"RESTORE={tmp_path / 'copy'}"
-    said = team.run("start", "ARTIFACTS=s3://bucket/x", restored, f"DATA={tmp_path / 'new'}", expect=2)
+    said = team.run("start", "ARTIFACTS=s3://bucket/x", restored, f"DATA={folder / 'new'}", expect=2)
     assert said.startswith("ARTIFACTS=s3://bucket/x: allowed is a local folder, for the backup has the artifacts in ")
     other = Team(folder, restored, "NAMES=mlflow.example.org", f"ARTIFACTS={folder / 'elsewhere'}")
     other.people = team.people

@@ -25,6 +25,7 @@ from paired.numbers import number_of
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 LEAST = 0.01  # bits per character: smaller than the differences between seeds
 POINTS = 10  # of a short study's held-out curve, after the first
+SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
@@ -62,7 +63,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
     asked |= {"text": text} if text else {}
-    asked |= {"vary": vary, "baseline": baseline, "seeds": given or (3 if arguments.short else 5)}
+    asked |= {"vary": vary, "baseline": baseline, "seeds": given or SEEDS[arguments.short]}
     asked |= {"measure": arguments.measure, "smallest_difference": LEAST}
     study = asked_now(path, read_question(path, asked))
     study, why = _with_seeds(study, given)
