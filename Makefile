@@ -57,14 +57,12 @@ mutants: $(READY) $(HOSTED)  ## plant the faults of tests/mutants.toml, one at a
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit
 	@charloom verify
 
-check: $(READY)  ## lint, format, types, the order of the packages and their size
+check: $(READY)  ## lint, format, types, the order of the packages
 	@ruff check .
 	@zizmor --quiet --offline --pedantic .github/workflows
 	@ruff format --check .
 	@mypy src
 	@lint-imports --no-logo
-	@python .ci/ceilings.py
-	@python .ci/words.py
 
 track: $(READY)  ## send to MLflow what it has missed
 	@charloom track

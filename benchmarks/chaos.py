@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from printed import BLUE, STYLE, VERMILION, png
 from training import PARAMS, ROOT, TEXT, training
 
-from charloom.base.types import Array
-from charloom.kernel.advance import advance
-from charloom.model.scoring import bits_per_character
-from charloom.network.rnn import Parameters
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import advance
+from charloom.core.model.scoring import bits_per_character
+from charloom.core.network.rnn import Parameters
 
 MOVED = 1e-12
 SEEDS = (1, 2, 3, 4, 5)

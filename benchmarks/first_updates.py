@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from printed import BLUE, STYLE, VERMILION, png
 from training import PARAMS, ROOT, TEXT, training
 
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED, Gradients, Parameters, forward, loss_and_gradients
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import SATURATED, Gradients, Parameters, forward, loss_and_gradients
 
 SEEDS = (1, 2, 3, 4, 5)
 UPDATES = 50
@@ -252,11 +252,11 @@ def main() -> None:
         "![Loss, spectral radius of W and saturated units in the first updates](first_updates.png)",
         "",
         f"Written by `python benchmarks/first_updates.py`, on *Moby Dick*: m = {PARAMS.m}, float64, seeds {SEEDS[0]} "
-        f"to {SEEDS[-1]}, with the equations of `src/charloom/network/`. The picture shows medians over the seeds. "
-        "A cell has the median over the seeds, with the minimum and the maximum in parentheses. *Loss* (nats per "
-        f"sequence) and *saturated* (the share of units with |h| > {SATURATED:g}) are the highest values in {UPDATES} "
-        "updates. *a* (the root mean square of a = W h + U x + b) and *spectral radius* (of W) are the highest values "
-        "in the first ten updates. The last digits may differ between processors.",
+        f"to {SEEDS[-1]}, with the equations of `src/charloom/core/network/`. The picture shows medians over the "
+        "seeds. A cell has the median over the seeds, with the minimum and the maximum in parentheses. *Loss* (nats "
+        f"per sequence) and *saturated* (the share of units with |h| > {SATURATED:g}) are the highest values in "
+        f"{UPDATES} updates. *a* (the root mean square of a = W h + U x + b) and *spectral radius* (of W) are the "
+        "highest values in the first ten updates. The last digits may differ between processors.",
         "",
         "### Six pairs of eta and sigma",
         "",

@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from printed import STYLE, png
 
-from charloom.base.storage import read_json
-from charloom.results.machine import machine
-from charloom.results.records import TextMetrics
-from charloom.settings.memory import training_memory
-from charloom.settings.params import read_params
+from charloom.core.base.storage import read_json
+from charloom.core.runtime.memory import training_memory
+from charloom.core.runtime.provenance import machine
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import TextMetrics
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10, 100, 1000)  # MB

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit
 from text import SEQ_LENGTH
 
-from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED
-from charloom.kernel.layout import zeros
-from charloom.kernel.vector import add_outer, load_tile, store_tile
+from charloom.core.base.types import Array
+from charloom.core.kernel.cache import COMPILED
+from charloom.core.kernel.layout import zeros
+from charloom.core.kernel.vector import add_outer, load_tile, store_tile
 
 # Vectors in registers: 3 or 4 suit a processor with few registers, 12 the others.
 BLOCKS = tuple((0,) * vectors for vectors in (3, 4, 12))

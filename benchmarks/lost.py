@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from training import CHARACTERS, PARAMS, ROOT, TEXT, train_rows
 
-from charloom.model.scoring import bits_per_character, score
+from charloom.core.model.scoring import bits_per_character, score
 
 STARTS, LENGTH, PAGE = 400, 400, 3000
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, now, problem, report
 
-from charloom.kernel.advance import start
-from charloom.network.adagrad import AdaGrad
-from charloom.network.adam import Adam
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import Parameters
-from charloom.training.loop import train
+from charloom.core.kernel.advance import start
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import Parameters
+from charloom.core.training.loop import train
 
 
 def main(

@@ -10,9 +10,9 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH
 
-from charloom.kernel.advance import advance, start
-from charloom.network.adagrad import AdaGrad
-from charloom.network.recipe import Recipe
+from charloom.core.kernel.advance import advance, start
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.recipe import Recipe
 from charloom.signature import plain
 
 M, K, UPDATES, TURNS = 100, 83, 300, 9

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from charloom.results.records import MEASURE, MEASURE_OF_PART, TrainMetrics
-from charloom.results.run import TRAINED, Run
+from charloom.core.settings.params import Params
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
+from charloom.core.training.headline import TRAINED
+from charloom.results.run import Run
 from charloom.results.study_table import METRICS, Asked, Runs
-from charloom.settings.params import Params, read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, used, with_seeds

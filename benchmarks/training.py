@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charloom.kernel.advance import Rows
-from charloom.settings.params import read_params
-from charloom.text.corpus import Text, read_text, split
-from charloom.text.vocabulary import Vocabulary
-from charloom.training.loop import train
-from charloom.training.protocol import Training
+from charloom.core.kernel.advance import Rows
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import Text, read_text, split
+from charloom.core.text.vocabulary import Vocabulary
+from charloom.core.training.loop import train
+from charloom.core.training.protocol import Training
 
 ROOT = Path(__file__).resolve().parent.parent
 NOVEL = ROOT / "data/moby_dick.txt"

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, now, problem, report
 
-from charloom.network.adagrad import AdaGrad
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import Parameters, loss_and_gradients
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import Parameters, loss_and_gradients
 
 
 def main(dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH) -> None:

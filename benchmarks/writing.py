@@ -17,9 +17,9 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import numpy as np
 
-from charloom.model.model_file import read_model
-from charloom.network import rnn
-from charloom.network.rnn import Parameters
+from charloom.core.model.model_file import read_model
+from charloom.core.network import rnn
+from charloom.core.network.rnn import Parameters
 from charloom.sampling.writing import BLOCK, Choice, blocks
 
 ROOT = Path(__file__).resolve().parent.parent

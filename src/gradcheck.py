@@ -1,18 +1,18 @@
 """gradcheck: check that the kernel's gradient is the derivative of the loss. If not, training does not start."""
 
-from charloom.base.errors import CheckFailed
-from charloom.base.storage import write_json
+from charloom.core.runtime.stage import run_stage
 from charloom.checking import check
-from charloom.checking.compiling import compile_ahead
-from charloom.network.rnn import NAMES
-from charloom.settings.entry import run_stage
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
-from charloom.text.corpus import read_prepared
+from charloom.core.base.errors import CheckFailed
+from charloom.core.base.storage import write_json
+from charloom.core.kernel.ahead import compile_ahead
+from charloom.core.network.rnn import NAMES
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import read_prepared
 
 HELP = (
-    "An error above 1e-6 means a mistake in src/charloom/kernel, or in network/rnn.py if the error names this file; a "
-    "smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
+    "An error above 1e-6 means a mistake in src/charloom/core/kernel, or in network/rnn.py if the error names this "
+    "file; a smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
 )
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
-    compile_ahead("charloom.signature.ahead", len(text.vocabulary))
+    compile_ahead(len(text.vocabulary))
     theta, ids = check.weights_and_batch(params, text)
     errors, tolerance = check.initial_errors(params, theta, ids), params.gradcheck.tolerance
     lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]

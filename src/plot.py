@@ -1,12 +1,12 @@
 """plot: write the report's page and pictures, and a page that repeats the training in a browser."""
 
-from charloom.base.storage import write
+from charloom.core.runtime.stage import run_stage
+from charloom.core.base.storage import write
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
 from charloom.pages.live.live_page import live_page
-from charloom.settings.entry import run_stage
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
 
 
 def main() -> None:

@@ -3,16 +3,16 @@
 import sys
 from pathlib import Path
 
-from charloom.base.storage import write_json
-from charloom.base.terminal import in_line, named
-from charloom.results.git import ensure_repository
-from charloom.results.identity import without_effect
-from charloom.settings.entry import run_stage
-from charloom.settings.memory import check_samples, check_training
-from charloom.settings.params import as_yaml, read_params
-from charloom.settings.pipeline import files
-from charloom.text.corpus import check_lengths, read_prepared, split, survey, write_text
-from charloom.text.ngrams import text_metrics
+from charloom.core.runtime.stage import run_stage
+from charloom.core.base.storage import write_json
+from charloom.core.base.terminal import named
+from charloom.core.runtime.memory import check_samples, check_training
+from charloom.core.settings.params import as_yaml, without_effect
+from charloom.core.settings.pipeline import ensure_repository, files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import check_lengths, read_prepared, split, survey, write_text
+from charloom.core.text.ngrams import text_metrics
+from groundwork.words import in_line
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """sample: write a sample with every checkpoint and with the best model, and measure their quality."""
 
-from charloom.base.storage import write_json
+from charloom.core.runtime.stage import run_stage
+from charloom.core.base.storage import write_json
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import read_prepared
 from charloom.sampling.along_training import write_samples
-from charloom.settings.entry import run_stage
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
-from charloom.text.corpus import read_prepared
 
 
 def main() -> None:

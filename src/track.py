@@ -3,11 +3,11 @@
 import sys
 from functools import partial
 
-from charloom.base.errors import Unavailable
-from charloom.results.headline import headline
-from charloom.settings.dvc_lock import ensure_recorded, forget_notes
-from charloom.settings.entry import run_stage
-from charloom.settings.params import read_params
+from charloom.core.runtime.stage import run_stage
+from charloom.core.base.errors import Unavailable
+from charloom.core.settings.dvc_lock import ensure_recorded, forget_notes
+from charloom.core.settings.reading import read_params
+from charloom.core.training.headline import headline
 from charloom.tracking.collect import put, run_outputs, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.reasons import first_line

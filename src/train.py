@@ -1,19 +1,18 @@
 """train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
-from charloom.base.errors import CheckFailed
-from charloom.base.storage import exclusive, read_json
-from charloom.results.headline import say
-from charloom.results.records import GradcheckMetrics, TextMetrics
-from charloom.results.spool import Recording
-from charloom.settings.entry import run_stage
-from charloom.settings.memory import check_training
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import OWN, Inputs, files, root
-from charloom.text.corpus import read_prepared
-from charloom.training import resume
-from charloom.training.protocol import Training, run, write_results
-
-SENDER = "charloom.tracking.sender"  # a separate process, which changes no result
+from charloom.core.runtime.stage import run_stage
+from charloom.core.base.errors import CheckFailed
+from charloom.core.base.storage import exclusive, read_json
+from charloom.core.runtime.inputs import Inputs
+from charloom.core.runtime.memory import check_training
+from charloom.core.settings.pipeline import OWN, files, root
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import GradcheckMetrics, TextMetrics
+from charloom.core.text.corpus import read_prepared
+from charloom.core.training import resume
+from charloom.core.training.headline import say
+from charloom.core.training.protocol import Training, run, write_results
+from charloom.core.training.record import Recording
 
 
 def main() -> None:
@@ -32,7 +31,7 @@ def main() -> None:
     training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with Recording(training.save_to.name, params, about.sha256, SENDER) as record:
+        with Recording(training.save_to.name, params, about.sha256) as record:
             trained = run(training, path["models/checkpoints"], record.points)
             metrics, record.results = write_results(training, trained, path)
             # Before the resume state is removed and the record is marked as complete.

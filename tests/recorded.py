@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 
 from projects import Project
 
-from charloom.base.errors import Unavailable
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import append
+from charloom.core.runtime.provenance import identity
+from charloom.core.training.record import RECORD, Recording
 from charloom.results.run import Run
-from charloom.results.spool import RECORD, Recording, append, identity
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.rounds import run_round
@@ -51,7 +53,7 @@ def a_training(project: Project, results: str = "", points: Iterable[tuple[str, 
     """Leave the record of a training of this project's experiment that came to these results, or to the files' own."""
     with chdir(project.folder):
         run = this_run()
-        with Recording(results or run.results, run.params, run.text_sha256, "none") as record:
+        with Recording(results or run.results, run.params, run.text_sha256) as record:
             record.points(points)
             record.results = results or run.results
 

@@ -2,9 +2,10 @@
 
 from projects import ROOT
 
-from charloom.results.records import TextMetrics, TrainMetrics
-from charloom.results.run import TRAINED, Run
-from charloom.settings.params import read_params
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import TextMetrics, TrainMetrics
+from charloom.core.training.headline import TRAINED
+from charloom.results.run import Run
 
 PARAMS = read_params(ROOT / "params.yaml")
 METRICS = TrainMetrics.model_validate_json((ROOT / "metrics/train.json").read_text())

@@ -3,9 +3,9 @@
 import numpy as np
 from recipes import recipe
 
-from charloom.kernel.advance import advance, start
-from charloom.text.vocabulary import Vocabulary
-from charloom.training.trace import EMPTY, Trace, extended
+from charloom.core.kernel.advance import advance, start
+from charloom.core.text.vocabulary import Vocabulary
+from charloom.core.training.trace import EMPTY, Trace, extended
 
 VOCABULARY = Vocabulary("ab—")
 IDS = np.array([0, 1, 2, 1, 0, 1, 2, 0, 0, 1], np.uint8)

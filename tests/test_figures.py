@@ -11,10 +11,10 @@ import pytest
 from compared import effect as the_effect
 from projects import ROOT
 
-from charloom.base.yaml_text import parsed
 from charloom.commands import study_new
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
+from groundwork.yaml12 import parsed
 from paired import answered
 
 # A figure has three decimals or more, or a comma between thousands unless these are round. A sentence is written from

@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from dvc_summary.facts import facts_of
-from dvc_summary.git import Refused
-from dvc_summary.markdown import in_line, limited, verdict
+from dvc_summary.markdown import limited, verdict
 from dvc_summary.sections import changed, changes, foot, parted, results, warnings
+from groundwork.git import Refused
+from groundwork.words import in_line
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc_summary.git import Refused, git, uncommitted
-from dvc_summary.locks import Change, Stages, compared, makers_of, stages_of, within
+from dvc_summary.changes import Change, compared
+from groundwork.git import Refused, git, uncommitted
+from groundwork.lock import Stages, makers_of, stages_of, within
 
 PRINTED = 10_000_000  # bytes that DVC may print
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine

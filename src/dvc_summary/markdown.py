@@ -4,14 +4,11 @@ import json
 from collections.abc import Iterable
 from html import escape
 
+from groundwork.words import LISTED, in_line, listed
+
 COMMENT_LIMIT = 65_536  # characters of a comment on GitHub, at most
 ROWS = 30  # rows of a table, at most
 LONG = 120  # characters of a name or value, at most
-
-
-def in_line(text: str) -> str:
-    """Return the text with every non-printable character escaped, including newlines and directional marks."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def code(value: object, long: int = LONG) -> str:
@@ -24,16 +21,9 @@ def code(value: object, long: int = LONG) -> str:
     return f"<code>{shown}</code>"
 
 
-def listed(names: Iterable[str], limit: int = 6) -> str:
+def codes(names: Iterable[str], limit: int = LISTED) -> str:
     """Return one line of HTML with the first `limit` distinct names as code, and the number of the other names."""
-    distinct = list(dict.fromkeys(names))
-    more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
-    return ", ".join(map(code, distinct[:limit])) + more
-
-
-def plural(count: int, noun: str) -> str:
-    """Return the count and the noun, with an s unless the count is 1: `1 file`, `2,000 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return listed(map(code, names), limit)
 
 
 def paragraph(html: str) -> str:

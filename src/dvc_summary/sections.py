@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dvc_summary.changes import Change
 from dvc_summary.facts import Facts
-from dvc_summary.locks import Change
-from dvc_summary.markdown import code, folded, listed, paragraph, plural, table
+from dvc_summary.markdown import code, codes, folded, paragraph, table
+from groundwork.words import number_of
 
 SAME = "the same bits"
 UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something that dvc.yaml does not name"
@@ -14,8 +15,8 @@ UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something
 def changed(facts: Facts) -> str:
     """Return a sentence, as HTML, with how many params and files changed; the changed params are named."""
     params = [name for names in facts.params.values() for name in sorted(names)]
-    parts = [f"{plural(len(params), 'parameter')} ({listed(params)})"] if params else []
-    parts += [plural(len(facts.files), "file")] if facts.files else []
+    parts = [f"{number_of(len(params), 'parameter')} ({codes(params)})"] if params else []
+    parts += [number_of(len(facts.files), "file")] if facts.files else []
     return f"{', '.join(parts) or 'no parameter and no file except results'}."
 
 
@@ -29,9 +30,9 @@ def parted(facts: Facts) -> str:
     first = next((change for change in facts.changes if change.apart), None)
     if not first:
         outputs = sum(len(stage.outs) for stage in facts.after.values())
-        return f"All outputs have the same bits as the base's: {plural(outputs, 'output')}."
+        return f"All outputs have the same bits as the base's: {number_of(outputs, 'output')}."
     equal = [change.name for change in facts.changes if not change.apart and change.same]
-    start = f"The same bits in {listed(equal)}; {code(first.name)}" if equal else code(first.name)
+    start = f"The same bits in {codes(equal)}; {code(first.name)}" if equal else code(first.name)
     if first.side:
         return f"{start} is {first.side}, the first stage that is not on both sides."
     why = _reasons(first)
@@ -40,8 +41,8 @@ def parted(facts: Facts) -> str:
 
 def _reasons(change: Change) -> str:
     """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
-    outputs = [f"the outputs of {listed(change.earlier.values())}"] if change.earlier else []
-    return "; ".join([*([listed(change.inputs)] if change.inputs else []), *outputs])
+    outputs = [f"the outputs of {codes(change.earlier.values())}"] if change.earlier else []
+    return "; ".join([*([codes(change.inputs)] if change.inputs else []), *outputs])
 
 
 def warnings(facts: Facts) -> Iterator[str]:
@@ -50,7 +51,7 @@ def warnings(facts: Facts) -> Iterator[str]:
     These are stale stages, uncommitted changes, and failed commands of DVC.
     """
     if facts.stale:
-        stale = "; ".join(f"{code(stage)}: {listed(names)}" for stage, names in facts.stale.items())
+        stale = "; ".join(f"{code(stage)}: {codes(names)}" for stage, names in facts.stale.items())
         yield paragraph(
             f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
         )
@@ -64,9 +65,9 @@ def changes(facts: Facts) -> Iterator[str]:
     yield "### Changes"
     yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
     if facts.files:
-        rows = ((code(path), listed(stages, 3) or "no stage") for path, stages in facts.files.items())
+        rows = ((code(path), codes(stages, 3) or "no stage") for path, stages in facts.files.items())
         listing = table(("file", "depends on it"), rows)
-        yield folded(plural(len(facts.files), "file"), listing, opened=not params)
+        yield folded(number_of(len(facts.files), "file"), listing, opened=not params)
     if not (params or facts.files):
         yield "Nothing except results."
 
@@ -114,7 +115,7 @@ def results(facts: Facts) -> Iterator[str]:
     rows = []
     for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
-        outs = f"other: {listed(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
+        outs = f"other: {codes(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
         inputs = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"
         rows.append([code(change.name), change.side, ""] if change.side else [code(change.name), outs, inputs])
     yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))

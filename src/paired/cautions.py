@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from groundwork.words import number_of
 from paired.data_types import VERDICTS, Contrast, Measured, Seed
-from paired.numbers import number_of, shown
+from paired.numbers import shown
 from paired.pairs import common
 from paired.rule import counted_at
 from paired.statistics import moments, student_p

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from groundwork.words import number_of
 from paired.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
 from paired.effects import at_levels, averages, shown_effects
-from paired.numbers import decimals, number_of, p_shown, percent, shown, span
+from paired.numbers import decimals, p_shown, percent, shown, span
 from paired.seeds_needed import POWER
 
 STATISTIC = "Student's t, two-sided, paired by seed"

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
+from charloom.core.settings.pipeline import Project as Folder
 from charloom.proof.outputs import outputs
-from charloom.settings.pipeline import Project as Folder
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [

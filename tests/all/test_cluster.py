@@ -53,7 +53,7 @@ def begun(project, cluster) -> subprocess.Popen:
 def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
     project, expected, folder = here
     arithmetic = other_sources(
-        folder / "arithmetic", "charloom/kernel/elementary.py",
+        folder / "arithmetic", "charloom/core/kernel/elementary.py",
         "T5 = math.nextafter(T5, 1.0)\n", after="for n in range(2, 14))\n",
     )  # fmt: skip
     measure = other_sources(folder / "measure", "charloom/study/trial.py", HALVED)

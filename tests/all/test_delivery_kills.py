@@ -16,7 +16,8 @@ from projects import Project, copied, seed_of_the_week
 from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
 from sqlalchemy import Engine, event
 
-from charloom.results import spool
+from charloom.core.runtime.provenance import identity
+from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
 
@@ -27,12 +28,12 @@ CHANGES = {"os.remove", "os.rename", "os.rmdir"}
 def training() -> None:
     """Begin the record of this folder's training, which this process never ends."""
     run = this_run()
-    record = spool.Recording(run.results, run.params, run.text_sha256, "none").__enter__()
+    record = Recording(run.results, run.params, run.text_sha256).__enter__()
     record.points(curve(run)[:2])
 
 
 def show() -> None:
-    run_round(spool.identity(), {})
+    run_round(identity(), {})
 
 
 def deliver() -> None:

@@ -7,8 +7,8 @@ import pytest
 from filelock import FileLock
 from projects import SMALL, Project, copied, make, seed_of_the_week, started
 
-from charloom.settings.dvc_lock import locked
-from charloom.settings.pipeline import Project as Folder
+from charloom.core.settings.dvc_lock import locked
+from charloom.core.settings.pipeline import Project as Folder
 
 LONGER = SMALL | {
     "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 10000",
@@ -16,8 +16,8 @@ LONGER = SMALL | {
 }  # fmt: skip
 EDITS = {  # what is edited: text that is there, and what is written instead
     "params": ("params.yaml", "seed: 1 ", "seed: 2 "),
-    "a package": ("src/charloom/base/terminal.py", '"""', '"""So: '),
-    "another package": ("src/charloom/settings/memory.py", '"""', '"""Now: '),
+    "a package": ("src/charloom/core/base/terminal.py", '"""', '"""So: '),
+    "another package": ("src/charloom/core/runtime/memory.py", '"""', '"""Now: '),
     "dvc.yaml": ("dvc.yaml", "src/sample.py, src", "src/sample.py, README.md, src"),
 }
 REPEATED = 5  # whole pipelines with an edit

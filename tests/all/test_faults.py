@@ -13,16 +13,16 @@ from projects import ROOT
 from states import EPOCH, SETTINGS, START, after, flat
 from temporary import not_random, temporary
 
-from charloom.training import resume
-from charloom.training.trace import EMPTY
+from charloom.core.training import resume
+from charloom.core.training.trace import EMPTY
 
 SAVER = """
 import sys
 from pathlib import Path
 from states import SETTINGS, START, after
-from charloom.settings.entry import run_command
-from charloom.training import resume
-from charloom.training.trace import EMPTY
+from charloom.core.runtime.program import run_command
+from charloom.core.training import resume
+from charloom.core.training.trace import EMPTY
 
 def main():
     state, trace = START, EMPTY

@@ -5,7 +5,7 @@ import pytest
 from recipes import recipe
 
 from charloom.checking.check import failures, gradient_errors, reference_failures
-from charloom.network.rnn import init
+from charloom.core.network.rnn import init
 
 TOLERANCE = 1e-10  # params.yaml's
 LARGEST = 300, 500, 100  # m, K, seq_length

@@ -13,7 +13,7 @@ from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_live_script import NOVEL, written  # noqa: F401  a fixture
 from projects import ROOT, copied
 
-from charloom.base.errors import Diverged
+from charloom.core.base.errors import Diverged
 from charloom.pages.live.live_page import KERNEL
 from charloom.sampling.request import answer
 

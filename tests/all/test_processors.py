@@ -14,8 +14,8 @@ from oracle import same_bits
 from projects import ROOT
 from recipes import recipe
 
-from charloom.kernel.advance import advance, start
-from charloom.kernel.layout import scratch, weights
+from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.layout import scratch, weights
 
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
@@ -30,7 +30,7 @@ FUSED = ("vfmadd", "vfmsub", "vfnmadd", "vfnmsub", "fmla", "fmls", "fmadd", "fms
 COMPILE = """
 import json
 from all.test_processors import FUSED, RECIPES, TYPES, trained
-from charloom.kernel import drawing, passes, update
+from charloom.core.kernel import drawing, passes, update
 from charloom.signature.hashes import costs, signature, texts
 results = {name: signature(name) for name in RECIPES}
 results |= {"costs": {dtype: costs(dtype) for dtype in TYPES}, "texts": {dtype: texts(dtype) for dtype in TYPES}}
@@ -48,7 +48,7 @@ import hashlib, json
 import numpy as np
 from numba.core.registry import cpu_target
 from threadpoolctl import threadpool_info
-from charloom.network.normal import standard_normal
+from charloom.core.network.normal import standard_normal
 digest, others = hashlib.sha256(), []
 for seed in range(4600, 5400):
     own = standard_normal(np.random.default_rng(seed), 26_600)

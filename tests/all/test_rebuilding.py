@@ -10,11 +10,12 @@ from pathlib import Path
 from claims import refused, relock, set_metric
 from projects import Project
 
-from charloom.settings.dvc_lock import ensure_recorded
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import Inputs, files
-from charloom.text.corpus import read_prepared
-from charloom.training import protocol, resume
+from charloom.core.runtime.inputs import Inputs
+from charloom.core.settings.dvc_lock import ensure_recorded
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import read_prepared
+from charloom.core.training import protocol, resume
 
 HOSTILE = {
     "OPENBLAS_CORETYPE": "Prescott", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "12345",
@@ -59,7 +60,7 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
 
 def forge_bytecode(project: Project) -> Path:
     """Compile other code than the source's in its place, make the metric again by it, and return the file."""
-    source = project.folder / "src/charloom/text/ngrams.py"
+    source = project.folder / "src/charloom/core/text/ngrams.py"
     other = project.folder.parent / "other.py"
     other.write_text(source.read_text().replace("characters_that_occur_once=", "characters_that_occur_once=7 + "))
     compiled = source.parent / "__pycache__" / f"ngrams.{sys.implementation.cache_tag}.pyc"
@@ -127,9 +128,9 @@ def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
     (project.folder / "metrics/claim.json").write_text("{}\n")
     entry = "      - metrics/gradcheck.json: {cache: false}\n"
     project.edit("dvc.yaml", entry, f"{entry}      - metrics/claim.json: {{cache: false, persist: true}}\n")
-    project.edit("src/charloom/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
+    project.edit("src/charloom/core/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
     project.commit()
     printed = refused(project)
-    assert "cause  dvc.lock was made with another src/charloom/network (stages: prepare" in printed
+    assert "cause  dvc.lock was made with another src/charloom/core/network (stages: prepare" in printed
     assert printed.endswith("first difference: gradcheck: it failed\n")
     assert "\ngrade " not in printed

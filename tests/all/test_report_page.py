@@ -11,11 +11,11 @@ from pages.reported import hostile
 from pages.study_cases import CASES
 from projects import ROOT
 
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
 from charloom.pages.study.studies_index import studies_index
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
 
 PHONE = {"width": 360, "height": 740}
 OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"

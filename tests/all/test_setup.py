@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
-from charloom.base.storage import sha256
+from charloom.core.base.storage import sha256
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_commands_import_is_compiled_at_set_up(tmp_path):
     there = {"cwd": tmp_path / "new", "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
     subprocess.run(["make", "-s", "setup", f"PYTHON={sys.executable}"], check=True, **there)
-    imports = [".venv/bin/python", "-v", "-c", "import charloom.kernel.elementary, dvc.cli"]
+    imports = [".venv/bin/python", "-v", "-c", "import charloom.core.kernel.elementary, dvc.cli"]
     done = subprocess.run(imports, check=True, capture_output=True, text=True, **there)
     files = re.findall(r"^# code object from '?(\S+site-packages\S+?)'?$", done.stderr, re.MULTILINE)
     assert len(files) > 300

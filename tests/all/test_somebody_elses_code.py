@@ -32,7 +32,7 @@ def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
         files = {name: archive.read(name) for name in archive.namelist()}
     with ZipFile(packed, "w") as archive:
         for name, content in files.items():
-            planted = name in {"charloom/__init__.py", "charloom/model/model_file.py"}
+            planted = name in {"charloom/__init__.py", "charloom/core/model/model_file.py"}
             archive.writestr(name, marking(project).encode() + content if planted else content)
     (waits / CHECKSUMS).write_text(checksums(waits))
     assert "MLflow run " in project.run("charloom", "track")

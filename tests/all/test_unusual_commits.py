@@ -90,9 +90,9 @@ def test_unusual_files_that_are_honest_pass(project, monkeypatch):
 
 @pytest.mark.usefixtures("rebuilt_once")
 def test_what_is_not_committed_is_said_and_not_checked(project):
-    project.run("git", "update-index", "--assume-unchanged", "src/charloom/network/recipe.py")
+    project.run("git", "update-index", "--assume-unchanged", "src/charloom/core/network/recipe.py")
     project.run("git", "update-index", "--skip-worktree", "metrics/train.json")
-    project.edit("src/charloom/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
+    project.edit("src/charloom/core/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
     (project.folder / "metrics/train.json").write_text("{}")
     ensure_told(project, {"verify": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")})
     # New params are committed. The lock and the results that belong to them are only here.

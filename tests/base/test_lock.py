@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from charloom.base.errors import Unavailable
-from charloom.base.storage import exclusive, is_held
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import exclusive, is_held
 
 HOLD = """
 import sys
 from pathlib import Path
-from charloom.base.storage import exclusive
+from charloom.core.base.storage import exclusive
 with exclusive(Path(sys.argv[1]), "it"):
     print("held", flush=True)
     sys.stdin.read()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from charloom.base import progress as module
-from charloom.base.progress import progress
+from charloom.core.base import progress as module
+from charloom.core.base.progress import progress
 from charloom.proof.rebuild import PROGRESS
 
 

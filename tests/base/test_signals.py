@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from charloom.base.signals import SIGNALS, deferred
+from charloom.core.base.signals import SIGNALS, deferred
 
 AT_ONCE = """
 import os, signal, sys
-from charloom.base.signals import deferred, end_at_once
+from charloom.core.base.signals import deferred, end_at_once
 number = int(sys.argv[1])
 end_at_once()
 with deferred() as received:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import files_of_at_most
 
-from charloom.base.errors import Damaged, Unavailable
-from charloom.base.storage import read_table, sealed, sha256, unsealed, whole, write, write_json, write_table
+from charloom.core.base.errors import Damaged, Unavailable
+from charloom.core.base.storage import read_table, sealed, sha256, unsealed, whole, write, write_json, write_table
 
 
 def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):
@@ -37,7 +37,7 @@ def test_a_file_is_replaced_and_never_opened_to_be_changed(tmp_path):
 WRITES = """
 import sys
 from pathlib import Path
-from charloom.base.storage import write
+from charloom.core.base.storage import write
 path, letter = Path(sys.argv[1]), sys.argv[2].encode()
 for _ in range(100):
     write(path, letter * 100_000)

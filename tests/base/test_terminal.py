@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.base.terminal import visible
+from charloom.core.base.terminal import visible
 
 
 @given(st.text(st.characters()))

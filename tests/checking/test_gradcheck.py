@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from recipes import recipe
 
-from charloom.base.errors import CheckFailed
 from charloom.checking.check import failures, gradient_errors, reference_failures, verdict
-from charloom.kernel.advance import learned_gradients
-from charloom.network import rnn
-from charloom.network.rnn import NAMES
+from charloom.core.base.errors import CheckFailed
+from charloom.core.kernel.advance import learned_gradients
+from charloom.core.network import rnn
+from charloom.core.network.rnn import NAMES
 
 IDS = np.random.default_rng(2).integers(0, 6, (12, 1)).astype(np.uint8)
 THETA = rnn.init(7, 6, 0.1, np.random.default_rng(1))

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charloom.checking.numerical import complex_step, real_parts
-from charloom.network import rnn
-from charloom.network.rnn import NAMES
+from charloom.core.network import rnn
+from charloom.core.network.rnn import NAMES
 
 STEP = 1e-100
 

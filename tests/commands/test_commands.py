@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from projects import TEXT, Project, copied, said
 
-from charloom.base.errors import WrongInput
-from charloom.base.storage import read_json
-from charloom.model import scoring
-from charloom.model.model_file import read_model
-from charloom.network import rnn
-from charloom.results.records import TrainMetrics
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.storage import read_json
+from charloom.core.model import scoring
+from charloom.core.model.model_file import read_model
+from charloom.core.network import rnn
+from charloom.core.settings.records import TrainMetrics
+from charloom.core.text import corpus
+from charloom.core.text.corpus import read_prepared
 from charloom.sampling import request
 from charloom.sampling.options import DEFAULTS
-from charloom.text import corpus
-from charloom.text.corpus import read_prepared
 
 
 @pytest.fixture(scope="module")

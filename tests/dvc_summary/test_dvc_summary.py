@@ -11,11 +11,12 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
+from dvc_summary.changes import compared
 from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
-from dvc_summary.git import Refused, printed
-from dvc_summary.locks import Stage, compared, stages_of
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.sections import parted, warnings
+from groundwork.git import Refused, printed
+from groundwork.lock import Stage, stages_of
 
 PIPELINE = """\
 stages:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charloom.kernel import arrays, elementary
-from charloom.network import rnn
+from charloom.core.kernel import arrays, elementary
+from charloom.core.network import rnn
 
 longer = pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="no longer numbers here to compare with")
 FUNCTIONS = [("exp", "float64"), ("exp", "float32"), ("tanh", "float64"), ("tanh", "float32"), ("log", "float64")]

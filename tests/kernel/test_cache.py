@@ -9,12 +9,12 @@ import time
 import pytest
 from limits import files_of_at_most
 
-from charloom.kernel import cache
+from charloom.core.kernel import cache
 
 IGNORED = shutil.ignore_patterns("__pycache__")
 STAGE = f"""
 import sys; sys.argv = [{str(cache.PACKAGE.parent / "train.py")!r}]
-from charloom.kernel.cache import compiled
+from charloom.core.kernel.cache import compiled
 assert compiled(lambda x: 2 * x)(21) == 42
 assert not sys.modules.keys() & {{"cffi", "scipy.linalg"}}
 import cffi, scipy.linalg; scipy.linalg.norm([3])
@@ -23,7 +23,7 @@ assert sys.modules.keys() >= {{"cffi", "scipy.linalg"}}
 """
 OWN = """
 import cffi, numba
-from charloom.kernel.cache import compiled
+from charloom.core.kernel.cache import compiled
 assert compiled(lambda x: 2 * x)(21) == 42
 own = cffi.FFI()
 own.cdef("int abs(int);")

@@ -15,16 +15,16 @@ from limits import threads_of_at_most
 from projects import until
 from states import flat
 
-from charloom.base.errors import WrongInput
-from charloom.base.processors import processors
-from charloom.kernel import advance as kernel
-from charloom.kernel import crew
-from charloom.kernel.advance import advance, start
-from charloom.kernel.update import updates
-from charloom.network.adagrad import AdaGrad
-from charloom.network.adam import Adam
-from charloom.network.order import CHUNKS, Order
-from charloom.network.recipe import Recipe
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.processors import processors
+from charloom.core.kernel import advance as kernel
+from charloom.core.kernel import crew
+from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.update import updates
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+from charloom.core.network.order import CHUNKS, Order
+from charloom.core.network.recipe import Recipe
 
 IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
 

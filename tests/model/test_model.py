@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from charloom.base.errors import Damaged, WrongInput
-from charloom.base.storage import write
-from charloom.model.model_file import Model, model_bytes, read_model
-from charloom.network import rnn
-from charloom.text.vocabulary import Vocabulary
+from charloom.core.base.errors import Damaged, WrongInput
+from charloom.core.base.storage import write
+from charloom.core.model.model_file import Model, model_bytes, read_model
+from charloom.core.network import rnn
+from charloom.core.text.vocabulary import Vocabulary
 
 WRONG, LARGE = "not a model", "its numbers are too large"
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.model import scoring
-from charloom.network import rnn
-from charloom.network.rnn import Parameters
+from charloom.core.model import scoring
+from charloom.core.network import rnn
+from charloom.core.network.rnn import Parameters
 
 
 @given(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recipes import recipe
 
-from charloom.network.rnn import filled
+from charloom.core.network.rnn import filled
 
 
 def moved(gradient, accumulator, clip=5.0):

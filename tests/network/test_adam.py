@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charloom.kernel.advance import advance, start
-from charloom.network import rnn
-from charloom.network.adam import Adam
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import filled
+from charloom.core.kernel.advance import advance, start
+from charloom.core.network import rnn
+from charloom.core.network.adam import Adam
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import filled
 
 M, K, T = 7, 6, 5
 ELSEWHERE = json.loads(Path(__file__).with_name("adam_elsewhere.json").read_text(encoding="utf-8"))

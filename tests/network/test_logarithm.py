@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.network.logarithm import LN2, log, log1p
+from charloom.core.network.logarithm import LN2, log, log1p
 
 UNIFORM = st.integers(0, 2**53 - 1).map(lambda n: n * 2.0**-53)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projects import ROOT
 
-from charloom.network.normal import R, standard_normal
-from charloom.network.rnn import deviations, init
+from charloom.core.network.normal import R, standard_normal
+from charloom.core.network.rnn import deviations, init
 from charloom.results.study_table import read_asked, read_runs
 
 

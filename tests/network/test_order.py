@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order, sequences
+from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order, sequences
 
 
 @st.composite

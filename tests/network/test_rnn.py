@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.checking.numerical import complex_step, real_parts, relative_error
-from charloom.network import rnn
+from charloom.core.network import rnn
 
 
 @st.composite

@@ -4,9 +4,9 @@ from contextlib import chdir
 
 import pytest
 
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
+from charloom.core.settings.reading import overridden
+from charloom.core.settings.records import SampleMarks, SampleQuality
 from charloom.pages.sections import rendered
-from charloom.results.records import SampleMarks, SampleQuality
-from charloom.settings.params import overridden
 
 HOSTILE = "<script>alert('1')</script> </pre>&amp; \x1b]0;\u202e\u2066\u200f\x00 😀 {{ 7 * 7 }} $x^2$ " + "x" * 10_000
 

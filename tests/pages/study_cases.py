@@ -9,10 +9,10 @@ from typing import NamedTuple
 from projects import ROOT
 from rendered import Page
 
+from charloom.core.settings.reading import read_params
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import study_page
 from charloom.results.study_table import Asked
-from charloom.settings.params import read_params
 from charloom.study.study_file import Study, StudyFile
 from paired import answered
 from paired.data_types import Answer, Measured, Measurement

@@ -10,9 +10,9 @@ import pytest
 from pages.reported import HOSTILE, changed, hostile, part, reading
 from rendered import Page, ensure_whole
 
+from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
 from charloom.pages.experiment import position
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
-from charloom.results.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from pages.reported import changed, measured, part, reading
 from projects import ROOT
 from runs import a_run
 
-from charloom.base.errors import Damaged
-from charloom.base.storage import read_json
+from charloom.core.base.errors import Damaged
+from charloom.core.base.storage import read_json
+from charloom.core.settings.reading import overridden, read_params
+from charloom.core.settings.records import MEASURE_OF_PART, TextMetrics
 from charloom.pages.experiment import first_updates, loss, verdict
 from charloom.pages.experiment.experiment_files import START, trials_like
 from charloom.pages.experiment.published import read_published
 from charloom.pages.experiment.replay import replayed
-from charloom.results.records import MEASURE_OF_PART, TextMetrics
-from charloom.settings.params import overridden, read_params
 
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
 COMMITTED = read_params(ROOT / "params.yaml")
@@ -41,7 +41,7 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     for place in (0, 5, 12):
         page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict)
         count = f"{place or 'none'} of them have a lower loss"
-        assert f"Studies have trained 13 other seeds with these settings; {count}" in page
+        assert f"The study of initial accumulators has trained 13 other seeds with these settings; {count}" in page
     assert "sum of squared gradients start at 10, not at 0." in page
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.kernel.arrays import forward
-from charloom.network.rnn import init
+from charloom.core.kernel.arrays import forward
+from charloom.core.network.rnn import init
+from charloom.core.text.corpus import Text
 from charloom.pages.experiment import passage as passages
 from charloom.pages.experiment.inside import expected
 from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.units import chosen, correlations, features
-from charloom.text.corpus import Text
 
 M, K, T = 4, 6, 12
 THETA = init(M, K, 0.8, np.random.default_rng(3))

@@ -16,14 +16,14 @@ from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
 
-from charloom.kernel.advance import advance, start
-from charloom.model.model_file import Model
+from charloom.core.kernel.advance import advance, start
+from charloom.core.model.model_file import Model
+from charloom.core.settings.pipeline import files
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live import live_page as live
 from charloom.sampling.request import answer
 from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
-from charloom.settings.pipeline import files
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
-from charloom.text.vocabulary import Vocabulary
 
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
 

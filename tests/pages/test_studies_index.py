@@ -9,10 +9,10 @@ from projects import ROOT, copied, said
 from rendered import Page, ensure_only_our_script
 from study_projects import ask, conducted
 
-from charloom.base.storage import sha256
+from charloom.core.base.storage import sha256
+from charloom.core.settings.pipeline import Project
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
-from charloom.settings.pipeline import Project
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from paired import answered

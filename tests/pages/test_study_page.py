@@ -8,9 +8,9 @@ import pytest
 from pages.study_cases import CASES, by_levels, page, results, text
 from rendered import Page, cells, drawn, ensure_whole, svg
 
+from charloom.core.settings.records import Measure
 from charloom.pages.sections import breakable
 from charloom.pages.study.compared import ABOUT
-from charloom.results.records import Measure
 from charloom.results.run import POINTS
 from paired import sentences as words
 from paired import tables

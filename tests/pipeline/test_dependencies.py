@@ -13,17 +13,19 @@ from projects import ROOT, Project, copied
 from ruamel.yaml import YAML
 from temporary import temporary
 
-from charloom.settings.dvc_lock import locked, md5
-from charloom.settings.params import flat_of, read_params
-from charloom.settings.pipeline import Inputs
-from charloom.training import resume
+from charloom.core.runtime.inputs import Inputs
+from charloom.core.settings.dvc_lock import locked, md5
+from charloom.core.settings.params import flat_of
+from charloom.core.settings.reading import read_params
+from charloom.core.training import resume
 
 SOURCES = ROOT / "src"
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
 NAMES = list(STAGES)
 WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
-GRAPH = grimp.build_graph("charloom", "paired", "dvc_summary", cache_dir=None)  # also imports inside functions
+PACKAGES = ("charloom", "groundwork", "paired", "dvc_summary")
+GRAPH = grimp.build_graph(*PACKAGES, cache_dir=None)  # also imports inside functions
 
 
 def imported(path: Path) -> set[str]:
@@ -45,10 +47,7 @@ def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage
     modules = direct.union(*map(GRAPH.find_upstream_modules, direct)) - {"charloom"}
     entries = {script, PACKAGE / "__init__.py"}
     for package, *names in (module.split(".") for module in modules):
-        if package == "charloom":
-            entries.add(PACKAGE / names[0])
-        else:  # of another package each module
-            entries |= {SOURCES / package / "__init__.py", (SOURCES / package).joinpath(*names).with_suffix(".py")}
+        entries.add(PACKAGE / names[0] if package == "charloom" else SOURCES / package)
     assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
 
 
@@ -88,7 +87,7 @@ def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypa
 
 
 def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_nothing_else(project):
-    rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith("src/charloom")]
+    rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith(("src/charloom", "src/groundwork"))]
     tracked = Project(ROOT).run("git", "ls-files", *rooms)
     others = {entry for entry in STAGES["train"]["deps"] if entry not in rooms}
     params = read_params(project.folder / "params.yaml")
@@ -105,9 +104,9 @@ def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_
         settings = Inputs("train").values
         assert settings.keys() == set(tracked.split()) | others | values
         before = resume.key(settings)
-        Path("src/charloom/base/__pycache__").mkdir(exist_ok=True)
-        assert before == key_after("params.yaml") == key_after("src/charloom/base/__pycache__/new.pyc")
-        keys = [before, key_after("src/charloom/kernel/new.py"), key_after("metrics/prepare.json")]
+        Path("src/charloom/core/base/__pycache__").mkdir(exist_ok=True)
+        assert before == key_after("params.yaml") == key_after("src/charloom/core/base/__pycache__/new.pyc")
+        keys = [before, key_after("src/charloom/core/kernel/new.py"), key_after("metrics/prepare.json")]
         project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
         assert len({*keys, key_after("params.yaml")}) == 4
 

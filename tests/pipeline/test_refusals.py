@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from projects import copied
 
-from charloom.base.storage import exclusive
+from charloom.core.base.storage import exclusive
 
 PARAMS = "params.yaml"
 MUCH = 10**15

@@ -7,7 +7,7 @@ import pytest
 from charloom.proof.causes import contradictions, edits
 from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
 from charloom.proof.outputs import Output, Result
-from dvc_summary.locks import Stage
+from groundwork.lock import Stage
 
 TRAIN, PLOT = Stage("x", {"a": "1"}, {"eta": 2}, {}), Stage("y", {"a.csv": "a"}, {}, {})
 

@@ -7,11 +7,11 @@ import pytest
 from claims import as_rebuilt
 from projects import copied, said
 
-from charloom.base.errors import CheckFailed
+from charloom.core.base.errors import CheckFailed
+from charloom.core.settings.dvc_lock import locked
+from charloom.core.settings.pipeline import Project as Folder
 from charloom.proof.causes import contradictions
 from charloom.proof.refusals import inspected
-from charloom.settings.dvc_lock import locked
-from charloom.settings.pipeline import Project as Folder
 
 NOBODY = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
 MERGED = "stages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"

@@ -6,8 +6,9 @@ from contextlib import chdir
 import pytest
 from projects import Project
 
-from charloom.base.errors import Unavailable
-from charloom.results.git import branch, changes, commit, known
+from charloom.core.base.errors import Unavailable
+from charloom.core.runtime.provenance import commit, known
+from charloom.results.git import branch, changes
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry
 
@@ -37,7 +38,7 @@ def test_the_patch_makes_the_changes_again(here):
     here.edit("src/plot.py", '"""plot', '"""Plot')
     new = {
         "src/charloom/new.py": b'"""New."""\n', "src/charloom/pages/templates/new.html": b"<p>caf\xe9 \xc3\xa9\r\n",
-        "src/charloom/kernel/new.c": b"int x;", "src/charloom/pages/new.woff2": bytes(range(256)),
+        "src/charloom/core/kernel/new.c": b"int x;", "src/charloom/pages/new.woff2": bytes(range(256)),
     }  # fmt: skip
     for name, content in new.items():
         (here.folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
 import pytest
 from recipes import recipe
 
-from charloom.results.headline import headline, say
-from charloom.results.records import Levels, TextMetrics, TrainMetrics
+from charloom.core.settings.records import Levels, TextMetrics, TrainMetrics
+from charloom.core.training.headline import headline, say
 
 LEVELS = Levels(uniform=6.375039, unigram=4.4, bigram=3.5, trigram=2.879568)
 TEXT = TextMetrics(

@@ -7,9 +7,11 @@ import pytest
 from projects import ROOT
 from pydantic import TypeAdapter
 
-from charloom.results import identity
-from charloom.results.identity import experiment_key, results_hash, run_name, trial_key
-from charloom.settings.params import WEIGHTS, Params, flat_of, overridden, read_params
+from charloom.core.settings import params
+from charloom.core.settings.params import WEIGHTS, Params, flat_of
+from charloom.core.settings.reading import overridden, read_params
+from charloom.core.training.trace import results_hash
+from charloom.results.keys import experiment_key, run_name, trial_key
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
@@ -85,13 +87,13 @@ def test_a_param_that_is_new_renames_nothing_at_its_silent_value(monkeypatch, va
     class Later(Params):
         order: Annotated[str, WEIGHTS]
 
-    monkeypatch.setitem(identity.SILENT, "order", "silent")
+    monkeypatch.setitem(params.SILENT, "order", "silent")
     later = Later(order=value, **PARAMS.model_dump())
     for key in (experiment_key, lambda *named: trial_key(*named, ARITHMETIC)):
         assert (key(later, TEXT) == key(PARAMS, TEXT)) == (value == "silent")
     name = "as committed" if value == "silent" else "order=other"
-    assert run_name(later, identity.SILENT | LEAVES) == f"{name} · seed 1"
-    assert TypeAdapter(Later).validate_python(identity.with_silent(PARAMS.model_dump())).order == "silent"
+    assert run_name(later, params.SILENT | LEAVES) == f"{name} · seed 1"
+    assert TypeAdapter(Later).validate_python(params.with_silent(PARAMS.model_dump())).order == "silent"
 
 
 def test_equal_results_have_one_hash_wherever_they_lie_in_memory():

@@ -5,11 +5,11 @@ import sys
 
 from projects import until
 
-from charloom.results.machine import process, process_ended
+from charloom.core.runtime.provenance import process, process_ended
 
 
 def test_a_process_that_has_ended_is_gone_and_one_at_work_is_not():
-    code = "from charloom.results.machine import process; print(process(), flush=True); input()"
+    code = "from charloom.core.runtime.provenance import process; print(process(), flush=True); input()"
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     name = child.stdout.readline().strip()
     assert not process_ended(name)

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from projects import ROOT
 
-from charloom.base.errors import Damaged
+from charloom.core.base.errors import Damaged
 from charloom.results.study_table import FIRST_METRICS, read_asked, read_runs
 
 STUDY = ROOT / "studies/initial_accumulator"

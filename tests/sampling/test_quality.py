@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charloom.core.text.corpus import Text
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.sampling import quality
-from charloom.text.corpus import Text
-from charloom.text.vocabulary import Vocabulary
 
 few_letters = st.text("ab c", max_size=25)
 SAID = "the whale — boats, it’s tis’s a whaleman"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from charloom.network import rnn
-from charloom.network.rnn import Parameters
+from charloom.core.network import rnn
+from charloom.core.network.rnn import Parameters
 from charloom.sampling import writing as sampling
 from charloom.sampling.writing import Choice
 

@@ -3,11 +3,12 @@
 import pytest
 from projects import ROOT
 
-from charloom.base.errors import Damaged
-from charloom.settings.dvc_lock import stages_in
-from charloom.settings.params import flat_of, read_params
-from charloom.settings.pipeline import params_of
-from dvc_summary.locks import Stage
+from charloom.core.base.errors import Damaged
+from charloom.core.settings.dvc_lock import stages_in
+from charloom.core.settings.params import flat_of
+from charloom.core.settings.pipeline import params_of
+from charloom.core.settings.reading import read_params
+from groundwork.lock import Stage
 
 PARAMS = read_params(ROOT / "params.yaml")
 LOCK = b"""

@@ -13,8 +13,8 @@ import pytest
 from projects import ROOT, STAGES, Project, called, said, started, until
 from recorded import waiting
 
-from charloom.settings.entry import FOREIGN, run_command
-from charloom.settings.pipeline import difference
+from charloom.core.runtime.program import FOREIGN, run_command
+from charloom.core.settings.pipeline import difference
 from charloom.tracking.collect import put, this_run
 
 # The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
@@ -26,8 +26,8 @@ def act(event, arguments):
         os.replace(acts.pop(0)[1], {path!r})
 sys.addaudithook(act)
 """
-BEFORE, AFTER, LATER = "charloom/base/errors.py", "text/corpus.py", "settings/entry.py"  # of the import of the edited
-PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/kernel/update.py", "data/prepared/text.npz"
+BEFORE, AFTER, LATER = "core/base/errors.py", "core/text/corpus.py", "runtime/program.py"  # of the edited one's import
+PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/core/kernel/update.py", "data/prepared/text.npz"
 UNDONE = "edit(); path.read_text(); path.write_text(text)"
 FAREWELL = """
 import atexit, pathlib
@@ -93,7 +93,7 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     (AFTER, None, True), (AFTER, LATER, False), (BEFORE, None, False), (BEFORE, AFTER, True),
 ])  # fmt: skip
 def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited, put_back, fails):
-    path = project.folder / "src/charloom/base/terminal.py"
+    path = project.folder / "src/charloom/core/base/terminal.py"
     for each in (project.folder / "src").rglob("*.pyc"):  # then sources are opened, not compiled files
         each.unlink()
     (tmp_path / "whole").write_text(path.read_text())
@@ -102,7 +102,7 @@ def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited,
     hook = ACTS.replace("{acts!r}", repr(acts)).replace("{path!r}", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(hook)
     printed = project.run("python", "src/sample.py", expect=int(fails), PYTHONPATH=str(tmp_path))
-    assert ("edited or removed after charloom read the file: src/charloom/base/terminal.py" in printed) == fails
+    assert ("edited or removed after charloom read the file: src/charloom/core/base/terminal.py" in printed) == fails
     assert ("edited while it ran" in printed) == fails
 
 
@@ -120,9 +120,9 @@ def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited,
 def test_an_edited_input_fails_the_stage_also_if_the_edit_was_undone(project, stage, name, old, new, act, line):
     code = f"""
         from pathlib import Path
-        from charloom.base import opened
+        from charloom.core.base import opened
         opened.note_opened()
-        from charloom.settings.pipeline import Inputs
+        from charloom.core.settings.pipeline import Inputs
         inputs, path = Inputs({stage!r}), Path({name!r})
         text = path.read_text(errors="replace")
         edit = lambda: path.write_text(text.replace({old!r}, {new!r}))

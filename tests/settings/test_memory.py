@@ -8,10 +8,10 @@ import pytest
 from projects import TEXT
 from recipes import recipe
 
-from charloom.base.errors import Unavailable
-from charloom.network.rnn import size
-from charloom.settings.memory import PROCESS, check_memory, group_limits, training_memory
-from charloom.settings.params import read_params
+from charloom.core.base.errors import Unavailable
+from charloom.core.network.rnn import size
+from charloom.core.runtime.memory import PROCESS, check_memory, group_limits, training_memory
+from charloom.core.settings.reading import read_params
 
 TRAIN = """
 import re, train
@@ -45,7 +45,7 @@ def test_a_training_takes_no_more_than_the_estimate_and_two_thirds_of_it_at_leas
 
 
 def test_a_limit_on_this_process_counts():
-    script = "from charloom.settings.memory import memory; print(memory())"
+    script = "from charloom.core.runtime.memory import memory; print(memory())"
     limited = f"ulimit -v 4000000; {sys.executable} -c '{script}'"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=True)
     assert int(done.stdout) == min(4_000_000 * 1024, psutil.virtual_memory().total)

@@ -7,10 +7,11 @@ import pytest
 from projects import ROOT
 from ruamel.yaml import YAML
 
-from charloom.base.errors import WrongInput
-from charloom.network.adagrad import AdaGrad
-from charloom.network.adam import Adam
-from charloom.settings.params import as_yaml, in_order, overridden, read_params
+from charloom.core.base.errors import WrongInput
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+from charloom.core.settings.params import as_yaml, in_order
+from charloom.core.settings.reading import overridden, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 

@@ -10,7 +10,7 @@ import pytest
 from experiments import git, run
 from projects import ROOT, Project
 
-from charloom.base.errors import Damaged, WrongInput
+from charloom.core.base.errors import Damaged, WrongInput
 from charloom.study.measuring import MEASURES, experiments_measured
 from paired import Measured, Measurement
 

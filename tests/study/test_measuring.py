@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
-from charloom.settings.params import overridden, read_params
+from charloom.core.settings.reading import overridden, read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import MORE_TEXT, measured, of_runs
 from paired import answered

@@ -13,11 +13,11 @@ import pytest
 from projects import ROOT, copied, said
 from study_projects import ask, conducted, tables
 
-from charloom.base.yaml_text import parsed
 from charloom.results.study_table import read_asked
 from charloom.study.asking import read_study, write_asked
 from charloom.study.measuring import measured
 from charloom.study.seeds import keep, spanned, yaml_of
+from groundwork.yaml12 import parsed
 from paired import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"

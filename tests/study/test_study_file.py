@@ -10,7 +10,7 @@ import pytest
 from projects import SMALL, make, said
 from study_projects import QUESTION, ask, conducted, tables
 
-from charloom.settings.params import read_params
+from charloom.core.settings.reading import read_params
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 

@@ -17,13 +17,13 @@ import pytest
 from compared import designed
 from projects import ROOT, copied, said
 from recorded import column
+from rehashed import hashed
 from study_projects import ask, conducted, other_sources, tables
 
-from charloom.base.storage import sha256
-from charloom.model.recorded import hashed
+from charloom.core.base.storage import sha256
+from charloom.core.settings.pipeline import files
 from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
-from charloom.settings.pipeline import files
 from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
@@ -341,16 +341,16 @@ print("as before")
 
 @pytest.mark.slow
 def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
-    last, records = "    updates_per_epoch: int\n", "charloom/results/records.py"
+    last, records = "    updates_per_epoch: int\n", "charloom/core/settings/records.py"
     sources = other_sources(tmp_path / "src", records, "    twice: int | None = None\n", after=last)
-    file, value = sources / "charloom/training/protocol.py", "        updates_per_epoch=training.epoch,\n"
+    file, value = sources / "charloom/core/training/protocol.py", "        updates_per_epoch=training.epoch,\n"
     file.write_text(file.read_text().replace(value, f"{value}        twice=2 * training.epoch,\n"))
     assert with_sources(sources, WITH_ANOTHER_MEASURE, str(tmp_path)) == "as before\n"
 
 
 @pytest.mark.slow
 def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(tmp_path):
-    measures = "charloom/training/protocol.py"
+    measures = "charloom/core/training/protocol.py"
     sources = other_sources(tmp_path / "src", measures, " + 1", after="        smooth_loss=smooth")
     code = "from charloom.study.trial import small_trial; print(small_trial('adagrad float64'))"
     assert with_sources(sources, code).strip() != small_trial("adagrad float64")

@@ -9,16 +9,17 @@ from types import SimpleNamespace
 import pytest
 from projects import ROOT
 
-from charloom.base.errors import CheckFailed, Unavailable
-from charloom.results.identity import arithmetic_of
-from charloom.results.run import TRAINED, Run
-from charloom.settings.params import read_params
-from charloom.settings.pipeline import files
+from charloom.core.base.errors import CheckFailed, Unavailable
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import read_prepared
+from charloom.core.training.headline import TRAINED
+from charloom.results.keys import arithmetic_of
+from charloom.results.run import Run
 from charloom.study import workers as sources
 from charloom.study.study_file import Trial
 from charloom.study.trial import checked_trial, identity
 from charloom.study.workers import outcomes
-from charloom.text.corpus import read_prepared
 
 KIND = "adagrad float64"
 PARAMS = read_params(ROOT / "params.yaml")

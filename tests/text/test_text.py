@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charloom.base.array_file import pack
-from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.storage import sha256
-from charloom.text import corpus, ngrams
-from charloom.text.vocabulary import Vocabulary
+from charloom.core.base.array_file import pack
+from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.core.base.storage import sha256
+from charloom.core.text import corpus, ngrams
+from charloom.core.text.vocabulary import Vocabulary
 
 byte = st.sampled_from([b"\r", b"\n", b"a", "é".encode(), "—".encode(), "😀".encode(), b"\xef\xbb\xbf"])
 some_bytes = st.lists(byte | st.binary(max_size=1), max_size=12).map(b"".join)

@@ -10,11 +10,11 @@ import pytest
 from projects import Project, copied, said
 from recorded import tracked
 
-from charloom.base.yaml_text import as_yaml_text, parsed
 from charloom.tracking.asking import PATCH
+from groundwork.yaml12 import as_yaml_text, parsed
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
-SMOOTH = "src/charloom/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
+SMOOTH = "src/charloom/core/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
 COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"
 
 
@@ -85,8 +85,10 @@ def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of
 @pytest.mark.slow
 def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server):
     project.edit(*SMOOTH)
-    project.edit(SMOOTH[0], "import numpy as np\n", "import numpy as np\n\nfrom charloom.kernel.weight import WEIGHT\n")
-    (project.folder / "src/charloom/kernel/weight.py").write_text("WEIGHT = 0.9\n")
+    project.edit(
+        SMOOTH[0], "import numpy as np\n", "import numpy as np\n\nfrom charloom.core.kernel.weight import WEIGHT\n"
+    )
+    (project.folder / "src/charloom/core/kernel/weight.py").write_text("WEIGHT = 0.9\n")
     project.run("dvc", "exp", "run", "-S", "eta=0.05", MLFLOW_TRACKING_URI=server.uri)
     project.run("charloom", "track", MLFLOW_TRACKING_URI=server.uri)
     project.run("git", "stash", "--include-untracked")
@@ -95,7 +97,7 @@ def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(proje
     page = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
     printed = project.run("charloom", "again", page, MLFLOW_TRACKING_URI=server.uri).splitlines()
     changed = {line.rpartition(" ")[2] for line in printed if line.startswith(f"{PATCH} changes ")}
-    assert changed == {"params.yaml", "src/charloom/kernel/update.py", "src/charloom/kernel/weight.py"}
+    assert changed == {"params.yaml", "src/charloom/core/kernel/update.py", "src/charloom/core/kernel/weight.py"}
     assert printed[-1] == "same"
 
 

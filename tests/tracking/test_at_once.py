@@ -15,8 +15,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from recorded import a_training, holds_what_the_files_hold, model_names, sent, waiting
 
-from charloom.results.identity import experiment_key
-from charloom.results.machine import process
+from charloom.core.runtime.provenance import process
+from charloom.results.keys import experiment_key
 from charloom.tracking import rounds
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, show

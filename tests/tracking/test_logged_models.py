@@ -12,10 +12,10 @@ import pytest
 from projects import said
 from recorded import column, history, sent, tracked
 
-from charloom import NEEDED
-from charloom.base.errors import WrongInput
-from charloom.base.storage import exclusive, read_json
-from charloom.results.records import TrainMetrics
+from charloom.core.runtime.program import NEEDED
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.storage import exclusive, read_json
+from charloom.core.settings.records import TrainMetrics
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
@@ -80,7 +80,7 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
         assert {"MLmodel", "served.py", "requirements.txt", "artifacts/model.npz"} <= files
         packed = set(ZipFile(folder / "code/charloom.zip").namelist())
-        assert {"charloom/kernel/drawing.py", "charloom/kernel/passes.py"} <= packed
+        assert {"charloom/core/kernel/drawing.py", "charloom/core/kernel/passes.py"} <= packed
         rooms = {file.split("/")[1] for file in packed if file.count("/") > 1}
         assert not rooms & {"tracking", "commands", "training", "pages", "checking", "proof"}
         assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]

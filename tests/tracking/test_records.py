@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
-from charloom.base.signals import Stopped
-from charloom.results import spool
-from charloom.results.identity import experiment_key
-from charloom.results.spool import RATE, Recording, identity
-from charloom.settings.params import read_params
+from charloom.core.base.signals import Stopped
+from charloom.core.runtime import provenance
+from charloom.core.runtime.provenance import identity
+from charloom.core.settings.reading import read_params
+from charloom.core.training import record as record_module
+from charloom.core.training.record import RATE, Recording
+from charloom.results.keys import experiment_key
 from charloom.tracking.entries import Entry, entries
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -27,7 +29,7 @@ def _folder(tmp_path, monkeypatch):
 
 
 def training(key: str = "k", params=PARAMS):
-    return Recording(key, params, "a" * 64, "none")
+    return Recording(key, params, "a" * 64)
 
 
 def the_entry() -> Entry:
@@ -93,7 +95,7 @@ def test_a_stopped_training_says_so_and_goes_on_in_the_same_record_where_each_po
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_rate_counts_the_characters_of_all_sequences_of_a_batch(batch, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(spool.time, "time", lambda: now[0])
+    monkeypatch.setattr(record_module.time, "time", lambda: now[0])
     with training(params=PARAMS.model_copy(update={"batch": batch})) as record:
         record.points([("smooth_loss", 0, 4.0)])
         now[0] = 120.0
@@ -170,7 +172,8 @@ def test_who_may_send_is_said_by_all_that_a_store_hangs_on_and_by_nothing_else(m
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "other"), [(spool.sysconfig, "get_path", lambda _: "/"), (spool, "SOURCES", Path("/none"))]
+    ("owner", "name", "other"),
+    [(provenance.sysconfig, "get_path", lambda _: "/"), (provenance, "SOURCES", Path("/none"))],
 )
 def test_other_libraries_and_sources_are_another_sender(monkeypatch, owner, name, other):
     before = identity()

@@ -28,14 +28,15 @@ from recorded import (
     trained_again,
     waiting,
 )  # fmt: skip
+from rehashed import hashed
 from ruamel.yaml import YAML
 from stores import free_port
 
 import track
-from charloom.base.signals import Stopped
-from charloom.model.recorded import hashed
-from charloom.results.spool import Recording, identity
-from charloom.settings.pipeline import files
+from charloom.core.base.signals import Stopped
+from charloom.core.runtime.provenance import identity
+from charloom.core.settings.pipeline import files
+from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
 from charloom.tracking.store import connected
@@ -211,7 +212,7 @@ def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_unt
 def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
     with chdir(project.folder):
         run = this_run()
-        with suppress(Stopped), Recording("key", run.params, run.text_sha256, "none") as record:
+        with suppress(Stopped), Recording("key", run.params, run.text_sha256) as record:
             record.points([("smooth_loss", 0, 1.5)])
             raise Stopped(signal.SIGTERM)
         sent()
@@ -230,7 +231,7 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
         run = this_run()
-        with Recording(run.results, run.params, run.text_sha256, "none") as record:
+        with Recording(run.results, run.params, run.text_sha256) as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
             works = run_round(identity(), {})
             (shown,) = project.runs()
@@ -318,7 +319,7 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     [
         ("src/train.py", '"""train', '"""Train', "run not recorded; try `dvc repro`"),
         ("data/fox.txt", "fox", "dog", "not recorded; try `dvc repro`"),
-        ("src/charloom/training/loop.py", '"""', '"""Edited. ', "run not recorded; try `dvc repro`"),
+        ("src/charloom/core/training/loop.py", '"""', '"""Edited. ', "run not recorded; try `dvc repro`"),
         ("params.yaml", "temperature: 1.0", "temperature: 0.5", "sample.temperature was 1.0, is 0.5; run not recorded"),
         ("dvc.lock", "md5: ", "md5: f", "not recorded; try `dvc repro`"),
         ("dvc.lock", "eta: 0.1", "eta: 0.2", "not recorded; try `dvc repro`"),

@@ -1,6 +1,7 @@
 """What a hostile server or a strange name could do, and may not. More servers are in tests/all/test_outages.py."""
 
 import os
+import sys
 import time
 from types import SimpleNamespace
 
@@ -11,9 +12,10 @@ from projects import said
 from recorded import tracked
 from stores import answering, free_port
 
-from charloom.base.errors import Unavailable
-from charloom.base.storage import sha256
-from charloom.results.spool import sender_lock, start_sender
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import exclusive, sha256
+from charloom.core.training.record import sender_lock
+from charloom.tracking import sender
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.asking import asked
 from charloom.tracking.reasons import MAX_LENGTH, first_line
@@ -128,8 +130,10 @@ def test_logs_of_senders_are_removed_after_a_month(monkeypatch, tmp_path):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         os.utime(log, (time.time() - days * 86400,) * 2)
-    start_sender("no_module", "another")
-    assert {log.name for log in old.parent.glob("*.log")} == {"new.log", "another.log"}
+    monkeypatch.setattr(sys, "argv", ["sender", "another"])
+    with exclusive(sender_lock("another"), "a test"):
+        sender.main()
+    assert {log.name for log in old.parent.glob("*.log")} == {"new.log"}
 
 
 @pytest.mark.parametrize(

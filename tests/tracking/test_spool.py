@@ -14,8 +14,10 @@ import pytest
 from projects import copied
 from recorded import a_training, holds_what_the_files_hold, sent, tracked
 
-from charloom.base.errors import Unavailable
-from charloom.results.spool import RECORD, append, entry_folder, identity, spool, start_of
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import append
+from charloom.core.runtime.provenance import identity
+from charloom.core.training.record import RECORD, spool, start_of
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
@@ -214,7 +216,7 @@ def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_wa
     with chdir(project.folder):
         run = this_run()
         start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
-        append(entry_folder(start.experiment, run.results) / RECORD, [start.model_dump()], create=True)
+        append(spool() / "new" / RECORD, [start], create=True)
         (entry,) = run_round(identity(), {}).values()
     assert (entry.reason, entry.has_ended) == ("", False)
     assert 0 < entry.retry_until - time.monotonic() <= IDLE_LIMIT

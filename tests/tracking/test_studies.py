@@ -12,13 +12,13 @@ from projects import Project
 from recorded import tracked
 from stores import free_port
 
-from charloom.base.errors import Unavailable
+from charloom.core.base.errors import Unavailable
+from charloom.core.text.corpus import read_prepared
 from charloom.pages.study.study_page import INDEX
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial
-from charloom.text.corpus import read_prepared
 from charloom.tracking.answering import print_experiments
 from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry

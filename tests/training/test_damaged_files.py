@@ -16,13 +16,13 @@ import pytest
 from projects import ROOT
 from states import EPOCH, IDS, SETTINGS, START, VOCABULARY, after, flat
 
-from charloom.base.errors import Damaged, WrongInput
-from charloom.base.storage import read_json
-from charloom.model.model_file import Model, model_bytes, read_model
-from charloom.results.records import TrainMetrics
-from charloom.settings.params import read_params
-from charloom.text import corpus
-from charloom.training import resume
+from charloom.core.base.errors import Damaged, WrongInput
+from charloom.core.base.storage import read_json
+from charloom.core.model.model_file import Model, model_bytes, read_model
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import TrainMetrics
+from charloom.core.text import corpus
+from charloom.core.training import resume
 
 STATE, TRACE = after(4)
 
@@ -166,7 +166,7 @@ def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, read, tmp
 def test_a_prepared_text_that_is_truncated_while_it_is_in_use_is_whole_in_memory(tmp_path):
     """A memory map would end the process by SIGBUS, without a message."""
     program = (
-        "import os, sys; from pathlib import Path; from charloom.text.corpus import read_prepared\n"
+        "import os, sys; from pathlib import Path; from charloom.core.text.corpus import read_prepared\n"
         "text = read_prepared(Path(sys.argv[1])); os.truncate(sys.argv[1], 1000); print(text.training.sum())"
     )
     with (tmp_path / "text.npz").open("wb") as file:

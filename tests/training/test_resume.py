@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 from projects import ROOT, TEXT
 
-from charloom.base.errors import Damaged
-from charloom.base.signals import Stopped
-from charloom.base.storage import exclusive
-from charloom.model.model_file import read_model
-from charloom.model.scoring import bits_per_character
-from charloom.settings.params import Params, read_params
-from charloom.text.corpus import Text, split
-from charloom.text.vocabulary import Vocabulary
-from charloom.training import resume
-from charloom.training.protocol import Training, run, write_results
+from charloom.core.base.errors import Damaged
+from charloom.core.base.signals import Stopped
+from charloom.core.base.storage import exclusive
+from charloom.core.model.model_file import read_model
+from charloom.core.model.scoring import bits_per_character
+from charloom.core.settings.params import Params
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import Text, split
+from charloom.core.text.vocabulary import Vocabulary
+from charloom.core.training import resume
+from charloom.core.training.protocol import Training, run, write_results
 
 UPDATES = 40
 PLOTS = ("smooth_loss", "first_losses", "measures", "epoch_means", "held_out")

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recipes import recipe
 
-from charloom.base.errors import Diverged
-from charloom.kernel.advance import Rows, TrainState, advance, start
-from charloom.network import rnn
-from charloom.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
-from charloom.text.vocabulary import Vocabulary
-from charloom.training import trace
-from charloom.training.loop import train
+from charloom.core.base.errors import Diverged
+from charloom.core.kernel.advance import Rows, TrainState, advance, start
+from charloom.core.network import rnn
+from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
+from charloom.core.text.vocabulary import Vocabulary
+from charloom.core.training import trace
+from charloom.core.training.loop import train
 
 TEXT = "abcdefghij"
 IDS = Vocabulary(TEXT).encode(TEXT)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from charloom.base.errors import CheckFailed
-from charloom.base.progress import Report, progress
-from charloom.base.types import Array
 from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
-from charloom.kernel.advance import learned_gradients
-from charloom.kernel.arrays import forward
-from charloom.network import rnn
-from charloom.network.recipe import OPTIMIZERS, Recipe
-from charloom.network.rnn import NAMES, Gradients, Parameters, filled, init
-from charloom.results.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
-from charloom.settings.params import Params
-from charloom.text.corpus import Text
+from charloom.core.base.errors import CheckFailed
+from charloom.core.base.progress import Report, progress
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import learned_gradients
+from charloom.core.kernel.arrays import forward
+from charloom.core.network import rnn
+from charloom.core.network.recipe import OPTIMIZERS, Recipe
+from charloom.core.network.rnn import NAMES, Gradients, Parameters, filled, init
+from charloom.core.settings.params import Params
+from charloom.core.settings.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
+from charloom.core.text.corpus import Text
 
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
 SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits

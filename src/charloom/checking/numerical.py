@@ -28,10 +28,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.base.processors import processors
-from charloom.base.types import Array
-from charloom.kernel.arrays import exp, log, product, softmax, tanh
-from charloom.network.rnn import Parameters
+from charloom.core.base.processors import processors
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import exp, log, product, softmax, tanh
+from charloom.core.network.rnn import Parameters
 
 BATCH = 256  # entries changed at once, at most, each in a network of its own: their states fit the cache
 NUMBERS = 2**22  # numbers in memory for a batch, at most; limits the batch for a large m or long sequences

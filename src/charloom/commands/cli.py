@@ -8,11 +8,12 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
-from charloom.base.errors import WrongInput, allowed_are
-from charloom.base.terminal import in_line, visible
-from charloom.results.records import MEASURE
+from charloom.core.runtime.program import ensure_own_sources, run_command
+from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.base.terminal import visible
+from charloom.core.settings.records import MEASURE
 from charloom.sampling.options import DEFAULTS, allowed
-from charloom.settings.entry import ensure_own_sources, run_command
+from groundwork.words import in_line
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"

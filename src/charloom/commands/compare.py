@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import CheckFailed, Undecided, WrongInput
-from charloom.base.storage import write
-from charloom.base.terminal import in_line
+from charloom.core.base.errors import CheckFailed, Undecided, WrongInput
+from charloom.core.base.storage import write
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
 from charloom.study.measuring import MEASURES, experiments_measured, measured, table_measured
+from groundwork.words import in_line
 from paired import answered
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate

@@ -12,15 +12,16 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
-from charloom.base.errors import CharloomError, CheckFailed
-from charloom.base.storage import sha256
-from charloom.base.terminal import in_line, visible
-from charloom.kernel.cache import cache_home
-from charloom.results.git import ensure_repository
-from charloom.settings.params import read_params
+from charloom.core.base.errors import CharloomError, CheckFailed
+from charloom.core.base.storage import sha256
+from charloom.core.base.terminal import visible
+from charloom.core.kernel.cache import cache_home
+from charloom.core.settings.pipeline import ensure_repository
+from charloom.core.settings.reading import read_params
 from charloom.tracking.asking import asked
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
+from groundwork.words import in_line
 
 LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds

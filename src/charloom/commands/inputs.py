@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil
 
-from charloom.base.errors import Damaged, Unavailable, WrongInput
-from charloom.model.model_file import Model, read_model
-from charloom.settings.memory import check_memory
-from charloom.settings.pipeline import files
-from charloom.text.corpus import decoded
+from charloom.core.base.errors import Damaged, Unavailable, WrongInput
+from charloom.core.model.model_file import Model, read_model
+from charloom.core.runtime.memory import check_memory
+from charloom.core.settings.pipeline import files
+from charloom.core.text.corpus import decoded
 from charloom.tracking.asking import asked
 
 MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow

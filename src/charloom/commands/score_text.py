@@ -15,17 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from rich.console import Console
 
-from charloom.base.array_file import reader
-from charloom.base.errors import WrongInput
-from charloom.base.progress import progress
-from charloom.base.terminal import named, visible
-from charloom.base.types import Array
 from charloom.commands.inputs import model_at, size_of, source_name, text_at
-from charloom.model.model_file import Model
-from charloom.model.scoring import score, scores
-from charloom.network.logarithm import LN2, log
+from charloom.core.base.array_file import reader
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.progress import progress
+from charloom.core.base.terminal import named, visible
+from charloom.core.base.types import Array
+from charloom.core.model.model_file import Model
+from charloom.core.model.scoring import score, scores
+from charloom.core.network.logarithm import LN2, log
+from charloom.core.text.vocabulary import code_points
 from charloom.sampling.options import allowed
-from charloom.text.vocabulary import code_points
 
 CONTEXT = 24  # characters printed before a surprising character
 LONG = 2_000_000  # bytes from which on a progress bar is shown

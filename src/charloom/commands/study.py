@@ -5,10 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from charloom.base.errors import WrongInput
-from charloom.base.processors import processors
-from charloom.base.storage import write
-from charloom.base.terminal import in_line
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.processors import processors
+from charloom.core.base.storage import write
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.studies_index import INDEX, studies_index
 from charloom.pages.study.study_page import study_page
@@ -21,6 +20,7 @@ from charloom.study.seeds import free, taken, yaml_of
 from charloom.study.workers import ensure_address
 from charloom.tracking.entries import PAGE
 from charloom.tracking.study_delivery import send_study
+from groundwork.words import in_line
 
 
 def run_study(arguments: argparse.Namespace) -> None:

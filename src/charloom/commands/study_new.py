@@ -6,21 +6,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import WrongInput
-from charloom.base.processors import processors
-from charloom.base.progress import duration
-from charloom.base.storage import write
-from charloom.base.terminal import in_line, typed
-from charloom.base.yaml_text import NO_YAML, as_yaml_text, plain
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.processors import processors
+from charloom.core.base.progress import duration
+from charloom.core.base.storage import write
+from charloom.core.base.terminal import typed
+from charloom.core.settings.params import VARIED, as_yaml, flat_of
+from charloom.core.settings.pipeline import is_inside
+from charloom.core.settings.reading import read_params
 from charloom.sampling.options import allowed
-from charloom.settings.params import VARIED, as_yaml, flat_of, read_params
-from charloom.settings.pipeline import is_inside
 from charloom.study.asking import asked_now, ensure_own_question
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
 from charloom.study.seeds import free, is_same, known_answers, spanned, taken, why_used, with_seeds
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, read_question
-from paired.numbers import number_of
+from groundwork.words import in_line, number_of
+from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 LEAST = 0.01  # bits per character: smaller than the differences between seeds

@@ -5,16 +5,16 @@ import json
 import sys
 from pathlib import Path
 
-from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.storage import write_json
-from charloom.base.terminal import in_line
+from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.storage import write_json
+from charloom.core.runtime.provenance import machine
 from charloom.proof.differences import SAME
 from charloom.proof.grade import MEANINGS
 from charloom.proof.rows import prove
 from charloom.proof.verify import verify as verified
 from charloom.results.git import git
-from charloom.results.machine import machine
 from charloom.study.asking import read_study
+from groundwork.words import in_line
 
 ROWS = 3  # rows of a study that are rebuilt
 

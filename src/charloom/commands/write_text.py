@@ -9,17 +9,17 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from charloom.base.errors import WrongInput
-from charloom.base.processors import processors
-from charloom.base.terminal import named, visible
-from charloom.base.types import Array
 from charloom.commands.inputs import model_at, text_at
-from charloom.model.model_file import Model
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.processors import processors
+from charloom.core.base.terminal import named, visible
+from charloom.core.base.types import Array
+from charloom.core.model.model_file import Model
+from charloom.core.runtime.memory import check_memory
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.sampling.options import DEFAULTS, allowed
 from charloom.sampling.request import primed, split_prime
 from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
-from charloom.settings.memory import check_memory
-from charloom.text.vocabulary import Vocabulary
 
 NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
 AT_ONCE = 64  # texts in a batch, for each processor

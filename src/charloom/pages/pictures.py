@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
-from charloom.base.terminal import in_line, visible
+from charloom.core.base.terminal import visible
 from charloom.pages.sections import Picture, Table
+from groundwork.words import in_line
 
 STYLE: Any = mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False)
 (FONT,) = STYLE["font.family"]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from charloom.base.terminal import visible
+from charloom.core.base.terminal import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's line

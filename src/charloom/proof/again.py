@@ -9,18 +9,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
-from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.terminal import in_line, visible
+from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.core.base.terminal import visible
+from charloom.core.settings.dvc_lock import LOCK, stages_in
+from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
+from charloom.core.settings.pipeline import Project, ensure_repository
+from charloom.core.settings.reading import checked, read_mapping
 from charloom.proof.differences import SAME, Row, difference, last_line
 from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
-from charloom.results.git import ensure_repository, git
-from charloom.results.identity import experiment_key, with_silent
-from charloom.settings.dvc_lock import LOCK, stages_in
-from charloom.settings.params import PARAMS, SILENT, Params, as_yaml, checked, flat_of, read_mapping
-from charloom.settings.pipeline import Project
+from charloom.results.git import git
+from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
+from groundwork.words import in_line
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
 ASKING_MAY_TAKE = 30  # seconds

@@ -8,20 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
+from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
+from charloom.core.settings.pipeline import Project
+from charloom.core.settings.records import MEASURE
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
-from charloom.results.identity import arithmetic_of, setting_params, trial_key, trial_params
-from charloom.results.records import MEASURE
+from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.run import Run
-from charloom.settings.pipeline import Project
 from charloom.study.asking import is_started, read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, why_used
 from charloom.study.study_file import Study
-from dvc_summary.markdown import code, folded, paragraph, plural
+from dvc_summary.markdown import code, folded, paragraph
+from groundwork.words import number_of
 from paired import answered
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer
@@ -115,7 +116,7 @@ def _lacking(study: Study | CharloomError | None, base: Study) -> str:
         return ""
     rows, own = ({str(trial_params(run.params)) for run in _runs(side).values()} for side in (base, study))
     if lost := len(rows - own):
-        return f"{lost} of the base's {plural(len(rows), 'row')}"
+        return f"{lost} of the base's {number_of(len(rows), 'row')}"
     if not study or base.named != study.named:
         return "the base's question"
     looked = len({run.params.seed for run in base.runs.values()}) >= base.question.all_looks[0]
@@ -207,7 +208,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
         counted = f", averaged over its other params. The setting alone: {alone.verdict}"
     else:
         claim, chosen = f"{code(alone.setting)} against {code(answer.baseline)}: <b>{words.verdict(alone)}</b>", alone
-        counted = f", with {plural(len(answer.comparisons), 'comparison')}"
+        counted = f", with {number_of(len(answer.comparisons), 'comparison')}"
     size = next(words.difference(chosen, answer))
     return (
         f"{claim}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",

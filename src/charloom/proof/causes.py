@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.params import PARAMS
+from charloom.core.settings.pipeline import PIPELINE
 from charloom.proof.outputs import Result
-from charloom.settings.dvc_lock import LOCK
-from charloom.settings.params import PARAMS
-from charloom.settings.pipeline import PIPELINE
-from dvc_summary.locks import NO_STAGE, Stage, Stages, compared
+from dvc_summary.changes import compared
+from groundwork.lock import NO_STAGE, Stage, Stages
 
 
 def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
-from charloom.base.terminal import in_line
-from charloom.results.records import MEASURE
+from charloom.core.settings.records import MEASURE
 from charloom.results.run import Run
-from dvc_summary.locks import leaves
+from groundwork.lock import leaves
+from groundwork.words import in_line
 
 LONG = 40  # characters of a value in a line, at most
 CONTEXT = 12  # characters before the first difference of two texts

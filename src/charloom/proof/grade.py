@@ -5,8 +5,8 @@ import math
 import re
 from contextlib import suppress
 
+from charloom.core.settings.records import MEASURE
 from charloom.proof.outputs import Result
-from charloom.results.records import MEASURE
 
 TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")

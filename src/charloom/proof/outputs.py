@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import WrongInput
+from charloom.core.base.errors import WrongInput
+from charloom.core.settings.dvc_lock import LOCK, md5
+from charloom.core.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
 from charloom.proof.differences import Row, difference
 from charloom.results.git import git
-from charloom.settings.dvc_lock import LOCK, md5
-from charloom.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
-from dvc_summary.locks import Stages, within
+from groundwork.lock import Stages, within
 
 
 class Output(NamedTuple):

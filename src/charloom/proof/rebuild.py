@@ -14,15 +14,16 @@ from pathlib import Path
 
 import psutil
 
-from charloom.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
-from charloom.base.storage import sha256
-from charloom.base.terminal import in_line, warn_once
+from charloom.core.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
+from charloom.core.base.storage import sha256
+from charloom.core.base.terminal import warn_once
+from charloom.core.settings.dvc_lock import LOCK, locked
+from charloom.core.settings.pipeline import OWN, PIPELINE, Project, is_inside
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
-from charloom.settings.dvc_lock import LOCK, locked
-from charloom.settings.pipeline import OWN, PIPELINE, Project, is_inside
 from dvc_summary.facts import dvc
-from dvc_summary.locks import Stages
+from groundwork.lock import Stages
+from groundwork.words import in_line
 
 FETCHING_MAY_TAKE = 3600  # seconds for the text
 STARTS = "Running stage '"  # DVC prints this when a stage starts

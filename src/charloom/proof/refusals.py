@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.base.yaml_text import parsed
+from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.core.settings.dvc_lock import LOCK, locked
+from charloom.core.settings.pipeline import PIPELINE, Project, is_inside, names_of
 from charloom.proof.differences import Row
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
-from charloom.settings.dvc_lock import LOCK, locked
-from charloom.settings.pipeline import PIPELINE, Project, is_inside, names_of
-from dvc_summary.locks import Stages, within
+from groundwork.lock import Stages, within
+from groundwork.yaml12 import parsed
 
 # The keys of a stage in dvc.yaml that this package knows.
 KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}

@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from charloom.base.errors import CheckFailed, WrongInput
-from charloom.base.storage import read_json
-from charloom.base.yaml_text import as_yaml_text
-from charloom.model.model_file import read_model
+from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.storage import read_json
+from charloom.core.model.model_file import read_model
+from charloom.core.runtime.provenance import commit
+from charloom.core.settings.params import PARAMS, Params
+from charloom.core.settings.pipeline import Project, is_inside
+from charloom.core.settings.reading import overridden
+from charloom.core.settings.records import TextMetrics
+from charloom.core.text.corpus import read_prepared
+from charloom.core.training.protocol import Training
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
-from charloom.results.git import changes, commit
-from charloom.results.records import TextMetrics
+from charloom.results.git import changes
 from charloom.results.run import POINTS, Run, from_folder, thinned
-from charloom.settings.params import PARAMS, Params, overridden
-from charloom.settings.pipeline import Project, is_inside
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
-from charloom.text.corpus import read_prepared
-from charloom.training.protocol import Training
+from groundwork.yaml12 import as_yaml_text
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 

@@ -6,12 +6,12 @@ names: `float64.500` is the hash after 500 updates.
 
 import json
 
-from charloom.base.errors import CheckFailed, Unavailable
+from charloom.core.base.errors import CheckFailed, Unavailable
 from charloom.proof.differences import Row
 from charloom.results.git import git
-from charloom.results.identity import SIGNATURE
+from charloom.results.keys import SIGNATURE
 from charloom.signature.hashes import everything
-from dvc_summary.locks import leaves
+from groundwork.lock import leaves
 
 PROBE, LIBRARY = "probes.", "libraries."  # values that only explain a difference
 SHOWN = 8  # digits of a hash

@@ -7,13 +7,13 @@ Format: https://github.com/in-toto/attestation, Statement v1 with the predicate 
 from pathlib import Path
 from typing import Any
 
-from charloom.base.storage import sha256
+from charloom.core.base.storage import sha256
+from charloom.core.runtime.provenance import machine
+from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.params import PARAMS
+from charloom.core.settings.pipeline import Project, files_in
 from charloom.results.git import git
-from charloom.results.identity import SIGNATURE
-from charloom.results.machine import machine
-from charloom.settings.dvc_lock import LOCK
-from charloom.settings.params import PARAMS
-from charloom.settings.pipeline import Project, files_in
+from charloom.results.keys import SIGNATURE
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"

@@ -8,16 +8,17 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from charloom.base.errors import WrongInput
-from charloom.base.storage import read_json
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.storage import read_json
+from charloom.core.settings.pipeline import ensure_repository
+from charloom.core.settings.records import Record
 from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
-from charloom.results.git import ensure_repository
-from charloom.results.records import Record
 from dvc_summary import sections
 from dvc_summary.facts import facts_of
-from dvc_summary.git import Refused
-from dvc_summary.markdown import code, limited, plural, table, verdict
+from dvc_summary.markdown import code, limited, table, verdict
+from groundwork.git import Refused
+from groundwork.words import number_of
 
 
 class Machine(Record, extra="ignore"):
@@ -80,7 +81,7 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
     Reports about another commit than `head` do not count in the sentence, which is "" if none counts.
     """
     about_head = [report for report in reports if report.commit == head]
-    machines = plural(len({report.machine for report in about_head}), "machine")
+    machines = number_of(len({report.machine for report in about_head}), "machine")
     sentence = f"bit for bit, on {machines}." if about_head else ""
     if others := {report.machine for report in about_head if report.last != SAME}:
         sentence = f"⚠️ <b>not</b> bit for bit on {len(others)} of {machines}."

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.base.errors import WrongInput
-from charloom.base.terminal import visible
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.terminal import visible
+from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.pipeline import Project, ensure_repository
 from charloom.proof.causes import contradictions, edits
 from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.grade import grade
@@ -17,9 +19,7 @@ from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import inspected
 from charloom.proof.signatures import signatures
 from charloom.proof.statement import statement
-from charloom.results.git import ensure_repository, git, uncommitted
-from charloom.settings.dvc_lock import LOCK
-from charloom.settings.pipeline import Project
+from charloom.results.git import git, uncommitted
 
 
 class Verified(NamedTuple):

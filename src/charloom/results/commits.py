@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from charloom.base.errors import Damaged, WrongInput
-from charloom.base.storage import columns_of
-from charloom.base.yaml_text import NO_YAML, parsed
+from charloom.core.base.errors import Damaged, WrongInput
+from charloom.core.base.storage import columns_of
+from charloom.core.settings.params import PARAMS, Params, with_silent
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import checked
+from charloom.core.settings.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.training.headline import outcome_of
 from charloom.results.git import objects
-from charloom.results.identity import with_silent
-from charloom.results.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
-from charloom.results.run import POINTS, Curve, Run, outcome_of, thinned
-from charloom.settings.params import PARAMS, Params, checked
-from charloom.settings.pipeline import files
+from charloom.results.run import POINTS, Curve, Run, thinned
+from groundwork.yaml12 import NO_YAML, parsed
 
 CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
 

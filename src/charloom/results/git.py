@@ -1,22 +1,21 @@
-"""Provenance of the code, by Git: the commit, the branch, and the uncommitted changes.
+"""Provenance of the code, by Git: the branch, and the uncommitted changes.
 
-If a Git command fails, every function except `known` raises Unavailable with Git's reason.
+If a Git command fails, every function raises Unavailable with Git's reason.
 """
 
 import io
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import dvc_summary.git
-from charloom.base.errors import Unavailable, WrongInput
-from charloom.settings.pipeline import PIPELINE, root
+import groundwork.git
+from charloom.core.base.errors import Unavailable
+from charloom.core.runtime.provenance import commit
+from charloom.core.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # For a patch that `git apply` accepts; the options override the user's Git configuration.
 DIFF = ("diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--no-ext-diff", "--no-textconv", "--binary")
-UNKNOWN = "unknown: "
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
 
@@ -24,13 +23,13 @@ NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which ex
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except dvc_summary.git.Refused as refused:
+    except groundwork.git.Refused as refused:
         raise Unavailable(str(refused)) from None
 
 
-# The functions of dvc_summary.git, which raise Unavailable instead of Refused.
-git, printed = _unavailable()(dvc_summary.git.git), _unavailable()(dvc_summary.git.printed)
-uncommitted = _unavailable()(dvc_summary.git.uncommitted)
+# The functions of groundwork.git, which raise Unavailable instead of Refused.
+git, printed = _unavailable()(groundwork.git.git), _unavailable()(groundwork.git.printed)
+uncommitted = _unavailable()(groundwork.git.uncommitted)
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -45,32 +44,6 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     while line := answers.readline():
         number, *_, size = line.decode().split()
         yield ("", b"") if size == "missing" else (number, answers.read(int(size) + 1)[:-1])
-
-
-def ensure_repository() -> None:
-    """Raise WrongInput if this folder is in no Git repository. DVC needs one, and DVC's own message is less clear."""
-    here = Path.cwd()
-    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
-        raise WrongInput(f"{here}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`")
-
-
-def known(question: Callable[[], str]) -> str:
-    """Return question(). If it raises Unavailable because Git fails, return `unknown: ` and the reason.
-
-    Use it for records that must not fail.
-    """
-    try:
-        return question()
-    except Unavailable as error:
-        return f"{UNKNOWN}{error}"
-
-
-def commit() -> str:
-    """Return the commit on which this folder's files are based: HEAD, or a DVC experiment's baseline commit.
-
-    Returns "" in a repository without a commit.
-    """
-    return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
 
 
 def author() -> str:

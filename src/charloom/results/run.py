@@ -9,13 +9,10 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-from charloom.base.storage import read_json, read_table
-from charloom.network.logarithm import LN2, log
-from charloom.results.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
-from charloom.settings.params import Params
-
-TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
-MARGIN = 1e-6  # relative, for rounding: a model that guesses uniformly costs log₂ K and has not exploded
+from charloom.core.base.storage import read_json, read_table
+from charloom.core.settings.params import Params
+from charloom.core.settings.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.training.headline import outcome_of
 
 Point = TypeVar("Point")
 Curve = dict[int, float]  # a value by update
@@ -62,16 +59,6 @@ class Run(NamedTuple):
     def measured_on(self) -> tuple[str, float, int]:
         """Return what determines the measured text: its SHA-256, the share held out, and the limit of characters."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
-
-
-def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return WORSE if the last model's loss is higher than that of a uniform guess among K characters, else TRAINED.
-
-    The loss is the held-out loss, or the smooth loss if no text is held out.
-    """
-    bits = metrics.held_out_bits_per_character
-    cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
-    return WORSE if cost > (1 + MARGIN) * uniform else TRAINED
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:

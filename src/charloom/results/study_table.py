@@ -19,13 +19,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from charloom.base.errors import CharloomError, Damaged
-from charloom.base.storage import Cells, csv_rows, read_json, write
-from charloom.base.yaml_text import NO_YAML, plain
-from charloom.results.identity import EarlierParams, trial_key
-from charloom.results.records import PASSAGES, Record, TrainMetrics
-from charloom.results.run import DIVERGED, POINTS, TRAINED, WORSE, Run
-from charloom.settings.params import Params, as_yaml, checked, flat_of, overridden
+from charloom.core.base.errors import CharloomError, Damaged
+from charloom.core.base.storage import Cells, csv_rows, read_json, write
+from charloom.core.settings.params import EarlierParams, Params, as_yaml, flat_of
+from charloom.core.settings.reading import checked, overridden
+from charloom.core.settings.records import PASSAGES, Record, TrainMetrics
+from charloom.core.training.headline import DIVERGED, TRAINED, WORSE
+from charloom.results.keys import trial_key
+from charloom.results.run import POINTS, Run
+from groundwork.yaml12 import NO_YAML, plain
 
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())

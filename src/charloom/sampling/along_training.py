@@ -3,15 +3,15 @@
 from itertools import islice
 from pathlib import Path
 
-from charloom.base.errors import Damaged
-from charloom.base.progress import progress
-from charloom.model.model_file import read_model
-from charloom.results.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
+from charloom.core.base.errors import Damaged
+from charloom.core.base.progress import progress
+from charloom.core.model.model_file import read_model
+from charloom.core.runtime.memory import check_samples
+from charloom.core.settings.params import Params
+from charloom.core.settings.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
+from charloom.core.text.corpus import Text
 from charloom.sampling.quality import qualities
 from charloom.sampling.writing import BEST, BLOCK, CHECKPOINT, Choice, characters, random_stream
-from charloom.settings.memory import check_samples
-from charloom.settings.params import Params
-from charloom.text.corpus import Text
 
 
 def write_samples(

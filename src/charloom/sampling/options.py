@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from charloom.base.errors import WrongInput
+from charloom.core.base.errors import WrongInput
 
 # Values of options that a command line or a request to a server leaves out.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}

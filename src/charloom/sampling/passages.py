@@ -12,8 +12,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from charloom.base.types import Array
-from charloom.kernel.cache import compiled
+from charloom.core.base.types import Array
+from charloom.core.kernel.cache import compiled
 
 ROOT = 1  # the trie's root, before a word; node 0 means that no word matches
 

@@ -4,10 +4,10 @@ import re
 
 import numpy as np
 
-from charloom.base.progress import progress
-from charloom.results.records import SampleMarks, SampleQuality
+from charloom.core.base.progress import progress
+from charloom.core.settings.records import SampleMarks, SampleQuality
+from charloom.core.text.corpus import Text
 from charloom.sampling.passages import Passages
-from charloom.text.corpus import Text
 
 WORD = re.compile(r"[^\W\d_]+")  # a run of letters
 SPACED = 30  # most characters for each space or line end of a text that separates its words

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from charloom.base.errors import WrongInput
-from charloom.base.terminal import named
-from charloom.base.types import Array
-from charloom.model.model_file import Model
-from charloom.model.scoring import score
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.terminal import named
+from charloom.core.base.types import Array
+from charloom.core.model.model_file import Model
+from charloom.core.model.scoring import score
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.sampling.options import allowed
 from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, random_stream
-from charloom.text.vocabulary import Vocabulary
 
 REQUEST_LIMIT = 1_000_000  # characters read and written for one request to a server: seconds of work
 

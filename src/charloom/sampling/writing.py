@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charloom.base.processors import processors
-from charloom.base.types import Array
-from charloom.kernel.drawing import Streams, streams, write
-from charloom.kernel.layout import ROWS, weights
-from charloom.network.rnn import Parameters
+from charloom.core.base.processors import processors
+from charloom.core.base.types import Array
+from charloom.core.kernel.drawing import Streams, streams, write
+from charloom.core.kernel.layout import ROWS, weights
+from charloom.core.network.rnn import Parameters
 
 CHECKPOINT, BEST, ON_DEMAND = 1, 2, 3  # kinds of sample, part of the seed of their random streams
 BLOCK = 256  # characters of a text written at a time

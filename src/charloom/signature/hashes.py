@@ -13,21 +13,21 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
-from charloom.base.progress import progress
-from charloom.base.types import Array
-from charloom.kernel.advance import TrainState, advance, start
-from charloom.kernel.crew import ALONE
-from charloom.kernel.drawing import streams, write
-from charloom.kernel.elementary import exp, log, tanh
-from charloom.kernel.layout import scratch, weights
-from charloom.kernel.passes import read
-from charloom.network.adagrad import AdaGrad
-from charloom.network.adam import Adam
-from charloom.network.normal import standard_normal
-from charloom.network.order import CHUNKS, POSITIONS, Order
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import Parameters
-from charloom.results.identity import short_digest
+from charloom.core.base.progress import progress
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import TrainState, advance, start
+from charloom.core.kernel.crew import ALONE
+from charloom.core.kernel.drawing import streams, write
+from charloom.core.kernel.elementary import exp, log, tanh
+from charloom.core.kernel.layout import scratch, weights
+from charloom.core.kernel.passes import read
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+from charloom.core.network.normal import standard_normal
+from charloom.core.network.order import CHUNKS, POSITIONS, Order
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import Parameters
+from charloom.results.keys import short_digest
 
 TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
 VOCABULARY = sorted(set(TEXT))

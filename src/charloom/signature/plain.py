@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from charloom.base.types import Array
-from charloom.kernel.cache import COMPILED, compiled
-from charloom.kernel.elementary import exp, log, tanh
-from charloom.network.recipe import Accumulators, Recipe
-from charloom.network.rnn import NAMES, Parameters, filled
+from charloom.core.base.types import Array
+from charloom.core.kernel.cache import COMPILED, compiled
+from charloom.core.kernel.elementary import exp, log, tanh
+from charloom.core.network.recipe import Accumulators, Recipe
+from charloom.core.network.rnn import NAMES, Parameters, filled
 
 
 def update(

@@ -10,16 +10,17 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from charloom.base.errors import CharloomError, Damaged, WrongInput
-from charloom.base.storage import sha256, write_json
-from charloom.base.terminal import in_line
+from charloom.core.base.errors import CharloomError, Damaged, WrongInput
+from charloom.core.base.storage import sha256, write_json
+from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
+from charloom.core.settings.pipeline import HERE, Project
+from charloom.core.settings.reading import checked, overridden, read_params
 from charloom.results.commits import from_commits
-from charloom.results.identity import SIGNATURE, arithmetic_of, differing
+from charloom.results.keys import SIGNATURE, arithmetic_of, differing
 from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_runs
-from charloom.settings.params import PARAMS, Params, as_yaml, checked, flat_of, overridden, read_params
-from charloom.settings.pipeline import HERE, Project
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
+from groundwork.words import in_line
 
 ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"

@@ -9,21 +9,21 @@ from shutil import move
 
 import numpy as np
 
-from charloom.base.errors import WrongInput
-from charloom.base.progress import progress
-from charloom.base.signals import Stopped, deferred
-from charloom.base.storage import exclusive
-from charloom.kernel.advance import advance, start
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.progress import progress
+from charloom.core.base.signals import Stopped, deferred
+from charloom.core.base.storage import exclusive
+from charloom.core.kernel.advance import advance, start
+from charloom.core.runtime.memory import check_memory, training_memory
+from charloom.core.settings.params import Params
+from charloom.core.settings.pipeline import OWN
+from charloom.core.text.corpus import Survey, check_lengths, split, survey, write_text
 from charloom.results.study_table import write_runs
-from charloom.settings.memory import check_memory, training_memory
-from charloom.settings.params import Params
-from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, read_study_to_train, write_asked
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.seeds import keep, with_first_answer
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
-from charloom.text.corpus import Survey, check_lengths, split, survey, write_text
 from paired import answered
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 

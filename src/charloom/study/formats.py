@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from charloom.base.terminal import in_line
+from groundwork.words import in_line
 from paired import gate, tables
 from paired import sentences as words
 from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer

@@ -15,21 +15,22 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, get_args
 
-from charloom.base.errors import Damaged, WrongInput, allowed_are
-from charloom.base.storage import TABLE, csv_rows
-from charloom.base.terminal import in_line
+from charloom.core.base.errors import Damaged, WrongInput, allowed_are
+from charloom.core.base.storage import TABLE, csv_rows
+from charloom.core.settings.dvc_lock import stages_in
+from charloom.core.settings.params import Params, flat_of, in_order
+from charloom.core.settings.pipeline import ensure_repository
+from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
+from charloom.core.training.headline import TRAINED
 from charloom.results.commits import curves_of, from_commits
-from charloom.results.git import ensure_repository, git, objects
-from charloom.results.identity import differing, setting_params
-from charloom.results.records import MEASURE, MEASURE_OF_PART, Measure
-from charloom.results.run import TRAINED, Run
-from charloom.settings.dvc_lock import stages_in
-from charloom.settings.params import Params, flat_of, in_order
+from charloom.results.git import git, objects
+from charloom.results.keys import differing, setting_params
+from charloom.results.run import Run
 from charloom.study.study_file import Study, Trial, chosen, ensure_comparable, levels_of, quoted, setting_name
+from groundwork.words import in_line, number_of
 from paired import answered
 from paired.data_types import Measured, Measurement, Seed
 from paired.factors import inseparable
-from paired.numbers import number_of
 from paired.sentences import listed, parted
 
 MORE_TEXT = (  # a warning

@@ -14,12 +14,12 @@ from itertools import chain, count, islice
 from pathlib import Path
 from shutil import copyfile
 
-from charloom.base.errors import CharloomError, Unavailable, WrongInput
-from charloom.base.storage import sha256
+from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.core.base.storage import sha256
+from charloom.core.settings.pipeline import OWN
 from charloom.results.git import git, objects
-from charloom.results.identity import weights_key
+from charloom.results.keys import weights_key
 from charloom.results.study_table import Asked
-from charloom.settings.pipeline import OWN
 from charloom.study.asking import ASKED, as_asked, asked_now, is_started, small_trials
 from charloom.study.study_file import Study, read_question
 from paired.sentences import listed

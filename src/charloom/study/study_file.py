@@ -23,12 +23,13 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from charloom.base.errors import WrongInput, allowed_are
-from charloom.base.terminal import in_line
-from charloom.results.identity import differing, naming_params, question_key
-from charloom.results.records import MEASURE, Measure
+from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml
+from charloom.core.settings.reading import checked, overridden, read_mapping
+from charloom.core.settings.records import MEASURE, Measure
+from charloom.results.keys import differing, naming_params, question_key
 from charloom.results.study_table import Asked, Runs
-from charloom.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, checked, overridden, read_mapping
+from groundwork.words import in_line
 
 TRIALS_LIMIT = 1_000_000
 NAMES_SHOWN = 12  # in a message

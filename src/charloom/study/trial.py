@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from charloom.base.errors import CheckFailed, Diverged, Unavailable
-from charloom.results.identity import short_digest, with_silent
-from charloom.results.records import MEASURE_OF_PART
-from charloom.results.run import DIVERGED, POINTS, Run, outcome_of, thinned
+from charloom.core.base.errors import CheckFailed, Diverged, Unavailable
+from charloom.core.settings.params import Params, with_silent
+from charloom.core.settings.records import MEASURE_OF_PART
+from charloom.core.text.corpus import Text, read_prepared, split
+from charloom.core.text.vocabulary import Vocabulary
+from charloom.core.training.headline import DIVERGED, outcome_of
+from charloom.core.training.protocol import Trained, Training, hash_of, metrics_of
+from charloom.core.training.trace import EMPTY, EVERY
+from charloom.results.keys import short_digest
+from charloom.results.run import POINTS, Run, thinned
 from charloom.results.study_table import METRICS
-from charloom.settings.params import Params
 from charloom.signature.hashes import RECIPES, TEXT, arithmetic
-from charloom.text.corpus import Text, read_prepared, split
-from charloom.text.vocabulary import Vocabulary
-from charloom.training.protocol import Trained, Training, hash_of, metrics_of
-from charloom.training.trace import EMPTY, EVERY
 
 SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind of entry that a row can have
     {},

@@ -15,11 +15,12 @@ from urllib.request import url2pathname
 
 from sqlalchemy.engine import URL, make_url
 
-from charloom.base.errors import Unavailable, WrongInput
-from charloom.base.storage import exclusive
-from charloom.base.terminal import in_line, visible
-from charloom.settings.pipeline import root
+from charloom.core.base.errors import Unavailable, WrongInput
+from charloom.core.base.storage import exclusive
+from charloom.core.base.terminal import visible
+from charloom.core.settings.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
+from groundwork.words import in_line
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address

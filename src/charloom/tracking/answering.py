@@ -23,19 +23,19 @@ from mlflow.tracking._tracking_service.utils import get_default_host_creds  # ty
 from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
-from charloom.base.errors import WrongInput
-from charloom.base.storage import sha256, write
-from charloom.base.terminal import in_line
-from charloom.results.spool import MODEL_FILE
-from charloom.settings.dvc_lock import LOCK
-from charloom.settings.entry import run_command
-from charloom.settings.params import read_params
+from charloom.core.runtime.program import run_command
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.storage import sha256, write
+from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
+from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected
+from groundwork.words import in_line
 
 ARTIFACTS = {PATCH, str(LOCK), "metrics", "plots", "reports", "report.html", "sample_table.json"}  # see collect.put
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model

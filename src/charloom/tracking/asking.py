@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from charloom.base.errors import Damaged, Unavailable, WrongInput
-from charloom.base.opened import SOURCES
-from charloom.results.records import Record
+from charloom.core.base.errors import Damaged, Unavailable, WrongInput
+from charloom.core.runtime.opened import SOURCES
+from charloom.core.settings.records import Record
 from charloom.tracking import tag
 from charloom.tracking.address import relocate_store
 from charloom.tracking.reasons import first_line

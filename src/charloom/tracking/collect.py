@@ -9,20 +9,24 @@ from shutil import copy
 from textwrap import indent
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from charloom.base.storage import read_json, write
-from charloom.base.terminal import in_line, visible
-from charloom.results import spool
-from charloom.results.git import UNKNOWN, branch, changes, commit, known
-from charloom.results.identity import experiment_key, setting
-from charloom.results.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
+from charloom.core.base.storage import append, read_json, write
+from charloom.core.base.terminal import visible
+from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
+from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.params import PARAMS, Params
+from charloom.core.settings.pipeline import HERE, PIPELINE, Project, files, files_in
+from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
+from charloom.core.training.record import RATE, RECORD, spool, start_of
+from charloom.results.git import branch, changes
+from charloom.results.keys import experiment_key, setting
 from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRICS
-from charloom.settings.dvc_lock import LOCK
-from charloom.settings.params import PARAMS, Params, read_params
-from charloom.settings.pipeline import HERE, PIPELINE, Project, files, files_in
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Entry, entries, new_files
+from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, SERVED, SHOWN_FILES, Start, Tracked
+from groundwork.words import in_line
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SAMPLES = "samples.txt"
@@ -104,13 +108,14 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     """Do what `put` does. Raises FileNotFoundError if the entry was removed; None stands for a new entry."""
     if entry and entry.tracked and entry.is_intact:
         check()
-        spool.append(entry.path, [{"sender": spool.identity()}])
+        append(entry.path, [{"sender": identity()}])
         return entry.folder
     path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
-    first = entry.first if entry else spool.start_of(run.params, run.text_sha256, "")
-    folder = entry.folder if entry else spool.entry_folder(first.experiment, run.results)
+    start = start_of(run.params, run.text_sha256, "")
+    first = entry.first if entry else Start.model_validate(start)
+    folder = entry.folder if entry else spool() / f"{first.experiment[:12]}-{run.results[:16]}"
     recorded = entry.points if entry else {}
     last = max((when for _, when in recorded.values()), default=first.started)
     points = [
@@ -122,36 +127,36 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)  # it equals the last model
     models = {
-        spool.BEST: (path["models/best"], train.best_update),
-        spool.LAST: (path["models/last"], train.updates),
+        BEST: (path["models/best"], train.best_update),
+        LAST: (path["models/last"], train.updates),
         **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
     }
-    tracked = spool.Tracked(
+    tracked = Tracked(
         results=run.results, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
         models={name: update for name, (_, update) in models.items()},
-        description=_description(run, samples), points=len(points) + sum(name != spool.RATE for name, _ in recorded),
+        description=_description(run, samples), points=len(points) + sum(name != RATE for name, _ in recorded),
     )  # fmt: skip
     if not entry:
         folder.mkdir(parents=True, exist_ok=True)
     with new_files(folder) as new:
-        shown, code, top = new / spool.SHOWN_FILES, new / spool.MODEL_CODE, [path[name] for name in SHOWN]
+        shown, code, top = new / SHOWN_FILES, new / MODEL_CODE, [path[name] for name in SHOWN]
         outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
         copies = {shown / (file.name if file in top else file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
         copies |= {new / f"models/{name}.npz": file for name, (file, _) in models.items()}
-        for target, file in (copies | {code / spool.SERVED: Path(__file__).with_name(spool.SERVED)}).items():
+        for target, file in (copies | {code / SERVED: Path(__file__).with_name(SERVED)}).items():
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(file, target)
         rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
         write(shown / SAMPLES, "\n".join(rows))
         if patch and not patch.startswith(UNKNOWN):
             write(shown / PATCH, patch.encode(errors="surrogateescape"))
-        with ZipFile(code / spool.PACKED, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
+        with ZipFile(code / PACKED, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
             for source in (path for path in files("sample").values() if path.is_relative_to("src")):
                 for file in files_in(source):
                     packed.write(file, file.relative_to("src"))
         check()
-    lines = [*points, tracked.model_dump(), {"sender": spool.identity()}]
-    spool.append(folder / spool.RECORD, lines if entry else [first.model_dump(), *lines], create=not entry)
+    lines = [*points, tracked.model_dump(), {"sender": identity()}]
+    append(folder / RECORD, lines if entry else [start, *lines], create=not entry)
     return folder
 
 

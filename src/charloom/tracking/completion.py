@@ -29,15 +29,16 @@ from uuid import uuid4
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from charloom.base.errors import Unavailable
-from charloom.base.terminal import in_line, warn_once
-from charloom.results.machine import process, process_ended
-from charloom.results.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.terminal import warn_once
+from charloom.core.runtime.provenance import process, process_ended
 from charloom.tracking import tag
 from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
 from charloom.tracking.limits import LIMIT
 from charloom.tracking.models import register, send_models
+from charloom.tracking.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
+from groundwork.words import in_line
 
 CLOCK_TOLERANCE = 60  # seconds
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description

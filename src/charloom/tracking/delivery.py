@@ -9,11 +9,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from charloom.base.errors import CheckFailed, Unavailable
-from charloom.results.git import ensure_repository
-from charloom.results.spool import STARTING_MAY_TAKE, append, identity, sender_lock, start_sender
-from charloom.settings.dvc_lock import ensure_recorded
-from charloom.settings.pipeline import OWN, root
+from charloom.core.base.errors import CheckFailed, Unavailable
+from charloom.core.base.storage import append
+from charloom.core.runtime.provenance import identity
+from charloom.core.settings.dvc_lock import ensure_recorded
+from charloom.core.settings.pipeline import OWN, ensure_repository, root
+from charloom.core.training.record import STARTING_MAY_TAKE, sender_lock, start_sender
 from charloom.tracking.address import relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
@@ -21,7 +22,6 @@ from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
 OUTBOX = OWN / "outbox"  # the queue of an earlier version
-SENDER = "charloom.tracking.sender"
 POLL_INTERVAL = 0.05  # seconds
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages before `track`
@@ -42,7 +42,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, reasons = sender_lock(identity()), dict[str, None]()
     try:
-        start_sender(SENDER, lock.stem)
+        start_sender(lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
@@ -50,7 +50,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
             end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
             while pending and time.monotonic() < min(end, progress + seconds):
                 if time.monotonic() > next_start:  # does nothing if the sender runs
-                    start_sender(SENDER, lock.stem)
+                    start_sender(lock.stem)
                     next_start = time.monotonic() + STARTING_MAY_TAKE
                 for row in log:
                     progress = time.monotonic()

@@ -1,4 +1,4 @@
-"""The entries of the spool: their records, and their files with checksums. See results/spool.py for the format."""
+"""The entries of the spool: their records, and their files with checksums. See spool.py for the format."""
 
 import math
 import shutil
@@ -7,11 +7,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.base.storage import sha256, unsealed, write
-from charloom.base.terminal import in_line, warn_once
-from charloom.results.machine import process_ended
-from charloom.results.records import Record
-from charloom.results.spool import FILES, RATE, RECORD, End, Start, Tracked, held, spool
+from charloom.core.base.storage import held, sha256, unsealed, write
+from charloom.core.base.terminal import warn_once
+from charloom.core.runtime.provenance import process_ended
+from charloom.core.settings.records import Record
+from charloom.core.training.record import RATE, RECORD, spool
+from charloom.tracking.spool import FILES, End, Start, Tracked
+from groundwork.words import in_line
 
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 PICTURE = "comparison.svg"  # the picture in the description of a study's run
@@ -130,7 +132,7 @@ class Entry:
             case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
                 if not self.trainings or when <= self.trainings[0][1].ended:
                     self.points.setdefault((name, update), (float(value), float(when)))
-            case {"experiment": _}:
+            case {"record": _}:
                 self.start, self.end = Start.model_validate(line), None
                 self.first, self.sender = getattr(self, "first", self.start), self.start.sender
             case {"status": _}:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from charloom.base.errors import Unavailable
+from charloom.core.base.errors import Unavailable
 
 MEMORY = 768 * 2**20  # bytes, in addition to what the imports map
 TOTAL_FACTOR = 10  # the total time limit as a multiple of the timeout without progress

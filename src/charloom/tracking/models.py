@@ -24,16 +24,17 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
-from charloom import NEEDED
-from charloom.base.terminal import in_line, warn_once
-from charloom.results.records import MEASURE, MEASURE_OF_PART, TrainMetrics
-from charloom.results.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
+from charloom.core.runtime.program import NEEDED
+from charloom.core.base.terminal import warn_once
+from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
+from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
 from charloom.tracking.store import Store, all_results, params_as_text
+from groundwork.words import in_line
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
 OUR_CODE = Path(__file__).with_name(SERVED).read_bytes()  # read at import: DVC may remove an experiment's folder

@@ -5,13 +5,14 @@ import random
 import time
 from pathlib import Path
 
-from charloom.base.errors import Damaged
-from charloom.base.terminal import in_line, warn_once
+from charloom.core.base.errors import Damaged
+from charloom.core.base.terminal import warn_once
 from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import Busy, complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.store import connected, reason_of
+from groundwork.words import in_line
 
 PAUSE = 0.2  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry

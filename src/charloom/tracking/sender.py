@@ -1,4 +1,4 @@
-"""The sender: the process that delivers the spool to MLflow (see results/spool.py).
+"""The sender: the process that delivers the spool to MLflow (see tracking/spool.py).
 
 python -m charloom.tracking.sender IDENTITY
 
@@ -19,17 +19,23 @@ that was sent. A damaged entry, or an entry that the store refuses, delays no ot
 
 import os
 import sys
+import time
 from contextlib import suppress
 
-from charloom.base.errors import Unavailable
-from charloom.base.storage import exclusive
-from charloom.results.spool import sender_lock
-from charloom.settings.entry import run_command
+from charloom.core.runtime.program import run_command
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import exclusive
+from charloom.core.training.record import sender_lock
+
+LOG_KEPT = 30 * 86400  # seconds since the last line in the log of a sender
 
 
 def main() -> None:
-    """Run the sender, unless another process holds its lock."""
+    """Run the sender, unless another process holds its lock. Old logs are removed: each version has a sender."""
     identity = sys.argv[1]
+    for log in sender_lock(identity).parent.glob("*.log"):
+        if time.time() - log.stat().st_mtime > LOG_KEPT:
+            log.unlink(missing_ok=True)
     with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
         from charloom.tracking.rounds import send_all  # noqa: PLC0415  MLflow's import takes seconds
 

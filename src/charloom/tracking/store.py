@@ -23,16 +23,18 @@ from mlflow.store.db import utils as databases
 from mlflow.utils import get_results_from_paginated_fn as all_pages
 from sqlalchemy.exc import SQLAlchemyError
 
-from charloom.base.errors import CharloomError, Unavailable
-from charloom.base.storage import write
-from charloom.base.terminal import in_line, visible
-from charloom.results.git import author, known
-from charloom.results.spool import sender_lock
-from charloom.settings.params import Params, as_yaml, flat_of
+from charloom.core.base.errors import CharloomError, Unavailable
+from charloom.core.base.storage import write
+from charloom.core.base.terminal import visible
+from charloom.core.runtime.provenance import known
+from charloom.core.settings.params import Params, as_yaml, flat_of
+from charloom.core.training.record import sender_lock
+from charloom.results.git import author
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line, masked
+from groundwork.words import in_line
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 

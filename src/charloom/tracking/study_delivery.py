@@ -5,16 +5,18 @@ import sys
 from pathlib import Path
 from shutil import copy
 
-from charloom.base.errors import CharloomError
-from charloom.base.storage import write
-from charloom.base.terminal import in_line
-from charloom.results.spool import RECORD, SHOWN_FILES, append, identity, spool
+from charloom.core.base.errors import CharloomError
+from charloom.core.base.storage import append, write
+from charloom.core.runtime.provenance import identity
+from charloom.core.training.record import RECORD, spool
 from charloom.study.asking import ASKED
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import PAGE, PICTURE, StudyContents, new_files
+from charloom.tracking.spool import SHOWN_FILES
+from groundwork.words import in_line
 from paired.data_types import VERDICTS, Answer
 from paired.sentences import by_verdict, effects_by_verdict, told
 

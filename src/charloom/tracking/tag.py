@@ -9,7 +9,7 @@ columns.
 import json
 from pathlib import Path
 
-from charloom.results.records import MEASURE
+from charloom.core.settings.records import MEASURE
 
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
@@ -20,7 +20,7 @@ SENDING = "charloom.sending"  # begins the tags of `experiment_lock` in completi
 KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
 RESULTS = "charloom.results"  # the hash of the results; only a complete run has it
 DIFFERS = "charloom.differs_from"  # the earlier run of the same experiment, which has other results
-RECORD = "charloom.record"  # the record (see results/spool.py) with the run's points
+RECORD = "charloom.record"  # the record (see tracking/spool.py) with the run's points
 TRAININGS = "charloom.trainings"  # the list of trainings in JSON
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed

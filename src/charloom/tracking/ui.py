@@ -9,9 +9,9 @@ import sys
 import time
 from contextlib import suppress
 
-from charloom.base.errors import Unavailable, WrongInput
-from charloom.base.signals import deferred
-from charloom.settings.pipeline import OWN
+from charloom.core.base.errors import Unavailable, WrongInput
+from charloom.core.base.signals import deferred
+from charloom.core.settings.pipeline import OWN
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
 from charloom.tracking.tag import VIEW

@@ -4,17 +4,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.base.storage import read_json
-from charloom.model.model_file import Model, read_model
-from charloom.network.order import AS_IT_STANDS
+from charloom.core.base.storage import read_json
+from charloom.core.model.model_file import Model, read_model
+from charloom.core.network.order import AS_IT_STANDS
+from charloom.core.settings.params import PARAMS, Params
+from charloom.core.settings.reading import overridden
+from charloom.core.settings.records import (
+    AllMarks,
+    GradcheckErrors,
+    SampleMetrics,
+    SampleTable,
+    TextMetrics,
+    TrainMetrics,
+)
+from charloom.core.text.corpus import Text, read_prepared
 from charloom.pages.along_updates import Curve
 from charloom.pages.experiment.published import EditionFigures, PublishedFigures, read_published
-from charloom.results.identity import setting_params
-from charloom.results.records import AllMarks, GradcheckErrors, SampleMetrics, SampleTable, TextMetrics, TrainMetrics
+from charloom.results.keys import setting_params
 from charloom.results.run import Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
-from charloom.settings.params import PARAMS, Params, overridden
-from charloom.text.corpus import Text, read_prepared
 
 START = "train.initial_accumulator_value"
 
@@ -30,7 +38,7 @@ class Results(NamedTuple):
     samples, quality, marks   the samples, measures of their quality, and what is marked in them
     study      held-out bits per character of the study initial_accumulator's trials, by the initial accumulator,
                ascending: those that differ from this run only in the accumulator and the seed
-    seeds      held-out bits per character by seed, of all trials in committed studies with this run's settings and text
+    seeds      held-out bits per character by seed, of the trials in the study with this run's settings and text
     corpus     the prepared text
     best       the model with the lowest smooth loss
     results    the hash of weights and trace
@@ -87,9 +95,9 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     run = from_folder(params, path)
     text, train = run.facts
     study: dict[float, list[float]] = {}
-    for trial, bits in trials_like(run, path["initial_accumulator/asked"], START):
+    asked = path["initial_accumulator/asked"]
+    for trial, bits in trials_like(run, asked, START):
         study.setdefault(trial.train.initial_accumulator_value, []).append(bits)
-    questions = (file for name, file in path.items() if name.endswith("/asked"))
     return Results(
         params=params,
         text=text,
@@ -101,7 +109,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
         study=dict(sorted(study.items())),
-        seeds={trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)},
+        seeds={trial.seed: bits for trial, bits in trials_like(run, asked)},
         best=read_model(path["models/best"]),
         results=run.results,
         corpus=read_prepared(path["prepared/text"]),

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from charloom.network.order import CHUNKS, POSITIONS, READING
+from charloom.core.network.order import CHUNKS, POSITIONS, READING
 from charloom.pages.experiment import first_updates, gradients, inside, loss, position, samples, verdict
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import by_itself

@@ -5,10 +5,10 @@ It shows the cause, and the effect of the initial value of AdaGrad's accumulator
 
 from dataclasses import replace
 
-from charloom.network.adagrad import AdaGrad
-from charloom.network.logarithm import log
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.logarithm import log
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import SATURATED
 from charloom.pages.along_updates import draw, over_updates, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.replay import First, replayed

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from charloom.base.terminal import visible
-from charloom.base.types import Array
-from charloom.kernel.arrays import softmax
+from charloom.core.base.terminal import visible
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import softmax
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.looking_back import gradient_norms
 from charloom.pages.experiment.passage import Passage, read

@@ -9,9 +9,9 @@ With the predicted probabilities p_t and g = p_t − onehot(y_t), for the loss o
 
 import numpy as np
 
-from charloom.base.types import Array
-from charloom.kernel.arrays import product, softmax
-from charloom.network.rnn import Parameters
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import product, softmax
+from charloom.core.network.rnn import Parameters
 
 
 def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> Array:

@@ -2,11 +2,11 @@
 
 from matplotlib.axes import Axes
 
+from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, GREY, VERMILION, drawing, limits, pictured
 from charloom.pages.sections import Picture, Section
-from charloom.results.records import MEASURE_OF_PART
 
 UNITS = "nats per sequence"
 PUBLISHED = "published run, on another novel"

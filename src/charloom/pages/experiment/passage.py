@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.base.types import Array
-from charloom.kernel.arrays import forward
-from charloom.model.model_file import Model
-from charloom.network.rnn import Parameters
-from charloom.text.corpus import Text
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import forward
+from charloom.core.model.model_file import Model
+from charloom.core.network.rnn import Parameters
+from charloom.core.text.corpus import Text
 
 LONGEST = 10_000  # most characters of the passage
 WORK = 10**9  # most multiplications for reading: a large network reads fewer characters

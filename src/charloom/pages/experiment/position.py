@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from charloom.base.types import Array
-from charloom.kernel.arrays import log
-from charloom.network.order import AS_IT_STANDS
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import log
+from charloom.core.network.order import AS_IT_STANDS
 from charloom.pages.along_updates import Curve, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.units import correlations

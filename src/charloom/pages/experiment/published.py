@@ -5,9 +5,9 @@ from typing import Any
 
 from yaml import YAMLError
 
-from charloom.base.errors import Damaged
-from charloom.base.yaml_text import parsed
-from charloom.results.records import Matrices, Record
+from charloom.core.base.errors import Damaged
+from charloom.core.settings.records import Matrices, Record
+from groundwork.yaml12 import parsed
 
 
 class Published(Record):

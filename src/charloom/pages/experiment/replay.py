@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.base.errors import Diverged
-from charloom.base.types import Array
-from charloom.kernel.advance import advance, start
-from charloom.kernel.arrays import forward, product
-from charloom.network.recipe import Recipe
-from charloom.network.rnn import SATURATED
+from charloom.core.base.errors import Diverged
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.arrays import forward, product
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import SATURATED
 
 UPDATES = 50
 

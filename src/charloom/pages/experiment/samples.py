@@ -6,10 +6,10 @@ Words that the training text lacks, and the longest passage copied from the trai
 from itertools import pairwise
 from typing import NamedTuple
 
+from charloom.core.settings.records import SampleMarks, SampleQuality
 from charloom.pages.along_updates import by_update
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import Section
-from charloom.results.records import SampleMarks, SampleQuality
 
 LONGEST = 600  # most characters of a sample that are shown
 BEST = 5000  # most characters of the best model's passage that are shown

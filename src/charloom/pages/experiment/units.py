@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.base.types import Array
-from charloom.kernel.arrays import product
+from charloom.core.base.types import Array
+from charloom.core.kernel.arrays import product
 
 QUOTED = re.compile(r"“[^“”]*”|«[^«»]*»|「[^「」]*」|\"[^\"\n]*\"")
 

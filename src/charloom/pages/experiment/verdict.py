@@ -2,14 +2,14 @@
 
 from statistics import fmean
 
-from charloom.network.logarithm import LN2
-from charloom.network.rnn import SATURATED
+from charloom.core.network.logarithm import LN2
+from charloom.core.network.rnn import SATURATED
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of
 from charloom.pages.pictures import BLUE, GREY, pictured
 from charloom.pages.rows import Line, in_rows
 from charloom.pages.sections import Picture, Section, Table
-from charloom.results.identity import experiment_key
+from charloom.results.keys import experiment_key
 from charloom.results.run import FIRST_LOSSES
 
 OWN = "this run, held-out"
@@ -19,7 +19,7 @@ NEAR = 0.05  # bits per character: a smaller difference between unseen and train
 def section(results: Results) -> Section:
     """Return the section with the result and its hashes.
 
-    cheaper  two numbers about other seeds with this run's settings and text in studies: how many have a lower held-out
+    cheaper  two numbers about the study's other seeds with this run's settings and text: how many have a lower held-out
              loss, and how many there are; None if there is no other seed, or no text was held out
     mended   the initial accumulator with the lowest mean held-out loss in the study; None if this run has it
     """

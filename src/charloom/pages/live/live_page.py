@@ -9,14 +9,14 @@ from typing import Any
 from jinja2.utils import htmlsafe_json_dumps
 from matplotlib.ticker import MaxNLocator
 
-from charloom.model.model_file import Model, read_model
-from charloom.network.normal import TABLE
-from charloom.network.order import READING
+from charloom.core.model.model_file import Model, read_model
+from charloom.core.network.normal import TABLE
+from charloom.core.network.order import READING
+from charloom.core.settings.params import Params, flat_of
+from charloom.core.settings.records import SampleTable
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import Section, rendered, script
-from charloom.results.records import SampleTable
-from charloom.settings.params import Params, flat_of
 
 KERNEL = Path(__file__).with_name("kernel.wasm")
 LONGEST = 10_000_000  # most bytes of text in the page

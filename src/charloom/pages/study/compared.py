@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.pages.sections import Table
-from charloom.results.records import MEASURE_OF_PART
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer, Contrast, Measurement, Seed, Summary
 

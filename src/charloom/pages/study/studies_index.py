@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.base.errors import CharloomError
+from charloom.core.base.errors import CharloomError
 from charloom.pages.sections import Section, rendered
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import STUDIES, text_of
 from charloom.study.asking import is_started, read_study
 from charloom.study.measuring import measured
 from charloom.study.study_file import read_question
+from groundwork.words import number_of
 from paired import answered
 from paired.data_types import CANNOT_TELL
-from paired.numbers import number_of
 
 INDEX = STUDIES / "index.html"
 

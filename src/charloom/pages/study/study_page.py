@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from charloom.base.terminal import in_line
+from charloom.core.settings.params import as_yaml, flat_of
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import answer_section, bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared, verdict_second
-from charloom.results.identity import differing, setting_params
+from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
-from charloom.settings.params import as_yaml, flat_of
 from charloom.study.study_file import Study
+from groundwork.words import in_line
 from paired import sentences as words
 from paired import tables
 

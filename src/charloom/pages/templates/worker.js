@@ -181,7 +181,7 @@ const checkpoint = async () => {
   return { update, text, hash: await sha256(theta) }
 }
 
-// The SHA-256 of last and best weights and of the trace, as `results_hash` in results/identity.py.
+// The SHA-256 of last and best weights and of the trace, as `results_hash` in core/training/trace.py.
 const results = () => {
   const columns = [run.curve, run.first_losses, ...run.statistics].map(column => new Float64Array(column))
   return sha256(...[network.theta, network.best, ...columns].flatMap(array => [`<f8(${array.length},)`, array]))

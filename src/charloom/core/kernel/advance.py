@@ -1,0 +1,191 @@
+"""The kernel as a pure function: `advance` takes a training state and returns the losses of the next updates and the
+state after them.
+
+Updates count from 0. Row u belongs to the weights after u updates: its loss is that of the next sequence, and its
+smooth loss is 0.999 · (smooth loss of row u − 1) + 0.001 · loss. The smooth loss of row 0 is its loss.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from charloom.core.base.errors import Diverged
+from charloom.core.base.types import Array
+from charloom.core.kernel.crew import ALONE, members, together
+from charloom.core.kernel.gradient_statistics import STATISTICS_EVERY
+from charloom.core.kernel.layout import (
+    Sizes,
+    accumulator_layout,
+    accumulator_parameters,
+    parameters,
+    room,
+    scratch,
+    weights,
+)
+from charloom.core.kernel.products import FEW
+from charloom.core.kernel.update import updates
+from charloom.core.network.recipe import Accumulators, Recipe
+from charloom.core.network.rnn import SATURATED, Gradients, Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The weights at the lowest smooth loss so far, and the hidden state h (m,) carried into the next sequence.
+
+    update       row of that smooth loss, which is the number of updates before these weights
+    smooth_loss  nats per sequence
+
+    For a batch, h is the state of the last sequence: see TrainState.carried.
+    """
+
+    update: int
+    smooth_loss: float
+    theta: Parameters
+    h: Array
+
+
+@dataclass(frozen=True, eq=False)
+class TrainState:
+    """The state of a training: all that the next update depends on, except the text and the recipe.
+
+    update        number of updates done
+    theta         weights after these updates
+    accumulators  the optimiser's state for every weight
+    h             (batch, m) states carried into the next sequences
+    smooth_loss   nats per sequence, of row `update` − 1; None before the first update
+    best          the weights with the lowest smooth loss of the rows before `update`; None before the first update
+    seed          determines the random order in which the text is read
+    """
+
+    update: int
+    theta: Parameters
+    accumulators: Accumulators
+    h: Array
+    smooth_loss: float | None = None
+    best: Best | None = None
+    seed: int = 0
+
+    @property
+    def carried(self) -> Array:
+        """Return the state (m,) for a model's file: the state carried into the last sequence of the next batch.
+
+        In reading order the last sequence is in the last part of the text, which the held-out text follows.
+        """
+        carried: Array = self.h[-1]
+        return carried
+
+
+class Rows(NamedTuple):
+    """The results of n updates: those with the numbers from state.update to after.update − 1.
+
+    state, after  training states before the first and after the last of these updates
+    losses, smooth_losses (n,)  nats per sequence, the mean over the batch
+    statistics (·, 4)  a row for each update that is a multiple of STATISTICS_EVERY: the loss, and the three numbers of
+                       `gradient_statistics`
+    """
+
+    state: TrainState
+    after: TrainState
+    losses: Array
+    smooth_losses: Array
+    statistics: Array
+
+    @property
+    def best(self) -> Best:
+        """Return the weights with the lowest smooth loss of all updates up to the last of these."""
+        return cast(Best, self.after.best)  # not None: the first update always has the lowest smooth loss so far
+
+
+def start(recipe: Recipe, K: int, seed: int) -> TrainState:
+    """Return the state before the first update, for K characters. `seed` determines the weights and the order."""
+    return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
+
+
+def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
+    """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
+
+    ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1
+    count              at least 1
+    threads            number of threads; None chooses it by the sizes and the processors. It does not change the result
+
+    Raises Diverged if a loss, a gradient or a number of the state is not finite.
+    """
+    m, K = state.theta.m, state.theta.K
+    w, s, T, n = weights(state.theta, -np.inf), accumulator_layout(state.accumulators), recipe.seq_length, recipe.batch
+    # The units of a recurrence that threads can share: see products.unit.
+    shares = w.b.shape[1] // w.W.shape[1] if n < FEW else m
+    size = min(members(n * m * m, m), shares) if threads is None else threads
+    best_w, z = room(w), scratch(w, m, K, T, n, size)
+    z.h[:n, :m] = state.h
+    best_h = np.zeros_like(z.h[:1])
+    losses, smooth_losses = np.empty(count), np.empty(count)
+    measured = slice(-state.update % STATISTICS_EVERY, None, STATISTICS_EVERY)
+    statistics = np.empty((len(losses[measured]), 3))
+    smooth = math.nan if state.smooth_loss is None else state.smooth_loss
+    lowest = math.inf if state.best is None else state.best.smooth_loss
+    starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
+    read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
+    before = w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest
+    if size > 1:  # compile before the threads start: an exception in one would leave the others waiting
+        updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
+    done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
+    if done < count:
+        loss = losses[done]
+        what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
+        raise Diverged(f"training diverged at update {state.update + done}: {what}; a smaller eta may help")
+    best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
+    theta, smooth_loss = parameters(w, m, K), float(smooth_losses[-1])
+    after = TrainState(
+        state.update + count, theta, accumulator_parameters(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
+    )
+    for what, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
+        if not np.isfinite(numbers.flat).all():
+            raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
+    return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
+
+
+def _sequences(ids: Array, starts: Array, T: int) -> Array:
+    """Return the T + 1 ids from each start on as a flat array, in the kernel's order (updates, T + 1, n).
+
+    starts (updates, n)  positions in the text
+    """
+    read: Array = ids[starts[:, None] + np.arange(T + 1)[:, None]]
+    return read.ravel().astype(np.int64)
+
+
+def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
+    """Return the kernel's gradients of the loss summed over the batch, before clipping, and its states (T + 1, n, m).
+
+    ids (T + 1, n)  integers from 0 to K − 1, a column for each sequence: ids[:-1] is read, ids[1:] is predicted
+    h_0 (n, m)      states before the sequences
+
+    theta and the results are float64. The kernel never stores its gradients, so they are computed from the weights
+    before and after one update, run by the compiled code of the recipe's optimiser: see AdaGrad.revealing and
+    Adam.revealing. The update's gradients are multiplied by Recipe.scale, so the result is divided by it.
+    """
+    m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
+    optimizer = recipe.optimizer.revealing()
+    recipe = replace(recipe, m=m, seq_length=T, batch=n, clip=math.inf, dtype="float64", optimizer=optimizer)
+    w, s = weights(theta, -np.inf), accumulator_layout(recipe.accumulators(K))
+    z = scratch(w, m, K, T, n)
+    z.h[:n, :m] = h_0
+    no_best = room(w), np.empty_like(z.h[:1])
+    row = np.empty(1), np.empty(1), np.empty((1, 3))
+    read = ids.ravel().astype(np.int64), np.zeros((2, n), np.bool_)
+    updates(w, s, *no_best, z, *read, 0, _sizes(recipe, m, K), np.nan, -np.inf, *row, ALONE)
+    states = np.concatenate((h_0, z.h[n : (T + 1) * n, :m])).reshape(T + 1, n, m)
+    accumulators = [parameters.flat for parameters in accumulator_parameters(s, m, K)]
+    revealed = optimizer.revealed(theta.flat, parameters(w, m, K).flat, accumulators) / recipe.scale
+    return Gradients(revealed, m, K), states
+
+
+@np.errstate(over="ignore")  # a rate beyond float32 is infinite, so the training diverges: that is the message
+def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
+    """Return the recipe as the compiled update's argument, with rates, scale and clip in the dtype of the weights."""
+    number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
+    rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
+    return Sizes(
+        m, K, recipe.seq_length, recipe.batch, number(recipe.scale), number(recipe.clip), rates, SATURATED, all_rows
+    )

@@ -1,0 +1,120 @@
+"""Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
+
+The hash covers all Python files of this package and of `network`, and the file of the compiled function:
+compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
+
+Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
+optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
+Numba unpickles any file that it finds there. In this cache a file begins with the SHA-256 of the rest: a file with a
+wrong hash is not unpickled but replaced. If the folder is not writable, the code is compiled but not cached.
+"""
+
+import hashlib
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import config, njit
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from charloom.core.base.terminal import warn_once
+
+PACKAGE = Path(__file__).parents[1]
+SOURCES = ("kernel/*.py", "network/*.py")  # compiled functions include code of several files
+# error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
+COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
+INNER = COMPILED | {"no_cpython_wrapper": True}  # called only from compiled code
+PASTED = INNER | {"inline": "always"}  # inlined into the calling function, for short functions
+DIGEST = hashlib.sha256().digest_size
+MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is removed
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return the function, compiled on the first call with each combination of argument types, and cached on disk.
+
+    The code is not cached if `cache_home` raises RuntimeError.
+    """
+    dispatcher = njit(**COMPILED)(function)
+    with suppress(RuntimeError):  # no folder for the cache
+        dispatcher._cache = FolderCache(function)
+    return dispatcher
+
+
+def cache_home() -> Path:
+    """Return the folder of all caches: `charloom` in NUMBA_CACHE_DIR, in XDG_CACHE_HOME or in ~/.cache.
+
+    Raises RuntimeError if neither variable is set and the user has no home folder.
+    """
+    variables = (os.environ.get(name) for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"))
+    return Path(next(filter(None, variables), None) or Path.home() / ".cache") / "charloom"
+
+
+class FolderCache(NullCache):
+    """A cache with a file for each function and signature (the types of its arguments), in a folder of `cache_home`."""
+
+    def __init__(self, function: Callable[..., Any], package: Path = PACKAGE) -> None:
+        """Compute the folder's name from the package's sources now, at import, when they equal the imported code."""
+        sources = {file for pattern in SOURCES for file in package.glob(pattern)}
+        files = sorted({*sources, Path(function.__code__.co_filename)})
+        contents = [file.read_bytes() for file in files]
+        self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
+        self.folder, self.name = cache_home() / self.key[:16], f"{function.__module__}.{function.__qualname__}"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the cached code for this signature, or None if its file is missing, unreadable or damaged."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        with suppress(OSError):
+            content = path.read_bytes()
+            with suppress(OSError):
+                os.utime(self.folder)  # marks the folder as used; another user's may be read-only
+            if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
+                # The hash shows that the file is complete. A process that can write here could also run any code.
+                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write the compiled code for this signature to the cache; warn once if the file cannot be written.
+
+        Code that contains addresses of this process is not cached. Folders that are no longer used are removed.
+        """
+        if data.library.has_dynamic_globals:
+            return  # the code contains addresses of this process
+        path = self._path(sig, data.codegen)
+        new = path.with_suffix(f".{os.getpid()}.compiled")  # another process may write the same code now
+        content = dumps(data._reduce())
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(hashlib.sha256(content).digest() + content)
+            new.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink()
+            reason = f"{self.folder}: {error.strerror}"
+            warn_once(str(self.folder), f"{reason}: compiled code is not cached; the next start compiles again")
+        self._remove_unused()
+
+    def _remove_unused(self) -> None:
+        """Remove the code, of any version of the sources, that has not been used for MAX_AGE seconds.
+
+        Files that this class did not write stay, and so do their folders.
+        """
+        for folder in self.folder.parent.glob("[0-9a-f]" * 16):
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > MAX_AGE:
+                    for file in folder.glob("*.compiled"):  # also temporary files of killed processes
+                        file.unlink()
+                    folder.rmdir()
+
+    def _path(self, sig: Any, codegen: Any) -> Path:
+        """Return the path of the cache file. Its name contains a hash of the versions, the processor and `sig`."""
+        depends = (numba.__version__, sys.implementation.cache_tag, *codegen.magic_tuple(), sig)
+        return self.folder / f"{self.name}-{hashlib.sha256(str(depends).encode()).hexdigest()[:16]}.compiled"

@@ -1,0 +1,193 @@
+"""Sums of products in a fixed order of additions, with the results in registers.
+
+Bottlenecks at m = 100 on a processor of 2022: multiplications in `add_product`; multiplications, divisions and square
+roots in `learn`; reading w from the second-level cache in `recurrence`.
+"""
+
+from typing import Any
+
+from numba import njit
+
+from charloom.core.base.types import Array
+from charloom.core.kernel.cache import INNER, PASTED
+from charloom.core.kernel.crew import Crew, share
+from charloom.core.kernel.layout import ROWS, Sizes
+from charloom.core.kernel.steps import step
+from charloom.core.kernel.vector import (
+    SQUARE,
+    add_outer,
+    at_least,
+    at_most,
+    load,
+    load_tile,
+    splat,
+    store,
+    store_tile,
+    transpose,
+)
+
+NEAR = 64  # rows of a panel that fit the first-level cache
+FEW = 4  # batch size below which a recurrence computes a panel at a time
+ONE, TILE = (0,), (0,) * ROWS  # the compiler reads the number of rows or vectors from the tuple's type
+
+
+@njit(**INNER)
+def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int) -> None:
+    """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, five rows at a time.
+
+    right       matrix in panels
+    begin, end  range of columns of `out`: multiples of the number of lanes of a vector
+    """
+    lanes, wide = 64 // out.itemsize, right.shape[1]
+    panels = out.shape[1] // wide
+    for k in range(begin, end, lanes):
+        first, column = k // wide * (len(right) // panels), k % wide
+        for t in range(0, rows, ROWS):  # a column of `right` comes from memory once, then from the cache
+            x = load_tile(out, t, k, TILE, ONE)
+            for j in range(n):
+                x = add_outer(x, left, t, j, TILE, right, first + j, column)
+            store_tile(out, t, k, TILE, x)
+
+
+@njit(**PASTED)
+def take_step(w: Array, accumulators: Any, before: Array, i: int, k: int, g: Any, sizes: Sizes) -> None:
+    """Clip the gradient g, a vector, and apply the optimiser's step to the vector of weights that starts at w[i, k].
+
+    The accumulators are updated, too. The old weights are stored at the same place of `before`, an array of the shape
+    of w. If the old weights are not needed, pass w as `before`.
+    """
+    g = at_least(at_most(g, sizes.clip), -sizes.clip)
+    moved = step(sizes.rates, w, accumulators, i, k, g)
+    store(before, i, k, load(w, i, k))
+    store(w, i, k, moved)
+
+
+@njit(**INNER)
+def learn(
+    w: Array, accumulators: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array, crew: Crew
+) -> None:
+    """Apply a step to this thread's part of the rows w[i], i < `rows`.
+
+    The gradient of row i is Σ_t left[i, t] · right[t], t < sizes.T · sizes.n. w, its accumulators and `before` (see
+    take_step) are in panels; left and right are not. g is a scratch array with five rows for each thread: the gradients
+    of five rows are computed, then their steps are applied, row by row. So the processor overlaps divisions and square
+    roots with the next multiplications.
+    """
+    T, lanes, wide = sizes.T * sizes.n, 64 // w.itemsize, w.shape[1]
+    panels, mine = right.shape[1] // wide, crew.me * ROWS
+    begin, end = share(rows, ROWS, crew)
+    # The part of `right` that is read for every i has to fit the first-level cache: a panel, or one column of vectors.
+    together = wide if T <= NEAR else lanes
+    zero = splat(w, 0.0)
+    for first in range(0, panels * wide, together):
+        start = first // wide * (len(w) // panels)
+        for i in range(begin, end, ROWS):
+            for k in range(first, first + together, lanes):
+                x = zero, zero, zero, zero, zero
+                for t in range(T):
+                    x = add_outer(x, left, i, t, TILE, right, t, k)
+                store_tile(g, mine, k % wide, TILE, x)
+            for row in range(ROWS):
+                for k in range(first % wide, first % wide + together, lanes):
+                    take_step(w, accumulators, before, start + i + row, k, load(g, mine + row, k), sizes)
+
+
+@njit(**INNER)
+def recurrence(
+    out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any,
+    begin: int, end: int,
+) -> None:  # fmt: skip
+    """Compute out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, n − 1 to 0 at odd ones.
+
+    A batch has `batch` rows for each of to, at and step. The sums of a sequence do not depend on the batch.
+
+    w           matrix in panels; odd steps begin with the last panel, which is still in the cache
+    width       tuple with one entry per vector that is summed at a time, used for batch 1
+    begin, end  range of columns of `out`, in multiples of `unit`
+    """
+    to, at, x_row = to * batch, at * batch, step * batch
+    lanes, wide = 64 // out.itemsize, w.shape[1]
+    apart, columns = len(w) // (out.shape[1] // wide), unit(wide, lanes, batch)
+    odd = step % 2 == 1
+    j, stride = (n - 1, -1) if odd else (0, 1)
+    for turn in range(0, end - begin, columns):
+        column = end - columns - turn if odd else begin + turn
+        panel, k = column // wide, column % wide
+        row, offset = panel * apart + j, panel * wide
+        if batch == 1:
+            block = len(width) * lanes
+            for first in range(0, wide, block):
+                k = min(first, wide - block)  # the last block overlaps the one before it, so there is no remainder
+                _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, ONE, width)
+        elif batch < FEW:
+            for first in range(0, wide, 2 * lanes):
+                k = min(first, wide - 2 * lanes)
+                if batch == 2:
+                    _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0), (0, 0))
+                else:
+                    _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
+        else:
+            i = 0
+            while i < batch:  # five rows at a time; the last tiles have at least three rows
+                left = batch - i
+                if left == ROWS or left > 7:
+                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, TILE, ONE)
+                    i += ROWS
+                elif left in (4, 7):
+                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0, 0), ONE)
+                    i += 4
+                else:
+                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0), ONE)
+                    i += 3
+
+
+@njit(**PASTED)
+def unit(wide: int, lanes: int, batch: int) -> int:
+    """Return the number of adjacent columns of a recurrence that one thread computes together.
+
+    It is the width of a panel (`wide`), or of a vector (`lanes`) if the batch has FEW sequences or more.
+    """
+    return wide if batch < FEW else lanes
+
+
+@njit(**INNER)
+def _tile(
+    out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int, k: int,
+    stride: int, n: int, height: Any, width: Any,
+) -> None:  # fmt: skip
+    """Compute a tile of a recurrence: len(height) rows and len(width) vectors of `out`, from column `offset` + k on.
+
+    The summands are w[row, k] and the vectors below it (stride 1) or above it (stride −1), n in all.
+    """
+    a = load_tile(start, at, offset + k, height, width)
+    for _ in range(n):
+        a = add_outer(a, x, x_row, j, height, w, row, k)
+        j += stride
+        row += stride
+    store_tile(out, to, offset + k, height, a)
+
+
+@njit(**PASTED)
+def copy_row(source: Array, i: int, target: Array, to: int, begin: int, end: int) -> None:
+    """Copy the columns `begin` to `end` − 1 of source[i] to target[to], vector by vector.
+
+    A NumPy slice assignment takes seconds to compile.
+    """
+    for k in range(begin, end, 64 // source.itemsize):
+        store(target, to, k, load(source, i, k))
+
+
+@njit(**INNER)
+def transpose_all(source: Array, rows: int, columns: int, target: Array, crew: Crew) -> None:
+    """Compute target[k, i] = source[i, k] for i < rows and this thread's part of k < columns.
+
+    The matrices are transposed in squares of SQUARE rows and columns. Both may be in panels.
+    """
+    lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
+    apart = len(source) // -(-columns // wide)
+    to_apart = len(target) // -(-rows // to_wide)
+    begin, end = share(columns, lanes, crew)
+    for k in range(begin, end, SQUARE):
+        for i in range(0, rows, SQUARE):
+            place = k // wide * apart + i, k % wide
+            transpose(source, *place, target, i // to_wide * to_apart + k, i % to_wide)

@@ -1,0 +1,72 @@
+"""The optimisers' steps for one vector of weights. The class of the rates selects the step to compile.
+
+The modules adagrad.py and adam.py of `network` have the equations; here the operations have the same order and bits.
+"""
+
+import math
+from typing import Any
+
+from numba import float64, njit
+from numba.extending import overload
+
+from charloom.core.base.types import Array
+from charloom.core.kernel.cache import PASTED
+from charloom.core.kernel.vector import load, square_root, store
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+
+
+def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    """Return the vector of weights at w[i, k] after a step with its clipped gradient g. w itself is unchanged.
+
+    The accumulators are updated in place.
+    """
+    raise NotImplementedError  # a stub: Numba compiles the overload below instead
+
+
+@overload(step, inline="always", strict=False)
+def _step(rates: Any, w: Any, accumulators: Any, i: Any, k: Any, g: Any) -> Any:
+    return {AdaGrad: _adagrad, Adam: _adam}[rates.instance_class]
+
+
+def _adagrad(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    total = load(accumulators[0], i, k) + g * g
+    store(accumulators[0], i, k, total)
+    return load(w, i, k) - g * rates.eta / square_root(total + rates.epsilon)
+
+
+def _adam(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
+    first = load(accumulators[0], i, k) * rates.b1 + g * (1 - rates.b1)
+    second = load(accumulators[1], i, k) * rates.b2 + g * g * (1 - rates.b2)
+    store(accumulators[0], i, k, first)
+    store(accumulators[1], i, k, second)
+    return load(w, i, k) - first * rates.eta / (square_root(second) + rates.eps)
+
+
+def rates_at(rates: Any, update: int) -> Any:
+    """Return the rates for the step after `update` updates. Adam's eta and eps include its bias correction."""
+    raise NotImplementedError  # a stub, as above
+
+
+@overload(rates_at, inline="always", strict=False)
+def _rates_at(rates: Any, update: Any) -> Any:
+    number = rates.dtype
+
+    def _adam_at(rates: Any, update: int) -> Any:
+        eta, b1, b2, eps = float64(rates.eta), float64(rates.b1), float64(rates.b2), float64(rates.eps)
+        root = math.sqrt(1.0 - power(b2, update + 1))
+        return Adam(number(eta * root / (1.0 - power(b1, update + 1))), rates.b1, rates.b2, number(eps * root))
+
+    return {AdaGrad: lambda rates, update: rates, Adam: _adam_at}[rates.instance_class]  # noqa: ARG005  Numba compares the names of arguments
+
+
+@njit(**PASTED)
+def power(base: float, exponent: int) -> float:
+    """Return base^exponent for an integer exponent ≥ 0, by the same multiplications as in network/adam.py."""
+    product = 1.0
+    while exponent:
+        if exponent % 2:
+            product *= base
+        base *= base
+        exponent //= 2
+    return product

@@ -1,0 +1,133 @@
+"""A project's folder: the paths that dvc.yaml declares for a stage, and the inputs of a running stage."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charloom.core.base.errors import WrongInput
+from charloom.core.settings.params import PARAMS, Params, affects, flat_of
+from charloom.core.settings.reading import read_mapping, read_params
+from groundwork.words import listed
+
+PIPELINE = Path("dvc.yaml")
+OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
+OUTS = ("outs", "metrics", "plots")  # the keys of a stage in dvc.yaml under which its outputs are
+TEXT = "${prepare.text}"  # the text's path in dvc.yaml
+
+
+def root() -> Path:
+    """Return the absolute path of the main repository, also in the folder of a temporary or queued experiment."""
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
+
+
+class Files(dict[str, Path]):
+    """The paths that dvc.yaml declares for a stage, by folder and stem.
+
+    The key is `models/best` for models/best.npz, and also for results/models/best.npz.
+    """
+
+    def __init__(self, stage: str, paths: list[Path]) -> None:
+        """Build the mapping. `paths` are those of the stage's files and folders."""
+        self.stage = stage
+        super().__init__({f"{path.parent.name}/{path.stem}": path for path in paths})
+
+    def __missing__(self, name: str) -> Path:
+        """Raise WrongInput: dvc.yaml does not declare this file for the stage."""
+        raise WrongInput(f"{PIPELINE}: stage {self.stage} has no {name}; `git diff {PIPELINE}` shows what was edited")
+
+
+class Project(NamedTuple):
+    """A folder that holds dvc.yaml and params.yaml."""
+
+    root: Path = Path()
+
+    def params(self) -> Params:
+        """Return the checked params. Raises WrongInput as `read_params` does."""
+        return read_params(self.root / PARAMS)
+
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """Return the entries of dvc.yaml's stages by name. Raises WrongInput if dvc.yaml is missing or invalid."""
+        file = self.root / PIPELINE
+        if not file.exists():
+            raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder")
+        entries = read_mapping(file, ("stages", "plots")).get("stages")
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping")
+        return entries
+
+    def declared(self, stage: str) -> dict[str, Any]:
+        """Return the stage's entry in dvc.yaml. Raises WrongInput if the stage is missing, or as `stages` does."""
+        try:
+            return self.stages()[stage]
+        except KeyError:
+            raise WrongInput(f"{PIPELINE}: stage {stage} is missing; start charloom in the project's folder") from None
+
+    def files(self, stage: str) -> Files:
+        """Return the paths that dvc.yaml declares for the stage. Raises WrongInput as `declared` does.
+
+        A stage gets its paths only from here, so DVC knows every file that it reads or writes.
+        """
+        entry = self.declared(stage)
+        names = [name for kind in ("deps", *OUTS) for name in names_of(entry.get(kind, []))]
+        return Files(stage, [self.root / name for name in names])
+
+
+HERE = Project()  # the working folder
+
+
+def files(stage: str) -> Files:
+    """Return the paths that dvc.yaml of the working folder declares for a stage: see Project.files."""
+    return HERE.files(stage)
+
+
+def names_of(entries: list[Any], text: str = TEXT) -> list[str]:
+    """Return the paths of entries under `deps` or `outs` in dvc.yaml. The entry `${prepare.text}` becomes `text`."""
+    names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    return [text if name == TEXT else name for name in names]
+
+
+def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
+    """Return the params, by dotted names, that a stage's entry in dvc.yaml declares as dependencies.
+
+    `train` declares a section, `train.updates` one param, `params.yaml:` all params. Params of other files are left
+    out.
+    """
+    names, values = list[str](), flat_of(params)
+    for entry in declared.get("params", []):
+        names += [entry] if isinstance(entry, str) else (entry[str(PARAMS)] or values) if str(PARAMS) in entry else []
+    return {key: values[key] for name in names for key in values if key == name or key.startswith(f"{name}.")}
+
+
+def is_inside(path: Path, folder: Path = Path()) -> bool:
+    """Return whether the path is inside the folder, or is the folder. Symbolic links are not followed."""
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  resolve() follows links
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
+
+    Files that .dvcignore excludes are left out: those in `__pycache__`, and temporary files `.*.new`.
+    """
+    with suppress(OSError, ValueError):  # an impossible name, which the stage reports
+        paths = [file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
+        return [file for file in paths if "__pycache__" not in file.parts and not file.match(".*.new")]
+    return []
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the differences between two `Inputs.values` in words, "" if they are equal.
+
+    A param is named with both values, such as `eta was 0.1, is 0.2`. A file is only named.
+    """
+    differ = [name for name in now | before if before.get(name) != now.get(name)]
+    files = [name for name in differ if name not in affects(Params)]
+    values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
+    return "; ".join([*values, *([f"changed files: {listed(files)}"] if files else [])])
+
+
+def ensure_repository() -> None:
+    """Raise WrongInput if this folder is in no Git repository. DVC needs one, and DVC's own message is less clear."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise WrongInput(f"{here}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`")

@@ -1,0 +1,52 @@
+"""The training loop: it takes a state, yields rows, and writes no file.
+
+An update reads a batch of sequences. network/order.py defines which sequences, and when the hidden state is carried
+from one sequence to the next.
+"""
+
+from collections.abc import Iterator
+
+from charloom.core.base.errors import Diverged
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import Rows, TrainState, advance
+from charloom.core.network.recipe import Recipe
+
+
+def block(recipe: Recipe, K: int) -> int:
+    """Return the number of updates in a block, for K characters. A block takes at most about a fifth of a second.
+
+    It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
+    their memory layout before and after each block, which for a large network takes as long as several updates. The
+    number of updates is limited, because all rows of a block are in memory.
+    """
+    characters = recipe.batch * recipe.seq_length
+    limit = min(100_000, max(1, 1_000_000 // characters))
+    return min(limit, max(1, round(6e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
+
+
+def train(
+    state: TrainState, ids: Array, updates: int, every: tuple[int, ...], recipe: Recipe, threads: int | None = None
+) -> Iterator[Rows]:
+    """Train to update number `updates`; yield the rows from state.update to `updates` inclusive, a block at a time.
+
+    ids      the text: see `advance`
+    every    intervals: a new block starts at each multiple of each of these numbers
+    threads  see `advance`
+
+    The last block is only row `updates`: its loss belongs to the final weights, and the state after that row is not
+    used. Raises Diverged, with the last finite state, after all rows before that state were yielded.
+    """
+    longest = updates
+    while True:
+        count = min([updates - state.update, longest, *(step - state.update % step for step in every)]) or 1
+        try:
+            rows = advance(state, ids, count, recipe, threads)
+        except Diverged as diverged:
+            if count == 1:
+                raise Diverged(str(diverged), state) from None
+            longest = 1  # repeat the updates one at a time, up to the last finite state
+            continue
+        yield rows
+        if state.update == updates:
+            return
+        state = rows.after

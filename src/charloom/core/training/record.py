@@ -1,0 +1,128 @@
+"""The record of a training: a file to which the training appends its start, its points and its end.
+
+`tracking` sends the record to MLflow: tracking/spool.py describes the file, and who reads it. No result depends on the
+record. If it cannot be written, training goes on.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+from charloom.core.base.signals import Stopped
+from charloom.core.base.storage import append, is_held
+from charloom.core.runtime.opened import SOURCES
+from charloom.core.runtime.provenance import commit, identity, known, machine, process
+from charloom.core.settings.params import Params
+from charloom.core.settings.pipeline import OWN, root
+
+RECORD = "run.jsonl"
+RATE = "characters_per_second"
+SHORT = 1.0  # seconds of training before the sender is started: its imports take longer
+STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
+
+
+class Recording:
+    """The record of a running training, for a `with` block.
+
+    At the end of the block the end is appended. If no exception ends the block, the caller sets `results` before.
+    """
+
+    def __init__(self, key: str, params: Params, text_sha256: str):
+        """Begin the record of a training that starts now.
+
+        key  the training key: trainings with equal keys have equal results
+        """
+        self.start, self.characters = start_of(params, text_sha256, process()), params.characters
+        self.path = spool() / sha256(f"{key} {params.model_dump_json()}".encode()).hexdigest()[:24] / RECORD
+        self.results: str | None = None
+        self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
+        with suppress(OSError):
+            append(self.path, [self.start], create=True)
+
+    def points(self, points: Iterable[tuple[str, int, float]]) -> None:
+        """Append points (name, update, value) with the present time, and start the sender if it does not run.
+
+        Every SECONDS_BETWEEN_RATES a point RATE, the characters per second, is added. The sender is not started in the
+        first SHORT seconds of a training.
+        """
+        now = round(time.time(), 3)
+        lines = [(*point, now) for point in points]
+        if lines and self.rated[0] < 0:
+            self.rated = lines[0][1], now
+        elif lines and (seconds := now - self.rated[1]) >= SECONDS_BETWEEN_RATES:
+            update = lines[-1][1]
+            lines.append((RATE, update, (update - self.rated[0]) * self.characters / seconds, now))
+            self.rated = update, now
+        self._append(lines)
+        if time.monotonic() > self.next_look:
+            self.next_look = time.monotonic() + STARTING_MAY_TAKE
+            self._send()
+
+    def _send(self) -> None:
+        with suppress(OSError):
+            start_sender(self.start["sender"])
+
+    def _append(self, lines: Iterable[Any]) -> None:
+        """Append the lines. If the sender has sent and removed the record, begin it again with the start."""
+        with suppress(OSError):
+            try:
+                append(self.path, lines)
+            except FileNotFoundError:
+                append(self.path, [self.start, *lines], create=True)
+
+    def __enter__(self) -> Self:
+        """Return this object."""
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Append the end; start the sender if the training failed, because no later stage would."""
+        status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
+        self._append([{"status": status, "ended": round(time.time(), 3), "results": None if error else self.results}])
+        if status == "FAILED":
+            self._send()
+
+
+def start_of(params: Params, text_sha256: str, process_name: str) -> dict[str, Any]:
+    """Return the first line of a record, for a training that starts now: see `Start` in tracking/spool.py.
+
+    process_name  from provenance.process; "" if `track` writes the record after the training
+    """
+    return {
+        "record": uuid4().hex, "sender": identity(), "text_sha256": text_sha256, "params": params.model_dump(),
+        "started": round(time.time(), 3), "process": process_name, "machine": machine(), "commit": known(commit),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
+    }  # fmt: skip
+
+
+def spool() -> Path:
+    """Return the folder of all entries, in the main repository."""
+    return root() / OWN / "spool"
+
+
+def sender_lock(sender: str) -> Path:
+    """Return the lock file that the sender with this `identity` holds while it runs. Its log is beside it."""
+    return root() / OWN / "sender" / f"{sender}.lock"
+
+
+def start_sender(sender: str) -> None:
+    """Start the sender with this `identity` as a separate process, unless it runs.
+
+    Nobody waits for the sender: a slow store cannot delay training. It works in the main repository, because an
+    experiment's folder may be removed. Raises OSError if its log cannot be written, or no process can start.
+    """
+    if not is_held(lock := sender_lock(sender)):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        # Each thread that MLflow starts would map 64 MB for small objects of its own.
+        variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+        with lock.with_suffix(".log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "charloom.tracking.sender", sender], cwd=root(), env=variables,
+                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip

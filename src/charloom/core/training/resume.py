@@ -1,0 +1,200 @@
+"""The resume state of a stopped training. It is written atomically, outside DVC's outputs.
+
+The main repository has a folder for each training key, that is for each set of inputs of `train`:
+
+    .charloom/train/<key>/<update>.state    the newest two. A file has the SHA-256 of its rest, a line of JSON, arrays
+    .charloom/train/<key>/<update>.npz      copies of the checkpoints so far, because DVC removes a stage's outputs
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from charloom.core.base.array_file import Layout, pack, unpack
+from charloom.core.base.errors import Damaged
+from charloom.core.base.storage import is_held, sha256, whole
+from charloom.core.kernel.advance import Best, TrainState
+from charloom.core.network.rnn import Parameters
+from charloom.core.settings.pipeline import difference
+from charloom.core.training.trace import Trace, shapes
+
+GENERATIONS = 2
+KEPT, DAY = 30, 86_400  # days without a change after which a state is removed; seconds
+DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
+
+Settings = dict[str, Any]  # the inputs of the training: values of params and SHA-256 of files, by name
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint: the SHA-256 of its file, and its held-out cost in bits per character, None if not measured."""
+
+    sha256: str
+    held_out: float | None
+
+
+class Head(BaseModel):
+    """The line of JSON in a state's file: the training's settings, and the checkpoints so far by file name."""
+
+    settings: Settings
+    checkpoints: dict[str, Checkpoint]
+
+
+Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoints so far by file name
+
+
+def key(settings: Settings) -> str:
+    """Return the training key: the first 16 hexadecimal digits of the settings' SHA-256."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
+    """Save a resume state atomically, and remove all states but the last two. Before the first update, save nothing.
+
+    trace        the trace of the rows before `state`
+    checkpoints  the checkpoints in the folder, by file name
+    """
+    if (best := state.best) is None:
+        return  # before the first update there is nothing to save
+    scalars = (state.update, state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
+    content = pack(
+        {
+            "scalars": np.array(scalars, np.float64),
+            "theta": state.theta.flat,
+            "kept": np.array([accumulator.flat for accumulator in state.accumulators]),
+            "h": state.h,
+            "best_theta": best.theta.flat,
+            "best_h": best.h,
+        }
+        | {name: getattr(trace, name) for name in shapes(trace.rows, 1)}
+    )
+    head = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n"
+    digest = hashlib.sha256(head)
+    digest.update(content)
+    with whole(folder / f"{state.update:012}.state") as file:
+        file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joining them would copy the arrays
+    for old in _generations(folder)[GENERATIONS:]:
+        _remove(old)
+
+
+def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
+    """Return the newest intact state with its trace and checkpoints, or None if no state was saved.
+
+    start      the state before the first update, for the expected shapes
+    sequences  the number of updates in an epoch
+
+    A damaged state is skipped with a warning. Newer states, and checkpoints that do not belong to the returned state,
+    are removed, because training writes them again. Raises Damaged if all states are damaged.
+    """
+    reasons = []
+    for path in _generations(folder):
+        try:
+            state, trace, checkpoints = _read(path, settings, start, sequences)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{path}: {error}")
+            sys.stderr.write(f"warning: not resumed from {path}: {error}\n")
+            continue
+        for later in folder.iterdir():  # damaged, or newer than this state: training writes it again
+            if later.name not in checkpoints and (later.suffix != ".state" or later.name > path.name):
+                _remove(later)
+        return state, trace, checkpoints
+    if reasons:
+        raise Damaged(f"all saved states are damaged: {'; '.join(reasons)}; to start over: rm -r {folder}")
+    return None
+
+
+def tidy(folder: Path, settings: Settings) -> str | None:
+    """Remove the states of other trainings that have not changed for KEPT days. Return a line about the newest state.
+
+    The line has the difference between the settings of both trainings. The result is None if the newest state of
+    another training is older than a day or damaged, or if there is none. The states of a running training stay.
+    """
+    now = time.time()
+    try:
+        for other in folder.parent.glob("*/"):
+            if now - other.stat().st_mtime > KEPT * DAY and not is_held(other.with_suffix(".lock")):
+                forget(other)
+        states = [path for other in folder.parent.glob("*/") if other != folder for path in _generations(other)]
+        newest = max(states, key=lambda path: path.stat().st_mtime)  # ValueError if there is none
+        if now - newest.stat().st_mtime < DAY:
+            line = f"starting at update 0; the state of another training is kept for {KEPT} days: "
+            return line + difference(_head(newest).settings, settings)
+    except (OSError, ValueError):  # there is no state, another process removes it, or it is damaged
+        pass
+    return None
+
+
+def forget(folder: Path) -> None:
+    """Remove the folder of a training's resume states. A state without checkpoints is damaged, so states go first."""
+    for path in _generations(folder):
+        _remove(path)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove the file or the folder at `path`."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
+
+
+def _generations(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.state"), reverse=True)
+
+
+def _head(path: Path) -> Head:
+    """Return the Head of a state's file. Raises ValueError if it cannot be read, or its SHA-256 or Head is wrong."""
+    try:
+        with path.open("rb") as file:
+            digest = file.read(DIGEST)
+            if digest != hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n":
+                raise ValueError("damaged: its SHA-256 does not match its content")
+            file.seek(DIGEST)
+            return Head.model_validate(json.loads(file.readline()))
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    except ValidationError:
+        raise ValueError("damaged: its line of JSON is not that of a saved state") from None
+
+
+def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
+    """Return the state in the file, with its trace and checkpoints. The arguments are those of `load`.
+
+    Raises ValueError if the file or a checkpoint is damaged, or if the file belongs to another training. Raises
+    OSError if a file cannot be read.
+    """
+    head = _head(path)
+    if head.settings != settings:
+        raise ValueError(difference(head.settings, settings))
+    for name, checkpoint in head.checkpoints.items():
+        file = path.with_name(name)
+        if not file.is_file() or sha256(file) != checkpoint.sha256:
+            raise ValueError(f"its checkpoint {file} is damaged or missing")
+    update = int(path.stem) if path.stem.isdecimal() else -1
+    dtype, size, m, n = start.h.dtype, start.theta.flat.shape, start.theta.m, len(start.accumulators)
+
+    def layout(_: Mapping[str, int]) -> Layout:
+        weights = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
+        return (
+            {"scalars": ((5,), np.float64)}
+            | {name: (shape, dtype) for name, shape in weights.items()}
+            | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
+        )
+
+    with path.open("rb") as state_file:  # the archive is at the end of the file
+        arrays = unpack(state_file, layout)
+    stored_update, smooth_loss, best_update, best_smooth_loss, first_below = arrays["scalars"].tolist()
+    if stored_update != update:
+        raise ValueError(f"its name says update {update:,}, its content is the state at update {stored_update:,.0f}")
+    flats = arrays["theta"], arrays["best_theta"], *arrays["kept"]
+    theta, best_theta, *accumulators = (Parameters(flat, m, start.theta.K) for flat in flats)
+    best = Best(int(best_update), best_smooth_loss, best_theta, arrays["best_h"])
+    state = TrainState(update, theta, tuple(accumulators), arrays["h"], smooth_loss, best, start.seed)
+    trace = Trace(update, **{name: arrays[name] for name in shapes(update, sequences)}, first_below=int(first_below))
+    return state, trace, head.checkpoints

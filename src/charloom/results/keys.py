@@ -1,0 +1,161 @@
+"""Keys and names of experiments, of trials and of runs, and the hash of a training's results.
+
+A key identifies params and text. It leaves out each param that cannot change the record that it identifies: the
+settings of samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A
+key also leaves out each param at its silent value, the behaviour before the param existed (SILENT). So a new param
+changes no existing key. Silent values complete the params of files from earlier versions; they never complete
+params.yaml.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from charloom.core.base.errors import Damaged, Unavailable
+from charloom.core.settings.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
+from charloom.core.settings.pipeline import HERE, Project
+from charloom.results.git import git
+from groundwork.lock import leaves
+from groundwork.words import in_line
+from groundwork.yaml12 import NO_YAML, parsed
+
+FIRST = ("eta", "train.initial_accumulator_value")  # the params that are varied most often: first in a run's name
+LONG = 13  # characters of a param's name from which on it is abbreviated
+
+SIGNATURE = Path("signature.json")
+DIGITS = 16  # hexadecimal digits of a key in a table
+
+
+def naming_params(params: Params) -> dict[str, Any]:
+    """Return the params that identify an experiment, by their dotted names, silent values included."""
+    return _affecting(params, "weights", "measure", "samples")
+
+
+def _affecting(params: Params, *kinds: str) -> dict[str, Any]:
+    """Return the params that affect results of these kinds (see Affects) and are not idle, by their dotted names."""
+    effects, idle = affects(type(params)), params.idle
+    return {name: value for name, value in flat_of(params).items() if effects[name].what in kinds and name not in idle}
+
+
+def trial_params(params: Params) -> dict[str, Any]:
+    """Return the params that identify a trial, by their dotted names: all params that can change its row or curves."""
+    return _affecting(params, "weights", "measure")
+
+
+def setting_params(params: Params) -> dict[str, Any]:
+    """Return the params of a setting, by their dotted names: those that identify a trial, without the seed."""
+    return {name: value for name, value in trial_params(params).items() if name != "seed"}
+
+
+def differing(settings: Collection[Params]) -> list[str]:
+    """Return the dotted names of the params that differ between the settings and affect a trial of at least one."""
+    values, effective = [flat_of(params) for params in settings], set[str]().union(*map(trial_params, settings))
+    return [name for name in (values or [{}])[0] if name in effective and len({flat[name] for flat in values}) > 1]
+
+
+def experiment_key(params: Params, text_sha256: str) -> str:
+    """Return the key of an experiment: SHA-256 of its naming params and its text's SHA-256, 64 hexadecimal digits."""
+    return _key(naming_params(params), text_sha256)
+
+
+def weights_key(params: Params, text_sha256: str) -> str:
+    """Return a key of a setting's weights, whatever their seed and number of updates.
+
+    Fewer updates with the same seed are the beginning of the same training.
+    """
+    named = _affecting(params, "weights")
+    return _key({name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256)
+
+
+def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
+    """Return the key of a trial, 16 hexadecimal digits.
+
+    arithmetic  the result of `arithmetic_of` for the kind of its recipe
+    """
+    return short_digest([_key(trial_params(params), text_sha256), arithmetic])
+
+
+def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params, declared: list[Any]) -> str:
+    """Return the key of a study's question, 16 hexadecimal digits. The order of the settings does not matter.
+
+    declared  the question's other declarations, except its seeds and looks
+    """
+    keys = [_key(setting_params(params), text_sha256) for params in (baseline, *settings)]
+    return short_digest([keys[0], sorted(keys[1:]), declared])
+
+
+def _key(named: Mapping[str, Any], text_sha256: str) -> str:
+    params = {name: value for name, value in named.items() if name not in SILENT or SILENT[name] != value}
+    return hashlib.sha256(json.dumps({"params": params, "text": text_sha256}, sort_keys=True).encode()).hexdigest()
+
+
+def short_digest(content: list[Any]) -> str:
+    """Return a digest of the content, as JSON: DIGITS hexadecimal digits."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:DIGITS]
+
+
+def arithmetic_of(kind: str, project: Project = HERE) -> str:
+    """Return the digest, 16 hexadecimal digits, of two entries of signature.json: a training's, and a text's costs.
+
+    kind  the kind of recipe whose entries are taken: see Recipe.kind
+
+    The digest changes if the kernel's arithmetic changes. Raises Damaged if the file is missing, is not a signature, or
+    lacks an entry.
+    """
+    name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
+    try:
+        signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
+        return short_digest([signature[name], signature["costs"][dtype]])
+    except (OSError, ValueError, LookupError, TypeError):
+        restore = f"`git restore {SIGNATURE}` brings it back"
+        raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}") from None
+
+
+def run_name(params: Params, committed: Mapping[str, Any]) -> str:
+    """Return a name for a run: the params that differ from the committed params, then the seed.
+
+    committed  the committed params, by dotted names
+
+    Examples: `eta=0.05 · seed 2`, or `as committed · seed 2` if no param differs. If the text's file differs, its name
+    comes first: `my.txt · eta=0.05 · seed 2`. Long names of params are cut: see _settings.
+    """
+    text = flat_of(params)["prepare.text"]
+    other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
+    differ = _settings(naming_params(params), committed)
+    return " · ".join([*other, *(differ or ["as committed"]), f"seed {params.seed}"])
+
+
+def name_of(params: Params, commit: str) -> str:
+    """Return the run's name by `run_name`, with the params.yaml of the commit as committed params.
+
+    If Git has no readable params.yaml, no param counts as different.
+    """
+    usual = naming_params(params)
+    with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or its params.yaml is no mapping
+        usual = SILENT | dict(leaves(parsed(git("show", f"{commit or '-'}:./{PARAMS}"))))
+    return run_name(params, usual)
+
+
+def setting(params: Params) -> str:
+    """Return a name of the setting, to group runs by: all naming params except the seed and those at silent values.
+
+    The params that are varied most often (FIRST) come first.
+    """
+    return " ".join(_settings(naming_params(params), SILENT))
+
+
+def _settings(named: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+    """Return `name=value` for each param, except the seed, whose value in `usual` is different or missing.
+
+    The name has no section. A name of LONG characters or more is cut after its first word, as in `initial…=10`, because
+    lists and legends have room for some 20 characters.
+    """
+    differ = [name for name in named if name != "seed" and (name not in usual or named[name] != usual[name])]
+    shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
+    return [
+        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={as_yaml(named[name]).removesuffix('.0')}"
+        for name, short in shown.items()
+    ]

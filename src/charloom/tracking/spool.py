@@ -1,0 +1,109 @@
+"""The spool: a folder, called an entry, for each training or study not yet sent to MLflow, in the main repository.
+
+    .charloom/spool/<digest of training key and params; the start of the results' hash if no training was recorded>/
+        run.jsonl    the record of the training: lines of JSON, each sealed (see storage.sealed), only ever appended;
+                     `train` writes it: see core/training/record.py
+        files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
+    .charloom/spool/study-<digest of the study's question>/
+        run.jsonl    the study: a StudyContents (see tracking/entries.py)
+        files/       its tables and pages
+
+A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
+says how the training ended. A resumed training appends another Start to the same record. `track` appends the points
+that only the result files contain, and a Tracked. The first line with a name and an update counts, so a point has one
+value and one time, and may be sent to MLflow any number of times.
+
+The sender (tracking/sender.py) is a process of its own: it sends the entries and removes those that MLflow has.
+`track` and `charloom track` read the spool to find the entry of a run. A line {"sender": identity} requests the
+delivery by the sender with this identity.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from pydantic import model_validator
+
+from charloom.core.settings.params import EarlierParams
+from charloom.core.settings.records import Record, TrainMetrics
+from charloom.results.keys import experiment_key, name_of
+
+FILES = "files"
+MODEL_FILE = "model.npz"  # a model's arrays, in its folder in MLflow
+SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; the code of a served model
+SERVED, PACKED = "served.py", "charloom.zip"  # files of MODEL_CODE: see tracking/served.py; the sources that it imports
+BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
+
+
+class Start(Record):
+    """The start of a training: params, text, time and machine.
+
+    record          a random name; the first Start's name identifies the record
+    sender          digest of the sender's environment: see provenance.identity
+    text_sha256     SHA-256 of the text
+    params          all params
+    started         seconds since 1970
+    process         its process: see provenance.process; empty if `track` writes the record, after the training
+    machine         processor, system and versions: see provenance.machine
+    commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
+                    `unknown: ` and the reason if Git fails
+    dvc_experiment  the name of the DVC experiment; empty outside an experiment
+    """
+
+    record: str
+    sender: str
+    text_sha256: str
+    params: EarlierParams
+    started: float
+    process: str
+    machine: dict[str, str]
+    commit: str
+    dvc_experiment: str
+
+    @cached_property
+    def experiment(self) -> str:
+        """Return the experiment key."""
+        return experiment_key(self.params, self.text_sha256)
+
+    @cached_property
+    def name(self) -> str:
+        """Return the run's name: see keys.run_name."""
+        return name_of(self.params, self.commit)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, line: Any) -> Any:
+        """Return the line without the keys of earlier versions, which are computed today."""
+        return {key: value for key, value in line.items() if key not in {"experiment", "name"}}
+
+
+class End(Record):
+    """The end of a training.
+
+    status   FINISHED, KILLED (a signal stopped it) or FAILED
+    ended    seconds since 1970
+    results  the hash of the results; None unless FINISHED
+    """
+
+    status: str
+    ended: float
+    results: str | None
+
+
+class Tracked(Record):
+    """The facts about a run that `track` appends to the record.
+
+    results       the hash of the results
+    train         the metrics of the training
+    tags          tags of the MLflow run
+    models        number of updates of the best model, the last model and the checkpoints, by their names in MLflow,
+                  which are also the names of the files in `models`
+    description   the run's description in Markdown, without the list of trainings that MLflow shows below it
+    points        number of points in the whole record, without rates (RATE)
+    """
+
+    results: str
+    train: TrainMetrics
+    tags: dict[str, str]
+    models: dict[str, int]
+    description: str
+    points: int
