@@ -29,7 +29,9 @@ def main(dtype: str) -> None:
         for update in range(UPDATES):
             at = update * SEQ_LENGTH
             x, y = ids[at : at + SEQ_LENGTH, None], ids[at + 1 : at + SEQ_LENGTH + 1, None]
-            _, h = plain.update(state.theta, state.accumulators, x, y, h, recipe, update)
+            _, passed = plain.passes(state.theta, x, y, h, recipe)
+            recipe.step(state.theta, state.accumulators, plain.gradients_of(state.theta, passed), update)
+            h = passed.h[-1:]
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:

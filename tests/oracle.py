@@ -26,7 +26,9 @@ def same_bits(recipe, state, ids, updates):
     starts, zero = recipe.places(0, updates + 1, len(ids), state.seed)
     for update in range(updates):
         h[zero[update]] = 0
-        loss, h = plain.update(theta, kept, *batch(ids, starts[update], recipe.seq_length), h, recipe, update)
+        loss, passed = plain.passes(theta, *batch(ids, starts[update], recipe.seq_length), h, recipe)
+        recipe.step(theta, kept, plain.gradients_of(theta, passed), update)
+        h = passed.h[-recipe.batch :]
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()
     for after, each in zip(rows.after.accumulators, kept, strict=True):

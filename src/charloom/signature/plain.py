@@ -1,4 +1,8 @@
-"""The update in plain loops over the arrays of rnn.py: the same bits as the kernel's, and easier to read.
+"""The whole training in plain loops over the arrays of rnn.py: the same bits as the kernel's, and easier to read.
+
+    python -m charloom.signature.plain
+
+trains the experiment of params.yaml, and prints the hash of the results: that in metrics/results.json.
 
 This file is between the equations (network/) and the fast kernel. A batch of n sequences has n rows for each character:
 first the n first characters, then the n second ones. To the equations it adds the order of additions of each sum,
@@ -13,37 +17,102 @@ An update takes 2.5 times as long as in the fast kernel in float64, 3.5 times in
 the kernel with it bit for bit.
 """
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from charloom.core.runtime.program import run_command
+from charloom.core.base.progress import Report, progress
 from charloom.core.base.types import Array
 from charloom.core.kernel.cache import COMPILED, compiled
 from charloom.core.kernel.elementary import exp, log, tanh
-from charloom.core.network.recipe import Accumulators, Recipe
-from charloom.core.network.rnn import NAMES, Parameters, filled
+from charloom.core.network.recipe import Recipe
+from charloom.core.network.rnn import NAMES, SATURATED, Parameters, filled
+from charloom.core.settings.pipeline import files
+from charloom.core.settings.reading import read_params
+from charloom.core.text.corpus import read_prepared
+from charloom.core.training.trace import results_hash
 
 
-def update(
-    theta: Parameters, accumulators: Accumulators, x: Array, y: Array, h_0: Array, recipe: Recipe, number: int
-) -> tuple[float, Array]:
-    """Update theta and the accumulators in place; return the mean loss of n sequences in nats and their last states.
+def train(recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: Report = lambda *_: None) -> str:
+    """Train, and return the hash of the results: of the last and the best weights, and of the trace.
+
+    ids     the training text, integers from 0 to K − 1
+    report  called with the number of each thousandth update, and a note
+
+    Updates count from 0. Row u of the trace belongs to the weights after u updates, so the last row makes no step.
+    """
+    theta, accumulators = recipe.initial(K, seed)
+    h, smooth, lowest, best = np.zeros((recipe.batch, recipe.m), recipe.dtype), 0.0, np.inf, theta.flat
+    smooth_losses, losses, statistics = list[float](), list[float](), list[tuple[float, ...]]()
+    for row in range(updates + 1):
+        (starts,), (zero,) = recipe.places(row, 1, len(ids), seed)
+        h[zero] = 0  # the first sequence of an epoch; the others continue from the last state
+        read = ids[starts + np.arange(recipe.seq_length + 1)[:, None]]
+        loss, passed = passes(theta, read[:-1], read[1:], h, recipe)
+        smooth = 0.999 * smooth + 0.001 * loss if row else loss
+        if smooth < lowest:
+            lowest, best = smooth, theta.flat.copy()
+        if row % 100 == 0:
+            smooth_losses.append(smooth)
+        if row < 100:
+            losses.append(loss)
+        if row % 1000 == 0:
+            statistics.append((loss, *measured(theta, passed, recipe)))
+            report(row, f"smooth loss {smooth:.3f}")
+        if row < updates:  # elementwise in NumPy, so the step needs no order of additions
+            recipe.step(theta, accumulators, gradients_of(theta, passed), row)
+        h = passed.h[-recipe.batch :].copy()
+    return results_hash(theta.flat, best, map(np.array, (smooth_losses, losses, *zip(*statistics, strict=True))))
+
+
+class Passed(NamedTuple):
+    """The forward and backward pass over T characters of n sequences.
+
+    x (T·n,)      ids of the input characters
+    h (T·n + n, m), d (T·n + n, m), g (T·n, K)  states; gradients of the loss by a and by o. d is 0 after the last row
+    """
+
+    x: Array
+    h: Array
+    d: Array
+    g: Array
+
+
+def passes(theta: Parameters, x: Array, y: Array, h_0: Array, recipe: Recipe) -> tuple[float, Passed]:
+    """Return the mean loss of n sequences in nats, and the passes for the gradients of the loss to minimise.
 
     x, y (T, n)  ids of the input and target characters, a column for each sequence
-    h_0 (n, m)   states before the sequences; the returned states are (n, m) too
-    number       updates before this one
-
-    The optimiser's step is `Recipe.step`: NumPy computes it elementwise, so it needs no order of additions.
+    h_0 (n, m)   states before the sequences
     """
-    gradients = filled(0.0, theta.m, theta.K, theta.flat.dtype)
-    weights, sums = _matrices(theta), _matrices(gradients)
+    weights = _matrices(theta)
     h, o = _forward(weights, x.ravel(), h_0)
     loss, g = _softmax(o, y.ravel())
     g *= g.dtype.type(recipe.scale)
-    _backward(weights, sums, x.ravel(), h, g, len(h_0))
-    recipe.step(theta, accumulators, gradients, number)
-    return loss / len(h_0), h[-len(h_0) :]
+    return loss / len(h_0), Passed(x.ravel(), h, _backward(weights, h, g, len(h_0)), g)
+
+
+def gradients_of(theta: Parameters, passed: Passed) -> Parameters:
+    """Return the gradients, before clipping, in the dtype of the passes."""
+    gradients = filled(0.0, theta.m, theta.K, passed.d.dtype)
+    _add(_matrices(gradients), *passed)
+    return gradients
+
+
+def measured(theta: Parameters, passed: Passed, recipe: Recipe) -> tuple[float, float, float]:
+    """Return the norm of the gradients, the fraction that clipping changes, and the fraction of saturated units.
+
+    They are computed in float64. The squares are added unit by unit, and only for characters that were read.
+    """
+    x, h, d, g = passed.x, *(array.astype(float) for array in passed[1:])
+    of = gradients_of(theta, Passed(x, h, d, g))
+    by_unit = np.column_stack((of.b, of.W, of.U[:, list(dict.fromkeys(x.tolist()))]))
+    entries = np.concatenate((by_unit.ravel(), np.column_stack((of.c, of.V)).ravel()))
+    norm = math.sqrt((entries * entries).cumsum()[-1])  # sum() adds in another order
+    saturated = np.abs(h[recipe.batch :]) > SATURATED
+    return norm, int((np.abs(entries) > recipe.clip).sum()) / theta.flat.size, int(saturated.sum()) / saturated.size
 
 
 def _matrices(theta: Parameters) -> tuple[Array, ...]:
@@ -106,18 +175,15 @@ def _softmax(o: Array, y: Array) -> tuple[float, Array]:
 
 
 @compiled
-def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int) -> None:
-    """Compute d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and add to `gradients`, which must be zero before:
+def _backward(weights: Any, h: Array, g: Array, n: int) -> Array:
+    """Return d (T·n + n, m): d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and 0 after the last row of g.
 
-    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
-
-    x (T·n,) and h (T·n + n, m) are those of `_forward`, for n sequences; g (T·n, K) is the gradient by the outputs o.
-    d is 0 after the last row of x.
+    h (T·n + n, m) is that of `_forward`, for n sequences; g (T·n, K) is the gradient by the outputs o.
     """
-    (W, _U, V, b, _c), (gW, gU, gV, gb, gc) = weights, gradients
-    (K, m), rows, one = V.shape, len(x), b.dtype.type(1)
+    W, _U, V, b, _c = weights
+    (K, m), one = V.shape, b.dtype.type(1)
     d = np.zeros_like(h)
-    for t in range(rows - 1, -1, -1):
+    for t in range(len(g) - 1, -1, -1):
         a = np.zeros_like(b)
         for k in range(K):
             for i in range(m):
@@ -126,7 +192,18 @@ def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int
             for i in range(m):
                 a[i] += W[j, i] * d[t + n, j]
         d[t] = a * (one - h[t + n] * h[t + n])
-    for t in range(rows):
+    return d
+
+
+@compiled
+def _add(gradients: Any, x: Array, h: Array, d: Array, g: Array) -> None:
+    """Add to `gradients`, W, U, V, b and c, which must be zero before:
+
+    W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
+    """
+    gW, gU, gV, gb, gc = gradients
+    (K, m), n = gV.shape, len(h) - len(x)
+    for t in range(len(x)):
         for i in range(m):
             for j in range(m):
                 gW[i, j] += d[t, i] * h[t, j]
@@ -136,3 +213,16 @@ def _backward(weights: Any, gradients: Any, x: Array, h: Array, g: Array, n: int
         gU[:, x[t]] += d[t]
         gb += d[t]
         gc += g[t]
+
+
+def main() -> None:
+    """Train the experiment of params.yaml, and print the hash. The stage `prepare` has to be complete."""
+    params = read_params()
+    text = read_prepared(files("train")["prepared/text"])
+    with progress("plain loops", params.train.updates) as report:
+        hashed = train(params.recipe, len(text.vocabulary), text.training, params.train.updates, params.seed, report)
+    print(hashed)
+
+
+if __name__ == "__main__":
+    run_command(main)

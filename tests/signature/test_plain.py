@@ -1,0 +1,38 @@
+"""The plain loops train as the pipeline does: to the same hash of results."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from projects import Project
+from recipes import recipe
+
+from charloom.core.kernel.advance import start
+from charloom.core.network.adam import Adam
+from charloom.core.network.order import CHUNKS, POSITIONS, Order
+from charloom.core.training.loop import train
+from charloom.core.training.trace import EMPTY, columns, extended, results_hash
+from charloom.signature import plain
+
+K, IDS = 5, np.arange(400, dtype=np.uint8) ** 2 % 5
+RECIPE = recipe(eta=0.3)
+
+
+@pytest.mark.parametrize("own", [
+    RECIPE, recipe(dtype="float32", clip=0.2), replace(RECIPE, optimizer=Adam(0.01), loss="mean"),
+    replace(RECIPE, batch=3, order=Order(CHUNKS, 30)), replace(RECIPE, batch=2, dtype="float32", order=Order(POSITIONS)),
+], ids=["as in the report", "float32", "Adam", "batches of chunks", "batches of positions"])  # fmt: skip
+@pytest.mark.parametrize("updates", [0, 1, 1050])
+def test_the_hash_of_a_whole_training_is_the_kernels(own, updates):
+    trace = EMPTY
+    for rows in train(start(own, K, 7), IDS, updates, (1000,), own):
+        trace = extended(trace, rows, own.epoch(len(IDS)), 0.0)
+    hashed = results_hash(rows.state.theta.flat, rows.best.theta.flat, columns(trace))
+    assert plain.train(own, K, IDS, updates, 7) == hashed
+
+
+def test_the_command_ends_with_the_hash_of_the_results(finished: Project):
+    printed = finished.run("python", "-m", "charloom.signature.plain", PYTHONPATH=str(finished.folder / "src"))
+    results = json.loads((finished.folder / "metrics/results.json").read_text())["results"]
+    assert printed.splitlines()[-1] == results
