@@ -30,7 +30,7 @@ def main(dtype: str) -> None:
             at = update * SEQ_LENGTH
             x, y = ids[at : at + SEQ_LENGTH, None], ids[at + 1 : at + SEQ_LENGTH + 1, None]
             _, passed = plain.passes(state.theta, x, y, h, recipe)
-            recipe.step(state.theta, state.accumulators, plain.gradients_of(state.theta, passed), update)
+            recipe.step(state.theta, state.accumulators, plain.gradients_of(state.theta, passed, dtype), update)
             h = passed.h[-1:]
         return state.theta.flat.tobytes()
 

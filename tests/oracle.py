@@ -27,7 +27,7 @@ def same_bits(recipe, state, ids, updates):
     for update in range(updates):
         h[zero[update]] = 0
         loss, passed = plain.passes(theta, *batch(ids, starts[update], recipe.seq_length), h, recipe)
-        recipe.step(theta, kept, plain.gradients_of(theta, passed), update)
+        recipe.step(theta, kept, plain.gradients_of(theta, passed, recipe.dtype), update)
         h = passed.h[-recipe.batch :]
         assert rows.losses[update] == loss, update
     assert rows.after.theta.flat.tobytes() == theta.flat.tobytes()

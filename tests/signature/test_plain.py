@@ -21,7 +21,8 @@ RECIPE = recipe(eta=0.3)
 
 @pytest.mark.parametrize("own", [
     RECIPE, recipe(dtype="float32", clip=0.2), replace(RECIPE, optimizer=Adam(0.01), loss="mean"),
-    replace(RECIPE, batch=3, order=Order(CHUNKS, 30)), replace(RECIPE, batch=2, dtype="float32", order=Order(POSITIONS)),
+    replace(RECIPE, batch=3, order=Order(CHUNKS, 30)),
+    replace(RECIPE, batch=2, dtype="float32", order=Order(POSITIONS)),
 ], ids=["as in the report", "float32", "Adam", "batches of chunks", "batches of positions"])  # fmt: skip
 @pytest.mark.parametrize("updates", [0, 1, 1050])
 def test_the_hash_of_a_whole_training_is_the_kernels(own, updates):

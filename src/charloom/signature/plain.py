@@ -12,7 +12,7 @@ because another order rounds differently:
     softmax          a sum per lane of a 64-byte vector (every eighth float64, every sixteenth float32), then over lanes
     all others       over j, k or t upwards, from 0
 
-An update takes 2.5 times as long as in the fast kernel in float64, 3.5 times in float32 (m = 100, K = 83, T = 25;
+An update takes three to four times as long as in the fast kernel (m = 100, K = 83, T = 25, AVX-512;
 `python benchmarks/plain.py`). That is why vector.py and products.py exist. No stage imports this file; tests compare
 the kernel with it bit for bit.
 """
@@ -63,7 +63,7 @@ def train(recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: R
             statistics.append((loss, *measured(theta, passed, recipe)))
             report(row, f"smooth loss {smooth:.3f}")
         if row < updates:  # elementwise in NumPy, so the step needs no order of additions
-            recipe.step(theta, accumulators, gradients_of(theta, passed), row)
+            recipe.step(theta, accumulators, gradients_of(theta, passed, recipe.dtype), row)
         h = passed.h[-recipe.batch :].copy()
     return results_hash(theta.flat, best, map(np.array, (smooth_losses, losses, *zip(*statistics, strict=True))))
 
@@ -94,9 +94,9 @@ def passes(theta: Parameters, x: Array, y: Array, h_0: Array, recipe: Recipe) ->
     return loss / len(h_0), Passed(x.ravel(), h, _backward(weights, h, g, len(h_0)), g)
 
 
-def gradients_of(theta: Parameters, passed: Passed) -> Parameters:
-    """Return the gradients, before clipping, in the dtype of the passes."""
-    gradients = filled(0.0, theta.m, theta.K, passed.d.dtype)
+def gradients_of(theta: Parameters, passed: Passed, dtype: Any) -> Parameters:
+    """Return the gradients, before clipping, added up in this dtype."""
+    gradients = filled(0.0, theta.m, theta.K, dtype)
     _add(_matrices(gradients), *passed)
     return gradients
 
@@ -104,14 +104,13 @@ def gradients_of(theta: Parameters, passed: Passed) -> Parameters:
 def measured(theta: Parameters, passed: Passed, recipe: Recipe) -> tuple[float, float, float]:
     """Return the norm of the gradients, the fraction that clipping changes, and the fraction of saturated units.
 
-    They are computed in float64. The squares are added unit by unit, and only for characters that were read.
+    Sums are float64. The squares are added unit by unit, and only for characters that were read.
     """
-    x, h, d, g = passed.x, *(array.astype(float) for array in passed[1:])
-    of = gradients_of(theta, Passed(x, h, d, g))
-    by_unit = np.column_stack((of.b, of.W, of.U[:, list(dict.fromkeys(x.tolist()))]))
+    of = gradients_of(theta, passed, float)
+    by_unit = np.column_stack((of.b, of.W, of.U[:, list(dict.fromkeys(passed.x.tolist()))]))
     entries = np.concatenate((by_unit.ravel(), np.column_stack((of.c, of.V)).ravel()))
     norm = math.sqrt((entries * entries).cumsum()[-1])  # sum() adds in another order
-    saturated = np.abs(h[recipe.batch :]) > SATURATED
+    saturated = np.abs(passed.h[recipe.batch :].astype(float)) > SATURATED
     return norm, int((np.abs(entries) > recipe.clip).sum()) / theta.flat.size, int(saturated.sum()) / saturated.size
 
 
