@@ -13,7 +13,7 @@ GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NA
 # What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
 # in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
-    matplotlib.backends.backend_svg, prepare, gradcheck, train, sample, plot, track, charloom.commands.cli, \
+    matplotlib.backends.backend_svg, $(foreach stage,$(wildcard src/*.py),$(basename $(notdir $(stage))),) charloom.commands.cli, \
     charloom.commands.study, charloom.commands.verify, charloom.tracking.rounds, charloom.tracking.answering
 REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
 

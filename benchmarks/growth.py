@@ -27,12 +27,13 @@ from printed import STYLE, png
 from charloom.core.base.storage import read_json
 from charloom.core.runtime.memory import training_memory
 from charloom.core.runtime.provenance import machine
+from charloom.core.settings.pipeline import Project
 from charloom.core.settings.reading import read_params
 from charloom.core.settings.records import TextMetrics
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10, 100, 1000)  # MB
-STAGES = ("prepare", "gradcheck", "train", "sample", "plot", "track")
+STAGES = tuple(Project(ROOT).stages())
 WIDE = 5000  # characters of the larger vocabulary
 FIRST = 0x4E00  # code point of the first of these characters
 CHANGES = {

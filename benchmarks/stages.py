@@ -22,9 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import llvmlite.binding as llvm
+import yaml
 
 HERE = Path(__file__).resolve().parent
-STAGES = ("prepare", "gradcheck", "train", "sample", "plot", "track")
+STAGES = tuple(yaml.safe_load((HERE.parent / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 PROOFS = ("charloom verify", "charloom summary --base HEAD~1")
 COMPILING = ("gradcheck", "train", "sample")
 FEWER = 1000  # updates of a second training: the difference of both trainings is the time of updates

@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
+from projects import ALL_STAGES as ALL
 from projects import Project
-
-ALL = ("prepare", "gradcheck", "train", "sample", "plot", "track")
 
 
 class Edit(NamedTuple):

@@ -51,6 +51,15 @@ def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage
     assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
 
 
+def test_the_summary_for_any_project_is_the_folders_that_its_page_names():
+    needed = {"dvc_summary"} | {
+        name.partition(".")[0] for name in GRAPH.find_upstream_modules("dvc_summary", as_package=True)
+    }
+    page = (ROOT / "docs/pull_requests.md").read_text(encoding="utf-8")
+    assert needed == {"dvc_summary", "groundwork"}
+    assert "Copy the folders `src/dvc_summary` and `src/groundwork`" in page
+
+
 def test_a_served_model_brings_all_that_it_imports():
     """`track` packs the sources of the stage sample."""
     packed = {ROOT / entry for entry in STAGES["sample"]["deps"]}

@@ -1,5 +1,4 @@
-"""The results of a training: a typed record for each JSON file, the hash of the results, the spool of points for
-MLflow, the tables of studies, and the provenance (code and machine).
+"""A run as a value: its three readers, its keys and names, the tables of studies, and the provenance of the code.
 
-No result depends on a computation in this package.
+No stage that computes a result imports this package.
 """

@@ -1,4 +1,4 @@
-"""Keys and names of experiments, of trials and of runs, and the hash of a training's results.
+"""Keys and names of experiments, of trials and of runs.
 
 A key identifies params and text. It leaves out each param that cannot change the record that it identifies: the
 settings of samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A

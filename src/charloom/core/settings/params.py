@@ -1,4 +1,4 @@
-"""Read params.yaml once, by DVC's rules (YAML 1.2), into frozen and typed sections."""
+"""The params, in frozen and typed sections. Each declares what it affects, and its silent value."""
 
 import math
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""A project's folder: the paths that dvc.yaml declares for a stage, and the inputs of a running stage."""
+"""A project's folder: the params and paths that dvc.yaml declares for a stage."""
 
 import os
 from contextlib import suppress
