@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import chdir
 
-from charloom.tracking.completion import Busy
+from charloom.tracking.experiment_lock import Busy
 
 LONG = 60  # seconds, which only a test that fails takes
 

@@ -20,9 +20,9 @@ from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial
 from charloom.tracking.answering import print_experiments
-from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
+from charloom.tracking.study_completion import complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 
 STUDY = Path("studies/eta.yaml")

@@ -18,7 +18,7 @@ from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
 from charloom.study.seeds import free, taken, yaml_of
 from charloom.study.workers import ensure_address
-from charloom.tracking.entries import PAGE
+from charloom.tracking.spool import PAGE
 from charloom.tracking.study_delivery import send_study
 from groundwork.words import in_line
 

@@ -7,10 +7,12 @@ database on this machine, or a server. A training writes its *record* (its start
 The modules, from the spool to the store:
 
     collect, study_delivery      add a run's files and missing points, or a study, to an entry
-    entries                      read an entry's record, its files and their checksums
+    spool, entries               the format of the spool; read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process and its lock; its rounds, and its retries
-    completion                   show, create and complete a run, or the run of a study; the lock between machines
+    completion                   show, create and complete a run
+    study_completion             create or update the run of a study
+    experiment_lock              the lock of an experiment or a study, across machines
     models, served               send a run's models and register the better one; the code of a served model
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 

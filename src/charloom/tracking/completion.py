@@ -1,52 +1,31 @@
-"""Create and complete the run of a training or of a study in MLflow. Delivery is idempotent.
+"""Create and complete the run of a training in MLflow. Delivery is idempotent.
 
 Trainings with the same experiment key and the same hash of results share one run: each further training counts as a
 reproduction. Other results of the same experiment are a second run with a tag that names the first run.
 
 While a training runs, a live run shows its points. If at its end the experiment has a complete run with the same
 results, for example from another machine, the training is counted there, and the live run is deleted.
-
-A study has one run, with its answer, tables and page. Sending a study again updates the run.
-
-The *lock* of an experiment or a study works across machines with tags of the MLflow experiment, because MLflow has no
-compare-and-set. A sender sets a tag of its own, reads all tags, and holds the lock if no other sender has a tag. If two
-senders do so at once, both may give up, and try the entry again later, but at most one holds the lock. A tag names its
-process and an expiry time: if the process on this machine has ended or the time is over, the tag does not count. One
-fault remains possible: two senders hold the lock if a machine was suspended until its tag expired, or if a clock is
-wrong by more than CLOCK_TOLERANCE.
 """
 
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from charloom.core.base.errors import Unavailable
 from charloom.core.base.terminal import warn_once
-from charloom.core.runtime.provenance import process, process_ended
 from charloom.tracking import tag
-from charloom.tracking.entries import PAGE, PICTURE, Entry, StudyContents
-from charloom.tracking.limits import LIMIT
+from charloom.tracking.entries import Entry
+from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import register, send_models
 from charloom.tracking.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
-from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_author
+from charloom.tracking.store import TAG_LENGTH, Store, with_author
 from groundwork.words import in_line
 
-CLOCK_TOLERANCE = 60  # seconds
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
-
-
-class Busy(Unavailable):
-    """Another sender holds the lock of this experiment or study, or requests it at the same time."""
 
 
 def show(store: Store, entry: Entry, *, ended: bool) -> None:
@@ -111,34 +90,6 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
         if run is own_run:
             send_models(store, run, entry, {n: x for n, x in tracked.models.items() if n not in {BEST, LAST}})
-        return run
-
-
-def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
-    """Send the study whose entry is in the folder; return the study's run.
-
-    The run is the oldest one with the study's question and text; a missing run is created. If the run has an answer
-    from more trials than `contents`, it stays unchanged, with a warning. Raises Busy if another sender holds the lock
-    of the study's question.
-    """
-    store.use_studies()
-    with experiment_lock(store, contents.question):
-        same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
-        tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
-        run = next(iter(store.search(same)), None) or store.create_run(Path(contents.name).stem, tags)
-        trials = run.data.tags.get(tag.TRIALS, "")
-        if trials.isdecimal() and int(trials) > contents.trials:
-            reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
-            warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
-            return run
-        store.upload(folder / FILES / SHOWN_FILES, run.info.artifact_uri)
-        picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
-        page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
-        verdict, _, rest = contents.description.partition("\n\n")
-        note = "\n\n".join([verdict, page, picture, rest])
-        about = {tag.NOTE: note, tag.TRIALS: str(contents.trials), tag.USER: with_author(run, store.user)}
-        store.set_tags(run, contents.tags | about)
-        store.end_run(run, "FINISHED", None)
         return run
 
 
@@ -216,38 +167,3 @@ def _training_row(start: Start, end: End) -> dict[str, Any]:
     """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}
-
-
-@contextmanager
-def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
-    """Hold the lock of an experiment key, or of a study's question, in the MLflow experiment that the store uses.
-
-    A sender needs the lock to complete a run, but not to create a live run or to send its points. A tag of a sender
-    that is gone is removed. Raises Busy if another sender holds or requests the lock.
-    """
-    prefix = f"{tag.SENDING}.{experiment}."
-    own_key, remaining = f"{prefix}{uuid4().hex}", max(0.0, LIMIT.end - time.monotonic())
-    until = f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
-    try:
-        store.client.set_experiment_tag(store.experiment_id, own_key, f"{process()} {until}")
-        tags = store.client.get_experiment(store.experiment_id).tags
-        others = {key: value for key, value in tags.items() if key.startswith(prefix) and key != own_key}
-        for gone in (key for key, value in others.items() if not _counts(value)):
-            with suppress(MlflowException):  # another sender has removed the tag
-                store.client.delete_experiment_tag(store.experiment_id, gone)
-        if any(map(_counts, others.values())):
-            raise Busy("another sender sends the same experiment at this moment")
-        yield
-    finally:
-        with suppress(MlflowException):  # the server is down; then the tag holds until it expires
-            try:
-                store.client.delete_experiment_tag(store.experiment_id, own_key)
-            except MlflowException as error:
-                if error.error_code == "ENDPOINT_NOT_FOUND":  # MLflow before 3
-                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
-
-
-def _counts(value: str) -> bool:
-    """Return whether a lock's tag with this value counts: it is well-formed, and its sender may still be at work."""
-    name, _, until = value.rpartition(" ")
-    return until.isdecimal() and float(until) > time.time() and not process_ended(name)

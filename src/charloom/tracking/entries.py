@@ -10,34 +10,11 @@ from typing import Any
 from charloom.core.base.storage import held, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
 from charloom.core.runtime.provenance import process_ended
-from charloom.core.settings.records import Record
 from charloom.core.training.record import RATE, RECORD, spool
-from charloom.tracking.spool import FILES, End, Start, Tracked
+from charloom.tracking.spool import FILES, End, Start, StudyContents, Tracked
 from groundwork.words import in_line
 
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
-PICTURE = "comparison.svg"  # the picture in the description of a study's run
-PAGE = "report.html"  # the page in a study's folder
-
-
-class StudyContents(Record):
-    """A study, as the spool records it.
-
-    name         path of the study's file
-    question     the digest of the study's question: see `Study.named`
-    text_sha256  the SHA-256 of the text
-    trials       the number of trials that have ended
-    tags         tags of the MLflow run: the answer in one line; the number of effects, or of settings if no factor was
-                 tested, by verdict
-    description  the answer in Markdown, the verdict first
-    """
-
-    name: str
-    question: str
-    text_sha256: str
-    trials: int
-    tags: dict[str, str]
-    description: str
 
 
 class Entry:

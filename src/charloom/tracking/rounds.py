@@ -8,10 +8,12 @@ from pathlib import Path
 from charloom.core.base.errors import Damaged
 from charloom.core.base.terminal import warn_once
 from charloom.tracking.address import database, store_lock
-from charloom.tracking.completion import Busy, complete, complete_study, show
+from charloom.tracking.completion import complete, show
 from charloom.tracking.entries import Entry, entries
+from charloom.tracking.experiment_lock import Busy
 from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.store import connected, reason_of
+from charloom.tracking.study_completion import complete_study
 from groundwork.words import in_line
 
 PAUSE = 0.2  # seconds between two rounds

@@ -5,7 +5,7 @@
                      `train` writes it: see core/training/record.py
         files/       artifacts, models and code that the stage `track` adds, with their SHA-256 in SHA256SUMS
     .charloom/spool/study-<digest of the study's question>/
-        run.jsonl    the study: a StudyContents (see tracking/entries.py)
+        run.jsonl    the study: a StudyContents
         files/       its tables and pages
 
 A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
@@ -31,6 +31,7 @@ FILES = "files"
 MODEL_FILE = "model.npz"  # a model's arrays, in its folder in MLflow
 SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; the code of a served model
 SERVED, PACKED = "served.py", "charloom.zip"  # files of MODEL_CODE: see tracking/served.py; the sources that it imports
+PAGE, PICTURE = "report.html", "comparison.svg"  # a study's page; the picture in the description of its run
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 
 
@@ -107,3 +108,23 @@ class Tracked(Record):
     models: dict[str, int]
     description: str
     points: int
+
+
+class StudyContents(Record):
+    """A study, as the spool records it.
+
+    name         path of the study's file
+    question     the digest of the study's question: see `Study.named`
+    text_sha256  the SHA-256 of the text
+    trials       the number of trials that have ended
+    tags         tags of the MLflow run: the answer in one line; the number of effects, or of settings if no factor was
+                 tested, by verdict
+    description  the answer in Markdown, the verdict first
+    """
+
+    name: str
+    question: str
+    text_sha256: str
+    trials: int
+    tags: dict[str, str]
+    description: str

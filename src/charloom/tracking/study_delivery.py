@@ -14,8 +14,8 @@ from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
-from charloom.tracking.entries import PAGE, PICTURE, StudyContents, new_files
-from charloom.tracking.spool import SHOWN_FILES
+from charloom.tracking.entries import new_files
+from charloom.tracking.spool import PAGE, PICTURE, SHOWN_FILES, StudyContents
 from groundwork.words import in_line
 from paired.data_types import VERDICTS, Answer
 from paired.sentences import by_verdict, effects_by_verdict, told

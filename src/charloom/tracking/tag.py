@@ -14,7 +14,7 @@ from charloom.core.settings.records import MEASURE
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
 STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not runs of the pipeline
-SENDING = "charloom.sending"  # begins the tags of `experiment_lock` in completion.py
+SENDING = "charloom.sending"  # begins the tags of `experiment_lock`
 
 # of the pipeline's runs
 KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
