@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
-from charloom.core.base.errors import CheckFailed, Unavailable
+from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.dvc_lock import ensure_recorded
-from charloom.core.settings.pipeline import OWN, ensure_repository, root
+from charloom.core.settings.pipeline import HERE, ensure_repository
 from charloom.core.training.record import STARTING_MAY_TAKE, sender_lock, start_sender
 from charloom.tracking.address import relocate_store
 from charloom.tracking.collect import put, this_run
@@ -21,10 +22,8 @@ from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
-OUTBOX = OWN / "outbox"  # the queue of an earlier version
 POLL_INTERVAL = 0.05  # seconds
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
-STAGES = ("prepare", "gradcheck", "train", "sample", "plot")  # the stages before `track`
 
 
 def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
@@ -91,20 +90,19 @@ def catch_up(_: object = None) -> None:
 
 def _requested() -> list[Path]:
     """Add this folder's run to the spool, and request the delivery of all entries; return the folders to wait for."""
-    status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *STAGES]
     own: Path | None = None  # this folder's entry
-    process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     try:
+        stages = takewhile(lambda name: name != "track", HERE.stages())
+        status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *stages]
+        process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         if process.returncode == 1:
             raise CheckFailed("its results do not match its settings and sources; `dvc repro` updates them")
         if process.returncode:
             raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
         run = this_run()
         own = put(run, partial(ensure_recorded, run.params))  # requests the delivery
-    except CheckFailed as error:
+    except (CheckFailed, WrongInput) as error:
         print(f"this folder's run was not sent: {error}", flush=True)
-    if any((root() / OUTBOX).glob("[!.]*/*")):
-        print(f"{OUTBOX}: an older charloom wrote this folder: `git checkout 2437399` and `make track` send it")
     own_identity, waiting = identity(), list(entries())
     for entry in waiting:  # a second request would send the run of this folder twice
         if entry.folder != own and (entry.can_complete or entry.has_ended):
