@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dvc_summary.changes import Change
-from dvc_summary.facts import Facts
+from dvc_summary.facts import Change, Facts
 from dvc_summary.markdown import code, codes, folded, paragraph, table
 from groundwork.words import number_of
 

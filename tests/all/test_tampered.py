@@ -6,7 +6,7 @@ import pytest
 from claims import refused, relock, replace_by_link, set_metric, submodule
 from projects import said
 
-from charloom.proof.grade import SAME_CONCLUSION
+from charloom.proof.explanations import SAME_CONCLUSION
 
 GRADCHECK = "      - metrics/gradcheck.json: {cache: false}\n"
 FOREACH = (

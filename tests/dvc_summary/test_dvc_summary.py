@@ -11,8 +11,7 @@ from projects import Project, called
 from rendered import HOSTILE, ensure_harmless
 
 from dvc_summary.__main__ import main
-from dvc_summary.changes import compared
-from dvc_summary.facts import Facts, dvc, facts_of, not_of_lock
+from dvc_summary.facts import Facts, compared, dvc, facts_of, not_of_lock
 from dvc_summary.markdown import limited, verdict
 from dvc_summary.sections import parted, warnings
 from groundwork.git import Refused, printed

@@ -4,8 +4,16 @@ import json
 
 import pytest
 
-from charloom.proof.causes import contradictions, edits
-from charloom.proof.grade import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, grade
+from charloom.proof.explanations import (
+    ANOTHER,
+    SAME_BITS,
+    SAME_CONCLUSION,
+    SAME_TEXT,
+    WITHIN,
+    contradictions,
+    edits,
+    grade,
+)  # fmt: skip
 from charloom.proof.outputs import Output, Result
 from groundwork.lock import Stage
 

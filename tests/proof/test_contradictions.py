@@ -10,7 +10,7 @@ from projects import copied, said
 from charloom.core.base.errors import CheckFailed
 from charloom.core.settings.dvc_lock import locked
 from charloom.core.settings.pipeline import Project as Folder
-from charloom.proof.causes import contradictions
+from charloom.proof.explanations import contradictions
 from charloom.proof.refusals import inspected
 
 NOBODY = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"

@@ -9,7 +9,7 @@ from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.storage import write_json
 from charloom.core.runtime.provenance import machine
 from charloom.proof.differences import SAME
-from charloom.proof.grade import MEANINGS
+from charloom.proof.explanations import MEANINGS
 from charloom.proof.rows import prove
 from charloom.proof.verify import verify as verified
 from charloom.results.git import git

@@ -1,5 +1,15 @@
-"""Verify HEAD: rebuild its results from nothing, compare the two dvc.lock files, and explain differences."""
+"""Verify HEAD: rebuild its results from nothing, compare the two dvc.lock files, and explain differences.
 
+Before anything is rebuilt, the committed signature.json is compared with one computed here: a check of the arithmetic.
+A signature has hashes of the results of small trainings and of elementary operations ("probes"). Its values have dotted
+names: `float64.500` is the hash after 500 updates.
+
+If nothing differs, there is an in-toto statement about the rebuilt results, which other tools can sign and check. Its
+format: https://github.com/in-toto/attestation, Statement v1 with the predicate test-result v0.1 and the additional key
+`environment`.
+"""
+
+import json
 import shutil
 import sys
 import tempfile
@@ -7,19 +17,26 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.core.base.errors import WrongInput
+from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
+from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import visible
+from charloom.core.runtime.provenance import machine
 from charloom.core.settings.dvc_lock import LOCK
-from charloom.core.settings.pipeline import Project, ensure_repository
-from charloom.proof.causes import contradictions, edits
+from charloom.core.settings.params import PARAMS
+from charloom.core.settings.pipeline import Project, ensure_repository, files_in
 from charloom.proof.differences import SAME, Row, last_line
-from charloom.proof.grade import grade
-from charloom.proof.outputs import compared
+from charloom.proof.explanations import contradictions, edits, grade
+from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import inspected
-from charloom.proof.signatures import signatures
-from charloom.proof.statement import statement
 from charloom.results.git import git, uncommitted
+from charloom.results.keys import SIGNATURE
+from charloom.signature.hashes import everything
+from groundwork.lock import leaves
+
+PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
+SHOWN = 8  # digits of a hash
+MATERIALS = (PARAMS, LOCK, SIGNATURE, Path("requirements.lock"))
 
 
 class Verified(NamedTuple):
@@ -28,8 +45,8 @@ class Verified(NamedTuple):
     commit     HEAD's hash
     rows       the compared files and hashes
     causes     sentences that explain differences
-    grade      a key of grade.MEANINGS, the distance of the results; None if not everything was rebuilt
-    statement  in-toto's statement, see statement.py; None if something differs
+    grade      a key of explanations.MEANINGS, the distance of the results; None if not everything was rebuilt
+    statement  in-toto's statement; None if something differs
     """
 
     commit: str
@@ -56,7 +73,7 @@ def verify(say: Callable[[object], None]) -> Verified:
     ensure_repository()
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
         raise WrongInput("HEAD: no commit yet; `git commit` makes one")
-    hashes, hints = signatures()
+    hashes, hints = _signatures()
     verified = Verified(commit, [], [])
     if uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
@@ -70,15 +87,16 @@ def verify(say: Callable[[object], None]) -> Verified:
 
     if not add(hashes):
         return verified._replace(causes=hints)
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as place:
-        committed = cloned(Path(place) / "committed", commit)
+    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
+        place = Path(folder)
+        committed = cloned(place / "committed", commit)
         before, refused = inspected(committed)
         if not add(refused):
             return verified
-        folder = shutil.copytree(Path(place) / "committed", Path(place) / "rebuilt", symlinks=True)
-        rebuilt = Project(folder / committed.root.relative_to(Path(place) / "committed"))
+        shutil.copytree(place / "committed", place / "rebuilt", symlinks=True)
+        rebuilt = Project(place / "rebuilt" / committed.root.relative_to(place / "committed"))
         try:
-            after = rebuilt_lock(rebuilt, say, NUMBA_CACHE_DIR=str(Path(place) / "compiled"))
+            after = rebuilt_lock(rebuilt, say, NUMBA_CACHE_DIR=str(place / "compiled"))
         except Failed as failed:
             sys.stderr.write(visible(failed.printed))
             verified.rows.append(Row(failed.stage, "it failed", "it failed"))
@@ -86,9 +104,60 @@ def verify(say: Callable[[object], None]) -> Verified:
         results, conflicts = list(compared(committed, before, rebuilt, after)), contradictions(before, after)
         if add(result.row for result in results):
             add(Row(stages[0], str(LOCK), what) for what, stages in conflicts.items())
-        paths, same = [result.output.path for result in results], verified.last == SAME
-        return verified._replace(
-            causes=[*conflicts, *edits(results, before, after)],
-            grade=grade(results),
-            statement=statement(committed, rebuilt, paths) if same else None,
-        )
+        passed = _statement(commit, committed, rebuilt) if verified.last == SAME else None
+        causes = [*conflicts, *edits(results, before, after)]
+        return verified._replace(causes=causes, grade=grade(results), statement=passed)
+
+
+def _signatures() -> tuple[list[Row], list[str]]:
+    """Compute the signature on this machine; return a row for each hash that must be equal, and the likely causes.
+
+    The causes are operations, library versions and processor features that differ from those of HEAD's signature.json.
+    Raises CheckFailed if HEAD's signature.json is missing or no JSON.
+    """
+    try:
+        committed, here = dict(leaves(json.loads(git("show", f"HEAD:./{SIGNATURE}")))), dict(leaves(everything()))
+    except (Unavailable, ValueError, RecursionError):
+        what = "not what `python -m charloom.signature` writes"
+        raise CheckFailed(f"first difference: signature: {SIGNATURE}: {what}") from None
+    rows, causes = list[Row](), list[str]()
+    for name, value in here.items():
+        other = committed.get(name, "nothing")
+        if not name.startswith((PROBE, LIBRARY)):
+            what = f"committed {str(other)[:SHOWN]}…, here {value[:SHOWN]}…" if value != other else ""
+            rows.append(Row("signature", name, what))
+        elif value != other:
+            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {other}")
+    if last_line(rows) != SAME:
+        causes.append(f"{SIGNATURE} was edited, or this machine's arithmetic or the kernel's compiled code differ")
+    return rows, causes
+
+
+def _statement(commit: str, committed: Project, rebuilt: Project) -> dict[str, Any]:
+    """Return in-toto's statement that the verification of the commit passed. Call this only if it did.
+
+    It contains the SHA-256 of every file of the rebuilt outputs, the commit and the SHA-256 of MATERIALS and the text,
+    and a description of this machine.
+
+    committed  a clone of the commit
+    rebuilt    the clone with the rebuilt outputs
+    """
+
+    def hashed(project: Project, files: Iterable[Path]) -> list[dict[str, Any]]:
+        """Return in-toto's descriptors, name and SHA-256, of the project's files. Missing files are left out."""
+        present = [file for file in files if (project.root / file).is_file()]
+        return [{"name": file.as_posix(), "digest": {"sha256": sha256(project.root / file)}} for file in present]
+
+    files = (file for output in outputs(committed) for file in files_in(rebuilt.root / output.path))
+    materials = hashed(committed, [*MATERIALS, Path(committed.params().prepare.text)])
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": hashed(rebuilt, sorted(file.relative_to(rebuilt.root) for file in files)),
+        "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
+        "predicate": {
+            "result": "PASSED",
+            "configuration": [{"name": "commit", "digest": {"gitCommit": commit}}, *materials],
+            "passedTests": ["charloom verify"],
+            "environment": machine(),
+        },
+    }
