@@ -29,6 +29,7 @@ from paired.data_types import CANNOT_TELL, Answer
 from paired.effects import of_change
 
 NO_DIFFERENCE = "<b>no difference</b>"
+ALLOWED = "allowed are more seeds; another question needs another name"
 TO_TELL = (
     "One seed on each side cannot tell whether the difference is more than luck. For params, a study with both "
     "settings can: <code>charloom study new</code> writes one. For code, run a study on both commits, join the tables "
@@ -47,7 +48,7 @@ class Side(NamedTuple):
     run: Run | None
 
 
-Studies = dict[Path, Study | CharloomError]  # file to study; an error if the study is invalid or contradicted
+Studies = dict[Path, Study]  # by file
 
 
 def side(commit: str, folder: Path) -> Side:
@@ -62,59 +63,49 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     If the two runs cannot be compared or are equal, and tables of studies have changed, the sentence has the answers of
     these studies. If there is nothing to say, it is "", and the list of blocks is empty.
     """
-    old, new = _studies(before.project), _studies(after.project)
+    (old, _), (new, refused) = _studies(before.project), _studies(after.project)
     trained = [*_trained(before, old, "the base"), *_trained(after, new, "HEAD")]
-    studies = {file: _believed(study, trained) if isinstance(study, Study) else study for file, study in new.items()}
-    for file, lacks in ((file, _lacking(new.get(file), base)) for file, base in old.items() if isinstance(base, Study)):
-        if lacks:
-            rule = "allowed are more seeds; another question needs another name"
-            studies[file] = CheckFailed(f"{file.with_suffix('')} lacks {lacks}; {rule}")
-    base = [study for study in old.values() if isinstance(study, Study) and study.asked.answers]
-    for file, study in ((file, study) for file, study in studies.items() if isinstance(study, Study)):
-        if not study.asked.answers:
-            studies[file] = WrongInput(f"{len(study.trained())} trials, and no answer yet")
-        elif not any(is_same(study, other) for other in base) and (why := why_used(study, base)):
-            studies[file] = WrongInput(f"{why} in the base, and a seed answers one question")
-    sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies)
+    for file, study in old.items():
+        if file not in refused and (lacks := _lacking(new.get(file), study)):
+            refused[file] = CheckFailed(f"{file.with_suffix('')} lacks {lacks}; {ALLOWED}")
+    for file, study in new.items():
+        if file not in refused and (error := _error(study, list(old.values()), trained)):
+            refused[file] = error
+    studies = [study for file, study in new.items() if file not in refused]
+    errors = dict(sorted(refused.items()))
+    sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies, list(errors.values()))
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
-        present = [study for study in studies.values() if isinstance(study, Study)]
-        changed = [study for study in present if study.runs != _runs(old.get(study.path))]
+        changed = [study for study in studies if study.path not in old or study.runs != old[study.path].runs]
         answers = [(study, answered(measured(study))) for study in changed]
         sentence = " ".join(_line(*answer) for answer in answers) or sentence
         blocks += [_whole(*answer) for answer in answers]
-    refused = {file: error for file, error in studies.items() if isinstance(error, CharloomError)}
-    blocks += [paragraph(f"{code(file.name)} is not used: {code(str(error), 400)}") for file, error in refused.items()]
+    blocks += [paragraph(f"{code(file.name)} is not used: {code(str(why), 400)}") for file, why in errors.items()]
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
 
-def _studies(project: Project) -> Studies:
-    """Return the commit's studies by file, with the error in place of a study that cannot be read.
+def _studies(project: Project) -> tuple[Studies, dict[Path, CharloomError]]:
+    """Return the commit's studies by file, and the errors of those that cannot be read.
 
     A study that has not started is left out: it has no trials, and reading it would hash whatever file is its text.
     """
-    studies, paths = Studies(), sorted(project.root.glob("studies/*.yaml"))
+    studies, errors, paths = Studies(), dict[Path, CharloomError](), sorted(project.root.glob("studies/*.yaml"))
     for file in (path.relative_to(project.root) for path in paths if is_started(path.with_suffix(""))):
         try:
             studies[file] = read_study(file, project=project)
         except CharloomError as error:
-            studies[file] = type(error)(str(error).replace(f"{project.root}/", ""))
-    return studies
+            errors[file] = type(error)(str(error).replace(f"{project.root}/", ""))
+    return studies, errors
 
 
-def _runs(study: Study | CharloomError | None) -> Mapping[str, Run]:
-    return study.runs if isinstance(study, Study) else {}
-
-
-def _lacking(study: Study | CharloomError | None, base: Study) -> str:
+def _lacking(study: Study | None, base: Study) -> str:
     """Return what the base's study has and HEAD's lacks, in words: rows, the question, looks or an answer; else "".
 
     Rows are compared by their params, because a change of the arithmetic trains the study again, with other keys.
 
-    study  HEAD's study; None if HEAD has none of this name; for an error, the result is ""
+    study  HEAD's study; None if HEAD has none of this name
     """
-    if isinstance(study, CharloomError):
-        return ""
-    rows, own = ({str(trial_params(run.params)) for run in _runs(side).values()} for side in (base, study))
+    sides = (base.runs, study.runs if study else {})
+    rows, own = ({str(trial_params(run.params)) for run in runs.values()} for runs in sides)
     if lost := len(rows - own):
         return f"{lost} of the base's {number_of(len(rows), 'row')}"
     if not study or base.named != study.named:
@@ -126,25 +117,13 @@ def _lacking(study: Study | CharloomError | None, base: Study) -> str:
     return "an answer of the base" if same and {*base.asked.answers} - {*study.asked.answers} else ""
 
 
-def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
-    """Yield the trainings of a side, by their trials' keys, with the name of the table or files that have them.
-
-    name  the side's name
-    """
-    for file, study in studies.items():
-        yield f"{file.with_suffix('')} of {name}", _runs(study)
-    if run := side.run:
-        with suppress(CharloomError):  # signature.json cannot be read
-            arithmetic = arithmetic_of(run.params.recipe.kind, side.project)
-            yield f"the results of {name}", {trial_key(run.params, run.text_sha256, arithmetic): run}
-
-
-def _believed(study: Study, trained: list[tuple[str, Mapping[str, Run]]]) -> Study | CharloomError:
-    """Return the study, or a CheckFailed if the study contradicts another committed result.
+def _error(study: Study, base: list[Study], trained: list[tuple[str, Mapping[str, Run]]]) -> CharloomError | None:
+    """Return why HEAD's study is not used, or None: it contradicts other results, or has no answer, or used seeds.
 
     The results of a trial depend only on its params, text and arithmetic, and the trial's key identifies all three. So
     if a study's table and another table (or a commit's own metrics) have different results for one key, one is wrong.
 
+    base     the studies of the base
     trained  the trainings of both sides, as `_trained` yields them
     """
     for where, runs in trained:
@@ -152,14 +131,32 @@ def _believed(study: Study, trained: list[tuple[str, Mapping[str, Run]]]) -> Stu
             for name, own, other in disagreements(row, runs[key]) if key in runs else ():
                 what = f"{study.folder} has {own} for seed {row.params.seed} ({name}), and {where} {other}"
                 return CheckFailed(f"{what}. One of the two is wrong.")
-    return study
+    if not study.asked.answers:
+        return WrongInput(f"{len(study.trained())} trials, and no answer yet")
+    base = [other for other in base if other.asked.answers]
+    why = "" if any(is_same(study, other) for other in base) else why_used(study, base)
+    return WrongInput(f"{why} in the base, and a seed answers one question") if why else None
 
 
-def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
+def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
+    """Yield the trainings of a side, by their trials' keys, with the name of the table or files that have them.
+
+    name  the side's name
+    """
+    for file, study in studies.items():
+        yield f"{file.with_suffix('')} of {name}", study.runs
+    if run := side.run:
+        with suppress(CharloomError):  # signature.json cannot be read
+            arithmetic = arithmetic_of(run.params.recipe.kind, side.project)
+            yield f"the results of {name}", {trial_key(run.params, run.text_sha256, arithmetic): run}
+
+
+def _compared(runs: list[Run], studies: list[Study], errors: list[CharloomError]) -> tuple[str, list[str]]:
     """Return sentence and blocks from a study that has both settings, or else from the two runs alone.
 
     runs     the runs of the sides that have one, before and after
     studies  the studies of the second side
+    errors   why its other studies are not used
 
     The sentence is "" if a side has no run or no measure, or the sides measure different held-out texts. If params
     differ and a study is damaged or contradicted, the result is *not known*. If several studies have both settings, the
@@ -173,10 +170,9 @@ def _compared(runs: list[Run], studies: Studies) -> tuple[str, list[str]]:
     if bits[0] == bits[1]:
         return f"{NO_DIFFERENCE}: held-out text costs {bits[1]:.3f} bits per character, as before.", []
     if setting_params(runs[0].params) != setting_params(runs[1].params):
-        if wrong := [study for study in studies.values() if isinstance(study, CheckFailed | Damaged)]:
+        if wrong := [error for error in errors if isinstance(error, CheckFailed | Damaged)]:
             return f"<b>not known</b>: {code(str(wrong[0]), 400)}", []
-        readable = [study for study in studies.values() if isinstance(study, Study)]
-        for study in sorted(readable, key=lambda study: -len(study.question.seeds)):
+        for study in sorted(studies, key=lambda study: -len(study.question.seeds)):
             if verdict := _of_both(study, runs):
                 return verdict
     sentence = (
