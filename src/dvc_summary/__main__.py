@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from dvc_summary.facts import facts_of
-from dvc_summary.markdown import limited, verdict
-from dvc_summary.sections import changed, changes, foot, parted, results, warnings
+from dvc_summary.markdown import verdict
+from dvc_summary.sections import changed, parted, summary
 from groundwork.git import Refused
 from groundwork.words import in_line
 
@@ -22,8 +22,7 @@ def main() -> None:
     except Refused as refused:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
-    first = verdict(Changed=changed(facts), Results=parted(facts))
-    print(limited([first, *warnings(facts), *changes(facts), *results(facts), foot(facts)]))
+    print(summary(facts, verdict(Changed=changed(facts), Results=parted(facts))))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """The sentences and blocks of the summary: verdict, warnings, changes and results."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from dvc_summary.facts import Change, Facts
-from dvc_summary.markdown import code, codes, folded, paragraph, table
+from dvc_summary.markdown import code, codes, folded, limited, paragraph, table
 from groundwork.words import number_of
 
 SAME = "the same bits"
@@ -62,7 +62,7 @@ def warnings(facts: Facts) -> Iterator[str]:
 def changes(facts: Facts) -> Iterator[str]:
     """Yield the blocks about changed params and files; a sentence if nothing except results changed."""
     yield "### Changes"
-    yield from (params := list(_by_file("parameter", facts.params, _both, "before", "after")))
+    yield (params := _by_file("parameter", facts.params, _both, "before", "after"))
     if facts.files:
         rows = ((code(path), codes(stages, 3) or "no stage") for path, stages in facts.files.items())
         listing = table(("file", "depends on it"), rows)
@@ -71,8 +71,8 @@ def changes(facts: Facts) -> Iterator[str]:
         yield "Nothing except results."
 
 
-def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> Iterator[str]:
-    """Yield a table with a row for each changed value; nothing if there is none.
+def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[str]], *head: str) -> str:
+    """Return a table with a row for each changed value; "" if there is none.
 
     what         noun for the first column, which has the value's name
     differences  output of `dvc params diff` or `dvc metrics diff`: by file and name, `old`, `new` and `diff`
@@ -84,8 +84,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
         for file, names in differences.items()
         for name, values in sorted(names.items())
     ]
-    if rows:
-        yield table((what, *head, "file"), rows)
+    return table((what, *head, "file"), rows) if rows else ""
 
 
 def _both(old: Any = None, new: Any = None, **_: Any) -> list[str]:
@@ -109,8 +108,7 @@ def results(facts: Facts) -> Iterator[str]:
     The row has the outputs that differ and the inputs that changed.
     """
     yield "### Results"
-    metrics = _by_file("metric", facts.metrics, _figures, "before", "after", "change")
-    yield from list(metrics) or ["No metric has changed."]
+    yield _by_file("metric", facts.metrics, _figures, "before", "after", "change") or "No metric has changed."
     rows = []
     for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
@@ -120,6 +118,11 @@ def results(facts: Facts) -> Iterator[str]:
     yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))
 
 
-def foot(facts: Facts) -> str:
-    """Return the last block, with the hashes of base and head."""
-    return paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")
+def summary(facts: Facts, first: str, reproduced: Iterable[str] = (), better: Iterable[str] = ()) -> str:
+    """Return the whole summary, at most as long as a comment on GitHub.
+
+    first               the block with the short answers: see markdown.verdict
+    reproduced, better  further blocks about these two questions
+    """
+    foot = paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")
+    return limited([first, *warnings(facts), *reproduced, *changes(facts), *results(facts), *better, foot])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from charloom.core.settings.records import MEASURE
 from charloom.results.run import Run
 from groundwork.lock import leaves
-from groundwork.words import in_line
+from groundwork.words import in_line, number_of
 
 LONG = 40  # characters of a value in a line, at most
 CONTEXT = 12  # characters before the first difference of two texts
@@ -73,7 +73,7 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str
     names, more = list(committed | rebuilt), len(differ) - 1
     where = differ[0] if len(names) > 1 else differ[0].removeprefix(f"{names[0]}: ")
     both = _both_values(one.get(differ[0], NOTHING), other.get(differ[0], NOTHING), what)
-    return f"{in_line(where)}: {both}" + (f"; and {more:,} more value{'' if more == 1 else 's'}" if more else "")
+    return f"{in_line(where)}: {both}" + (f"; and {number_of(more, 'more value')}" if more else "")
 
 
 def _values(files: dict[str, bytes]) -> dict[str, Any]:
@@ -88,9 +88,8 @@ def _values(files: dict[str, bytes]) -> dict[str, Any]:
         own: dict[str, Any] = {f"line {number}": line for number, line in enumerate(lines, 1)}
         with suppress(ValueError, RecursionError):
             if name.endswith(".json"):
-                own = {
-                    key: value for key, value in leaves(json.loads(content), lists=True) if key or value not in ({}, [])
-                }
+                values = leaves(json.loads(content), lists=True)
+                own = {key: value for key, value in values if key or value not in ({}, [])}
             elif name.endswith(".csv"):
                 own = dict(_cells(lines))
         pairs |= {f"{name}: {key or 'the file'}": value for key, value in own.items()}

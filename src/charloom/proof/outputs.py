@@ -96,12 +96,10 @@ def compared(committed: Project, before: Stages, rebuilt: Project, after: Stages
     tracked = git("ls-files", "-z", folder=committed.root).split("\0")
     old, new = ({out: at for stage in lock.values() for out, at in stage.outs.items()} for lock in (before, after))
     for output in outputs(committed):
-        path, hashes = output.path, (old.get(output.path), new.get(output.path))
-        if output.in_git or any(within(name, path) for name in tracked):
-            one, other = committed.root / path, rebuilt.root / path
-            yield Result(output._replace(in_git=True), *hashes, md5(one), contents(one), contents(other))
-        else:
-            yield Result(output, *hashes, None, {}, {})
+        path, in_git = output.path, output.in_git or any(within(name, output.path) for name in tracked)
+        one, other = committed.root / path, rebuilt.root / path
+        files = (md5(one), contents(one), contents(other)) if in_git else (None, {}, {})
+        yield Result(output._replace(in_git=in_git), old.get(path), new.get(path), *files)
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from charloom.proof.better import better, side
 from charloom.proof.differences import SAME
 from dvc_summary import sections
 from dvc_summary.facts import facts_of
-from dvc_summary.markdown import code, limited, table, verdict
+from dvc_summary.markdown import code, table, verdict
 from groundwork.git import Refused
 from groundwork.words import number_of
 
@@ -62,17 +62,10 @@ def summary(arguments: argparse.Namespace) -> None:
         if facts.uncommitted or not current >= {"prepare", "gradcheck", "train"}:
             why = "no <code>dvc.lock</code> shows that the committed files made the results"
             sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
-        again, rows = _again(reports, facts.head)
-        blocks = [
-            verdict(Better=sentence, Changed=sections.changed(facts), Results=sections.parted(facts), Reproduced=again),
-            *sections.warnings(facts),
-            *rows,
-            *sections.changes(facts),
-            *sections.results(facts),
-            *answer,
-            sections.foot(facts),
-        ]
-    print(limited(blocks))
+    again, rows = _again(reports, facts.head)
+    changed, parted = sections.changed(facts), sections.parted(facts)
+    first = verdict(Better=sentence, Changed=changed, Results=parted, Reproduced=again)
+    print(sections.summary(facts, first, rows, answer))
 
 
 def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -128,13 +129,12 @@ def relocate_store() -> None:
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection, connection:
             columns = connection.execute(COLUMNS).fetchall()
-            row = connection.execute(OLD_LOCATION, [new]).fetchone() if columns else None
-            old = str(row[0]) if row else ""
-            for table, column in columns if old else ():
-                connection.execute(REPLACE_PREFIX.format(table, column), {"old": old, "new": new})
+            row: Any = connection.execute(OLD_LOCATION, [new]).fetchone() if columns else None
+            for table, column in columns if row else ():
+                connection.execute(REPLACE_PREFIX.format(table, column), {"old": row[0], "new": new})
             changes = connection.total_changes  # none if another process has replaced the addresses by now
     except sqlite3.Error as error:
         raise Unavailable(f"{file}: {error}") from None
     if changes:
-        old_folder = url2pathname(urlsplit(old).path).removesuffix(f"/{ARTIFACTS}")
+        old_folder = url2pathname(urlsplit(row[0]).path).removesuffix(f"/{ARTIFACTS}")
         sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its paths now name this folder") + "\n")

@@ -76,11 +76,10 @@ def describe(run_id: str, folder: str) -> None:
         try:
             run = store.client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise WrongInput(
-                f"{name}: no such run in {page_address() or database() or 'the store'}; is MLFLOW_TRACKING_URI right?"
-            ) from None
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                where = page_address() or database() or "the store"
+                raise WrongInput(f"{name}: no such run in {where}; is MLFLOW_TRACKING_URI right?") from None
+            raise
         history = dict[str, dict[str, float]]()
         for point in (point for name in run.data.metrics for point in store.client.get_metric_history(run_id, name)):
             points, at = history.setdefault(point.key, {}), str(point.step)

@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from shutil import copy
 from textwrap import indent
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from charloom.core.base.storage import append, read_json, write
+from charloom.core.base.storage import append, read_json
 from charloom.core.base.terminal import visible
 from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
 from charloom.core.settings.dvc_lock import LOCK
@@ -24,7 +24,7 @@ from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRICS
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
-from charloom.tracking.entries import Entry, entries, new_files
+from charloom.tracking.entries import Content, Entry, entries, put_files
 from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, SERVED, SHOWN_FILES, Start, Tracked
 from groundwork.words import in_line
 
@@ -138,23 +138,22 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     )  # fmt: skip
     if not entry:
         folder.mkdir(parents=True, exist_ok=True)
-    with new_files(folder) as new:
-        shown, code, top = new / SHOWN_FILES, new / MODEL_CODE, [path[name] for name in SHOWN]
-        outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
-        copies = {shown / (file.name if file in top else file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
-        copies |= {new / f"models/{name}.npz": file for name, (file, _) in models.items()}
-        for target, file in (copies | {code / SERVED: Path(__file__).with_name(SERVED)}).items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy(file, target)
-        rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
-        write(shown / SAMPLES, "\n".join(rows))
-        if patch and not patch.startswith(UNKNOWN):
-            write(shown / PATCH, patch.encode(errors="surrogateescape"))
-        with ZipFile(code / PACKED, "w", ZIP_DEFLATED, strict_timestamps=False) as packed:
-            for source in (path for path in files("sample").values() if path.is_relative_to("src")):
-                for file in files_in(source):
-                    packed.write(file, file.relative_to("src"))
-        check()
+    top, packed = [path[name] for name in SHOWN], BytesIO()
+    outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
+    rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
+    shown: dict[str, Content] = {SAMPLES: "\n".join(rows)}
+    shown |= {file.name if file in top else str(file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
+    if patch and not patch.startswith(UNKNOWN):
+        shown[PATCH] = patch.encode(errors="surrogateescape")
+    with ZipFile(packed, "w", ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for source in (path for path in files("sample").values() if path.is_relative_to("src")):
+            for file in files_in(source):
+                archive.write(file, file.relative_to("src"))
+    contents: dict[str, Content] = {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()}
+    contents |= {f"models/{name}.npz": file for name, (file, _) in models.items()}
+    contents[f"{MODEL_CODE}/{SERVED}"] = Path(__file__).with_name(SERVED)
+    contents[f"{MODEL_CODE}/{PACKED}"] = packed.getvalue()
+    put_files(folder, contents, check)
     lines = [*points, tracked.model_dump(), {"sender": identity()}]
     append(folder / RECORD, lines if entry else [start, *lines], create=not entry)
     return folder

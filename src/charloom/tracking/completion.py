@@ -58,7 +58,7 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     the training's own run is completed: it gets the points, the entry's files, the best and the last model, the status
     FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come last. An attempt may fail before
     they are sent, so the next attempt sends the missing ones. Other live runs of the training are deleted: two senders
-    may have created one each at the same moment.
+    may have created one each at the same moment. If the store refuses that, they get the status KILLED.
 
     Raises Busy if another sender holds the lock of the experiment key.
 
@@ -73,7 +73,10 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         own_runs = _own_runs(runs, entry)
         own_run = run if run in own_runs else next(iter(own_runs), None)
         for live in {*own_runs} - {run or own_run, *complete_runs}:
-            _delete(store, live)
+            try:  # it has only points
+                store.client.delete_run(live.info.run_id)
+            except MlflowException:  # the server refuses it
+                store.end_run(live, "KILLED", None)
         if run:
             tags = _training_tags(store, run, entry)
         else:
@@ -110,14 +113,6 @@ def _with_points(store: Store, entry: Entry, run: Run | None) -> Run:
     return run
 
 
-def _delete(store: Store, run: Run) -> None:
-    """Delete a run that has only points. If the store refuses, set the run's status to KILLED."""
-    try:
-        store.client.delete_run(run.info.run_id)
-    except MlflowException:
-        store.end_run(run, "KILLED", None)
-
-
 def _training_tags(store: Store, run: Run, entry: Entry, description: str | None = None) -> dict[str, str]:
     """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
 
@@ -126,7 +121,6 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
 
     description  the description of a new run, which the list follows; None keeps the run's own
     """
-    tags = run.data.tags
     trainings, counted = _read_trainings(run)
     rows = [_training_row(*training) for training in entry.trainings]
     new = [row | {"by": store.user} for row in rows if not any(row.items() <= known.items() for known in trainings)]
@@ -134,10 +128,9 @@ def _training_tags(store: Store, run: Run, entry: Entry, description: str | None
     trainings += new
     while len(trainings) > 1 and len(json.dumps(trainings)) > TAG_LENGTH:
         del trainings[1]
-    head = tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
-    by = {tag.USER: with_author(run, store.user)} if new else {}
-    note = head + _table(trainings)
-    return {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: note} | by
+    head = run.data.tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
+    tags = {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: head + _table(trainings)}
+    return tags | ({tag.USER: with_author(run, store.user)} if new else {})
 
 
 def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:

@@ -95,10 +95,9 @@ def _requested() -> list[Path]:
         stages = takewhile(lambda name: name != "track", HERE.stages())
         status = [sys.executable, "-P", "-m", "dvc", "status", "--quiet", *stages]
         process = subprocess.run(status, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-        if process.returncode == 1:
-            raise CheckFailed("its results do not match its settings and sources; `dvc repro` updates them")
         if process.returncode:
-            raise CheckFailed(f"`dvc status`: {first_line(process.stderr)}")
+            other = "its results do not match its settings and sources; `dvc repro` updates them"
+            raise CheckFailed(other if process.returncode == 1 else f"`dvc status`: {first_line(process.stderr)}")
         run = this_run()
         own = put(run, partial(ensure_recorded, run.params))  # requests the delivery
     except (CheckFailed, WrongInput) as error:

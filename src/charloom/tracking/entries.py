@@ -2,8 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from charloom.core.training.record import RATE, RECORD, spool
 from charloom.tracking.spool import FILES, End, Start, StudyContents, Tracked
 from groundwork.words import in_line
 
+Content = Path | str | bytes  # a file to copy, or the content
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 
 
@@ -142,46 +143,50 @@ class Entry:
         return True
 
 
-def read_entry(folder: Path, earlier: Entry | None = None) -> Entry | None:
-    """Return the entry in the folder: `earlier`, with the lines appended since then, or a new object.
-
-    Return None if the entry has no record yet, or has just been delivered and removed. Return None, after a warning, if
-    its record is unreadable or has no start.
-    """
-    try:
-        entry = earlier or Entry(folder)
-        entry.read()
-        return entry
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        warn_once(str(folder), f"{in_line(str(folder / RECORD))}: not sent to MLflow: {reason}")
-        return None
-
-
 def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
-    """Yield the entries in the spool, without unreadable ones. `known` has objects of earlier calls by folder."""
-    return filter(None, (read_entry(folder, known.get(folder)) for folder in sorted(spool().glob("[!.]*/"))))
+    """Yield the entries in the spool, as their records are now. `known` has objects of earlier calls by folder.
 
-
-@contextmanager
-def new_files(entry: Path) -> Iterator[Path]:
-    """Yield a new folder for the caller to fill; at the end, the folder, with checksums, replaces the entry's files.
-
-    entry  the entry's folder, which exists
-
-    After an exception in the `with` block, the entry keeps its old files. A process that is killed between the last two
-    steps leaves an entry that is not intact.
+    An entry is left out if it has no record yet, or has just been delivered and removed. An entry is left out, with a
+    warning, if its record is unreadable or has no start.
     """
-    new, files = entry / f".{FILES}.new", entry / FILES
+    for folder in sorted(spool().glob("[!.]*/")):
+        try:
+            entry = known.get(folder) or Entry(folder)
+            entry.read()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            warn_once(str(folder), f"{in_line(str(folder / RECORD))}: not sent to MLflow: {reason}")
+        else:
+            yield entry
+
+
+def put_files(entry: Path, files: Mapping[str, Content], check: Callable[[], None] = lambda: None) -> None:
+    """Replace the entry's files by these, with their checksums.
+
+    entry  the entry's folder
+    files  the contents by path in the folder of files
+    check  called when all files are collected
+
+    After an exception the entry keeps its old files. A process that is killed between the last two steps leaves an
+    entry that is not intact. Raises OSError or Unavailable if a file cannot be written; FileNotFoundError if the
+    entry's folder is missing.
+    """
+    new, old = entry / f".{FILES}.new", entry / FILES
     try:
         shutil.rmtree(new, ignore_errors=True)  # left by a killed process
         new.mkdir()
-        yield new
+        for name, content in files.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copy(content, new / name)
+            else:
+                (new / name).write_bytes(content.encode() if isinstance(content, str) else content)
         write(new / CHECKSUMS, checksums(new))
-        shutil.rmtree(files, ignore_errors=True)
-        new.rename(files)
+        check()
+        shutil.rmtree(old, ignore_errors=True)
+        new.rename(old)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

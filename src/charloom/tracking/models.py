@@ -83,8 +83,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
             when = round(1000 * value[1])
             points.append(Metric(key, value[0], when, updates[name], model_id=ids[name], run_id=run_id))
-    if points:
-        client.log_batch(run_id, metrics=points)
+    client.log_batch(run_id, metrics=points)
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:

@@ -19,9 +19,6 @@ delivery by the sender with this identity.
 """
 
 from functools import cached_property
-from typing import Any
-
-from pydantic import model_validator
 
 from charloom.core.settings.params import EarlierParams
 from charloom.core.settings.records import Record, TrainMetrics
@@ -35,7 +32,7 @@ PAGE, PICTURE = "report.html", "comparison.svg"  # a study's page; the picture i
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 
 
-class Start(Record):
+class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     """The start of a training: params, text, time and machine.
 
     record          a random name; the first Start's name identifies the record
@@ -69,12 +66,6 @@ class Start(Record):
     def name(self) -> str:
         """Return the run's name: see keys.run_name."""
         return name_of(self.params, self.commit)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_today(cls, line: Any) -> Any:
-        """Return the line without the keys of earlier versions, which are computed today."""
-        return {key: value for key, value in line.items() if key not in {"experiment", "name"}}
 
 
 class End(Record):

@@ -123,11 +123,9 @@ class Store:
             number = self.client.create_experiment(name, None if self.remote else artifacts(), tags)
             return self.client.get_experiment(number)
         except MlflowException as error:
-            exists = error.error_code == "RESOURCE_ALREADY_EXISTS"
-            experiment = self.client.get_experiment_by_name(name) if exists else None  # raises if it is hidden
-            if not experiment:
-                raise
-            return experiment
+            if error.error_code == "RESOURCE_ALREADY_EXISTS" and (known := self.client.get_experiment_by_name(name)):
+                return known
+            raise
 
     def search(self, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
         """Return the runs of the experiment in use that fulfil the condition, in MLflow's syntax, oldest first."""

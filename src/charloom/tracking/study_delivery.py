@@ -3,10 +3,9 @@
 import re
 import sys
 from pathlib import Path
-from shutil import copy
 
 from charloom.core.base.errors import CharloomError
-from charloom.core.base.storage import append, write
+from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
 from charloom.core.training.record import RECORD, spool
 from charloom.study.asking import ASKED
@@ -14,7 +13,7 @@ from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
-from charloom.tracking.entries import new_files
+from charloom.tracking.entries import Content, put_files
 from charloom.tracking.spool import PAGE, PICTURE, SHOWN_FILES, StudyContents
 from groundwork.words import in_line
 from paired.data_types import VERDICTS, Answer
@@ -47,14 +46,11 @@ def put_study(contents: StudyContents, picture: str) -> Path:
     entry, path = spool() / f"study-{contents.question}", Path(contents.name)
     is_new = not (entry / RECORD).exists()
     entry.mkdir(parents=True, exist_ok=True)
-    with new_files(entry) as new:
-        shown = new / SHOWN_FILES
-        shown.mkdir()
-        tables = (path.with_suffix("") / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv", PAGE))
-        for file in (path, *filter(Path.exists, tables)):
-            copy(file, shown)
-        write(shown / PAGE, PARENT_LINK.sub("", (shown / PAGE).read_text(encoding="utf-8")))
-        write(shown / PICTURE, picture)
+    page = PARENT_LINK.sub("", (path.with_suffix("") / PAGE).read_text(encoding="utf-8"))
+    tables = (path.with_suffix("") / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv"))
+    shown: dict[str, Content] = {file.name: file for file in (path, *filter(Path.exists, tables))}
+    shown |= {PAGE: page, PICTURE: picture}
+    put_files(entry, {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()})
     append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
     return entry
 
