@@ -89,7 +89,7 @@ def facts_of(ref: str) -> Facts:
     except Refused:
         shallow = "if this clone is shallow, `git fetch --unshallow` (fetch-depth: 0 of actions/checkout) completes it"
         raise Refused(f"--base: {ref} and HEAD have no commit in common; {shallow}") from None
-    old_names, names = names_in(base), names_in(head)
+    old_names, names = (git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1] for commit in (base, head))
     if not any(posixpath.basename(path) == "dvc.yaml" for path in names):
         raise Refused("HEAD has no dvc.yaml in this folder or below; start the command in a DVC project's folder")
     edited = uncommitted()
@@ -133,11 +133,6 @@ def dvc(
     except ValueError:
         printed, errors = {}, errors or [f"DVC printed no JSON, or more than {PRINTED:,} bytes"]
     return printed if isinstance(printed, dict) else {}, f"dvc {arguments[0]}: {errors[0]}" if errors else ""
-
-
-def names_in(commit: str) -> list[str]:
-    """Return the paths, relative to this folder, of all files of the commit in this folder and below."""
-    return git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
 
 
 def is_lock(path: str) -> bool:

@@ -72,17 +72,14 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         return addresses
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
     missing = [name for name in updates if name not in models or models[name].status != "READY"]
-    params = params_as_text(entry.first.params)
-    for name in missing:
-        if name not in models:
-            models[name] = client.create_logged_model(number, name, run_id, params=params)
-            note_progress()
+    for name in (name for name in missing if name not in models):
+        models[name] = client.create_logged_model(number, name, run_id, params=params_as_text(entry.first.params))
+        note_progress()
     ids = {name: models[name].model_id for name in updates}
     _upload(store, run, entry, {name: models[name].artifact_location for name in missing}, ids)
     for name, key in product(missing, METRICS):
         if value := entry.points.get((key, updates[name])):  # the same time: MLflow deduplicates the point
-            when = round(1000 * value[1])
-            points.append(Metric(key, value[0], when, updates[name], model_id=ids[name], run_id=run_id))
+            points.append(Metric(key, value[0], round(1000 * value[1]), updates[name], model_id=ids[name]))
     client.log_batch(run_id, metrics=points)
     linked = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]

@@ -154,10 +154,7 @@ class Store:
         If the server refuses a batch, the points are sent again in batches of RESENT points: MLflow before 3 refuses a
         larger batch if it has some of the points, as it has after a timeout or a kill.
         """
-        metrics = [
-            Metric(name, value, round(1000 * when), update, run_id=run.info.run_id)
-            for (name, update), (value, when) in points
-        ]
+        metrics = [Metric(name, value, round(1000 * when), update) for (name, update), (value, when) in points]
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
         for size in (BATCH, RESENT):
             try:
