@@ -110,6 +110,13 @@ TABLES: list[tuple[str, Content]] = [
 ]
 
 
+DVC = [  # typed, a part of what DVC prints, what to do
+    ("dvc exp run -S etta=0.1", "Could not override 'etta'", "correct the name (DVC proposes `+`, which adds a param)"),
+    ("dvc exp run -S eta=0,05", "Sweep overrides can't be used without `--queue`", "write a decimal point: `eta=0.05`"),
+    ("mv data/my.txt other.txt; dvc repro", "[Errno 2] No such file or directory", "correct `text` in `params.yaml`"),
+]
+
+
 class Got(NamedTuple):
     """What a case got: the exit code, all that was printed, and what was written."""
 
@@ -184,14 +191,21 @@ def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
         "# Messages for wrong input\n\n"
         "The first column has the wrong input: a line of `params.yaml` (`\\n` is a line break, `\\t` a tab), or the "
         "content of the text `data/my.txt`. The last column has the message of `make run` and `dvc repro`. Both print "
-        "it before they write any file. If the text is missing, `dvc repro` prints DVC's own message instead. In all "
-        "rows the other params are valid. `seq_length` is 10, and the text has 450 characters, unless the row says "
+        "it before they write any file. The exit code is that of the stage; `dvc repro` then ends with 255, and make "
+        "with 2. In all rows the other params are valid. `seq_length` is 10, and the text has 450 characters, unless the row says "
         "otherwise.\n\n"
         f"{_table(of_the_pipeline)}\n"
+        "## DVC's own messages\n\nDVC refuses some input before a stage starts, with exit 255.\n\n"
+        f"| typed | what DVC prints | what to do |\n|---|---|---|\n{''.join(map(_of_dvc, DVC))}\n"
         "## Tables\n\nThe first column says what is wrong in `results.csv`. The last column has the message of "
         f"`charloom compare --table results.csv {' '.join(COLUMNS)}`.\n\n"
         f"{_table(of_tables)}"
     )
+
+
+def _of_dvc(row: tuple[str, str, str]) -> str:
+    typed, printed, remedy = row
+    return f"| `` {typed} `` | `` {printed} `` | {remedy} |\n"
 
 
 def _table(got: list[Got]) -> str:
