@@ -74,7 +74,7 @@ TEXTS: list[tuple[str, Content]] = [
     ("a byte-order mark alone", b"\xef\xbb\xbf"),
     ("one character", b"a"),
     ("one character again and again", b"a" * 450),
-    ("a sparse file of 100 GB", lambda path: (path.touch(), os.truncate(path, 10**11))),
+    ("a file of 1 GB and a byte", lambda path: (path.touch(), os.truncate(path, 10**9 + 1))),
     ("ten characters", b"0123456789"),
     ("eleven characters with a CRLF, which counts as one", b"012345678\r\n"),
     ("UTF-16", TEXT.encode("utf-16")),
