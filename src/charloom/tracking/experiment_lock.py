@@ -49,8 +49,11 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
         yield
     finally:
         with suppress(MlflowException):  # the server is down; then the tag holds until it expires
-            store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # MLflow before 3 deletes no tag
-            store.client.delete_experiment_tag(store.experiment_id, own_key)
+            try:
+                store.client.delete_experiment_tag(store.experiment_id, own_key)
+            except MlflowException as error:
+                if error.error_code == "ENDPOINT_NOT_FOUND":  # MLflow before 3
+                    store.client.set_experiment_tag(store.experiment_id, own_key, "0")  # an expiry time of the past
 
 
 def _counts(value: str) -> bool:
