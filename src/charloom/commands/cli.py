@@ -1,11 +1,12 @@
 """Train and compare settings, write text with a trained model, score a text, prove results, record runs in MLflow."""
 
+# ruff: noqa: PLC0415  a command imports only its own modules: see _run
+
 import argparse
 import re
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any, NoReturn
 
 from charloom.core.runtime.program import ensure_own_sources, run_command
@@ -21,10 +22,21 @@ MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists t
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one."""
+    """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one.
+
+    nested  by name, the parsers of subcommands. argparse's own subparsers are never optional, but `study` takes a file
+            or the subcommand `new`
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Make a parser without nested ones. The options are argparse's."""
+        super().__init__(**options)
+        self.nested: dict[str, _Parser] = {}
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # argparse has an overload for each kind of call; this signature accepts all
         """Parse the arguments. Raises WrongInput at an unknown option; exits with 2 at any other unknown argument."""
+        if args and args[0] in self.nested:
+            return self.nested[args[0]].parse_known_args(args[1:], namespace)
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("--"):
             name = unknown[0].partition("=")[0]
@@ -39,29 +51,50 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _added(commands: Any, name: str, function: str, short: str, about: str, **defaults: Any) -> Any:
+def _run(arguments: argparse.Namespace) -> None:
+    """Run the command. Its module is imported here, because importing the compiler or MLflow takes a second."""
+    match arguments.command:
+        case "sample":
+            from charloom.commands.write_text import sample as run
+        case "score":
+            from charloom.commands.score_text import score_text as run
+        case "study":
+            from charloom.commands.study import run_study as run
+        case "study new":
+            from charloom.commands.study_new import new_study as run
+        case "compare":
+            from charloom.commands.compare import compare as run
+        case "summary":
+            from charloom.proof.summary import summary as run
+        case "verify":
+            from charloom.commands.verify import verify as run
+        case "again":
+            from charloom.proof.again import again as run
+        case "track":
+            from charloom.tracking.delivery import catch_up as run
+        case "doctor":
+            from charloom.commands.doctor import doctor as run
+        case "ui":
+            from charloom.tracking.ui import serve as run
+    run(arguments)
+
+
+def _added(commands: Any, name: str, short: str, about: str, **defaults: Any) -> Any:
     """Add a command to the parser, and return the function that adds arguments to the command.
 
-    function  dotted name, inside charloom, of the function that runs the command; it takes the parsed arguments. Its
-              module is imported when the command runs, because importing the compiler or MLflow takes a second.
     short     the command's line in the list of commands
     about     the description in the command's own --help
     defaults  default values of the command's options by name; a default given to an option itself takes precedence
     """
-
-    def call(given: argparse.Namespace) -> None:
-        module, _, called = function.rpartition(".")
-        getattr(import_module(f"charloom.{module}"), called)(given)
-
     command = commands.add_parser(name, help=short, description=about)
-    command.set_defaults(call=call, **defaults)
+    command.set_defaults(command=name, **defaults)
     return command.add_argument
 
 
 def _add_text(commands: Any) -> None:
     """Add `sample` and `score`, the commands that use a model."""
     about, defaults = "Write text with a trained model.", DEFAULTS | {"length": None}  # its default depends on --until
-    add = _added(commands, "sample", "commands.write_text.sample", "write text", about, **defaults)
+    add = _added(commands, "sample", "write text", about, **defaults)
     add("--model", help=MODEL)
     add("--prime", metavar="TEXT", help="continue this text; - is standard input (default: the state of training)")
     add("--strict", action="store_true", help="refuse a prime with characters outside the model's vocabulary")
@@ -76,7 +109,7 @@ def _add_text(commands: Any) -> None:
     add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
 
     about = "Score a text with a model, in bits per character. The first character has no score."
-    add = _added(commands, "score", "commands.score_text.score_text", "score a text with a model", about)
+    add = _added(commands, "score", "score a text with a model", about)
     add("file", metavar="FILE", nargs="?", default="-", help="a text in UTF-8 (default -: standard input)")
     add("--model", help=MODEL)
     add("--lines", action="store_true", help="also score each line")
@@ -86,7 +119,7 @@ def _add_text(commands: Any) -> None:
 def _add_questions(commands: Any) -> None:
     """Add `study`, `study new` and `compare`, the commands that compare settings."""
     about = "Run the missing trainings of a study, then print which settings are better and how sure that is."
-    add = _added(commands, "study", "commands.study.run_study", "train settings over seeds, and compare them", about)
+    add = _added(commands, "study", "train settings over seeds, and compare them", about)
     add("file", metavar="FILE", help="the study's file, such as studies/x.yaml; its tables are written to studies/x/")
     add("--jobs", metavar="N", help="trials that run at the same time (default: one for each processor)")
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
@@ -99,7 +132,7 @@ def _add_questions(commands: Any) -> None:
     )
 
     about = "Write a study's file: the settings to compare on a text. The command estimates the time of the trainings."
-    add = _added(commands, "study new", "commands.study_new.new_study", "write a study of your own", about)
+    add = _added(commands, "study new", "write a study of your own", about)
     add("file", metavar="FILE", help="the file to write, such as studies/mine.yaml")
     varied = "a param and its values: eta=0.05,0.1; if repeated, all combinations are compared"
     add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
@@ -113,7 +146,7 @@ def _add_questions(commands: Any) -> None:
         "Print which settings are better than the baseline, by how much, and how sure that is. Settings are compared "
         "seed by seed. The source is a study or a table; by default, DVC's experiments and HEAD."
     )
-    add = _added(commands, "compare", "commands.compare.compare", "print which settings are better", about)
+    add = _added(commands, "compare", "print which settings are better", about)
     add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
     add("--table", metavar="FILE", help="a CSV table with a row for each trial")
     add("--setting", metavar="COLUMNS", help="the table's columns that identify the setting: a,b")
@@ -133,7 +166,7 @@ def _add_questions(commands: Any) -> None:
 def _add_proof(commands: Any) -> None:
     """Add `summary`, `verify` and `again`, the commands that compare results."""
     about = "Print in Markdown what HEAD changes compared with another branch, and the effect on results."
-    add = _added(commands, "summary", "proof.summary.summary", "summarize a branch's changes and their effect", about)
+    add = _added(commands, "summary", "summarize a branch's changes and their effect", about)
     add("--base", metavar="REF", required=True, help="the other branch: origin/main")
     tables = "the output of `charloom verify --json`, a file for each machine"
     add("--verified", metavar="FILE", nargs="+", default=[], help=tables)
@@ -143,7 +176,7 @@ def _add_proof(commands: Any) -> None:
         "the size of the difference and the edit that explains it."
     )
     short = "prove the committed results: rebuild and compare"
-    add = _added(commands, "verify", "commands.verify.verify", short, about)
+    add = _added(commands, "verify", short, about)
     add("--json", action="store_true", help="print the table as JSON")
     add("--statement", metavar="FILE", help="write an in-toto statement about the rebuilt results, ready to be signed")
     add("--study", metavar="FILE", help="rebuild three random rows of this study instead of the results")
@@ -152,20 +185,20 @@ def _add_proof(commands: Any) -> None:
         "Run a run in MLflow again, from its commit, uncommitted patch, params and text, in a folder of its own, and "
         "compare the results. The command executes the code of that commit and patch."
     )
-    add = _added(commands, "again", "proof.again.again", "run a run in MLflow again, and compare", about)
+    add = _added(commands, "again", "run a run in MLflow again, and compare", about)
     add("run", metavar="RUN", help="the run's id, or the address of its page in MLflow")
 
 
 def _add_record(commands: Any) -> None:
     """Add `track`, `doctor` and `ui`, the commands about MLflow and the environment."""
     about = "Send this folder's run and everything in .charloom/spool to MLflow."
-    _added(commands, "track", "tracking.delivery.catch_up", "send unsent runs to MLflow", about)
+    _added(commands, "track", "send unsent runs to MLflow", about)
     about = "Check settings, environment, MLflow, DVC's remote and Dask, and print a line for each."
-    add = _added(commands, "doctor", "commands.doctor.doctor", "check what a run needs", about)
+    add = _added(commands, "doctor", "check what a run needs", about)
     add("--dask", metavar="ADDRESS", help="also check this Dask scheduler")
     about = "Serve MLflow's pages with all runs, on this machine only, and print their addresses."
     port = partial(allowed, "port", shown="--port")
-    add = _added(commands, "ui", "tracking.ui.serve", "show all runs in MLflow's pages", about)
+    add = _added(commands, "ui", "show all runs in MLflow's pages", about)
     add("--port", metavar="N", type=port, default="5000", help="the port on 127.0.0.1 (default %(default)s)")
 
 
@@ -176,15 +209,15 @@ def main() -> None:
     for add in (_add_text, _add_questions, _add_proof, _add_record):
         add(commands)
 
+    commands.choices["study"].nested["new"] = commands.choices["study new"]
+
     def command_line() -> None:
-        if sys.argv[1:3] == ["study", "new"]:
-            sys.argv[1:3] = ["study new"]
         for first in sys.argv[1:2]:
             if first not in (*commands.choices, "-h", "--help"):
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()
         ensure_own_sources()
-        arguments.call(arguments)
+        _run(arguments)
 
     run_command(command_line)
 

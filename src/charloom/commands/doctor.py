@@ -28,10 +28,10 @@ ASKING_MAY_TAKE = 30  # seconds
 Check = tuple[str, str, bool]  # what is checked, the result, and whether it prevents a run
 
 
-def doctor(given: argparse.Namespace) -> None:
+def doctor(arguments: argparse.Namespace) -> None:
     """Print a line for each check: ok or NO, what is checked, and the result. Raises CheckFailed if a check fails."""
     failures = 0
-    for what, result, failed in _checks(given.dask):
+    for what, result, failed in _checks(arguments.dask):
         failures += failed
         print(visible(f"{'NO' if failed else 'ok':4}{what:18}{result}"), flush=True)
     if failures:

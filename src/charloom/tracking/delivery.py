@@ -71,7 +71,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
         raise Unavailable("; ".join(reasons))
 
 
-def catch_up(_: object = None) -> None:
+def catch_up(arguments: object = None) -> None:
     """Deliver this folder's run, and the spool's studies and runs, to the current store.
 
     Print a line for each run and study that was delivered. The folder's run is skipped, with a line that says why, if
