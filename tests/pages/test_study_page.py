@@ -2,7 +2,6 @@
 
 import re
 from statistics import fmean
-from typing import get_args
 
 import pytest
 from pages.study_cases import CASES, by_levels, page, results, text
@@ -138,7 +137,7 @@ def test_a_name_can_not_act():
 
 
 def test_each_measure_that_a_study_can_have_is_said_in_words():
-    assert ABOUT.keys() >= {*get_args(Measure), *POINTS}
+    assert ABOUT.keys() >= {*Measure, *POINTS}
     measure = "held_out_bits_per_character"
     said = Page(results({"a": [1.0, 2.0], "b": [2.0, 4.0]}, measure=measure).page).text
     assert f"Measure: {measure}, {ABOUT[measure]}; lower is better." in said

@@ -11,7 +11,8 @@ from experiments import git, run
 from projects import ROOT, Project
 
 from charloom.core.base.errors import Damaged, WrongInput
-from charloom.study.measuring import MEASURES, experiments_measured
+from charloom.core.settings.records import Measure
+from charloom.study.from_experiments import experiments_measured
 from paired import Measured, Measurement
 
 TRAIN = json.loads((ROOT / "metrics/train.json").read_text())
@@ -38,7 +39,7 @@ def committed(folder: Path) -> None:
 
 def read(folder: Path, *arguments: str, **options) -> Measured:
     with chdir(folder):
-        return experiments_measured(*arguments, **{"better": "lower"} | options)
+        return experiments_measured(*arguments, **options)
 
 
 def found(folder: Path, **runs: dict[str, str]) -> Measured:
@@ -147,13 +148,22 @@ def test_another_measure_is_one_of_the_trainings_and_fits_what_is_compared(folde
     experiments.commit(folder, {"one": run(2.7, eta=0.2)})
     assert read(folder, "smooth_loss").settings["eta=0.1"][1].value == TRAIN["smooth_loss"]
     assert refusal(folder, "smoth_loss").endswith("did you mean smooth_loss?")
-    assert "best_update" not in MEASURES
+    assert "best_update" not in list(Measure)
     experiments.commit(folder, {"two": run(2.7, seq_length=50)})
     assert "cannot compare settings that differ" in refusal(folder, "smooth_loss")
     assert read(folder).target == ""
     none = json.dumps(TRAIN | {"held_out_bits_per_character": None})
     experiments.commit(folder, {str(n): run(1, eta=0.2, seed=n) | {"metrics/train.json": none} for n in (1, 2)})
-    assert "no held_out_bits_per_character" in refusal(folder)
+    assert "no text was held out, so runs have no held_out_bits_per_character" in refusal(folder)
+
+
+def test_runs_without_a_measure_are_not_runs_without_held_out_text(folder):
+    measure = "best_held_out_bits_per_character"
+    older = json.dumps(TRAIN | {measure: None})
+    experiments.commit(folder, {str(n): run(2.7, eta=0.2, seed=n) | {"metrics/train.json": older} for n in (1, 2)})
+    line = f"--measure: 2 runs of another version of charloom without {measure}; `dvc exp run` trains them again"
+    assert refusal(folder, measure).startswith(line)
+    assert read(folder).settings["eta=0.2"].keys() == {1, 2}
 
 
 @pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", "", None])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charloom.core.base.errors import WrongInput
-from charloom.study.measuring import table_measured
+from charloom.study.from_table import table_measured
 from charloom.study.study_file import setting_name
 from paired import Measured, Measurement
 

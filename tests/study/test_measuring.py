@@ -9,6 +9,7 @@ import pytest
 from projects import ROOT
 
 from charloom.core.settings.reading import overridden, read_params
+from charloom.core.settings.records import Measure
 from charloom.study.asking import read_study
 from charloom.study.measuring import MORE_TEXT, measured, of_runs
 from paired import answered
@@ -25,7 +26,7 @@ USUAL = read_params(ROOT / "params.yaml")
 def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(other, expected):
     params = {"usual": USUAL, "other": overridden(USUAL, other, ROOT)}
     runs = {name: {} for name in params}
-    assert of_runs(params, runs, "smooth_loss", "usual", better="lower").warnings == expected
+    assert of_runs(params, runs, Measure.SMOOTH_LOSS, "usual").warnings == expected
 
 
 @pytest.fixture

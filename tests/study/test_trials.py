@@ -348,6 +348,45 @@ def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
     assert with_sources(sources, WITH_ANOTHER_MEASURE, str(tmp_path)) == "as before\n"
 
 
+OF_A_MEASURE_OF_MORE = """
+from pathlib import Path
+from charloom.core.settings.records import Measure
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
+from charloom.study.asking import read_study
+from charloom.study.measuring import measured
+from paired import answered
+study = read_study(Path("studies/initial_accumulator.yaml"))
+verdict = answered(measured(study)).comparisons[0].verdict
+runs = {
+    key: run._replace(metrics=run.metrics.model_copy(update={"right": -run.metrics.held_out_bits_per_character}))
+    for key, run in study.runs.items()
+}
+question = study.question.model_copy(update={"measure": Measure.RIGHT})
+study = study._replace(runs=runs, question=question)
+answer = answered(measured(study))
+assert [answer.better, answer.comparisons[0].verdict] == ["higher", verdict], (answer.better, verdict)
+page, picture = study_page(study, Compared(answer))
+for words in (
+    "Measure: right, the share of characters that are the likeliest, in percent; higher is better.",
+    "Means and differences are in percent.", "better →",
+):
+    assert words in page, words
+assert "right (better →)" in picture
+print(verdict)
+"""
+
+
+@pytest.mark.slow
+def test_a_measure_knows_which_values_are_better_and_its_unit(tmp_path):
+    last, records = "    updates_per_epoch: int\n", "charloom/core/settings/records.py"
+    sources = other_sources(tmp_path / "src", records, "    right: float | None = None\n", after=last)
+    file, member = sources / records, '    SMOOTH_LOSS = "smooth_loss"'
+    right = '    RIGHT = "right", "the share of characters that are the likeliest", "percent", "higher"\n'
+    file.write_text(file.read_text().replace(member, right + member))
+    assert with_sources(sources, OF_A_MEASURE_OF_MORE) == "better\n"
+
+
 @pytest.mark.slow
 def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(tmp_path):
     measures = "charloom/core/training/protocol.py"

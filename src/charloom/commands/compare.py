@@ -8,10 +8,10 @@ from typing import Any
 
 from charloom.core.base.errors import CheckFailed, Undecided, WrongInput
 from charloom.core.base.storage import write
+from charloom.core.settings.records import MEASURE, Measure
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
-from charloom.study.measuring import MEASURES, experiments_measured, measured, table_measured
-from groundwork.words import in_line
+from groundwork.words import in_line, listed
 from paired import answered
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate
@@ -52,9 +52,7 @@ def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gat
 
 def _ensure_passed(required: Gate) -> None:
     """Raise CheckFailed or Undecided, with the names of the settings with this result, unless all settings pass."""
-    names = [row.setting for row in required.settings if row.result == required.result]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    settings = f"{', '.join(map(in_line, names[:NAMED]))}{more}"
+    settings = listed((in_line(row.setting) for row in required.settings if row.result == required.result), NAMED)
     if required.result == STOPPED:
         raise CheckFailed(f"--require {required.requirement}: not met by {settings}")
     if required.result == CANNOT_TELL:
@@ -73,25 +71,31 @@ def _measured(arguments: argparse.Namespace) -> Measured:
         for name in (name for name in ASKED if name in given):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source, required=arguments.require is not None)
-    options: dict[str, Any] = {name: given[name] for name in ("measure", "baseline", "better") if name in given}
+    options: dict[str, Any] = {name: given[name] for name in ("baseline", "better") if name in given}
     options |= {
         name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
     }
-    options = {"better": "lower"} | options
     if "table" in given:
         return _of_table(given, options)
     for name in (name for name in ("setting", "seed") if name in given):
         raise WrongInput(f"--{name}: names a column, so it needs --table FILE")
-    return experiments_measured(curves="figure" in given or arguments.format == "json", **options)
+    from charloom.study.from_experiments import experiments_measured  # noqa: PLC0415  reads commits
+
+    curves = "figure" in given or arguments.format == "json"
+    return experiments_measured(arguments.measure or MEASURE, curves=curves, **options)
 
 
 def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
+    from charloom.study.from_table import table_measured  # noqa: PLC0415  as the other readers
+
     for name in (name for name in COLUMNS if name not in given):
         raise WrongInput(f"--table: also needs --{name} COLUMN")
-    if "better" not in given and given["measure"] not in MEASURES:
-        raise WrongInput(f"--table: also needs --better lower or higher for {in_line(given['measure'])}")
-    setting = [name.strip() for name in given["setting"].split(",")]
-    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], **options)
+    measure, setting = given["measure"], [name.strip() for name in given["setting"].split(",")]
+    if "better" not in options:
+        if (own := Measure.named(measure)) is None:
+            raise WrongInput(f"--table: also needs --better lower or higher for {in_line(measure)}")
+        options["better"] = own.better
+    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], measure=measure, **options)
 
 
 def _of_study(source: str, *, required: bool) -> Measured:
@@ -101,6 +105,7 @@ def _of_study(source: str, *, required: bool) -> Measured:
     no study, or the study has no answer yet; Undecided in that case if the comparison is `required`.
     """
     from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
+    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
 
     path = Path(source)
     if path.suffix == ".csv":

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
 from charloom.core.settings.pipeline import Project
-from charloom.core.settings.records import MEASURE
+from charloom.core.settings.records import MEASURE, Measure
 from charloom.proof.differences import disagreements
 from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
@@ -177,7 +177,7 @@ def _compared(runs: list[Run], studies: list[Study], errors: list[CharloomError]
                 return verdict
     sentence = (
         f"<b>cannot tell</b> from one seed on each side: held-out text costs {bits[1]:.3f} bits per character, "
-        f"{bits[0]:.3f} before (lower is better)."
+        f"{bits[0]:.3f} before ({Measure.HELD_OUT.better} is better)."
     )
     return sentence, [paragraph(TO_TELL)]
 

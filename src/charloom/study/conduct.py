@@ -167,7 +167,7 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
         check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), text.characters)
         check_memory(needed, f"training with m = {params.m} and --jobs {jobs}")
-    if lengths[1] < 2 and "held_out" in study.question.measure:
+    if lengths[1] < 2 and study.question.measure.of_held_out:
         why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
         raise WrongInput(f"{study.path}: {why}; set a larger prepare.held_out, or the measure smooth_loss")
     return text, lengths

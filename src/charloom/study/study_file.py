@@ -26,7 +26,7 @@ from pydantic import Field, field_validator, model_validator
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml
 from charloom.core.settings.reading import checked, overridden, read_mapping
-from charloom.core.settings.records import MEASURE, Measure
+from charloom.core.settings.records import MEASURE, NATS, Measure
 from charloom.results.keys import differing, naming_params, question_key
 from charloom.results.study_table import Asked, Runs
 from groundwork.words import in_line
@@ -51,7 +51,7 @@ class StudyFile(Section):
     settings: list[Overrides] | None = None
     baseline: Overrides
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    measure: Measure
+    measure: Annotated[Measure, Field(strict=False)]  # from its name
     looks: list[int] = Field(default_factory=list)
     smallest_difference: Positive | None = None
     title: str | None = None
@@ -213,9 +213,9 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     return Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
 
 
-def ensure_comparable(measure: str, settings: Iterable[Params], where: str) -> None:
-    """Raise WrongInput, with the place `where`, if the measure is a smooth loss and the settings' `loss_of` differs."""
-    if "smooth_loss" in measure and len({params.loss_of for params in settings}) > 1:
+def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) -> None:
+    """Raise WrongInput, with the place `where`, if the measure is in NATS and the settings' `loss_of` differs."""
+    if measure.unit == NATS and len({params.loss_of for params in settings}) > 1:
         cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
 

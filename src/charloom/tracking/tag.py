@@ -9,7 +9,7 @@ columns.
 import json
 from pathlib import Path
 
-from charloom.core.settings.records import MEASURE
+from charloom.core.settings.records import MEASURE, Measure
 
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
@@ -55,13 +55,14 @@ def _view(columns: tuple[str, ...], order: str, *, ascending: bool) -> str:
 
 
 PARAM_COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
+LOWEST_FIRST = Measure.HELD_OUT.better == "lower"
 MEASURE_COLUMNS = f"metrics.`{MEASURE}`", "metrics.`smooth_loss`"
 VERDICT_COLUMNS = tuple(f"tags.`{name}`" for name in (*COUNTS, VERDICT))
 USER_COLUMN = "attributes.`User`"
 SHARED_VIEW = f"mlflow.sharedViewState.{VIEW}"
 TEXT_TAGS = {  # of a text's experiment, best run first
     NOTE: _note("about_runs"),
-    SHARED_VIEW: _view((*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS), MEASURE_COLUMNS[0], ascending=True),
+    SHARED_VIEW: _view((*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS), MEASURE_COLUMNS[0], ascending=LOWEST_FIRST),
 }
 STUDIES_TAGS = {  # of the experiment for studies, newest run first
     STUDIES: "true",

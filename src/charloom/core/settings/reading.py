@@ -55,12 +55,12 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     return loaded
 
 
-def checked(model: type[Checked], values: Any, path: Path, *, strict: bool = True) -> Checked:
+def checked(model: type[Checked], values: Any, path: Path, *, strict: bool | None = None) -> Checked:
     """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
 
     The message names the first wrong key, its value and what is allowed.
 
-    strict  whether a text is no number
+    strict  whether a text is no number; None: as the model says
     """
     try:
         return model.model_validate(values, strict=strict)

@@ -1,6 +1,7 @@
 """The schemas of our JSON files: stages write each file from its record, and readers validate it by the same record."""
 
-from typing import Generic, Literal, TypeVar
+from enum import StrEnum
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -187,15 +188,55 @@ class SampleMetrics(Record):
 
 
 STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")  # columns of plots/measures.csv
+BITS, NATS = "bits per character", "nats per sequence"  # units
+
+
+class Measure(StrEnum):
+    """A metric in TrainMetrics by which settings can be compared. The value is the metric's name.
+
+    words   what is measured, for readers of a page
+    unit    the unit; a loss in NATS compares only settings whose updates read the same number of characters
+    better  which values are better: "lower" or "higher"
+    """
+
+    words: str
+    unit: str
+    better: str
+
+    def __new__(cls, name: str, words: str, unit: str, better: str) -> "Measure":
+        """Return the measure as a text, its name, with the other values as attributes."""
+        measure = str.__new__(cls, name)
+        measure._value_, measure.words, measure.unit, measure.better = name, words, unit, better
+        return measure
+
+    HELD_OUT = "held_out_bits_per_character", "the last model’s loss on held-out text", BITS, "lower"
+    BEST_HELD_OUT = (
+        "best_held_out_bits_per_character", "the held-out loss of the model at the lowest smooth loss", BITS, "lower",
+    )  # fmt: skip
+    LOWEST_HELD_OUT = (
+        "lowest_held_out_part_bits_per_character", "the lowest loss on a part of the held-out text during training",
+        BITS, "lower",
+    )  # fmt: skip
+    SMOOTH_LOSS = "smooth_loss", "the smoothed loss on training text", NATS, "lower"
+    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smoothed loss on training text", NATS, "lower"
+
+    @classmethod
+    def named(cls, name: str) -> "Measure | None":
+        """Return the measure with this name; None if there is none."""
+        return next((measure for measure in cls if measure == name), None)
+
+    @property
+    def about(self) -> str:
+        """Return the measure in words, with its unit."""
+        return f"{self.words}, in {self.unit}"
+
+    @property
+    def of_held_out(self) -> bool:
+        """Return whether the metric is None without held-out text: its name says so."""
+        return "held_out" in self
+
+
 MEASURE = "held_out_bits_per_character"  # the measure of record: the last model's, on all measured characters
-# The metrics in TrainMetrics by which settings can be compared; lower is better.
-Measure = Literal[
-    "held_out_bits_per_character",
-    "best_held_out_bits_per_character",
-    "lowest_held_out_part_bits_per_character",
-    "smooth_loss",
-    "best_smooth_loss",
-]
 MEASURE_OF_PART = "held_out_part_bits_per_character"  # at each checkpoint, on less text: plots/held_out.csv
 PASSAGES = 20  # consecutive parts of the held-out text in which settings are compared, too
 BEST_MODEL = "best model"

@@ -4,6 +4,7 @@ from statistics import fmean
 
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import SATURATED
+from charloom.core.settings.records import BITS, Measure
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of
 from charloom.pages.pictures import BLUE, GREY, pictured
@@ -60,7 +61,7 @@ def _ladder(results: Results) -> Picture:
         Line(f"{name}: {fmean(values):.3f}", color, values, fmean(values), bold=name == OWN)
         for name, color, values in rows
     ]
-    figure, _ = in_rows(lines, "bits per character (lower is better)")
+    figure, _ = in_rows(lines, f"{BITS} ({Measure.HELD_OUT.better} is better)")
     caption = (
         "A uniform guess knows nothing about the text. N-grams are counted in the same text on which they are measured "
         "(in-sample). The model is measured on unseen text, which is harder."

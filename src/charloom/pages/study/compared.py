@@ -4,30 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from charloom.core.settings.records import MEASURE_OF_PART
+from charloom.core.settings.records import BITS, MEASURE_OF_PART, Measure
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.pages.sections import Table
 from paired import sentences as words
 from paired.data_types import CANNOT_TELL, Answer, Contrast, Measurement, Seed, Summary
 
-COLORS = (
-    VERMILION,
-    BLUE,
-    GREEN,
-    PINK,
-)  # of the baseline and of other settings whose curves are drawn; of the levels of a factor
+# of the baseline and of other settings whose curves are drawn; of the levels of a factor
+COLORS = VERMILION, BLUE, GREEN, PINK
 FEW = 3  # most comparisons that are shown with all their lines
 ROWS = 40  # most settings in a picture
-ABOUT = {
-    "held_out_bits_per_character": "the last model’s loss on held-out text, in bits per character",
-    "best_held_out_bits_per_character": "the held-out loss of the model at the lowest smooth loss, in bits per "
-    "character",
-    "lowest_held_out_part_bits_per_character": "the lowest loss on a part of the held-out text during training, in "
-    "bits per character",
-    MEASURE_OF_PART: "the loss on a part of the held-out text, in bits per character",
-    "smooth_loss": "the smoothed loss on training text, in nats per sequence",
-    "best_smooth_loss": "the lowest smoothed loss on training text, in nats per sequence",
-}  # descriptions of measures and curves, by their names in tables
+# measures and curves in words, by their names in tables
+OF_PART = f"the loss on a part of the held-out text, in {BITS}"
+ABOUT = {measure.value: measure.about for measure in Measure} | {MEASURE_OF_PART: OF_PART}
 
 
 class Row(NamedTuple):
@@ -87,8 +76,9 @@ class Compared:
 
     @property
     def unit(self) -> str:
-        """Return the unit of the measure: `bits per character`; "" for a measure that is not in ABOUT."""
-        return ABOUT.get(self.answer.measure, "").rpartition(", in ")[2]
+        """Return the unit of the measure: `bits per character`; "" for a measure that is not charloom's."""
+        measure = Measure.named(self.answer.measure)
+        return measure.unit if measure else ""
 
     @property
     def trainings(self) -> int:

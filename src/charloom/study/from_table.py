@@ -1,0 +1,101 @@
+"""Measurements of a CSV table of any program. A row is a trial.
+
+A column has the seed, one or more columns have the setting, and one column has the measure.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from charloom.core.base.errors import WrongInput
+from charloom.core.base.storage import TABLE, csv_rows
+from charloom.study.study_file import chosen, quoted, setting_name
+from groundwork.words import in_line, number_of
+from paired.data_types import Measured, Measurement, Seed
+
+# what programs write for a run without a value
+FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
+SEEDS = 10**15  # a number of this size or more is a seed's text
+
+
+def table_measured(
+    file: Path, *, setting: Sequence[str], seed: str, measure: str, baseline: str | None = None, **declared: Any
+) -> Measured:
+    """Return the table's measurements, with the settings in the order of the table.
+
+    A row whose measure is empty or a word of FAILED is a failed trial; a warning says how many there are.
+
+    setting   names of the columns that identify the setting
+    seed      name of the column with the seed
+    measure   name of the column with the measure
+    baseline  as `chosen` takes it
+    declared  `better`, `looks` and `smallest_difference` of Measured
+
+    Raises WrongInput if the table is invalid: a column or value is missing or invalid, or a seed occurs twice for a
+    setting, or the file cannot be read. The message names the file, the line, the value and what is allowed.
+    """
+    used = [*setting, seed, measure]
+    if twice := [name for name in used if used.count(name) > 1]:
+        raise WrongInput(f"{file}: column {in_line(twice[0])} is in two options; allowed is once")
+    try:
+        if not (rows := csv_rows(file.read_bytes(), used)):
+            raise ValueError("there is no row below the names of the columns; allowed is a table")
+    except OSError as error:
+        raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
+    except ValueError as error:
+        raise WrongInput(f"{in_line(str(file))}: {error}") from None
+    settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
+    lines, failed = dict[tuple[str, Seed], int](), list[str]()
+    for line, row in rows.items():
+        where, own = f"{file}: line {line}: ", {name: row[name] for name in setting}
+        if empty := [name for name in used[:-1] if not row[name]]:
+            raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
+        name, number = setting_name(own), seed_of(row[seed], where + in_line(seed))
+        if (first := lines.setdefault((name, number), line)) < line:
+            differ = [column for column in row if row[column] != rows[first][column] and column not in used]
+            allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
+            twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {in_line(name)}, after line {first}"
+            raise WrongInput(f"{where}{twice_there}; {allowed}")
+        settings[name][number] = _of_cell(row[measure], where + in_line(measure))
+        levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
+        if settings[name][number].exploded:
+            failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
+    lost = f"no {in_line(measure)} in {number_of(len(failed), 'trial')}"
+    warnings = tuple(f"{lost} ({first}): counted as failed, not left out" for first in failed[:1])
+    base = chosen(settings, baseline, str(file))
+    return Measured(
+        settings=dict(settings), baseline=base, levels=levels, measure=measure, warnings=warnings, **declared
+    )
+
+
+def seed_of(text: str, where: str) -> Seed:
+    """Return the whole number that the text denotes, in any notation (1, 01, 1.0); the text itself if there is none.
+
+    Raises WrongInput for a number with other characters than 0 to 9 and those of 1e-5. `where` is the place, for the
+    message.
+    """
+    with suppress(ValueError, OverflowError):  # nan and inf have no whole number
+        if (number := float(text)) == int(number) and abs(number) < SEEDS:
+            if text.startswith("+") or not NUMBER.fullmatch(text):
+                raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; write the seed as {int(number)}")
+            return int(number)
+    return text
+
+
+def _of_cell(text: str, where: str) -> Measurement:
+    """Return the measurement in a cell; for a word of FAILED, a failed trial without a value.
+
+    Raises WrongInput for any other text that is no finite number. `where` is the place, for the message.
+    """
+    if text.lower() in FAILED:
+        return Measurement(None, exploded=True)
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        allowed = "a number such as 2.81 or 1e-5; a failed run has nan or an empty cell"
+        raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")
+    return Measurement(value)
