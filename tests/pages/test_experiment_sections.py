@@ -15,9 +15,8 @@ from charloom.core.base.storage import read_json
 from charloom.core.settings.reading import overridden, read_params
 from charloom.core.settings.records import MEASURE_OF_PART, TextMetrics
 from charloom.pages.experiment import first_updates, loss, verdict
-from charloom.pages.experiment.experiment_files import START, trials_like
-from charloom.pages.experiment.published import read_published
-from charloom.pages.experiment.replay import replayed
+from charloom.pages.experiment.experiment_files import START, read_published, trials_like
+from charloom.pages.experiment.first_updates import replayed
 
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
 COMMITTED = read_params(ROOT / "params.yaml")

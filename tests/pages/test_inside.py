@@ -9,8 +9,7 @@ from charloom.core.kernel.arrays import forward
 from charloom.core.network.rnn import init
 from charloom.core.text.corpus import Text
 from charloom.pages.experiment import passage as passages
-from charloom.pages.experiment.inside import expected
-from charloom.pages.experiment.looking_back import gradient_norms
+from charloom.pages.experiment.inside import expected, gradient_norms
 from charloom.pages.experiment.units import chosen, correlations, features
 
 M, K, T = 4, 6, 12

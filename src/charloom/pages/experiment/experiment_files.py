@@ -1,9 +1,12 @@
-"""Read the files that the experiment's page shows."""
+"""Read the files that the experiment's page shows, and the published figures with which it compares the run."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from yaml import YAMLError
+
+from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import read_json
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.order import AS_IT_STANDS
@@ -12,6 +15,8 @@ from charloom.core.settings.reading import overridden
 from charloom.core.settings.records import (
     AllMarks,
     GradcheckErrors,
+    Matrices,
+    Record,
     SampleMetrics,
     SampleTable,
     TextMetrics,
@@ -19,12 +24,72 @@ from charloom.core.settings.records import (
 )
 from charloom.core.text.corpus import Text, read_prepared
 from charloom.pages.along_updates import Curve
-from charloom.pages.experiment.published import EditionFigures, PublishedFigures, read_published
 from charloom.results.keys import setting_params
 from charloom.results.run import Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
+from groundwork.yaml12 import parsed
 
 START = "train.initial_accumulator_value"
+
+
+class Published(Record):
+    """A point of a published curve; smooth_loss is in nats per sequence."""
+
+    update: int
+    smooth_loss: float
+
+
+class ReportFigures(Published):
+    """The result of a public report of the assignment: smooth loss, in nats per sequence, after `update` updates.
+
+    year        the edition of the assignment
+    repository  where the report is published
+    """
+
+    year: int
+    repository: str
+
+
+class EditionFigures(Record):
+    """An edition of the assignment.
+
+    params    its recipe: params by dotted names
+    lecturer  the lecturer's smooth losses, in nats per sequence, by updates
+    reports   results of public reports
+    """
+
+    params: dict[str, Any]
+    lecturer: dict[int, float]
+    reports: list[ReportFigures]
+
+
+class PublishedFigures(Record, extra="ignore"):
+    """data/dd2424_report.yaml: the published figures that a picture or a table shows.
+
+    text            name of the text of the published report, with a remark in parentheses
+    drawn_beside    SHA-256 of the texts whose curve may be drawn together with the published curve
+    settings        params of the published training
+    gradient_check  relative errors of the published gradient check
+    smooth_loss     the published curve, by updates, in nats per sequence; `best` is its lowest point
+    samples         lengths of the published samples in characters, and updates between two samples
+    novel           characters and K of the text on which all published networks were trained
+    editions        editions of the assignment, by year
+    """
+
+    text: str
+    drawn_beside: list[str]
+    settings: dict[str, float]
+    gradient_check: Matrices[float]
+    smooth_loss: dict[int, float]
+    best: Published
+    samples: dict[str, int]
+    novel: dict[str, int]
+    editions: dict[int, EditionFigures]
+
+    @property
+    def title(self) -> str:
+        """Return the name of the text, without the remark in parentheses."""
+        return self.text.partition(" (")[0]
 
 
 class Results(NamedTuple):
@@ -135,3 +200,11 @@ def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, flo
             bits = trial.metrics.held_out_bits_per_character if trial.metrics else None
             if bits is not None and setting(trial.params) == setting(run.params):
                 yield trial.params, bits
+
+
+def read_published(path: Path) -> PublishedFigures:
+    """Return the published figures. Raises Damaged, with the file's name, if the file is missing or invalid."""
+    try:
+        return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
+    except (OSError, YAMLError, ValueError) as error:
+        raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` restores it") from None

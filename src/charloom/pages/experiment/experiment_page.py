@@ -3,13 +3,13 @@
 from pathlib import PurePath
 
 from charloom.core.network.order import CHUNKS, POSITIONS, READING
-from charloom.pages.experiment import first_updates, gradients, inside, loss, position, samples, verdict
+from charloom.pages.experiment import first_updates, inside, loss, position, samples, verdict
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import rendered
 
 SECTIONS = (
-    verdict.section, gradients.section, loss.section, first_updates.section, samples.section, samples.best_passage,
+    verdict.section, verdict.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, position.section,
 )  # fmt: skip
 LIVE = ("live.html", "Train it again, in this browser")  # in the same folder

@@ -1,17 +1,24 @@
 """The section on the first updates, in which the loss of the published recipe jumps.
 
-It shows the cause, and the effect of the initial value of AdaGrad's accumulator (the *start*).
+It shows the cause, and the effect of the initial value of AdaGrad's accumulator (the *start*). The first updates are
+repeated with the kernel, to compute measures that no file has.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
+
+from charloom.core.base.errors import Diverged
+from charloom.core.base.types import Array
+from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.arrays import forward, product
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.logarithm import log
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import SATURATED
 from charloom.pages.along_updates import draw, over_updates, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.experiment.replay import First, replayed
 from charloom.pages.pictures import BLUE, GREEN, GREY, PINK, VERMILION, drawing, pictured, write_legend
 from charloom.pages.sections import Picture, Section
 
@@ -19,6 +26,24 @@ CURE = 10.0  # initial value of AdaGrad's accumulator at which the loss does not
 RISEN = 1.1  # a peak above this multiple of the first loss is a jump; a lower one may come from the text
 LIMIT = log((1 + SATURATED) / (1 - SATURATED)) / 2  # |a| above which a unit is saturated: artanh(SATURATED)
 SHARE = "share of saturated hidden units"
+UPDATES = 50  # that are repeated
+
+
+class First(NamedTuple):
+    """Measures of the first updates, from update 0 on, each before the step of its update.
+
+    losses     loss of each update, in nats per sequence
+    saturated  share of saturated units (see network/rnn.py), in [0, 1]
+    sums       root mean square of W h, a unit's input from all units
+    drawn      expected root mean square of W h if the signs in W were random
+    """
+
+    losses: list[float]
+    saturated: list[float]
+    sums: list[float]
+    drawn: list[float]
+
+
 Replays = dict[str, tuple[First, str, str]]  # trainings by name: measures, line style, and colour of their curves
 
 
@@ -111,3 +136,34 @@ def _saturated(results: Results, color: str) -> Picture:
     last = 100 * list(curve.values())[-1]
     caption = f"Over the whole run, every 1,000 updates. At the end {last:.0f} % of the hidden units are saturated."
     return pictured(figure, "saturated", f"{SHARE}, whole run", caption, table_of({"saturated": curve}, ".1%"))
+
+
+def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, held: bool = False) -> First:
+    """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
+
+    updates  number of updates of the whole training
+    K        number of different characters
+    ids      (characters,) ids of the training text
+    held     whether W keeps its initial values; all other weights learn
+    """
+    state, T = start(recipe, K, seed), recipe.seq_length
+    W, rows_of_updates = state.theta.W.copy(), []
+    starts, _ = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
+    for of_batch in starts:
+        try:
+            rows = advance(state, ids, 1, recipe)
+        except Diverged:
+            break
+        to_next = state.theta.W.T.astype(float)
+        squared, means = to_next**2, []
+        for h_0, place in zip(state.h, of_batch, strict=True):
+            states = forward(state.theta, ids[place : place + T], h_0)[0].astype(float)
+            saturated_now = np.abs(states[1:]) > SATURATED
+            sums_now, drawn_now = product(states[:-1], to_next) ** 2, product(states[:-1] ** 2, squared)
+            means.append([saturated_now.mean(), sums_now.mean(), drawn_now.mean()])
+        saturated, *sums = np.mean(means, axis=0)
+        rows_of_updates.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
+        state = rows.after
+        if held:
+            state.theta.W[:] = W
+    return First(*map(list, zip(*rows_of_updates, strict=True)))

@@ -9,10 +9,11 @@ from matplotlib.ticker import NullLocator
 
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
-from charloom.core.kernel.arrays import softmax
+from charloom.core.kernel.arrays import forward, product, softmax
+from charloom.core.model.model_file import Model
+from charloom.core.network.rnn import Parameters
+from charloom.core.text.corpus import Text
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.experiment.looking_back import gradient_norms
-from charloom.pages.experiment.passage import Passage, read
 from charloom.pages.experiment.units import VARIES, chosen
 from charloom.pages.pictures import BLUE, VERMILION, drawing, pictured
 from charloom.pages.sections import Picture, Section, Table
@@ -26,11 +27,48 @@ SMALLEST = 1e-9  # norms below this share of the largest median are not drawn
 GUESSES = 5  # predictions of a character that are shown
 LEVELS = 4  # shades for positive, and for negative activations
 SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible signs for white space
+LONGEST = 10_000  # most characters of the passage
+WORK = 10**9  # most multiplications for reading: a large network reads fewer characters
+SHORTEST = 100  # least characters of the passage; a shorter held-out text is not used
+
+
+class Passage(NamedTuple):
+    """A passage that the model has read.
+
+    held_out  whether the passage is from the held-out text
+    text      the T characters
+    x, y      (T,) ids of the characters, and of the next characters
+    theta     the model's weights in double precision
+    h, o      states (T + 1, m) and outputs (T, K), as in network/rnn.py; h[0] is the state before the passage
+    """
+
+    held_out: bool
+    text: str
+    x: Array
+    y: Array
+    theta: Parameters
+    h: Array
+    o: Array
+
+
+def read_passage(model: Model, corpus: Text) -> Passage:
+    """Let the model read the beginning of the held-out text, and return the passage.
+
+    If at most SHORTEST characters are held out, the model reads the end of the training text. A large model reads fewer
+    characters (see WORK). The model starts from its stored state, because most trainings never start from a zero state.
+    """
+    most = max(SHORTEST, min(LONGEST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
+    held_out = len(corpus.held_out) > SHORTEST
+    ids = corpus.held_out[:most] if held_out else corpus.training[max(0, len(corpus.training) - most) :]
+    x, y = ids[:-1].astype(np.intp), ids[1:].astype(np.intp)
+    theta = Parameters(model.theta.flat.astype(float), model.theta.m, model.theta.K)
+    h, o = forward(theta, x, model.h.astype(float))
+    return Passage(held_out, model.vocabulary.decode(x), x, y, theta, h, o)
 
 
 def section(results: Results) -> Section:
     """Return the section: units that follow a feature, predictions, and the memory, of the best model on a passage."""
-    passage = read(results.best, results.corpus)
+    passage = read_passage(results.best, results.corpus)
     candidates = chosen(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]
     half = len(passage.text) // 2  # the shown text begins with a line of the second half
@@ -109,6 +147,31 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
         f"middle half of them. {reach} Training follows a gradient back over {seq_length:,} characters (dotted).",
         Table(("characters back", "first quartile", "median", "third quartile"), rows),
     )  # fmt: skip
+
+
+def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> Array:
+    """Return the norms ‖∂loss_t / ∂x_{t−k}‖ (n, back) for k = 0 … back − 1.
+
+    With the predicted probabilities p_t and g = p_t − onehot(y_t), for the loss of the character y_t alone:
+
+        d_0 = Vᵀ g ⊙ (1 − h_t²)
+        d_k = Wᵀ d_{k−1} ⊙ (1 − h_{t−k}²)          ∂loss_t / ∂a_{t−k}
+        ∂loss_t / ∂x_{t−k} = Uᵀ d_k
+
+    h       (T + 1, m) the states over a text; h[t + 1] is the state after character t
+    y       (T,) ids of the next characters
+    places  (n,) the positions t of the n losses, each at least back − 1
+    back    how many characters a gradient is followed back
+    """
+    g = softmax(product(h[places + 1], theta.V.T) + theta.c)
+    g[np.arange(len(places)), y[places]] -= 1
+    to_state = product(g, theta.V)
+    norms = np.empty((len(places), back))
+    for k in range(back):
+        d = to_state * (1 - h[places + 1 - k] ** 2)
+        norms[:, k] = np.sqrt((product(d, theta.U) ** 2).sum(axis=1))
+        to_state = product(d, theta.W)
+    return norms
 
 
 class Place(NamedTuple):

@@ -1,4 +1,7 @@
-"""The section `verdict`: the run's result, compared with counted n-grams and with the committed study."""
+"""Two sections: the run's result, compared with counted n-grams and with the committed study, and the gradient check.
+
+The errors of the gradient check are compared with Table 1 of the published report.
+"""
 
 from statistics import fmean
 
@@ -15,6 +18,10 @@ from charloom.results.run import FIRST_LOSSES
 
 OWN = "this run, held-out"
 NEAR = 0.05  # bits per character: a smaller difference between unseen and training text is "about the same"
+HEADS = (
+    "weights", "complex step, zero state", "complex step, carried state", "entries",
+    "entries that are zero on both sides", "central differences, as in the report", "the report’s figures",
+)  # fmt: skip
 
 
 def section(results: Results) -> Section:
@@ -73,3 +80,22 @@ def _ladder(results: Results) -> Picture:
         figure, "ladder", "bits per character of this run and of counting", caption,
         Table(("what", "bits per character", "lowest", "highest"), table),
     )  # fmt: skip
+
+
+def gradients(results: Results) -> Section:
+    """Return the section with the errors of the gradient check, a row for each of W, U, V, b and c."""
+    zero, carried = dict(results.gradcheck.zero), dict(results.gradcheck.carried)
+    published = dict(results.published.gradient_check)
+    rows = [
+        (
+            name, f"{errors.max_relative_error:.1e}", f"{carried[name].max_relative_error:.1e}", f"{errors.entries:,}",
+            f"{errors.entries_zero:,}", f"{errors.report_relative_error:.2e}", f"{published[name]:.2e}",
+        )
+        for name, errors in zero.items()
+    ]  # fmt: skip
+    it = {
+        "table": Table(HEADS, rows),
+        "worst": max(errors.max_relative_error for errors in (*zero.values(), *carried.values())),
+        "published_worst": max(published.values()),
+    }
+    return Section("gradients", "Are the gradients right?", it)

@@ -9,7 +9,7 @@ from charloom.pages.pictures import GREY, INK, drawing, in_lines, known, picture
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.bands import LINES
 from charloom.pages.study.compared import ABOUT, COLORS, ROWS, Compared, verdict_second
-from charloom.pages.study.differences import differences, line_of
+from charloom.pages.study.seed_by_seed import differences, line_of
 from paired import sentences as words
 from paired import tables
 from paired.data_types import CANNOT_TELL, DEPENDS, Answer

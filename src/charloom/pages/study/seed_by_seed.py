@@ -1,16 +1,18 @@
-"""The section about the seeds of each setting: their values, and their differences to the baseline."""
+"""The section about the seeds of each setting: their values, and their differences to the baseline.
 
-from collections.abc import Mapping
+`differences` draws the picture of differences, also of the effects of factors.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from charloom.pages.pictures import pictured
+from charloom.pages.pictures import FAINT, GREY, pictured
 from charloom.pages.rows import Line, in_rows
 from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.differences import differences, line_of
 from paired import sentences as words
 from paired import tables
-from paired.data_types import CANNOT_TELL, Seed
+from paired.data_types import CANNOT_TELL, LEVEL, Contrast, Seed
 from paired.numbers import shown
 
 
@@ -85,3 +87,40 @@ def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
     seeds = list(dict.fromkeys(seed for row in cells.values() for seed in row))
     rows = [(name, *(row.get(seed, "") for seed in seeds)) for name, row in cells.items()]
     return Table(("setting", *(f"seed {seed}" for seed in seeds)), rows)
+
+
+def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bold: bool) -> Line:
+    """Return the row of a contrast: its mean and intervals, and a dot for each value in `dots`."""
+    tested = contrast.tested_interval if round(contrast.tested_level, 6) != LEVEL else None
+    return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold)
+
+
+def differences(
+    compared: Compared, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str], table: Table
+) -> Picture:
+    """Return the picture with these rows, which `line_of` returns.
+
+    names         the picture's id on the page, its title, and the label of its x axis
+    caption_ends  the beginning and the end of the caption
+    table         the numbers in the picture
+    """
+    smallest = compared.answer.smallest_difference
+    caption = f"{caption_ends[0]}, a stroke is their mean, a bar is the mean’s {words.PERCENT} interval."
+    if any(line.tested for line in lines):
+        caption += (
+            " The verdict comes from the line between two short strokes: an interval that is widened because several "
+            "effects are tested, or at several looks. If the whole line is on one side of 0, the verdict can be "
+            "better or worse. The bar decides nothing."
+        )
+    else:
+        caption += " If the whole interval is on one side of 0, the verdict can be better or worse."
+    if len(compared.answer.looks) > 1:
+        caption += " If a verdict was reached at a look, only the seeds of that look are drawn."
+    if smallest is not None:
+        caption += f" Grey band: differences below {smallest:g} do not matter."
+    place, title, axis = names
+    figure, axes = in_rows(lines, f"{axis} ({compared.arrow})", [0.0, smallest or 0.0, -(smallest or 0.0)])
+    axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    if smallest is not None:
+        axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
+    return pictured(figure, place, title, caption + caption_ends[1], table)

@@ -6,7 +6,7 @@ from pathlib import Path
 from charloom.core.settings.params import as_yaml, flat_of
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
-from charloom.pages.study import answer_section, bands, effects_section, seed_by_seed
+from charloom.pages.study import bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared, verdict_second
 from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
@@ -14,8 +14,10 @@ from charloom.study.study_file import Study
 from groundwork.words import in_line
 from paired import sentences as words
 from paired import tables
+from paired.data_types import CANNOT_TELL, VERDICTS
 
 STUDIES = Path("studies")  # the folder of a project's studies
+DECIDING = 3  # the first lines of a comparison: see words.difference
 TARGET = "train.target_smooth_loss"
 INDEX = ("../index.html", "All studies of this project")
 
@@ -37,7 +39,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     sections = [
-        answer_section.section(compared),
+        _answer(compared),
         *shared,
         _numbers(compared),
         Section("decided", "How it was decided", words.notes(answer)),
@@ -75,6 +77,25 @@ def text_of(asked: Asked) -> str:
 
 def _together(sections: Iterable[Section | None]) -> str:
     return by_itself([picture for section in sections if section for picture in section.pictures])
+
+
+def _answer(compared: Compared) -> Section:
+    """Return the section with the answer: the verdicts in words, with their figures, warnings and remarks.
+
+    If there are more than FEW comparisons, only those with a verdict are shown, each with at most DECIDING lines.
+    """
+    answer, few = compared.answer, compared.few
+    texts = [(name, lines if few else lines[:DECIDING]) for name, lines in words.comparisons(answer, open_too=few)]
+    it = {
+        "effects": effects_section.effects_table(answer),
+        "sure": [name for name, *_, end in tables.effect_rows(answer) if end != CANNOT_TELL and end in VERDICTS],
+        "parted": list(words.parted(answer)),
+        "remarks": list(words.remarks(answer)),
+        "comparisons": texts,
+        "left": len(answer.comparisons) - len(texts),
+        "exploded": sum(trial.exploded for own in answer.settings.values() for trial in own.values()),
+    }
+    return Section("answer", "The answer", it)
 
 
 def _numbers(compared: Compared) -> Section:
