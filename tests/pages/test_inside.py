@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from charloom.core.kernel.arrays import forward
 from charloom.core.network.rnn import init
 from charloom.core.text.corpus import Text
-from charloom.pages.experiment import passage as passages
-from charloom.pages.experiment.inside import expected, gradient_norms
+from charloom.pages.experiment.inside import expected, gradient_norms, read_passage
 from charloom.pages.experiment.units import chosen, correlations, features
 
 M, K, T = 4, 6, 12
@@ -110,13 +109,13 @@ def test_features_have_a_value_for_each_character_of_any_text(text):
 
 def test_the_passage_is_held_out_text_read_from_the_state_that_the_model_carries(results):
     model, corpus = results.best, results.corpus
-    read = passages.read(model, corpus)
+    read = read_passage(model, corpus)
     assert read.held_out
     assert read.x.tolist() == corpus.held_out[:-1].tolist()
     assert read.y.tolist() == corpus.held_out[1:].tolist()
     h, o = forward(model.theta, read.x, model.h)
     assert np.array_equal(read.h, h)
     assert np.array_equal(read.o, o)
-    none = passages.read(model, Text(corpus.vocabulary, corpus.training, corpus.training[:50]))
+    none = read_passage(model, Text(corpus.vocabulary, corpus.training, corpus.training[:50]))
     assert not none.held_out
     assert none.y.tolist() == corpus.training[1:].tolist()

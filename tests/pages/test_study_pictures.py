@@ -12,7 +12,7 @@ from pages.study_cases import CASES, GONE, MANY, results
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
-from charloom.pages.study import bands, differences, seed_by_seed
+from charloom.pages.study import bands, seed_by_seed
 from charloom.pages.study.compared import COLORS
 from charloom.pages.study.study_page import comparison_picture, study_page
 from paired.data_types import LEVEL
@@ -39,7 +39,7 @@ def figures(name):
 
     compared = PICTURES[name].compared
     with pytest.MonkeyPatch.context() as patch:
-        for module in (seed_by_seed, bands, differences):
+        for module in (seed_by_seed, bands):
             patch.setattr(module, "pictured", keep)
         for section in (seed_by_seed.section, bands.section):
             section(compared)
