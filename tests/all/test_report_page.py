@@ -15,7 +15,7 @@ from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
-from charloom.pages.study.studies_index import studies_index
+from charloom.pages.study.study_page import studies_index
 
 PHONE = {"width": 360, "height": 740}
 OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"

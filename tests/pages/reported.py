@@ -29,9 +29,9 @@ def reading(results, epochs):
     return measured(results, updates=updates, best_update=updates - 1)._replace(curves=curves)
 
 
-def part(results, *modules):
+def part(results, *sections):
     """Return a page of these sections alone, with single spaces."""
-    return " ".join(rendered("", "", [module.section(results) for module in modules], results=results).split())
+    return " ".join(rendered("", "", [section(results) for section in sections], results=results).split())
 
 
 def hostile(results, text=HOSTILE):

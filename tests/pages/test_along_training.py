@@ -16,7 +16,7 @@ from charloom.core.text.corpus import read_text
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.along_updates import points_of, settled
 from charloom.pages.experiment.first_updates import UPDATES, jumps, replayed
-from charloom.pages.experiment.position import folded, pair_costs, smoothed
+from charloom.pages.experiment.loss import folded, pair_costs, smoothed
 from charloom.pages.experiment.samples import pieces
 
 spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(sorted)

@@ -11,7 +11,7 @@ from pages.reported import HOSTILE, changed, hostile, part, reading
 from rendered import Page, ensure_whole
 
 from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
-from charloom.pages.experiment import position
+from charloom.pages.experiment import loss
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 
 
@@ -148,10 +148,10 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
 def test_places_in_the_text_are_shown_only_if_the_run_read_all_of_it_in_order(results, changes, said):
     page, _ = experiment_page(changed(results, **changes))
     assert (said in page, "#position" in page, 'id="position"' in page) == (True, False, False)
-    assert position.section(reading(results, 0.9)) is None
+    assert loss.by_position(reading(results, 0.9)) is None
 
 
 def test_the_triangle_and_both_curves_by_place_are_in_the_table(results):
-    page, heads = part(reading(results, 10), position), ('<th scope="col">epoch 10', '<th scope="col">pairs')
+    page, heads = part(reading(results, 10), loss.by_position), ('<th scope="col">epoch 10', '<th scope="col">pairs')
     for sentence in ("in epoch 10.", "correlation between the line of epoch", *heads):
         assert sentence in page

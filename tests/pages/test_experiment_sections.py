@@ -38,16 +38,16 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     others = sorted(bits for seed, bits in seeds.items() if seed != COMMITTED.seed)
     assert len(others) == 13
     for place in (0, 5, 12):
-        page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict)
+        page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict.section)
         count = f"{place or 'none'} of them have a lower loss"
         assert f"The study of initial accumulators has trained 13 other seeds with these settings; {count}" in page
     assert "sum of squared gradients start at 10, not at 0." in page
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
-    mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict)
+    mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict.section)
     assert "sum of squared gradients start" not in mended
     alone = "has trained another seed with these settings on this text, so the page does not know"
-    assert alone in part(results, verdict)
+    assert alone in part(results, verdict.section)
     for other in (a_run(COMMITTED.model_copy(update={"m": 7})), a_run(text="0" * 64)):
         assert not [*trials_like(other, STUDY, START)]
 
@@ -64,7 +64,7 @@ def test_seeds_of_a_run_come_from_every_committed_study():
 def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
     def said(**changes):
         own = results._replace(params=COMMITTED, curves=results.curves | {"loss": {}})
-        return part(changed(own, **changes), first_updates)
+        return part(changed(own, **changes), first_updates.section)
 
     def made(**options):
         recipe, text = COMMITTED.recipe, results.corpus.training
@@ -118,7 +118,7 @@ def curved(results, **curves):
     (lambda x: unseen(x, -0.3, 40.0), "on unseen text is 0.300 lower", ROSE),
 ])  # fmt: skip
 def test_a_sentence_stands_there_where_it_is_true(results, change, said, unsaid):
-    page = part(change(results), verdict, loss)
+    page = part(change(results), verdict.section, loss.section)
     assert said in page
     assert not unsaid or unsaid not in page
 
@@ -141,7 +141,7 @@ def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, 
     assert loss.PUBLISHED not in beside  # that curve is of another novel
     assert beside.pop(loss.LECTURER) == {u: x for u, x in edition.lecturer.items() if u <= 200_000}
     assert [*beside.values()] == [{report.update: report.smooth_loss} for report in edition.reports]
-    assert f"{edition.reports[0].smooth_loss:.3f}" in part(on_it, loss)
+    assert f"{edition.reports[0].smooth_loss:.3f}" in part(on_it, loss.section)
     for other in (on_it._replace(text=results.text), changed(on_it, batch=2), changed(on_it, eta=0.02)):
         assert not loss.elsewhere(other)
     course = (ROOT / "docs/course.md").read_text()

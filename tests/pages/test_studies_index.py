@@ -12,7 +12,7 @@ from study_projects import ask, conducted
 from charloom.core.base.storage import sha256
 from charloom.core.settings.pipeline import Project
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.studies_index import INDEX, studies_index
+from charloom.pages.study.study_page import INDEX, studies_index
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from paired import answered

@@ -5,7 +5,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -28,10 +28,7 @@ class _Parser(argparse.ArgumentParser):
             or the subcommand `new`
     """
 
-    def __init__(self, **options: Any) -> None:
-        """Make a parser without nested ones. The options are argparse's."""
-        super().__init__(**options)
-        self.nested: dict[str, _Parser] = {}
+    nested: Mapping[str, argparse.ArgumentParser] = {}
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # argparse has an overload for each kind of call; this signature accepts all
         """Parse the arguments. Raises WrongInput at an unknown option; exits with 2 at any other unknown argument."""
@@ -125,11 +122,8 @@ def _add_questions(commands: Any) -> None:
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     add("--prove", metavar="K", help="rebuild K rows of the table with the pipeline, and compare")
     add("--explain", action="store_true", help=EXPLAIN)
-    add(
-        "--anew",
-        action="store_true",
-        help="start again, with params.yaml as it is now; move old tables to .charloom/studies",
-    )
+    anew = "start again, with params.yaml as it is now; move old tables to .charloom/studies"
+    add("--anew", action="store_true", help=anew)
 
     about = "Write a study's file: the settings to compare on a text. The command estimates the time of the trainings."
     add = _added(commands, "study new", "write a study of your own", about)
@@ -209,7 +203,7 @@ def main() -> None:
     for add in (_add_text, _add_questions, _add_proof, _add_record):
         add(commands)
 
-    commands.choices["study"].nested["new"] = commands.choices["study new"]
+    commands.choices["study"].nested = {"new": commands.choices["study new"]}
 
     def command_line() -> None:
         for first in sys.argv[1:2]:

@@ -9,8 +9,7 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.pages.study.compared import Compared
-from charloom.pages.study.studies_index import INDEX, studies_index
-from charloom.pages.study.study_page import study_page
+from charloom.pages.study.study_page import INDEX, studies_index, study_page
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
@@ -47,9 +46,8 @@ def run_study(arguments: argparse.Namespace) -> None:
     if needs and not study.question.looks:
         number = (study.first_answer or len(study.question.seeds)) + max(needs)
         copy = f"a copy of {in_line(str(study.path))} with {yaml_of(free(taken(study), number))}"
-        print(
-            f"\nThis study declares no looks, so a verdict needs a new study, with about {number} other seeds: {copy}"
-        )
+        need = f"so a verdict needs a new study, with about {number} other seeds"
+        print(f"\nThis study declares no looks, {need}: {copy}")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)

@@ -121,12 +121,10 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
             values = [plain(value) for value in listed.split(",")]
         if re.search(r"(^|,)0[0-9]", listed):
             points = re.sub(r"(^|,)([0-9]+),(0[0-9]*)", r"\1\2.\3", listed)
-            raise WrongInput(
-                f"--vary: {in_line(option)}: a comma separates two values; a decimal has a point: {points}"
-            )
+            has = "a comma separates two values; a decimal has a point"
+            raise WrongInput(f"--vary: {in_line(option)}: {has}: {points}")
         if not (name and equals and values) or name in vary:
-            raise WrongInput(
-                f"--vary: {in_line(option)} is not allowed; allowed is {VARY} (eta=0.05,0.1), with each name only once"
-            )
+            form = f"{VARY} (eta=0.05,0.1), with each name only once"
+            raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {form}")
         vary[name] = values
     return vary

@@ -42,14 +42,9 @@ def verify(arguments: argparse.Namespace) -> None:
     for table in git("ls-files", "--", "*/trials.csv").splitlines():
         say(f"  --  {table}: not checked here; `charloom verify --study {Path(table).parent}.yaml` checks {ROWS} rows")
     if arguments.json:
-        content = {
-            "commit": outcome.commit,
-            "last": outcome.last,
-            "grade": outcome.grade,
-            "files": [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows],
-            "causes": outcome.causes,
-            "machine": machine(),
-        }
+        files = [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows]
+        about = {"commit": outcome.commit, "last": outcome.last, "grade": outcome.grade}
+        content = about | {"files": files, "causes": outcome.causes, "machine": machine()}
         print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
     if outcome.last != SAME:
         raise CheckFailed(in_line(outcome.last))

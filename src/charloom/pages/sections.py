@@ -62,14 +62,9 @@ class Section(NamedTuple):
 
 
 def rendered(
-    title: str,
-    intro: str,
-    sections: Sequence[Section | None],
-    *,
-    link: tuple[str, str] | None = None,
-    program: dict[str, Markup] | None = None,
-    **about: Any,
-) -> str:
+    title: str, intro: str, sections: Sequence[Section | None], *, link: tuple[str, str] | None = None,
+    program: dict[str, Markup] | None = None, **about: Any,
+) -> str:  # fmt: skip
     """Return the page as HTML. Equal content gives equal bytes.
 
     intro     introduction; each line is a paragraph
@@ -96,13 +91,9 @@ def breakable(text: object) -> Markup:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is trusted
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is trusted
+    )  # fmt: skip
     environment.filters.update(breakable=breakable, csp_hash=_csp_hash, thousands="{:,}".format)
     environment.globals["script"] = script("save.js")
     return environment

@@ -61,11 +61,9 @@ def _settings(answer: Answer, width: int, *, whole: bool) -> str:
     verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
     every = [(*row, verdicts.get(row[0], tables.BASELINE)) for row in tables.rows(answer)]
     rows = [row for row in every if whole or row[-1] != CANNOT_TELL]
+    more = f"{len(every) - len(rows)} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
     table = _table([(*tables.HEAD, "verdict"), *rows], width)
-    if left := len(every) - len(rows):
-        more = f"{left} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
-        return f"{table}\n{_wrapped([more], width)}"
-    return table
+    return table if len(rows) == len(every) else f"{table}\n{_wrapped([more], width)}"
 
 
 def _table(rows: Sequence[Sequence[str]], width: int) -> str:

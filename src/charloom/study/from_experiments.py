@@ -77,12 +77,9 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     head, *others = from_commits(commits)
     if head.params is None:
         raise WrongInput("HEAD: this commit has no params.yaml that this version of charloom can read")
-    runs, left_out = dict[str, tuple[Run, str]](), Counter[str]()
-    for commit, held in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
-        if isinstance(held.run, str):
-            left_out[held.run] += 1
-        else:
-            runs[commit] = held.run, held.sources
+    contents = dict(zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True))
+    left_out = Counter(held.run for held in contents.values() if isinstance(held.run, str))
+    runs = {commit: (held.run, held.sources) for commit, held in contents.items() if isinstance(held.run, Run)}
     texts = [run.measured_on for run, _ in runs.values()]
     usual = texts[0] if "HEAD" in runs else max(texts, key=texts.count, default=None)
     comparable = {commit: (run, sources) for commit, (run, sources) in runs.items() if run.measured_on == usual}

@@ -126,12 +126,11 @@ class Study(NamedTuple):
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
-
-        def trial(setting: str, seed: int) -> Trial:
+        trials: dict[str, list[Trial]] = {setting: [] for setting in self.settings}
+        for setting, seed in product(self.settings, self.question.seeds):
             params = self.settings[setting].model_copy(update={"seed": seed})
-            return Trial(f"{setting}, seed {seed}", params, self.asked.key(params))
-
-        return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
+            trials[setting].append(Trial(f"{setting}, seed {seed}", params, self.asked.key(params)))
+        return trials
 
     def trained(self) -> list[Trial]:
         """Return the trials that have run."""

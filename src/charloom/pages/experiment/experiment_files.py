@@ -164,21 +164,15 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     for trial, bits in trials_like(run, asked, START):
         study.setdefault(trial.train.initial_accumulator_value, []).append(bits)
     return Results(
-        params=params,
-        text=text,
-        train=train,
+        params=params, text=text, train=train, curves=run.curves, results=run.results,
+        study=dict(sorted(study.items())), seeds={trial.seed: bits for trial, bits in trials_like(run, asked)},
         gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
         published=read_published(path["data/dd2424_report"]),
-        curves=run.curves,
         samples=read_json(path["reports/sample_table"], SampleTable),
         quality=read_json(path["metrics/sample"], SampleMetrics),
         marks=read_json(path["reports/sample_marks"], AllMarks),
-        study=dict(sorted(study.items())),
-        seeds={trial.seed: bits for trial, bits in trials_like(run, asked)},
-        best=read_model(path["models/best"]),
-        results=run.results,
-        corpus=read_prepared(path["prepared/text"]),
-    )
+        best=read_model(path["models/best"]), corpus=read_prepared(path["prepared/text"]),
+    )  # fmt: skip
 
 
 def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, float]]:

@@ -3,14 +3,14 @@
 from pathlib import PurePath
 
 from charloom.core.network.order import CHUNKS, POSITIONS, READING
-from charloom.pages.experiment import first_updates, inside, loss, position, samples, verdict
+from charloom.pages.experiment import first_updates, inside, loss, samples, verdict
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import rendered
 
 SECTIONS = (
     verdict.section, verdict.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
-    inside.section, position.section,
+    inside.section, loss.by_position,
 )  # fmt: skip
 LIVE = ("live.html", "Train it again, in this browser")  # in the same folder
 ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}

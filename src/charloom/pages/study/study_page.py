@@ -1,8 +1,13 @@
-"""The study's page, and the picture of `charloom compare --figure`, which joins pictures of the page."""
+"""A study's page, the picture of `charloom compare --figure`, which joins its pictures, and the list of all studies.
 
-from collections.abc import Iterable
+The list, studies/index.html, has question, text and answer of every study in the project.
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from charloom.core.base.errors import CharloomError
 from charloom.core.settings.params import as_yaml, flat_of
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
@@ -10,16 +15,38 @@ from charloom.pages.study import bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared, verdict_second
 from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
-from charloom.study.study_file import Study
-from groundwork.words import in_line
+from charloom.study.asking import is_started, read_study
+from charloom.study.measuring import measured
+from charloom.study.study_file import Study, read_question
+from groundwork.words import in_line, number_of
+from paired import answered, tables
 from paired import sentences as words
-from paired import tables
 from paired.data_types import CANNOT_TELL, VERDICTS
 
 STUDIES = Path("studies")  # the folder of a project's studies
 DECIDING = 3  # the first lines of a comparison: see words.difference
 TARGET = "train.target_smooth_loss"
-INDEX = ("../index.html", "All studies of this project")
+INDEX = STUDIES / "index.html"
+ALL_STUDIES = ("../index.html", "All studies of this project")
+
+
+class Listed(NamedTuple):
+    """A study in the list.
+
+    file     the study's file
+    missing  a sentence about what is missing: the answer, the page, or a readable file; "" if nothing is missing
+    asked    the question in words: the study's title, if it has one
+    about    facts about text and trainings, and warnings
+    told     the lines of the answer
+    page     the page's path, relative to `studies/`; "" if there is no page
+    """
+
+    file: Path
+    missing: str
+    asked: str = ""
+    about: str = ""
+    told: Sequence[str] = ()
+    page: str = ""
 
 
 def comparison_picture(compared: Compared) -> str:
@@ -38,27 +65,17 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     if len(read := {*compared.answer.amounts.values()}) == 1:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
-    sections = [
-        _answer(compared),
-        *shared,
-        _numbers(compared),
-        Section("decided", "How it was decided", words.notes(answer)),
-        _again(study, compared),
-    ]
+    decided = Section("decided", "How it was decided", words.notes(answer))
+    sections = [_answer(compared), *shared, _numbers(compared), decided, _again(study, compared)]
     intro = [
         *[compared.asked] * bool(answer.title),
         f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
     page = rendered(
-        compared.heading,
-        "\n".join(intro),
-        sections,
-        link=INDEX if study.path.parent.resolve() == STUDIES.resolve() else None,
-        study=study,
-        compared=compared,
-        percent=words.PERCENT,
-    )
+        compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT,
+        link=ALL_STUDIES if study.path.parent.resolve() == STUDIES.resolve() else None,
+    )  # fmt: skip
     return page, _together(shared)
 
 
@@ -116,10 +133,39 @@ def _again(study: Study, compared: Compared) -> Section:
     settings = study.settings.values()
     named = set[str]().union(*map(setting_params, settings)).difference(varied := differing(settings), unused)
     same = {name: value for name, value in flat_of(params).items() if name in named}
-    it = {
-        "name": params.prepare.text,
-        "text": study.asked.sha256,
-        "varied": varied,
-        "same": Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()]),
-    }
+    table = Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()])
+    it = {"name": params.prepare.text, "text": study.asked.sha256, "varied": varied, "same": table}
     return Section("again", "Repeat the study, or prove a row", it)
+
+
+def studies_index() -> str:
+    """Return the page as HTML, with all studies in `studies/`. Equal files in `studies/` give equal bytes."""
+    listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
+    answers = [study.told for study in listed if study.told]
+    decided = sum(any(not line.lower().startswith(CANNOT_TELL) for line in lines) for lines in answers)
+    intro = (
+        f"{number_of(len(listed), 'question')}: {decided} with a verdict, {len(answers) - decided} with the answer "
+        f"“{CANNOT_TELL}”, {len(listed) - len(answers)} without an answer. Each answer is valid for its own text and "
+        "settings only."
+    )
+    return rendered("Studies of this project", intro, [Section("studies", "Questions and answers", listed)])
+
+
+def _listed(file: Path) -> Listed:
+    page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` trains and answers."
+    try:
+        if not is_started(page.parent):
+            return Listed(file, again, read_question(file).title or "")
+        study = read_study(file)
+        compared = Compared(answered(measured(study)))
+    except CharloomError as error:
+        return Listed(file, f"Not readable: {error}")
+    trainings = compared.trainings
+    asked = len(study.settings) * len(study.question.seeds)
+    of_asked = f" of {asked:,}" * (trainings < asked)
+    about = "; ".join([text_of(study.asked), f"{trainings:,}{of_asked} trainings", *compared.answer.warnings])
+    if not study.asked.answers:
+        return Listed(file, again, compared.heading, about)
+    if page.exists():
+        return Listed(file, "", compared.heading, about, compared.told, page.relative_to(STUDIES).as_posix())
+    return Listed(file, f"No page yet: `charloom study {file}` writes it.", compared.heading, about, compared.told)
