@@ -52,11 +52,9 @@ def _checks(dask: str | None) -> Iterator[Check]:
         text = Path(params.prepare.text)
         content = sha256(text)
         yield "params.yaml", f"valid; its text {in_line(str(text))} has {text.stat().st_size:,} bytes", False
-    except CharloomError as error:
-        yield "params.yaml", str(error), True
-        return
-    except OSError as error:
-        yield "params.yaml", f"prepare.text: {in_line(str(error.filename))}: {error.strerror}", True
+    except (CharloomError, OSError) as error:
+        no_text = isinstance(error, OSError) and f"prepare.text: {in_line(str(error.filename))}: {error.strerror}"
+        yield "params.yaml", no_text or str(error), True
         return
     yield from _store(content)
     yield _remote()

@@ -32,12 +32,11 @@ def run_study(arguments: argparse.Namespace) -> None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):
                 raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
-    jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
-    if arguments.prove is not None:
         study = read_study(Path(arguments.file))
         warn_of_other_params(study)
         prove(study, allowed("prove", arguments.prove, "--prove"))
         return
+    jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
     if arguments.dask is not None:
         ensure_address(arguments.dask)
     study, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)

@@ -62,10 +62,9 @@ def new_study(arguments: argparse.Namespace) -> None:
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
-    asked: dict[str, Any] = {} if arguments.title is None else {"title": arguments.title}
-    asked |= {"text": text} if text else {}
-    asked |= {"vary": vary, "baseline": baseline, "seeds": given or SEEDS[arguments.short]}
-    asked |= {"measure": arguments.measure, "smallest_difference": LEAST}
+    named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
+    named |= {"seeds": given or SEEDS[arguments.short], "measure": arguments.measure, "smallest_difference": LEAST}
+    asked = {key: value for key, value in named.items() if value is not None}
     study = asked_now(path, read_question(path, asked))
     study, why = _with_seeds(study, given)
     ensure_own_question(study)

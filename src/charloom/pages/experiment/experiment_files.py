@@ -10,18 +10,9 @@ from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import read_json
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.order import AS_IT_STANDS
+from charloom.core.settings import records
 from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.reading import overridden
-from charloom.core.settings.records import (
-    AllMarks,
-    GradcheckErrors,
-    Matrices,
-    Record,
-    SampleMetrics,
-    SampleTable,
-    TextMetrics,
-    TrainMetrics,
-)
 from charloom.core.text.corpus import Text, read_prepared
 from charloom.pages.along_updates import Curve
 from charloom.results.keys import setting_params
@@ -32,7 +23,7 @@ from groundwork.yaml12 import parsed
 START = "train.initial_accumulator_value"
 
 
-class Published(Record):
+class Published(records.Record):
     """A point of a published curve; smooth_loss is in nats per sequence."""
 
     update: int
@@ -50,7 +41,7 @@ class ReportFigures(Published):
     repository: str
 
 
-class EditionFigures(Record):
+class EditionFigures(records.Record):
     """An edition of the assignment.
 
     params    its recipe: params by dotted names
@@ -63,7 +54,7 @@ class EditionFigures(Record):
     reports: list[ReportFigures]
 
 
-class PublishedFigures(Record, extra="ignore"):
+class PublishedFigures(records.Record, extra="ignore"):
     """data/dd2424_report.yaml: the published figures that a picture or a table shows.
 
     text            name of the text of the published report, with a remark in parentheses
@@ -79,7 +70,7 @@ class PublishedFigures(Record, extra="ignore"):
     text: str
     drawn_beside: list[str]
     settings: dict[str, float]
-    gradient_check: Matrices[float]
+    gradient_check: records.Matrices[float]
     smooth_loss: dict[int, float]
     best: Published
     samples: dict[str, int]
@@ -110,14 +101,14 @@ class Results(NamedTuple):
     """
 
     params: Params
-    text: TextMetrics
-    train: TrainMetrics
-    gradcheck: GradcheckErrors
+    text: records.TextMetrics
+    train: records.TrainMetrics
+    gradcheck: records.GradcheckErrors
     published: PublishedFigures
     curves: dict[str, Curve]
-    samples: SampleTable
-    quality: SampleMetrics
-    marks: AllMarks
+    samples: records.SampleTable
+    quality: records.SampleMetrics
+    marks: records.AllMarks
     study: dict[float, list[float]]
     seeds: dict[int, float]
     corpus: Text
@@ -166,11 +157,11 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     return Results(
         params=params, text=text, train=train, curves=run.curves, results=run.results,
         study=dict(sorted(study.items())), seeds={trial.seed: bits for trial, bits in trials_like(run, asked)},
-        gradcheck=read_json(path["reports/gradcheck"], GradcheckErrors),
+        gradcheck=read_json(path["reports/gradcheck"], records.GradcheckErrors),
         published=read_published(path["data/dd2424_report"]),
-        samples=read_json(path["reports/sample_table"], SampleTable),
-        quality=read_json(path["metrics/sample"], SampleMetrics),
-        marks=read_json(path["reports/sample_marks"], AllMarks),
+        samples=read_json(path["reports/sample_table"], records.SampleTable),
+        quality=read_json(path["metrics/sample"], records.SampleMetrics),
+        marks=read_json(path["reports/sample_marks"], records.AllMarks),
         best=read_model(path["models/best"]), corpus=read_prepared(path["prepared/text"]),
     )  # fmt: skip
 

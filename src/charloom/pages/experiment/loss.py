@@ -61,13 +61,11 @@ def _whole(results: Results, others: dict[str, Curve]) -> Picture:
         for level in levels.values():
             axes.axhline(level, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         axes.set_ylim(0, 1.1 * max([*curve.values(), *levels.values()]) or 1.0)
+    counted = ", ".join(f"{name} {level:.1f}" for name, level in levels.items())
     caption = (
         f"From {next(iter(curve.values())):.1f} at the start to {results.train.smooth_loss:.1f} at the end. Dashed: a "
-        "uniform guess, and counted n-grams on the training text ("
-        + ", ".join(f"{name} {level:.1f}" for name, level in levels.items())
-        + ")."
-        + f" Circles: other people’s runs ({', '.join(others)})." * bool(others)
-    )
+        f"uniform guess, and counted n-grams on the training text ({counted})."
+    ) + f" Circles: other people’s runs ({', '.join(others)})." * bool(others)
     table = table_of({"smooth loss": curve, **others}, ".3f")
     return pictured(figure, "loss-whole", f"smooth loss over all updates, {UNITS}", caption, table)
 
@@ -81,11 +79,7 @@ def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
     later_others = {name: {u: loss for u, loss in own.items() if u >= start} for name, own in others.items()}
-    losses = [
-        *later.values(),
-        train.best_smooth_loss,
-        *(loss for own in later_others.values() for loss in own.values()),
-    ]
+    losses = [*later.values(), train.best_smooth_loss, *(x for own in later_others.values() for x in own.values())]
     caption, columns = "Smooth loss after the first twentieth of the updates, enlarged. Triangle: its minimum.", {}
     with drawing(2.7) as (figure, axes):
         _draw(results, axes, f"smooth loss ({UNITS})", later, later_others)

@@ -16,6 +16,7 @@ from paired import sentences as words
 from paired.answering import band
 from paired.data_types import Band, Curve
 from paired.numbers import decimals, shown, span
+from paired.pairs import minus
 
 LINES = ("-", "--", "-.", ":")  # a line style for each of COLORS, for readers who cannot tell colours apart
 WIDE = 44  # letters of a line in the legend
@@ -43,13 +44,10 @@ def _pictures(compared: Compared, name: str) -> Iterator[Picture]:
     about, place = ABOUT.get(name, name), name.replace(" ", "-")
     yield from _picture(compared, place, name, about, means, [curve for own in ended.values() for curve in own])
     base = curves.get(compared.answer.baseline, {})
-    pairs = [
-        {update: x - base[seed][update] for update, x in curve.items() if update in base[seed]}
-        for setting in compared.drawn if setting in paired
-        for seed, curve in curves[setting].items() if seed in base
-    ]  # fmt: skip
     title = f"{name}: difference to the baseline"
     differences = {setting: paired[setting] for setting in compared.drawn if setting in paired}
+    ours = [(seed, curve) for setting in differences for seed, curve in curves[setting].items()]
+    pairs = [minus(curve, base[seed]) for seed, curve in ours if seed in base]
     about = f"the difference in {about}"
     yield from _picture(compared, f"{place}-difference", title, about, differences, pairs, [0.0])
 

@@ -12,7 +12,7 @@ from charloom.pages.sections import Picture, Section, Table
 from charloom.pages.study.compared import Compared
 from paired import sentences as words
 from paired import tables
-from paired.data_types import CANNOT_TELL, LEVEL, Contrast, Seed
+from paired.data_types import CANNOT_TELL, LEVEL, Contrast, Measurement, Seed
 from paired.numbers import shown
 
 
@@ -50,12 +50,12 @@ def _settings(compared: Compared, places: int) -> Picture:
             "settings whose curves are drawn."
         )
     caption += f" Shown are {len(rows)} of {len(answer.summaries)} settings." * (len(rows) < len(answer.summaries))
+
+    def cell(trial: Measurement) -> str:
+        return "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
+
     cells = {
-        setting: {
-            seed: "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
-            for seed, trial in compared.answer.settings[setting].items()
-        }
-        for setting, *_ in answer.summaries
+        own.setting: {seed: cell(x) for seed, x in answer.settings[own.setting].items()} for own in answer.summaries
     }
     return pictured(figure, "settings-picture", f"{answer.measure} of each seed", caption, _by_seed(cells))
 
