@@ -52,9 +52,11 @@ def _checks(dask: str | None) -> Iterator[Check]:
         text = Path(params.prepare.text)
         content = sha256(text)
         yield "params.yaml", f"valid; its text {in_line(str(text))} has {text.stat().st_size:,} bytes", False
-    except (CharloomError, OSError) as error:
-        no_text = isinstance(error, OSError) and f"prepare.text: {in_line(str(error.filename))}: {error.strerror}"
-        yield "params.yaml", no_text or str(error), True
+    except CharloomError as error:
+        yield "params.yaml", str(error), True
+        return
+    except OSError as error:
+        yield "params.yaml", f"prepare.text: {in_line(str(error.filename))}: {error.strerror}", True
         return
     yield from _store(content)
     yield _remote()
