@@ -92,12 +92,12 @@ def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **look:
     axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **look)
 
 
-def mark(axes: Axes, point: tuple[float, float], marker: str, right: float, up: float, color: str = BLUE) -> None:
+def mark(axes: Axes, point: tuple[float, float], marker: str, right: float, up: float) -> None:
     """Draw a marker beside a data point, so that the curve stays visible.
 
     marker     matplotlib's sign for the marker; the diamond `D` is hollow
     right, up  distance from the data point, in typographic points (1/72 inch)
     """
     place = axes.transData + ScaledTranslation(right / 72, up / 72, axes.figure.dpi_scale_trans)
-    inside = color if marker != "D" else "none"
-    axes.plot(*zip(point, strict=True), marker, color=color, mfc=inside, ms=5.5, clip_on=False, transform=place)
+    inside = BLUE if marker != "D" else "none"
+    axes.plot(*zip(point, strict=True), marker, color=BLUE, mfc=inside, ms=5.5, clip_on=False, transform=place)

@@ -21,13 +21,11 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     params, train = results.params, results.train
     batch = f"{params.batch:,} × " if params.batch > 1 else ""
     sections = [content for section in SECTIONS if (content := section(results))]
-    page = rendered(
-        f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}",
+    title = f"What a character-level RNN learnt from {PurePath(params.prepare.text).name}"
+    intro = (
         f"{params.m:,} hidden units, {train.updates:,} updates of {batch}{params.seq_length:,} characters "
         f"({results.epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
-        f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}.",
-        sections,
-        link=LIVE,
-        results=results,
+        f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}."
     )
+    page = rendered(title, intro, sections, link=LIVE, results=results)
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

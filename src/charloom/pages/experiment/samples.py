@@ -51,16 +51,11 @@ def section(results: Results) -> Section:
         ("longest copy, characters", {update: f"{own.longest_copy:,}" for update, own in quality.items()}),
     ]
     last, places = len(rows) - 1, range(min(len(rows), SAMPLES))
-    it = {
-        "samples": [
-            Sample(update, loss, quality[update], pieces(text, marks, LONGEST), len(text))
-            for (_, text, update, loss), marks in (rows[round(n * last / max(places[-1], 1))] for n in places)
-        ],
-        "longest": LONGEST,
-        "all": len(rows),
-        "words": words,
-        "table": by_update(columns),
-    }
+    samples = [
+        Sample(update, loss, quality[update], pieces(text, marks, LONGEST), len(text))
+        for (_, text, update, loss), marks in (rows[round(n * last / max(places[-1], 1))] for n in places)
+    ]
+    it = {"samples": samples, "longest": LONGEST, "all": len(rows), "words": words, "table": by_update(columns)}
     return Section("samples", "The text grows up", it)
 
 
@@ -68,12 +63,9 @@ def best_passage(results: Results) -> Section:
     """Return the section with a passage by the best model, and where in training and text the model was saved."""
     train, params, (_, text, update, loss) = results.train, results.params, results.samples.data[-1]
     place = params.recipe.places(update, 1, len(results.corpus.training), params.seed)[0][0, -1]
-    it = {
-        "sample": Sample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text)),
-        "epoch": update // train.updates_per_epoch + 1,
-        "character": int(place),
-        "longest": BEST,
-    }
+    sample = Sample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text))
+    epoch = update // train.updates_per_epoch + 1
+    it = {"sample": sample, "epoch": epoch, "character": int(place), "longest": BEST}
     return Section("best-passage", "What it writes at the lowest loss", it)
 
 

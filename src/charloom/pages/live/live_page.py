@@ -46,10 +46,7 @@ def live_page(results: Results, checkpoints: Path) -> str:
     lowest = min(curves["smooth_loss"].values())
     ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, 1.8 * lowest))  # the first losses are far above
     shown = {"results": results, "curves": curves, "ticks": ticks}
-    sections = [
-        Section("train-again", "Run it again, or change one thing", shown),
-        Section("write", "Write", results),
-    ]
+    sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", results)]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
