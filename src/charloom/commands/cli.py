@@ -147,7 +147,7 @@ def _add_questions(commands: Any) -> None:
     add("--seed", metavar="COLUMN", help="the table's column with the seed")
     add("--measure", metavar="NAME", help="the measure: the table's column (default: held_out_bits_per_character)")
     add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's setting; with --table the first row's)")
-    add("--better", choices=("lower", "higher"), help="which values are better (charloom's own measures have a direction)")
+    add("--better", choices=("lower", "higher"), help="which values are better (default: the measure's own direction)")
     add("--looks", metavar="N,N", help="the numbers of seeds, declared in advance, at which you look: 3,5,10")
     add("--smallest-difference", metavar="X", help="smaller differences do not matter (default: all matter)")
     required = "test each setting against the baseline: exit 0 if all pass, 1 if one fails, 6 if it cannot be told yet"
