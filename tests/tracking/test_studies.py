@@ -14,7 +14,7 @@ from stores import free_port
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.text.corpus import read_prepared
-from charloom.pages.study.study_page import INDEX
+from charloom.pages.study.study_page import ALL_STUDIES
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
@@ -28,7 +28,7 @@ from charloom.tracking.study_delivery import put_study, send_study, study_conten
 STUDY = Path("studies/eta.yaml")
 TABLES = ("trials.csv", "curves.csv", "passages.csv")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
-INDEX_LINK = f'<a href="{INDEX[0]}">{INDEX[1]}</a>'
+INDEX_LINK = f'<a href="{ALL_STUDIES[0]}">{ALL_STUDIES[1]}</a>'
 
 
 def trained(project: Project, seeds: int = 1, eta: float = 0.05):
