@@ -144,6 +144,10 @@ def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, 
     assert f"{edition.reports[0].smooth_loss:.3f}" in part(on_it, loss.section)
     for other in (on_it._replace(text=results.text), changed(on_it, batch=2), changed(on_it, eta=0.02)):
         assert not loss.elsewhere(other)
+    younger = edition.model_copy(update={"params": {k: v for k, v in edition.params.items() if k != "batch"}})
+    before_batches = results.published.model_copy(update={"editions": {year: younger}})
+    assert loss.elsewhere(on_it._replace(published=before_batches))
+    assert not loss.elsewhere(changed(on_it._replace(published=before_batches), batch=2))
     course = (ROOT / "docs/course.md").read_text()
     assert all(report.repository in course for report in edition.reports)
 

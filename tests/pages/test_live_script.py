@@ -18,9 +18,12 @@ from rendered import Page, ensure_only_our_script
 
 from charloom.core.kernel.advance import advance, start
 from charloom.core.model.model_file import Model
+from charloom.core.settings.params import VARIED
 from charloom.core.settings.pipeline import files
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live import live_page as live
+from charloom.pages.live.live_page import TRAINABLE
+from charloom.pages.sections import TEMPLATES
 from charloom.sampling.request import answer
 from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
 from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
@@ -156,3 +159,9 @@ def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results):
         ensure_only_our_script(refused)
         assert reason in refused
         assert not Page(refused).all("button")
+
+
+def test_a_param_that_changes_weights_is_in_the_pages_program_or_has_the_only_value_that_it_trains_with():
+    program = (TEMPLATES / "worker.js").read_text()
+    unknown = [name for name in VARIED if name not in TRAINABLE and name.rpartition(".")[2] not in program]
+    assert unknown == ["train.chunk_length"]  # idle with the only order that the page has

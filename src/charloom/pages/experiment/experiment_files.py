@@ -11,7 +11,7 @@ from charloom.core.base.storage import read_json
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings import records
-from charloom.core.settings.params import PARAMS, Params
+from charloom.core.settings.params import PARAMS, SILENT, VARIED, Params
 from charloom.core.settings.reading import overridden
 from charloom.core.text.corpus import Text, read_prepared
 from charloom.pages.along_updates import Curve
@@ -134,12 +134,16 @@ class Results(NamedTuple):
     def edition(self) -> EditionFigures | None:
         """Return the results of others with this recipe on the assignment's novel.
 
-        None if this run's text is not that novel, or nobody is listed with this recipe.
+        None if this run's text is not that novel, or nobody is listed with this recipe. A param that an edition does
+        not list has its silent value there.
         """
         if self.published.novel != {"characters": self.text.characters, "K": self.text.K}:
             return None
-        own, editions = self.params, self.published.editions.values()
-        return next((row for row in editions if overridden(own, row.params, PARAMS).recipe == own.recipe), None)
+        usual = {name: value for name, value in SILENT.items() if name in VARIED}  # of params that are younger
+        for row in self.published.editions.values():
+            if overridden(self.params, usual | row.params, PARAMS).recipe == self.params.recipe:
+                return row
+        return None
 
 
 def read_results(params: Params, path: dict[str, Path]) -> Results:
