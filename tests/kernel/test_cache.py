@@ -12,14 +12,15 @@ from limits import files_of_at_most
 from charloom.core.kernel import cache
 
 IGNORED = shutil.ignore_patterns("__pycache__")
-STAGE = f"""
-import sys; sys.argv = [{str(cache.PACKAGE.parent / "train.py")!r}]
+STAGE = """
+import sys
+import charloom.core.runtime.stage
 from charloom.core.kernel.cache import compiled
 assert compiled(lambda x: 2 * x)(21) == 42
-assert not sys.modules.keys() & {{"cffi", "scipy.linalg"}}
+assert not sys.modules.keys() & {"cffi", "scipy.linalg"}
 import cffi, scipy.linalg; scipy.linalg.norm([3])
 assert compiled(lambda x: 2 * x)(0.5) == 1
-assert sys.modules.keys() >= {{"cffi", "scipy.linalg"}}
+assert sys.modules.keys() >= {"cffi", "scipy.linalg"}
 """
 OWN = """
 import cffi, numba
