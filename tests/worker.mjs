@@ -4,23 +4,21 @@
 import { readFileSync } from "node:fs"
 const { worker, wasm, ziggurat, requests } = JSON.parse(readFileSync(0, "utf8"))
 const program = { module: new WebAssembly.Module(readFileSync(wasm)), ziggurat }
-const inner = "; return { answers, update, position, state: () => ({ ...network, ...run }) }"
+const inner = "; return { answers, update, state: () => ({ ...network, ...run }) }"
 const inside = new Function("onmessage", readFileSync(worker, "utf8") + inner)()
 const numbers = array => Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64")
-let best_h // the state before the update with the lowest smooth loss
 const train = ({ updates }) => {
   const losses = [], smooth = []
   for (let n = 0; n < updates; n++) {
-    const { h, m, lowest } = inside.state(), before = inside.position() ? h.slice(0, m) : new Float64Array(m)
     if (inside.update() === "diverged") break
     const after = inside.state()
-    if (after.lowest !== lowest) best_h = numbers(before)
     losses.push(after.loss)
     smooth.push(after.smooth)
   }
-  const { theta, first, best, h, m } = inside.state()
-  const [weights, sums, lowest, carried] = [theta, first, best, h.subarray(0, m)].map(numbers)
-  return { losses, smooth, theta: weights, first: sums, best: lowest, h: carried, best_h }
+  const { theta, first, best, best_h, h, m } = inside.state()
+  const arrays = { theta, first, best, best_h, h: h.subarray(0, m) }
+  const written = Object.entries(arrays).map(([name, array]) => [name, numbers(array)])
+  return { losses, smooth, ...Object.fromEntries(written) }
 }
 const finish = async () => {
   const all = []

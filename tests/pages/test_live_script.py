@@ -19,6 +19,7 @@ from rendered import Page, ensure_only_our_script
 from charloom.core.kernel.advance import advance, start
 from charloom.core.model.model_file import Model
 from charloom.core.settings.params import VARIED
+from charloom.core.model.scoring import bits_per_character
 from charloom.core.settings.pipeline import files
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live import live_page as live
@@ -84,13 +85,31 @@ def test_the_first_updates_with_adam_on_the_novel_are_the_kernel_s():
 
 
 @needs_node
-def test_a_run_in_the_page_ends_with_the_committed_hash_and_has_its_curve_and_its_texts(written, results):
+def test_a_run_in_the_page_ends_with_the_committed_hash_curve_texts_and_held_out_bits(written, results):
     held = data_of(written())
     _, answers = asked([start_request(results.params, held["text"]), {"kind": "finish"}])
     assert {str(100 * n): loss for n, loss in enumerate(answers[-1]["curve"])} == held["curve"]
     here = [each["checkpoint"] for each in answers if each["checkpoint"]]
     assert {str(each["update"]): [each["hash"], each["text"]] for each in here} == held["checkpoints"]
     assert answers[-1]["results"] == held["results"] == results.results
+    assert answers[-1]["held_out"] == held["held_out"] == results.train.held_out_bits_per_character
+
+
+@needs_node
+@pytest.mark.parametrize(("updates", "limit"), [(300, 5000), (250, 101), (500, 100), (3, 2), (7, 1)])
+def test_the_last_model_in_the_page_has_the_held_out_bits_and_the_text_of_the_kernel_s(updates, limit):
+    """Also in whole chunks, at the end of an epoch (250 updates), and for one character, which predicts nothing."""
+    changes = {"train__updates": updates, "train__checkpoint_every": updates, "train__held_out_characters": limit}
+    params, text = params_with(m=17, prepare__held_out=0.3, **changes), NOVEL[:8930]
+    _, answers = asked([start_request(params, text), {"kind": "finish"}])
+    state, vocabulary = in_kernel(params, text, updates).after, Vocabulary("".join(sorted(set(text))))
+    held_out = vocabulary.encode(text[-int(0.3 * len(text)) :])
+    ids = vocabulary.encode(text[updates % 250 * params.seq_length :][:1])
+    stream = random_stream(params.seed, CHECKPOINT, updates)
+    written, _ = next(blocks(state.theta, state.carried[None], ids, [stream], Choice(params.sample.temperature)))
+    assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, : params.sample.length].tolist())
+    assert params.recipe.epoch(len(text) - len(held_out)) == 250
+    assert answers[-1]["held_out"] == bits_per_character(state.theta, held_out, state.carried, limit)
 
 
 @needs_node

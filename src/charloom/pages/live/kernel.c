@@ -113,6 +113,8 @@ double exponentials(double *row, double top) {
   return total;
 }
 
+double logarithm(double x) { return log(x); }
+
 /* Compute the gradients for the sequence x, from the state h[0]. Return the loss, or NaN if a number is not finite.
 
    loss = Σ_t −log p[t][y_t]   o[t] becomes g[t] = scale · (p[t] − onehot(y_t))

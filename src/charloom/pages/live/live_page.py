@@ -93,6 +93,7 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
         "params": page_params(params),
         "text": page_text(results),
         "results": results.results,
+        "held_out": results.train.held_out_bits_per_character,
         "checkpoints": points_of(checkpoints, POINTS),
         "curve": points_of(results.curves["smooth_loss"], POINTS),
         "model": {

@@ -1,6 +1,7 @@
 // The experiment in a Worker: each request gets one answer. live/kernel.c does the arithmetic of an update.
 "use strict"
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
+const CHUNK = 100 // characters of the held-out text read at a time: core/model/scoring.py
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
 // The kernel and the table of normal numbers; arrays, text and params; what a training has recorded.
 let module, wasm, ziggurat, network, run
@@ -97,16 +98,17 @@ const sha256 = async (...parts) => {
   return Array.from(new Uint8Array(memory.buffer, address, 32), byte => byte.toString(16).padStart(2, "0")).join("")
 }
 
-// The vocabulary of a text, and the ids of its training part, as in text/corpus.py.
+// The vocabulary of a text, and the ids of its training part and of its held-out end, as in text/corpus.py.
 const prepared = (text, held_out) => {
   const characters = [...text], vocabulary = [...new Set(characters)].sort((a, b) => a.codePointAt() - b.codePointAt())
   const id = new Map(vocabulary.map((character, n) => [character, n]))
   const ids = Int32Array.from(characters, character => id.get(character))
-  return { vocabulary, ids: ids.subarray(0, ids.length - Math.trunc(held_out * ids.length)) }
+  const end = ids.length - Math.trunc(held_out * ids.length)
+  return { vocabulary, ids: ids.subarray(0, end), held_out: ids.subarray(end) }
 }
 
-// The first character of the present update, as an index of the text.
-const position = () => run.update % Math.floor((network.ids.length - 1) / network.T) * network.T
+// The first character of an update, as an index of the text.
+const position = (update = run.update) => update % Math.floor((network.ids.length - 1) / network.T) * network.T
 
 // product · base ** exponent by the multiplications of network/adam.py.
 const power = (base, exponent, product = 1) =>
@@ -122,14 +124,16 @@ const step = () => {
 
 // Do one update; after the last step, only its loss. Return "complete" or "diverged" if training ends with it.
 const update = () => {
-  const { params: p, m, T, h, x, ids, theta, best } = network, start = position()
-  if (start === 0) h.fill(0, 0, m)
+  const { params: p, m, T, h, x, ids, theta, best, best_h } = network, start = position()
   x.set(ids.subarray(start, start + T + 1))
   const loss = run.loss = wasm.gradients(p["train.loss"] === "mean" ? 1 / T : 1)
   if (!isFinite(loss)) return "diverged"
   run.smooth = run.update ? 0.999 * run.smooth + 0.001 * loss : loss
-  if (run.smooth < run.lowest) best.set(theta)
-  run.lowest = Math.min(run.lowest, run.smooth)
+  if (run.smooth < run.lowest) {
+    best.set(theta)
+    best_h.set(h.subarray(0, m))
+    Object.assign(run, { lowest: run.smooth, best_update: run.update })
+  }
   if (run.update < EVERY) run.first_losses.push(loss)
   if (run.update % EVERY === 0) run.curve.push(run.smooth)
   if (run.update % STATISTICS_EVERY === 0) statistics(loss).forEach((number, n) => run.statistics[n].push(number))
@@ -137,6 +141,7 @@ const update = () => {
   if (!step()) return "diverged"
   h.copyWithin(0, T * m)
   run.update++
+  if (position() === 0) h.fill(0, 0, m)
 }
 
 // The loss, and what kernel/gradient_statistics.py computes of the update, in its order.
@@ -181,6 +186,26 @@ const checkpoint = async () => {
   return { update, text, hash: await sha256(theta) }
 }
 
+// The mean cost of the held-out text under the present weights, from the present state: bits_per_character in
+// core/model/scoring.py, with the additions of `read` in kernel/passes.py. null for fewer than two characters.
+const heldOut = () => {
+  const { m, K, h, state, params: p } = network, o = network.o.subarray(0, K)
+  const ids = network.held_out.subarray(0, p["train.held_out_characters"]), count = ids.length - 1
+  state.set(h.subarray(0, m))
+  wasm.transpose()
+  const terms = Array.from(ids.subarray(0, -1), (id, n) => {
+    wasm.look(id, n % CHUNK)
+    const top = Math.max(...o)
+    return [top - o[ids[n + 1]], wasm.logarithm(wasm.exponentials(o.byteOffset, top))]
+  })
+  let total = 0
+  for (let start = 0; start < count; start += CHUNK) {
+    const chunk = terms.slice(start, start + CHUNK), ordered = [0, 1].flatMap(n => chunk.map(pair => pair[n]))
+    total += ordered.reduce((sum, nats) => sum + nats)
+  }
+  return count > 0 ? total / count / Math.LN2 : null
+}
+
 // The SHA-256 of last and best weights and of the trace, as `results_hash` in core/training/trace.py.
 const results = () => {
   const columns = [run.curve, run.first_losses, ...run.statistics].map(column => new Float64Array(column))
@@ -190,10 +215,12 @@ const results = () => {
 const answers = {
   // Prepare a training before its first update. p: the params by their dotted names.
   async start({ program, params: p, text }) {
-    const { ids, vocabulary } = prepared(text, p["prepare.held_out"]), K = vocabulary.length, m = p.m, T = p.seq_length
+    const { m, seq_length: T } = p, corpus = prepared(text, p["prepare.held_out"])
+    const { ids, vocabulary: { length: K } } = corpus
     if (ids.length <= T) throw new Error(`${ids.length} characters for training; seq_length ${T} needs ${T + 1}`)
-    network = { ...open(program, m, K, T), params: p, ids, vocabulary }
+    network = { ...open(program, m, K, T), params: p, ...corpus }
     network.best = network.theta.slice()
+    network.best_h = new Float64Array(m)
     network.first.fill(p.optimizer === "adam" ? 0 : p["train.initial_accumulator_value"])
     stream([p.seed])
     const deviation = fan => p.sigma === "fan_in" ? 1 / Math.sqrt(fan) : p.sigma
@@ -204,15 +231,24 @@ const answers = {
     return run
   },
 
-  // Do updates for a fifth of a second, or up to the next checkpoint. At a checkpoint, first write a text.
+  // Do updates for a fifth of a second, or up to the next checkpoint. At a checkpoint, first write a text. With the
+  // last weights, first read the held-out text.
   async advance() {
-    const every = network.params["train.checkpoint_every"], begin = performance.now()
+    const { "train.checkpoint_every": every, "train.updates": updates } = network.params, begin = performance.now()
     run.checkpoint = run.update % every ? null : await checkpoint()
+    if (run.update === updates) run.held_out = heldOut()
     do run.end = update()
-    while (!run.end && run.update % every && performance.now() - begin < 200)
+    while (!run.end && run.update % every && run.update !== updates && performance.now() - begin < 200)
+    if (!isFinite(run.held_out ?? 0)) run.end = "diverged"
     if (run.end === "complete") run.results = await results()
     run.seconds += (performance.now() - begin) / 1000
     return run
+  },
+
+  // The model at the lowest smooth loss, as `write` takes it.
+  async best() {
+    const { m, vocabulary, best, best_h, ids } = network, { best_update } = run
+    return { m, vocabulary, theta: best, h: best_h, first: ids[position(best_update)], update: best_update }
   },
 
   // Write text with a model: its weights, in the order of network/rnn.py, and its hidden state.
