@@ -14,10 +14,13 @@ from pages.test_live_script import NOVEL, written  # noqa: F401  a fixture
 from projects import ROOT, copied
 
 from charloom.core.base.errors import Diverged
+from charloom.core.model.model_file import read_model
 from charloom.pages.live.live_page import KERNEL
 from charloom.sampling.request import answer
 
 FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total);"
+GIVEN = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "length": 400, "seed": 1}  # what the page asks of `Write`
+TRAINING = ("#training", "Train with this change", "change")
 EMOJI = "👩‍🚀 ist da — déjà vu; ñandú, 漢字 😀\r\n"
 TEXTS = {
     "novel": NOVEL[:200_000],
@@ -65,6 +68,8 @@ def test_the_whole_committed_training_ends_with_the_committed_hash():
     params = params_with()
     _, answers = asked([start_request(params, NOVEL), {"kind": "finish"}])
     assert answers[-1]["results"] == json.loads((ROOT / "metrics/results.json").read_text())["results"]
+    metrics = json.loads((ROOT / "metrics/train.json").read_text())
+    assert answers[-1]["held_out"] == metrics["held_out_bits_per_character"]
 
 
 def compiled(folder, old="", new=""):
@@ -140,7 +145,7 @@ def test_in_chromium_a_published_value_that_differs_is_named_where_it_is_first_s
         assert f"First difference: {named}" in ended(window)
 
 
-def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, finished, tmp_path):
+def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, finished, results, tmp_path):  # noqa: F811  a fixture
     window = live()
     window.locator("#change summary").click()
     window.locator("[name=eta]").fill("5e-2")
@@ -150,6 +155,20 @@ def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, fin
     project = copied(finished, tmp_path / "changed")
     project.run("dvc", "exp", "run", "-S", "eta=0.05", "-S", "m=9")
     assert json.loads((project.folder / "metrics/results.json").read_text())["results"] in said
+    bits = json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"]
+    published = results.train.held_out_bits_per_character
+    assert f"Held-out bits per character: {bits:.4f} here, {published:.4f} in the project’s run. " in said
+    assert "eta=0.05 (the project’s run: 0.1). m=9 (the project’s run: 8). " in said
+    updates = [int(title.split()[1]) for title in window.locator("#checkpoints h3").all_inner_texts()]
+    assert updates == sorted(updates)
+    assert len(updates) > 1
+    for model, best in (("1", read_model(project.folder / "models/best.npz")), ("0", results.best)):
+        window.locator("[name=model]").select_option(model)
+        window.get_by_role("button", name="Write").click()
+        window.wait_for_function("text => written.textContent === text", arg=answer(best, ["Call me"], GIVEN)[0])
+    assert window.locator("#write-command").inner_text().startswith("charloom sample --prime='Call me'")
+    window.locator("[name=model]").select_option("1")
+    assert window.locator("#write-command").inner_text().startswith("dvc exp run -S eta=0.05 -S m=9 && charloom sample")
 
 
 def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
@@ -160,7 +179,35 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
     assert "SHA-256" in ended(window)
     (tmp_path / "no text.txt").write_bytes(b"\xff\xfe\x00" * 100)
     window.locator("[type=file]").set_input_files(tmp_path / "no text.txt")
-    assert "Cannot train" in ended(window)
+    assert ended(window) == "Cannot train: prepare.text: no text.txt is not UTF-8; save it as UTF-8."
+
+
+@pytest.mark.parametrize("locale", ["en", "sv"])
+@pytest.mark.parametrize(("name", "text", "allowed"), [
+    ("eta", "0,05", "a number above 0, such as 0.05"),
+    ("eta", "-1", "a number above 0, such as 0.05"),
+    ("eta", "1e999", "a number above 0, such as 0.05"),
+    ("seed", "1e30", "a whole number from 0 to 2^64 - 1"),
+    ("seed", str(2**64), "a whole number from 0 to 2^64 - 1"),
+    ("m", "2.5", "a whole number from 1 to 256"),
+    ("sigma", "fan", "a number above 0, such as 0.01, or fan_in"),
+    ("top_p", "0,9", "a number above 0 and up to 1, such as 0.9"),
+    ("length", "", "a whole number from 0 to 100000"),
+])  # fmt: skip
+def test_in_chromium_a_typed_text_that_is_not_allowed_gets_a_line_and_no_command(live, locale, name, text, allowed):
+    window = live(locale=locale)
+    window.locator("#change summary").click()
+    form, button, about = ("#write-form", "Write", "write") if name in GIVEN and name != "seed" else TRAINING
+    field = window.locator(f"{form} [name={name}]")
+    field.clear()
+    field.press_sequentially(text)
+    line = f"{name}: {text or 'an empty value'} is not allowed; it has to be {allowed}"
+    assert window.locator(f"#{about}-refused").inner_text() == line
+    assert not window.locator(f"#{about}-command").is_visible()
+    window.locator(form).get_by_role("button", name=button).click()
+    assert window.evaluate("document.activeElement.name") == name
+    assert window.locator("#progress").inner_text() == "Not started."
+    assert window.locator("#written").inner_text() == "Press “Write”."
 
 
 def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(live, results):  # noqa: F811  a fixture
@@ -168,8 +215,7 @@ def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(live, resul
     window.locator("[name=prime]").fill("the quick ☃ fox")
     window.get_by_role("button", name="Write").click()
     window.locator("#written span").first.wait_for()
-    given = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "length": 400, "seed": 1}
-    assert window.locator("#written").text_content() == answer(results.best, ["the quick ☃ fox"], given)[0]
+    assert window.locator("#written").text_content() == answer(results.best, ["the quick ☃ fox"], GIVEN)[0]
     assert window.locator("#skipped").inner_text().endswith("skipped: ☃")
     command = "charloom sample --prime='the quick ☃ fox' --temperature=0.7 --top-k=0 --top-p=0.9 --length=400 --seed=1"
     assert window.locator("#write-command").inner_text() == command

@@ -5,7 +5,6 @@ const data = JSON.parse(byId("data").textContent), { params } = data, updates = 
 const bytesOf = base64 => Uint8Array.from(atob(base64), character => character.charCodeAt())
 byId("unable").hidden = globalThis.WebAssembly?.validate(bytesOf(data.wasm)) // if not, the script ends here
 const program = { module: new WebAssembly.Module(bytesOf(data.wasm)), ziggurat: data.ziggurat }
-const model = { ...data.model, theta: new Float64Array(bytesOf(data.model.theta).buffer) }
 const source = URL.createObjectURL(new Blob([byId("worker").textContent], { type: "text/javascript" }))
 const shown = number => number.toLocaleString("en", { maximumFractionDigits: 0 })
 
@@ -17,13 +16,14 @@ const ask = (worker, request) => new Promise((resolve, reject) => {
 })
 
 // Return the first value of the project's run that a training differs from.
-const firstDifference = ({ curve, checkpoint, results }) => {
+const firstDifference = ({ curve, checkpoint, held_out, results }) => {
   const { update, hash, text } = checkpoint ?? {}, [published, publishedText] = data.checkpoints[update] ?? []
   const point = 100 * curve.findIndex((loss, n) => loss !== (data.curve[100 * n] ?? loss))
   return [
     ["SHA-256 of the weights after", update, hash, published],
     ["text after", update, text, publishedText],
     ["smooth loss after", point, curve[point / 100], data.curve[point]],
+    ["held-out bits per character after", updates, held_out, held_out && data.held_out],
     ["SHA-256 of weights and trace after", updates, results, results && data.results],
   ].filter(([, , here, there]) => there !== undefined && here !== there)
     .map(([what, n, here, there]) => `${what} ${shown(n)} updates: ${here} here, ${there} in the project’s run`)[0]
@@ -44,38 +44,78 @@ const progress = ({ update, seconds, smooth, statistics }) => {
   return `${shown(update)} of ${shown(updates)} updates · ${shown(speed)} updates per second · ${shown(left)} s left`
     + ` · smooth loss ${smooth.toFixed(2)} · ${shown(saturated)} % of the units saturated`
 }
-const outcome = ({ params: p, verdict, update, seconds, first_difference, results }) => {
-  const about = `charloom, ${p["prepare.text"].split("/").at(-1)}, seed ${p.seed}, ${shown(update)} updates`
+const outcome = ({ params: p, changed, verdict, update, seconds, first_difference, held_out, results }) => {
+  const change = changed.map(([name, value]) => ` ${name}=${value} (the project’s run: ${params[name]}).`).join("")
+  const about = `charloom, ${p["prepare.text"].split("/").at(-1)}, seed ${p.seed}, ${shown(update)} updates.${change}`
+  const other = changed.some(([name]) => name === "prepare.text") ? ", on another text: not comparable" : ""
+  const published = `${data.held_out?.toFixed(4) ?? "none"} in the project’s run${other}`
+  const cost = results && held_out ? `Held-out bits per character: ${held_out.toFixed(4)} here, ${published}. ` : ""
   const difference = first_difference ? `First difference: ${first_difference}. ` : ""
   const hash = results ? `Weights and trace have the SHA-256 ${results}. ` : ""
-  return `${verdict.toUpperCase()}: ${about}. ${difference}${hash}${shown(seconds)} s, ${navigator.userAgent}`
+  return `${verdict.toUpperCase()}: ${about} ${difference}${cost}${hash}${shown(seconds)} s, ${navigator.userAgent}`
 }
 
-// Show a command.
+// Return a command for a shell.
 const quoted = text => /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-const command = (id, start, options) => {
-  byId(id).textContent = [start, ...options.map(([name, value]) => `${name}=${quoted(String(value))}`)].join(" ")
+const command = (start, set) => [start, ...set.map(([name, value]) => `${name}=${quoted(`${value}`)}`)].join(" ")
+
+// What a field may hold, in words and as a test of its text. No comma: it may be decimal, or separate thousands.
+const NUMBER = /^([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?$/i
+const number = (words, allows) => [words, text => NUMBER.test(text) && isFinite(text) && allows(Number(text))]
+const whole = (low, high) => number(`a whole number from ${low} to ${high}`, n => n % 1 === 0 && n >= low && n <= high)
+const positive = number("a number above 0, such as 0.05", n => n > 0), from0 = number("a number from 0 on", () => true)
+const ALLOWED = {
+  eta: positive, "train.initial_accumulator_value": from0, temperature: from0,
+  sigma: ["a number above 0, such as 0.01, or fan_in", text => text === "fan_in" || positive[1](text)],
+  top_p: number("a number above 0 and up to 1, such as 0.9", n => n > 0 && n <= 1),
+  m: whole(1, Math.max(params.m, 256)), seq_length: whole(1, Math.max(params.seq_length, 1000)),
+  seed: ["a whole number from 0 to 2^64 - 1", text => /^[0-9]+$/.test(text) && BigInt(text) < 2n ** 64n],
+  top_k: whole(0, Number.MAX_SAFE_INTEGER), length: whole(0, 100000),
+}
+const valueOf = (name, text) => name === "seed" ? String(BigInt(text)) : isNaN(text) ? text : Number(text)
+
+// Mark the fields of a form whose text is not allowed. Show a line about the first one, and return this field; if there
+// is none, show the command.
+const check = (form, id, commandOf) => {
+  const fields = [...form.elements].filter(({ name }) => ALLOWED[name])
+  for (const field of fields) field.setAttribute("aria-invalid", !ALLOWED[field.name][1](field.value.trim()))
+  const refused = fields.find(field => field.ariaInvalid === "true"), { name, value } = refused ?? {}
+  byId(`${id}-refused`).textContent =
+    refused ? `${name}: ${value.trim() || "an empty value"} is not allowed; it has to be ${ALLOWED[name][0]}` : ""
+  byId(`${id}-command`).textContent = refused ? "" : commandOf()
+  return refused
 }
 
 // The form of a training starts with the project's settings. `dvc exp run -S` reads a value in Hydra's syntax.
 const form = byId("training"), { start, pause, stop, settings, running, outcome: result } = form.elements
 const changes = () => [...new FormData(form)].flatMap(([name, value]) => {
   if (value instanceof File) return value.name ? [[name, `data/${value.name}`]] : []
-  const setting = name === "seed" || isNaN(value) ? value : Number(value)
+  const setting = valueOf(name, value.trim())
   return setting === params[name] ? [] : [[name, setting]]
 })
-const inHydra = value => /^[\w./-]+( [\w./-]+)*$/.test(value) ? value : `'${value.replaceAll("'", "\\'")}'`
+const inHydra = value => /^[\w.+/-]+( [\w.+/-]+)*$/.test(value) ? value : `'${value.replaceAll("'", "\\'")}'`
+const pipeline = changed => command("dvc exp run", changed.map(([name, value]) => [`-S ${name}`, inHydra(`${value}`)]))
 form.oninput = () => {
-  const changed = changes()
-  start.textContent = changed.length ? "Train with this change" : "Run it again"
-  command("change-command", "dvc exp run", changed.map(([name, value]) => [`-S ${name}`, inHydra(String(value))]))
+  const refused = check(form, "change", () => pipeline(changes()))
+  start.textContent = refused || changes().length ? "Train with this change" : "Run it again"
+  return refused
+}
+// Draw a curve, and write its last value at the right. This label does not overlap that of the project’s run: the
+// upper one is above its value, the other one below.
+const draw = (name, every, values) => {
+  const line = byId(name), { y, height } = line.ownerSVGElement.viewBox.baseVal, last = values.at(-1)
+  const label = byId(`${name}-end`), published = label.previousElementSibling
+  line.setAttribute("points", values.map((value, n) => `${n * every},${-value}`).join(" "))
+  label.textContent = last.toFixed(2)
+  label.style.top = `clamp(0%, ${100 * (-last - y) / height}%, 100%)`
+  label.classList.toggle("upper", label.offsetTop < published.offsetTop)
+  published.classList.toggle("upper", label.offsetTop >= published.offsetTop)
 }
 const show = run => {
-  const points = (values, every, scale) => values.map((value, n) => `${n * every},${-value * scale}`).join(" ")
   byId("bar").value = run.update
   byId("progress").textContent = progress(run)
-  byId("loss").setAttribute("points", points(run.curve, 100, params.seq_length / run.params.seq_length))
-  byId("saturated").setAttribute("points", points(run.statistics[3], 1000, 1))
+  draw("loss", 100, run.curve.map(loss => loss * params.seq_length / run.params.seq_length))
+  draw("saturated", 1000, run.statistics[3])
 }
 const setState = state => {
   const focused = form.contains(document.activeElement), on = state === "running"
@@ -87,22 +127,28 @@ const setState = state => {
 stop.onclick = () => { form.dataset.state = "stopped" }
 form.onsubmit = async event => {
   event.preventDefault()
+  const refused = form.oninput()
+  byId("change").open ||= refused !== undefined
+  if (refused) return refused.focus()
   const worker = new Worker(source), changed = changes(), [file] = form.elements["prepare.text"].files
-  const run = { params: { ...params, ...Object.fromEntries(changed) }, compared: !changed.length, checkpoints: {} }
+  const trained = { ...params, ...Object.fromEntries(changed) }
+  const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
   pause.checked = false
   result.value = ""
   byId("checkpoints").replaceChildren()
   setState("running")
   try {
-    const bytes = await file?.arrayBuffer(), decoder = new TextDecoder("utf-8", { fatal: true })
-    const text = bytes ? decoder.decode(bytes).replaceAll("\r\n", "\n") : data.text
+    const name = `prepare.text: ${file?.name}`, unreadable = new Error(`${name} is not UTF-8; save it as UTF-8`)
+    const read = bytes => new TextDecoder("utf-8", { fatal: true }).decode(bytes).replaceAll("\r\n", "\n")
+    const text = await file?.arrayBuffer().then(read).catch(() => { throw unreadable }) ?? data.text
+    if (new Set(text).size < 2) throw new Error(`${name} has to have two or more distinct characters`)
     await ask(worker, { kind: "start", params: run.params, text })
     while (!run.end && form.dataset.state === "running") {
       Object.assign(run, await ask(worker, { kind: "advance" }))
       if (run.compared) run.first_difference ??= firstDifference(run)
       if (run.checkpoint) {
         run.checkpoints[run.checkpoint.update] = run.checkpoint.hash
-        byId("checkpoints").prepend(articleOf(run.compared, run.checkpoint))
+        byId("checkpoints").append(articleOf(run.compared, run.checkpoint))
       }
       show(run)
       while (pause.checked && form.dataset.state === "running") await new Promise(resolve => setTimeout(resolve, 100))
@@ -113,6 +159,7 @@ form.onsubmit = async event => {
     const statement = { outcome: outcome(run), published: data.results, user_agent: navigator.userAgent, ...run }
     byId("save").href = URL.createObjectURL(new Blob([JSON.stringify(statement)]))
     setState(run.verdict)
+    if (run.end === "complete") offer(changed, await ask(worker, { kind: "best" }))
   } catch (error) {
     result.value = `Cannot train: ${error.message}.`
     setState("impossible")
@@ -120,16 +167,31 @@ form.onsubmit = async event => {
   worker.terminate()
 }
 
-// Write: show the characters, and the command that prints the same characters.
-const writing = byId("write-form")
-const asked = () => [...new FormData(writing)].map(([name, value]) => [name, name === "prime" ? value : Number(value)])
-writing.oninput = () =>
-  command("write-command", "charloom sample", asked().map(([name, value]) => [`--${name.replace("_", "-")}`, value]))
+// Write: show the characters, and the command that prints the same characters. A model is that of the project’s run, or
+// that of the last training here which has come to its end.
+const writing = byId("write-form"), { model: choice } = writing.elements
+const models = [{ model: { ...data.model, theta: new Float64Array(bytesOf(data.model.theta).buffer) }, before: "" }]
+const offer = (changed, model) => {
+  models[1] = { model, before: changed.length ? `${pipeline(changed)} && ` : "" }
+  const what = changed.map(([name, value]) => `${name}=${value}`).join(", ") || "the same settings"
+  choice[1].textContent = `trained here, ${what}: after ${shown(model.update)} updates`
+  choice[1].disabled = false
+  choice.value = 1
+  writing.oninput()
+}
+const asked = () => [...new FormData(writing)].filter(([name]) => name !== "model")
+  .map(([name, value]) => [name, name === "prime" ? value : valueOf(name, value.trim())])
+writing.oninput = () => check(writing, "write", () =>
+  models[choice.value].before
+    + command("charloom sample", asked().map(([name, value]) => [`--${name.replace("_", "-")}`, value])))
 writing.oninput()
 const shade = p => `s${[1 / 2, 1 / 4, 1 / 16, 1 / 64, 0].findIndex(least => p >= least)}`
 writing.onsubmit = async event => {
   event.preventDefault()
-  const worker = new Worker(source), request = { kind: "write", model, ...Object.fromEntries(asked()) }
+  const refused = writing.oninput()
+  if (refused) return refused.focus()
+  const worker = new Worker(source), { model } = models[choice.value]
+  const request = { kind: "write", model, ...Object.fromEntries(asked()) }
   const { prime, skipped, text, p } = await ask(worker, request)
   byId("skipped").textContent = skipped && `Not in the vocabulary of this model, skipped: ${skipped}`
   byId("written").replaceChildren(...[prime, ...text].map((textContent, n) =>
