@@ -1,6 +1,7 @@
 """The pages of an experiment and of studies in a real browser: nothing is asked for, everybody gets to everything."""
 
 import csv
+import re
 from contextlib import chdir
 from pathlib import Path
 from xml.etree import ElementTree
@@ -119,7 +120,8 @@ def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for
 
 
 def plain(cell):
-    """Return a number without commas in it, and any other text as it is."""
+    """Return a number without commas in it, and any other text; minus signs become hyphens."""
+    cell = re.sub(r"−(?=\d)", "-", cell)
     return cell.replace(",", "") if cell.strip("-0123456789.,") == "" else cell
 
 

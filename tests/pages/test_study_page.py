@@ -45,7 +45,7 @@ def test_a_page_is_whole_and_says_the_verdicts_how_they_were_reached_and_the_num
     for contrast in answer.comparisons:
         assert words.verdict(contrast) in read.text
     for note in words.notes(answer):
-        assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ")
+        assert " ".join(note.replace("`", " ").split()) in read.text.replace(" , ", ", ").replace("−", "-")
     assert {"settings-picture", "differences-picture"} <= set(read.pictures)
     if name != "hostile names":
         shown = [[row[0], *row[2:], row[1]] for row in cells(page(name), "all numbers")]  # the verdict is second

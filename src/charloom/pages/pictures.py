@@ -80,6 +80,7 @@ def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) 
     with mpl.rc_context(STYLE):
         figure.savefig(content, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     body = PLACES.sub(rf"\g<1>{name}-", HEAD.sub("", content.getvalue(), count=1))
+    body = re.sub(r">-(?=\d)", ">−", body)
     for color, variable in NAMED.items():
         body = body.replace(color, f"var(--{variable})")
     width, height = figure.get_size_inches() * 72

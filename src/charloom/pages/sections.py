@@ -8,7 +8,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from charloom.core.base.terminal import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's line
+HYPHEN = re.compile(r"(?<![^\s(])-(?=\d)")  # the sign of a negative number
 AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
 
@@ -95,6 +96,7 @@ def _environment() -> Environment:
         autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is trusted
     )  # fmt: skip
     environment.filters.update(breakable=breakable, csp_hash=_csp_hash, thousands="{:,}".format)
+    environment.filters["minus"] = partial(HYPHEN.sub, "−")
     environment.globals["script"] = script("save.js")
     return environment
 

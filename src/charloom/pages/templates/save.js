@@ -17,9 +17,10 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program 
   }
 
   const cellOf = ({ textContent: text }) =>
-    /^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "")
+    /^[-−]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "")
       : /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  const csvOf = box => [...box.querySelectorAll("tr")].map(row => [...row.cells].map(cellOf).join(",") + "\n").join("")
+  const rowOf = ({ cells }) => [...cells].map(cellOf).join(",").replace(/−(?=\d)/g, "-") + "\n"
+  const csvOf = box => [...box.querySelectorAll("tr")].map(rowOf).join("")
 
   const offer = (last, kind, name, content) => {
     let line = last
