@@ -98,7 +98,7 @@ def _held_out(results: Results) -> Picture:
     """Return the picture of the checkpoints' losses on the first part of the held-out text, in bits per character."""
     train, curve = results.train, results.curves[MEASURE_OF_PART]
     later = settled(curve, train.updates)
-    with drawing(2.2) as (figure, axes):
+    with drawing(2.7) as (figure, axes):
         _draw(results, axes, "held-out loss (bits per character)", later, {})
         if train.held_out_bits_per_character is not None:
             axes.set_ylim(limits([*later.values(), train.held_out_bits_per_character]))
