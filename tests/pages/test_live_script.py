@@ -18,8 +18,8 @@ from rendered import Page, ensure_only_our_script
 
 from charloom.core.kernel.advance import advance, start
 from charloom.core.model.model_file import Model
-from charloom.core.settings.params import VARIED
 from charloom.core.model.scoring import bits_per_character
+from charloom.core.settings.params import VARIED
 from charloom.core.settings.pipeline import files
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live import live_page as live
