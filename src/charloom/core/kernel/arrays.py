@@ -11,7 +11,7 @@ from charloom.core.kernel import elementary, passes
 from charloom.core.kernel.cache import compiled
 from charloom.core.kernel.crew import ALONE, Crew
 from charloom.core.kernel.layout import ROWS, Scratch, Weights, in_panels, scratch, weights, zeros
-from charloom.core.kernel.products import add_product
+from charloom.core.kernel.products import ONE, add_product
 from charloom.core.network.rnn import Parameters
 
 LANES = 8  # float64 numbers in a vector
@@ -63,7 +63,7 @@ def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
 
 @compiled
 def _add_product(out: Array, left: Array, rows: int, right: Array, k: int) -> None:
-    add_product(out, left, rows, right, k, 0, out.shape[1])
+    add_product(out, left, rows, right, k, 0, out.shape[1], ONE)
 
 
 @compiled

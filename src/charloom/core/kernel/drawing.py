@@ -15,7 +15,7 @@ from charloom.core.kernel.cache import INNER, compiled
 from charloom.core.kernel.elementary import vector_tanh
 from charloom.core.kernel.layout import ROWS, WIDTHS, Weights, zeros
 from charloom.core.kernel.passes import exponentials
-from charloom.core.kernel.products import add_product, copy_row, recurrence
+from charloom.core.kernel.products import ONE, add_product, copy_row, recurrence
 from charloom.core.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # the compiler reads the number of vectors at a time from the tuple's type
@@ -74,17 +74,17 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, 0, p // w.WT.shape[1] * w.WT.shape[1])
+        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, ONE, 0, p // w.WT.shape[1] * w.WT.shape[1])
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, 0, q)
+        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, ONE, 0, q)
         return
-    add_product(a, h[first:], rows, w.WT, m, 0, p // w.WT.shape[1] * w.WT.shape[1])
+    add_product(a, h[first:], rows, w.WT, m, 0, p // w.WT.shape[1] * w.WT.shape[1], ONE)
     for s in range(rows):
         for k in range(0, p, lanes):
             store(h, first + s, k, vector_tanh(load(a, s, k)))
         copy_row(w.c, 0, o, s, 0, q)
-    add_product(o, h[first:], rows, w.VT, m, 0, q)
+    add_product(o, h[first:], rows, w.VT, m, 0, q, ONE)
 
 
 @njit(**INNER)

@@ -14,11 +14,14 @@ cache sets.
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_features
+from numba import config
 
 from charloom.core.base.types import Array
 from charloom.core.network.rnn import Parameters, filled
 
 ROWS = 5  # rows of results in a tile of registers
+ACROSS = 4  # vectors of such a row with AVX-512
 WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence keeps in registers; every width is compiled separately
 WHOLE = 13  # vectors of a W stored as one panel: it fits the cache, so spilling registers costs little
 WIDTHS_K = (4, 5, 6, 7)  # vectors of a panel of VT; a text being written keeps four in registers
@@ -90,6 +93,7 @@ class Scratch(NamedTuple):
     nats (1, T)         max o − o_y of each row
     row (m,)            a row of gradients in float64
     width               a tuple with one entry per vector of a panel of W: the compiler reads the number from its type
+    across              a tuple with one entry per vector of a row of a tile: see `across`
     """
 
     h: Array
@@ -109,6 +113,7 @@ class Scratch(NamedTuple):
     nats: Array
     row: Array
     width: tuple[int, ...]
+    across: tuple[int, ...]
 
 
 def zeros(rows: int, columns: int, dtype: Any, content: Array | None = None) -> Array:
@@ -239,4 +244,16 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Sc
         nats=zeros(1, T * n, np.float64),
         row=np.empty(m),
         width=(0,) * (w.W.shape[1] // lanes),
+        across=across(),
     )
+
+
+def across() -> tuple[int, ...]:
+    """Return a tuple with one entry per vector of a row of a tile of results, as many as the target's registers allow.
+
+    A tile of five rows of four vectors fits the 32 registers of AVX-512; other processors have 16, or narrower ones.
+    The target is Numba's: its variables select another than this processor.
+    """
+    features = config.CPU_FEATURES  # None for those of this processor
+    wide = get_host_cpu_features().get("avx512f") if features is None else "+avx512f" in features
+    return (0,) * (ACROSS if wide else 1)

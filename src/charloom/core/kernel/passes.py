@@ -41,7 +41,7 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(a, row, k, load(w.UT, ids[position + row], k) + load(w.b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width, begin, end)
+        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width, z.across, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(h, row + n, k, vector_tanh(load(h, row + n, k)))
@@ -49,7 +49,7 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
     begin, end = share(o.shape[1], lanes, crew)
     for row in range(T * n):
         copy_row(w.c, 0, o, row, begin, end)
-    add_product(o, h[n:], T * n, w.VT, m, begin, end)
+    add_product(o, h[n:], T * n, w.VT, m, begin, end, z.across)
     meet(crew)
 
 
@@ -130,10 +130,10 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
     for t in range(T * n):
         for k in range(begin, end, lanes):
             store(a, t, k, nothing)
-    add_product(a, o, T * n, V, K, begin, end)
+    add_product(a, o, T * n, V, K, begin, end, z.across)
     finite = True
     for t in range(T - 1, -1, -1):
-        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width, begin, end)
+        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width, z.across, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 state = load(h, row + n, k)

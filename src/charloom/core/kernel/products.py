@@ -20,10 +20,10 @@ from charloom.core.kernel.vector import (
     at_most,
     load,
     load_tile,
-    splat,
     store,
     store_tile,
     transpose,
+    zero_tile,
 )
 
 NEAR = 64  # rows of a panel that fit the first-level cache
@@ -32,20 +32,44 @@ ONE, TILE = (0,), (0,) * ROWS  # the compiler reads the number of rows or vector
 
 
 @njit(**INNER)
-def add_product(out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int) -> None:
-    """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, five rows at a time.
+def add_product(
+    out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int, across: Any
+) -> None:  # fmt: skip
+    """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, a tile at a time.
 
     right       matrix in panels
     begin, end  range of columns of `out`: multiples of the number of lanes of a vector
+    across      see layout.across
     """
-    lanes, wide = 64 // out.itemsize, right.shape[1]
-    panels = out.shape[1] // wide
-    for k in range(begin, end, lanes):
-        first, column = k // wide * (len(right) // panels), k % wide
-        for t in range(0, rows, ROWS):  # a column of `right` comes from memory once, then from the cache
-            x = load_tile(out, t, k, TILE, ONE)
+    while begin < end:
+        limit, middle = in_panel(begin, end, right.shape[1], len(across) * 64 // out.itemsize)
+        _add_columns(out, left, rows, right, n, begin, middle, across)
+        _add_columns(out, left, rows, right, n, middle, limit, ONE)
+        begin = limit
+
+
+@njit(**PASTED)
+def in_panel(begin: int, end: int, wide: int, block: int) -> tuple[int, int]:
+    """Return the end of the columns from `begin` to `end` − 1 that are in one panel, and the end of their last block.
+
+    block  columns of a tile
+    """
+    limit = min(end, begin // wide * wide + wide)
+    return limit, limit - (limit - begin) % block
+
+
+@njit(**INNER)
+def _add_columns(
+    out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int, width: Any
+) -> None:  # fmt: skip
+    """Do what `add_product` does for columns of one panel, len(width) vectors at a time."""
+    wide = right.shape[1]
+    first = begin // wide * (len(right) // (out.shape[1] // wide))
+    for k in range(begin, end, len(width) * 64 // out.itemsize):
+        for t in range(0, rows, ROWS):  # the columns of `right` come from memory once, then from the cache
+            x = load_tile(out, t, k, TILE, width)
             for j in range(n):
-                x = add_outer(x, left, t, j, TILE, right, first + j, column)
+                x = add_outer(x, left, t, j, TILE, right, first + j, k % wide)
             store_tile(out, t, k, TILE, x)
 
 
@@ -64,8 +88,9 @@ def take_step(w: Array, accumulators: Any, before: Array, i: int, k: int, g: Any
 
 @njit(**INNER)
 def learn(
-    w: Array, accumulators: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array, crew: Crew
-) -> None:
+    w: Array, accumulators: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array,
+    crew: Crew, across: Any,
+) -> None:  # fmt: skip
     """Apply a step to this thread's part of the rows w[i], i < `rows`.
 
     The gradient of row i is Σ_t left[i, t] · right[t], t < sizes.T · sizes.n. w, its accumulators and `before` (see
@@ -74,28 +99,40 @@ def learn(
     roots with the next multiplications.
     """
     T, lanes, wide = sizes.T * sizes.n, 64 // w.itemsize, w.shape[1]
-    panels, mine = right.shape[1] // wide, crew.me * ROWS
+    panels, mine, block = right.shape[1] // wide, crew.me * ROWS, len(across) * lanes
     begin, end = share(rows, ROWS, crew)
-    # The part of `right` that is read for every i has to fit the first-level cache: a panel, or one column of vectors.
-    together = wide if T <= NEAR else lanes
-    zero = splat(w, 0.0)
-    for first in range(0, panels * wide, together):
-        start = first // wide * (len(w) // panels)
+    first = 0
+    while first < panels * wide:
+        # The part of `right` that is read for every i has to fit the cache: a panel, or the columns of a tile.
+        limit, middle = in_panel(first, panels * wide, wide, block)
+        limit = limit if T <= NEAR else min(limit, first + block if middle > first else first + lanes)
+        middle = min(middle, limit)
+        start, column = first // wide * (len(w) // panels), first // wide * wide
         for i in range(begin, end, ROWS):
-            for k in range(first, first + together, lanes):
-                x = zero, zero, zero, zero, zero
-                for t in range(T):
-                    x = add_outer(x, left, i, t, TILE, right, t, k)
-                store_tile(g, mine, k % wide, TILE, x)
+            _gradients(g, mine, left, i, right, T, column, first, middle, across)
+            _gradients(g, mine, left, i, right, T, column, middle, limit, ONE)
             for row in range(ROWS):
-                for k in range(first % wide, first % wide + together, lanes):
+                for k in range(first - column, limit - column, lanes):
                     take_step(w, accumulators, before, start + i + row, k, load(g, mine + row, k), sizes)
+        first = limit
+
+
+@njit(**PASTED)
+def _gradients(
+    g: Array, to: int, left: Array, i: int, right: Array, T: int, column: int, begin: int, end: int, width: Any
+) -> None:  # fmt: skip
+    """Write gradients of five rows, from i on, to g[to]: of the columns begin to end − 1, in a panel from `column`."""
+    for k in range(begin, end, len(width) * 64 // g.itemsize):
+        x = zero_tile(g, TILE, width)
+        for t in range(T):
+            x = add_outer(x, left, i, t, TILE, right, t, k)
+        store_tile(g, to, k - column, TILE, x)
 
 
 @njit(**INNER)
 def recurrence(
     out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any,
-    begin: int, end: int,
+    across: Any, begin: int, end: int,
 ) -> None:  # fmt: skip
     """Compute out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, n − 1 to 0 at odd ones.
 
@@ -103,42 +140,57 @@ def recurrence(
 
     w           matrix in panels; odd steps begin with the last panel, which is still in the cache
     width       tuple with one entry per vector that is summed at a time, used for batch 1
+    across      the same for a batch of FEW sequences or more: see layout.across
     begin, end  range of columns of `out`, in multiples of `unit`
     """
     to, at, x_row = to * batch, at * batch, step * batch
     lanes, wide = 64 // out.itemsize, w.shape[1]
-    apart, columns = len(w) // (out.shape[1] // wide), unit(wide, lanes, batch)
+    apart = len(w) // (out.shape[1] // wide)
     odd = step % 2 == 1
     j, stride = (n - 1, -1) if odd else (0, 1)
-    for turn in range(0, end - begin, columns):
-        column = end - columns - turn if odd else begin + turn
-        panel, k = column // wide, column % wide
+    while batch >= FEW and begin < end:
+        limit, middle = in_panel(begin, end, wide, len(across) * lanes)
+        row, offset = begin // wide * apart + j, begin // wide * wide
+        _tiles(out, to, start, at, offset, x, x_row, j, w, row, begin, middle, stride, n, batch, across)
+        _tiles(out, to, start, at, offset, x, x_row, j, w, row, middle, limit, stride, n, batch, ONE)
+        begin = limit
+    for turn in range(0, end - begin, wide):
+        column = end - wide - turn if odd else begin + turn
+        panel = column // wide
         row, offset = panel * apart + j, panel * wide
         if batch == 1:
             block = len(width) * lanes
             for first in range(0, wide, block):
                 k = min(first, wide - block)  # the last block overlaps the one before it, so there is no remainder
                 _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, ONE, width)
-        elif batch < FEW:
+        else:
             for first in range(0, wide, 2 * lanes):
                 k = min(first, wide - 2 * lanes)
                 if batch == 2:
                     _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0), (0, 0))
                 else:
                     _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
-        else:
-            i = 0
-            while i < batch:  # five rows at a time; the last tiles have at least three rows
-                left = batch - i
-                if left == ROWS or left > 7:
-                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, TILE, ONE)
-                    i += ROWS
-                elif left in (4, 7):
-                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0, 0), ONE)
-                    i += 4
-                else:
-                    _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0), ONE)
-                    i += 3
+
+
+@njit(**INNER)
+def _tiles(
+    out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int,
+    begin: int, end: int, stride: int, n: int, batch: int, width: Any,
+) -> None:  # fmt: skip
+    """Compute columns of a recurrence, of one panel, for FEW sequences or more. The last tiles have at least 3 rows."""
+    for k in range(begin - offset, end - offset, len(width) * 64 // out.itemsize):
+        i = 0
+        while i < batch:
+            left = batch - i
+            if left == ROWS or left > 7:
+                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, TILE, width)
+                i += ROWS
+            elif left in (4, 7):
+                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0, 0), width)
+                i += 4
+            else:
+                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0), width)
+                i += 3
 
 
 @njit(**PASTED)

@@ -130,6 +130,18 @@ def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any
 
 
 @intrinsic
+def zero_tile(_: Any, array: Any, height: Any, width: Any) -> Any:
+    """Return a tile of zeros of the array's dtype: len(height) rows of len(width) vectors."""
+    tile = types.UniTuple(Vector(array.dtype), len(height) * len(width))
+
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(tile.dtype), None)
+        return context.make_tuple(builder, tile, [zero] * tile.count)
+
+    return tile(array, height, width), generate
+
+
+@intrinsic
 def add_outer(
     _: Any, tile: Any, left: Any, row: Any, column: Any, height: Any, right: Any, to_row: Any, to_column: Any
 ) -> Any:
