@@ -23,7 +23,7 @@ class Change(NamedTuple):
     same     number of the stage's outputs with equal hashes
     outs     outputs with different hashes, or that only one side has
     inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
-    earlier  the stage's other changed inputs, with the stage that makes each
+    earlier  changed inputs that another stage makes, by path, with the name of that stage
     """
 
     name: str
@@ -143,7 +143,7 @@ def is_lock(path: str) -> bool:
 def changed_files(base: str, head: str, stages: Stages) -> dict[str, list[str]]:
     """Return the files that differ between the commits, with the stages that depend on each.
 
-    dvc.lock and the outputs of `stages`, HEAD's stages, are left out.
+    `stages` are HEAD's. dvc.lock and the outputs of these stages are left out.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """

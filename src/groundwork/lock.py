@@ -99,7 +99,7 @@ def within(path: str, folder: str) -> bool:
 
 
 def makers_of(stages: Stages) -> dict[str, str]:
-    """Return {path: name of the stage that makes it}, for all outputs and for the inputs inside output folders."""
+    """Return {path: name of the stage that makes it}: each output, and each input inside another stage's output."""
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
     return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}

@@ -43,7 +43,7 @@ def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[i
 
 
 def alone(measured: Measured) -> list[Contrast]:
-    """Return the undecided contrast of each setting, except the baseline, with the baseline."""
+    """Return a contrast with the baseline for each other setting. The contrasts are not tested yet."""
     base, amounts, contrasts = measured.settings[measured.baseline], measured.amounts, list[Contrast]()
     for name, own in measured.settings.items():
         if name != measured.baseline:

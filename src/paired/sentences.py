@@ -186,7 +186,7 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
         yield f"p {p_shown(contrast.p)}" + f"; corrected for all tests, {p_shown(contrast.adjusted_p)}" * adjusted
     if contrast.parts:
         part, count = contrast.parts
-        yield f"{sign} in {part} of {count} {answer.part}, which decides nothing"
+        yield f"{sign} in {part} of {count} {answer.part}; only the seeds decide"
 
 
 def _counts(contrast: Contrast, answer: Answer) -> Iterator[str]:

@@ -46,7 +46,7 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
     mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict.section)
     assert "sum of squared gradients start" not in mended
-    alone = "has trained another seed with these settings on this text, so the page does not know"
+    alone = "has no other seed with these settings on this text, so the page does not know"
     assert alone in part(results, verdict.section)
     for other in (a_run(COMMITTED.model_copy(update={"m": 7})), a_run(text="0" * 64)):
         assert not [*trials_like(other, STUDY, START)]

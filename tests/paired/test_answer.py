@@ -42,7 +42,7 @@ def test_parts_of_the_test_data_that_go_with_the_difference_are_counted_and_deci
     answer = answered(measured({"base": base, "ours": ours}, part="passages"))
     (one,) = answer.comparisons
     assert one.parts == (2, 4)  # lower in the first and the fourth; equal on the whole in the second
-    assert "lower in 2 of 4 passages, which decides nothing" in difference(one, answer)
+    assert "lower in 2 of 4 passages; only the seeds decide" in difference(one, answer)
     without = answered(measured({"base": [4.0, 5.0], "ours": [3.0, 4.25]})).comparisons[0]
     assert one._replace(parts=None) == without
     missing = measured({"base": base, "ours": [ours[0], Measurement(4.25)]})

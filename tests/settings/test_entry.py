@@ -49,7 +49,7 @@ def test_a_command_of_another_checkout_refuses_in_one_that_has_an_environment(pr
     (project.folder / ".venv").mkdir()
     _, line = said(project, "sample", "--length", "9", code=2)
     mend = "`make setup` and `. .venv/bin/activate` fix it"
-    assert line == f"{project.folder}/src: would run the sources in {ROOT}/src; {mend}\n"
+    assert line == f"{project.folder}/src: the active environment runs the sources in {ROOT}/src; {mend}\n"
 
 
 def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):

@@ -70,7 +70,7 @@ class Asked(Record):
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
         if (kind := params.recipe.kind) not in self.arithmetic:
-            raise Damaged(f"asked.json: arithmetic: no entry for {kind}; `git restore` brings the file back")
+            raise Damaged(f"asked.json: no entry for {kind} under `arithmetic`; `git restore` brings the file back")
         return trial_key(params, self.sha256, self.arithmetic[kind])
 
 

@@ -27,7 +27,7 @@ from charloom.sampling.options import DEFAULTS  # noqa: E402  likewise
 
 
 class Writer(PythonModel):
-    """A model that continues primes, in the form that MLflow's servers call."""
+    """A model that continues given beginnings of a text ('primes'), in the form that MLflow's servers call."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model, and sample once to compile the kernel before the first request."""

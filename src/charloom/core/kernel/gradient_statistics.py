@@ -48,10 +48,10 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """Add gradients to the sum of their squares and to the number of those that clipping changes; return both.
+    """For the gradients of one row: add their squares to `squares`, and their number above the clip limit to `clipped`.
 
-    The gradients are those of row i of W and entry i of b (left is d), or of V and c (left is the gradient by o):
-    Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
+    Return both. The gradients are those of row i of W and entry i of b (left is d), or of V and c (left is g, the
+    gradient by o): Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
     """
     g = 0.0
     for j in range(sizes.m):

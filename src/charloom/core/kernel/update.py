@@ -154,7 +154,7 @@ def updates(
     number of updates done, the update with the lowest smooth loss (−1 if it was before this call), and that smooth
     loss. The weights and the carried state before the step of that update are stored in `best` and best_h (1, p).
 
-    The smooth loss has a new minimum at most updates, so copying the best weights each time would be slow. A step
+    Most updates set a new minimum of the smooth loss, so copying the best weights each time would be slow. A step
     changes all of W, V, b and c and has the old vectors in registers, so it stores them. It changes few rows of U, so
     only those are copied.
 

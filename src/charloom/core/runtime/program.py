@@ -41,7 +41,8 @@ def ensure_own_sources() -> None:
     """Raise WrongInput if this folder is a checkout with a .venv, but the imported sources are another checkout's."""
     sources, here = Path(__file__).resolve().parents[3], Path("src").resolve()
     if sources != here and (here / "charloom").is_dir() and Path(".venv").is_dir():
-        raise WrongInput(f"{here}: would run the sources in {sources}; `make setup` and `. .venv/bin/activate` fix it")
+        mend = "`make setup` and `. .venv/bin/activate` fix it"
+        raise WrongInput(f"{here}: the active environment runs the sources in {sources}; {mend}")
 
 
 def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:

@@ -25,7 +25,7 @@ def stages_in(lock: bytes) -> Stages:
     try:
         return stages_of({str(LOCK): lock.decode()})
     except (Refused, UnicodeDecodeError):
-        raise Damaged(f"{LOCK}: missing, or not in DVC's format; `dvc repro` after `rm -f {LOCK}` writes it") from None
+        raise Damaged(f"{LOCK}: missing, or not in DVC's format; `rm -f {LOCK} && dvc repro` writes it") from None
 
 
 def locked(project: Project = HERE) -> Stages:
