@@ -7,6 +7,8 @@ import shutil
 import pytest
 from projects import STAGES, said
 
+from charloom.core.settings.records import Measure
+
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
     assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
@@ -85,3 +87,8 @@ def test_any_unicode_text_goes_through_the_stages(project, text):
     assert set("".join(row[1] for row in table["data"])) <= characters
     printed, _ = said(project, "sample", "--length", "300")
     assert set(printed) <= characters | {"\n"}
+
+
+def test_a_training_with_held_out_text_has_a_value_of_each_measure(finished):
+    metrics = json.loads((finished.folder / "metrics/train.json").read_text())
+    assert [measure for measure in Measure if metrics[measure] is None] == []

@@ -35,6 +35,12 @@ def changed(name: str, params: Params = PARAMS) -> Params:
     return Params.model_validate(everything)
 
 
+def test_a_param_that_changes_weights_changes_the_recipe():
+    usual = {"seed", "train.updates"}  # what a recipe leaves out
+    for name in set(params.VARIED) - usual - PARAMS.idle:
+        assert changed(name).recipe != PARAMS.recipe, name
+
+
 IDLE = {  # with AdaGrad, reading from front to back, and with Adam
     PARAMS: {"train.b1", "train.b2", "train.eps", "train.chunk_length"},
     changed("optimizer"): {"train.initial_accumulator_value", "train.chunk_length"},

@@ -14,6 +14,7 @@ from charloom.core.network.order import CHUNKS, POSITIONS, Order
 from charloom.core.training.loop import train
 from charloom.core.training.trace import EMPTY, columns, extended, results_hash
 from charloom.signature import plain
+from charloom.signature.hashes import RECIPES
 
 K, IDS = 5, np.arange(400, dtype=np.uint8) ** 2 % 5
 RECIPE = recipe(eta=0.3)
@@ -26,6 +27,15 @@ RECIPE = recipe(eta=0.3)
 ], ids=["as in the report", "float32", "Adam", "batches of chunks", "batches of positions"])  # fmt: skip
 @pytest.mark.parametrize("updates", [0, 1, 1050])
 def test_the_hash_of_a_whole_training_is_the_kernels(own, updates):
+    assert_same(own, updates)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_of_the_signature_is_trained_alike_for_more_than_a_thousand_updates(name):
+    assert_same(RECIPES[name], 1050)
+
+
+def assert_same(own, updates):
     trace = EMPTY
     for rows in train(start(own, K, 7), IDS, updates, (1000,), own):
         trace = extended(trace, rows, own.epoch(len(IDS)), 0.0)

@@ -36,7 +36,11 @@ WRONG = [
     (LOOKS, "looks: [2, 3]", "looks: [2, 3] is not allowed; allowed are increasing numbers of seeds"),
     (LOOKS, "looks: [1, 4]", "looks: [1, 4] is not allowed; allowed are increasing numbers of seeds from 2 to 4"),
     (LOOKS, "looks: [4, 2]", "looks: [4, 2] is not allowed"),
-    ("held_out_bits_per_character", "accuracy", "measure: 'accuracy' is not allowed; it has to be 'held_out_bits_per_"),
+    (
+        "held_out_bits_per_character",
+        "no_measure",
+        "measure: 'no_measure' is not allowed; it has to be 'held_out_bits_per_",
+    ),
     ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed; allowed is one line"),
     ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed; allowed is one line"),
     *(

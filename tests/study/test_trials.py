@@ -382,7 +382,7 @@ def test_a_measure_knows_which_values_are_better_and_its_unit(tmp_path):
     last, records = "    updates_per_epoch: int\n", "charloom/core/settings/records.py"
     sources = other_sources(tmp_path / "src", records, "    right: float | None = None\n", after=last)
     file, member = sources / records, '    SMOOTH_LOSS = "smooth_loss"'
-    right = '    RIGHT = "right", "the share of characters that are the likeliest", "percent", "higher"\n'
+    right = '    RIGHT = "right", "the share of characters that are the likeliest", "percent", "higher", 0.5\n'
     file.write_text(file.read_text().replace(member, right + member))
     assert with_sources(sources, OF_A_MEASURE_OF_MORE) == "better\n"
 

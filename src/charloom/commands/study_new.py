@@ -14,6 +14,7 @@ from charloom.core.base.terminal import typed
 from charloom.core.settings.params import VARIED, as_yaml, flat_of
 from charloom.core.settings.pipeline import is_inside
 from charloom.core.settings.reading import read_params
+from charloom.core.settings.records import MEASURE, Measure
 from charloom.sampling.options import allowed
 from charloom.study.asking import asked_now, ensure_own_question
 from charloom.study.conduct import seconds, surveyed
@@ -24,7 +25,6 @@ from groundwork.words import in_line, number_of
 from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
-LEAST = 0.01  # bits per character: smaller than the differences between seeds
 POINTS = 10  # of a short study's held-out curve, after the first
 SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
@@ -62,8 +62,9 @@ def new_study(arguments: argparse.Namespace) -> None:
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
+    least = (Measure.named(arguments.measure or MEASURE) or Measure.HELD_OUT).least  # an unknown name is refused below
     named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
-    named |= {"seeds": given or SEEDS[arguments.short], "measure": arguments.measure, "smallest_difference": LEAST}
+    named |= {"seeds": given or SEEDS[arguments.short], "measure": arguments.measure, "smallest_difference": least}
     asked = {key: value for key, value in named.items() if value is not None}
     study = asked_now(path, read_question(path, asked))
     study, why = _with_seeds(study, given)
@@ -78,7 +79,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     write(path, f"{HEAD}{as_yaml_text(asked)}")
     count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {len(trials):,} trainings"
     print(f"made {in_line(str(path))}: {count}{why}")
-    print(f"a difference below {LEAST:g} does not matter: the file sets smallest_difference")
+    print(f"a difference below {least:g} does not matter: the file sets smallest_difference")
     print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
     print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
 

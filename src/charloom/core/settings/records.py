@@ -1,7 +1,7 @@
 """The schemas of our JSON files: stages write each file from its record, and readers validate it by the same record."""
 
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -191,34 +191,45 @@ STATISTICS = ("loss", "gradient_norm", "clipped_fraction", "saturated_fraction")
 BITS, NATS = "bits per character", "nats per sequence"  # units
 
 
+Better = Literal["lower", "higher"]
+
+
 class Measure(StrEnum):
     """A metric in TrainMetrics by which settings can be compared. The value is the metric's name.
 
-    words   what is measured, for readers of a page
-    unit    the unit; a loss in NATS compares only settings whose updates read the same number of characters
-    better  which values are better: "lower" or "higher"
+    words        what is measured, for readers of a page
+    unit         the unit; a loss in NATS compares only settings whose updates read the same number of characters
+    better       which values are better
+    least        a difference that does not matter, for a new question
+    of_held_out  whether the metric is None without held-out text
     """
 
     words: str
     unit: str
-    better: str
+    better: Better
+    least: float
+    of_held_out: bool
 
-    def __new__(cls, name: str, words: str, unit: str, better: str) -> "Measure":
+    def __new__(
+        cls, name: str, words: str, unit: str, better: Better, least: float, of_held_out: bool = True
+    ) -> "Measure":  # fmt: skip
         """Return the measure as a text, its name, with the other values as attributes."""
         measure = str.__new__(cls, name)
         measure._value_, measure.words, measure.unit, measure.better = name, words, unit, better
+        measure.least, measure.of_held_out = least, of_held_out
         return measure
 
-    HELD_OUT = "held_out_bits_per_character", "the last model’s loss on held-out text", BITS, "lower"
+    HELD_OUT = "held_out_bits_per_character", "the last model’s loss on held-out text", BITS, "lower", 0.01
     BEST_HELD_OUT = (
         "best_held_out_bits_per_character", "the held-out loss of the model at the lowest smooth loss", BITS, "lower",
+        0.01,
     )  # fmt: skip
     LOWEST_HELD_OUT = (
         "lowest_held_out_part_bits_per_character", "the lowest loss on a part of the held-out text during training",
-        BITS, "lower",
+        BITS, "lower", 0.01,
     )  # fmt: skip
-    SMOOTH_LOSS = "smooth_loss", "the smoothed loss on training text", NATS, "lower"
-    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smoothed loss on training text", NATS, "lower"
+    SMOOTH_LOSS = "smooth_loss", "the smoothed loss on training text", NATS, "lower", 0.01, False
+    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smoothed loss on training text", NATS, "lower", 0.01, False
 
     @classmethod
     def named(cls, name: str) -> "Measure | None":
@@ -229,11 +240,6 @@ class Measure(StrEnum):
     def about(self) -> str:
         """Return the measure in words, with its unit."""
         return f"{self.words}, in {self.unit}"
-
-    @property
-    def of_held_out(self) -> bool:
-        """Return whether the metric is None without held-out text: its name says so."""
-        return "held_out" in self
 
 
 MEASURE = "held_out_bits_per_character"  # the measure of record: the last model's, on all measured characters
