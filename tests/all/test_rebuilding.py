@@ -43,7 +43,7 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
     printed = below.run("charloom", "verify", "--statement", "statement.json", **HOSTILE, TMPDIR=str(tmp_path))
     lines = printed.splitlines()
     assert lines[-1] == "same"
-    assert "grade  the same bits: every result is equal to the last bit" in lines
+    assert "agreement  the same bits: every result is equal to the last bit" in lines
     assert "uncommitted changes are not checked: only HEAD is" in lines
     for row in ("train: models/best.npz", "sample: reports/sample_table.json", "plot: reports/report.html"):
         assert f"same  {row}" in lines
@@ -133,4 +133,4 @@ def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
     printed = refused(project)
     assert "cause  dvc.lock was made with another src/charloom/core/network (stages: prepare" in printed
     assert printed.endswith("first difference: gradcheck: it failed\n")
-    assert "\ngrade " not in printed
+    assert "\nagreement " not in printed

@@ -170,7 +170,7 @@ def test_what_was_planted_is_named(project, plant):
     lines = refused(project).splitlines()
     assert lines[-1].startswith(f"first difference: {last}")
     assert [each for each in words if each not in "\n".join(lines)] == []
-    assert re.findall(r"^grade  (.*?):", "\n".join(lines), re.MULTILINE) == [SAME_CONCLUSION]
+    assert re.findall(r"^agreement  (.*?):", "\n".join(lines), re.MULTILINE) == [SAME_CONCLUSION]
     said(project, "summary", "--base", "HEAD~1")
     project.run("git", "diff", "HEAD", "--exit-code")
 

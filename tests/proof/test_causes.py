@@ -10,9 +10,9 @@ from charloom.proof.explanations import (
     SAME_CONCLUSION,
     SAME_TEXT,
     WITHIN,
+    agreement_of,
     contradictions,
     edits,
-    grade,
 )  # fmt: skip
 from charloom.proof.outputs import Output, Result
 from groundwork.lock import Stage
@@ -72,7 +72,7 @@ def test_what_follows_from_another_input_is_not_called_an_edit_and_an_edit_is_to
     (2.8, "a", SAME_BITS), (2.8 + 1e-9, "a", SAME_TEXT), (2.8 + 1e-9, "b", WITHIN), (2.809, "a", SAME_CONCLUSION),
     (2.811, "a", ANOTHER), (None, "a", ANOTHER),
 ])  # fmt: skip
-def test_the_grade_says_how_near_it_comes(costs, samples, reached):
+def test_the_agreement_says_how_near_it_comes(costs, samples, reached):
     figures = [json.dumps({"held_out_bits_per_character": each, "updates": 4}) for each in (2.8, costs)]
     table = made(("a", ".", samples), "reports/sample_table.json", cached=True)
-    assert grade([made((figures[0], *figures), "metrics/train.json"), table]) == reached
+    assert agreement_of([made((figures[0], *figures), "metrics/train.json"), table]) == reached

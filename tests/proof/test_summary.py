@@ -29,7 +29,7 @@ QUESTION = (
 def verified(project: Project, folder: Path, name: str = "here", **values: object) -> str:
     """Return a file in the folder as `charloom verify --json` prints it."""
     machine = {"processor": HOSTILE, "system": "Linux x86_64", "python": "3.11.7", "numpy": "2.4.6", "numba": "0.68.1"}
-    found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "grade": "the same bits"}
+    found = {"commit": git("rev-parse", "HEAD", folder=project.folder), "last": "same", "agreement": "the same bits"}
     path = folder / f"{name}.json"
     path.write_text(json.dumps(found | {"files": [], "causes": [], "machine": machine} | values))
     return str(path)
@@ -254,7 +254,7 @@ def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(pro
     project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")
     project.run("git", "commit", "-q", "-a", "-m", "params, and the results of other ones; a stage is gone")
     first = "first difference: train: metrics/train.json"
-    file = verified(project, tmp_path, last=first, grade="another result", causes=[HOSTILE])
+    file = verified(project, tmp_path, last=first, agreement="another result", causes=[HOSTILE])
     other = verified(project, tmp_path, "other", commit="0" * 40)
     printed, _ = said(project, "summary", "--base", "HEAD~1", "--verified", file, other)
     ensure_harmless(printed)

@@ -37,13 +37,13 @@ def verify(arguments: argparse.Namespace) -> None:
     outcome = verified(say)
     for cause in outcome.causes:
         say(f"cause  {cause}")
-    if outcome.grade:
-        say(f"grade  {outcome.grade}: {MEANINGS[outcome.grade]}")
+    if outcome.agreement:
+        say(f"agreement  {outcome.agreement}: {MEANINGS[outcome.agreement]}")
     for table in git("ls-files", "--", "*/trials.csv").splitlines():
         say(f"  --  {table}: not checked here; `charloom verify --study {Path(table).parent}.yaml` checks {ROWS} rows")
     if arguments.json:
         files = [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows]
-        about = {"commit": outcome.commit, "last": outcome.last, "grade": outcome.grade}
+        about = {"commit": outcome.commit, "last": outcome.last, "agreement": outcome.agreement}
         content = about | {"files": files, "causes": outcome.causes, "machine": machine()}
         print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
     if outcome.last != SAME:

@@ -1,4 +1,4 @@
-"""Explain why rebuilt results differ from the committed ones, and grade how far they are from them."""
+"""Explain why rebuilt results differ from the committed ones, and how far they agree."""
 
 import json
 import math
@@ -26,7 +26,7 @@ MEANINGS = {
     "within tolerance": f"every figure is {NEAR}; samples are not, or not known",
     "the same conclusion": f"held-out text costs the same within {MATTERS:g} bits per character; figures differ",
     "another result": "the cost of held-out text differs by more, or is not known",
-}  # from the smallest distance to the largest: the first one that holds is the grade
+}  # from the smallest distance to the largest: the first one that holds is the agreement
 SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = MEANINGS
 
 
@@ -83,7 +83,7 @@ def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator
         yield f"{', '.join(paths)}: {sentence}"
 
 
-def grade(results: list[Result]) -> str:
+def agreement_of(results: list[Result]) -> str:
     """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
     if all(result.same for result in results):
         return SAME_BITS

@@ -36,7 +36,7 @@ class Report(Record, extra="ignore"):
 
     commit: str
     last: str
-    grade: str | None
+    agreement: str | None
     causes: list[str]
     machine: Machine
 
@@ -88,6 +88,6 @@ def _row(report: Report, head: str) -> list[str]:
     same = report.last == SAME
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
     why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []
-    result = sections.SAME if same else f"⚠️ {code(report.grade or 'other')}"
+    result = sections.SAME if same else f"⚠️ {code(report.agreement or 'other')}"
     machine = report.machine
     return [*map(code, (machine.system, machine.processor, machine.python)), result, "<br>".join(why)]

@@ -25,7 +25,7 @@ from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS
 from charloom.core.settings.pipeline import Project, ensure_repository, files_in
 from charloom.proof.differences import SAME, Row, last_line
-from charloom.proof.explanations import contradictions, edits, grade
+from charloom.proof.explanations import agreement_of, contradictions, edits
 from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import inspected
@@ -45,14 +45,14 @@ class Verified(NamedTuple):
     commit     HEAD's hash
     rows       the compared files and hashes
     causes     sentences that explain differences
-    grade      a key of explanations.MEANINGS, the distance of the results; None if not everything was rebuilt
+    agreement  a key of explanations.MEANINGS, the distance of the results; None if not everything was rebuilt
     statement  in-toto's statement; None if something differs
     """
 
     commit: str
     rows: list[Row]
     causes: list[str]
-    grade: str | None = None
+    agreement: str | None = None
     statement: dict[str, Any] | None = None
 
     @property
@@ -106,7 +106,7 @@ def verify(say: Callable[[object], None]) -> Verified:
             add(Row(stages[0], str(LOCK), what) for what, stages in conflicts.items())
         passed = _statement(commit, committed, rebuilt) if verified.last == SAME else None
         causes = [*conflicts, *edits(results, before, after)]
-        return verified._replace(causes=causes, grade=grade(results), statement=passed)
+        return verified._replace(causes=causes, agreement=agreement_of(results), statement=passed)
 
 
 def _signatures() -> tuple[list[Row], list[str]]:
