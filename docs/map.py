@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
     "groundwork", *(f"charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text")),
-    "charloom/core/model", "charloom/core/training", "charloom/checking", "charloom/sampling", "charloom/results",
+    "charloom/core/model", "charloom/core/training", "charloom/grading", "charloom/checking", "charloom/sampling",
+    "charloom/results",
     "charloom/signature", "charloom/study", "charloom/pages", "charloom/tracking", "charloom/proof",
     "charloom/commands", "paired", "dvc_summary", "",
 )  # fmt: skip

@@ -71,6 +71,8 @@ def _run(arguments: argparse.Namespace) -> None:
             from charloom.tracking.delivery import catch_up as run
         case "doctor":
             from charloom.commands.doctor import doctor as run
+        case "grade":
+            from charloom.commands.grade import grade as run
         case "ui":
             from charloom.tracking.ui import serve as run
     run(arguments)
@@ -196,11 +198,22 @@ def _add_record(commands: Any) -> None:
     add("--port", metavar="N", type=port, default="5000", help="the port on 127.0.0.1 (default %(default)s)")
 
 
+def _add_grade(commands: Any) -> None:
+    """Add `grade`, the command about somebody else's program."""
+    about = "Print which parts of a program are right, and what is wrong with the others. This executes its code."
+    add = _added(commands, "grade", "which parts of your own program are right", about)
+    add("files", metavar="FILE", nargs="+", help="a program, my_rnn.py or my_rnn.ipynb; several are a class")
+    add("--map", metavar="FILE", help="the functions that call the program (default: map.py beside it)")
+    add("--csv", metavar="FILE", help="write a table with a row for each program")
+    add("--json", action="store_true", help="print the verdicts as JSON")
+    add("--seconds", metavar="N", default="20", help="limit for the calls of a part (default %(default)s)")
+
+
 def main() -> None:
     """Parse the command line and run the command. A failure prints one line, and sets the exit code."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_text, _add_questions, _add_proof, _add_record):
+    for add in (_add_text, _add_questions, _add_proof, _add_record, _add_grade):
         add(commands)
 
     commands.choices["study"].nested = {"new": commands.choices["study new"]}

@@ -1,0 +1,95 @@
+"""`charloom grade`: which parts of somebody's program are right, and what is wrong with the others."""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.processors import processors
+from charloom.core.base.progress import progress
+from charloom.core.base.storage import write
+from charloom.grading.program import JUDGES, graded
+from charloom.grading.verdicts import UNGRADED, WRONG, Verdict
+from groundwork.words import in_line, number_of
+
+MAP = "map.py"
+Results = Mapping[str, list[Verdict]]  # the verdicts on each program, by the name of its file
+
+
+def grade(arguments: argparse.Namespace) -> None:
+    """Grade a program, or with --csv or several files a class, and print the verdicts.
+
+    Raises WrongInput if a file is missing, or if no part of a single program can be graded, and CheckFailed if a part
+    of a single program is wrong.
+    """
+    programs = {name: _map(Path(name), arguments.map) for name in arguments.files}
+    if not arguments.seconds.isdecimal() or not 0 < int(arguments.seconds) <= 3600:
+        raise WrongInput(f"--seconds: {in_line(arguments.seconds)} is not allowed; allowed are 1 to 3600")
+    names = in_line(arguments.files[0]) if len(programs) == 1 else number_of(len(programs), "program")
+    sys.stderr.write(f"grade executes definitions and functions of {names}, within limits, but not in a sandbox\n")
+    results: dict[str, list[Verdict]] = {}
+    with progress("grade", len(programs), stderr=True) as report, ThreadPoolExecutor(processors()) as pool:
+        given = [(Path(name).resolve(), mapped, int(arguments.seconds)) for name, mapped in programs.items()]
+        for name, verdicts in zip(programs, pool.map(lambda one: graded(*one), given), strict=True):
+            results[name] = verdicts
+            report(len(results), "")
+    one_program = len(programs) == 1 and arguments.csv is None
+    verdicts = results[arguments.files[0]]
+    if one_program and {(v.result, v.about) for v in verdicts} == {(UNGRADED, verdicts[0].about)}:
+        raise WrongInput(f"{names}: nothing can be graded: {in_line(verdicts[0].about)}")
+    if arguments.csv is not None:
+        write(Path(arguments.csv), _table(results))
+    if arguments.json:
+        print(json.dumps([_content(name, verdicts) for name, verdicts in results.items()], indent=2))
+    else:
+        print("\n".join(map(in_line, _lines(verdicts) if one_program else _class(results))))
+    if one_program and (wrong := [verdict.part for verdict in verdicts if verdict.result == WRONG]):
+        raise CheckFailed(f"{names}: wrong: {', '.join(wrong)}")
+
+
+def _map(program: Path, given: str | None) -> Path | None:
+    """Return the map of the program: the given one, or map.py beside it. Raises WrongInput if a file is missing."""
+    mapped = program.parent / MAP if given is None else Path(given)
+    for file in (program, *([mapped] if given is not None else [])):
+        if not file.is_file() or file.suffix not in {".py", ".ipynb"}:
+            raise WrongInput(f"{in_line(str(file))}: no such program; allowed are files that end with .py or .ipynb")
+    return mapped.resolve() if mapped.is_file() and mapped.resolve() != program.resolve() else None
+
+
+def _lines(verdicts: list[Verdict]) -> list[str]:
+    """Return a line for each part, then findings and notes."""
+    lines = [f"{v.part:<9}  {v.result}" + (f": {v.about}" if v.about else "") for v in verdicts]
+    return lines + [f"{v.part}: {text}" for v in verdicts for text in (*v.findings, *v.notes)]
+
+
+def _class(results: Results) -> list[str]:
+    """Return a line for each program, then one for each fault that several programs have."""
+    width, counts = max(map(len, results)), Counter[str]()
+    for verdicts in results.values():
+        counts.update({f"{v.part}: {says}" for v in verdicts for f in v.findings if f.named for says in f.sentences})
+    lines = [f"{name:<{width}}  " + ", ".join(f"{v.part} {v.result}" for v in vs) for name, vs in results.items()]
+    return lines + [f"{count} programs: {text}" for text, count in counts.most_common() if count > 1]
+
+
+def _content(name: str, verdicts: list[Verdict]) -> dict[str, object]:
+    """Return the verdicts on a program for --json."""
+    found = [[f._asdict() | {"text": str(f)} for f in verdict.findings] for verdict in verdicts]
+    parts = [verdict._asdict() | {"findings": f} for verdict, f in zip(verdicts, found, strict=True)]
+    return {"file": name, "parts": parts}
+
+
+def _table(results: Results) -> str:
+    """Return the table of --csv: a row for each program, with a column for each part, and one for findings."""
+    table = csv.writer(out := io.StringIO(), lineterminator="\n")
+    table.writerow(["file", *JUDGES, "findings"])
+    for name, verdicts in results.items():
+        found = [f"{v.part}: {finding}" for v in verdicts for finding in v.findings]
+        found += dict.fromkeys(v.about for v in verdicts if v.result == UNGRADED and v.about != "not defined")
+        table.writerow([name, *(verdict.result for verdict in verdicts), "  ".join(found)])
+    return out.getvalue()

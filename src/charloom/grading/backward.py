@@ -1,0 +1,228 @@
+"""The forward and backward pass of network/rnn.py in stages, each with known faults as functions.
+
+    outputs    g = ∂loss/∂o (T, K), and from it the gradients of c and V
+    states     d = ∂loss/∂a (T, m), and from it the gradients of b and U
+    recurrent  the gradient of W
+
+A fault is a function in place of the right one, so that faults of several stages add up. faults.toml says what each
+does. Shapes are those of network/rnn.py.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from charloom.core.base.types import Array
+
+Weights = Mapping[str, Array]
+Choice = Mapping[str, str]  # a fault's key by stage; a stage that is left out is right
+RIGHT = ""  # the key of the right function of each stage
+
+
+class Pass(NamedTuple):
+    """A forward pass. X and Y (T, K) are x and y in one-hot rows; a (T, m), h (T + 1, m), p (T, K), losses (T,).
+
+    unit  the factor of the loss: 1 for a sum over the sequence, 1/T for a mean
+    """
+
+    W: Array
+    V: Array
+    X: Array
+    Y: Array
+    a: Array
+    h: Array
+    p: Array
+    losses: Array
+    unit: float
+
+
+def forward(
+    weights: Weights, h: Array, x: Array, y: Array, mean: bool = False, squash: Callable[[Array], Array] = np.tanh
+) -> Pass:
+    """Return the pass over x, y (T,) from the state h (m,), in the dtype of the weights."""
+    W, U, V, b, c = (weights[name] for name in "WUVbc")
+    a, states = np.empty((len(x), len(b)), W.dtype), np.empty((len(x) + 1, len(b)), W.dtype)
+    states[0] = h
+    for t, i in enumerate(x):
+        a[t] = W @ states[t] + U[:, i] + b
+        states[t + 1] = squash(a[t])
+    o = states[1:] @ V.T + c
+    o -= o.max(axis=1, keepdims=True)
+    o -= np.log(np.exp(o).sum(axis=1, keepdims=True))
+    eye = np.eye(len(c), dtype=W.dtype)
+    return Pass(W, V, eye[x], eye[y], a, states, np.exp(o), -o[np.arange(len(x)), y], 1 / len(x) if mean else 1.0)
+
+
+def _halves(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+# A program's loss and last state (m,), from the arguments of its gradients.
+FORWARD: dict[str, Callable[[Weights, Array, Array, Array], tuple[Any, Array]]] = {
+    RIGHT: lambda w, h, x, y: _ends(forward(w, h, x, y)),
+    "h_ignored": lambda w, h, x, y: _ends(forward(w, 0 * h, x, y)),
+    "no_b": lambda w, h, x, y: _ends(forward({**w, "b": 0 * w["b"]}, h, x, y)),
+    "no_c": lambda w, h, x, y: _ends(forward({**w, "c": 0 * w["c"]}, h, x, y)),
+    "transposed": lambda w, h, x, y: _ends(forward({**w, "W": w["W"].T}, h, x, y)),
+    "no_tanh": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=lambda a: a)),
+    "sigmoid": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=_halves)),
+    "last_loss": lambda w, h, x, y: (forward(w, h, x, y).losses[-1], forward(w, h, x, y).h[-1]),
+    "bits": lambda w, h, x, y: (forward(w, h, x, y).losses.sum() / np.log(2), forward(w, h, x, y).h[-1]),
+    "input": lambda w, h, x, y: _ends(forward(w, h, x, x)),
+    "first_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), h),
+    "previous_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).h[-2]),
+    "a_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).a[-1]),
+}
+
+
+def _ends(s: Pass) -> tuple[Any, Array]:
+    return s.losses.sum(), s.h[-1]
+
+
+Slope = Callable[[Pass], Any]  # the derivative of tanh, (T, m)
+Carry = Callable[[Pass, int, Array, Array], Array]  # what later steps send back to step t, (m,): see chain
+Combination = Callable[[Array, Array, Array], Array]
+
+
+def chain(
+    s: Pass, g: Array, slope: Slope, carry: Carry, combine: Combination = lambda out, back, slope: (out + back) * slope
+) -> Array:
+    """Return d (T, m), computed from the last step to the first, with this slope, carry and combination of both.
+
+    carry gets the step t, d, and e, which is d before the slope: each (T + 2, m) with zeros after the sequence.
+    """
+    out, slopes, (d, e) = g @ s.V, np.broadcast_to(slope(s), s.a.shape), np.zeros((2, len(g) + 2, len(s.W)), g.dtype)
+    for t in reversed(range(len(g))):
+        back = carry(s, t, d, e)
+        e[t] = out[t] + back
+        d[t] = combine(out[t], back, slopes[t])
+    return d[: len(g)]
+
+
+def _without(d: Array, index: Any) -> Array:
+    d = d.copy()
+    d[index] = 0
+    return d
+
+
+def _again(s: Pass, g: Array, slope: Slope, carry: Carry) -> Array:
+    d = chain(s, g, slope, carry)
+    for t in reversed(range(len(d) - 1)):
+        d[t] += (d[t + 1] @ s.W) * (1 - s.h[t + 1] ** 2)
+    return d
+
+
+def _assigned(X: Array, d: Array, order: int) -> Array:
+    U = np.zeros((d.shape[1], X.shape[1]), d.dtype)
+    for t in range(len(d))[::order]:
+        U[:, X[t].argmax()] = d[t]
+    return U
+
+
+def _square_inside(s: Pass, steps: slice) -> Array:
+    slope = 1 - s.h[1:] ** 2
+    slope[steps] = 1 - np.tanh(s.a[steps] ** 2)
+    return slope
+
+
+def _combined(combine: Combination) -> Callable[..., Array]:
+    return lambda s, g, slope, carry: chain(s, g, slope, carry, combine)
+
+
+def _sums(terms: Callable[[Pass, Array], Array]) -> dict[str, Callable[..., Array]]:
+    """Return faults of a sum over the steps, of which `terms` returns the terms (T, ...)."""
+    return {
+        "first": lambda s, d: terms(s, d)[0],
+        "last": lambda s, d: terms(s, d)[-1],
+        "mean": lambda s, d: terms(s, d).mean(0),
+        "zero": lambda s, d: 0 * terms(s, d)[0],
+    }
+
+
+STAGES: dict[str, dict[str, Callable[..., Array]]] = {
+    "g": {
+        RIGHT: lambda s: (s.p - s.Y) * s.unit,
+        "factor": lambda s: (s.p - s.Y) * (1 / len(s.p) if s.unit == 1 else 1),
+        "sign": lambda s: (s.Y - s.p) * s.unit,
+        "no_target": lambda s: s.p * s.unit,
+        "input": lambda s: (s.p - s.X) * s.unit,
+        "last_step": lambda s: _without(s.p - s.Y, slice(-1)) * s.unit,
+        "without_last": lambda s: _without(s.p - s.Y, -1) * s.unit,
+        "without_first": lambda s: _without(s.p - s.Y, 0) * s.unit,
+    },
+    "c": {RIGHT: lambda s, g: g.sum(0), **_sums(lambda s, g: g)},
+    "V": {
+        RIGHT: lambda s, g: g.T @ s.h[1:],
+        "previous": lambda s, g: g.T @ s.h[:-1],
+        "before_tanh": lambda s, g: g.T @ s.a,
+        "last_state": lambda s, g: np.outer(g.sum(0), s.h[-1]),
+        **_sums(lambda s, g: g[:, :, None] * s.h[1:, None]),
+    },
+    "slope": {
+        RIGHT: lambda s: 1 - s.h[1:] ** 2,
+        "tanh_of_square": lambda s: _square_inside(s, slice(None)),
+        "tanh_of_square_but_last": lambda s: _square_inside(s, slice(-1)),
+        "tanh_of_square_at_last": lambda s: _square_inside(s, slice(-1, None)),
+        "unsquared": lambda s: 1 - s.h[1:],
+        "of_a": lambda s: 1 - s.a**2,
+        "tanh_twice": lambda s: 1 - np.tanh(s.h[1:]) ** 2,
+        "sigmoid": lambda s: s.h[1:] * (1 - s.h[1:]),
+        "other_slope": lambda s: 1 - s.h[:-1] ** 2,
+        "last_slope": lambda s: 1 - s.h[-1] ** 2,
+        "no_slope": lambda s: np.ones(1),
+        "no_slope_at_last": lambda s: 1 - _without(s.h[1:], -1) ** 2,
+    },
+    "carry": {
+        RIGHT: lambda s, t, d, e: d[t + 1] @ s.W,
+        "transposed": lambda s, t, d, e: s.W @ d[t + 1],
+        "not_carried": lambda s, t, d, e: 0 * d[t],
+        "unsloped": lambda s, t, d, e: e[t + 1] @ s.W,
+        "carried_plain": lambda s, t, d, e: d[t + 1],
+        "carried_from_last": lambda s, t, d, e: d[len(s.a) - 1] @ s.W,
+        "carried_from_two_later": lambda s, t, d, e: d[t + 2] @ s.W,
+        "added_up": lambda s, t, d, e: d[t + 1 :].sum(0) @ s.W,
+    },
+    "d": {
+        RIGHT: chain,
+        "carry_outside_slope": _combined(lambda out, back, slope: out * slope + back),
+        "output_outside_slope": _combined(lambda out, back, slope: out + back * slope),
+        "clipped": _combined(lambda out, back, slope: np.clip((out + back) * slope, -5, 5)),
+        "again": _again,
+        "without_first": lambda s, g, slope, carry: _without(chain(s, g, slope, carry), 0),
+        "without_last": lambda s, g, slope, carry: chain(s, _without(g, -1), slope, carry),
+    },
+    "b": {RIGHT: lambda s, d: d.sum(0), **_sums(lambda s, d: d)},
+    "U": {
+        RIGHT: lambda s, d: d.T @ s.X,
+        "assigned": lambda s, d: _assigned(s.X, d, 1),
+        "assigned_backwards": lambda s, d: _assigned(s.X, d, -1),
+        "target": lambda s, d: d.T @ s.Y,
+        "previous": lambda s, d: d[1:].T @ s.X[:-1],
+        "reversed": lambda s, d: d.T @ s.X[::-1],
+        **_sums(lambda s, d: d[:, :, None] * s.X[:, None]),
+    },
+    "W": {
+        RIGHT: lambda s, d: d.T @ s.h[:-1],
+        "last_before_first": lambda s, d: d.T @ np.concatenate([s.h[-1:], s.h[1:-1]]),
+        "zero_before_first": lambda s, d: d.T @ _without(s.h[:-1], 0),
+        "same_step": lambda s, d: d.T @ s.h[1:],
+        "last_state": lambda s, d: np.outer(d.sum(0), s.h[-1]),
+        "first_state": lambda s, d: np.outer(d.sum(0), s.h[0]),
+        "previous": lambda s, d: d.T @ np.concatenate([s.h[:1], s.h[:-2]]),
+        "previous_or_last": lambda s, d: d.T @ np.roll(s.h[:-1], 1, axis=0) + np.outer(d[0], s.h[-1] - s.h[-2]),
+        "before_tanh": lambda s, d: d.T @ np.concatenate([s.h[:1], s.a[:-1]]),
+        "reversed": lambda s, d: d.T @ s.h[:-1][::-1],
+        "transposed": lambda s, d: s.h[:-1].T @ d,
+        **_sums(lambda s, d: d[:, :, None] * s.h[:-1, None]),
+    },
+}
+OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"), ("W",)
+
+
+def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
+    """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
+    compute = {stage: options[faults.get(stage, RIGHT)] for stage, options in STAGES.items()}
+    g = compute["g"](s)
+    d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
+    return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}

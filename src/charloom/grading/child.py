@@ -1,0 +1,256 @@
+"""The process that loads and calls a program: `python child.py PROGRAM MAP BYTES SECONDS`.
+
+A program is loaded, not run: imports, functions, classes and constants are executed, statement by statement. A name
+that a left-out statement would have bound stays undefined, and the error of its use says so. Standard input gets names
+of files with calls; standard output gets a line of JSON for each case. What the program prints is discarded. No pickle
+leaves this process. The limits and refusals stop accidents, and are no sandbox.
+"""
+
+import __future__
+
+import ast
+import copy
+import importlib
+import json
+import os
+import random
+import resource
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+HARMLESS = """np.finfo numpy.finfo np.dtype np.array numpy.array np.zeros np.ones np.eye np.sqrt np.log namedtuple
+np.random.default_rng collections.namedtuple float int str dict list set tuple range len sum min max""".split()  # noqa: SIM905
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
+REFUSED = """os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn subprocess.Popen os.kill socket.connect
+webbrowser.open""".split()  # noqa: SIM905  audit events
+CHANGES = "open os.remove os.rename os.rmdir os.mkdir os.truncate os.chmod shutil.rmtree".split()  # noqa: SIM905
+LARGEST = 2_000_000  # entries of a returned array
+ANNOTATIONS = __future__.annotations.compiler_flag  # an annotation may use a name that is left out
+
+
+def is_kept(node: ast.stmt) -> bool:
+    """Return whether the statement only imports, defines, or binds constants."""
+    if isinstance(node, ast.If | ast.Try):
+        nested = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+        nested += [child for handler in getattr(node, "handlers", ()) for child in handler.body]
+        return all(map(is_kept, nested)) and not (isinstance(node, ast.If) and _calls(node.test))
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return not (node.value and _calls(node.value))
+    return isinstance(node, DEFINITIONS) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _calls(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Call) and ast.unparse(n.func) not in HARMLESS for n in ast.walk(node))
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """Return the names that the statement binds."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {(n.asname or n.name).split(".")[0] for n in ast.walk(node) if isinstance(n, ast.alias)}
+    return names | {n.name for n in ast.walk(node) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+
+
+class Program:
+    """The program in the current folder, and the modules beside it: a finder and loader of Python's import system."""
+
+    def __init__(self, file: str, mapped: str) -> None:
+        """Store the names of the program and of its map, "" if it has none."""
+        self.folder, self.mapped = Path.cwd(), mapped
+        self.file = self.folder / file
+        self.left_out: dict[str | None, str] = {}  # the reason, by name
+
+    def find_spec(self, name: str, path: Any = None, _target: Any = None) -> ModuleSpec | None:
+        """Return the spec of a module in the folder; None leaves it to Python."""
+        file = Path(path[0] if path else self.folder, f"{name.rpartition('.')[2]}.py")
+        file = self.file if name == "student" else file
+        inside = file.is_relative_to(self.folder) and file.exists() and file.name != self.mapped
+        return ModuleSpec(name, self, origin=str(file)) if inside else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave the creation to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute what defines. Raises SyntaxError if the file is not Python 3."""
+        module.__file__ = str(module.__spec__ and module.__spec__.origin)
+        for label, source in cells(Path(module.__file__)):
+            for node in ast.parse(source, label).body:
+                reason = (
+                    f"{label}, line {node.lineno} would bind it, and grade does not run that line: set it in map.py"
+                )
+                try:
+                    if is_kept(node):
+                        reason = ""
+                        code = compile(ast.Module([node], []), label, "exec", ANNOTATIONS, dont_inherit=True)
+                        exec(code, module.__dict__)  # noqa: S102  that is what grade is for
+                except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a definition raises
+                    reason = f"{label}, line {node.lineno}: {self.message(error)}"
+                self.left_out |= dict.fromkeys(_bound(node), reason) if reason else {}
+
+    def load(self) -> dict[str, Any]:
+        """Load program and map afresh; return the names of both, those of the map last."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(str(self.folder)):
+                del sys.modules[name]
+        self.left_out.clear()
+        student = importlib.import_module("student")
+        sys.modules.setdefault(self.file.stem, student)
+        mapped = sys.modules["map"] = ModuleType("map")
+        if self.mapped:
+            mapped.__file__ = str(self.folder / self.mapped)
+            exec(compile(Path(self.mapped).read_bytes(), self.mapped, "exec"), mapped.__dict__)  # noqa: S102
+        return vars(student) | vars(mapped)
+
+    def message(self, error: BaseException) -> str:
+        """Return the error in a line, with the reason if it is about a name that was left out."""
+        if isinstance(error, SyntaxError):
+            return f"{error.filename}, line {error.lineno}: not Python 3: {error.msg}"
+        name = getattr(error, "name", None)
+        if name in self.left_out and isinstance(error, NameError | AttributeError | ImportError):
+            return f"{name} is not defined: {self.left_out[name]}"
+        return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+    def where(self, error: BaseException) -> str:
+        """Return the line of the program or its map in which the error arose: `my_rnn.py, line 3: `."""
+        trace, found = error.__traceback__, ""
+        while trace:
+            file = trace.tb_frame.f_code.co_filename.removeprefix(f"{self.folder}/")
+            found = found if file.startswith(("/", "<")) else f"{file}, line {trace.tb_lineno}: "
+            trace = trace.tb_next
+        return found
+
+
+def cells(file: Path) -> list[tuple[str, str]]:
+    """Return the name and source of the file, or of each code cell of a notebook, with magics as empty lines."""
+    if file.suffix != ".ipynb":
+        return [(file.name, file.read_bytes().decode("utf-8-sig"))]
+    texts = ["".join(c["source"]) for c in json.loads(file.read_bytes())["cells"] if c["cell_type"] == "code"]
+    texts = ["" if t.startswith("%%") and not t.startswith(("%%time", "%%capture")) else t for t in texts]
+    lines = [["" if line.lstrip()[:1] in {"%", "!", "?"} else line for line in text.split("\n")] for text in texts]
+    return [(f"{file.name}, cell {n}", "\n".join(cell)) for n, cell in enumerate(lines, 1)]
+
+
+def refuse(folder: str, event: str, args: Any) -> None:
+    """Raise PermissionError if the audit event starts a process, connects, or changes a file outside the folder."""
+    if event in REFUSED:
+        raise PermissionError("starts a process, a connection or a browser, which grade refuses")
+    if event in CHANGES and isinstance(args[0], str | bytes | os.PathLike):
+        reads = event == "open" and not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        path = os.path.realpath(os.fsdecode(args[0]))
+        if not reads and not path.startswith((folder, "/dev/")) and "matplotlib" not in path:
+            raise PermissionError("changes a file outside its folder, which grade refuses")
+
+
+def decoded(value: Any, previous: Any) -> Any:
+    """Return an argument: an array, a dict of arrays, a part of the previous result, or a random generator."""
+    if not isinstance(value, dict):
+        return value
+    if "array" in value:
+        return np.array(value["array"], value["dtype"])
+    if "from" in value:
+        return previous[value["from"]]
+    if "rng" in value:
+        np.random.seed(value["rng"])  # noqa: NPY002  programs use it
+        random.seed(value["rng"])
+        return np.random.default_rng(value["rng"])
+    return {name: decoded(item, previous) for name, item in value.items()}
+
+
+def encoded(value: Any, depth: int = 0) -> Any:
+    """Return a result as JSON: arrays as {"array", "dtype"}, dicts and objects as dicts, tuples as lists."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): encoded(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, tuple) and depth < 2:
+        return [encoded(item, depth + 1) for item in value]
+    if hasattr(value, "__dict__") and not hasattr(value, "__array__") and depth < 2:
+        return {name: encoded(item, depth + 1) for name, item in vars(value).items() if hasattr(item, "__array__")}
+    with warnings.catch_warnings(action="ignore"):
+        array = np.asarray(value)
+    if array.size > LARGEST or array.dtype.kind not in "fiub":
+        raise TypeError(f"returns a {type(value).__name__} that is no array of real numbers of a fitting size")
+    return {"array": array.tolist(), "dtype": str(array.dtype)}
+
+
+def called(function: Any, case: Any) -> list[dict[str, Any]]:
+    """Call the function as often as the case says; return a result, and the numbers of changed arguments, of each."""
+    results, previous = [], None
+    for arguments in case["calls"]:
+        given = [decoded(argument, previous) for argument in arguments]
+        before = copy.deepcopy(given) if case["part"] != "step" else given
+        value = function(*given)
+        if case["part"] == "step" and not (isinstance(value, tuple) and len(value) == 2):
+            value = (given[0] if value is None else value, None)
+        previous = value
+        changed = [n for n, pair in enumerate(zip(before, given, strict=True)) if not _same(*pair)]
+        shown = value[:1] if case["part"] == "step" else value  # a memory is the program's own
+        results.append({"value": encoded(shown), "changed": changed})
+    return results
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(np.array_equal(one[name], other.get(name)) for name in one)
+    return not isinstance(one, np.ndarray) or np.array_equal(one, other)
+
+
+def answer(program: Program, case: Any) -> dict[str, Any]:
+    """Load the program afresh, and return the results of the calls, or the error."""
+    result: dict[str, Any] = {"constants": {}, "results": [], "error": "", "missing": False}
+    try:
+        names = program.load()
+        constants = {name: names.get(name) for name in ("m", "K", "seq_length", "eta")}
+        result["constants"] = {n: v for n, v in constants.items() if isinstance(v, int | float) and v > 0}
+        result["missing"] = not callable(names.get(case["part"]))
+        result["error"] = program.left_out.get(case["part"], "not defined") if result["missing"] else ""
+        result["results"] = [] if result["missing"] else called(names[case["part"]], case)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  whatever a program raises
+        result["error"] = program.where(error) + program.message(error)
+    return result
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after its parent has ended, for instance by Ctrl-C."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def main() -> None:
+    """Set the limits, load the program, and answer the calls in the files whose names are on standard input."""
+    file, mapped, memory, processor_time = sys.argv[1:]
+    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w", buffering=1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nothing, descriptor)
+    for limit, most in (("CORE", 0), ("FSIZE", 1 << 26), ("AS", 2 * int(memory)), ("CPU", int(processor_time))):
+        with suppress(ValueError, OSError):  # a lower limit is set already, or the system has no such limit
+            resource.setrlimit(getattr(resource, f"RLIMIT_{limit}"), (most, most))
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    program = Program(file, mapped)
+    sys.argv, sys.path[:0] = [file], [str(program.folder)]
+    sys.meta_path.insert(0, program)
+    sys.addaudithook(lambda event, args: refuse(str(program.folder), event, args))
+    with suppress(Exception, SystemExit):  # each answer says why
+        program.load()
+    answers.write("loaded\n")
+    for name in questions:
+        result: dict[str, Any] = {"error": ""}
+        for case in json.loads(Path(name.strip()).read_bytes()):
+            result = result if result["error"] else answer(program, case)  # the first error is enough
+            answers.write(json.dumps(result) + "\n")
+    os._exit(0)  # without the program's threads and exit handlers
+
+
+if __name__ == "__main__":
+    main()

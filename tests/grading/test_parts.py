@@ -1,0 +1,239 @@
+"""Steps, loops and samplers: right ones are right, and wrong ones have their names."""
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from grading.inside import inside
+
+from charloom.core.network.adagrad import AdaGrad
+from charloom.core.network.adam import Adam
+from charloom.grading import loop, sampler, steps
+from charloom.grading.cases import weights
+from charloom.grading.process import Answer, Unreadable
+from charloom.grading.verdicts import faults
+
+ADAGRAD = """
+import numpy as np
+
+def step(weights, gradients, memory, n):
+    memory = memory or {k: np.zeros_like(w) for k, w in weights.items()}
+    for k in weights:
+        g = {gradient}
+        {sum}
+        weights[k] -= 0.1 * g / {root}
+    return weights, memory
+"""
+RIGHT = {"gradient": "gradients[k]", "sum": "memory[k] += g ** 2", "root": "np.sqrt(memory[k] + np.finfo(float).eps)"}
+ADAM = """
+import numpy as np
+
+class Optimizer:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, 0
+
+    def update(self, weights, gradients):
+        self.t += 1
+        for k, g in gradients.items():
+            self.m[k] = 0.9 * self.m.get(k, 0) + 0.1 * g
+            self.v[k] = 0.999 * self.v.get(k, 0) + 0.001 * g * g
+            m, v = {m}, {v}
+            weights[k] -= 1e-3 * m / (np.sqrt(v) + 1e-8)
+
+def step(weights, gradients, memory, n):
+    memory = memory or Optimizer()
+    memory.update(weights, gradients)
+    return weights, memory
+"""
+CORRECTED = {"m": "self.m[k] / (1 - 0.9 ** self.t)", "v": "self.v[k] / (1 - 0.999 ** self.t)"}
+
+
+def judged(folder, judge, program, slots):
+    for name, text in slots.items():
+        program = program.replace("{" + name + "}", text)
+    (folder / "my_rnn.py").write_text(program)
+    with inside(folder / "my_rnn.py") as student:
+        return judge(student)
+
+
+@pytest.mark.parametrize(
+    ("program", "slots", "about"),
+    [
+        (ADAGRAD, RIGHT, "AdaGrad, eta 0.1"),
+        (ADAGRAD, RIGHT | {"gradient": "np.clip(gradients[k], -5, 5)"}, "AdaGrad, eta 0.1"),
+        (
+            ADAGRAD,
+            RIGHT | {"root": "(np.sqrt(memory[k]) + 1e-7)"},
+            "AdaGrad with epsilon 1e-07 outside the root, eta 0.1",
+        ),
+        (ADAM, CORRECTED, "Adam, eta 0.001"),
+        (ADAGRAD, RIGHT | {"gradient": "gradients[k] * min(1, 5 / np.linalg.norm(gradients[k]))"}, "AdaGrad, eta 0.1"),
+        (ADAM, CORRECTED | {"m": "self.m[k] / (1 - 0.9 ** self.t)"}, "Adam, eta 0.001"),
+    ],
+)
+def test_a_right_step_is_right_and_its_rate_is_inferred(tmp_path, program, slots, about):
+    verdict = judged(tmp_path, steps.judge, program, slots)
+    assert (verdict.result, verdict.about) == ("right", about)
+
+
+@pytest.mark.parametrize(
+    ("program", "slots", "says"),
+    [
+        (ADAGRAD, RIGHT | {"sum": "memory[k] = g ** 2"}, "no sum over earlier steps"),
+        (ADAGRAD, RIGHT | {"sum": "memory[k] = 0.9 * memory[k] + 0.1 * g ** 2"}, "RMSprop"),
+        (ADAGRAD, RIGHT | {"sum": "memory[k] += abs(g)"}, "of |g|"),
+        (ADAGRAD, RIGHT | {"root": "(memory[k] + 1e-16)"}, "root of the sum of squares is missing"),
+        (ADAGRAD, RIGHT | {"root": "np.sqrt(memory[k] + 1e-4)"}, "epsilon is 1e-5 or more"),
+        (ADAGRAD, RIGHT | {"root": "1"}, "plain gradient descent"),
+        (ADAGRAD, RIGHT | {"gradient": "-gradients[k]"}, "opposite sign"),
+        (ADAGRAD, RIGHT | {"root": "np.sqrt(memory[k])"}, "divides by 0"),
+        (ADAGRAD.replace("for k in weights", 'for k in "WUV"'), RIGHT, "does not change the weights, for b, c"),
+        (ADAM, {"m": "self.m[k]", "v": "self.v[k]"}, "Adam has no bias correction"),
+        (ADAM, CORRECTED | {"v": "self.v[k]"}, "second moment v has no bias correction"),
+        (
+            ADAM.replace("** self.t", "** (self.t + 1)"),
+            {k: v.replace("self.t", "(self.t + 1)") for k, v in CORRECTED.items()},
+            "n + 1 for n",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_wrong_step_has_its_name(tmp_path, program, slots, says):
+    verdict = judged(tmp_path, steps.judge, program, slots)
+    assert verdict.result == "wrong"
+    (finding,) = verdict.findings
+    assert says in finding.sentences[0]
+    assert len(finding.sentences) == 1
+
+
+def test_the_right_rules_are_the_networks():
+    G = np.random.default_rng(1).standard_normal((6, 9))
+    for optimizer, options in ((AdaGrad(1.0), {}), (Adam(1.0), steps.ADAM)):
+        theta, accumulators = np.zeros(9), [np.zeros(9) for _ in optimizer.starts]
+        for n, g in enumerate(G):
+            before = theta.copy()
+            optimizer.step(theta, accumulators, g.copy(), n)
+            assert before - theta == pytest.approx(steps.rule(G, **options)[n], rel=1e-6)
+
+
+def test_a_right_rule_and_a_wrong_one_differ_for_every_eta():
+    rng = np.random.default_rng(3)
+    G = np.array([steps._spread((40,), rng) for _ in range(steps.STEPS)])
+    moves = [(about, right, steps.rule(G, **options)) for about, right, options in steps.rules()]
+    for (first, one_right, one), (second, other_right, other) in combinations(moves, 2):
+        if not (one_right and other_right) and first != second:
+            eta = (one * other).sum() / (other**2).sum()
+            assert abs(one - eta * other).max() > 10 * steps.TOLERANCE * abs(one).max(), (first, second)
+
+
+def given_losses(**changed):
+    rng = np.random.default_rng(8)
+    theta = weights(loop.m, loop.K, 0.3, rng)
+    ids = rng.choice(loop.K, loop.EPOCH * 25 + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
+    options = {name: values[0] for name, values in loop.OPTIONS.items()} | changed
+    losses = loop.losses(theta, ids, 25, None, options)
+    return loop.judged(np.array([next(losses) for _ in range(loop.UPDATES)]), theta, ids, 25, None)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"rule": "Adam"},
+        {"clip": "not clipped"},
+        {"loss": "after the step"},
+        {"end": "one sequence less"},
+        {"shown": "smooth loss"},
+    ],
+)
+def test_a_right_loop_is_right_and_its_variant_is_named(changed):
+    verdict = given_losses(**changed)
+    assert verdict.result == "right"
+    assert verdict.notes == tuple(f"{name}: {value}" for name, value in changed.items() if name != "rule")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"state": "zero_state"},
+        {"epoch": "kept_state"},
+        {"shown": "smooth_from_0"},
+        {"clip": "plain_biases"},
+        {"W": "zero_before_first"},
+        {"W": "last_before_first"},
+        {"rule": "descent"},
+        {"epoch": "kept_state", "W": "zero_before_first"},
+    ],
+)
+@pytest.mark.parametrize("rule", ["AdaGrad", "Adam"])
+def test_a_wrong_loop_has_its_name(changed, rule):
+    verdict = given_losses(**{"rule": rule, **changed})
+    assert verdict.result == "wrong"
+    assert verdict.findings[0].sentences == ("; and ".join(faults()["loop"][key] for key in changed.values()),)
+
+
+SAMPLER = """
+import numpy as np
+
+def following(weights, h, x):
+    h = np.tanh(weights["W"] @ h + weights["U"][:, x] + weights["b"])
+    p = np.exp(weights["V"] @ h + weights["c"])
+    return p / p.sum(), h
+
+def sample(weights, h, x, n, rng):
+    {start}
+    text = []
+    for _ in range(n):
+        p, {state} = following(weights, h, {input})
+        {draw}
+        text.append(x)
+    return text
+"""
+DRAWN = {"start": "h = h.copy()", "state": "h", "input": "x", "draw": "x = int(np.random.choice(len(p), p=p))"}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        DRAWN["draw"],
+        "x = int(np.searchsorted(np.cumsum(p), rng.random()))",
+        "x = int(np.nonzero(np.cumsum(p) > np.random.rand())[0][0])",
+    ],
+)
+def test_a_right_sampler_is_right(tmp_path, draw):
+    assert judged(tmp_path, sampler.sample, SAMPLER, DRAWN | {"draw": draw}).result == "right"
+    assert judged(tmp_path, sampler.following, SAMPLER, DRAWN).result == "right"
+    counted = SAMPLER.replace("text = []", "text = [x]").replace("return text", "return text[:n]")
+    assert judged(tmp_path, sampler.sample, counted, DRAWN | {"draw": draw}).result == "right"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "slots"),
+    [
+        ("likeliest", {"draw": "x = int(np.argmax(p))"}),
+        ("uniform", {"draw": "x = int(rng.integers(len(p)))"}),
+        ("temperature", {"draw": "p = p ** 2 / (p ** 2).sum(); x = int(rng.choice(len(p), p=p))"}),
+        ("fixed_input", {"input": "first", "start": "first = x"}),
+        ("h_ignored", {"start": "h = 0 * h"}),
+        ("state_lost", {"state": "_"}),
+        ("first_twice", {"start": "_, h = following(weights, h, x)"}),
+        ("used_state", {"start": "h = kept.get(0, h)", "draw": DRAWN["draw"] + "; kept[0] = h"}),
+    ],
+)
+def test_a_wrong_sampler_has_its_name(tmp_path, fault, slots):
+    verdict = judged(tmp_path, sampler.sample, "kept = {}\n" + SAMPLER, DRAWN | slots)
+    assert [f.sentences for f in verdict.findings] == [(faults()["sample"][fault],)]
+
+
+def test_a_generator_of_its_own_is_found(tmp_path):
+    slots = DRAWN | {"start": "rng = np.random.default_rng(1)", "draw": "x = int(rng.choice(len(p), p=p))"}
+    assert "every text is the same" in judged(tmp_path, sampler.sample, SAMPLER, slots).findings[0].sentences[0]
+
+
+def test_wrong_answers_are_not_graded():
+    for value in (None, "text", {"array": [[1, 2]], "dtype": "int64"}, {"array": [7] * loop.UPDATES, "dtype": "int64"}):
+        student = SimpleNamespace(call=lambda *_, value=value: [Answer([value], [[]], "", {})])
+        with pytest.raises(Unreadable):
+            loop.judge(student)
