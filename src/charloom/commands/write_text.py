@@ -99,7 +99,7 @@ def _pieces(
         ids, p = next(written)
         pieces = []
         for row in range(count):
-            text = vocabulary.decode(ids[row, : left[row]].tolist())
+            text = vocabulary.decode(ids[row, : left[row]])
             left[row] -= len(text)
             if until and (end := (tails[row] + text).find(until)) >= 0:
                 text, left[row] = text[: end + len(until) - len(tails[row])], 0

@@ -41,7 +41,7 @@ def write_samples(
             sample = ""
             while len(sample) < count:
                 length = min(BLOCK, count - len(sample))
-                sample += vocabulary.decode(islice(drawn, length))
+                sample += vocabulary.decode(list(islice(drawn, length)))
                 done += length
                 report(done, "")
             name = BEST_MODEL if kind == BEST else f"{model.update:,} updates"

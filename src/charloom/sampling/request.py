@@ -71,4 +71,4 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     random = [random_stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
     written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))
     following = np.concatenate([np.empty((len(texts), 0), int), *(ids for ids, _ in written)], axis=1)[:, :length]
-    return [text + model.vocabulary.decode(ids.tolist()) for text, ids in zip(texts, following, strict=True)]
+    return [text + model.vocabulary.decode(ids) for text, ids in zip(texts, following, strict=True)]

@@ -1,6 +1,5 @@
 """Mapping of characters to ids and back. Characters are sorted, so ids do not depend on the order of a set."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,9 +59,9 @@ class Vocabulary:
         inside, outside = (points[part].tobytes().decode("utf-32-le", "surrogatepass") for part in (mask, ~mask))
         return mask, inside, outside
 
-    def decode(self, ids: Iterable[int]) -> str:
+    def decode(self, ids: Array | list[int]) -> str:
         """Return the text that these ids stand for."""
-        return "".join(self.characters[i] for i in ids)
+        return self.code_points.take(np.asarray(ids, np.intp)).tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def code_points(text: str) -> Array:

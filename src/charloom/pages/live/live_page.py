@@ -69,7 +69,7 @@ def refusal(results: Results) -> str:
 def page_text(results: Results) -> str:
     """Return the text, with its held-out end, decoded from its ids."""
     text = results.corpus
-    return "".join(text.vocabulary.decode(part[0 : len(part)].tolist()) for part in (text.training, text.held_out))
+    return "".join(text.vocabulary.decode(part) for part in (text.training, text.held_out))
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
