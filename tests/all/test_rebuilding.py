@@ -131,6 +131,6 @@ def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
     project.edit("src/charloom/core/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
     project.commit()
     printed = refused(project)
-    assert "cause  dvc.lock was made with another src/charloom/core/network (stages: prepare" in printed
+    assert "cause  dvc.lock was made with another src/charloom/core (stages: prepare" in printed
     assert printed.endswith("first difference: gradcheck: it failed\n")
     assert "\nagreement " not in printed
