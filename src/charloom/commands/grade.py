@@ -41,14 +41,15 @@ def grade(arguments: argparse.Namespace) -> None:
             report(len(results), "")
     one_program = len(programs) == 1 and arguments.csv is None
     verdicts = results[arguments.files[0]]
-    if one_program and {(v.result, v.about) for v in verdicts} == {(UNGRADED, verdicts[0].about)}:
-        raise WrongInput(f"{names}: nothing can be graded: {in_line(verdicts[0].about)}")
-    if arguments.csv is not None:
-        write(Path(arguments.csv), _table(results))
+    nothing = _ungraded(verdicts) if one_program else ""
     if arguments.json:
         print(json.dumps([_content(name, verdicts) for name, verdicts in results.items()], indent=2))
-    else:
+    elif not nothing:
         print("\n".join(map(in_line, _lines(verdicts) if one_program else _class(results))))
+    if arguments.csv is not None:  # after the output, which a full disk then does not cost
+        write(Path(arguments.csv), _table(results))
+    if nothing:
+        raise WrongInput(f"{names}: nothing can be graded: {in_line(nothing)}")
     if one_program and (wrong := [verdict.part for verdict in verdicts if verdict.result == WRONG]):
         raise CheckFailed(f"{names}: wrong: {', '.join(wrong)}")
 
@@ -68,12 +69,26 @@ def _lines(verdicts: list[Verdict]) -> list[str]:
     return lines + [f"{v.part}: {text}" for v in verdicts for text in (*v.findings, *v.notes)]
 
 
+def _ungraded(verdicts: list[Verdict]) -> str:
+    """Return why no part of the program is graded, "" if a part is."""
+    if any(v.result != UNGRADED for v in verdicts):
+        return ""
+    if len({v.about for v in verdicts}) == 1 and verdicts[0].about != "not defined":
+        return verdicts[0].about
+    reasons = [f"{v.part}: {v.about}" for v in verdicts if v.about != "not defined"]
+    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}: see docs/grading.md"
+    return "; ".join(reasons) or nothing
+
+
 def _class(results: Results) -> list[str]:
     """Return a line for each program, then one for each fault that several programs have."""
     width, counts = max(map(len, results)), Counter[str]()
     for verdicts in results.values():
         counts.update({f"{v.part}: {says}" for v in verdicts for f in v.findings if f.named for says in f.sentences})
-    lines = [f"{name:<{width}}  " + ", ".join(f"{v.part} {v.result}" for v in vs) for name, vs in results.items()]
+    lines = []
+    for name, verdicts in results.items():
+        parts = ", ".join(f"{v.part} {v.result}" for v in verdicts)
+        lines.append(f"{name:<{width}}  " + (f"not graded: {reason}" if (reason := _ungraded(verdicts)) else parts))
     return lines + [f"{count} programs: {text}" for text, count in counts.most_common() if count > 1]
 
 
@@ -90,6 +105,7 @@ def _table(results: Results) -> str:
     table.writerow(["file", *JUDGES, "findings"])
     for name, verdicts in results.items():
         found = [f"{v.part}: {finding}" for v in verdicts for finding in v.findings]
-        found += dict.fromkeys(v.about for v in verdicts if v.result == UNGRADED and v.about != "not defined")
+        ungraded = [v for v in verdicts if v.result == UNGRADED and v.about != "not defined"]
+        found += [reason] if (reason := _ungraded(verdicts)) else [f"{v.part}: {v.about}" for v in ungraded]
         table.writerow([name, *(verdict.result for verdict in verdicts), "  ".join(found)])
     return out.getvalue()

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import sys
 import threading
 import time
@@ -34,6 +35,7 @@ DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef
 REFUSED = """os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn subprocess.Popen os.kill socket.connect
 webbrowser.open""".split()  # noqa: SIM905  audit events
 CHANGES = "open os.remove os.rename os.rmdir os.mkdir os.truncate os.chmod shutil.rmtree".split()  # noqa: SIM905
+PREFIX = "charloom-grade-"  # of the temporary folder, which has the copy of the program's folder
 LARGEST = 2_000_000  # entries of a returned array
 ANNOTATIONS = __future__.annotations.compiler_flag  # an annotation may use a name that is left out
 
@@ -80,7 +82,7 @@ class Program:
         """Leave the creation to Python."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Execute what defines. Raises SyntaxError if the file is not Python 3."""
+        """Execute what defines. Raises SyntaxError if the file is not valid Python 3."""
         module.__file__ = str(module.__spec__ and module.__spec__.origin)
         for label, source in cells(Path(module.__file__)):
             for node in ast.parse(source, label).body:
@@ -102,6 +104,7 @@ class Program:
             if str(getattr(module, "__file__", None) or "").startswith(str(self.folder)):
                 del sys.modules[name]
         self.left_out.clear()
+        os.chdir(self.folder)  # an earlier call may have left it
         student = importlib.import_module("student")
         sys.modules.setdefault(self.file.stem, student)
         mapped = sys.modules["map"] = ModuleType("map")
@@ -113,7 +116,8 @@ class Program:
     def message(self, error: BaseException) -> str:
         """Return the error in a line, with the reason if it is about a name that was left out."""
         if isinstance(error, SyntaxError):
-            return f"{error.filename}, line {error.lineno}: not Python 3: {error.msg}"
+            place = f"{error.filename}, line {error.lineno}" if error.filename else self.file.name
+            return f"{place}: not valid Python 3: {error.msg}"
         name = getattr(error, "name", None)
         if name in self.left_out and isinstance(error, NameError | AttributeError | ImportError):
             return f"{name} is not defined: {self.left_out[name]}"
@@ -129,11 +133,14 @@ class Program:
         return found
 
 
-def cells(file: Path) -> list[tuple[str, str]]:
+def cells(file: Path) -> list[tuple[str, str | bytes]]:
     """Return the name and source of the file, or of each code cell of a notebook, with magics as empty lines."""
     if file.suffix != ".ipynb":
-        return [(file.name, file.read_bytes().decode("utf-8-sig"))]
-    texts = ["".join(c["source"]) for c in json.loads(file.read_bytes())["cells"] if c["cell_type"] == "code"]
+        return [(file.name, file.read_bytes())]  # the parser reads its encoding
+    try:
+        texts = ["".join(c["source"]) for c in json.loads(file.read_bytes())["cells"] if c["cell_type"] == "code"]
+    except (ValueError, LookupError, TypeError):
+        raise ValueError(f"{file.name} is not a notebook of nbformat 4") from None
     texts = ["" if t.startswith("%%") and not t.startswith(("%%time", "%%capture")) else t for t in texts]
     lines = [["" if line.lstrip()[:1] in {"%", "!", "?"} else line for line in text.split("\n")] for text in texts]
     return [(f"{file.name}, cell {n}", "\n".join(cell)) for n, cell in enumerate(lines, 1)]
@@ -191,6 +198,9 @@ def called(function: Any, case: Any) -> list[dict[str, Any]]:
         value = function(*given)
         if case["part"] == "step" and not (isinstance(value, tuple) and len(value) == 2):
             value = (given[0] if value is None else value, None)
+        if case["part"] == "step" and isinstance(value[0], Mapping):  # the next step gets b and c as (m,) and (K,)
+            flat = {n: np.ravel(w) if n in given[0] and given[0][n].ndim == 1 else w for n, w in value[0].items()}
+            value = (flat, value[1])
         previous = value
         changed = [n for n, pair in enumerate(zip(before, given, strict=True)) if not _same(*pair)]
         shown = value[:1] if case["part"] == "step" else value  # a memory is the program's own
@@ -219,10 +229,13 @@ def answer(program: Program, case: Any) -> dict[str, Any]:
     return result
 
 
-def end_with(parent: int) -> None:
-    """End this process soon after its parent has ended, for instance by Ctrl-C."""
+def end_with(parent: int, temporary: Path) -> None:
+    """Remove the temporary folder and end this process soon after its parent has ended, for instance by Ctrl-C."""
     while os.getppid() == parent:
         time.sleep(0.5)
+    if temporary.name.startswith(PREFIX):
+        os.chdir(temporary)  # relative names of the removal are checked against it
+        shutil.rmtree(temporary, ignore_errors=True)
     os._exit(1)
 
 
@@ -236,11 +249,11 @@ def main() -> None:
     for limit, most in (("CORE", 0), ("FSIZE", 1 << 26), ("AS", 2 * int(memory)), ("CPU", int(processor_time))):
         with suppress(ValueError, OSError):  # a lower limit is set already, or the system has no such limit
             resource.setrlimit(getattr(resource, f"RLIMIT_{limit}"), (most, most))
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     program = Program(file, mapped)
+    threading.Thread(target=end_with, args=(os.getppid(), program.folder.parent), daemon=True).start()
     sys.argv, sys.path[:0] = [file], [str(program.folder)]
     sys.meta_path.insert(0, program)
-    sys.addaudithook(lambda event, args: refuse(str(program.folder), event, args))
+    sys.addaudithook(lambda event, args: refuse(str(program.folder.parent), event, args))
     with suppress(Exception, SystemExit):  # each answer says why
         program.load()
     answers.write("loaded\n")

@@ -52,10 +52,10 @@ class Student:
         self.program, self.mapped, self.seconds = program, mapped, seconds
         self.process: subprocess.Popen[bytes] | None = None
         self.hopeless = ""  # why the program cannot be loaded within the limits
-        self.temporary = tempfile.TemporaryDirectory(prefix="charloom-grade-", ignore_cleanup_errors=True)
+        self.temporary = tempfile.TemporaryDirectory(prefix=child.PREFIX, ignore_cleanup_errors=True)
         self.job, beside = Path(self.temporary.name, "calls.json"), program.parent
         self.folder = Path(self.temporary.name).resolve() / "program"
-        for file in islice([program, *beside.glob("*"), *beside.glob("*/*.py")], FILES):
+        for file in islice([program, *beside.glob("*"), *beside.glob("*/*.py"), *beside.glob("*/*.txt")], FILES):
             with suppress(OSError):
                 if file.is_file() and (file == program or file.stat().st_size <= LARGEST_FILE):
                     target = self.folder / file.relative_to(beside)
@@ -80,22 +80,22 @@ class Student:
         or exceeds a limit; the next call then gets a new process.
         """
         self.job.write_text(json.dumps([{"part": part, "calls": calls} for calls in cases]), encoding="utf-8")
-        answers: list[Answer] = []
+        lines: list[bytes] = []
         if not self.hopeless:
             loading, reason = self.process is None, "the program ended the process that called it"
             for line in self._lines(len(cases) + loading):
                 if isinstance(line, str):
                     reason = line
                 elif not loading:
-                    answers.append(_answer(line))
+                    lines.append(line)
                 loading = loading and isinstance(line, str)
-            if len(answers) < len(cases):
+            if len(lines) < len(cases):
                 self._end()
                 self.hopeless = f"while it was loaded: {reason}" if loading else ""
                 raise Unreadable(self.hopeless or reason)
         if self.hopeless:
             raise Unreadable(self.hopeless)
-        return answers
+        return list(map(_answer, lines))  # after the last line is read: a part that is not defined raises
 
     def _lines(self, count: int) -> Iterator[bytes | str]:
         """Send the calls; yield `count` lines of the process, fewer if it ends. A str says which limit it exceeded."""
