@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from grading.inside import inside
-from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, LISTS, written
+from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, LISTS, ROWS, written
 
 from charloom.core.network import rnn
 from charloom.grading import gradient
@@ -152,6 +152,27 @@ def test_a_gradient_is_judged_by_its_own_loss_if_the_forward_pass_is_wrong(tmp_p
     assert "right for the program's own loss" in verdict.about
     verdict = judged(tmp_path / "b", FUNCTIONS._replace(program=program), "transposed")
     assert verdict.about == "the forward pass, and dW, dU"
+
+
+def test_a_fault_of_the_forward_pass_is_named_if_the_loss_is_a_mean(tmp_path):
+    verdict = judged(tmp_path, ROWS._replace(program=ROWS.program.replace("Y, [h0]", "Y, [0 * h0]")))
+    assert verdict.findings[0].sentences == (sentence({"forward": "h_ignored"}),)
+
+
+def test_a_loss_that_is_no_number_is_a_wrong_forward_pass_and_no_overflow(tmp_path):
+    verdict = judged(
+        tmp_path, ROWS._replace(program=ROWS.program.replace("return -np.mean", "return np.nan * np.mean"))
+    )
+    assert "the case of 1 character, h_0 not zero is nan" in verdict.findings[0].sentences[0]
+    assert not any("overflows" in note for note in verdict.notes)
+
+
+def test_a_way_back_that_ends_one_step_early_is_named(tmp_path):
+    verdict = judged(
+        tmp_path,
+        ROWS._replace(right=ROWS.right | {"slope": "(t > 0 or T == 1) - self.hs[t + 1] ** 2 * (t > 0 or T == 1)"}),
+    )
+    assert verdict.findings[0].sentences == (sentence({"d": "without_first"}),)
 
 
 def test_a_program_that_works_at_its_own_size_is_graded_there(tmp_path):

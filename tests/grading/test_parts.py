@@ -70,6 +70,11 @@ def judged(folder, judge, program, slots):
         (ADAM, CORRECTED, "Adam, eta 0.001"),
         (ADAGRAD, RIGHT | {"gradient": "gradients[k] * min(1, 5 / np.linalg.norm(gradients[k]))"}, "AdaGrad, eta 0.1"),
         (ADAM, CORRECTED | {"m": "self.m[k] / (1 - 0.9 ** self.t)"}, "Adam, eta 0.001"),
+        (  # the efficient form in the last paragraph of section 2 of the Adam paper
+            ADAM,
+            {"m": "self.m[k] / (1 - 0.9**self.t) * np.sqrt(1 - 0.999**self.t)", "v": "self.v[k]"},
+            "Adam with epsilon 1e-08 before the correction, eta 0.001",
+        ),
     ],
 )
 def test_a_right_step_is_right_and_its_rate_is_inferred(tmp_path, program, slots, about):
@@ -105,6 +110,18 @@ def test_a_wrong_step_has_its_name(tmp_path, program, slots, says):
     (finding,) = verdict.findings
     assert says in finding.sentences[0]
     assert len(finding.sentences) == 1
+
+
+def test_the_next_step_gets_biases_in_the_documented_shape(tmp_path):
+    slots = RIGHT | {"root": RIGHT["root"] + "; assert weights[k].ndim == (2 if k in 'WUV' else 1)"}
+    program = ADAGRAD.replace("return weights,", "return {k: w.reshape(len(w), -1) for k, w in weights.items()},")
+    assert judged(tmp_path, steps.judge, program, slots).result == "right"
+
+
+def test_a_step_without_a_known_rule_is_not_named(tmp_path):
+    findings = judged(tmp_path, steps.judge, ADAGRAD, RIGHT | {"gradient": "gradients[k] + 0.1"}).findings
+    assert findings
+    assert not any(finding.named for finding in findings)
 
 
 def test_the_right_rules_are_the_networks():
@@ -143,14 +160,15 @@ def given_losses(**changed):
         {"rule": "Adam"},
         {"clip": "not clipped"},
         {"loss": "after the step"},
-        {"end": "one sequence less"},
+        {"end": "last sequence left out"},
         {"shown": "smooth loss"},
     ],
 )
 def test_a_right_loop_is_right_and_its_variant_is_named(changed):
     verdict = given_losses(**changed)
     assert verdict.result == "right"
-    assert verdict.notes == tuple(f"{name}: {value}" for name, value in changed.items() if name != "rule")
+    variants = [f"variants, which are no fault: {name} {value}" for name, value in changed.items() if name != "rule"]
+    assert verdict.notes == tuple(variants)
 
 
 @pytest.mark.parametrize(

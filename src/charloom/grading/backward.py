@@ -190,6 +190,7 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
         "clipped": _combined(lambda out, back, slope: np.clip((out + back) * slope, -5, 5)),
         "again": _again,
         "without_first": lambda s, g, slope, carry: _without(chain(s, g, slope, carry), 0),
+        "without_first_of_several": lambda s, g, slope, carry: _without(chain(s, g, slope, carry), slice(len(g) > 1)),
         "without_last": lambda s, g, slope, carry: chain(s, _without(g, -1), slope, carry),
     },
     "b": {RIGHT: lambda s, d: d.sum(0), **_sums(lambda s, d: d)},

@@ -45,7 +45,7 @@ def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), se
         if scale != 1:  # gradients beyond 5, of every matrix
             theta["V"] *= scale
             y = np.where(rng.random(length) < 0.8, y[0], y)
-        made.append(Case(f"{length} characters{about}, h_0 {'not ' * carried}zero", theta, h, x, y))
+        made.append(Case(f"{length} character{'s' * (length > 1)}{about}, h_0 {'not ' * carried}zero", theta, h, x, y))
 
     for length in lengths:
         add("", length)

@@ -110,7 +110,10 @@ def judge(student: Student) -> Verdict:
         verdict = _judged(all_cases, read, student)
         large = all_cases[0]._replace(weights={**all_cases[0].weights, "c": all_cases[0].weights["c"] + 1000})
         (above,) = student.call("gradients", arguments(large))  # the same p, from larger outputs
-        safe = bool(above.error) or all(np.isfinite(returned(large, value).loss) for value in above.values)
+        finite = all(np.isfinite(first.loss) for first, _ in read)
+        safe = (
+            not finite or bool(above.error) or all(np.isfinite(returned(large, value).loss) for value in above.values)
+        )
         notes = ["its softmax overflows if outputs are above 709: it does not subtract their maximum"] * (not safe)
         notes += ["it changes the weights that it is given"] * any(0 in c for answer in answers for c in answer.changed)
         if problem:
@@ -126,8 +129,9 @@ def _judged(all_cases: Sequence[Case], read: Sequence[Sequence[Returned]], stude
         return Verdict("gradients", WRONG, "", (Finding((text,), named=False),))
     given = [pair[0] for pair in read]
     passes = [forward(*case[1:]) for case in all_cases]
-    means = [_near(r.loss * len(s.a), s.losses.sum()) for r, s in zip(given, passes, strict=True)]
-    mean = bool(sum(means) > len(means) / 2)  # a number added to p before the logarithm hides it in some cases
+    pairs = [(r.loss, len(s.a), s.losses.sum()) for r, s in zip(given, passes, strict=True)]
+    likes = [_near(n * loss, right) - _near(loss, right) for loss, n, right in pairs]
+    mean = sum(likes) > 0  # not in all cases: a number added to p before the logarithm, or a fault, hides it
     notes = ["its loss is the mean over the sequence"] * mean
     notes += ["its matrices are transposed"] * any(r.turned for r in given)
     if problem := _wrong_forward(all_cases, given, mean):
@@ -154,7 +158,7 @@ def _judged(all_cases: Sequence[Case], read: Sequence[Sequence[Returned]], stude
 
 
 def _near(given: float, right: float) -> bool:
-    return abs(given - right) <= NEAR * abs(right)
+    return bool(abs(given - right) <= NEAR * abs(right))
 
 
 def _equal(one: Returned, other: Returned) -> bool:
@@ -202,12 +206,13 @@ def _of_own_loss(problem: str, student: Student, notes: tuple[str, ...]) -> Verd
         read = [returned(case, value) for value in answer.values]
     except Unreadable:
         return verdict
-    if len(read) != 1 + len(changed):
+    losses = np.array([r.loss for r in read[1:]])
+    if len(losses) != len(changed) or not np.isfinite(losses).all():
         return verdict
-    losses = np.array([r.loss for r in read[1:]]).reshape(-1, 4)
+    losses = losses.reshape(-1, 4)
     coarse, fine = ((losses[:, i + 1] - losses[:, i]) / (2 * steps[i + 1]) for i in (0, 2))
     scale = abs(fine).max()
-    if not (np.isfinite(losses).all() and scale > 0 and abs(coarse - fine).max() < 1e-5 * scale):
+    if not (scale > 0 and abs(coarse - fine).max() < 1e-5 * scale):
         return verdict
     parts = np.split(fine, np.cumsum([case.weights[name].size for name in "WUVb"]))
     wrong = [

@@ -29,7 +29,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "clip": ("clipped to ±5", "not clipped", "plain_biases"),
     "state": ("carried", "zero_state"),
     "epoch": ("from state 0", "kept_state"),
-    "end": ("whole text", "one sequence less"),
+    "end": ("whole text", "last sequence left out"),
     "W": ("", "zero_before_first", "last_before_first"),
     "loss": ("before the step", "after the step"),
     "shown": ("loss", "smooth loss", "smooth_from_0"),
@@ -118,9 +118,11 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
                 says = dict.fromkeys("; and ".join(known[key] for key in _wrong(o)) for o in matching)
                 return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))
             shown = ("clip", "gradient", "end", "loss", "shown")
-            notes = tuple(f"{name}: {o[name]}" for name in shown if o[name] != default[name])
-            return Verdict("losses", RIGHT, about, (), notes)
-    raise Unreadable(f"no known loop has these losses from update {furthest + 1} on: see the other parts first")
+            variants = ", ".join(f"{name} {o[name]}" for name in shown if o[name] != default[name])
+            return Verdict("losses", RIGHT, about, (), (f"variants, which are no fault: {variants}",) * bool(variants))
+    raise Unreadable(
+        f"no known loop has these losses from update {furthest + 1} on; if a part above is wrong, mend it first"
+    )
 
 
 def _wrong(o: Mapping[str, str]) -> list[str]:

@@ -36,7 +36,7 @@ def following(student: Student) -> Verdict:
         for name, given, right in (("p", value[0], s.p[0]), ("h", value[1], s.h[1])):
             array, _ = fitted(given, right.shape, name)
             if not abs(array - right).max() <= NEAR:
-                says = f"{name} begins with {array[0]:.6g}, not with {right[0]:.6g}"
+                says = f"its {name} begins with {array[0]:.6g}, not with {right[0]:.6g}"
                 return Verdict("following", WRONG, name, (Finding((says,), WRONG_FORWARD, named=False),))
     return Verdict("following", RIGHT)
 

@@ -16,6 +16,7 @@ from charloom.grading.gradient import encoded, matrices
 from charloom.grading.process import Student, Unreadable
 from charloom.grading.verdicts import RIGHT, WRONG, Finding, Verdict, faults
 
+UNKNOWN = "it is none of the known rules"
 STEPS = 6
 TOLERANCE = 1e-5  # of the largest step: float32
 FLOOR = 1e-9  # a distance below this is rounding
@@ -26,7 +27,7 @@ EPSILONS = (0.0, 1e-15, 1e-14, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
 
 def rule(
     G: Array, *, b1: float = 0, second: str = "sum", decay: float = 0, power: int = 2, root: float = 0.5,
-    counts: Sequence[int] = (0, 0), inside: float = 2.2e-16, outside: float = 0, start: float = 0,
+    counts: Sequence[int] = (0, 0), inside: float = 2.2e-16, outside: float = 0, start: float = 0, hat: bool = False,
 ) -> Array:  # fmt: skip
     """Return the steps for the gradients G (n, size) and eta = 1; the defaults are AdaGrad's.
 
@@ -37,6 +38,7 @@ def rule(
     counts          the n of the first step in the corrections of both moments; 0: no correction
     inside, outside  epsilon under and beside the root
     start           the first value of the sum
+    hat             epsilon stands beside the root of the second moment before its correction
     """
     n, squares = np.arange(len(G))[:, None], abs(G) ** power
     first = decayed(G, b1) / (1 - b1 ** (n + counts[0]) if counts[0] else 1)
@@ -51,7 +53,7 @@ def rule(
     moment = moments[second]
     if decay and second != "none":
         moment = decayed(squares, decay) / (1 - decay ** (n + counts[1]) if counts[1] else 1)
-    by = (moment + inside) ** root + outside
+    by = (moment + inside) ** root + outside / np.sqrt(1 - decay ** (n + 1) if hat else 1)
     steps: Array = np.divide(first, by, out=np.zeros_like(G), where=by != 0)
     return steps
 
@@ -73,6 +75,9 @@ def rules() -> list[tuple[str, bool, dict[str, Any]]]:
             made.append((f"{name} with epsilon {e:g} in the root", True, base | {"inside": e, "outside": 0}))
             made.append((f"{name} with epsilon {e:g} outside the root", True, base | {"inside": 0, "outside": e}))
     made += [(f"AdaGrad with a sum from {s:g}", True, {"start": s}) for s in (0.1, 1.0, 10.0)]
+    made += [
+        (f"Adam with epsilon {e:g} before the correction", True, ADAM | {"outside": e, "hat": True}) for e in EPSILONS
+    ]
     made += [(f"Adam with b2 = {b2:g}", True, ADAM | {"decay": b2}) for b2 in (0.95, 0.99)]
     for fault in faults()["step"]:
         made += [(fault["says"], False, (ADAM if fault.get("adam") else {}) | options) for options in fault["options"]]
@@ -126,10 +131,12 @@ def _judged(moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, A
     if len({f"{eta:.3g}" for _, eta in right.values()}) > 1:
         wrong["eta differs between the matrices",] = list(moved[0])
     place = f"src/charloom/core/network/{'adam' if 'Adam' in f'{kinds}{wrong}' else 'adagrad'}.py, step"
+    place = place if kinds or "infinite" not in str(wrong) else ""  # of AdaGrad or Adam: the steps do not say
     findings = []
     for says, names in wrong.items():
         about = "" if len(names) == len(moved[0]) else f", for {', '.join(names)}"
-        findings.append(Finding(tuple(f"{sentence}{about}" for sentence in says), place))
+        named = not says[0].startswith(UNKNOWN)
+        findings.append(Finding(tuple(f"{sentence}{about}" for sentence in says), place, named))
     notes = [
         f"it clips the gradients of {', '.join(n)} to ±{bound:g}" for bound, n in clips.items() if 0 < bound < np.inf
     ]
@@ -148,7 +155,7 @@ def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
         says = (
             "it divides by 0 if all gradients of a weight were 0"
             if at_zero
-            else "it makes weights infinite, or no number"
+            else "it makes weights infinite, or no number: it divides by 0, or takes the root of a negative number"
         )
         return "", 0, (says,)
     if not steps.any():
@@ -168,8 +175,4 @@ def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
     _, eta, about, _ = min(right)
     options = next(options for name, _, options in rules() if name == about)
     errors = abs(steps - eta * rule(G, **options)).max(axis=1) > TOLERANCE * _largest(steps)
-    return (
-        "",
-        0,
-        (f"it is none of the known rules; the nearest is {about}, from which step {errors.argmax() + 1} differs",),
-    )
+    return "", 0, (f"{UNKNOWN}; the nearest is {about}, from which step {errors.argmax() + 1} differs",)
