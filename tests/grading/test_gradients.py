@@ -164,6 +164,7 @@ def test_a_loss_that_is_no_number_is_a_wrong_forward_pass_and_no_overflow(tmp_pa
         tmp_path, ROWS._replace(program=ROWS.program.replace("return -np.mean", "return np.nan * np.mean"))
     )
     assert "the case of 1 character, h_0 not zero is nan" in verdict.findings[0].sentences[0]
+    assert not verdict.findings[0].named
     assert not any("overflows" in note for note in verdict.notes)
 
 

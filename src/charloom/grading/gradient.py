@@ -12,7 +12,7 @@ from charloom.grading.backward import FORWARD, forward, gradients
 from charloom.grading.cases import LONG, Case, K, M, T, assignment_case, cases
 from charloom.grading.diagnosis import PLACE, bounds, called, diagnose, without_norm_clipping
 from charloom.grading.process import Student, Unreadable
-from charloom.grading.verdicts import RIGHT, WRONG, Finding, Verdict, sentence
+from charloom.grading.verdicts import RIGHT, WRONG, Finding, Verdict, faults, sentence
 
 SHAPES = {"W": "mm", "U": "mK", "V": "Km", "b": "m", "c": "K"}
 NAME = re.compile(r"_*(?:d|grads?|g|nabla)?_*([WUVbcBC])_*(?:grads?)?")
@@ -200,7 +200,8 @@ def _of_own_loss(problem: str, student: Student, notes: tuple[str, ...]) -> Verd
                 moved = case.weights[name].copy()
                 moved.flat[index] += step
                 changed.append(case._replace(weights={**case.weights, name: moved}))
-    finding, (answer,) = Finding((problem,), WRONG_FORWARD), student.call("gradients", arguments(case, *changed))
+    finding = Finding((problem,), WRONG_FORWARD, problem in faults()["forward"].values())
+    (answer,) = student.call("gradients", arguments(case, *changed))
     verdict = Verdict("gradients", WRONG, "the forward pass; its gradients are not graded", (finding,), notes)
     try:
         read = [returned(case, value) for value in answer.values]

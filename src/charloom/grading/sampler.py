@@ -119,7 +119,7 @@ def sample(student: Student) -> Verdict:
     named = [key for key, models in FAULTS.items() if any(fit(theta, h, first, texts, model) for model in models)]
     says = "its characters do not have the frequencies of the network's distribution, in two sets of texts"
     if len({tuple(text) for text in texts[1:]}) == 1 and named != ["likeliest"]:
-        says, named = "every text is the same: it seeds a generator of its own", []
+        says, named = "every text is the same: it seeds a generator of its own, or does not draw at random", []
     sentences = tuple(sentence({"sample": key}) for key in named) or (says,)
     return Verdict("sample", WRONG, "", (Finding(sentences, "src/charloom/sampling/writing.py", bool(named)),))
 
