@@ -26,7 +26,7 @@ def act(event, arguments):
         os.replace(acts.pop(0)[1], {path!r})
 sys.addaudithook(act)
 """
-BEFORE, AFTER, LATER = "core/base/errors.py", "core/text/corpus.py", "runtime/program.py"  # of the edited one's import
+BEFORE, AFTER, LATER = "core/base/errors.py", "core/text/corpus.py", "sampling/writing.py"  # of the edited one's import
 PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/core/kernel/update.py", "data/prepared/text.npz"
 UNDONE = "edit(); path.read_text(); path.write_text(text)"
 FAREWELL = """
@@ -120,9 +120,9 @@ def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited,
 def test_an_edited_input_fails_the_stage_also_if_the_edit_was_undone(project, stage, name, old, new, act, line):
     code = f"""
         from pathlib import Path
-        from charloom.core.base import opened
+        from charloom.core.runtime import opened
         opened.note_opened()
-        from charloom.core.settings.pipeline import Inputs
+        from charloom.core.runtime.inputs import Inputs
         inputs, path = Inputs({stage!r}), Path({name!r})
         text = path.read_text(errors="replace")
         edit = lambda: path.write_text(text.replace({old!r}, {new!r}))
