@@ -25,7 +25,7 @@ HOSTILE = {
     "memory": (DEFINITION + "return bytearray(1 << 40)", "line 2: MemoryError"),
     "print": (DEFINITION + "while True: print('x' * 1000)", "stopped after"),
     "write": (DEFINITION + "open('/tmp/charloom-evil', 'w')", "changes a file outside its folder"),
-    "window": ("import tkinter\n" + DEFINITION + "tkinter.Tk()", "line 3: TclError"),
+    "window": ("import tkinter\n" + DEFINITION + "tkinter.Tk()", "line 3: "),  # TclError, if this Python has tkinter
     "shadow": ("np = 3\n" + DEFINITION + "return np.zeros(3)", "line 3: AttributeError"),
     "python 2": ("print 'x'", "line 1: not valid Python 3"),
     "null byte": ("x = 1\0", "my_rnn.py: not valid Python 3: source code string cannot contain null bytes"),
