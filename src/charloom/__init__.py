@@ -6,3 +6,5 @@ packages below it (see the diagram in CONTRIBUTING.md). Importing a package has 
 sets variables for MLflow. A program of ours begins with the import of `core.runtime.program`, a stage with that of
 `core.runtime.stage`: these prepare the process.
 """
+
+NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "pyyaml")  # the libraries of core

@@ -9,7 +9,7 @@ from charloom.grading.process import Unreadable, _answer
 
 
 class Inside:
-    """What Student does, for a program that ends."""
+    """A Student without a process of its own, for a program that ends."""
 
     def __init__(self, program):
         self.program = program

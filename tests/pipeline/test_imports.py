@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -49,3 +51,26 @@ def test_what_a_benchmark_imports_from_charloom_is_there(script):
     for node in ast.walk(ast.parse(script.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("charloom"):
             exec(ast.unparse(node), {})  # noqa: S102  the import of a file of ours
+
+
+UNCHANGED = """
+import gc, os, signal, sys
+def state():
+    variables = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+    return variables, signal.getsignal(signal.SIGINT), gc.get_threshold()
+before = state()
+for name in sys.argv[1:]:
+    __import__(name)
+    assert "charloom.core.runtime.program" not in sys.modules, name
+    assert state() == before, name
+"""
+PREPARES = re.compile(r"^from charloom.core.runtime.(program|stage) ", re.MULTILINE)
+
+
+def test_importing_a_package_has_no_side_effects():
+    """Programs are apart: they prepare their process, and another program does not import them."""
+    programs = [name for name, path in MODULES.items() if PREPARES.search(path.read_text())]
+    programs += ["charloom.core.runtime.program", "charloom.core.runtime.stage", "charloom.grading.child"]
+    others = [name for name in MODULES if name not in programs and not name.endswith("__main__")]
+    assert len(others) > 100
+    subprocess.run([sys.executable, "-c", UNCHANGED, *others], check=True)

@@ -12,7 +12,7 @@ import pytest
 from projects import said
 from recorded import column, history, sent, tracked
 
-from charloom.core.runtime.program import NEEDED
+from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import exclusive, read_json
 from charloom.core.settings.records import TrainMetrics

@@ -14,7 +14,7 @@ from charloom.core.base.terminal import typed
 from charloom.core.settings.params import VARIED, as_yaml, flat_of
 from charloom.core.settings.pipeline import is_inside
 from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import MEASURE, Measure
+from charloom.core.settings.records import Measure
 from charloom.sampling.options import allowed
 from charloom.study.asking import asked_now, ensure_own_question
 from charloom.study.conduct import seconds, surveyed
@@ -26,7 +26,6 @@ from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 POINTS = 10  # of a short study's held-out curve, after the first
-SEEDS = {False: 5, True: 3}  # by --short
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
@@ -62,9 +61,13 @@ def new_study(arguments: argparse.Namespace) -> None:
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
-    least = (Measure.named(arguments.measure or MEASURE) or Measure.HELD_OUT).least  # an unknown name is refused below
+    least = (Measure.named(arguments.measure) or Measure.HELD_OUT).least  # an unknown name is refused below
     named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
-    named |= {"seeds": given or SEEDS[arguments.short], "measure": arguments.measure, "smallest_difference": least}
+    named |= {
+        "seeds": given or (3 if arguments.short else 5),
+        "measure": arguments.measure,
+        "smallest_difference": least,
+    }
     asked = {key: value for key, value in named.items() if value is not None}
     study = asked_now(path, read_question(path, asked))
     study, why = _with_seeds(study, given)

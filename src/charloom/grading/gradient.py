@@ -25,7 +25,7 @@ WRONG_FORWARD = "src/charloom/core/network/rnn.py, forward"
 
 
 class Returned(NamedTuple):
-    """What the program returned: loss, gradients and last state (m,); `turned` if the matrices were transposed."""
+    """The program's results: loss, gradients and last state (m,). `turned` is true if its matrices were transposed."""
 
     loss: float
     gradients: dict[str, Array]

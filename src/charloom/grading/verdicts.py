@@ -1,4 +1,4 @@
-"""What is said about a program: a verdict on each part, with findings."""
+"""The verdicts on the parts of a program, with findings."""
 
 import tomllib
 from functools import cache

@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from charloom.core.runtime.program import run_command
 from charloom.core.base.progress import Report, progress
 from charloom.core.base.types import Array
 from charloom.core.kernel.cache import COMPILED, compiled
@@ -224,4 +223,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from charloom.core.runtime.program import run_command
+
     run_command(main)

@@ -24,7 +24,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
-from charloom.core.runtime.program import NEEDED
+from charloom import NEEDED
 from charloom.core.base.terminal import warn_once
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
 from charloom.sampling.options import DEFAULTS

@@ -138,7 +138,8 @@ def recurrence(
 
     A batch has `batch` rows for each of to, at and step. The sums of a sequence do not depend on the batch.
 
-    w           matrix in panels; odd steps begin with the last panel, which is still in the cache
+    w           matrix in panels; for fewer than FEW sequences, odd steps begin with the last panel, which is still in
+                the cache
     width       tuple with one entry per vector that is summed at a time, used for batch 1
     across      the same for a batch of FEW sequences or more: see layout.across
     begin, end  range of columns of `out`, in multiples of `unit`

@@ -1,9 +1,8 @@
 """A Numba type for vectors of 64 bytes in registers, with + − × ÷ √ and comparison. A lane is one of a vector's
 numbers.
 
-Purpose: plain loops (signature/plain.py) with the same bits take 2.5 times as long in float64, 3.5 times in float32,
-because they load and store a sum for every term. With vectors a sum stays in registers, and the sums of several rows
-are computed together.
+Purpose: plain loops (signature/plain.py, which gives the ratio) take longer for the same bits, because they load and
+store a sum for every term. With vectors a sum stays in registers, and the sums of several rows are computed together.
 
 Each of + − × ÷ √ is a single instruction of LLVM's intermediate code. A processor with narrower registers computes a
 vector in halves or quarters. The bits of a lane are the same there, because LLVM may not fuse or reassociate them.

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "pyyaml")
+from charloom import NEEDED
 
 # At this size more threads are slower; and where none may start, OpenBLAS ends the process.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -167,8 +167,8 @@ form.onsubmit = async event => {
   worker.terminate()
 }
 
-// Write: show the characters, and the command that prints the same characters. A model is that of the project’s run, or
-// that of the last training here which has come to its end.
+// Write: show the characters, and the command that prints the same characters. The model comes from the project’s run,
+// or from the last finished training on this page.
 const writing = byId("write-form"), { model: choice } = writing.elements
 const models = [{ model: { ...data.model, theta: new Float64Array(bytesOf(data.model.theta).buffer) }, before: "" }]
 const offer = (changed, model) => {
