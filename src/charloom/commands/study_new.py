@@ -25,6 +25,7 @@ from groundwork.words import in_line, number_of
 from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
+SEEDS, SHORT_SEEDS = 5, 3
 POINTS = 10  # of a short study's held-out curve, after the first
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
@@ -64,7 +65,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     least = (Measure.named(arguments.measure) or Measure.HELD_OUT).least  # an unknown name is refused below
     named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
     named |= {
-        "seeds": given or (3 if arguments.short else 5),
+        "seeds": given or (SHORT_SEEDS if arguments.short else SEEDS),
         "measure": arguments.measure,
         "smallest_difference": least,
     }
