@@ -17,7 +17,7 @@ class Inside:
     def call(self, part, *cases):
         answers = []
         for calls in cases:
-            case = json.loads(json.dumps({"part": part, "calls": calls}))
+            case = json.loads(json.dumps({"part": part, "calls": calls, "map": None}))
             answers.append(_answer(json.dumps(child.answer(self.program, case)).encode()))
         return answers
 

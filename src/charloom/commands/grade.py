@@ -14,7 +14,7 @@ from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.progress import progress
 from charloom.core.base.storage import write
-from charloom.grading.program import JUDGES, graded
+from charloom.grading.program import JUDGES, graded, guessed
 from charloom.grading.verdicts import UNGRADED, WRONG, Verdict
 from groundwork.words import in_line, number_of
 
@@ -28,10 +28,11 @@ def grade(arguments: argparse.Namespace) -> None:
     Raises WrongInput if a file is missing, or if no part of a single program can be graded, and CheckFailed if a part
     of a single program is wrong.
     """
-    programs = {name: _map(Path(name), arguments.map) for name in arguments.files}
+    maps = {guessed(Path(name)) for name in arguments.files}  # `*.py` names them, too
+    programs = {name: _map(Path(name), arguments.map) for name in arguments.files if Path(name) not in maps}
     if not arguments.seconds.isdecimal() or not 0 < int(arguments.seconds) <= 3600:
         raise WrongInput(f"--seconds: {in_line(arguments.seconds)} is not allowed; allowed are 1 to 3600")
-    names = in_line(arguments.files[0]) if len(programs) == 1 else number_of(len(programs), "program")
+    names = in_line(next(iter(programs))) if len(programs) == 1 else number_of(len(programs), "program")
     sys.stderr.write(f"grade executes definitions and functions of {names}, within limits, but not in a sandbox\n")
     results: dict[str, list[Verdict]] = {}
     with progress("grade", len(programs), stderr=True) as report, ThreadPoolExecutor(processors()) as pool:
@@ -40,7 +41,7 @@ def grade(arguments: argparse.Namespace) -> None:
             results[name] = verdicts
             report(len(results), "")
     one_program = len(programs) == 1 and arguments.csv is None
-    verdicts = results[arguments.files[0]]
+    verdicts = next(iter(results.values()))
     nothing = _ungraded(verdicts) if one_program else ""
     if arguments.json:
         print(json.dumps([_content(name, verdicts) for name, verdicts in results.items()], indent=2))
@@ -55,8 +56,12 @@ def grade(arguments: argparse.Namespace) -> None:
 
 
 def _map(program: Path, given: str | None) -> Path | None:
-    """Return the map of the program: the given one, or map.py beside it. Raises WrongInput if a file is missing."""
-    mapped = program.parent / MAP if given is None else Path(given)
+    """Return the program's map: the given one, or my_rnn_map.py or map.py beside it, or None.
+
+    Raises WrongInput if a file is missing.
+    """
+    mapped = guessed(program) if guessed(program).is_file() else program.with_name(MAP)
+    mapped = mapped if given is None else Path(given)
     for file in (program, *([mapped] if given is not None else [])):
         if not file.is_file() or file.suffix not in {".py", ".ipynb"}:
             raise WrongInput(f"{in_line(str(file))}: no such program; allowed are files that end with .py or .ipynb")
@@ -76,7 +81,8 @@ def _ungraded(verdicts: list[Verdict]) -> str:
     if len({v.about for v in verdicts}) == 1 and verdicts[0].about != "not defined":
         return verdicts[0].about
     reasons = [f"{v.part}: {v.about}" for v in verdicts if v.about != "not defined"]
-    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}: see docs/grading.md"
+    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}, and no map could be guessed"
+    nothing += ": see docs/grading.md"
     return "; ".join(reasons) or nothing
 
 

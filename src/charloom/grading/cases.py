@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.core.base.types import Array
-from charloom.grading.backward import Weights
+from charloom.grading.backward import Weights, forward
 
 M, K, T = 7, 11, 9  # the sizes of most cases
 LONG = 25
@@ -39,6 +39,8 @@ def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), se
 
     def add(about: str, length: int, *, carried: bool = True, distinct: bool = True, scale: float = 1) -> None:
         theta = weights(m, K, 0.5, rng)
+        for name in "WV":  # so that a large network is not chaotic, and float32 is enough for its states
+            theta[name] *= min(1, np.sqrt(M / m))
         h = np.tanh(rng.standard_normal(m)) * carried
         x, y = rng.permutation(K)[:length] if distinct and length <= K else rng.integers(0, K, length), None
         y = np.append(x[1:], rng.integers(0, K))
@@ -54,6 +56,12 @@ def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), se
     add(" with a repeated one", middle, distinct=False)
     add(", gradients beyond 5", max(lengths), distinct=False, scale=10)
     return made
+
+
+def second_window(first: Case) -> tuple[Case, Case]:
+    """Return the case, and the one after it in a text: its state is the last one of the first."""
+    h = forward(*first[1:]).h[-1]
+    return first, first._replace(name=f"a second window after {first.name}", h=h, x=first.y, y=np.roll(first.y, -1))
 
 
 def assignment_case(m: int, K: int, length: int) -> Case:

@@ -9,13 +9,15 @@ import numpy as np
 
 from charloom.core.base.types import Array
 from charloom.grading.backward import FORWARD, forward, gradients
-from charloom.grading.cases import LONG, Case, K, M, T, assignment_case, cases
+from charloom.grading.cases import LONG, Case, K, M, T, assignment_case, cases, second_window
 from charloom.grading.diagnosis import PLACE, bounds, called, diagnose, without_norm_clipping
 from charloom.grading.process import Student, Unreadable
 from charloom.grading.verdicts import RIGHT, WRONG, Finding, Verdict, faults, sentence
 
+AGAIN = "the second call with the same arguments returns something else: the program keeps a state between calls"
+HIDDEN = Verdict("gradients", WRONG, findings=(Finding((AGAIN,), named=False),))
 SHAPES = {"W": "mm", "U": "mK", "V": "Km", "b": "m", "c": "K"}
-NAME = re.compile(r"_*(?:d|grads?|g|nabla)?_*([WUVbcBC])_*(?:grads?)?")
+NAME = re.compile(r"_*(?:d(?:L_?d)?|grads?|g|nabla)?_*([WUVbcBC])_*(?:grads?)?")
 NEAR = 1e-4  # the relative difference of a right loss, and the difference of a right state: enough for float32
 EPSILONS = (0.0, 2.2e-16, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)  # that programs add to p before log
 SURPRISING = 7.0  # nats
@@ -95,22 +97,26 @@ def judge(student: Student) -> Verdict:
     problem = ""
     while sizes:
         m, K_, lengths = sizes.pop(0)
-        all_cases = [*cases(m, K_, lengths), assignment_case(m, K_, lengths[-1])]
-        answers = student.call("gradients", *(arguments(case, case) for case in all_cases))
+        calls = [(case, case) for case in cases(m, K_, lengths)]
+        calls += [second_window(calls[len(lengths) // 2][0]), (assignment_case(m, K_, lengths[-1]),) * 2]
+        all_cases = [case for _, case in calls]
+        answers = student.call("gradients", *(arguments(*pair) for pair in calls))
         try:
             if errors := [answer.error for answer in answers if answer.error]:
                 raise Unreadable(errors[0])
             read = [[returned(case, v) for v in a.values] for case, a in zip(all_cases, answers, strict=True)]
+            hidden = any(not _equal(*pair) for pair, (one, two) in zip(read, calls, strict=True) if one is two)
         except Unreadable as error:
             if not problem:
                 own = {"m": 100, "K": 80, "seq_length": LONG} | answers[0].constants
                 length, problem = (int(own["seq_length"]),), str(error)
                 sizes = [(M, K, length), (min(int(own["m"]), 500), min(int(own["K"]), 500), length)]
             continue
-        verdict = _judged(all_cases, read, student)
+        given = [results[-1] for results in read]
+        verdict = HIDDEN if hidden else _judged(all_cases, given, student)
         large = all_cases[0]._replace(weights={**all_cases[0].weights, "c": all_cases[0].weights["c"] + 1000})
         (above,) = student.call("gradients", arguments(large))  # the same p, from larger outputs
-        finite = all(np.isfinite(first.loss) for first, _ in read)
+        finite = all(np.isfinite(result.loss) for result in given)
         safe = (
             not finite or bool(above.error) or all(np.isfinite(returned(large, value).loss) for value in above.values)
         )
@@ -122,12 +128,8 @@ def judge(student: Student) -> Verdict:
     raise Unreadable(problem)
 
 
-def _judged(all_cases: Sequence[Case], read: Sequence[Sequence[Returned]], student: Student) -> Verdict:
-    """Judge what two equal calls of each case returned: hidden state, loss and last state, gradients."""
-    if not all(_equal(*pair) for pair in read):
-        text = "the second call with the same arguments returns something else: the program keeps a state between calls"
-        return Verdict("gradients", WRONG, "", (Finding((text,), named=False),))
-    given = [pair[0] for pair in read]
+def _judged(all_cases: Sequence[Case], given: Sequence[Returned], student: Student) -> Verdict:
+    """Judge what the calls returned: loss and last state, then gradients."""
     passes = [forward(*case[1:]) for case in all_cases]
     pairs = [(r.loss, len(s.a), s.losses.sum()) for r, s in zip(given, passes, strict=True)]
     likes = [_near(n * loss, right) - _near(loss, right) for loss, n, right in pairs]

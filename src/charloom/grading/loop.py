@@ -20,13 +20,19 @@ m, K = 10, 8
 EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
 CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
 PLACE = "src/charloom/core/training/loop.py"
-RATES = {"AdaGrad": 0.1, "Adam": 0.001, "descent": 0.1}  # if neither the program nor its map has eta
+# A rule's eta if neither the program nor its map has one, its epsilon, and its decays, which AdaGrad has not.
+RULES: dict[str, tuple[float, float, tuple[float, float] | None]] = {
+    "AdaGrad": (0.1, 2.2e-16, None),
+    "AdaGrad with epsilon 1e-08": (0.1, 1e-8, None),
+    "Adam": (0.001, 1e-8, (0.9, 0.999)),
+    "Adam with b2 = 0.99": (0.001, 1e-8, (0.9, 0.99)),
+    "descent": (0.1, 0.0, None),
+}
 # The options of a loop, by name: the first is ours, the others are variants, or faults if faults.toml has them.
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "rule": ("AdaGrad", "Adam", "descent"),
-    "epsilon": ("2.2e-16", "1e-8"),
+    "rule": tuple(RULES),
     "gradient": ("of the sum", "of the mean"),
-    "clip": ("clipped to ±5", "not clipped", "plain_biases"),
+    "clip": ("to ±5", "none", "to ±1", "by the norm to 5", "by the norm to 1", "plain_biases"),
     "state": ("carried", "zero_state"),
     "epoch": ("from state 0", "kept_state"),
     "end": ("whole text", "last sequence left out"),
@@ -34,13 +40,26 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "loss": ("before the step", "after the step"),
     "shown": ("loss", "smooth loss", "smooth_from_0"),
 }
+LATE = ("epoch", "end")  # have no effect before the last update of an epoch
+
+
+def clipped(gradients: Weights, how: str) -> Weights:
+    """Return the gradients as clipped by an option."""
+    if how == "none":
+        return gradients
+    bound = float(how[-1]) if how[-1].isdecimal() else 5.0
+    if "norm" in how:
+        norm = np.sqrt(sum((g * g).sum() for g in gradients.values()))
+        return {name: g * min(1, bound / norm) for name, g in gradients.items()}
+    return {n: g if how == "plain_biases" and n in "bc" else np.clip(g, -bound, bound) for n, g in gradients.items()}
 
 
 def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> Iterator[float]:
     """Yield the loss of each update with these options, without end. Raises FloatingPointError if it diverges."""
     theta = {name: value.copy() for name, value in theta.items()}
     first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
-    eta, epsilon = eta or RATES[o["rule"]], float(o["epsilon"])
+    usual, epsilon, decays = RULES[o["rule"]]
+    eta = eta or usual
     start, h, smooth, n = 0, np.zeros(m), None, 0
     while True:
         if start + T + 1 > len(ids) - (o["end"] != "whole text"):
@@ -49,18 +68,17 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
         h = h * (o["state"] == "carried")
         s = forward(theta, h, x, y, o["gradient"] == "of the mean")
         n += 1
-        for name, g in gradients(s, {"W": o["W"]}).items():
-            if o["clip"] == "clipped to ±5" or (o["clip"] == "plain_biases" and name in "WUV"):
-                g = np.clip(g, -5, 5)
-            if o["rule"] == "AdaGrad":
+        for name, g in clipped(gradients(s, {"W": o["W"]}), o["clip"]).items():
+            if decays:
+                b1, b2 = decays
+                first[name] += (1 - b1) * (g - first[name])
+                second[name] += (1 - b2) * (g * g - second[name])
+                theta[name] -= eta * first[name] / (1 - b1**n) / (np.sqrt(second[name] / (1 - b2**n)) + epsilon)
+            elif o["rule"] == "descent":
+                theta[name] -= eta * g
+            else:
                 second[name] += g * g
                 theta[name] -= eta * g / np.sqrt(second[name] + epsilon)
-            elif o["rule"] == "Adam":
-                first[name] += 0.1 * (g - first[name])
-                second[name] += 0.001 * (g * g - second[name])
-                theta[name] -= eta * first[name] / (1 - 0.9**n) / (np.sqrt(second[name] / (1 - 0.999**n)) + 1e-8)
-            else:
-                theta[name] -= eta * g
         loss = (s if o["loss"] == "before the step" else forward(theta, h, x, y)).losses.sum()
         smooth = (
             (loss if o["shown"] == "smooth loss" else 0.001 * loss) if smooth is None else 0.999 * smooth + 0.001 * loss
@@ -95,25 +113,25 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
     known = faults()["loop"]
     options = (OPTIONS | {"shown": factors[factor]}).values()
     loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*options)]
-    furthest = 0
+    furthest, early = 0, dict[tuple[str, ...], int]()
     for size in range(3):
         matching = []
         for o in loops:
-            if len(_wrong(o)) == size:
-                allowed = tolerance[o["rule"]]
-                pairs = zip(given * unit, losses(theta, ids, T, eta, o), allowed, strict=False)
-                agree = next(
-                    (n for n, (a, b, near) in enumerate(pairs) if not abs(a - b) <= near * abs(b)), len(allowed)
-                )
-                furthest = max(furthest, agree)
-                matching += [o] if agree == len(allowed) else []
-                if matching and not size:
-                    break
+            head = tuple(value for name, value in o.items() if name not in LATE)
+            if len(_wrong(o)) != size or early.get(head, EPOCH) < EPOCH - 1:
+                continue
+            allowed = tolerance[o["rule"]]
+            pairs = zip(given * unit, losses(theta, ids, T, eta, o), allowed, strict=False)
+            agree = next((n for n, (a, b, near) in enumerate(pairs) if not abs(a - b) <= near * abs(b)), len(allowed))
+            furthest, early[head] = max(furthest, agree), agree
+            matching += [o] if agree == len(allowed) else []
+            if matching and not size:
+                break
         if matching:
             o = matching[0]
             if len(tolerance[o["rule"]]) <= EPOCH:
                 raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
-            about = f"{o['rule']}, eta {eta or RATES[o['rule']]:g}; {len(tolerance[o['rule']])} losses compared"
+            about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(tolerance[o['rule']])} losses compared"
             if size:
                 says = dict.fromkeys("; and ".join(known[key] for key in _wrong(o)) for o in matching)
                 return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))

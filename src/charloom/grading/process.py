@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
 
 class Student:
-    """A program in a temporary copy of its folder, which has the map as map.py: `with Student(...) as student`."""
+    """A program in a temporary copy of its folder, and of its map: `with Student(...) as student`."""
 
     def __init__(self, program: Path, mapped: Path | None, seconds: float) -> None:
         """Copy the program, the files beside it, and its map. `seconds` limits the calls of a part."""
@@ -61,8 +61,9 @@ class Student:
                     target = self.folder / file.relative_to(beside)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(file, target)
+        self.map_name = mapped.name if mapped and mapped.name != program.name else "map.py"
         if mapped:
-            shutil.copyfile(mapped, self.folder / "map.py")
+            shutil.copyfile(mapped, self.folder / self.map_name)
 
     def __enter__(self) -> "Student":
         """Return the student."""
@@ -73,13 +74,15 @@ class Student:
         self._end()
         self.temporary.cleanup()
 
-    def call(self, part: str, *cases: list[list[Any]]) -> list[Answer]:
+    def call(self, part: str, *cases: list[list[Any]], maps: Sequence[str] = ()) -> list[Answer]:
         """Return an answer for each case, a list of the arguments of consecutive calls of the part.
 
-        The program is loaded afresh for each case. Raises Unreadable if the part is not defined, or if the process ends
-        or exceeds a limit; the next call then gets a new process.
+        The program is loaded afresh for each case; each of `maps` is the text of the map for one case. Raises
+        Unreadable if the part is not defined, or if the process ends or exceeds a limit; the next call then gets a new
+        process.
         """
-        self.job.write_text(json.dumps([{"part": part, "calls": calls} for calls in cases]), encoding="utf-8")
+        content = [{"part": part, "calls": calls, "map": text} for calls, text in zip_longest(cases, maps)]
+        self.job.write_text(json.dumps(content), encoding="utf-8")
         lines: list[bytes] = []
         if not self.hopeless:
             loading, reason = self.process is None, "the program ended the process that called it"
@@ -101,7 +104,7 @@ class Student:
         """Send the calls; yield `count` lines of the process, fewer if it ends. A str says which limit it exceeded."""
         limits = [str(MEMORY), str(10 + int(10 * self.seconds))]  # the second ends it if nobody else is left to do so
         process = self.process = self.process or subprocess.Popen(
-            [sys.executable, "-P", child.__file__, self.program.name, "map.py" if self.mapped else "", *limits],
+            [sys.executable, "-P", child.__file__, self.program.name, self.map_name if self.mapped else "", *limits],
             cwd=self.folder, env={n: os.environ[n] for n in KEPT if n in os.environ} | FIXED, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip

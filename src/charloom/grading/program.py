@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from charloom.grading import gradient, loop, sampler, steps
+from charloom.core.base.errors import Unavailable
+from charloom.core.base.storage import write
+from charloom.grading import gradient, guess, loop, sampler, steps
 from charloom.grading.process import Student, Unreadable
 from charloom.grading.verdicts import UNGRADED, Verdict
 
@@ -15,8 +17,23 @@ JUDGES = {
 }
 
 
+def guessed(program: Path) -> Path:
+    """Return the path of the program's guessed map: my_rnn_map.py for my_rnn.py."""
+    return program.with_name(f"{program.stem}_map.py")
+
+
 def graded(program: Path, mapped: Path | None, seconds: float) -> list[Verdict]:
-    """Call the program, and return the verdict on each part. `seconds` limits the calls of a part."""
+    """Call the program, and return the verdict on each part. `seconds` limits the calls of a part.
+
+    If the program has neither a map nor `gradients`, a map is guessed, and written beside the program.
+    """
+    text = "" if mapped else guess.found(program, seconds)
+    if text:
+        mapped = guessed(program)
+        try:
+            write(mapped, text)
+        except Unavailable as error:
+            return [Verdict(part, UNGRADED, str(error)) for part in JUDGES]
     verdicts = []
     with Student(program, mapped, seconds) as student:
         for part, judge in JUDGES.items():
@@ -24,4 +41,7 @@ def graded(program: Path, mapped: Path | None, seconds: float) -> list[Verdict]:
                 verdicts.append(judge(student))
             except Unreadable as error:
                 verdicts.append(Verdict(part, UNGRADED, str(error)))
+    if text:
+        first = verdicts[0]
+        verdicts[0] = first._replace(notes=(*first.notes, f"its map is a guess, which was written to {mapped}"))
     return verdicts

@@ -1,0 +1,191 @@
+"""Guess the map of a program that has an obvious layout.
+
+That is a function or method forward…, and backward… or compute_grad…, or one function for both, over W U V b c in a
+dict, in an object, or as arguments. The names of parameters and of returned values say what they are; shapes are tried.
+A guess counts only if loss and last state are right with it.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from charloom.grading import gradient
+from charloom.grading.backward import forward
+from charloom.grading.cases import K, M, T, cases
+from charloom.grading.child import cells
+from charloom.grading.process import Student, Unreadable
+
+FUNCTIONS = {  # in the order of their calls; {} are names of functions in lower case, without underscores
+    "forward": r"(synth)?forward.*|fwd.*|evaluate.*",
+    "loss": r"(compute|calc)?(the)?(loss|cost)|crossentropy",
+    "backward": r"back.*|bptt|bwd.*|(compute|calc|get)?grad.*|lossfun.*|(forward|loss)and(back|grad).*",
+}
+ROLES = {  # of parameters
+    "net": r"self|rnn|net|network|model|params?|parameters|weights|theta",
+    "X": r"xs?(0|_.*|batch|chars?|onehot)?|inputs?(_.*)?",
+    "Y": r"ys?(0|_.*|batch|chars?|onehot)?|targets?(_.*)?|labels?",
+    "h0": r"h|h_?0|h_?prev(ious)?|prev_?h|h_?init|hidden(_state)?|h_?state",
+    "len(h)": r"m|hidden_?(size|dim|units)?|n_?hidden",
+    "K": r"k|d|n_?in|n_?out|vocab(ulary)?(_?size)?|(in|out)put_?(size|dim)",
+    "len(x)": r"t|tau|n|seq(uence)?_?len(gth)?",
+    "0.01": r"eta|lr|learning_?rate|sig(ma)?|std|scale|seed",
+}
+SIZES = ("len(h)", "K", "len(x)")
+SHAPES = {  # of weights and h_0
+    "w.reshape(len(w), -1)": "h.reshape(-1, 1)",
+    "w": "h",
+    "w.T if w.ndim == 2 else w[None]": "h[None]",
+    "w if w.ndim == 2 else w[None]": "h[None]",
+}
+INPUTS = ("np.eye(K)[ids].T", "ids", "[np.eye(K)[:, [i]] for i in ids]", "np.eye(K)[ids]")
+RESULT = r"(?:np\.\w+\()?(?:self\.)?(\w+)\)?(?:\[.*\]|\.\w+\([^()]*\))*$"  # np.array(hs), self.h[:, -1], h.copy()
+LAST = ("{}", "{}[-1]", "{}[:, -1]", "{}[len(x) - 1]")
+LOSSES = ("-np.log({}[y, range(len(y))]).sum()", "-np.log({}[range(len(y)), y]).sum()")
+HEAD = """# A guess, with which loss and last state are right. Change it, or write another map.
+from types import SimpleNamespace
+
+import numpy as np
+import student
+
+
+def gradients(weights, h, x, y):
+    K = len(weights["c"])
+"""
+
+
+class Function(NamedTuple):
+    """A function of the program: the class of a method or "", all parameters, those without default, results."""
+
+    owner: str
+    name: str
+    all: list[str]
+    parameters: list[str]
+    results: list[str]
+
+
+def found(program: Path, seconds: float) -> str:
+    """Return the text of a map with which the program's forward pass is right, "" if none is guessed."""
+    try:
+        statements = [node for label, source in cells(program) for node in ast.parse(source, label).body]
+        texts = list(_candidates(statements))
+    except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):
+        return ""
+    if not texts:
+        return ""
+    case = cases(M, K, (T,))[0]
+    right = forward(*case[1:])
+    try:
+        with Student(program, None, seconds) as student:
+            answers = student.call("gradients", *[gradient.arguments(case)] * len(texts), maps=texts)
+    except Unreadable:
+        return ""
+    for text, answer in zip(texts, answers, strict=True):
+        with suppress(Unreadable, IndexError):
+            result = gradient.returned(case, answer.values[0])
+            likely = any(abs(n * result.loss - right.losses.sum()) < gradient.NEAR * right.losses.sum() for n in (1, T))
+            if likely and abs(result.h - right.h[-1]).max() < gradient.NEAR:
+                return text
+    return ""
+
+
+def _functions(statements: list[ast.stmt]) -> Iterator[Function]:
+    for node in statements:
+        owner = node.name if isinstance(node, ast.ClassDef) else ""
+        for one in node.body if isinstance(node, ast.ClassDef) else [node]:
+            if isinstance(one, ast.FunctionDef):
+                names = [a.arg for a in one.args.args]
+                returns = [n.value for n in ast.walk(one) if isinstance(n, ast.Return) and n.value]
+                last = returns[-1] if returns else ast.Tuple([])
+                parts = last.elts if isinstance(last, ast.Tuple) else [last]
+                named = [re.match(RESULT, ast.unparse(part)) for part in parts]
+                results = [match[1] if match else f"r{i}" for i, match in enumerate(named)]
+                yield Function(owner, one.name, names, names[: len(names) - len(one.args.defaults)], results)
+
+
+def _role(name: str) -> str:
+    return next((role for role, pattern in ROLES.items() if re.fullmatch(pattern, name.lower())), "")
+
+
+def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
+    """Yield the texts of maps to try."""
+    functions = list(_functions(statements))
+    chosen: dict[str, Function] = {}
+    for f in functions:
+        kinds = [k for k, pattern in FUNCTIONS.items() if re.fullmatch(pattern, f.name.lower().replace("_", ""))]
+        chosen |= {kind: f for kind in kinds[-1:] if kind not in chosen}
+    if "backward" not in chosen or any(f.name == "gradients" and len(f.all) == 4 and not f.owner for f in functions):
+        return
+    names = [n for statement in statements for n in ast.walk(statement)]
+    attributes = sorted({n.attr for n in names if isinstance(n, ast.Attribute)})
+    constants = {n.id for s in statements if isinstance(s, ast.Assign) for n in s.targets if isinstance(n, ast.Name)}
+    keys = {n.slice.value for n in names if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)}
+    is_dict = set("WUV") <= keys and not any(f.owner for f in chosen.values())
+    lines = [f"student.{n} = {size}" for n, size in (("m", "len(h)"), ("K", "K")) if n in constants]
+    kept = [name for name in attributes if _role(name) == "h0"] * (not is_dict)
+    lines += ["net = {}", "for name, w in weights.items():", "    net[name] = {shape}"] if is_dict else [
+        *_object(chosen["backward"].owner, functions, attributes),
+        "for name, w in weights.items():",
+        "    setattr(net, name, {shape})",
+        *(f"net.{name} = {{h}}" for name in kept),
+    ]  # fmt: skip
+    lines += ["X, Y = ({inputs} for ids in (x, y))", "h0 = {h}"]
+    known: list[str] = []
+    for kind in FUNCTIONS:
+        if kind in chosen:
+            f = chosen[kind]
+            results = ["loss"] if kind == "loss" else f.results
+            if not all(given := _arguments(f, known, is_dict)):
+                return
+            called = f"{'net' if f.owner else 'student'}.{f.name}({', '.join(given)})"
+            lines.append(f"{', '.join(results)} = {called}" if results else called)
+            known += results
+    grads = _gradients(chosen["backward"].results, attributes)
+    states = [n for n in known if _kind(n) == "state"] + [f"net.{name}" for name in kept]
+    loss = [n for n in known if _kind(n) == "loss"] or [n for n in known if re.fullmatch(r"r\d", n)]
+    loss += [text.format(n) for n in known if _kind(n) == "p" for text in LOSSES]
+    for (shape, h), inputs, state, last, cost in product(SHAPES.items(), INPUTS, states, LAST, loss):
+        body = "\n".join(f"    {line}" for line in [*lines, f"return {cost}, {grads}, {last.format(state)}"])
+        yield HEAD + body.replace("{shape}", shape).replace("{h}", h).replace("{inputs}", inputs) + "\n"
+
+
+def _object(owner: str, functions: list[Function], attributes: list[str]) -> list[str]:
+    """Return statements that make an object of the class, or of the program's first class, or a plain one."""
+    owner = owner or next((f.owner for f in functions if f.owner), "")
+    if not owner:
+        return ["net = SimpleNamespace()"]
+    start = [f for f in functions if (f.owner, f.name) == (owner, "__init__")]
+    needed, optional = (start[0].parameters[1:], start[0].all[1:]) if start else ([], [])
+    if all(map(_role, needed)):
+        given = [f"{p}={_role(p)}" for p in optional if p in needed or _role(p) in SIZES]
+        return [f"net = student.{owner}({', '.join(given)})"]
+    sizes = [f"net.{name} = {_role(name)}" for name in attributes if _role(name) in SIZES]
+    return [f"net = object.__new__(student.{owner})", *sizes]  # without __init__, which needs a text, for instance
+
+
+def _arguments(f: Function, known: list[str], is_dict: bool) -> list[str]:
+    """Return what the function is called with: weights, results of earlier calls, or roles; "" is unknown."""
+    weight = 'net["{}"]' if is_dict else "net.{}"
+    names = f.parameters[bool(f.owner) :]
+    given = [weight.format(p) if p in set("WUVbc") else p if p in known else _role(p) for p in names]
+    return [p or (known[0] if len(known) == 1 else "") for p in given]
+
+
+def _gradients(results: list[str], attributes: list[str]) -> str:
+    """Return the expression of the gradients: of five results, of the result that is nothing else, or of attributes."""
+    matrices = {match[1]: n for n in results if (match := gradient.NAME.fullmatch(n))}
+    if len(matrices) == 5:
+        return f"dict({', '.join(f'{n}={value}' for n, value in matrices.items())})"
+    if rest := [n for n in results if _kind(n) == "other"]:
+        return rest[0]
+    prefix = next((p for p in ("d", "grad_", "d_", "g") if {p + n for n in "WUVbc"} <= set(attributes)), "")
+    return f'{{n: getattr(net, "{prefix}" + n) for n in weights}}'
+
+
+def _kind(result: str) -> str:
+    """Return what a result with this name is: loss, state, p or other."""
+    kinds = {"loss": r"loss(es)?|cost|l|j", "state": r"h.*|.*_h", "p": r"p(s|_.*|robs?.*)?|y_?hats?|y_pred"}
+    return next((kind for kind, pattern in kinds.items() if re.fullmatch(pattern, result.lower())), "other")

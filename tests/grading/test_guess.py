@@ -1,0 +1,85 @@
+"""A map is guessed for an obvious layout, only if the forward pass is right with it, and never replaces one."""
+
+import pytest
+from grading.layouts import CLASS, LAYOUTS, written
+from grading.test_grade import grade
+
+from charloom.grading import guess
+
+METHODS = """
+import numpy as np
+
+class RNN:
+    def __init__(self, book, m=5):
+        self.book, self.hidden_size, self.K = book, m, len(set(book))
+        self.U, self.W, self.V = (np.zeros((m, 2)) for _ in range(3))
+
+    def fwd_pass(self, x_seq, h_prev):
+        h_seq, p_seq = [h_prev], []
+        for t in range(x_seq.shape[1]):
+            h_seq.append(np.tanh(self.W @ h_seq[t] + self.U @ x_seq[:, [t]] + self.b))
+            e = np.exp(self.V @ h_seq[-1] + self.c)
+            p_seq.append(e / e.sum())
+        return np.hstack(p_seq), h_seq
+
+    def compute_loss(self, p_seq, y_seq):
+        return -np.log((p_seq * y_seq).sum(axis=0)).sum()
+
+    def back_prop(self, x_seq, y_seq, h_seq, p_seq):
+        G, d = p_seq - y_seq, np.zeros((self.hidden_size, 1))
+        dLdW, dLdU = np.zeros_like(self.W), np.zeros_like(self.U)
+        dLdV, dLdb, dLdc = G @ np.hstack(h_seq[1:]).T, np.zeros((self.hidden_size, 1)), G.sum(axis=1)
+        for t in reversed(range(G.shape[1])):
+            d = (self.V.T @ G[:, [t]] + self.W.T @ d) * (1 - h_seq[t + 1] ** 2)
+            dLdW += d @ h_seq[t].T
+            dLdU += d @ x_seq[:, [t]].T
+            dLdb += d
+        return dLdW, dLdU, dLdV, dLdb, dLdc
+"""
+
+
+def test_the_map_of_a_class_that_needs_a_text_is_guessed(tmp_path):
+    (tmp_path / "my_rnn.py").write_text(METHODS)
+    text = guess.found(tmp_path / "my_rnn.py", 20)
+    assert "object.__new__(student.RNN)" in text
+    assert "net.hidden_size = len(h)" in text
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_maps_of_obvious_layouts_are_guessed(tmp_path, name):
+    program = written(tmp_path, LAYOUTS[name], "not_carried")
+    assert bool(guess.found(program, 20)) == (name not in {"rows", "kept"})
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("np.tanh(self.W", "np.sin(self.W"), ("/ e.sum()", "/ 2"), ("h_seq[-1] + self.c", "h_seq[-1]")]
+)
+def test_no_map_is_guessed_if_the_forward_pass_is_wrong_with_each(tmp_path, right, wrong):
+    assert right in METHODS
+    (tmp_path / "my_rnn.py").write_text(METHODS.replace(right, wrong))
+    assert guess.found(tmp_path / "my_rnn.py", 20) == ""
+
+
+@pytest.mark.parametrize("text", ["def backward(:", "def backward(X):\n    return X\n", "(" * 5000, ""])
+def test_a_program_without_a_known_layout_gets_no_map(tmp_path, text):
+    (tmp_path / "my_rnn.py").write_text(text)
+    assert guess.found(tmp_path / "my_rnn.py", 20) == ""
+
+
+@pytest.mark.slow
+def test_a_guess_is_written_beside_the_program_and_used_again(tmp_path):
+    program = written(tmp_path, CLASS, "zero_before_first")
+    (tmp_path / "map.py").unlink()
+    (tmp_path / "other.py").write_text(METHODS)
+    first = grade(tmp_path, program)
+    assert first.returncode == 1
+    mapped = tmp_path / "my_rnn_map.py"
+    assert f"its map is a guess, which was written to {mapped}" in first.stdout
+    mapped.write_text(mapped.read_text().replace("student.forward", "student.froward"))
+    second = grade(tmp_path, program)
+    assert "my_rnn_map.py, line 15: AttributeError" in second.stderr
+    assert "froward" in mapped.read_text()
+    lines = grade(tmp_path, *sorted(tmp_path.glob("*.py")), "--csv", tmp_path / "grades.csv").stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[:2]] == [str(program), str(tmp_path / "other.py")]
+    assert "gradients right" in lines[1]
+    assert len((tmp_path / "grades.csv").read_text().splitlines()) == 3
