@@ -2,7 +2,7 @@
 
 import pytest
 
-from charloom.proof.differences import difference
+from dvc_verify.differences import difference
 
 
 @pytest.mark.parametrize(("name", "committed", "rebuilt", "expected"), [

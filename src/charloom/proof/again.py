@@ -15,13 +15,13 @@ from charloom.core.settings.dvc_lock import LOCK, stages_in
 from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
 from charloom.core.settings.pipeline import Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
-from charloom.proof.differences import SAME, Row, difference, last_line
 from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import git
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
+from dvc_verify.differences import SAME, Row, difference, last_line
 from groundwork.words import in_line
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
 from charloom.core.settings.pipeline import Project
 from charloom.core.settings.records import MEASURE, Measure
-from charloom.proof.differences import disagreements
+from charloom.proof.disagreements import disagreements
 from charloom.proof.rebuild import checked_out
 from charloom.results.commits import from_commits
 from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from charloom.core.base.errors import WrongInput
 from charloom.core.settings.dvc_lock import LOCK, md5
 from charloom.core.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
-from charloom.proof.differences import Row, difference
 from charloom.results.git import git
+from dvc_verify.differences import Row, difference
 from groundwork.lock import Stages, within
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.settings.dvc_lock import LOCK, locked
 from charloom.core.settings.pipeline import PIPELINE, Project, is_inside, names_of
-from charloom.proof.differences import Row
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
+from dvc_verify.differences import Row
 from groundwork.lock import Stages, within
 from groundwork.yaml12 import parsed
 

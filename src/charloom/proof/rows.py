@@ -20,7 +20,7 @@ from charloom.core.settings.reading import overridden
 from charloom.core.settings.records import TextMetrics
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
-from charloom.proof.differences import disagreements
+from charloom.proof.disagreements import disagreements
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import changes
 from charloom.results.run import POINTS, Run, from_folder, thinned

@@ -13,10 +13,10 @@ from charloom.core.base.storage import read_json
 from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.records import Record
 from charloom.proof.better import better, side
-from charloom.proof.differences import SAME
 from dvc_summary import sections
 from dvc_summary.facts import facts_of
 from dvc_summary.markdown import code, table, verdict
+from dvc_verify.differences import SAME
 from groundwork.git import Refused
 from groundwork.words import number_of
 

@@ -24,7 +24,6 @@ from charloom.core.runtime.provenance import machine
 from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS
 from charloom.core.settings.pipeline import Project, ensure_repository, files_in
-from charloom.proof.differences import SAME, Row, last_line
 from charloom.proof.explanations import agreement_of, contradictions, edits
 from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
@@ -32,6 +31,7 @@ from charloom.proof.refusals import inspected
 from charloom.results.git import git, uncommitted
 from charloom.results.keys import SIGNATURE
 from charloom.signature.hashes import everything
+from dvc_verify.differences import SAME, Row, last_line
 from groundwork.lock import leaves
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference

@@ -20,7 +20,8 @@ NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which ex
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def unavailable() -> Iterator[None]:
+    """Raise Unavailable instead of groundwork's Refused; also a decorator."""
     try:
         yield
     except groundwork.git.Refused as refused:
@@ -28,8 +29,8 @@ def _unavailable() -> Iterator[None]:
 
 
 # The functions of groundwork.git, which raise Unavailable instead of Refused.
-git, printed = _unavailable()(groundwork.git.git), _unavailable()(groundwork.git.printed)
-uncommitted = _unavailable()(groundwork.git.uncommitted)
+git, printed = unavailable()(groundwork.git.git), unavailable()(groundwork.git.printed)
+uncommitted = unavailable()(groundwork.git.uncommitted)
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""Differences: the rows of a comparison, the results in which two runs disagree, and two files compared in one line.
+"""Differences: the rows of a comparison, and two files compared in one line.
 
 Such a line has the first place that differs, and both values.
 """
@@ -10,8 +10,6 @@ from contextlib import suppress
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
-from charloom.core.settings.records import MEASURE
-from charloom.results.run import Run
 from groundwork.lock import leaves
 from groundwork.words import in_line, number_of
 
@@ -22,10 +20,10 @@ SAME = "same"
 
 
 class Row(NamedTuple):
-    """The result of comparing a file, or a hash of the signature, with the committed one.
+    """The result of comparing a file, or another value of a commit, with the rebuilt one.
 
-    stage  name of the stage that makes the file; `signature` for a hash
-    file   path of the file, or name of the hash
+    stage  name of the stage that makes the file
+    file   path of the file, or name of the value
     what   description of the difference; "" if there is none
     """
 
@@ -42,20 +40,6 @@ class Row(NamedTuple):
 def last_line(rows: Iterable[Row]) -> str:
     """Return the last line of a comparison: `first difference: <stage>: <file>`, or `same` if nothing differs."""
     return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.what), SAME)
-
-
-def disagreements(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name of a result and its two values, if both runs have it and the values differ.
-
-    Results are the metrics, the usual measure first, the outcome, and the hash of results.
-    """
-    ours, theirs = (
-        {MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})
-        for run in (one, other)
-    )
-    for name, value in ours.items():
-        if None not in (value, theirs.get(name)) and value != theirs[name]:
-            yield name, value, theirs[name]
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:

@@ -1,0 +1,87 @@
+"""The stages of a DVC project as DVC reads them: with `foreach`, `matrix`, `wdir` and every dvc.yaml resolved."""
+
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from groundwork.git import Refused
+from groundwork.lock import Stage, Stages, leaves
+from groundwork.yaml12 import NO_YAML, parsed_with_aliases
+
+
+class Pipeline(NamedTuple):
+    """The stages of a project, with paths relative to its folder.
+
+    stages   commands, and hashes of inputs and outputs as in dvc.lock ("" for none), by DVC's name of the stage
+    frozen   names of stages with a command that DVC does not run
+    tracked  data that `dvc add` or `dvc import` tracks: path and hash
+    files    every dvc.yaml
+    """
+
+    stages: Stages
+    frozen: list[str]
+    tracked: dict[str, str]
+    files: list[str]
+
+
+def pipeline_in(root: Path) -> Pipeline:
+    """Return the pipeline of the project in this folder.
+
+    Raises Refused if the folder is no DVC project, if a dvc.yaml or dvc.lock is invalid, or if a path leads out.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            entries = list(repo.index.stages)
+    except (DvcException, *NO_YAML) as error:
+        raise Refused(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
+
+    def place(entry: Any) -> str:
+        return posixpath.relpath(entry.path, root.resolve())
+
+    def name_of(entry: Any) -> str:  # as DVC prints it if it runs in this folder
+        return entry.name if place(entry) == "dvc.yaml" else f"{place(entry)}:{entry.name}"
+
+    def paths(files: Any) -> Iterator[tuple[str, Any]]:
+        for file in files:
+            path = posixpath.relpath(file.fs_path, root.resolve())
+            if path.startswith("../") or file.protocol != "local":
+                raise Refused(f"{file}: outside the project's folder, so nobody else has it")
+            yield path, file.hash_info.value if file.hash_info else ""
+
+    stages, tracked = Stages(), dict[str, str]()
+    run = [entry for entry in entries if entry.cmd is not None]
+    for entry in entries:
+        if entry not in run:
+            tracked |= paths(entry.outs)
+            continue
+        values = dict(paths(entry.deps))
+        params = {path: value for path, value in values.items() if isinstance(value, dict)}
+        named = [leaves(value, "" if path == "params.yaml" else f"{path}:") for path, value in params.items()]
+        deps, outs = (
+            {p: v or "" for p, v in pairs if p not in params} for pairs in (values.items(), paths(entry.outs))
+        )
+        stages[name_of(entry)] = Stage(str(entry.cmd), deps, dict(pair for pairs in named for pair in pairs), outs)
+    return Pipeline(stages, [name_of(entry) for entry in run if entry.frozen], tracked, sorted(set(map(place, run))))
+
+
+def shown_files(root: Path, pipeline: Pipeline) -> Iterator[str]:
+    """Yield the paths of metrics and plots that every dvc.yaml names outside its stages. Raises Refused."""
+    for file in pipeline.files:
+        try:
+            content = parsed_with_aliases((root / file).read_text(encoding="utf-8"))
+            entries = [name for key in ("metrics", "plots") for name in _names(content.get(key, []))]
+        except (*NO_YAML, OSError, AttributeError, TypeError) as error:
+            raise Refused(f"{file}: {error}") from None
+        yield from (posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in entries)
+
+
+def _names(entries: Any) -> Iterator[str]:
+    """Yield the files of `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
+    for entry in entries if isinstance(entries, list) else [entries]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
