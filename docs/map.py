@@ -10,7 +10,7 @@ ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
     "charloom/core/model", "charloom/core/training", "charloom/grading", "charloom/checking", "charloom/sampling",
     "charloom/results",
     "charloom/signature", "charloom/study", "charloom/pages", "charloom/tracking", "charloom/proof",
-    "charloom/commands", "paired", "dvc_summary", "",
+    "charloom/commands", "paired", "dvc_summary", "dvc_verify", "",
 )  # fmt: skip
 
 

@@ -16,7 +16,8 @@ from groundwork.yaml12 import NO_YAML, parsed_with_aliases
 class Pipeline(NamedTuple):
     """The stages of a project, with paths relative to its folder.
 
-    stages   commands, and hashes of inputs and outputs as in dvc.lock ("" for none), by DVC's name of the stage
+    stages   commands, params and hashes as in dvc.lock, by DVC's name of the stage; "" for none, and for a command that
+             dvc.yaml has otherwise
     frozen   names of stages with a command that DVC does not run
     tracked  data that `dvc add` or `dvc import` tracks: path and hash
     files    every dvc.yaml
@@ -64,7 +65,8 @@ def pipeline_in(root: Path) -> Pipeline:
         deps, outs = (
             {p: v or "" for p, v in pairs if p not in params} for pairs in (values.items(), paths(entry.outs))
         )
-        stages[name_of(entry)] = Stage(str(entry.cmd), deps, dict(pair for pairs in named for pair in pairs), outs)
+        cmd = "" if entry.cmd_changed else str(entry.cmd)  # DVC takes it from dvc.yaml, and the rest from dvc.lock
+        stages[name_of(entry)] = Stage(cmd, deps, dict(pair for pairs in named for pair in pairs), outs)
     return Pipeline(stages, [name_of(entry) for entry in run if entry.frozen], tracked, sorted(set(map(place, run))))
 
 

@@ -24,7 +24,7 @@ STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stag
 NAMES = list(STAGES)
 WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
-PACKAGES = ("charloom", "groundwork", "paired", "dvc_summary")
+PACKAGES = ("charloom", "groundwork", "paired", "dvc_summary", "dvc_verify")
 GRAPH = grimp.build_graph(*PACKAGES, cache_dir=None)  # also imports inside functions
 
 

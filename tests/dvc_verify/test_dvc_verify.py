@@ -1,0 +1,246 @@
+"""Foreign DVC projects are rebuilt from nothing; each tampered commit is found, and each cause is named."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.invalid")
+STAGES = """\
+stages:
+  words:
+    cmd: tr a-z A-Z < raw.txt > words.txt
+    deps: [raw.txt]
+    outs: [words.txt]
+  count:
+    cmd: python count.py
+    deps: [count.py, words.txt]
+    params: [times]
+    metrics: [count.json: {cache: false}]
+"""
+COUNT = """\
+import json, re
+times = int(re.search(r"times: (\\d+)", open("params.yaml").read())[1])
+json.dump({"words": times * len(open("words.txt").read().split())}, open("count.json", "w"))
+"""
+SHAPES = """\
+stages:
+  up:
+    cmd: tr a-z A-Z < data/raw.txt > up.txt
+    deps: [data/raw.txt]
+    outs: [up.txt]
+  each:
+    foreach: [a, b]
+    do:
+      cmd: cp up.txt ${item}.txt
+      deps: [up.txt]
+      outs:
+        - ${item}.txt:
+            cache: false
+  grid:
+    matrix:
+      x: [1, 2]
+      y: [u, v]
+    cmd: mkdir -p grid/${item.x}${item.y} && echo ${item.x}${item.y} > grid/${item.x}${item.y}/g.txt
+    outs:
+      - grid/${item.x}${item.y}
+  elsewhere:
+    wdir: sub
+    cmd: awk '{print NR, $0}' ../up.txt > numbered.txt
+    deps: [../up.txt]
+    outs: [numbered.txt]
+"""
+INNER = """\
+stages:
+  inner:
+    cmd: perl -pe 's/1/one/' numbered.txt > inner.txt
+    deps: [numbered.txt]
+    params: [settings.yaml: [rate]]
+    metrics: [inner.txt: {cache: false}]
+"""
+
+
+def made(folder, top=None, **files):
+    """Return a DVC project with these files that has run and is committed; __ in a name stands for a dot."""
+    project = Project(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if top is None:
+        project.run("git", "init", "-q", "-b", "main")
+    project.run("dvc", "init", "-q", *(["--subdir"] if top else []))
+    written(project, **files)
+    project.run("dvc", "repro", "-q", "--all-pipelines")
+    committed(project)
+    return project
+
+
+def written(project, **files):
+    for name, content in files.items():
+        path = project.folder / name.replace("__", ".").replace("_in_", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+def committed(project):
+    project.run("git", "add", "-A")
+    project.run(*GIT, "commit", "-q", "--allow-empty", "-m", "a commit")
+
+
+def verified(project, *options, expect=0, **variables):
+    command = (sys.executable, "-P", "-m", "dvc_verify", *options)
+    return project.run(*command, expect=expect, PYTHONPATH=str(Path("src").resolve()), **variables)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    files = {"dvc__yaml": STAGES, "count__py": COUNT, "raw__txt": "some words here\n", "params__yaml": "times: 2\n"}
+    return made(tmp_path_factory.mktemp("small"), **files)
+
+
+def edited(name, old, new):
+    return lambda project: project.edit(name, old, new)
+
+
+def without_lock_of_count(project):
+    path = project.folder / "dvc.lock"
+    path.write_text(path.read_text().partition("  count:")[0])
+
+
+def nobodys(project):
+    written(project, other__json="{}\n")
+    project.edit("dvc.yaml", "stages:\n", "metrics: [other.json]\nstages:\n")
+
+
+def both_edited(project):
+    project.edit("count.json", "6", "7")
+    project.run("dvc", "commit", "-f", "-q")  # writes the edited file's hash into dvc.lock
+
+
+TAMPERED = {  # what was done to the commit, the line of the difference, and the cause
+    "a metric": (edited("count.json", "6", "9"), "count: count.json: words: committed 9, rebuilt 6", ""),
+    "a metric and dvc.lock": (
+        both_edited,
+        "count: count.json: words: committed 7, rebuilt 6",
+        "count: the same inputs",
+    ),
+    "a param": (
+        edited("params.yaml", "2", "3"),
+        "count: count.json: words: committed 6, rebuilt 9",
+        "count: times chan",
+    ),
+    "code": (edited("count.py", "times *", "1 + times *"), "count: count.json", "count: count.py changed after"),
+    "a comment": (edited("count.py", "import", "# x\nimport"), "count: dvc.lock: it records another count.py", ""),
+    "data": (edited("raw.txt", "here", "here too"), "words: words.txt: dvc.lock has", "words: raw.txt changed after"),
+    "a command": (edited("dvc.yaml", "a-z A-Z", "a-y A-Y"), "words: dvc.lock: it records another cmd", "words: cmd ch"),
+    "a frozen stage": (
+        edited("dvc.yaml", "  count:\n", "  count:\n    frozen: true\n"),
+        "count: dvc.yaml: it is",
+        "",
+    ),
+    "a metric of nobody": (nobodys, "dvc.yaml: other.json: no stage makes it", ""),
+    "no hash": (without_lock_of_count, "count: count.json: dvc.lock has no hash of it", ""),
+    "a failing stage": (edited("count.py", "import json", "import nothing"), "count: it failed", ""),
+}
+
+
+@pytest.mark.slow
+def test_an_untouched_commit_is_the_same(small):
+    lines = verified(small).splitlines()
+    assert lines[-1] == "same"
+    assert "same  count: count.json" in lines
+    assert not [path for path in small.folder.iterdir() if path.name.startswith("dvc-verify")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TAMPERED)
+def test_a_tampered_commit_is_found(small, tmp_path, name):
+    small.run("git", "clone", "-q", str(small.folder), str(tmp_path / "clone"))
+    project = Project(tmp_path / "clone")
+    tamper, difference, cause = TAMPERED[name]
+    if name == "a metric and dvc.lock":
+        project.run("dvc", "repro", "-q")
+    tamper(project)
+    committed(project)
+    printed = verified(project, expect=1)
+    assert f"DIFFERENT  {difference}" in printed
+    assert f"cause  {cause}" in printed or not cause
+    assert printed.splitlines()[-1].startswith("first difference: ")
+
+
+@pytest.mark.slow
+def test_every_shape_of_a_stage_is_rebuilt(tmp_path):
+    files = {"dvc__yaml": SHAPES, "sub_in_dvc__yaml": INNER, "sub_in_settings__yaml": "rate: 1\n"}
+    project = Project(tmp_path / "project")
+    project.folder.mkdir()
+    project.run("git", "init", "-q", "-b", "main")
+    project.run("dvc", "init", "-q")
+    written(project, data_in_raw__txt="one\ntwo\n", **files)
+    project.run("dvc", "add", "-q", "data/raw.txt")
+    project.run("dvc", "remote", "add", "-q", "-d", "shared", str(tmp_path / "remote"))
+    project.run("dvc", "repro", "-q", "--all-pipelines")
+    project.run("dvc", "push", "-q")
+    committed(project)
+    project.run("git", "clone", "-q", str(project.folder), str(tmp_path / "clone"))
+    lines = verified(Project(tmp_path / "clone")).splitlines()  # data from the remote alone
+    assert lines[-1] == "same"
+    expected = ["data, not rebuilt: data/raw.txt", "each@b: b.txt", "grid@2-v: grid/2v", "elsewhere: sub/numbered.txt"]
+    assert {f"same  {row}" for row in [*expected, "sub/dvc.yaml:inner: sub/inner.txt"]} <= set(lines)
+    (project.folder / ".dvc/cache").rename(tmp_path / "cache")
+    (tmp_path / "remote").rename(tmp_path / "gone")
+    committed(project)
+    printed = verified(project, expect=1)
+    assert "first difference: data, not rebuilt: data/raw.txt" in printed
+
+
+@pytest.mark.slow
+def test_a_clock_is_found_by_a_second_run_and_another_program_is_not_called_a_clock(tmp_path):
+    command = "date +%N > clock.txt; echo $VERSION > version.txt"
+    project = made(tmp_path, dvc__yaml=f"stages: {{clock: {{cmd: '{command}', outs: [clock.txt, version.txt]}}}}\n")
+    printed = verified(project, "--twice", expect=1)
+    assert "DIFFERENT  clock: clock.txt: two runs here differ" in printed
+    project.edit("dvc.yaml", "date +%N > clock.txt; ", "echo 1 > clock.txt; ")
+    project.run("dvc", "repro", "-q", VERSION="1")
+    committed(project)
+    printed = verified(project, "--twice", expect=1, VERSION="2")
+    assert "cause  clock: two runs here agree, so dvc.lock is of another machine, library or program" in printed
+
+
+@pytest.mark.slow
+def test_a_project_below_the_repositorys_top_with_an_import(tmp_path, small):
+    top = Project(tmp_path)
+    top.run("git", "init", "-q", "-b", "main")
+    project = Project(tmp_path / "models/project")
+    project.folder.mkdir(parents=True)
+    project.run("dvc", "init", "-q", "--subdir")
+    project.run("dvc", "import", "-q", str(small.folder), "words.txt", "-o", "theirs.txt")
+    written(
+        project,
+        dvc__yaml="stages:\n  copy:\n    cmd: cp theirs.txt mine.txt\n    deps: [theirs.txt]\n    outs: [mine.txt]\n",
+    )
+    project.run("dvc", "repro", "-q")
+    committed(project)
+    lines = verified(project).splitlines()
+    assert {"same  data, not rebuilt: theirs.txt", "same  copy: mine.txt", "same"} <= set(lines)
+    assert '"last": "same"' in verified(project, "--json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "DVC cannot read the project"),
+        ({"dvc__yaml": "stages: [1]\n"}, "DVC cannot read the project"),
+        ({"dvc__yaml": "stages:\n  out:\n    cmd: ls\n    outs: [../x]\n"}, "outside the project's folder"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path, files, reason):
+    project = Project(tmp_path)
+    project.run("git", "init", "-q")
+    if files:
+        project.run("dvc", "init", "-q")
+    written(project, **files)
+    committed(project)
+    printed = verified(project, expect=2)
+    assert reason in printed
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) == 1
