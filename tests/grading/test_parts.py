@@ -70,6 +70,14 @@ def judged(folder, judge, program, slots):
         (ADAM, CORRECTED, "Adam, eta 0.001"),
         (ADAGRAD, RIGHT | {"gradient": "gradients[k] * min(1, 5 / np.linalg.norm(gradients[k]))"}, "AdaGrad, eta 0.1"),
         (ADAM, CORRECTED | {"m": "self.m[k] / (1 - 0.9 ** self.t)"}, "Adam, eta 0.001"),
+        (
+            ADAM.replace("0.999", "0.99")
+            .replace("0.001 *", "0.01 *")
+            .replace("0.9 *", "0.8 *")
+            .replace("+ 0.1 *", "+ 0.2 *"),
+            {"m": "self.m[k] / (1 - 0.8 ** self.t)", "v": "self.v[k] / (1 - 0.99 ** self.t)"},
+            "Adam with b1 = 0.8 with b2 = 0.99, eta 0.001",
+        ),
         (  # the efficient form in the last paragraph of section 2 of the Adam paper
             ADAM,
             {"m": "self.m[k] / (1 - 0.9**self.t) * np.sqrt(1 - 0.999**self.t)", "v": "self.v[k]"},
@@ -116,6 +124,15 @@ def test_the_next_step_gets_biases_in_the_documented_shape(tmp_path):
     slots = RIGHT | {"root": RIGHT["root"] + "; assert weights[k].ndim == (2 if k in 'WUV' else 1)"}
     program = ADAGRAD.replace("return weights,", "return {k: w.reshape(len(w), -1) for k, w in weights.items()},")
     assert judged(tmp_path, steps.judge, program, slots).result == "right"
+
+
+def test_the_steps_that_a_rule_explains_are_counted_and_another_eta_is_noted(tmp_path):
+    uncounted = ADAM.replace("self.t += 1", "self.t = 1")
+    (finding,) = judged(tmp_path, steps.judge, uncounted, CORRECTED).findings
+    assert "the first 1 of 6 steps are those of Adam, eta 0.001" in finding.sentences[0]
+    assert finding.place.startswith("src/charloom/core/network/adam.py")
+    (note,) = judged(tmp_path, steps.judge, "eta = 0.05\n" + ADAGRAD, RIGHT).notes
+    assert note == "its eta is 0.1, and the constant eta is 0.05: is there a factor in the step?"
 
 
 def test_a_step_without_a_known_rule_is_not_named(tmp_path):

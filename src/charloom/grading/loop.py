@@ -124,6 +124,7 @@ def judge(student: Student) -> Verdict:
     return judged(given, theta, ids, T, eta)
 
 
+@np.errstate(all="ignore")  # wrong loops diverge
 def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
     """Judge the losses (n,) that a program gave for these weights and ids."""
     default = {name: values[0] for name, values in OPTIONS.items()}
@@ -150,7 +151,7 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
     if not matching:
         raise Unreadable(
             f"its losses are those of no known loop from update {furthest + 1} on: "
-            "other targets, state, weights or memory of the optimiser?"
+            "other gradients, steps, targets or states, or an optimiser that forgets?"
         )
     o, shown = matching[0]
     allowed = tolerance[o["rule"]]
