@@ -59,7 +59,7 @@ def test_a_hostile_program_gets_one_line(tmp_path, monkeypatch, name):
     text, reason = HOSTILE[name]
     (tmp_path / "my_rnn.py").write_bytes(text if isinstance(text, bytes) else text.encode())
     started = time.monotonic()
-    with Student(tmp_path / "my_rnn.py", None, 1) as student:
+    with Student(tmp_path / "my_rnn.py", None, 2) as student:
         try:
             (answer,) = student.call("gradients", [[None, None, None, None]])
             error = answer.error

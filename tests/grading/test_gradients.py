@@ -163,6 +163,11 @@ def test_a_loss_that_is_no_number_is_a_wrong_forward_pass_and_no_overflow(tmp_pa
     assert not any("overflows" in note for note in verdict.notes)
 
 
+def test_a_mean_that_is_taken_twice_is_one_factor(tmp_path):
+    verdict = judged(tmp_path, ROWS._replace(right=ROWS.right | {"target": "(self.P - self.Y) / T**2"}))
+    assert [f.sentences for f in verdict.findings] == [(sentence({"g": "factor"}),)]
+
+
 def test_a_way_back_that_ends_one_step_early_is_named(tmp_path):
     verdict = judged(
         tmp_path,

@@ -5,6 +5,7 @@ from grading.layouts import CLASS, LAYOUTS, written
 from grading.test_grade import grade
 
 from charloom.grading import guess
+from charloom.grading.program import graded
 
 METHODS = """
 import numpy as np
@@ -43,6 +44,41 @@ def test_the_map_of_a_class_that_needs_a_text_is_guessed(tmp_path):
     text = guess.found(tmp_path / "my_rnn.py", 20)
     assert "object.__new__(student.RNN)" in text
     assert "net.hidden_size = len(h)" in text
+
+
+MODULE = """
+import numpy as np
+
+chars = list(set(open("book.txt").read()))
+hidden_size, vocab_size = 100, len(chars)
+Wxh, Whh, Why = (np.zeros((2, 2)) for _ in range(3))
+bh, by = np.zeros((hidden_size, 1)), np.zeros((vocab_size, 1))
+
+def lossFun(inputs, targets, hprev):
+    hs, ps, loss, d = {-1: hprev}, {}, 0, np.zeros((hidden_size, 1))
+    for t, i in enumerate(inputs):
+        hs[t] = np.tanh(Wxh[:, [i]] + Whh @ hs[t - 1] + bh)
+        ps[t] = np.exp(Why @ hs[t] + by)
+        ps[t] /= ps[t].sum()
+        loss -= np.log(ps[t][targets[t], 0])
+    dWxh, dWhh, dWhy, dbh, dby = (np.zeros_like(w) for w in (Wxh, Whh, Why, bh, by))
+    for t in reversed(range(len(inputs))):
+        dy = ps[t] - np.eye(vocab_size)[:, [targets[t]]]
+        d = (Why.T @ dy + Whh.T @ d) * (1 - hs[t] ** 2)
+        dWxh[:, inputs[t]] += d[:, 0]
+        dWhh, dWhy, dbh, dby = dWhh + d @ hs[t - 1].T, dWhy + dy @ hs[t].T, dbh + d, dby + dy
+    return loss, dWxh, dWhh, dWhy, dbh, dby, hs[len(inputs) - 1]
+
+def sample(h, seed_ix, n):
+    return [seed_ix] * n
+"""
+
+
+def test_the_map_of_weights_in_a_module_is_guessed(tmp_path):
+    (tmp_path / "my_rnn.py").write_text(MODULE)
+    parts = {verdict.part: verdict for verdict in graded(tmp_path / "my_rnn.py", None, 20)}
+    assert parts["gradients"].result == "right"
+    assert parts["sample"].about.startswith("not defined: its sample(h, seed_ix, n) has other parameters")
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -80,9 +80,9 @@ def _ungraded(verdicts: list[Verdict]) -> str:
         return ""
     if len({v.about for v in verdicts}) == 1 and verdicts[0].about != "not defined":
         return verdicts[0].about
-    reasons = [f"{v.part}: {v.about}" for v in verdicts if v.about != "not defined"]
-    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}, and no map could be guessed"
-    nothing += ": see docs/grading.md"
+    reasons = [f"{v.part}: {v.about}" for v in verdicts if not v.about.startswith("not defined")]
+    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}, and no map could be guessed: "
+    nothing += "the layout is unknown, or loss or last state are wrong; see docs/grading.md"
     return "; ".join(reasons) or nothing
 
 

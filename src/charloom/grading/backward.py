@@ -144,6 +144,7 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
     "g": {
         RIGHT: lambda s: (s.p - s.Y) * s.unit,
         "factor": lambda s: (s.p - s.Y) * (1 / len(s.p) if s.unit == 1 else 1),
+        "factor_again": lambda s: (s.p - s.Y) * s.unit / len(s.p),
         "sign": lambda s: (s.Y - s.p) * s.unit,
         "no_target": lambda s: s.p * s.unit,
         "input": lambda s: (s.p - s.X) * s.unit,

@@ -11,6 +11,7 @@ import __future__
 import ast
 import copy
 import importlib
+import inspect
 import json
 import os
 import random
@@ -36,6 +37,7 @@ REFUSED = """os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn subpro
 webbrowser.open""".split()  # noqa: SIM905  audit events
 CHANGES = "open os.remove os.rename os.rmdir os.mkdir os.truncate os.chmod shutil.rmtree".split()  # noqa: SIM905
 PREFIX = "charloom-grade-"  # of the temporary folder, which has the copy of the program's folder
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 LARGEST = 2_000_000  # entries of a returned array
 ANNOTATIONS = __future__.annotations.compiler_flag  # an annotation may use a name that is left out
 
@@ -179,6 +181,8 @@ def encoded(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, Mapping):
         return {str(name): encoded(item, depth + 1) for name, item in value.items()}
+    if hasattr(value, "_asdict"):  # a named tuple
+        return encoded(value._asdict(), depth)
     if isinstance(value, tuple) and depth < 2:
         return [encoded(item, depth + 1) for item in value]
     if hasattr(value, "__dict__") and not hasattr(value, "__array__") and depth < 2:
@@ -209,6 +213,17 @@ def called(function: Any, case: Any) -> list[dict[str, Any]]:
     return results
 
 
+def undefined(function: Any, case: Any) -> str:
+    """Return why the part is not graded, "" if the function takes the arguments of the interface."""
+    if not callable(function):
+        return "not defined"
+    with suppress(ValueError, TypeError):  # a function that has no signature
+        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in _BY_PLACE]
+        if case["calls"] and len(names) < len(case["calls"][0]):
+            return f"not defined: its {case['part']}({', '.join(names)}) has other parameters than docs/grading.md says"
+    return ""
+
+
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return all(np.array_equal(one[name], other.get(name)) for name in one)
@@ -222,8 +237,8 @@ def answer(program: Program, case: Any) -> dict[str, Any]:
         names = program.load(case["map"])
         constants = {name: names.get(name) for name in ("m", "K", "seq_length", "eta")}
         result["constants"] = {n: v for n, v in constants.items() if isinstance(v, int | float) and v > 0}
-        result["missing"] = not callable(names.get(case["part"]))
-        result["error"] = program.left_out.get(case["part"], "not defined") if result["missing"] else ""
+        result["error"] = undefined(names.get(case["part"]), case)
+        result["missing"] = bool(result["error"])
         result["results"] = [] if result["missing"] else called(names[case["part"]], case)
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  whatever a program raises
         result["error"] = program.where(error) + program.message(error)

@@ -54,22 +54,23 @@ def _round(value: float) -> bool:
     return value > 0 and math.isfinite(value) and abs(value - float(f"{value:.2g}")) < 1e-6 * value
 
 
-def without_norm_clipping(call: Called) -> Called | None:
-    """Return the case with the right gradients if the program's are these, shortened to a norm that is a round number.
+def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
+    """Return the case with the right gradients, and the norm, if the program's are these, shortened to a round norm.
 
-    The norm is that of one matrix or of all. None: it does not clip by a norm.
+    The norm is that of one matrix or of all. None: it does not clip by a norm in this case.
     """
-    right, shortened = gradients(call.right, {}), False
+    right, bound = gradients(call.right, {}), ""
     whole = math.sqrt(sum(float((value**2).sum()) for value in call.given.values()))
     for name, value in call.given.items():
         factor = float((value * right[name]).sum() / max(float((right[name] ** 2).sum()), 1e-300))
         if _size(value - factor * right[name]) > factor * call.tolerance[name] * call.scale[name]:
             return None
         if factor < 0.999:
-            if not (_round(whole) or _round(float(np.linalg.norm(value)))):
+            norms = [norm for norm in (whole, float(np.linalg.norm(value))) if _round(norm)]
+            if not norms:
                 return None
-            shortened = True
-    return call._replace(given=right) if shortened else None
+            bound = f"{norms[0]:.2g}"
+    return (call._replace(given=right), bound) if bound else None
 
 
 def distances(

@@ -143,15 +143,19 @@ def _judged(all_cases: Sequence[Case], given: Sequence[Returned], student: Stude
         half = {name: value.astype(np.float32) for name, value in case.weights.items()}
         calls.append(called(case, forward(*case[1:], mean), forward(half, *case[2:], mean), r.gradients))
     *calls, own = calls
-    if any(short := [without_norm_clipping(call) for call in calls]):
-        calls = [new or old for new, old in zip(short, calls, strict=True)]
+    short = [without_norm_clipping(call) for call in calls]
+    longest = max(range(len(calls)), key=lambda n: calls[n].scale["W"])
+    if short[longest] and len({pair[1] for pair in short if pair}) == 1:  # all else is a coincidence
+        calls = [pair[0] if pair else call for pair, call in zip(short, calls, strict=True)]
         notes.append("it clips gradients by their norm itself")
     clip = bounds(calls)
     wrong, findings = diagnose(calls, clip)
     if not wrong:
         largest = {n: max(float(abs(gradients(c.right, {})[n]).max()) for c in calls) for n in "WUVbc"}
         if clipped := [name for name in "WUVbc" if clip[name] < 0.999 * largest[name]]:
-            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself")
+            others = [name for name in "WUVbc" if name not in clipped]
+            but = f", but not {', '.join(others)}" if others else ""
+            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself{but}")
         return Verdict("gradients", RIGHT, "", (), tuple(notes))
     error = max(float(abs(own.given[name] - gradients(own.right, {})[name]).max()) / own.scale[name] for name in wrong)
     shown = "shows it" if error > NOTICED else "does not show it"

@@ -25,7 +25,7 @@ FUNCTIONS = {  # in the order of their calls; {} are names of functions in lower
     "backward": r"back.*|bptt|bwd.*|(compute|calc|get)?grad.*|lossfun.*|(forward|loss)and(back|grad).*",
 }
 ROLES = {  # of parameters
-    "net": r"self|rnn|net|network|model|params?|parameters|weights|theta",
+    "net": r"self|rnn|net|network|model|params?|parameters|weights|theta|w|ws",
     "X": r"xs?(0|_.*|batch|chars?|onehot)?|inputs?(_.*)?",
     "Y": r"ys?(0|_.*|batch|chars?|onehot)?|targets?(_.*)?|labels?",
     "h0": r"h|h_?0|h_?prev(ious)?|prev_?h|h_?init|hidden(_state)?|h_?state",
@@ -42,6 +42,7 @@ SHAPES = {  # of weights and h_0
     "w if w.ndim == 2 else w[None]": "h[None]",
 }
 INPUTS = ("np.eye(K)[ids].T", "ids", "[np.eye(K)[:, [i]] for i in ids]", "np.eye(K)[ids]")
+ALIASES = {"Wxh": "U", "Whh": "W", "Why": "V", "bh": "b", "by": "c"}  # of min-char-rnn
 RESULT = r"(?:np\.\w+\()?(?:self\.)?(\w+)\)?(?:\[.*\]|\.\w+\([^()]*\))*$"  # np.array(hs), self.h[:, -1], h.copy()
 LAST = ("{}", "{}[-1]", "{}[:, -1]", "{}[len(x) - 1]")
 LOSSES = ("-np.log({}[y, range(len(y))]).sum()", "-np.log({}[range(len(y)), y]).sum()")
@@ -121,17 +122,24 @@ def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
         return
     names = [n for statement in statements for n in ast.walk(statement)]
     attributes = sorted({n.attr for n in names if isinstance(n, ast.Attribute)})
-    constants = {n.id for s in statements if isinstance(s, ast.Assign) for n in s.targets if isinstance(n, ast.Name)}
-    keys = {n.slice.value for n in names if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)}
-    is_dict = set("WUV") <= keys and not any(f.owner for f in chosen.values())
-    lines = [f"student.{n} = {size}" for n, size in (("m", "len(h)"), ("K", "K")) if n in constants]
+    bound = [n for s in statements if isinstance(s, ast.Assign) for target in s.targets for n in ast.walk(target)]
+    constants = sorted({n.id for n in bound if isinstance(n, ast.Name)})
+    keys = sorted(
+        {n.slice.value for n in names if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)}, key=str
+    )
+    of_module = {ALIASES.get(n, n): n for n in constants if n in ALIASES or n in set("WUVbc")}
+    is_dict = set("WUV") <= set(keys) and not any(f.owner for f in chosen.values())
+    lines = [f"student.{n} = {_role(n)}" for n in constants if _role(n) in SIZES and (n in {"m", "K"} or len(n) > 3)]
+    holders = [name for name in attributes if _role(name) == "net"] * (set("WUV") <= set(keys))
     kept = [name for name in attributes if _role(name) == "h0"] * (not is_dict)
     lines += ["net = {}", "for name, w in weights.items():", "    net[name] = {shape}"] if is_dict else [
         *_object(chosen["backward"].owner, functions, attributes),
         "for name, w in weights.items():",
-        "    setattr(net, name, {shape})",
+        f"    net.{holders[0]}[name] = {{shape}}" if holders else "    setattr(net, name, {shape})",
         *(f"net.{name} = {{h}}" for name in kept),
     ]  # fmt: skip
+    if len(of_module) == 5 and not (is_dict or chosen["backward"].owner):
+        lines += [f"student.{name} = net.{weight}" for weight, name in of_module.items()]
     lines += ["X, Y = ({inputs} for ids in (x, y))", "h0 = {h}"]
     known: list[str] = []
     for kind in FUNCTIONS:
@@ -145,8 +153,12 @@ def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
             known += results
     grads = _gradients(chosen["backward"].results, attributes)
     states = [n for n in known if _kind(n) == "state"] + [f"net.{name}" for name in kept]
-    loss = [n for n in known if _kind(n) == "loss"] or [n for n in known if re.fullmatch(r"r\d", n)]
-    loss += [text.format(n) for n in known if _kind(n) == "p" for text in LOSSES]
+    strings = [key for key in keys if isinstance(key, str) and _kind(key) == "state"]
+    states += [f'{n}["{key}"]' for n in known if _kind(n) == "other" for key in strings]
+    loss = [n for n in known if _kind(n) == "loss"]
+    loss = loss or [n for n in known if re.fullmatch(r"r\d", n)] + [
+        text.format(n) for n in known if _kind(n) == "p" for text in LOSSES
+    ]
     for (shape, h), inputs, state, last, cost in product(SHAPES.items(), INPUTS, states, LAST, loss):
         body = "\n".join(f"    {line}" for line in [*lines, f"return {cost}, {grads}, {last.format(state)}"])
         yield HEAD + body.replace("{shape}", shape).replace("{h}", h).replace("{inputs}", inputs) + "\n"
@@ -154,10 +166,12 @@ def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
 
 def _object(owner: str, functions: list[Function], attributes: list[str]) -> list[str]:
     """Return statements that make an object of the class, or of the program's first class, or a plain one."""
-    owner = owner or next((f.owner for f in functions if f.owner), "")
+    made = {f.owner: f for f in functions if f.name == "__init__"}
+    own = [name for name, f in made.items() if not any(_role(p) == "net" for p in f.all[1:])]  # no optimiser
+    owner = owner or (own or [""])[0]
     if not owner:
         return ["net = SimpleNamespace()"]
-    start = [f for f in functions if (f.owner, f.name) == (owner, "__init__")]
+    start = [made[owner]] if owner in made else []
     needed, optional = (start[0].parameters[1:], start[0].all[1:]) if start else ([], [])
     if all(map(_role, needed)):
         given = [f"{p}={_role(p)}" for p in optional if p in needed or _role(p) in SIZES]
@@ -169,7 +183,7 @@ def _object(owner: str, functions: list[Function], attributes: list[str]) -> lis
 def _arguments(f: Function, known: list[str], is_dict: bool) -> list[str]:
     """Return what the function is called with: weights, results of earlier calls, or roles; "" is unknown."""
     weight = 'net["{}"]' if is_dict else "net.{}"
-    names = f.parameters[bool(f.owner) :]
+    names = [ALIASES.get(p, p) for p in f.parameters[bool(f.owner) :]]
     given = [weight.format(p) if p in set("WUVbc") else p if p in known else _role(p) for p in names]
     return [p or (known[0] if len(known) == 1 else "") for p in given]
 
@@ -177,6 +191,7 @@ def _arguments(f: Function, known: list[str], is_dict: bool) -> list[str]:
 def _gradients(results: list[str], attributes: list[str]) -> str:
     """Return the expression of the gradients: of five results, of the result that is nothing else, or of attributes."""
     matrices = {match[1]: n for n in results if (match := gradient.NAME.fullmatch(n))}
+    matrices |= {weight: n for n in results for name, weight in ALIASES.items() if n in {f"d{name}", f"grad_{name}"}}
     if len(matrices) == 5:
         return f"dict({', '.join(f'{n}={value}' for n, value in matrices.items())})"
     if rest := [n for n in results if _kind(n) == "other"]:

@@ -4,7 +4,7 @@ A loop is compared only as far as rounding cannot matter: a twin, whose weights 
 rates allow some updates only, which is why the network is small.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
 import numpy as np
@@ -17,8 +17,10 @@ from charloom.grading.process import Student, Unreadable
 from charloom.grading.verdicts import RIGHT, WRONG, Finding, Verdict, faults
 
 m, K = 10, 8
+HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # of the states h_0 to h_T
 EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
 CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
+SMOOTHED = 3e-4  # the relative error of a loss that is computed from two smooth losses in float32
 PLACE = "src/charloom/core/training/loop.py"
 # A rule's eta if neither the program nor its map has one, its epsilon, and its decays, which AdaGrad has not.
 RULES: dict[str, tuple[float, float, tuple[float, float] | None]] = {
@@ -33,14 +35,24 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "rule": tuple(RULES),
     "gradient": ("of the sum", "of the mean"),
     "clip": ("to ±5", "none", "to ±1", "by the norm to 5", "by the norm to 1", "plain_biases"),
-    "state": ("carried", "zero_state"),
+    "state": ("carried", "zero_state", "first_state", "last_but_one"),
     "epoch": ("from state 0", "kept_state"),
     "end": ("whole text", "last sequence left out"),
     "W": ("", "zero_before_first", "last_before_first"),
+    "memory": ("kept", "new_memory", "new_memory_of_epoch"),
+    "targets": ("next characters", "unshifted"),
     "loss": ("before the step", "after the step"),
-    "shown": ("loss", "smooth loss", "smooth_from_0"),
 }
-LATE = ("epoch", "end")  # have no effect before the last update of an epoch
+EFFECT = {"epoch": EPOCH, "end": EPOCH - 1, "memory": 2, "targets": 0, "loss": 0}  # the first loss that changes; else 1
+SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
+VARIANTS = {  # what a note says of a variant
+    "of the mean": "it trains on the mean of the loss",
+    "none": "it does not clip gradients, or clipping never acts",
+    "last sequence left out": "it leaves out the last sequence of an epoch",
+    "after the step": "it measures the loss after the step",
+    "smooth loss": "it returns the smooth loss",
+    "smooth loss from ln K": "it returns the smooth loss, which starts at the loss of a uniform guess",
+}
 
 
 def clipped(gradients: Weights, how: str) -> Weights:
@@ -60,12 +72,16 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
     first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
     usual, epsilon, decays = RULES[o["rule"]]
     eta = eta or usual
-    start, h, smooth, n = 0, np.zeros(m), None, 0
+    start, h, n = 0, np.zeros(m), 0
     while True:
+        renewed = o["memory"] == "new_memory"
         if start + T + 1 > len(ids) - (o["end"] != "whole text"):
             start, h = 0, h * (o["epoch"] == "kept_state")
-        x, y = ids[start : start + T], ids[start + 1 : start + T + 1]
-        h = h * (o["state"] == "carried")
+            renewed |= o["memory"] == "new_memory_of_epoch"
+        if renewed:
+            first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
+            n = 0
+        x, y = (ids[start + i : start + i + T] for i in (0, o["targets"] == "next characters"))
         s = forward(theta, h, x, y, o["gradient"] == "of the mean")
         n += 1
         for name, g in clipped(gradients(s, {"W": o["W"]}), o["clip"]).items():
@@ -80,11 +96,16 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
                 second[name] += g * g
                 theta[name] -= eta * g / np.sqrt(second[name] + epsilon)
         loss = (s if o["loss"] == "before the step" else forward(theta, h, x, y)).losses.sum()
-        smooth = (
-            (loss if o["shown"] == "smooth loss" else 0.001 * loss) if smooth is None else 0.999 * smooth + 0.001 * loss
-        )
-        yield float(loss if o["shown"] == "loss" else smooth)
-        start, h = start + T, s.h[-1]
+        yield float(loss)
+        start, h = start + T, s.h[HANDED_ON[o["state"]]] * (o["state"] != "zero_state")
+
+
+def unsmoothed(given: Array, shown: str, T: int) -> Array:
+    """Return the losses (n,) of which a program shows the given values."""
+    if shown == "loss":
+        return given
+    before = {"smooth loss": given[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
+    return np.asarray((given - 0.999 * np.append(before, given[:-1])) / 0.001)
 
 
 def judge(student: Student) -> Verdict:
@@ -103,44 +124,62 @@ def judge(student: Student) -> Verdict:
     return judged(given, theta, ids, T, eta)
 
 
+@np.errstate(all="ignore")  # wrong loops diverge
 def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
     """Judge the losses (n,) that a program gave for these weights and ids."""
     default = {name: values[0] for name, values in OPTIONS.items()}
-    loss = next(losses(theta, ids, T, eta, default))
-    factors = {1.0: ("loss", "smooth loss"), 0.001: ("smooth_from_0",)}
-    unit, factor = min(product((1, T), factors), key=lambda pair: abs(np.log(abs(given[0]) * pair[0] / pair[1] / loss)))
     tolerance = {rule: _tolerance(theta, ids, T, eta, default | {"rule": rule}) for rule in OPTIONS["rule"]}
+    series = {(n, shown): unsmoothed(given, shown, T) * n for n in (1, T) for shown in SHOWN}
     known = faults()["loop"]
-    options = (OPTIONS | {"shown": factors[factor]}).values()
-    loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*options)]
-    furthest, early = 0, dict[tuple[str, ...], int]()
-    for size in range(3):
-        matching = []
-        for o in loops:
-            head = tuple(value for name, value in o.items() if name not in LATE)
-            if len(_wrong(o)) != size or early.get(head, EPOCH) < EPOCH - 1:
-                continue
-            allowed = tolerance[o["rule"]]
-            pairs = zip(given * unit, losses(theta, ids, T, eta, o), allowed, strict=False)
-            agree = next((n for n, (a, b, near) in enumerate(pairs) if not abs(a - b) <= near * abs(b)), len(allowed))
-            furthest, early[head] = max(furthest, agree), agree
-            matching += [o] if agree == len(allowed) else []
-            if matching and not size:
-                break
-        if matching:
-            o = matching[0]
-            if len(tolerance[o["rule"]]) <= EPOCH:
-                raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
-            about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(tolerance[o['rule']])} losses compared"
-            if size:
-                says = dict.fromkeys("; and ".join(known[key] for key in _wrong(o)) for o in matching)
-                return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))
-            shown = ("clip", "gradient", "end", "loss", "shown")
-            variants = ", ".join(f"{name} {o[name]}" for name in shown if o[name] != default[name])
-            return Verdict("losses", RIGHT, about, (), (f"variants, which are no fault: {variants}",) * bool(variants))
-    raise Unreadable(
-        f"no known loop has these losses from update {furthest + 1} on; if a part above is wrong, mend it first"
-    )
+    loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*OPTIONS.values())]
+    furthest, fewest, differ = 0, 2, set[tuple[int, tuple[str, ...]]]()
+    matching: list[tuple[dict[str, str], str]] = []
+    for count, o in sorted(((len(_wrong(o)), o) for o in loops), key=lambda pair: pair[0]):
+        if count > fewest or (matching and not fewest):
+            break
+        heads = [(n, tuple(v for name, v in o.items() if EFFECT.get(name, 1) <= n)) for n in range(EPOCH + 1)]
+        if any(head in differ for head in heads):  # up to loss n, it equals a loop that differs there
+            continue
+        allowed = tolerance[o["rule"]]
+        agree, shown = _agreement(losses(theta, ids, T, eta, o), series, allowed)
+        furthest = max(furthest, agree)
+        if agree < len(allowed):
+            differ.update(head for head in heads if head[0] == agree)
+        elif (total := count + (shown in known)) <= fewest:
+            matching = [*(matching if total == fewest else []), (o, shown)]
+            fewest = total
+    if not matching:
+        raise Unreadable(
+            f"its losses are those of no known loop from update {furthest + 1} on: "
+            "other gradients, steps, targets or states, or an optimiser that forgets?"
+        )
+    o, shown = matching[0]
+    allowed = tolerance[o["rule"]]
+    if len(allowed) <= EPOCH:
+        raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
+    about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(allowed)} losses compared"
+    if fewest:
+        says = dict.fromkeys(
+            "; and ".join(known[k] for k in (*_wrong(o), shown) if k in known) for o, shown in matching
+        )
+        return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))
+    notes = [VARIANTS[value] for value in (*o.values(), shown) if value in VARIANTS]
+    notes += [f"it clips gradients {o['clip']}"] * (o["clip"] not in {"none", "to ±5"})
+    return Verdict("losses", RIGHT, about, (), (f"no fault: {'; '.join(notes)}",) * bool(notes))
+
+
+def _agreement(
+    ours: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
+) -> tuple[int, str]:
+    """Return how many losses agree with the series that agrees longest, and what this series shows."""
+    alive = list(series)
+    for n, (loss, near) in enumerate(zip(ours, allowed, strict=False)):
+        bounds = {key: max(near, SMOOTHED * (key[1] != "loss")) * abs(loss) for key in alive}
+        left = [key for key in alive if abs(series[key][n] - loss) <= bounds[key]]
+        if not left:
+            return n, alive[0][1]
+        alive = left
+    return len(allowed), alive[0][1]
 
 
 def _wrong(o: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ on the weights. So eta is fitted, and every rule has one. Equations: network/ada
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,10 @@ def rules() -> list[tuple[str, bool, dict[str, Any]]]:
     made += [
         (f"Adam with epsilon {e:g} before the correction", True, ADAM | {"outside": e, "hat": True}) for e in EPSILONS
     ]
-    made += [(f"Adam with b2 = {b2:g}", True, ADAM | {"decay": b2}) for b2 in (0.95, 0.99)]
+    for b1, b2 in product((0.8, 0.9, 0.95), (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)):
+        name = "Adam" + f" with b1 = {b1:g}" * (b1 != 0.9) + f" with b2 = {b2:g}" * (b2 != 0.999)
+        options = ADAM | {"b1": b1, "decay": b2}
+        made += [(name, True, options | more) for more in ({}, {"hat": True}, {"inside": 1e-8, "outside": 0})]
     for fault in faults()["step"]:
         made += [(fault["says"], False, (ADAM if fault.get("adam") else {}) | options) for options in fault["options"]]
     return made
@@ -100,7 +104,7 @@ def judge(student: Student) -> Verdict:
         after = [theta, *(matrices(value[0], M, K, "the weights")[0] for value in answer.values)]
         moved.append({name: -np.diff([w[name] for w in after], axis=0).reshape(STEPS, -1) for name in theta})
         given.append({name: np.array([g[name].ravel() for g in gradients]) for name in theta})
-    return _judged(moved, given)
+    return _judged(moved, given, answer.constants.get("eta"))
 
 
 def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -110,14 +114,17 @@ def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return values
 
 
-def _judged(moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, Array]]) -> Verdict:
-    """Judge the steps (n, size) of each matrix for its gradients, within 5 and beyond."""
+def _judged(
+    moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, Array]], set_eta: float | None
+) -> Verdict:
+    """Judge the steps (n, size) of each matrix for its gradients, within 5 and beyond. `set_eta` is the constant."""
     wrong: dict[tuple[str, ...], list[str]] = {}
     right: dict[str, tuple[str, float]] = {}
     clips: dict[float, list[str]] = {}
     joint = _explained(np.hstack([*moved[0].values()]), np.hstack([*given[0].values()]))
     for name, steps in moved[0].items():
         kind, eta, says = _explained(steps, given[0][name]) if joint[2] else joint
+        says = joint[2] if says and says[0].startswith(UNKNOWN) else says  # one sentence for all
         if not says:
             right[name] = kind, eta
             options = next(options for about, _, options in rules() if about == kind)
@@ -130,7 +137,12 @@ def _judged(moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, A
     kinds = ", ".join(dict.fromkeys(f"{kind}, eta {eta:.4g}" for kind, eta in right.values()))
     if len({f"{eta:.3g}" for _, eta in right.values()}) > 1:
         wrong["eta differs between the matrices",] = list(moved[0])
-    place = f"src/charloom/core/network/{'adam' if 'Adam' in f'{kinds}{wrong}' else 'adagrad'}.py, step"
+    adams = {about for about, _, options in rules() if options.get("b1")}
+    is_adam = any(
+        name in adams or " Adam" in name
+        for name in (*(sentence for says in wrong for sentence in says), *(kind for kind, _ in right.values()))
+    )
+    place = f"src/charloom/core/network/{'adam' if is_adam else 'adagrad'}.py, step"
     place = place if kinds or "infinite" not in str(wrong) else ""  # of AdaGrad or Adam: the steps do not say
     findings = []
     for says, names in wrong.items():
@@ -140,7 +152,12 @@ def _judged(moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, A
     notes = [
         f"it clips the gradients of {', '.join(n)} to ±{bound:g}" for bound, n in clips.items() if 0 < bound < np.inf
     ]
-    notes += ["with gradients beyond 5 it takes other steps: perhaps it clips them by their norm"] * (0.0 in clips)
+    eta = next((eta for _, eta in right.values()), 0)
+    if set_eta and eta and not 0.999 < eta / set_eta < 1.001:
+        notes.append(f"its eta is {eta:.4g}, and the constant eta is {set_eta:g}: is there a factor in the step?")
+    notes += ["with gradients beyond 5 it takes other steps: does it clip them by their norm, or not everywhere?"] * (
+        0.0 in clips
+    )
     return Verdict("step", WRONG if findings else RIGHT, kinds, tuple(findings), tuple(notes))
 
 
@@ -172,7 +189,13 @@ def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
     best = max(min(fits)[0], FLOOR)
     if best <= TOLERANCE and min(right)[0] >= 100 * best:
         return "", 0, tuple(dict.fromkeys(fit[2] for fit in sorted(fits) if fit[0] < 10 * best))
-    _, eta, about, _ = min(right)
-    options = next(options for name, _, options in rules() if name == about)
-    errors = abs(steps - eta * rule(G, **options)).max(axis=1) > TOLERANCE * _largest(steps)
-    return "", 0, (f"{UNKNOWN}; the nearest is {about}, from which step {errors.argmax() + 1} differs",)
+    agreed = []
+    for about, is_right, options in rules():
+        if is_right:
+            reference = rule(G, **options)
+            eta = float((steps[0] * reference[0]).sum() / (reference[0] ** 2).sum())
+            errors = abs(steps - eta * reference).max(axis=1) > TOLERANCE * _largest(steps)
+            agreed.append((int(errors.argmax()) if errors.any() else STEPS, about, eta))
+    n, about, eta = max(agreed, key=lambda rule: rule[0])
+    nearest = f"the first {n} of {STEPS} steps are those of {about}, eta {eta:.4g}" if n else "the first step is none"
+    return "", 0, (f"{UNKNOWN}: {nearest}",)
