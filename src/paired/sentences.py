@@ -211,6 +211,11 @@ def remarks(answer: Answer) -> Iterator[str]:
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
 
 
+def settings_named(answer: Answer) -> list[str]:
+    """Return a line for each name of the user's, with the setting's own name: `Adam is eta=0.001 optimizer=adam`."""
+    return [f"{name} is {setting}" for setting, name in answer.names.items()]
+
+
 def parted(answer: Answer) -> Iterator[str]:
     """Yield a line for each group of factors that always change together, with settings that would separate them."""
     for group in answer.inseparable:

@@ -23,6 +23,10 @@ SAID = {
         "charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml",
         "bits (← better)", "setting minus baseline (← better)",
     ],
+    "names": [
+        "Is Größe 10 better than _AdaGrad $0$?", "Better: Größe 10", "At the end, _AdaGrad $0$: 4",
+        "The names stand for these settings: setting _AdaGrad $0$ Größe 10",
+    ],
     "higher is better": ["bits (better →)", "setting minus baseline (better →)"],
     "a title": ["Is <b>0.05</b> better? Is eta=0.05 better than eta=0.1? Text: "],
     "explosions": ["8 of the 15 trainings exploded. ", "exploded: 5 of 5, baseline 3 of 5"],
