@@ -28,8 +28,8 @@ def section(results: Results) -> Section:
     """Return the section with the result and its hashes.
 
     cheaper  two numbers about the study's other seeds with this run's settings and text: how many have a lower held-out
-             loss, and how many there are; None if there is no other seed, or no text was held out
-    mended   the initial accumulator with the lowest mean held-out loss in the study; None if this run has it
+             cost, and how many there are; None if there is no other seed, or no text was held out
+    mended   the initial accumulator with the lowest mean held-out cost in the study; None if this run has it
     """
     train, study, own = results.train, results.study, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
