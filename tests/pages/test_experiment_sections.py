@@ -42,6 +42,7 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
         count = f"{place or 'none'} of them have a lower cost"
         assert f"The study of initial accumulators has trained 13 other seeds with these settings; {count}" in page
     assert "sum of squared gradients start at 10, not at 0." in page
+    assert "<td>0.05</td>" in page  # prepare.held_out, among all params
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
     mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict.section)

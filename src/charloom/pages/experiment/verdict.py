@@ -7,6 +7,7 @@ from statistics import fmean
 
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import SATURATED
+from charloom.core.settings.params import as_yaml, flat_of
 from charloom.core.settings.records import BITS, Measure
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of
@@ -48,6 +49,7 @@ def section(results: Results) -> Section:
         "means": {start: fmean(costs) for start, costs in study.items()},
         "near": NEAR,
         "limit": SATURATED,
+        "params": Table(("param", "value"), [(name, as_yaml(x)) for name, x in flat_of(results.params).items()]),
         "hashes": {
             "the text": results.text.sha256,
             "the experiment: its params and its text": experiment_key(results.params, results.text.sha256),
