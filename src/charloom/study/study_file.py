@@ -231,9 +231,8 @@ def _names(study: Study) -> dict[str, str]:
         if setting in names:
             raise WrongInput(f"{where}: {name}: {setting} already has the name {names[setting]}; allowed is one")
         names[setting] = name
-    ((name, count),) = Counter(" ".join(names.get(setting, setting).split()) for setting in study.settings).most_common(
-        1
-    )
+    shown = Counter(" ".join(names.get(setting, setting).split()) for setting in study.settings)
+    ((name, count),) = shown.most_common(1)
     if count > 1:
         raise WrongInput(f"{where}: {name}: two settings have this name; allowed are different names")
     return names
