@@ -11,8 +11,9 @@ from projects import SMALL, make, said
 from study_projects import QUESTION, ask, conducted, tables
 
 from charloom.core.settings.reading import read_params
-from charloom.study.asking import read_study
+from charloom.study.asking import asked_now, read_study
 from charloom.study.measuring import measured
+from charloom.study.study_file import read_question
 
 # What stands in the question, what is written instead, and what the line says after the file's name.
 ETA, LOOKS = "eta: [0.1, 0.05]", "looks: [2, 4]"
@@ -56,7 +57,7 @@ WRONG = [
         for names, line in (
             (
                 "A: {eta: 0.2}",
-                "names: A: not a setting of this study; allowed are eta=0.1 train.initial_accumulator_value=0, ",
+                "names: A: no setting with these values; allowed are eta=0.1 train.initial_accumulator_value=0, ",
             ),
             ("A: {etta: 0.1}", "etta: not a param that a study can vary; allowed are m, eta, seq_length"),
             (
@@ -122,6 +123,24 @@ def test_a_title_and_names_are_no_part_of_the_question(project):
             assert measured(study).title == words.removeprefix("title: ").strip()
             assert conducted(project, "named") == ""
             assert tables(folder) == before
+
+
+def test_a_name_is_for_the_setting_that_has_the_values(project):
+    """Also if all settings have another value than params.yaml in a further param."""
+    fixed = QUESTION.replace("vary: {", "vary: {train.updates: [50], ").replace(
+        "baseline: {}", "baseline: {train.updates: 50}"
+    )
+    with chdir(project.folder):
+        for names, complaint in (
+            ("A: {eta: 0.05, train.initial_accumulator_value: 10}", ""),
+            ("A: {eta: 0.05}", "more"),
+        ):
+            ask(project, f"{fixed}names: {{{names}}}\n", "fixed")
+            if not complaint:
+                study = asked_now(Path("studies/fixed.yaml"), read_question(Path("studies/fixed.yaml")))
+                assert study.names == {"eta=0.05 train.initial_accumulator_value=10": "A"}
+            else:
+                assert "names: A: more than one setting with" in said(project, "study", "studies/fixed.yaml", code=2)[1]
 
 
 PROOF = "cannot be combined with --prove, which rebuilds rows with the pipeline\n"

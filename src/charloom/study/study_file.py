@@ -25,7 +25,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.core.base.errors import WrongInput, allowed_are
-from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml
+from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, flat_of
 from charloom.core.settings.reading import checked, overridden, read_mapping
 from charloom.core.settings.records import MEASURE, NATS, Measure
 from charloom.results.keys import differing, naming_params, question_key
@@ -221,13 +221,19 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
 
 
 def _names(study: Study) -> dict[str, str]:
-    """Return the names in the study's file, by setting. Raises WrongInput as `study_of` does."""
-    names, where = dict[str, str](), f"{study.path}: names"
+    """Return the names in the study's file, by setting. Raises WrongInput as `study_of` does.
+
+    A name is for the setting that has the given values. Of several, it is the one with the values of asked.json in all
+    other params.
+    """
+    names, where, usual = dict[str, str](), f"{study.path}: names", flat_of(study.asked.params)
     for name, values in study.question.names.items():
-        params = overridden(study.asked.params, values, study.path)
-        setting = next((setting for setting, own in study.settings.items() if own == params), None)
-        if setting is None:
-            raise WrongInput(f"{where}: {name}: not a setting of this study; {allowed_are(_first(study.settings), '')}")
+        having = {x: own for x in study.settings if values.items() <= (own := flat_of(study.settings[x])).items()}
+        meant = [x for x, own in having.items() if own == usual | values] or list(having)
+        if len(meant) != 1:
+            many = "more than one setting" if meant else "no setting"
+            raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(_first(study.settings), '')}")
+        (setting,) = meant
         if setting in names:
             raise WrongInput(f"{where}: {name}: {setting} already has the name {names[setting]}; allowed is one")
         names[setting] = name
