@@ -104,9 +104,9 @@ def ensure_whole(content: str) -> Page:
 
 
 def cells(content: str, about: str) -> list[list[str]]:
-    """Return the rows of the page's table that is about this, with the terminal's hyphens for minus signs."""
+    """Return the rows of the page's table that is about this."""
     (table,) = re.findall(rf'aria-label="{re.escape(about)}".*?<tbody>(.*?)</tbody>', content, re.DOTALL)
-    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table.replace("<wbr>", "").replace("−", "-"), re.DOTALL)
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table.replace("<wbr>", ""), re.DOTALL)
     return [[*map(unescape, re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row))] for row in rows]
 
 

@@ -217,7 +217,7 @@ def course():
     yield "0.05 is lower than that of 0.1 by 0.124 bits, but five seeds are too few (p 0.067, and 0.13 corrected)"
     yield "an accumulator that starts at 10 is better, by 0.20 bits (p 0.049)"
     yield "with p 0.9 and a mean difference of 0.005 bits"
-    yield "a difference of −0.018, and p 0.42, although it has the same sign in all 20 passages"
+    yield "a difference of −0.018 with p 0.42, although the difference has the same sign in all 20 passages"
     yield "1.54 after 85,000 updates (2025, AX-Berglund/DD2424-DeepLearning), 1.661 after 100,000"
     yield "a lowest value of 1.485 within 150,000"
     yield "(1,107,542 characters, 80 distinct)"

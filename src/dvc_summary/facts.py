@@ -19,6 +19,7 @@ MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not mad
 class Change(NamedTuple):
     """The comparison of a stage in two commits, or in two dvc.lock files.
 
+    name     name of the stage
     side     `new` or `gone` if only the second or only the first has the stage; empty if both have the stage
     same     number of the stage's outputs with equal hashes
     outs     outputs with different hashes, or that only one side has

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeVar
 
 from paired.cautions import cautions, without_values
 from paired.data_types import CANNOT_TELL, INTERACTION, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
@@ -13,6 +14,7 @@ from paired.rule import decide, direction
 from paired.seeds_needed import more_seeds
 from paired.statistics import moments, student_interval
 
+T = TypeVar("T")
 IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount")
 
 
@@ -52,6 +54,28 @@ def answered(measured: Measured) -> Answer:
         bands={name: _bands(curves, measured.baseline, settings) for name, curves in measured.curves.items()},
         effects=[_with_need(measured, x)._replace(warnings=tuple(without_values(x))) for x in effects],
         inseparable=tuple({name: tuple(dict.fromkeys(own[name] for own in levels)) for name in x} for x in groups),
+    )
+
+
+def named(answer: Answer) -> Answer:
+    """Return the answer for people: each setting in `names` has its name there, which no other setting may have."""
+
+    def name(setting: str) -> str:
+        return answer.names.get(setting, setting)
+
+    def renamed(by_setting: dict[str, T]) -> dict[str, T]:
+        return {name(setting): value for setting, value in by_setting.items()}
+
+    return replace(
+        answer,
+        baseline=name(answer.baseline),
+        settings=renamed(answer.settings),
+        curves={curve: renamed(own) for curve, own in answer.curves.items()},
+        bands={curve: renamed(own) for curve, own in answer.bands.items()},
+        levels=renamed(answer.levels),
+        amounts=renamed(answer.amounts),
+        summaries=[own._replace(setting=name(own.setting)) for own in answer.summaries],
+        comparisons=[own._replace(setting=name(own.setting)) for own in answer.comparisons],
     )
 
 

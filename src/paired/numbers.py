@@ -28,18 +28,19 @@ def decimals(values: Iterable[float | None], spreads: Iterable[float | None]) ->
 def shown(value: float | None, places: int) -> str:
     """Return the number with `places` decimals, or `-` for None.
 
-    If `places` is above 8 or the number is 1e15 or more, it has four significant digits instead, such as 1.234e+15.
+    If `places` is above 8 or the number is 1e15 or more, it has four significant digits instead, such as 1.234e+15. A
+    negative number begins with a minus sign, U+2212.
     """
     if value is None:
         return "-"
     if places > 8 or abs(value) >= 1e15:
-        return f"{value:.{DIGITS_IN_ALL - 3}g}"
+        return f"{value:.{DIGITS_IN_ALL - 3}g}".replace("-", "−", value < 0)
     text = f"{value:,.{places}f}"
-    return text.removeprefix("-") if not text.strip("-0.") else text
+    return text.replace("-", "−" if text.strip("-0.") else "")
 
 
 def span(interval: Interval | None, places: int) -> str:
-    """Return the interval as `-0.21 to 0.03`, with `places` decimals (see `shown`), or `-` for None."""
+    """Return the interval as `−0.21 to 0.03`, with `places` decimals (see `shown`), or `-` for None."""
     return "-" if interval is None else f"{shown(interval[0], places)} to {shown(interval[1], places)}"
 
 

@@ -204,11 +204,16 @@ def _counts(contrast: Contrast, answer: Answer) -> Iterator[str]:
 
 
 def remarks(answer: Answer) -> Iterator[str]:
-    """Yield remarks on the tables: why averages need fewer seeds, and the effects' warnings."""
+    """Yield a remark on averages, if there are effects and an open comparison, then the warnings of shown effects."""
     if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
         yield FEWER_SEEDS
     for contrast in shown_effects(answer):
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
+
+
+def settings_named(answer: Answer) -> list[str]:
+    """Return a line for each name of the user's, with the setting's own name: `Adam is eta=0.001 optimizer=adam`."""
+    return [f"{name} is {setting}" for setting, name in answer.names.items()]
 
 
 def parted(answer: Answer) -> Iterator[str]:
@@ -244,7 +249,7 @@ def notes(answer: Answer) -> list[str]:
         lines.append(MORE_SEEDS)
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
-        matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside -{smallest:g} to {smallest:g}."
+        matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside −{smallest:g} to {smallest:g}."
     lines.append(f"Smallest difference that matters: {matters}")
     if answer.has_times:
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")

@@ -30,7 +30,7 @@ def test_a_table_is_answered_in_words_that_turn_with_what_is_better_and_with_the
     printed = table(project)
     assert printed.startswith("loss: lower is better. Baseline: lr=0.5\n")
     assert "lr=0.1: better\n" in printed
-    assert "difference -0.4000 (lower)" in printed
+    assert "difference −0.4000 (lower)" in printed
     assert "lr=0.1: worse\n" in table(project, "--better", "higher")
     assert "lr=0.5: worse\n" in table(project, "--baseline", "0.1")
     printed = table(project, "--looks", "3,6", "--smallest-difference", "0.5")
@@ -45,6 +45,14 @@ def test_each_format_is_what_its_name_says(project):
     verdict, *_ = markdown = table(project, "--format", "markdown").split("\n")
     assert verdict == "**better: lr=0.1**"
     assert any(line.startswith("| lr=0.1 | 6 |") for line in markdown)
+
+
+def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes_of_other_characters(project, tmp_path):
+    (tmp_path / "t.csv").write_text("".join(["lr,seed,loss\n", *ROWS]).replace("0.5", "0…5"))
+    options = ("--table", str(tmp_path / "t.csv"), *OF_TABLE[2:])
+    printed = project.run("charloom", "compare", *options, PYTHONIOENCODING="latin-1")
+    assert "Baseline: lr=0\\u20265\n" in printed
+    assert "difference -0.4000 (lower), 95 % interval -0.4000 to -0.4000, 6 seeds" in printed
 
 
 def test_without_a_source_it_compares_the_experiments_of_this_repository(project, tmp_path):

@@ -15,6 +15,7 @@ from charloom.pages.study.study_page import study_page
 from charloom.results.study_table import Asked
 from charloom.study.study_file import Study, StudyFile
 from paired import answered
+from paired.answering import named
 from paired.data_types import Answer, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
@@ -56,8 +57,8 @@ def results(settings, curves=True, **changes) -> Case:
     question = StudyFile.model_construct(
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )
-    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), first, asked, {})
-    return Case(study, answered(made))
+    study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), first, asked, {}, made.names)
+    return Case(study, named(answered(made)))
 
 
 def spread(mean, seeds, width=0.1):
@@ -89,6 +90,10 @@ CASES = {
     "explosions": results({"a": [2.7, GONE, 2.6, LOST, GONE], "b": spread(2.5, 5), "c": [GONE] * 5}),
     "ties": results({"a": [1.0] * 3, "b": [1.0] * 3}),
     "a title": results({"eta=0.1": spread(2, 3), "eta=0.05": [2.0, 2.1, 1.8]}, title="Is <b>0.05</b> better?"),
+    "names": results(
+        {"eta=0.1": spread(2, 5), "eta=0.05": spread(1, 5)}, names={"eta=0.1": "_AdaGrad $0$", "eta=0.05": "Größe 10"},
+        levels={f"eta={eta}": {"eta": eta} for eta in ("0.1", "0.05")},
+    ),
     "higher is better": results({"a": spread(0.8, 6), "b": spread(0.9, 6)}, better="higher"),
     "a target": results(
         {"a": reaching(2.8, [None, 99_000, None]), "b": reaching(2.6, [40_000, 50_000, 45_000]), "c": spread(3, 3)},

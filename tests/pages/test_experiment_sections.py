@@ -24,7 +24,7 @@ ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whet
 
 
 def seeds_of(run):
-    """Return the held-out losses of the committed trials with the run's settings, by seed."""
+    """Return the held-out costs of the committed trials with the run's settings, by seed."""
     questions = sorted((ROOT / "studies").glob("*/asked.json"))
     return {trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)}
 
@@ -39,9 +39,10 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     assert len(others) == 13
     for place in (0, 5, 12):
         page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict.section)
-        count = f"{place or 'none'} of them have a lower loss"
+        count = f"{place or 'none'} of them have a lower cost"
         assert f"The study of initial accumulators has trained 13 other seeds with these settings; {count}" in page
     assert "sum of squared gradients start at 10, not at 0." in page
+    assert "<td>0.05</td>" in page  # prepare.held_out, among all params
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
     mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict.section)
@@ -102,20 +103,20 @@ def curved(results, **curves):
 
 
 @pytest.mark.parametrize(("change", "said", "unsaid"), [
-    (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams, which"),
+    (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams need"),
     (lambda x: curved(x, **{MEASURE_OF_PART: {}}), "lowest smooth loss", 'id="held-out"'),
     (lambda x: measured(x, first_update_below_target=200), "below 40, the target of this run, after 200", ""),
     (lambda x: measured(x, first_update_below_target=None), "lowest smooth loss", "never fell below"),
-    (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the loss is", ""),
+    (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the cost is", ""),
     (lambda x: measured(x, held_out_characters_read=60), "is that of the first 60 of them", ""),
     (lambda x: reading(x, 1), JUDGED, ""),
     (lambda x: reading(x, 2), "overfit", JUDGED),
     (lambda x: curved(x, epoch_mean={100: 30.0}), "lowest smooth loss", "Grey bars"),
     (lambda x: curved(x, epoch_mean={100: 30.0, 200: 29.0}), "Grey bars", ""),
-    (lambda x: unseen(x, 0.01, 40.0, 41.0, 90.5, 40.0), "on unseen text is about the same (+0.010)", ""),
+    (lambda x: unseen(x, 0.01, 40.0, 41.0, 90.5, 40.0), "of unseen text is about the same (+0.010)", ""),
     (lambda x: unseen(x, 0.3, 40.0, 41.0, 90.5, 40.0), ROSE, "about the same"),
-    (lambda x: unseen(x, 0.3, 40.0, 41.0, 39.0), "on unseen text is 0.300 higher", ROSE),
-    (lambda x: unseen(x, -0.3, 40.0), "on unseen text is 0.300 lower", ROSE),
+    (lambda x: unseen(x, 0.3, 40.0, 41.0, 39.0), "of unseen text is 0.300 higher", ROSE),
+    (lambda x: unseen(x, -0.3, 40.0), "of unseen text is 0.300 lower", ROSE),
 ])  # fmt: skip
 def test_a_sentence_stands_there_where_it_is_true(results, change, said, unsaid):
     page = part(change(results), verdict.section, loss.section)

@@ -127,3 +127,4 @@ def test_the_committed_studies_are_read_and_answered():
     assert not re.search("Not readable|No answer", "".join(texts.values()))
     answer = "Better: eta=0.05 against 0.1 at m=100; seq_length=50 against 25 (with 2 times as much text read)."
     assert answer in texts["studies/recipe.yaml"]
+    assert "Better: AdaGrad from 10 Cannot tell yet: AdaGrad from 0 " in texts["studies/optimizer.yaml"]

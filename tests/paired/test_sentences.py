@@ -16,7 +16,7 @@ def said(given: Answer) -> list[str]:
     return lines
 
 
-LINES = ["difference -0.104 (lower), 95 % interval -0.141 to -0.066, 10 seeds", "p 0.0002"]
+LINES = ["difference −0.104 (lower), 95 % interval −0.141 to −0.066, 10 seeds", "p 0.0002"]
 NOTHING = comparison(
     n=0, differences={}, mean_difference=None, sd=None, interval=None, tested_interval=None, p=None, adjusted_p=None,
     verdict=CANNOT_TELL,
@@ -25,18 +25,18 @@ TESTED = comparison(tested_level=0.99, tested_interval=(-0.15766, -0.05016), adj
 SAID = {  # a comparison, and what is said of it
     "an interval and a p that nothing corrects are said once": (comparison(), LINES),
     "a difference stands beside its intervals with equal digits": (
-        TESTED, [LINES[0], "tested at 99 %: interval -0.158 to -0.050", "p 0.0002; corrected for all tests, 0.0018"],
+        TESTED, [LINES[0], "tested at 99 %: interval −0.158 to −0.050", "p 0.0002; corrected for all tests, 0.0018"],
     ),
     "a warning is last": (comparison(warnings=("of one pair",)), [*LINES, "warning: of one pair"]),
     "nothing is known": (NOTHING, ["no seed has a value on both sides"]),
-    "one seed": (NOTHING._replace(n=1, mean_difference=-0.1), ["difference -0.1000 (lower), 1 seed"]),
+    "one seed": (NOTHING._replace(n=1, mean_difference=-0.1), ["difference −0.1000 (lower), 1 seed"]),
     "a difference smaller than its interval is not 0": (
         comparison(mean_difference=-0.036, interval=(-1.079, 1.007)),
-        ["difference -0.036 (lower), 95 % interval -1.079 to 1.007, 10 seeds", LINES[1]],
+        ["difference −0.036 (lower), 95 % interval −1.079 to 1.007, 10 seeds", LINES[1]],
     ),
     "rounding is 0": (
         comparison(mean_difference=-1e-17, interval=(-1.0, 1.0)),
-        ["difference 0.0, 95 % interval -1.0 to 1.0, 10 seeds", LINES[1]],
+        ["difference 0.0, 95 % interval −1.0 to 1.0, 10 seeds", LINES[1]],
     ),
 }  # fmt: skip
 
@@ -69,7 +69,7 @@ MANY = answer(comparison(), comparison("c"), comparison("d"), looks=(3, 10), sma
     (MANY, "claim one, all settings and looks together", "first answer"),
     (MANY, "at 3 and 10 seeds, as declared; each p is multiplied by 2", "none declared"),
     (MANY, "so the smallest of their p is multiplied by 3, the next by 2", "More seeds"),
-    (MANY, "means an interval inside -0.02 to 0.02", "not declared"),
+    (MANY, "means an interval inside −0.02 to 0.02", "not declared"),
     (answer(comparison(verdict=CANNOT_TELL, more_seeds=(7, 20))),
      "with probability 0.8. Seeds up to the last declared look belong to this study. All", "Holm"),
 ])  # fmt: skip
@@ -93,14 +93,14 @@ def test_a_column_has_equal_decimals_the_p_that_decides_and_a_dash_for_what_is_n
     wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
     rows = list(tables.table(answer(comparison(adjusted_p=0.0018), wide)))
     assert [row[5:8] for row in rows] == [
-        ("", "", ""), ("-0.104", "-0.141 to -0.066", "0.0018"), ("-1.500", "-4.000 to 1.000", "0.25"),
+        ("", "", ""), ("−0.104", "−0.141 to −0.066", "0.0018"), ("−1.500", "−4.000 to 1.000", "0.25"),
     ]  # fmt: skip
     few = answer(NOTHING, summaries=[summary(BASE), summary(OTHER, trials=1, n=0, mean=None, sd=None, interval=None)])
     assert list(tables.table(few))[1] == (OTHER, "0", *["-"] * 6, CANNOT_TELL)
     small = comparison(mean_difference=-0.036, interval=(-1.079, 1.007))
     sides = [summary(BASE, mean=2.9, sd=0.4), summary(OTHER, mean=2.864, sd=0.81)]
     base, other = tables.table(answer(small, summaries=sides))
-    assert (base[2], other[2], *other[5:7]) == ("2.900", "2.864", "-0.036", "-1.079 to 1.007")
+    assert (base[2], other[2], *other[5:7]) == ("2.900", "2.864", "−0.036", "−1.079 to 1.007")
 
 
 def test_explosions_and_the_target_are_counted_where_there_are_any():
@@ -109,7 +109,7 @@ def test_explosions_and_the_target_are_counted_where_there_are_any():
     given = answer(one, summaries=sides, target="loss below 2")
     assert said(given)[2:] == [
         "loss below 2: reached by 9 of 10, baseline 0 of 10",
-        "after 77,012 updates, baseline 100,000; 95 % interval of the difference -24,000 to -21,976",
+        "after 77,012 updates, baseline 100,000; 95 % interval of the difference −24,000 to −21,976",
         "exploded: 0 of 10, baseline 4 of 10",
     ]
     notes = " ".join(sentences.notes(given))
@@ -123,7 +123,7 @@ def test_explosions_and_the_target_are_counted_where_there_are_any():
 def test_every_size_of_number_is_written_so_that_it_is_near_and_short(value, spread):
     shown = sentences.shown(value, sentences.decimals([value], [spread]))
     assert len(shown) < 25
-    assert float(shown.replace(",", "")) == pytest.approx(value, rel=1e-3, abs=spread)
+    assert float(shown.replace(",", "").replace("−", "-")) == pytest.approx(value, rel=1e-3, abs=spread)
 
 
 def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():

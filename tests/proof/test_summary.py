@@ -92,6 +92,9 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
     committed(tmp_path, "learning_rates")  # has both settings too, with fewer seeds
     assert "by the study <code>studies/recipe</code>" in told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
     assert "<b>cannot tell yet" in told(f"m=100 eta=0.1 {rest}", "m=100 eta=0.05 seq_length=50 sigma=0.01")
+    (tmp_path / "studies/recipe.yaml").unlink()
+    named = "<code>AdaGrad from 0 at eta 0.05</code> against <code>AdaGrad from 0 at eta 0.1</code>: "
+    assert named in told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
 
 
 def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:

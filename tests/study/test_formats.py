@@ -12,6 +12,7 @@ from rendered import OURS, Page, ensure_harmless
 
 from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
 from paired import answered, sentences
+from paired.answering import named
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
 
 
@@ -136,3 +137,23 @@ def test_a_title_comes_first_and_in_markdown_stays_with_the_verdict():
     assert first.endswith(f"\n**{sentences.told(titled)}**")
     assert json.loads(as_json(titled))["title"] == title.strip()
     assert "###" not in as_markdown(replace(titled, title=""))
+
+
+def test_people_read_the_names_of_settings_and_programs_the_settings():
+    names, curves = {"a=1": "One", "a=3": "Three"}, {"loss": {x: {0: {0: 1.0, 9: 2.0}} for x in ("a=1", "a=2", "a=3")}}
+    settings = {"a=1": [1.0, 2.0, 3.0], "a=2": [0.0, 1.1, 2.0], "a=3": [5.0, 6.0, 7.5]}
+    levels, amounts = {x: {"a": x[2:]} for x in settings}, dict.fromkeys(settings, 1.0)
+    raw = answered(measured(settings, "a=1", curves=curves, levels=levels, amounts=amounts, names=names))
+    for read in (as_text(named(raw), 80, explain=True), as_markdown(named(raw))):
+        assert "Baseline: One" in read
+        assert "One is a=1" in read
+        assert read.count("a=1") == read.count("a=3") == 1
+        assert "a=2" in read
+    assert "a=1" not in as_text(named(raw), 80)
+    assert named(named(raw)) == named(raw)
+    read = json.loads(as_json(raw))
+    assert (read["names"], read["baseline"], [each["setting"] for each in read["summaries"]]) == (
+        names,
+        "a=1",
+        [*settings],
+    )

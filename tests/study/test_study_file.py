@@ -11,8 +11,9 @@ from projects import SMALL, make, said
 from study_projects import QUESTION, ask, conducted, tables
 
 from charloom.core.settings.reading import read_params
-from charloom.study.asking import read_study
+from charloom.study.asking import asked_now, read_study
 from charloom.study.measuring import measured
+from charloom.study.study_file import read_question
 
 # What stands in the question, what is written instead, and what the line says after the file's name.
 ETA, LOOKS = "eta: [0.1, 0.05]", "looks: [2, 4]"
@@ -51,6 +52,35 @@ WRONG = [
         )
         for varied in ("seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]")
     ),
+    *(
+        (LOOKS, f"names: {{{names}}}\n{LOOKS}", line)
+        for names, line in (
+            (
+                "A: {eta: 0.2}",
+                "names: A: no setting with these values; allowed are eta=0.1 train.initial_accumulator_value=0, ",
+            ),
+            ("A: {etta: 0.1}", "etta: not a param that a study can vary; allowed are m, eta, seq_length"),
+            (
+                "A: {eta: 0.1}, B: {}",
+                "names: B: eta=0.1 train.initial_accumulator_value=0 already has the name A; allowed is",
+            ),
+            ("A: {}, A: {eta: 0.05}", 'line 4: found duplicate key "A"'),
+            ("A: {}, 'A ': {eta: 0.05}", "names: A: two settings have this name; allowed are different names"),
+            (
+                "eta=0.1 train.initial_accumulator_value=0: {eta: 0.05}",
+                "names: eta=0.1 train.initial_accumulator_value=0: two",
+            ),
+            ("'': {}", "names: nothing is not allowed; allowed is one line of 1 to 60 printable characters"),
+            ("'  ': {}", "names:    is not allowed; allowed is one line"),
+            (f"{'x' * 61}: {{}}", f"names: {'x' * 61} is not allowed; allowed is one line"),
+            ('"a\\nb": {}', "names: a\\nb is not allowed; allowed is one line"),
+            ('"a\\nb": 3', "names.a\\nb: 3 is not allowed; it has to be a valid dictionary"),
+            ('"a\\u202eb": {}', "names: a\\u202eb is not allowed; allowed is one line"),
+            ("10: {}", "names.10.[key]: 10 is not allowed; it has to be a valid string"),
+            ("A: [0.1]", "names.A: [0.1] is not allowed; it has to be a valid dictionary"),
+        )
+    ),
+    (LOOKS, f"names: A\n{LOOKS}", "names: 'A' is not allowed; it has to be a valid dictionary"),
     (QUESTION, "[]", "contains []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
@@ -75,21 +105,42 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, li
     assert not folder.exists()
 
 
-def test_a_title_is_no_part_of_the_question(project):
-    """It may come, change and go: keys and asked.json stay as they are."""
+def test_a_title_and_names_are_no_part_of_the_question(project):
+    """They may come, change and go: keys and asked.json stay as they are, and nothing is trained again."""
     title, question = "title: Était-il une fois? 日本\n", QUESTION.replace("seeds: 4", "seeds: [5, 6, 7, 8]")
-    folder = ask(project, title + question, "named")
+    names = "names: {A: {}, B: {eta: 0.05}}\n"
+    folder = ask(project, title + names + question, "named")
     assert "8 of 16 trials to train" in conducted(project, "named")
     with chdir(project.folder):
         before, asked = tables(folder), read_study(Path("studies/named.yaml"))
         assert b"title" not in before["asked.json"]
+        assert b"names" not in before["asked.json"]
         for words in (title, "title: Another\n", ""):
-            ask(project, words + question, "named")
+            ask(project, words + names + question, "named")
+            names = names.replace("A", "C") if words else ""
             study = read_study(Path("studies/named.yaml"))
             assert (study.named, study.runs, study.asked) == (asked.named, asked.runs, asked.asked)
             assert measured(study).title == words.removeprefix("title: ").strip()
             assert conducted(project, "named") == ""
             assert tables(folder) == before
+
+
+def test_a_name_is_for_the_setting_that_has_the_values(project):
+    """Also if all settings have another value than params.yaml in a further param."""
+    fixed = QUESTION.replace("vary: {", "vary: {train.updates: [50], ").replace(
+        "baseline: {}", "baseline: {train.updates: 50}"
+    )
+    with chdir(project.folder):
+        for names, complaint in (
+            ("A: {eta: 0.05, train.initial_accumulator_value: 10}", ""),
+            ("A: {eta: 0.05}", "more"),
+        ):
+            ask(project, f"{fixed}names: {{{names}}}\n", "fixed")
+            if not complaint:
+                study = asked_now(Path("studies/fixed.yaml"), read_question(Path("studies/fixed.yaml")))
+                assert study.names == {"eta=0.05 train.initial_accumulator_value=10": "A"}
+            else:
+                assert "names: A: more than one setting with" in said(project, "study", "studies/fixed.yaml", code=2)[1]
 
 
 PROOF = "cannot be combined with --prove, which rebuilds rows with the pipeline\n"

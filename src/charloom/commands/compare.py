@@ -13,6 +13,7 @@ from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
 from groundwork.words import in_line, listed
 from paired import answered
+from paired.answering import named
 from paired.data_types import CANNOT_TELL, Answer, Measured
 from paired.gate import STOPPED, Gate, gate
 
@@ -31,12 +32,14 @@ def compare(arguments: argparse.Namespace) -> None:
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
     answer = answered(_measured(arguments))
+    if arguments.format != "json":  # JSON has settings and names apart: names may change
+        answer = named(answer)
     required = gate(answer, arguments.require) if arguments.require else None
     if figure:
         from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
-        write(figure, comparison_picture(Compared(answer)))
+        write(figure, comparison_picture(Compared(named(answer))))
     sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)

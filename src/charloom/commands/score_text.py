@@ -1,4 +1,4 @@
-"""`charloom score`: the loss of a model on a text: in total, by line, and at the most surprising characters.
+"""`charloom score`: the cost of a text with a model: in total, by line, and at the most surprising characters.
 
 The text is read piece by piece. Only for the table of lines (--lines) the whole text is kept in memory.
 """
@@ -93,9 +93,9 @@ class Reading:
 
 
 def score_text(arguments: argparse.Namespace) -> None:
-    """Print the model's loss on a text; with --lines also each line's loss, with --top the most surprising characters.
+    """Print the cost of a text; with --lines also the cost of each line, with --top the most surprising characters.
 
-    Warns if a uniform guess has a lower loss. Raises WrongInput if the text has fewer than two characters of the
+    Warns if the cost is lower with a uniform guess. Raises WrongInput if the text has fewer than two characters of the
     model's vocabulary.
     """
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
@@ -133,7 +133,7 @@ def score_text(arguments: argparse.Namespace) -> None:
         _print_lines("".join(piece.text for piece in pieces).split("\n"), lines, bits)
     if mean > uniform:
         sys.stderr.write(
-            "warning: a uniform guess has a lower loss: the model has not learnt to predict such a text; "
+            "warning: a uniform guess costs less: the model has not learnt to predict such a text; "
             "if the model was trained on similar text, a smaller eta may help\n"
         )
     if top:
@@ -171,7 +171,7 @@ def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
 
 
 def _perplexity(bits: float) -> float:
-    """Return 2^bits, the number of equally likely characters with the same loss; infinity if it exceeds a float."""
+    """Return 2^bits, the number of equally likely characters with the same cost; infinity if it exceeds a float."""
     with np.errstate(over="ignore"):  # a model with large weights may score an unseen text at a thousand bits
         return float(np.exp2(bits))
 

@@ -25,6 +25,7 @@ from dvc_summary.markdown import code, folded, paragraph
 from groundwork.words import number_of
 from paired import answered
 from paired import sentences as words
+from paired.answering import named
 from paired.data_types import CANNOT_TELL, Answer
 from paired.effects import of_change
 
@@ -76,7 +77,7 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies, list(errors.values()))
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
         changed = [study for study in studies if study.path not in old or study.runs != old[study.path].runs]
-        answers = [(study, answered(measured(study))) for study in changed]
+        answers = [(study, named(answered(measured(study)))) for study in changed]
         sentence = " ".join(_line(*answer) for answer in answers) or sentence
         blocks += [_whole(*answer) for answer in answers]
     blocks += [paragraph(f"{code(file.name)} is not used: {code(str(why), 400)}") for file, why in errors.items()]
@@ -195,9 +196,9 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     results = measured(study._replace(baseline=names[0]))
     if study.asked.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
         return None
-    answer = answered(results)
+    answer = named(answered(results))
     effect = of_change(answer, *(results.levels[name] for name in names))
-    (alone,) = (contrast for contrast in answer.comparisons if contrast.setting == names[1])
+    (alone,) = (x for x in answer.comparisons if x.setting == study.names.get(names[1], names[1]))
     where = code(f"studies/{study.path.stem}")
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:
         claim, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect

@@ -25,6 +25,7 @@ from charloom.study.seeds import keep, with_first_answer
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
 from paired import answered
+from paired.answering import named
 from paired.data_types import CANNOT_TELL, INTERACTION, Answer
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
@@ -78,7 +79,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
         needed = {trial.key for own in asked.values() for trial in own}  # others come after the look that decided
         study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
-    return study, answered(measured(study))
+    return study, named(answered(measured(study)))
 
 
 def _answered(study: Study, seeds: int) -> Study:

@@ -21,7 +21,7 @@ OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"
 OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL
 KEYS = (  # the fields of Answer in JSON
     "measure", "better", "baseline", "looks", "smallest_difference", "target", "summaries", "comparisons", "bands",
-    "warnings", "exploded", "amount", "effects", "inseparable", "title", "part",
+    "warnings", "exploded", "amount", "effects", "inseparable", "title", "part", "names",
 )  # fmt: skip
 # Words with a mention, an address, or a reference to an issue; and special characters. A word without ` and | fits in a
 # code span in a table.
@@ -45,7 +45,8 @@ def as_text(answer: Answer, width: int, *, explain: bool = False, required: gate
         _wrapped(words.open_effects(answer), width),
         _settings(answer, width, whole=whole),
         *(_titled(title, lines, width) for title, lines in words.comparisons(answer, open_too=whole)),
-        *(_wrapped(lines, width) for lines in (decided, *_remarks(answer, required))),
+        *(_wrapped(lines, width) for lines in (words.settings_named(answer) if explain else [], decided)),
+        *(_wrapped(lines, width) for lines in _remarks(answer, required)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -112,7 +113,7 @@ def as_markdown(answer: Answer, *, explain: bool = False, required: gate.Gate | 
     """
     compared = words.comparisons(answer, open_too=explain or not answer.effects)
     lines = [words.title(answer), *(f"{title}: {'; '.join(sentences)}" for title, sentences in compared)]
-    lines += words.notes(answer) if explain else [words.method(answer)]
+    lines += [*words.settings_named(answer), *(words.notes(answer) if explain else [words.method(answer)])]
     parts = [
         f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
         _markdown_table([tables.EFFECTS, *tables.effect_rows(answer)]),

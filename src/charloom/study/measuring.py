@@ -41,7 +41,7 @@ def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> M
     looks = tuple(question.looks or [study.first_answer or len(question.seeds)])
     results = of_runs(
         study.settings, done, question.measure, study.baseline, _warnings(study), looks=looks,
-        smallest_difference=question.smallest_difference, title=question.title or "",
+        smallest_difference=question.smallest_difference, title=question.title or "", names=study.names,
     )  # fmt: skip
     return replace(results, target="") if question.text else results  # the target is for params.yaml's text
 
@@ -100,7 +100,7 @@ def of_runs(
     baseline  name of the setting that the others are compared with
     warnings  the caller's warnings
     better    "lower" or "higher"; None: the measure's own direction
-    declared  `looks`, `smallest_difference` and `title` of Measured
+    declared  `looks`, `smallest_difference`, `title` and `names` of Measured
     """
     one_length = len({own.loss_of for own in params.values()}) == 1
     amounts = {name: float(own.train.updates * own.characters) for name, own in params.items()}

@@ -8,6 +8,7 @@
     measure: held_out_bits_per_character
     looks: [3, 5, 10]                                      # numbers of seeds; default: one look, at the end
     smallest_difference: 0.01                              # smaller differences do not matter
+    names: {AdaGrad from 10: {train.initial_accumulator_value: 10.0}}  # shown for these settings, instead of params
 
 All other params are those of params.yaml at the first start: asking.py records them.
 """
@@ -24,7 +25,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.core.base.errors import WrongInput, allowed_are
-from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml
+from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, flat_of
 from charloom.core.settings.reading import checked, overridden, read_mapping
 from charloom.core.settings.records import MEASURE, NATS, Measure
 from charloom.results.keys import differing, naming_params, question_key
@@ -55,6 +56,7 @@ class StudyFile(Section):
     looks: list[int] = Field(default_factory=list)
     smallest_difference: Positive | None = None
     title: str | None = None
+    names: dict[str, Overrides] = Field(default_factory=dict)
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -64,9 +66,11 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "StudyFile":
-        if (title := self.title) is not None and not (title.isprintable() and title.strip() and len(title) <= 120):
-            named = in_line(title)[:80] or "nothing"
-            raise ValueError(f"title: {named} is not allowed; allowed is one line of 1 to 120 printable characters")
+        lines = [("title", 120, text) for text in [self.title] if text is not None]
+        for key, longest, text in [*lines, *(("names", 60, name) for name in self.names)]:
+            if not (text.isprintable() and text.strip() and len(text) <= longest):
+                allowed = f"one line of 1 to {longest} printable characters"
+                raise ValueError(f"{key}: {in_line(text)[:80] or 'nothing'} is not allowed; allowed is {allowed}")
         if (self.vary is None) == (self.settings is None):
             raise ValueError("vary, settings: give one of these two keys, such as `vary: {eta: [0.05, 0.1]}`")
         if len(set(self.seeds)) < len(self.seeds):
@@ -87,9 +91,9 @@ class StudyFile(Section):
     def recorded(self) -> dict[str, Any]:
         """Return the value of `question` for asked.json: the keys of the study's file without those that are None.
 
-        The title is left out, too, because it may change.
+        The title and the names are left out, too, because they may change.
         """
-        return self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
+        return self.model_dump(mode="json", exclude={"title", "names"}, exclude_none=True)
 
     def overrides(self) -> list[Overrides]:
         """Return, for each setting, the values that replace those of params.yaml, by the params' dotted names."""
@@ -115,6 +119,7 @@ class Study(NamedTuple):
     baseline  name of the setting that the others are compared with
     asked     the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
+    names     the file's names for settings: setting to its shown name
     """
 
     path: Path
@@ -123,6 +128,7 @@ class Study(NamedTuple):
     baseline: str
     asked: Asked
     runs: Runs
+    names: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
@@ -188,10 +194,11 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
     """Return the study with the file's question, the text and params in `asked`, and the runs.
 
     Raises WrongInput if the question does not fit the params: a param cannot vary, a value is invalid, two settings are
-    equal, no setting differs from the baseline, or the measure cannot compare the settings.
+    equal, no setting differs from the baseline, the measure cannot compare the settings, or `names` does not give each
+    name to one setting.
     """
     usual, allowed = asked.params, [*VARIED, CHECKPOINT_EVERY]
-    for name in (name for values in [given.baseline, *given.overrides()] for name in values):
+    for name in (name for values in [given.baseline, *given.overrides(), *given.names.values()] for name in values):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if given.measure not in asked.measures:
@@ -209,7 +216,32 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
-    return Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
+    study = Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
+    return study._replace(names=_names(study))
+
+
+def _names(study: Study) -> dict[str, str]:
+    """Return the names in the study's file, by setting. Raises WrongInput as `study_of` does.
+
+    A name is for the setting that has the given values. Of several, it is the one with the values of asked.json in all
+    other params.
+    """
+    names, where, usual = dict[str, str](), f"{study.path}: names", flat_of(study.asked.params)
+    for name, values in study.question.names.items():
+        having = {x: own for x in study.settings if values.items() <= (own := flat_of(study.settings[x])).items()}
+        meant = [x for x, own in having.items() if own == usual | values] or list(having)
+        if len(meant) != 1:
+            many = "more than one setting" if meant else "no setting"
+            raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(_first(study.settings), '')}")
+        (setting,) = meant
+        if setting in names:
+            raise WrongInput(f"{where}: {name}: {setting} already has the name {names[setting]}; allowed is one")
+        names[setting] = name
+    shown = Counter(" ".join(names.get(setting, setting).split()) for setting in study.settings)
+    ((name, count),) = shown.most_common(1)
+    if count > 1:
+        raise WrongInput(f"{where}: {name}: two settings have this name; allowed are different names")
+    return names
 
 
 def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) -> None:
@@ -260,6 +292,10 @@ def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
     meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
     if len(meant) == 1:
         return meant[0]
-    names = [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
     no = "no setting" if not meant else "more than one setting could be"
-    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(names, in_line(baseline))}")
+    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(_first(settings), in_line(baseline))}")
+
+
+def _first(settings: Collection[str]) -> list[str]:
+    """Return the names of the first NAMES_SHOWN settings for a message, and … if there are more."""
+    return [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]

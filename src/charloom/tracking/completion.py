@@ -52,13 +52,15 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
 
 
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
-    """Send what is missing of the entry's run, count the entry's trainings in the run, and return the run.
+    """Send what is missing of the entry's run, add the entry's trainings to the run's list, and return the run.
 
-    If there is a complete run with the same results, this is the run; of several, the oldest. If there is no such run,
-    the training's own run is completed: it gets the points, the entry's files, the best and the last model, the status
-    FINISHED, and the tag RESULTS, which marks a complete run. The checkpoints come last. An attempt may fail before
-    they are sent, so the next attempt sends the missing ones. Other live runs of the training are deleted: two senders
-    may have created one each at the same moment. If the store refuses that, they get the status KILLED.
+    The run is the oldest complete run with the same results. Without such a run, the training's own run is completed:
+    it gets the points, the entry's files, the best and the last model, the status FINISHED, the tag RESULTS, which
+    marks a complete run, and, if there is a complete run with other results, the tag DIFFERS, a link to it. The
+    checkpoints come last. An attempt may fail before they are sent, so the next attempt sends the missing ones.
+
+    All other live runs of this training are deleted: two senders may have created one each at the same moment. If the
+    store refuses to delete them, they get the status KILLED.
 
     Raises Busy if another sender holds the lock of the experiment key.
 

@@ -4,6 +4,7 @@ A program imports this module before any other of the project. The import refuse
 libraries, and sets a variable that NumPy's BLAS reads. Child processes inherit the variable.
 """
 
+import codecs
 import errno
 import os
 import sys
@@ -57,7 +58,8 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
         os.environ.pop(name, None)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115  likewise
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that the user's encoding lacks
+    codecs.register_error("charloom", _without)
+    sys.stdout.reconfigure(errors="charloom")  # type: ignore[union-attr]
     try:
         if (disabled := os.environ.get("NUMBA_DISABLE_JIT", "")) not in {"", "0"}:
             raise WrongInput(f"NUMBA_DISABLE_JIT: {disabled} is not allowed: the kernel has to be compiled; unset it")
@@ -79,6 +81,15 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
         no_process = error.strerror == os.strerror(errno.EAGAIN)
         _end(NO_PROCESS if no_process else f"{error.filename or 'the system'}: {error.strerror or error}", 5)
     leave(0)
+
+
+def _without(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handle a character that the user's encoding lacks: a minus sign becomes a hyphen, another one an escape."""
+    if isinstance(error, UnicodeEncodeError):
+        error.end = error.start + 1
+        if error.object[error.start] == "−":
+            return "-", error.end
+    return codecs.backslashreplace_errors(error)
 
 
 def _end(line: str, code: int) -> NoReturn:

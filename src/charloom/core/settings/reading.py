@@ -10,6 +10,7 @@ from yaml.constructor import ConstructorError
 
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.settings.params import PARAMS, Params, flat_of, nested
+from groundwork.words import in_line
 from groundwork.yaml12 import LONGEST, NO_YAML, parsed
 
 QUOTED = 100  # characters of a wrong value that a message shows
@@ -74,7 +75,7 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
     first = min(error.errors(), key=lambda detail: detail["type"] not in unknown)
     # For a union of number and word, Pydantic appends the type's name to the location.
     names = first["loc"][:1] if first["loc"][:1] == ("sigma",) else first["loc"]
-    key, value = ".".join(map(str, names))[:QUOTED], first["input"]
+    key, value = in_line(".".join(map(str, names)))[:QUOTED], first["input"]
     word = f", or {WORDS[key]}" if key in WORDS else ""
     match first["type"]:
         case kind if kind in unknown:

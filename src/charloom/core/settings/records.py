@@ -15,9 +15,9 @@ class Record(BaseModel):
 
 
 class Levels(Record):
-    """The losses of models that only count n-grams, on the text in which they counted.
+    """The costs of a text with models that only count n-grams in this same text.
 
-    The unit is in the name of the field of TextMetrics. `uniform` is the loss of a uniform guess among K characters.
+    The unit is in the name of the field of TextMetrics. `uniform` is the cost with a uniform guess among K characters.
     """
 
     uniform: float
@@ -113,12 +113,12 @@ class GradcheckMetrics(Record):
 
 
 class TrainMetrics(Record):
-    """metrics/train.json: smooth losses in nats per sequence, held-out losses in bits per character.
+    """metrics/train.json: smooth losses in nats per sequence, held-out costs in bits per character.
 
-    held_out_bits_per_character is the loss of the last model, the main measure. best_held_out_bits_per_character is
+    held_out_bits_per_character is the cost with the last model, the main measure. best_held_out_bits_per_character is
     that of the best model, which has the lowest smooth loss. Both are measured on the first held_out_characters_read
     characters of the held-out text. lowest_held_out_part_bits_per_character is the lowest point of plots/held_out.csv,
-    whose points are measured on fewer characters. A held-out loss is None if too little text is held out;
+    whose points are measured on fewer characters. A held-out cost is None if too little text is held out;
     first_update_below_target is None if the smooth loss never went below the target. A metric that a later version adds
     has the default None, so that existing files stay readable.
     """
@@ -198,7 +198,7 @@ class Measure(StrEnum):
     """A metric in TrainMetrics by which settings can be compared. The value is the metric's name.
 
     words        what is measured, for readers of a page
-    unit         the unit; a loss in NATS compares only settings whose updates read the same number of characters
+    unit         the unit; a measure in NATS compares only settings whose updates read the same number of characters
     better       which values are better
     least        a difference that does not matter, for a new question
     of_held_out  whether the metric is None without held-out text
@@ -219,17 +219,17 @@ class Measure(StrEnum):
         measure.least, measure.of_held_out = least, of_held_out
         return measure
 
-    HELD_OUT = "held_out_bits_per_character", "the last model’s loss on held-out text", BITS, "lower", 0.01
+    HELD_OUT = "held_out_bits_per_character", "the cost of held-out text with the last model", BITS, "lower", 0.01
     BEST_HELD_OUT = (
-        "best_held_out_bits_per_character", "the held-out loss of the model at the lowest smooth loss", BITS, "lower",
+        "best_held_out_bits_per_character", "the cost of held-out text with the best model", BITS, "lower",
         0.01,
     )  # fmt: skip
     LOWEST_HELD_OUT = (
-        "lowest_held_out_part_bits_per_character", "the lowest loss on a part of the held-out text during training",
+        "lowest_held_out_part_bits_per_character", "the lowest cost of a part of the held-out text in training",
         BITS, "lower", 0.01,
     )  # fmt: skip
-    SMOOTH_LOSS = "smooth_loss", "the smoothed loss on training text", NATS, "lower", 0.01, False
-    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smoothed loss on training text", NATS, "lower", 0.01, False
+    SMOOTH_LOSS = "smooth_loss", "the smooth loss on training text", NATS, "lower", 0.01, False
+    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smooth loss on training text", NATS, "lower", 0.01, False
 
     @classmethod
     def named(cls, name: str) -> "Measure | None":

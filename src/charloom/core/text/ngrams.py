@@ -1,6 +1,6 @@
 """Statistics of a text: its size, and the entropy of its n-grams.
 
-The entropy is the loss of a model that only counts n-grams: a baseline for trained models.
+The entropy is the cost of the text with a model that only counts n-grams: a baseline for trained models.
 """
 
 import math

@@ -12,9 +12,9 @@ SATURATED = 0.95  # share of saturated hidden units above which hardly anything 
 
 
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
-    """Return WORSE if the last model's loss is higher than that of a uniform guess among K characters, else TRAINED.
+    """Return WORSE if a uniform guess among K characters is better than the last model, else TRAINED.
 
-    The loss is the held-out loss, or the smooth loss if no text is held out.
+    They are compared by the cost of the held-out text, or by the smooth loss if no text is held out.
     """
     bits = metrics.held_out_bits_per_character
     cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
@@ -22,9 +22,9 @@ def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
 
 
 def headline(train: TrainMetrics, text: TextMetrics) -> str:
-    """Return two lines: the smooth losses in nats per sequence, and the held-out loss in bits per character.
+    """Return two lines: the smooth losses in nats per sequence, and the held-out cost in bits per character.
 
-    The second line also has the losses of a uniform guess and of a trigram model, for comparison. If no text is held
+    The second line also has the costs with a uniform guess and of a trigram model, for comparison. If no text is held
     out, it says only that.
     """
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"

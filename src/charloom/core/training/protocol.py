@@ -84,7 +84,7 @@ class Training(NamedTuple):
     def blocks(
         self, state: TrainState, trace: Trace, updates: int, every: tuple[int, ...] = (), threads: int | None = None
     ) -> Iterator[Block]:
-        """Train from `state` to update number `updates`; yield blocks: the rows, and the trace before and after them.
+        """Train from `state` to update number `updates`, and yield the training in blocks: see Block.
 
         trace    the trace of the rows before `state`
         every    further intervals in updates: a block also starts at each multiple of these numbers

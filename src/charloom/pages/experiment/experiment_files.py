@@ -173,7 +173,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
 def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, float]]:
     """Yield params and held-out bits per character of a study's trials on this run's text, with this run's settings.
 
-    Trials without a held-out loss are left out.
+    Trials without a held-out cost are left out.
 
     asked  the study's asked.json; its tables are in the same folder
     free   dotted names of params that may differ from this run's, as the seed may

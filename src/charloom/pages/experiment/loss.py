@@ -1,6 +1,6 @@
 """Two sections on the loss: by update, and by position in the text, which explains when smooth loss is lowest.
 
-By update: smooth loss, whole and enlarged (the report's Figure 1), and held-out loss. By position: smooth loss, and the
+By update: smooth loss, whole and enlarged (the report's Figure 1), and held-out cost. By position: smooth loss, and the
 loss of a bigram model, which learns nothing. If its loss is low at the same positions, the text itself is easier there.
 Both of these curves have a point at the beginning of every EVERY-th sequence of the text.
 """
@@ -95,19 +95,19 @@ def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
 
 
 def _held_out(results: Results) -> Picture:
-    """Return the picture of the checkpoints' losses on the first part of the held-out text, in bits per character."""
+    """Return the picture of the first held-out text's cost at the checkpoints, in bits per character."""
     train, curve = results.train, results.curves[MEASURE_OF_PART]
     later = settled(curve, train.updates)
     with drawing(2.7) as (figure, axes):
-        _draw(results, axes, "held-out loss (bits per character)", later, {})
+        _draw(results, axes, "held-out cost (bits per character)", later, {})
         if train.held_out_bits_per_character is not None:
             axes.set_ylim(limits([*later.values(), train.held_out_bits_per_character]))
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
     lowest, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
     return pictured(
-        figure, "held-out", "held-out loss of the checkpoints, bits per character",
-        "The loss on held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
-        f"is the loss of the last model on {train.held_out_characters_read:,} characters."
+        figure, "held-out", "held-out cost at the checkpoints, bits per character",
+        "The cost of held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
+        f"is the cost of {train.held_out_characters_read:,} characters with the last model."
         + ("" if bits is None else f" The lowest point is {bits:.3f}, after {lowest:,} updates.")
         + " Checkpoints in the first twentieth of the updates are left out." * (len(later) < len(curve)),
         table_of({"bits per character": curve}, ".4f"),

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import SATURATED
+from charloom.core.settings.params import as_yaml, flat_of
 from charloom.core.settings.records import BITS, Measure
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of
@@ -28,8 +29,8 @@ def section(results: Results) -> Section:
     """Return the section with the result and its hashes.
 
     cheaper  two numbers about the study's other seeds with this run's settings and text: how many have a lower held-out
-             loss, and how many there are; None if there is no other seed, or no text was held out
-    mended   the initial accumulator with the lowest mean held-out loss in the study; None if this run has it
+             cost, and how many there are; None if there is no other seed, or no text was held out
+    mended   the initial accumulator with the lowest mean held-out cost in the study; None if this run has it
     """
     train, study, own = results.train, results.study, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
@@ -48,6 +49,7 @@ def section(results: Results) -> Section:
         "means": {start: fmean(costs) for start, costs in study.items()},
         "near": NEAR,
         "limit": SATURATED,
+        "params": Table(("param", "value"), [(name, as_yaml(x)) for name, x in flat_of(results.params).items()]),
         "hashes": {
             "the text": results.text.sha256,
             "the experiment: its params and its text": experiment_key(results.params, results.text.sha256),

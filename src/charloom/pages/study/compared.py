@@ -15,7 +15,7 @@ COLORS = VERMILION, BLUE, GREEN, PINK
 FEW = 3  # most comparisons that are shown with all their lines
 ROWS = 40  # most settings in a picture
 # measures and curves in words, by their names in tables
-OF_PART = f"the loss on a part of the held-out text, in {BITS}"
+OF_PART = f"the cost of a part of the held-out text, in {BITS}"
 ABOUT = {measure.value: measure.about for measure in Measure} | {MEASURE_OF_PART: OF_PART}
 
 

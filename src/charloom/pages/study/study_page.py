@@ -21,6 +21,7 @@ from charloom.study.study_file import Study, read_question
 from groundwork.words import in_line, number_of
 from paired import answered, tables
 from paired import sentences as words
+from paired.answering import named
 from paired.data_types import CANNOT_TELL, VERDICTS
 
 STUDIES = Path("studies")  # the folder of a project's studies
@@ -127,14 +128,19 @@ def _numbers(compared: Compared) -> Section:
 def _again(study: Study, compared: Compared) -> Section:
     """Return the section on how to repeat the study or prove a row of its table.
 
-    It has the text's hash, and the params that all settings share. Without a target, its param is left out.
+    It has the text's hash, the params of settings with names, and the params that all settings share. Without a target,
+    its param is left out.
     """
     params, unused = study.settings[study.baseline], [] if compared.answer.target else [TARGET]
-    settings = study.settings.values()
-    named = set[str]().union(*map(setting_params, settings)).difference(varied := differing(settings), unused)
-    same = {name: value for name, value in flat_of(params).items() if name in named}
+    every = study.settings.values()
+    shared = set[str]().union(*map(setting_params, every)).difference(varied := differing(every), unused)
+    same = {name: value for name, value in flat_of(params).items() if name in shared}
     table = Table(("param", "value"), [(name, as_yaml(value)) for name, value in same.items()])
-    it = {"name": params.prepare.text, "text": study.asked.sha256, "varied": varied, "same": table}
+    levels = compared.answer.levels.items() if study.names else []
+    settings = Table(("setting", *varied), [(name, *(own.get(x, "-") for x in varied)) for name, own in levels])
+    it = {
+        "name": params.prepare.text, "text": study.asked.sha256, "varied": varied, "settings": settings, "same": table,
+    }  # fmt: skip
     return Section("again", "Repeat the study, or prove a row", it)
 
 
@@ -157,7 +163,7 @@ def _listed(file: Path) -> Listed:
         if not is_started(page.parent):
             return Listed(file, again, read_question(file).title or "")
         study = read_study(file)
-        compared = Compared(answered(measured(study)))
+        compared = Compared(named(answered(measured(study))))
     except CharloomError as error:
         return Listed(file, f"Not readable: {error}")
     trainings = compared.trainings
