@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charloom.core.base.errors import WrongInput
 from charloom.study.from_table import table_measured
-from charloom.study.study_file import setting_name
+from charloom.study.setting_names import setting_name
 from paired import Measured, Measurement
 
 TABLE = """lr,opt,seed,loss

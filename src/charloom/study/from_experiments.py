@@ -15,7 +15,8 @@ from charloom.results.git import git, objects
 from charloom.results.keys import differing, setting_params
 from charloom.results.run import Run
 from charloom.study.measuring import of_runs
-from charloom.study.study_file import chosen, ensure_comparable, levels_of, setting_name
+from charloom.study.setting_names import chosen, levels_of, setting_name
+from charloom.study.study_file import ensure_comparable
 from groundwork.words import in_line, listed, number_of
 from paired.data_types import Measured
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import TABLE, csv_rows
-from charloom.study.study_file import chosen, quoted, setting_name
+from charloom.study.setting_names import chosen, quoted, setting_name
 from groundwork.words import in_line, number_of
 from paired.data_types import Measured, Measurement, Seed
 

@@ -9,7 +9,8 @@ from charloom.core.settings.params import Params, flat_of
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
 from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
-from charloom.study.study_file import Study, Trial, levels_of
+from charloom.study.setting_names import levels_of
+from charloom.study.study_file import Study, Trial
 from groundwork.words import number_of
 from paired import answered
 from paired.data_types import Measured, Measurement

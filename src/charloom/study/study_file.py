@@ -13,11 +13,9 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
-import json
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from itertools import islice, product
+from collections.abc import Iterable
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -25,17 +23,15 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.core.base.errors import WrongInput, allowed_are
-from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed, as_yaml, flat_of
+from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed
 from charloom.core.settings.reading import checked, overridden, read_mapping
 from charloom.core.settings.records import MEASURE, NATS, Measure
-from charloom.results.keys import differing, naming_params, question_key
+from charloom.results.keys import differing, question_key
 from charloom.results.study_table import Asked, Runs
+from charloom.study.setting_names import given_names, levels_of, setting_name
 from groundwork.words import in_line
 
 TRIALS_LIMIT = 1_000_000
-NAMES_SHOWN = 12  # in a message
-ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
-PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
@@ -217,31 +213,7 @@ def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
         raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
     by_name = dict(zip(names, settings, strict=True))
     study = Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
-    return study._replace(names=_names(study))
-
-
-def _names(study: Study) -> dict[str, str]:
-    """Return the names in the study's file, by setting. Raises WrongInput as `study_of` does.
-
-    A name is for the setting that has the given values. Of several, it is the one with the values of asked.json in all
-    other params.
-    """
-    names, where, usual = dict[str, str](), f"{study.path}: names", flat_of(study.asked.params)
-    for name, values in study.question.names.items():
-        having = {x: own for x in study.settings if values.items() <= (own := flat_of(study.settings[x])).items()}
-        meant = [x for x, own in having.items() if own == usual | values] or list(having)
-        if len(meant) != 1:
-            many = "more than one setting" if meant else "no setting"
-            raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(_first(study.settings), '')}")
-        (setting,) = meant
-        if setting in names:
-            raise WrongInput(f"{where}: {name}: {setting} already has the name {names[setting]}; allowed is one")
-        names[setting] = name
-    shown = Counter(" ".join(names.get(setting, setting).split()) for setting in study.settings)
-    ((name, count),) = shown.most_common(1)
-    if count > 1:
-        raise WrongInput(f"{where}: {name}: two settings have this name; allowed are different names")
-    return names
+    return study._replace(names=given_names(given.names, by_name, usual, f"{path}: names"))
 
 
 def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) -> None:
@@ -249,53 +221,3 @@ def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) 
     if measure.unit == NATS and len({params.loss_of for params in settings}) > 1:
         cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
         raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
-
-
-def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
-    """Return each setting's values of the params that vary, by the params' dotted names, as they stand in its name.
-
-    The seed is left out, and a param that has no effect in this setting.
-    """
-    varied = [name for name in differing(settings) if name != "seed"]
-    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in map(naming_params, settings)]
-
-
-def setting_name(levels: Mapping[str, str]) -> str:
-    """Return a setting's name from its values by the params' names: `eta=0.1 train.initial_accumulator_value=10`.
-
-    Odd names and values are quoted, so that different settings have different names.
-    """
-    return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
-
-
-def quoted(text: str) -> str:
-    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
-    return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
-
-
-def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
-    """Return the name of the setting that `baseline` refers to; for None, the first setting.
-
-    settings  names of all settings, as `setting_name` writes them
-    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one param, also the value alone
-    where     the file or source of the settings, for the message
-
-    Raises WrongInput if no setting or more than one fits, or if there is only one setting.
-    """
-    if len(settings) < 2:
-        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
-    if baseline is None:
-        return next(iter(settings))
-    if baseline in settings:
-        return baseline
-    pairs, values = sorted(PAIR.findall(baseline)), (baseline, quoted(baseline))
-    meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
-    if len(meant) == 1:
-        return meant[0]
-    no = "no setting" if not meant else "more than one setting could be"
-    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(_first(settings), in_line(baseline))}")
-
-
-def _first(settings: Collection[str]) -> list[str]:
-    """Return the names of the first NAMES_SHOWN settings for a message, and … if there are more."""
-    return [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
