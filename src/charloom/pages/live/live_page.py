@@ -123,7 +123,7 @@ def page_params(params: Params) -> dict[str, Any]:
 
 
 def address(base: Params, params: Params) -> tuple[str, str]:
-    """Return the address that fills the page's form with a setting, without a seed, or the reason why there is none.
+    """Return the address that fills the page's form with a setting, without a seed, or the values that it cannot have.
 
     base  the params of the project's run, which the page holds
     """
@@ -132,6 +132,6 @@ def address(base: Params, params: Params) -> tuple[str, str]:
     changed = [name for name in ("prepare.text", *determining(params), CHECKPOINT_EVERY) if values[name] != usual[name]]
     fixed = {*changed} - FORM | {name for name, allowed in TRAINABLE.items() if values[name] not in allowed}
     if why := sorted((fixed | outside) - {CHECKPOINT_EVERY}):
-        return "", ", ".join(f"{name} is {as_yaml(values[name])}" for name in why)
+        return "", ", ".join(f"{name}={as_yaml(values[name])}" for name in why)
     settings = [f"{name}={as_yaml(values[name])}&" for name in changed if name not in outside]
     return f"live.html#{''.join(settings)}seed=", ""
