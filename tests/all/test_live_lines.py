@@ -1,5 +1,6 @@
 """Addresses and lines of the live page, in Chromium and Firefox: a line is what Python computes, to the bit."""
 
+import hashlib
 import json
 
 import pytest
@@ -139,3 +140,13 @@ def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
         window.run("return getSelection().toString() || line.value.slice(line.selectionStart, line.selectionEnd)")
         == line
     )
+
+
+def test_in_chromium_the_line_of_a_text_of_one_s_own_has_the_text_s_hash(opened, written, tmp_path):  # noqa: F811  a fixture
+    (tmp_path / "live.html").write_text(written(), encoding="utf-8")
+    (tmp_path / "own text.txt").write_bytes(b"\xef\xbb\xbf" + b"one line\r\nand one more\r\n" * 60)
+    page, _ = opened((tmp_path / "live.html").as_uri())
+    page.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
+    _, line = Chromium(page).run(TRAIN)
+    digest = hashlib.sha256((tmp_path / "own text.txt").read_bytes()).hexdigest()
+    assert line.split()[1] == f"own_text.txt:{digest[:8]}"

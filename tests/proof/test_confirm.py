@@ -88,6 +88,21 @@ def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked)
     )
 
 
+def test_a_line_has_at_most_280_characters_and_the_name_of_the_text_is_cut_for_it(asked):
+    project, _, base, _ = asked
+    named = overridden(base, {"prepare.text": f"data/{'å b:=' * 60}.txt"}, PARAMS)
+    (line,) = from_worker(named, [overridden(named, {"eta": 0.05}, PARAMS)], TEXT)
+    assert len(line) == 280
+    assert line.split()[1].startswith("__b__")
+    assert "1 of 3 rows of eta=0.05 " in confirmed(project, line)[0]
+    long = {"eta": 1.2345678901234567e-300, "sigma": 1.2345678901234567e-200, "seed": 2**64 - 1, "optimizer": "adam"}
+    long |= {"train.initial_accumulator_value": 1.2345678901234567e-100, "train.updates": 300}
+    settings = [overridden(base, own, PARAMS) for own in (long, long | {"m": 100, "seq_length": 11})]
+    fits, too_long = from_worker(base, settings, TEXT)
+    assert len(fits) == 280
+    assert too_long == ""
+
+
 def test_sixty_lines_with_every_kind_of_damage_are_each_named_and_nothing_else_happens(asked):
     project, study, base, lines = asked
     first, second, third = (lines[f"eta=0.1 optimizer=adagrad train.updates=400, seed {seed}"] for seed in (1, 2, 3))
