@@ -123,6 +123,8 @@ def _add_questions(commands: Any) -> None:
     add("--jobs", metavar="N", help="trials that run at the same time (default: one for each processor)")
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     add("--prove", metavar="K", help="rebuild K rows of the table with the pipeline, and compare")
+    lines = "compare rows with result lines of reports/live.html in this text; - is standard input; nothing is trained"
+    add("--confirm", metavar="FILE", help=lines)
     add("--explain", action="store_true", help=EXPLAIN)
     anew = "start again, with params.yaml as it is now; move old tables to .charloom/studies"
     add("--anew", action="store_true", help=anew)

@@ -4,8 +4,9 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -53,18 +54,45 @@ def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
     The text's length is limited by the available memory if `whole`, or if the source is a character device such as
     /dev/zero. Raises WrongInput if the file cannot be read or is no UTF-8, and Unavailable if the text is too long.
     """
-    name, standard = source_name(source), sys.stdin.buffer if sys.stdin else io.BytesIO()
-    bounded = whole or _path(source).is_char_device()
+    name, bounded = source_name(source), whole or _path(source).is_char_device()
     most = left = psutil.virtual_memory().available // BYTES_PER_CHARACTER if bounded else sys.maxsize
+    with _opened(source) as file:
+        for text in decoded(file, name):
+            left -= len(text)
+            if left < 0:
+                raise Unavailable(f"{name}: not enough memory for more than {most:,} characters of text")
+            yield text
+
+
+def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
+    """Yield the lines of a file, or of standard input if `source` is `-`, each with single spaces between its words.
+
+    most    the largest number of lines
+    length  the most bytes of a line. None is yielded for a longer line, which is not kept in memory
+
+    Bytes that are no UTF-8 become U+FFFD. Raises WrongInput if the file cannot be read, or has more lines.
+    """
+    with _opened(source) as file:
+        for _ in range(most):
+            line = file.readline(length + 1)
+            is_whole = len(line) <= length or line.endswith(b"\n")
+            yield " ".join(line.decode("utf-8", "replace").split()) if is_whole else None
+            while line and not line.endswith(b"\n"):
+                line = file.readline(length + 1)
+        if file.read(1):
+            raise WrongInput(f"{source_name(source)}: has more than {most:,} lines, the maximum")
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    """Yield the open file, or standard input. Raises WrongInput if it cannot be read."""
+    standard = sys.stdin.buffer if sys.stdin else io.BytesIO()
     try:
         with nullcontext(standard) if source == "-" else Path(source).open("rb") as file:
-            for text in decoded(file, name):
-                left -= len(text)
-                if left < 0:
-                    raise Unavailable(f"{name}: not enough memory for more than {most:,} characters of text")
-                yield text
+            yield file
     except OSError as error:
-        raise WrongInput(f"{name}: {error.strerror}; allowed is a text in UTF-8, or - for standard input") from None
+        allowed = "allowed is a text in UTF-8, or - for standard input"
+        raise WrongInput(f"{source_name(source)}: {error.strerror}; {allowed}") from None
 
 
 def source_name(source: str) -> str:

@@ -5,11 +5,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from charloom.commands.inputs import lines_at, source_name
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import INDEX, studies_index, study_page
+from charloom.proof.confirm import BYTES, LINES, confirm
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
@@ -25,9 +27,15 @@ from groundwork.words import in_line
 def run_study(arguments: argparse.Namespace) -> None:
     """Run the study's missing trainings, print the answer, write its page, and send the answer to MLflow.
 
-    With --prove, only rebuild rows of the study's table. Raises WrongInput if an option is invalid, or if --prove
-    excludes it.
+    With --prove, only rebuild rows of the study's table; with --confirm, only compare rows with lines of the live page.
+    Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
+    if arguments.confirm is not None:
+        if given := [name for name in ("anew", "jobs", "dask", "prove") if getattr(arguments, name)]:
+            raise WrongInput(f"--{given[0]}: cannot be combined with --confirm, which trains nothing")
+        lines = lines_at(arguments.confirm, LINES, BYTES)
+        confirm(read_study(Path(arguments.file)), lines, source_name(arguments.confirm))
+        return
     if arguments.prove is not None:
         for name in ("anew", "jobs", "dask"):
             if getattr(arguments, name):

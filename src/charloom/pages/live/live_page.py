@@ -12,18 +12,18 @@ from matplotlib.ticker import MaxNLocator
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.normal import TABLE
 from charloom.core.network.order import READING
-from charloom.core.settings.params import Params, flat_of
+from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.core.settings.records import SampleTable
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
+from charloom.pages.live.line import CHECKPOINT_EVERY, KERNEL, POINTS, determining, limits, version
 from charloom.pages.sections import Section, rendered, script
 
-KERNEL = Path(__file__).with_name("kernel.wasm")
 LONGEST = 10_000_000  # most bytes of text in the page
-POINTS = 2000  # most points of a curve, and most checkpoints, in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
 }  # fmt: skip
+FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
 REPORT = ("report.html", "The whole experiment on one page")
 
 
@@ -91,6 +91,8 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
     best, params = results.best, results.params
     return {
         "params": page_params(params),
+        "limits": limits(params),
+        "line": line_data(params, results.text.sha256),
         "text": page_text(results),
         "results": results.results,
         "held_out": results.train.held_out_bits_per_character,
@@ -109,6 +111,27 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
     }
 
 
+def line_data(params: Params, text_sha256: str) -> dict[str, Any]:
+    """Return what worker.js needs for the line about a training, besides the training: see line.py."""
+    text = [PurePath(params.prepare.text).name, text_sha256[:8]]
+    return {"version": version(), "text": text, "others": [*determining(params).items()]}
+
+
 def page_params(params: Params) -> dict[str, Any]:
     """Return the params by their dotted names. The seed is a text, because JavaScript rounds numbers above 2^53."""
     return flat_of(params) | {"seed": str(params.seed)}
+
+
+def address(base: Params, params: Params) -> tuple[str, str]:
+    """Return the address that fills the page's form with a setting, without a seed, or the values that it cannot have.
+
+    base  the params of the project's run, which the page holds
+    """
+    values, usual = flat_of(params), flat_of(base)
+    outside = {name for name, (least, most) in limits(base).items() if not least <= values[name] <= most}
+    changed = [name for name in ("prepare.text", *determining(params), CHECKPOINT_EVERY) if values[name] != usual[name]]
+    fixed = {*changed} - FORM | {name for name, allowed in TRAINABLE.items() if values[name] not in allowed}
+    if why := sorted((fixed | outside) - {CHECKPOINT_EVERY}):
+        return "", ", ".join(f"{name}={as_yaml(values[name])}" for name in why)
+    settings = [f"{name}={as_yaml(values[name])}&" for name in changed if name not in outside]
+    return f"live.html#{''.join(settings)}seed=", ""

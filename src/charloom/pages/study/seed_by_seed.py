@@ -13,7 +13,10 @@ from charloom.pages.study.compared import Compared
 from paired import sentences as words
 from paired import tables
 from paired.data_types import CANNOT_TELL, LEVEL, Contrast, Measurement, Seed
-from paired.numbers import shown
+from paired.numbers import decimals, shown, span
+from paired.statistics import moments, student_interval
+
+FIRST_SEEDS = (3, 5, 10, 20)  # numbers of seeds, besides all, whose interval a lesson has
 
 
 def section(compared: Compared) -> Section:
@@ -124,3 +127,31 @@ def differences(
     if smallest is not None:
         axes.axvspan(-smallest, smallest, color=FAINT, linewidth=0, zorder=-1)
     return pictured(figure, place, title, caption + caption_ends[1], table)
+
+
+def lesson(compared: Compared) -> Section | None:
+    """Return the section about what fewer seeds would have said; None for many settings, or fewer than three pairs."""
+    contrasts = [own for own in compared.answer.comparisons if compared.few and len(own.differences) >= FIRST_SEEDS[0]]
+    pictures = [_lesson(compared, n, contrast) for n, contrast in enumerate(contrasts, 1)]
+    return Section("lesson", "What fewer seeds would have said", None, pictures) if pictures else None
+
+
+def _lesson(compared: Compared, n: int, contrast: Contrast) -> Picture:
+    """Return the n-th picture: the differences of single seeds, and the mean and interval of the first seeds."""
+    answer, x = compared.answer, list(contrast.differences.values())
+    sides = answer.settings[contrast.setting], answer.settings[answer.baseline]
+    dots = [value for seed, value in contrast.differences.items() if not any(side[seed].exploded for side in sides)]
+    low, high = sum(value < 0 for value in x), sum(value > 0 for value in x)
+    better, worse = (low, high) if answer.better == "lower" else (high, low)
+    color = next(row.color for row in compared.rows if row.setting == contrast.setting)
+    lines = [Line(f"one seed alone: {better} say better, {worse} say worse", color, dots)]
+    for count in [*(count for count in FIRST_SEEDS if count < len(x)), len(x)]:
+        name, first = f"the first {count:,} seeds" if count < len(x) else f"all {count:,} seeds", moments(x[:count])
+        lines.append(Line(name, color, (), first.mean, student_interval(first, LEVEL)))
+    figure, axes = in_rows(lines, f"setting minus baseline ({compared.arrow})", [0.0])
+    axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    places = decimals([line.mean for line in lines], x)
+    cells = [(line.name, shown(line.mean, places), span(line.interval, places)) for line in lines[1:]]
+    table = Table(("seeds", "mean difference", f"{words.PERCENT} interval"), cells)
+    caption = f"{contrast.setting}. A dot is a seed, a stroke is a mean, a bar is the mean’s {words.PERCENT} interval."
+    return pictured(figure, f"lesson-{n}", f"{contrast.setting}: the first seeds", caption, table)

@@ -4,11 +4,14 @@ The list, studies/index.html, has question, text and answer of every study in th
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from charloom.core.base.errors import CharloomError
+from charloom.core.base.errors import CharloomError, WrongInput
 from charloom.core.settings.params import as_yaml, flat_of
+from charloom.core.settings.reading import read_params
+from charloom.pages.live.live_page import address
 from charloom.pages.pictures import by_itself
 from charloom.pages.sections import Section, Table, rendered
 from charloom.pages.study import bands, effects_section, seed_by_seed
@@ -67,7 +70,8 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[answer.measure]}" if answer.measure in ABOUT else ""
     decided = Section("decided", "How it was decided", words.notes(answer))
-    sections = [_answer(compared), *shared, _numbers(compared), decided, _again(study, compared)]
+    more = [seed_by_seed.lesson(compared), _numbers(compared), decided, _addresses(study), _again(study, compared)]
+    sections = [_answer(compared), *shared, *more]
     intro = [
         *[compared.asked] * bool(answer.title),
         f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
@@ -142,6 +146,15 @@ def _again(study: Study, compared: Compared) -> Section:
         "name": params.prepare.text, "text": study.asked.sha256, "varied": varied, "settings": settings, "same": table,
     }  # fmt: skip
     return Section("again", "Repeat the study, or prove a row", it)
+
+
+def _addresses(study: Study) -> Section | None:
+    """Return the section with an address of live.html for each setting. None: params.yaml, which it has, is invalid."""
+    with suppress(WrongInput):
+        base = read_params()
+        rows = [(name, *address(base, params)) for name, params in study.settings.items()]
+        return Section("addresses", "Confirm it in a browser", rows)
+    return None
 
 
 def studies_index() -> str:

@@ -39,9 +39,9 @@ const articleOf = (compared, { update, text, hash }) => {
 }
 
 // Texts about a training.
-const progress = ({ update, seconds, smooth, statistics }) => {
-  const speed = update / seconds, left = (updates - update) / (speed || 1), saturated = 100 * statistics[3].at(-1)
-  return `${shown(update)} of ${shown(updates)} updates · ${shown(speed)} updates per second · ${shown(left)} s left`
+const progress = ({ params: { "train.updates": all }, update, seconds, smooth, statistics }) => {
+  const speed = update / seconds, left = (all - update) / (speed || 1), saturated = 100 * statistics[3].at(-1)
+  return `${shown(update)} of ${shown(all)} updates · ${shown(speed)} updates per second · ${shown(left)} s left`
     + ` · smooth loss ${smooth.toFixed(2)} · ${shown(saturated)} % of the units saturated`
 }
 const outcome = ({ params: p, changed, verdict, update, seconds, first_difference, held_out, results }) => {
@@ -65,14 +65,17 @@ const number = (words, allows) => [words, text => NUMBER.test(text) && isFinite(
 const whole = (low, high) => number(`a whole number from ${low} to ${high}`, n => n % 1 === 0 && n >= low && n <= high)
 const positive = number("a number above 0, such as 0.05", n => n > 0), from0 = number("a number from 0 on", () => true)
 const ALLOWED = {
+  ...Object.fromEntries(Object.entries(data.limits).map(([name, [low, high]]) => [name, whole(low, high)])),
+  optimizer: ["adagrad or adam", text => text === "adagrad" || text === "adam"],
   eta: positive, "train.initial_accumulator_value": from0, temperature: from0,
   sigma: ["a number above 0, such as 0.01, or fan_in", text => text === "fan_in" || positive[1](text)],
   top_p: number("a number above 0 and up to 1, such as 0.9", n => n > 0 && n <= 1),
-  m: whole(1, Math.max(params.m, 256)), seq_length: whole(1, Math.max(params.seq_length, 1000)),
   seed: ["a whole number from 0 to 2^64 - 1", text => /^[0-9]+$/.test(text) && BigInt(text) < 2n ** 64n],
   top_k: whole(0, Number.MAX_SAFE_INTEGER), length: whole(0, 100000),
 }
 const valueOf = (name, text) => name === "seed" ? String(BigInt(text)) : isNaN(text) ? text : Number(text)
+
+const refusal = (name, value, allowed) => `${name}: ${value || "an empty value"} is not allowed; it has to be ${allowed}`
 
 // Mark the fields of a form whose text is not allowed. Show a line about the first one, and return this field; if there
 // is none, show the command.
@@ -80,8 +83,7 @@ const check = (form, id, commandOf) => {
   const fields = [...form.elements].filter(({ name }) => ALLOWED[name])
   for (const field of fields) field.setAttribute("aria-invalid", !ALLOWED[field.name][1](field.value.trim()))
   const refused = fields.find(field => field.ariaInvalid === "true"), { name, value } = refused ?? {}
-  byId(`${id}-refused`).textContent =
-    refused ? `${name}: ${value.trim() || "an empty value"} is not allowed; it has to be ${ALLOWED[name][0]}` : ""
+  byId(`${id}-refused`).textContent = refused ? refusal(name, value.trim(), ALLOWED[name][0]) : ""
   byId(`${id}-command`).textContent = refused ? "" : commandOf()
   return refused
 }
@@ -100,6 +102,25 @@ form.oninput = () => {
   start.textContent = refused || changes().length ? "Train with this change" : "Run it again"
   return refused
 }
+
+// An address such as live.html#eta=0.05&seed= fills the form, and starts nothing. If a name or a value is not allowed,
+// nothing is filled. An empty value is left to the reader.
+const decoded = text => { try { return decodeURIComponent(text) } catch { return text } }
+const fill = () => {
+  const pairs = location.hash.slice(1).split("&").map(pair => pair.split(/=(.*)/s, 2).map(decoded))
+  if (pairs[0].length < 2 || settings.disabled) return // the address of a section, or a training runs
+  const names = [...form.elements].map(({ name }) => name).filter(name => Object.hasOwn(ALLOWED, name))
+  const refused = pairs.find(([name, value]) => !names.includes(name) || value && !ALLOWED[name][1](value))
+  if (!refused) for (const [name, value = ""] of pairs) form.elements[name].value = value
+  byId("change").open = true
+  form.oninput()?.focus()
+  if (!refused) return
+  const [name, value = ""] = refused.map(text => text.length > 40 ? `${text.slice(0, 40)}…` : text)
+  const problem = names.includes(name) ? refusal(name, value, ALLOWED[name][0])
+    : `${name || "an empty name"} is no setting of this form; allowed are ${names.join(", ")}`
+  byId("change-refused").textContent = `In the address: ${problem}`
+}
+
 // Draw a curve, and write its last value at the right. This label does not overlap that of the project’s run: the
 // upper one is above its value, the other one below.
 const draw = (name, every, values) => {
@@ -112,6 +133,7 @@ const draw = (name, every, values) => {
   published.classList.toggle("upper", label.offsetTop >= published.offsetTop)
 }
 const show = run => {
+  byId("bar").max = run.params["train.updates"]
   byId("bar").value = run.update
   byId("progress").textContent = progress(run)
   draw("loss", 100, run.curve.map(loss => loss * params.seq_length / run.params.seq_length))
@@ -124,6 +146,14 @@ const setState = state => {
   running.disabled = !on
   if (focused) (on ? pause : start).focus()
 }
+fill()
+addEventListener("hashchange", fill)
+const line = byId("line")
+line.onfocus = () => line.select()
+byId("copy").onclick = () => {
+  line.select()
+  byId("copy").textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C"
+}
 stop.onclick = () => { form.dataset.state = "stopped" }
 form.onsubmit = async event => {
   event.preventDefault()
@@ -134,7 +164,7 @@ form.onsubmit = async event => {
   const trained = { ...params, ...Object.fromEntries(changed) }
   const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
   pause.checked = false
-  result.value = ""
+  result.value = line.value = ""
   byId("checkpoints").replaceChildren()
   setState("running")
   try {
@@ -155,6 +185,9 @@ form.onsubmit = async event => {
     }
     const equal = run.compared && run.end === "complete"
     run.verdict = run.first_difference ? "different" : equal ? "equal" : run.end ?? "stopped"
+    if (run.end) line.value = await ask(worker, { kind: "line", about: data.line, changed, file })
+    line.closest("p").hidden = !line.value
+    byId("copy").textContent = "Copy"
     result.value = outcome(run)
     const statement = { outcome: outcome(run), published: data.results, user_agent: navigator.userAgent, ...run }
     byId("save").href = URL.createObjectURL(new Blob([JSON.stringify(statement)]))

@@ -1,0 +1,54 @@
+"""The line that a training on the live page ends with. `charloom study --confirm` compares it with a row of a study.
+
+    charloom:VERSION NAME:TEXT eta=0.05 seed=17 rest:REST bits:2.6422574236754389 results:0123456789abcdef check:CHECK
+
+After the text's name are the settings that differ from the project's run, and the seed. VERSION, TEXT, REST, `results`
+and CHECK begin a SHA-256: of the page's program, of the text's file, of the params that the line does not name, of the
+training's weights and trace, and of the line before ` check:`. `bits` are the held-out bits per character, or `none`. A
+training that diverged has `diverged:N`, the number of its last update, in place of `bits` and `results`. worker.js
+writes the line.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from charloom.core.settings.params import Params, affects, as_yaml, flat_of
+from charloom.pages.sections import TEMPLATES
+
+KERNEL = Path(__file__).with_name("kernel.wasm")
+POINTS = 2000  # most points of a curve, and most checkpoints, in the page
+CHECKPOINT_EVERY = "train.checkpoint_every"
+OTHERS = {"seed", CHECKPOINT_EVERY, "train.target_smooth_loss"}  # either in every line, or without effect on a line
+
+
+def short(content: bytes) -> str:
+    """Return the first 8 hexadecimal digits of the content's SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:8]
+
+
+def version() -> str:
+    """Return the version of the page's program, a digest of the two files that compute a training."""
+    return short((TEMPLATES / "worker.js").read_bytes() + KERNEL.read_bytes())
+
+
+def determining(params: Params) -> dict[str, str]:
+    """Return the params that determine the results in a line, except the seed, by their dotted names, as YAML."""
+    named = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}} - OTHERS
+    return {name: as_yaml(value) for name, value in flat_of(params).items() if name in named}
+
+
+def rest(values: Mapping[str, str], named: Collection[str]) -> str:
+    """Return the digest of those of the `determining` params that a line does not name."""
+    return short("\n".join(f"{name}={value}" for name, value in values.items() if name not in named).encode())
+
+
+def limits(params: Params) -> dict[str, tuple[int, int]]:
+    """Return the least and the largest value of each whole number in the page's form, for a project with these params.
+
+    More updates than the project's would leave the chart; more checkpoints than POINTS would fill the page.
+    """
+    updates, every = params.train.updates, params.train.checkpoint_every
+    least = max(1, min(every, -(-updates // POINTS)))
+    sizes = {"m": (1, max(params.m, 256)), "seq_length": (1, max(params.seq_length, 1000))}
+    return sizes | {"train.updates": (1, max(updates, 1)), CHECKPOINT_EVERY: (least, max(updates, every))}

@@ -1,0 +1,99 @@
+"""Confirm rows of a study: compare them with lines of the live page (see pages/live/line.py).
+
+Nothing is trained, and no file is written. Anybody may have written the text, so a message shows numbers from a line,
+but no part of its text.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.settings.params import flat_of
+from charloom.pages.live.line import determining, rest, short, version
+from charloom.results.run import Run
+from charloom.study.study_file import Study
+from groundwork.words import in_line, listed, number_of
+from groundwork.yaml12 import plain
+
+LINES, BYTES, SHOWN = 10_000, 1000, 12  # most lines of a text, bytes of a line, and seeds in a message
+WHOLE = re.compile(r"(charloom:(?:(?!charloom:)[!-~ ]){1,300}?) check:([0-9a-f]{8})")
+PART = re.compile(r"charloom:[0-9a-f]|check:[0-9a-f]{8}", re.IGNORECASE)  # of a damaged line
+CONTENT = re.compile(
+    r"charloom:([0-9a-f]{8}) [\w.-]*:([0-9a-f]{8})((?: [\w.]+=[\w.][\w.+-]*)*) seed=([0-9]{1,20}) rest:([0-9a-f]{8}) "
+    r"(?:bits:(?:none|([0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?)) results:([0-9a-f]{16})|diverged:([0-9]{1,16}))", re.ASCII
+)  # fmt: skip
+End = tuple[float | None, str]  # the held-out bits of a training, and its results or its divergence in words
+
+
+def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
+    """Compare lines with the study's rows, and print which rows they confirm, which they contradict, and other faults.
+
+    texts   the lines of a text, which may have other content; None: longer than BYTES
+    source  where the text comes from, for a message
+
+    Raises CheckFailed if a line contradicts a row. Raises WrongInput if the text has no line of the live page.
+    """
+    faults, ends, page = Counter[str](), defaultdict[str, list[tuple[int, End]]](list), version()
+    for text in texts:
+        faults[f"longer than {BYTES:,} bytes"] += text is None
+        faults["damaged"] += bool(PART.search(WHOLE.sub(" ", text or "")))
+        for content, check in WHOLE.findall(text or ""):
+            line = CONTENT.fullmatch(content)
+            if short(content.encode()) != check:
+                faults["damaged"] += 1
+            elif not line or line[1] != page:
+                faults["of another version"] += 1
+            elif not (setting := _setting(study, *line.group(2, 3, 5))):
+                faults["of other settings or another text"] += 1
+            else:
+                end = f"results {line[7]}" if line[7] else f"diverged at update {line[8]}"
+                ends[setting].append((int(line[4]), (float(line[6]) if line[6] else None, end)))
+    if not ends and not faults.total():
+        raise WrongInput(f"{source}: contains no result line of reports/live.html; allowed is a text in UTF-8")
+    contradicted = sum(_print_rows(study, setting, ends[setting]) for setting in study.settings if setting in ends)
+    if faults := +faults:
+        print(", ".join(f"{number_of(count, 'line')} {kind}" for kind, count in faults.items()))
+    if contradicted:
+        raise CheckFailed(f"{number_of(contradicted, 'row')} of {in_line(str(study.path))} contradicted by a line")
+
+
+def _setting(study: Study, text: str, settings: str, others: str) -> str:
+    """Return the name of the study's setting that a line is about; "" if there is none.
+
+    text, settings, others  the line's digest of the text, its settings as ` a=1 b=2`, and its digest of the others
+    """
+    named = {name: plain(value) for name, value in (pair.split("=") for pair in settings.split())}
+    for setting, params in study.settings.items() if study.asked.sha256.startswith(text) else ():
+        if named.items() <= flat_of(params).items() and rest(determining(params), named) == others:
+            return setting
+    return ""
+
+
+def _print_rows(study: Study, setting: str, lines: list[tuple[int, End]]) -> int:
+    """Print which rows of the setting the lines confirm and contradict, and which the table lacks.
+
+    lines  pairs (seed, end). Returns the number of contradicted rows.
+    """
+    trials = [trial for trial in study.trials()[setting] if trial.key in study.runs]
+    rows = {trial.params.seed: _end(study.runs[trial.key]) for trial in trials}
+    equal = [seed for seed, end in lines if rows.get(seed) == end]
+    against = {seed: _contradiction(seed, end, rows[seed]) for seed, end in lines if rows.get(seed, end) != end}
+    lacking = listed(map(str, sorted({seed for seed, _ in lines} - rows.keys())), SHOWN)
+    said = f"{len({*equal}):,} of {number_of(len(rows), 'row')} of {in_line(setting)} confirmed to the last bit"
+    shown = "".join(against[seed] for seed in sorted(against)[:SHOWN])
+    print(f"{said}, by {number_of(len(equal), 'line')}{shown}{f'; no row has seed {lacking}' * bool(lacking)}")
+    return len(against)
+
+
+def _end(run: Run) -> End:
+    if not run.metrics:
+        return None, run.outcome
+    return run.metrics.held_out_bits_per_character, f"results {run.results[:16]}"
+
+
+def _contradiction(seed: int, line: End, row: End) -> str:
+    """Return `; seed 12: 2.71 in a line, 2.69 in the row`, with the digits that differ, or the hashes if bits agree."""
+    pairs = ([f"{bits:.{digits}g}" for bits, _ in (line, row) if bits is not None] for digits in range(3, 18))
+    here, there = next((pair for pair in pairs if len({*pair}) == 2), (line[1], row[1]))
+    return f"; seed {seed}: {here} in a line, {there} in the row"

@@ -1,0 +1,152 @@
+"""Addresses and lines of the live page, in Chromium and Firefox: a line is what Python computes, to the bit."""
+
+import hashlib
+import json
+
+import pytest
+from firefox import FIREFOX, firefox
+from lines import changed_between, line_of, trained
+from pages.conftest import results  # noqa: F401  a fixture
+from pages.test_live_script import written  # noqa: F401  a fixture
+from projects import TEXT
+
+from charloom.core.settings.params import PARAMS
+from charloom.core.settings.reading import overridden
+from charloom.pages.live.live_page import address
+
+ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in"}
+SETTINGS = (
+    *({"seed": seed} | own for seed in (3, 17, 2**64 - 1) for own in ({"eta": 0.05, "train.updates": 300}, ADAM)),
+    {"seed": 5, "train.updates": 212, "train.checkpoint_every": 100},  # the end of an epoch
+    {"seed": 5, "eta": 1e307},  # diverges
+    {"seed": 5, "train.initial_accumulator_value": 10.0, "m": 9, "seq_length": 7},
+)
+BY_FORM = ["eta", "m", "sigma", "seq_length", "seed", "optimizer", "train.initial_accumulator_value", "train.updates"]
+BY_FORM += ["train.checkpoint_every"]
+REFUSED = [
+    ("eta=0,05", "eta: 0,05 is not allowed; it has to be a number above 0, such as 0.05"),
+    ("eta=0.05&m=1e9", "m: 1e9 is not allowed; it has to be a whole number from 1 to 256"),
+    ("optimizer=sgd", "optimizer: sgd is not allowed; it has to be adagrad or adam"),
+    ("train.updates=401", "train.updates: 401 is not allowed; it has to be a whole number from 1 to 400"),
+    ("eta=%zz", "eta: %zz is not allowed; it has to be a number above 0, such as 0.05"),
+    (f"seed={'9' * 99}", f"seed: {'9' * 40}… is not allowed; it has to be a whole number from 0 to 2^64 - 1"),
+    *((f"{name}=1", f"{name} is no setting of this form; allowed are {', '.join(BY_FORM)}")
+      for name in ("__proto__", "constructor", "temperature", "prepare.text", "start", "train.clip")),
+    ("eta=0.05&%3Cimg%20src=x>", f"<img src is no setting of this form; allowed are {', '.join(BY_FORM)}"),
+]  # fmt: skip
+TAB, ENTER = "\ue004", "\ue007"
+TRAIN = """
+document.querySelector("[name=start]").click()
+const output = document.querySelector("output"), field = document.getElementById("line")
+return new Promise(resolve => {
+  const look = () => output.value ? resolve([output.value, field.value]) : setTimeout(look, 20)
+  look()
+})
+"""
+
+
+class Chromium:
+    """A window of Chromium with the functions of firefox.Firefox."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def run(self, script):
+        return self.page.evaluate(f"() => {{ {script} }}")
+
+    def press(self, keys):
+        for key in keys:
+            self.page.keyboard.press({TAB: "Tab", ENTER: "Enter"}.get(key, key))
+
+    def paste(self):
+        self.page.keyboard.press("Control+V")
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def window(request, tmp_path, written):  # noqa: F811  a fixture
+    """The page in a window."""
+    (tmp_path / "live.html").write_text(written(), encoding="utf-8")
+    url = (tmp_path / "live.html").as_uri()
+    if request.param == "chromium":
+        page, said = request.getfixturevalue("opened")(url)
+        yield Chromium(page)
+        assert {line.partition(":")[0] for line in said} <= {"file", "data", "blob"}
+    elif not FIREFOX:
+        pytest.skip("no firefox here: apt install firefox-esr")
+    else:
+        with firefox() as browser:
+            browser.call("Navigate", url=url)
+            yield browser
+
+
+def fields(window) -> dict[str, str]:
+    return dict(window.run("return [...new FormData(training)].filter(([, value]) => typeof value === 'string')"))
+
+
+def go(window, fragment: str) -> str:
+    """Write the fragment into the address; return what the form refuses."""
+    window.run(f"location.hash = {json.dumps(fragment)}; return new Promise(resolve => setTimeout(resolve, 50))")
+    return window.run("return document.getElementById('change-refused').textContent")
+
+
+def test_an_address_fills_the_form_and_the_line_is_what_python_computes(window, results):  # noqa: F811  a fixture
+    base, start = results.params, fields(window)
+    for settings in SETTINGS:
+        window.run("training.reset()")
+        params = overridden(base, settings, PARAMS)
+        fragment = address(base, params)[0].removeprefix("live.html#")
+        assert go(window, fragment).startswith(
+            "seed: an empty value is not allowed; it has to be a whole number from 0"
+        )
+        assert window.run("return document.activeElement.name") == "seed"
+        assert go(window, f"{fragment}{params.seed}") == ""
+        changed = {name: str(value) for name, value in changed_between(base, params)}
+        assert {name: value for name, value in fields(window).items() if value != start[name]} == changed
+        outcome, line = window.run(TRAIN)
+        assert line == line_of(base, trained(params, TEXT)), outcome
+        assert len(line) <= 280
+
+
+def test_an_address_that_is_not_allowed_is_refused_and_changes_nothing(window):
+    before = fields(window)
+    for fragment, refused in REFUSED:
+        assert go(window, fragment) == f"In the address: {refused}"
+        assert fields(window) == before
+
+
+def test_nothing_starts_by_itself_and_a_section_s_address_fills_nothing(window):
+    before = fields(window)
+    assert go(window, "write") == ""
+    assert fields(window) == before
+    assert go(window, "eta=1e%2B0&seed=7") == go(window, "eta=1e+0&seed=7") == ""
+    assert fields(window) == before | {"eta": "1e+0", "seed": "7"}
+    assert window.run("return document.getElementById('progress').textContent") == "Not started."
+
+
+def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
+    go(window, "seed=")
+    window.press(f"12{ENTER}")
+    window.run(
+        "return new Promise(resolve => { const look = () => line.value ? resolve() : setTimeout(look, 20); look() })"
+    )
+    assert window.run("return document.activeElement.name") == "start"
+    while window.run("return document.activeElement.id") != "copy":
+        window.press(TAB)
+    line = window.run("return line.value")
+    assert " seed=12 " in line
+    window.press(ENTER)
+    assert window.run("return copy.textContent") == "Copied"
+    assert (
+        window.run("return getSelection().toString() || line.value.slice(line.selectionStart, line.selectionEnd)")
+        == line
+    )
+
+
+def test_in_chromium_the_line_of_a_text_of_one_s_own_has_the_text_s_hash(opened, written, tmp_path):  # noqa: F811  a fixture
+    (tmp_path / "live.html").write_text(written(), encoding="utf-8")
+    (tmp_path / "own text.txt").write_bytes(b"\xef\xbb\xbf" + b"one line\r\nand one more\r\n" * 60)
+    page, _ = opened((tmp_path / "live.html").as_uri())
+    page.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
+    _, line = Chromium(page).run(TRAIN)
+    digest = hashlib.sha256((tmp_path / "own text.txt").read_bytes()).hexdigest()
+    assert line.split()[1] == f"own_text.txt:{digest[:8]}"
