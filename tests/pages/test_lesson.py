@@ -23,7 +23,7 @@ ABOUT = "b: the first seeds"
 def test_the_lesson_counts_what_each_seed_says_and_has_the_interval_after_the_first_seeds():
     texts = drawn(LESSON.page, "lesson-1")
     assert "one seed alone: 8 say better, 16 say worse" in texts
-    numbers = cells(LESSON.page, ABOUT)
+    numbers = [[cell.replace("−", "-") for cell in row] for row in cells(LESSON.page, ABOUT)]
     counts = {"the first 3 seeds": 3, "the first 5 seeds": 5, "the first 10 seeds": 10, "the first 20 seeds": 20}
     for (name, mean, interval), (expected, n) in zip(numbers, (counts | {"all 24 seeds": 24}).items(), strict=True):
         assert name == expected
