@@ -79,7 +79,7 @@ def _try(entry: Entry) -> None:
 
 
 def _send(entry: Entry) -> str:
-    """Complete the entry's run or study, and remove the entry; without files, show the training in its live run.
+    """Complete the entry's run or study, and remove the entry; without files, show the training in its open run.
 
     Return a line with the name and the address of what was completed, or "". Raises Damaged if the files or the record
     of `track` were changed.

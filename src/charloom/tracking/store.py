@@ -43,7 +43,7 @@ databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not af
 
 STUDIES = "studies"  # the key of the experiment for studies
 PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
-BATCH, PARALLEL = 1000, 8  # points per request; requests at once
+BATCH, PARALLEL = 1000, 4  # points per request; requests at once: sixty senders make sixty times as many
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
 EXPECTED = (CharloomError, MlflowException, SQLAlchemyError, OSError, MemoryError)
 Item = TypeVar("Item")
