@@ -13,9 +13,8 @@ from people import V2, Server
 from settings import GIVEN, auth_of_started_server
 from users import user
 
-KEY, NAME = "charloom.text_sha256", "charloom.name"  # tags of charloom's experiments, as in tracking/tag.py
-STUDIES = "studies"  # the key of the experiment for studies
-MOST = 1000  # experiments in an answer
+# Tags of charloom's experiments, and the value of KEY for the experiment of studies: as in tracking/tag.py and store.py
+KEY, NAME, STUDIES = "charloom.text_sha256", "charloom.name", "studies"
 
 
 def course() -> None:
@@ -58,7 +57,7 @@ def restore_names() -> None:
 
 def _experiments(server: Server) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield the id, the name and the tags of each of charloom's active experiments."""
-    condition = {"filter": f"tags.`{KEY}` LIKE '%'", "max_results": MOST}
+    condition = {"filter": f"tags.`{KEY}` LIKE '%'", "max_results": 1000}
     for experiment in server.ask("POST", f"{V2}/experiments/search", **condition).get("experiments", []):
         tags = {tag["key"]: tag["value"] for tag in experiment["tags"]}
         yield experiment["experiment_id"], experiment["name"], tags
