@@ -9,7 +9,7 @@ READY := .venv/.ready
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NAME FILE PERMISSION REMOVE LIST TO,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
+GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NAME FILE PERMISSION REMOVE LIST RENEW TEXT TO,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
 # What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
 # in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
@@ -19,7 +19,7 @@ REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_cont
 
 HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone
 
-.PHONY: help setup run study test test-all mutants check verify track ui server server-user server-backup bench live lock clean
+.PHONY: help setup run study test test-all mutants check verify track ui server server-user server-course server-backup bench live lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -73,8 +73,11 @@ ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127
 server: .venv-server/.ready  ## MLflow for a team, with passwords, until Ctrl-C; docs/sharing.md has its settings: HOST=, NAMES=, PORT=
 	@$(SERVER) start $(GIVEN)
 
-server-user: .venv-server/.ready  ## add a user and print what they type: NAME=ann or FILE=class.txt; PERMISSION=READ, REMOVE=1, LIST=1
+server-user: .venv-server/.ready  ## add a user and print what they type: NAME=ann or FILE=class.txt; PERMISSION=READ, REMOVE=1, LIST=1, RENEW=1
 	@$(SERVER) user $(GIVEN)
+
+server-course: .venv-server/.ready  ## before term: make a text's experiment, whose runs no student may delete: TEXT=data/my.txt FILE=class.txt
+	@$(SERVER) course $(GIVEN)
 
 server-backup: .venv-server/.ready  ## copy database, artifacts and passwords while the server runs: TO=FOLDER
 	@$(SERVER) backup $(GIVEN)

@@ -2,12 +2,13 @@
 
 python server/server.py start SETTING=VALUE …   run until Ctrl-C; the next start continues with the same data
 python server/server.py user NAME=ann …         add a user, or renew the password of one who exists
+python server/server.py course TEXT=FILE …      make the experiment of a text, which then belongs to the server's owner
 python server/server.py backup TO=FOLDER …      copy database, artifacts and settings while the server runs
 
 Settings of all: DATA (a folder). Of `start`: HOST, PORT, NAMES (by which others reach it), ADDRESS (what they type, if
 a proxy stands before it), ARTIFACTS (a folder or s3://…), UPGRADE=1 (after a newer MLflow was locked: a dump first,
 then the tables), RESTORE (a backup, into a new DATA). Of `user`: NAME or FILE (one name per line), PERMISSION (EDIT or
-READ), REMOVE=1, LIST=1.
+READ), REMOVE=1, LIST=1, RENEW=1 (new passwords for all of FILE). Of `course`: TEXT, and those of `user`.
 """
 
 import configparser
@@ -29,8 +30,9 @@ from pathlib import Path
 import database
 import psutil
 from backup import backup, ensure_restorable, remove_unfinished, restore
+from course import course, restore_names
 from errors import Refused
-from settings import ADDRESS, ARTIFACTS, AUTH, DATA, GIVEN, HOST, LOCAL, NAMES, PORT, POSTGRES, write_auth
+from settings import ADDRESS, ARTIFACTS, AUTH, DATA, EVERYWHERE, GIVEN, HOST, LOCAL, NAMES, PORT, POSTGRES, write_auth
 from users import user
 
 LOG, LOCK = DATA / "mlflow.log", DATA / "server.lock"
@@ -39,6 +41,7 @@ LONGEST = 75  # bytes of DATA's path: with a longer name PostgreSQL's socket wou
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_MAY_TAKE = 120  # seconds
 SECONDS_BETWEEN_LOOKS = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1, 60  # seconds before MLflow is restarted
 FAILURES = (  # pgserver raises AssertionError if PostgreSQL does not start
     OSError, RuntimeError, ValueError, AssertionError, configparser.Error, subprocess.SubprocessError, psutil.Error,
 )  # fmt: skip
@@ -83,7 +86,7 @@ def start_mlflow(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secret,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # extra processes for an unused feature
     }
-    with LOG.open("wb") as log:
+    with LOG.open("ab") as log:
         server = subprocess.Popen(
             [
                 *MLFLOW, "server", "--app-name", "basic-auth", "--host", HOST, "--port", PORT, "--workers", "1",
@@ -110,7 +113,7 @@ def start() -> None:
     Raises Refused if a setting is not allowed or DATA is in use; otherwise raises as `run` does.
     """
     began = time.monotonic()
-    if HOST == "0.0.0.0" and not NAMES:  # noqa: S104  requested by the user
+    if HOST in EVERYWHERE and not NAMES:
         raise Refused(f"HOST={HOST}: NAMES must name this server: `make server HOST={HOST} NAMES=mlflow.example.org`")
     if not re.fullmatch(r"[\w./-]+", str(DATA)) or len(os.fsencode(DATA)) > LONGEST:
         raise Refused(f"DATA={DATA}: allowed are letters, digits, _, -, . and /, at most {LONGEST} bytes")
@@ -137,7 +140,7 @@ def start() -> None:
 
 def ensure_free_port() -> None:
     """Raise Refused if the server cannot listen on HOST and PORT, for example because another program does."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET6 if ":" in HOST else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, int(PORT)))
@@ -171,12 +174,15 @@ def data_lock() -> Iterator[int]:
 
 
 def run(began: float, guard: database.Guard, source: Path | None) -> None:
-    """Start PostgreSQL and MLflow. Restart PostgreSQL if it ends; raise RuntimeError if MLflow ends.
+    """Start PostgreSQL and MLflow, and restart each of them if it ends. MLflow is restarted after a pause.
+
+    The pause doubles up to LONGEST_PAUSE, until MLflow has run for longer than that.
 
     began   the start of this program, in seconds of time.monotonic()
     source  the folder of the backup to restore first, or None
 
-    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL, a restore or an upgrade fails.
+    Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL, a restore or an upgrade fails, and
+    RuntimeError if the first start of MLflow fails.
     """
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
     if source:
@@ -191,26 +197,40 @@ def run(began: float, guard: database.Guard, source: Path | None) -> None:
     if GIVEN.get("UPGRADE") == "1":
         upgrade(uri)
     print(f"starting MLflow, its log in {LOG}", flush=True)
-    server = start_mlflow(uri, guard)
+    LOG.unlink(missing_ok=True)
+    server, pause = start_mlflow(uri, guard), SHORTEST_PAUSE
+    restore_names()
+    started = time.monotonic()
     data = f" DATA={GIVEN['DATA']}" if GIVEN.get("DATA") else ""
     seconds = time.monotonic() - began
     print(PAGE.format(seconds=seconds, address=ADDRESS, data=data, folder=DATA, pid=os.getpid()), flush=True)
-    while server.poll() is None:
+    while True:
         time.sleep(SECONDS_BETWEEN_LOOKS)
         if not database.running(POSTGRES):
             print("PostgreSQL has ended; restarting it", flush=True)
             database.ensure_running(postgres)
             print("PostgreSQL is running again; no recorded data was lost", flush=True)
-    raise RuntimeError(f"MLflow has ended; see {LOG}")
+        if server.poll() is not None:
+            pause = SHORTEST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+            print(f"MLflow has ended (see {LOG}); restarting it in {pause} s", flush=True)
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)  # its worker may have survived, and hold the port
+            time.sleep(pause)
+            started = time.monotonic()
+            try:
+                server = start_mlflow(uri, guard)
+                print("MLflow is running again; no recorded data was lost", flush=True)
+            except RuntimeError as failed:
+                print(failed, flush=True)
 
 
 if __name__ == "__main__":
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # send no password to a proxy
     try:
-        for switch in ("UPGRADE", "REMOVE", "LIST"):
+        for switch in ("UPGRADE", "REMOVE", "LIST", "RENEW"):
             if GIVEN.get(switch, "") not in {"", "1"}:
                 raise Refused(f"{switch}={GIVEN[switch]} is not allowed; allowed is 1")
-        {"start": start, "user": user, "backup": backup}[sys.argv[1]]()
+        {"start": start, "user": user, "course": course, "backup": backup}[sys.argv[1]]()
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(refused.code)

@@ -15,7 +15,8 @@ NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
 ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
 AUTH, POSTGRES = DATA / "auth.ini", DATA / "postgres"
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
-LOCAL = f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}"  # noqa: S104  requested by the user
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  requested by the user
+LOCAL = f"http://{'127.0.0.1' if HOST in EVERYWHERE else HOST}:{PORT}"
 
 
 def read_auth(file: Path = AUTH) -> configparser.SectionProxy:

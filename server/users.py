@@ -79,9 +79,12 @@ def _remove(server: Server, names: list[str]) -> None:
 
 
 def _add_class(server: Server, names: list[str], permission: str) -> None:
-    """Add the users, and print a table of their passwords. Users who exist keep their passwords."""
+    """Add the users, and print a table of the new passwords. Users who exist keep theirs, unless RENEW is 1."""
     users = server.roles()
     print(f"{'name':24} password")
     for name in names:
-        password = server.let_in(name, permission, users.get(name), keep_password=True)
-        print(f"{name:24} {password or '(as before)'}", flush=True)
+        password = server.let_in(name, permission, users.get(name), keep_password=GIVEN.get("RENEW") != "1")
+        if password:
+            print(f"{name:24} {password}", flush=True)
+    if kept := "" if GIVEN.get("RENEW") == "1" else ", ".join(name for name in names if name in users):
+        print(f"\nkeep their passwords, unless you add RENEW=1: {kept}")

@@ -108,7 +108,7 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
             assert history(client, run, name) == column(project, name, table), name
     losses = column(project, "loss", "plots/first_losses.csv") | column(project, "loss", "plots/measures.csv")
     assert history(client, run, "loss") == losses
-    history(client, run, "characters_per_second")
+    history(client, run, "system/characters_per_second")
     train = json.loads((project.folder / "metrics/train.json").read_text())
     updates = train["updates"]
     assert history(client, run, "smooth_loss") == smooth_losses(project)

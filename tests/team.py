@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -58,11 +57,11 @@ class Team:
         assert line in self.printed.read_text(), self.printed.read_text()
 
     def kill(self) -> bool:
-        """Kill MLflow, and wait until PostgreSQL has ended, too."""
-        for each in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        return bool(self.process.wait(60))
+        """Kill the server, and wait until MLflow and PostgreSQL have ended, too."""
+        left = [*psutil.Process(self.process.pid).children(recursive=True), *self.databases()]
+        self.process.kill()
+        self.process.wait()
+        return not psutil.wait_procs(left, 60)[1]
 
     def let_in(self, name: str, *settings: str) -> str:
         """Make a user, or give them a new password, and return what is printed."""

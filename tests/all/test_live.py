@@ -75,7 +75,7 @@ def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_
     comes_to(long, "KILLED")
     assert "resumed at update" in long.run("dvc", "repro")
     holds_what_the_files_hold(long, long.client(), only(long))
-    assert len(history(long.client(), only(long), "characters_per_second")) > 1
+    assert len(history(long.client(), only(long), "system/characters_per_second")) > 1
 
 
 def test_trainings_in_a_row_have_one_sender(long):

@@ -4,7 +4,7 @@ import json
 import time
 from contextlib import suppress
 
-from projects import Project, copied, started
+from projects import Project, copied, started, until
 from recorded import holds_what_the_files_hold, model_names, trained_again
 from stores import before, certified
 
@@ -53,10 +53,24 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
 def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_without_progress(project, server):
     project.edit("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15")
     began = time.monotonic()
-    with before(server.uri, 0.2) as (address, _):
-        assert "warning" not in project.run("python", "src/track.py", MLFLOW_TRACKING_URI=address)
+    with before(server.uri, 0.7) as (address, _):
+        assert "MLflow run" in project.run("python", "src/track.py", MLFLOW_TRACKING_URI=address, CI="true")
     assert time.monotonic() - began > 15
     complete(project, server.uri)
+
+
+def test_nobody_waits_for_a_very_slow_server_and_the_queue_empties_by_itself(project, server):
+    began = time.monotonic()
+    trained_again(project)
+    with before(server.uri, 3) as (address, _):
+        said = project.run("python", "src/track.py", MLFLOW_TRACKING_URI=address, CI="")
+        print(f"{time.monotonic() - began:.1f} s")
+        assert "\nstill sending to MLflow; `make track` waits for it\n" in said
+        assert "warning" not in said
+        until(lambda: not any((project.folder / ".charloom/spool").iterdir()), 300, 0.5)
+        print(f"sent after {time.monotonic() - began:.1f} s")
+    run = complete(project, server.uri)
+    assert len(json.loads(run.data.tags["charloom.trainings"])) == 1
 
 
 def test_on_a_server_that_removes_no_tags_of_experiments_no_sender_counts_after_its_end(finished, project, server):

@@ -1,5 +1,6 @@
 """Two people, one server: PostgreSQL and MLflow with passwords, as `make server` starts them."""
 
+import hashlib
 import re
 import signal
 import socket
@@ -12,7 +13,8 @@ import psutil
 import pytest
 import requests
 from mlflow import MlflowClient
-from projects import copied
+from mlflow.exceptions import MlflowException
+from projects import copied, until
 from recorded import holds_what_the_files_hold, trained_again
 from stores import before, free_port
 from study_projects import ask
@@ -108,11 +110,7 @@ def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
 
 
 def test_a_killed_server_leaves_no_process_and_under_nohup_the_next_one_outlives_its_terminal(team):
-    left = [*psutil.Process(team.process.pid).children(recursive=True), *team.databases()]
-    team.process.kill()
-    team.process.wait()
-    _, alive = psutil.wait_procs(left, timeout=60)
-    assert not alive
+    assert team.kill()
     own = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a process has it from who starts it
     try:
         team.start()
@@ -151,6 +149,44 @@ def test_a_killed_database_is_started_again(team, two):
     assert "warning" not in team.said("ann", two[0], "charloom", "track")
 
 
+@pytest.mark.parametrize("part", ["uvicorn", "mlflow"])
+def test_a_killed_mlflow_is_started_again(team, two, part):
+    """A kernel whose memory is short ends the worker; then MLflow ends, too."""
+    printed = team.printed.read_text().count("MLflow is running again")
+    processes = psutil.Process(team.process.pid).children(recursive=True)
+    next(each for each in processes if part in each.cmdline()).kill()
+    until(lambda: team.printed.read_text().count("MLflow is running again") > printed, 120, 0.1)
+    assert "restarting it in " in team.printed.read_text()
+    assert "warning" not in team.said("ann", two[0], "charloom", "track")
+
+
+def test_in_a_course_no_student_deletes_a_run_and_a_renamed_experiment_gets_its_name_back(team, tmp_path, monkeypatch):
+    (tmp_path / "novel.txt").write_text("a novel of its own")
+    team.let_in("ann")
+    said = team.run("course", f"TEXT={tmp_path}/novel.txt")
+    line = (
+        "created experiment 'charloom novel': it belongs to the server's owner, so no other user may delete its runs\n"
+    )
+    assert line in said
+    assert "experiment 'charloom novel' exists" in team.run("course", f"TEXT={tmp_path}/novel.txt")
+    team.runs(monkeypatch)  # as ann
+    client = MlflowClient(team.here)
+    experiment = client.get_experiment_by_name("charloom novel")
+    assert experiment.tags["charloom.text_sha256"] == hashlib.sha256(b"a novel of its own").hexdigest()
+    run = client.create_run(experiment.experiment_id)
+    with pytest.raises(MlflowException, match="403"):
+        client.delete_run(run.info.run_id)
+    with monkeypatch.context() as owner:
+        for name, value in re.findall(r"admin_(\w+) = (\S+)", (team.data / "auth.ini").read_text()):
+            owner.setenv(f"MLFLOW_TRACKING_{name.upper()}", value)
+        client.delete_run(run.info.run_id)
+    client.rename_experiment(experiment.experiment_id, "mine")
+    team.end()
+    team.start()
+    assert "experiment 'charloom novel' was renamed to 'mine'; it has its old name again" in team.printed.read_text()
+    assert client.get_experiment(experiment.experiment_id).name == "charloom novel"
+
+
 def test_users_are_listed_removed_and_added_from_a_file(team, tmp_path):
     names = [f"student{number:02}" for number in range(30)]
     file = tmp_path / "class.txt"
@@ -158,7 +194,11 @@ def test_users_are_listed_removed_and_added_from_a_file(team, tmp_path):
     rows = dict(line.split() for line in team.run("user", f"FILE={file}").splitlines()[1:31])
     assert (list(rows), len(set(rows.values()))) == (names, 30)
     team.let_in("teacher", "PERMISSION=READ")
-    assert team.run("user", f"FILE={file}").count("(as before)") == 30
+    again = team.run("user", f"FILE={file}")
+    assert f"keep their passwords, unless you add RENEW=1: {', '.join(names)}\n" in again
+    assert not any(password in again for password in rows.values())
+    renewed = dict(line.split() for line in team.run("user", f"FILE={file}", "RENEW=1").splitlines()[1:31])
+    assert (list(renewed), len({*renewed.values(), *rows.values()})) == (names, 60)
     permissions = dict(line.split() for line in team.run("user", "LIST=1").splitlines())
     assert (permissions["student07"], permissions["teacher"], permissions["admin"]) == ("EDIT", "READ", "owner")
     team.let_in("ann", "PERMISSION=READ")  # who has made an experiment manages that one alone
@@ -278,6 +318,8 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
     ("user", "NAME=admin", "NAME=admin is not allowed; "),
     ("user", "NAME=ann", "auth.ini: missing or incomplete; `make server` creates it; if you gave DATA= "),
     ("start", "HOST=0.0.0.0", "HOST=0.0.0.0: NAMES must name this server"),
+    ("start", "HOST=::", "HOST=::: NAMES must name this server"),
+    ("course", "TEXT=gone.txt", "TEXT=gone.txt: No such file or directory; TEXT is the file of the course's text\n"),
     ("start", "PORT=many", "PORT=many is not allowed; allowed is a whole number from 1 to 65535\n"),
     ("start", "PORT=0", "PORT=0 is not allowed; allowed is a whole number from 1 to 65535\n"),
     ("start", "PORT={taken}", "`make server PORT=5001` uses another port"),

@@ -8,7 +8,7 @@ from projects import Project
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.runtime.provenance import commit, known
-from charloom.results.git import branch, changes
+from charloom.results.git import branch, changes, origin
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry
 
@@ -84,3 +84,22 @@ def test_before_the_first_commit_everything_is_a_change_and_what_git_refuses_to_
         assert "+x = 1" in changes("text.txt")
     monkeypatch.setenv("PATH", "/nowhere")
     assert known(commit) == "unknown: git: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://github.com/kth/charloom.git", "https://github.com/kth/charloom"),
+        ("https://ann:token@gits-15.sys.kth.se/ann/rnn/", "https://gits-15.sys.kth.se/ann/rnn"),
+        ("http://127.0.0.1:3000/ann/rnn", "http://127.0.0.1:3000/ann/rnn"),
+        ("git@github.com:kth/charloom.git", "https://github.com/kth/charloom"),
+        ("ssh://git@gitlab.example.org:2222/group/sub/rnn.git", "https://gitlab.example.org/group/sub/rnn"),
+        ("/srv/git/rnn.git", ""),
+        ("file:///srv/git/rnn.git", ""),
+        ("", ""),
+    ],
+)
+def test_the_web_address_of_origin_has_no_login_and_a_folder_has_none(here, url, address):
+    if url:
+        here.run("git", "remote", "add", "origin", url)
+    assert origin() == address

@@ -1,5 +1,6 @@
 """Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
 
+import json
 import shutil
 import time
 from contextlib import chdir
@@ -26,6 +27,7 @@ from charloom.tracking.tag import RESULTS
 
 BEST, LAST = "lowest_smooth_loss", "last"
 FILES = {BEST: "best", LAST: "last"}  # of the LoggedModels, by their names
+VERSIONS = "mlflow.modelVersions"  # from which the page of a model tells whether it is registered
 MEASURE = "held_out_bits_per_character"
 
 
@@ -71,6 +73,11 @@ def test_a_run_has_all_checkpoints_as_models_with_steps_and_metrics_and_the_best
     (version,) = versions(finished)
     assert (version.name, version.run_id) == ("charloom-fox", run.info.run_id)
     assert finished.client().get_model_version_by_alias("charloom-fox", "best").version == version.version
+    registered = {model.name: json.loads(shown) for model in models.values() if (shown := model.tags.get(VERSIONS))}
+    better = BEST if best <= last else LAST
+    assert registered == {better: [{"name": "charloom-fox", "version": int(version.version)}]}
+    created = sorted(models.values(), key=lambda model: model.creation_timestamp)
+    assert [steps[model.model_id] for model in created] == sorted(steps.values())
     assert history(finished.client(), run, MEASURE) == {train.best_update: best, train.updates: last}
 
 

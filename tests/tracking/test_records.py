@@ -14,9 +14,10 @@ from charloom.core.runtime import provenance
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.reading import read_params
 from charloom.core.training import record as record_module
-from charloom.core.training.record import RATE, Recording
+from charloom.core.training.record import Recording
 from charloom.results.keys import experiment_key
 from charloom.tracking.entries import Entry, entries
+from charloom.tracking.spool import RATE
 
 PARAMS = read_params(ROOT / "params.yaml")
 KEY = experiment_key(PARAMS, "a" * 64)

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from projects import said
 from recorded import (
     a_training,
@@ -33,14 +32,14 @@ from ruamel.yaml import YAML
 from stores import free_port
 
 import track
+from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.pipeline import files
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
-from charloom.tracking.store import connected
-from charloom.tracking.tag import KEY, RECORD
+from charloom.tracking.tag import RESULTS
 
 
 def trainings(run) -> int:
@@ -59,7 +58,10 @@ def test_the_run_holds_what_the_files_hold(finished):
     digest = hashlib.sha256((finished.folder / "data/fox.txt").read_bytes()).hexdigest()
     assert run.data.tags["charloom.text_sha256"] == digest
     assert run.data.tags["mlflow.source.git.commit"] == ""  # nothing was committed when it ran
-    assert not any("/" in name for name in run.data.metrics)
+    assert {name for name in run.data.metrics if "/" in name} <= {"system/characters_per_second"}
+    (text,) = run.inputs.dataset_inputs
+    assert (text.dataset.name, text.dataset.digest, text.tags[0].value) == ("fox", digest[:36], "training")
+    assert json.loads(text.dataset.source) == {"uri": "data/fox.txt"}
     assert (trainings(run), run.data.tags["charloom.reproductions"]) == (1, "0")
     assert not list((finished.folder / ".charloom/spool").iterdir())
 
@@ -176,17 +178,29 @@ def test_of_several_runs_with_equal_results_the_oldest_counts_a_reproduction_and
     assert [run.data.tags.get("charloom.differs_from") for run in in_order(project)] == [None, None, first.info.run_id]
 
 
-def test_of_two_live_runs_of_a_training_one_is_completed_and_the_other_deleted(project):
-    """Two senders may have created them at the same moment: no lock is held on a server."""
-    a_training(project)
+@pytest.mark.parametrize("value", [None, 1.5])
+def test_anothers_open_run_is_shown_alone_and_completed_if_its_points_are_the_trainings_own(project, value):
+    """Another machine has sent a point of the same experiment, and is at work, or gone."""
+    with chdir(project.folder):
+        run = this_run()
+        loss = run.curves["smooth_loss"][0] if value is None else value
+        with suppress(Stopped), Recording("theirs", run.params, run.text_sha256) as record:
+            record.points([("smooth_loss", 0, loss)])
+            sent()
+            raise Stopped(signal.SIGTERM)
     (entry,) = waiting(project)
-    with chdir(project.folder), connected() as store:
-        for _ in range(2):
-            store.use_text(entry.first.text_sha256, "data/fox.txt")
-            store.create_run("live", {KEY: entry.first.experiment, RECORD: entry.first.record}, entry.first.started)
+    shutil.rmtree(entry.folder)
+    trained_again(project)
+    caught_up(project)
+    (shown,) = project.runs()
+    (point,) = project.client().get_metric_history(shown.info.run_id, "smooth_loss")
+    assert (shown.info.status, point.value) == ("RUNNING", loss)
     tracked(project)
-    (run,) = project.runs()
-    holds_what_the_files_hold(project, project.client(), run)
+    runs = project.runs()
+    (completed,) = [run for run in runs if RESULTS in run.data.tags]
+    assert (len(runs), completed.info.run_id == shown.info.run_id) == ((1, True) if value is None else (2, False))
+    holds_what_the_files_hold(project, project.client(), completed)
+    assert trainings(completed) == 1
 
 
 def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_until_then(project):
@@ -245,21 +259,25 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
     holds_what_the_files_hold(project, project.client(), run)
 
 
-def test_points_are_sent_again_to_mlflow_2_which_refuses_many_of_which_it_has_some(project, monkeypatch):
-    log_batch, refused = MlflowClient.log_batch, []
+def test_points_that_arrived_although_the_request_failed_are_sent_once(project, monkeypatch):
+    """MLflow before 3 refuses a batch if it has some of the points."""
+    log_batch, failed = MlflowClient.log_batch, []
 
     def as_mlflow_2(client, run_id, metrics=(), *others, **named):
-        if len(metrics) > 100 and client.get_run(run_id).data.metrics:
-            refused.append(len(metrics))
-            raise MlflowException("UNIQUE constraint failed", BAD_REQUEST)
+        assert not {(each.key, each.step) for each in metrics if not each.model_id} & {*failed}
         log_batch(client, run_id, metrics, *others, **named)
+        if len(metrics) > 100 and not failed:
+            failed.extend((each.key, each.step) for each in metrics)
+            raise MlflowException("timed out")
 
     monkeypatch.setattr(MlflowClient, "log_batch", as_mlflow_2)
     trained_again(project)
     caught_up(project)
+    with pytest.raises(Unavailable, match="timed out"):
+        tracked(project)
     tracked(project)
     (run,) = project.runs()
-    assert len(refused) == 1
+    assert failed
     holds_what_the_files_hold(project, project.client(), run)
 
 

@@ -1,5 +1,6 @@
 """A study in a real MLflow store: one run, nothing twice, and beside the pipeline's runs."""
 
+import threading
 from contextlib import chdir
 from pathlib import Path
 
@@ -132,6 +133,7 @@ def test_two_who_send_a_study_at_once_have_one_and_of_two_versions_that_wait_the
     def work() -> None:
         """Connect without the lock that two machines do not have in common."""
         store = Store()
+        store.sender = threading.current_thread().name
         store.connect()
         complete_study(store, entry.folder, entry.study)
 

@@ -4,6 +4,7 @@ If a Git command fails, every function raises Unavailable with Git's reason.
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from charloom.core.settings.pipeline import PIPELINE, root
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # For a patch that `git apply` accepts; the options override the user's Git configuration.
 DIFF = ("diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--no-ext-diff", "--no-textconv", "--binary")
+# Addresses of a remote repository: scheme and path, or host and path.
+WEB = re.compile(r"(https?://)(?:[^/@]*@)?([^/@]+/.+?)(?:\.git)?/?")
+SSH = re.compile(r"(?:ssh://)?[^/@:]+@([^/@:]+)(?::\d+(?=/))?[:/]/*(.+?)(?:\.git)?/?")
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
 
 
@@ -56,6 +60,14 @@ def branch() -> str:
     """Return the name of the main repository's branch; "" if its HEAD is detached, or does not contain `commit`."""
     here, now = git("branch", "--show-current", folder=root()), commit()
     return here if now and now == git("merge-base", now, "HEAD", folder=root(), empty=1) else ""
+
+
+def origin() -> str:
+    """Return the web address of the remote repository `origin`, without a login; "" if it is unknown or a folder."""
+    url = git("config", "--get", "remote.origin.url", folder=root(), empty=1)
+    if match := WEB.fullmatch(url):
+        return f"{match[1]}{match[2]}"
+    return f"https://{match[1]}/{match[2]}" if (match := SSH.fullmatch(url)) else ""
 
 
 def changes(text: str) -> str:

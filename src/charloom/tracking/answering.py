@@ -32,7 +32,7 @@ from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.limits import limit_memory
-from charloom.tracking.reasons import NO_MODELS, NOT_FOUND, first_line, not_permitted
+from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected
 from groundwork.words import in_line
@@ -76,9 +76,10 @@ def describe(run_id: str, folder: str) -> None:
         try:
             run = store.client.get_run(run_id)
         except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", DENIED}:  # a server with passwords hides the difference
                 where = page_address() or database() or "the store"
-                raise WrongInput(f"{name}: no such run in {where}; is MLFLOW_TRACKING_URI right?") from None
+                hidden = ", or it is hidden from you" if error.error_code == DENIED else ""
+                raise WrongInput(f"{name}: no such run in {where}{hidden}; is MLFLOW_TRACKING_URI right?") from None
             raise
         history = dict[str, dict[str, float]]()
         for point in (point for name in run.data.metrics for point in store.client.get_metric_history(run_id, name)):

@@ -17,15 +17,15 @@ from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.pipeline import HERE, PIPELINE, Project, files, files_in
 from charloom.core.settings.reading import read_params
 from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
-from charloom.core.training.record import RATE, RECORD, spool, start_of
-from charloom.results.git import branch, changes
+from charloom.core.training.record import RECORD, spool, start_of
+from charloom.results.git import branch, changes, origin
 from charloom.results.keys import experiment_key, setting
 from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRICS
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
-from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, SERVED, SHOWN_FILES, Start, Tracked
+from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Start, Tracked
 from groundwork.words import in_line
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
@@ -174,6 +174,7 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
         "mlflow.source.name": "dvc repro",
         tag.COMMIT: known(commit),
         "mlflow.source.git.branch": known(branch),
+        "mlflow.source.git.repoURL": known(origin),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
         tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else str(changed).lower(),
         tag.SETTING: setting(run.params),
@@ -188,11 +189,12 @@ def _description(run: Run, samples: SampleTable) -> str:
     """Return the run's description in Markdown: its measures and the start of the last checkpoint's sample."""
     train = run.facts[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
-    bits = train.held_out_bits_per_character
+    bits, repository, number = train.held_out_bits_per_character, known(origin), known(commit)
+    linked = f" The code: [`{number[:7]}`]({repository}/commit/{number})." if "://" in repository and number else ""
     measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
     return (
         f"**{measure}** of `{in_line(run.params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
-        "`report.html` among the artifacts is the full report.\n\n"
+        f"`report.html` among the artifacts is the full report.{linked}\n\n"
         f"Sample after {update:,} updates:\n\n{indent(visible(text[:EXCERPT]), '    ', lambda _: True)}\n"
     )

@@ -3,50 +3,64 @@
 Trainings with the same experiment key and the same hash of results share one run: each further training counts as a
 reproduction. Other results of the same experiment are a second run with a tag that names the first run.
 
-While a training runs, a live run shows its points. If at its end the experiment has a complete run with the same
-results, for example from another machine, the training is counted there, and the live run is deleted.
+A run without results is *open*. The first sender of a key creates an open run, and shows its training's points in it.
+The other senders show nothing. The first of these trainings to end completes the open run, whoever has created it; the
+others are counted there. So no run has to be deleted, which a server may refuse, and a killed sender leaves no second
+run.
 """
 
 import json
+import sys
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Run, ViewType
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Dataset, DatasetInput, InputTag, Run, ViewType
 
 from charloom.core.base.terminal import warn_once
 from charloom.tracking import tag
-from charloom.tracking.entries import Entry
+from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import register, send_models
-from charloom.tracking.spool import BEST, FILES, LAST, SHOWN_FILES, End, Start, Tracked
+from charloom.tracking.spool import FILES, RATE, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking.store import TAG_LENGTH, Store, with_author
 from groundwork.words import in_line
 
+DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
 COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
 
 
 def show(store: Store, entry: Entry, *, ended: bool) -> None:
-    """Send the training's points to its live run, and end the run if the training has ended.
+    """Send the training's points to its open run, and end the run if the training has ended.
 
-    A missing live run is created. A live run that has ended continues if the training has resumed. Nothing is sent if
-    the training's experiment key has a complete run, or if somebody has deleted the live run.
+    The run is created if the training's experiment key has no run. A run that has ended continues if the training has
+    resumed. Nothing is sent if the key has a complete run or another training's open run, or if somebody has deleted
+    the training's run.
 
     ended  whether the training has ended
+
+    Raises Busy if a run has to be created, and another sender holds the lock of the experiment key.
     """
-    store.use_text(entry.first.text_sha256, entry.first.params.prepare.text)
-    runs = store.runs_of(entry.first.experiment, ViewType.ALL)
-    run = next(iter(_own_runs(runs, entry)), None)
+    start = entry.first
+    store.use_text(start.text_sha256, start.params.prepare.text)
+    runs = store.runs_of(start.experiment, ViewType.ALL)
+    run = next((run for run in runs if run.data.tags.get(tag.RECORD) == start.record), None)
     active = [run for run in runs if run.info.lifecycle_stage == "active"]
-    if any(tag.RESULTS in run.data.tags for run in active) or (run and run not in active):
+    if any(tag.RESULTS in run.data.tags for run in active) or (run not in active if run else active):
+        entry.sent = sys.maxsize  # so the store is asked again only when the training has ended
         return
-    if run and run.info.status != "RUNNING":
+    if not run:
+        with experiment_lock(store, start.experiment):
+            if store.runs_of(start.experiment):  # created in the meantime
+                return
+            run = _create(store, entry)
+    elif run.info.status != "RUNNING":
         if ended:
             return
         store.client.update_run(run.info.run_id, "RUNNING")
-    run = _with_points(store, entry, run)
+    _send_points(store, entry, run)
     if ended:
         store.end_run(run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
 
@@ -54,13 +68,13 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     """Send what is missing of the entry's run, add the entry's trainings to the run's list, and return the run.
 
-    The run is the oldest complete run with the same results. Without such a run, the training's own run is completed:
-    it gets the points, the entry's files, the best and the last model, the status FINISHED, the tag RESULTS, which
-    marks a complete run, and, if there is a complete run with other results, the tag DIFFERS, a link to it. The
-    checkpoints come last. An attempt may fail before they are sent, so the next attempt sends the missing ones.
+    The run is the oldest complete run with the same results. Without such a run, an open run is completed: the
+    training's own, or else the oldest whose points agree with the training's. It gets the entry's files, the points,
+    the models, the status FINISHED, and at last the tag RESULTS, which marks a complete run. If there is a complete run
+    with other results, the tag DIFFERS links to it.
 
-    All other live runs of this training are deleted: two senders may have created one each at the same moment. If the
-    store refuses to delete them, they get the status KILLED.
+    The tag RECORD of an open run is set first: then the sender that has created the run sends no more points. Points
+    are sent seconds later, so that its last ones have arrived.
 
     Raises Busy if another sender holds the lock of the experiment key.
 
@@ -72,47 +86,65 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         runs = store.runs_of(start.experiment)
         complete_runs = [run for run in runs if tag.RESULTS in run.data.tags]
         run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
-        own_runs = _own_runs(runs, entry)
-        own_run = run if run in own_runs else next(iter(own_runs), None)
-        for live in {*own_runs} - {run or own_run, *complete_runs}:
-            try:  # it has only points
-                store.client.delete_run(live.info.run_id)
-            except MlflowException:  # the server refuses it
-                store.end_run(live, "KILLED", None)
         if run:
-            tags = _training_tags(store, run, entry)
-        else:
-            run = own_run = _with_points(store, entry, own_run)
-            store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
-            models = {name: tracked.models[name] for name in (BEST, LAST)}
-            register(store, run, send_models(store, run, entry, models), start, tracked.train)
-            tags = _training_tags(store, run, entry, tracked.description)
-            tags |= tracked.tags | {tag.RESULTS: tracked.results}
-            if complete_runs:
-                tags[tag.DIFFERS] = complete_runs[0].info.run_id
-            if run.info.status != "FINISHED":  # a finished run keeps its end time
-                store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-        store.set_tags(run, tags)  # the tag RESULTS marks a complete run; only checkpoints follow
-        if run is own_run:
-            send_models(store, run, entry, {n: x for n, x in tracked.models.items() if n not in {BEST, LAST}})
+            store.set_tags(run, _training_tags(store, run, entry))
+            return run
+        run = _open_run(store, entry, [run for run in runs if run not in complete_runs]) or _create(store, entry)
+        store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
+        _send_points(store, entry, run)
+        if not (run.inputs and run.inputs.dataset_inputs):
+            store.client.log_inputs(run.info.run_id, [_dataset(start)])
+        register(store, run, send_models(store, run, entry, tracked.models), start, tracked.train)
+        tags = _training_tags(store, run, entry, tracked.description) | tracked.tags | {tag.RESULTS: tracked.results}
+        if complete_runs:
+            tags[tag.DIFFERS] = complete_runs[0].info.run_id
+        store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
+        store.set_tags(run, tags)
         return run
 
 
-def _own_runs(runs: list[Run], entry: Entry) -> list[Run]:
-    return [run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record]
+def _open_run(store: Store, entry: Entry, runs: list[Run]) -> Run | None:
+    """Return the run that the entry completes, or None: the training's own, or the oldest with equal points.
 
-
-def _with_points(store: Store, entry: Entry, run: Run | None) -> Run:
-    """Send the entry's params and points that its run lacks, and return the run. A missing run is created.
-
-    The points are those after the first `entry.sent` ones. To send a point again does no harm.
+    A point that only the run or only the entry has is ignored, and so are rates. A run of another training becomes the
+    entry's own by its tag RECORD, which is set.
     """
-    start = entry.first
-    if not run:
-        entry.sent = 0
-        run = store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
-    store.send(run, islice(entry.points.items(), entry.sent, None), None if run.data.params else start.params)
-    return run
+    for run in sorted(runs, key=lambda run: run.data.tags.get(tag.RECORD) != entry.first.record):  # stable
+        if run.data.tags.get(tag.RECORD) == entry.first.record:
+            return run
+        points = store.history(run).items()
+        if all(entry.points.get(at, point)[0] == point[0] for at, point in points if at[0] != RATE):
+            store.set_tags(run, {tag.RECORD: entry.first.record})
+            entry.sent = UNKNOWN
+            return run
+    return None
+
+
+def _dataset(start: Start) -> DatasetInput:
+    """Return the text as MLflow's pages show it: the name of its file, and the start of its SHA-256."""
+    path = in_line(start.params.prepare.text)
+    text = Dataset(Path(path).stem[:500], start.text_sha256[:DIGEST_LENGTH], "local", json.dumps({"uri": path}))
+    return DatasetInput(text, [InputTag("mlflow.data.context", "training")])
+
+
+def _create(store: Store, entry: Entry) -> Run:
+    start, entry.sent = entry.first, 0
+    return store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
+
+
+def _send_points(store: Store, entry: Entry, run: Run) -> None:
+    """Send the entry's params and points that its run lacks.
+
+    These are the points after the first `entry.sent` ones. If this number is UNKNOWN, MLflow's points are read first.
+    They may be from another training: the entry takes over their times, because MLflow doubles a point that is sent
+    again with another time.
+    """
+    first, entry.sent = entry.sent, UNKNOWN  # the number is unknown after a failure
+    known = store.history(run) if first == UNKNOWN else {}
+    entry.points |= {at: point for at, point in known.items() if at in entry.points}
+    points = (point for point in islice(entry.points.items(), max(first, 0), None) if point[0] not in known)
+    store.send(run, points, None if run.data.params else entry.first.params)
+    entry.sent = len(entry.points)
 
 
 def _training_tags(store: Store, run: Run, entry: Entry, description: str | None = None) -> dict[str, str]:

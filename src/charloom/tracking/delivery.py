@@ -16,17 +16,18 @@ from charloom.core.runtime.provenance import identity
 from charloom.core.settings.dvc_lock import ensure_recorded
 from charloom.core.settings.pipeline import HERE, ensure_repository
 from charloom.core.training.record import STARTING_MAY_TAKE, sender_lock, start_sender
-from charloom.tracking.address import relocate_store
+from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
 POLL_INTERVAL = 0.05  # seconds
+SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 
 
-def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
+def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool = False) -> None:
     """Add entries to the spool, wait until the sender has processed them, and print the result of each sent entry.
 
     The sender is started first, because its imports take seconds. Warnings in its log are printed to standard error. A
@@ -34,20 +35,24 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
 
     add      adds the entries, each with a request for its delivery, and returns their folders
     seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
+    patient  wait to the end for a server, too. Otherwise, unless CI is `true`, the wait for a server ends after
+             SERVER_WAIT seconds, with a line that says so, and the sender goes on
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
     or if the sender's log or our own database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, reasons = sender_lock(identity()), dict[str, None]()
+    impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
         start_sender(lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
             progress = time.monotonic()
-            end, next_start = progress + TOTAL_FACTOR * seconds, progress + STARTING_MAY_TAKE
-            while pending and time.monotonic() < min(end, progress + seconds):
+            last = progress + (SERVER_WAIT if impatient else TOTAL_FACTOR * seconds)
+            next_start = progress + STARTING_MAY_TAKE
+            while pending and time.monotonic() < min(last, progress + seconds):
                 if time.monotonic() > next_start:  # does nothing if the sender runs
                     start_sender(lock.stem)
                     next_start = time.monotonic() + STARTING_MAY_TAKE
@@ -65,7 +70,9 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float) -> None:
                 time.sleep(POLL_INTERVAL)
     except OSError as error:
         raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None
-    if pending:
+    if pending and impatient and time.monotonic() >= last:
+        print("still sending to MLflow; `make track` waits for it", flush=True)
+    elif pending:
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
@@ -83,7 +90,7 @@ def catch_up(arguments: object = None) -> None:
     """
     ensure_repository()
     try:
-        deliver(_requested, SENDING_TIMEOUT)
+        deliver(_requested, SENDING_TIMEOUT, patient=True)
     except Unavailable as error:
         raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
 

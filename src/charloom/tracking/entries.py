@@ -10,12 +10,14 @@ from typing import Any
 from charloom.core.base.storage import held, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
 from charloom.core.runtime.provenance import process_ended
-from charloom.core.training.record import RATE, RECORD, spool
-from charloom.tracking.spool import FILES, End, Start, StudyContents, Tracked
+from charloom.core.training.record import RATE as RECORDED_RATE
+from charloom.core.training.record import RECORD, spool
+from charloom.tracking.spool import FILES, RATE, End, Start, StudyContents, Tracked
 from groundwork.words import in_line
 
 Content = Path | str | bytes  # a file to copy, or the content
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
+UNKNOWN, SHORTEST_PAUSE = -1, 1.0  # see Entry.sent and Entry.pause
 
 
 class Entry:
@@ -36,8 +38,10 @@ class Entry:
 
     The state of its delivery, with times of time.monotonic() in seconds:
 
-    sent       the number of points that the training's live run has, or does not need
+    sent       the number of points that the training's open run has, or does not need; UNKNOWN to a new sender, and
+               after a failure
     reason     why the last attempt failed, or an empty text
+    pause      the mean time until the next attempt while other senders are busy with the same experiment
     next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit
     """
 
@@ -52,8 +56,8 @@ class Entry:
         self.trainings: list[tuple[Start, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender, self.sent = "", 0
-        self.reason, self.next_time, self.retry_until = "", 0.0, 0.0
+        self.sender, self.sent = "", UNKNOWN
+        self.reason, self.next_time, self.retry_until, self.pause = "", 0.0, 0.0, SHORTEST_PAUSE
         self.read()
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")
@@ -108,6 +112,7 @@ class Entry:
     def _add(self, line: Any) -> None:
         match line:
             case [str() as name, int() as update, int() | float() as value, int() | float() as when]:
+                name = RATE if name == RECORDED_RATE else name
                 if not self.trainings or when <= self.trainings[0][1].ended:
                     self.points.setdefault((name, update), (float(value), float(when)))
             case {"record": _}:

@@ -8,6 +8,7 @@ MLflow's model registry has a registered model for each text, with a version for
 `@best` names the best of the versions that are comparable with the newest.
 """
 
+import json
 import math
 import re
 import tempfile
@@ -72,7 +73,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
         return addresses
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
     missing = [name for name in updates if name not in models or models[name].status != "READY"]
-    for name in (name for name in missing if name not in models):
+    for name in sorted({*missing} - models.keys(), key=updates.__getitem__):  # MLflow's page shows the newest first
         models[name] = client.create_logged_model(number, name, run_id, params=params_as_text(entry.first.params))
         note_progress()
     ids = {name: models[name].model_id for name in updates}
@@ -85,9 +86,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:
         client.log_outputs(run_id, links)
-    for name in missing:
-        client.finalize_logged_model(ids[name], "READY")
-        note_progress()
+    store.each(lambda name: client.finalize_logged_model(ids[name], "READY"), missing)
     return {name: MODELS + model_id for name, model_id in ids.items()}
 
 
@@ -170,11 +169,13 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
             about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
             address, run_id = addresses[model], run.info.run_id
             model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
-            versions.append(
-                client.create_model_version(
-                    name, address, run_id, tags, description=about, await_creation_for=0, model_id=model_id
-                )
+            version = client.create_model_version(
+                name, address, run_id, tags, description=about, await_creation_for=0, model_id=model_id
             )
+            versions.append(version)
+            if model_id and not store.remote:  # a server sets this tag itself, from which the model's page is made
+                shown = json.dumps([{"name": name, "version": int(version.version)}])
+                client.set_logged_model_tags(model_id, {"mlflow.modelVersions": shown})
         best = min((version for version in versions if version.tags.get(tag.COMPARABLE) == comparable), key=_rank)
         if ALIAS not in best.aliases:
             client.set_registered_model_alias(name, ALIAS, best.version)

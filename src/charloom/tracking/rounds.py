@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from charloom.core.base.errors import Damaged
-from charloom.core.base.terminal import warn_once
 from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import complete, show
 from charloom.tracking.entries import Entry, entries
@@ -21,7 +20,8 @@ LINGER = 10  # seconds without work: `track` starts the sender before it has col
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
 IDLE_LIMIT = 600  # seconds after a training's last line until the sender stops waiting for the next
-LIVE_PERIOD = 2.0  # seconds between two attempts at an entry, if its training goes on or another sender is busy
+LONGEST_PAUSE = 30.0  # mean seconds between two attempts while another sender is busy: sixty must not fill a server
+LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goes on
 
 
 def send_all(identity: str) -> None:
@@ -56,7 +56,7 @@ def _try(entry: Entry) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
     The three parts are separated by tabs; the second or the third is empty. If another sender has delivered the entry,
-    both are. If another sender is busy with the same experiment, no line is printed, only a warning.
+    both are. If another sender is busy with the same experiment, no line is printed.
     """
     now, line, entry.reason = time.monotonic(), "", ""
     entry.next_time = now + LIVE_PERIOD
@@ -67,9 +67,9 @@ def _try(entry: Entry) -> None:
         entry.retry_until = 0.0
     except Damaged as error:
         entry.reason, entry.retry_until = str(error), 0.0
-    except Busy as error:
-        warn_once(entry.folder.name, f"{error}; this sender waits for it")
-        entry.next_time = now + random.uniform(0.5, 1.5) * LIVE_PERIOD  # noqa: S311  two senders must not always meet
+    except Busy:
+        entry.next_time = now + random.uniform(0.5, 1.5) * entry.pause  # noqa: S311  two senders must not always meet
+        entry.pause = min(1.5 * entry.pause, LONGEST_PAUSE)
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         entry.reason, entry.next_time = reason_of(error), now + RETRY_PAUSE
@@ -79,7 +79,7 @@ def _try(entry: Entry) -> None:
 
 
 def _send(entry: Entry) -> str:
-    """Complete the entry's run or study, and remove the entry; without files, show the training in its live run.
+    """Complete the entry's run or study, and remove the entry; without files, show the training in its open run.
 
     Return a line with the name and the address of what was completed, or "". Raises Damaged if the files or the record
     of `track` were changed.
@@ -89,17 +89,17 @@ def _send(entry: Entry) -> str:
     if entry.can_complete and not entry.is_intact:
         hint = "remove this entry; `make track` in the folder with its results adds it again"
         raise Damaged(f"{entry.folder}: not sent, because it was damaged or changed; {hint}")
-    with connected() as store, store_lock():
-        if entry.study:
-            run, name = complete_study(store, entry.folder, entry.study), f"study {in_line(entry.study.name)}"
-        elif entry.tracked:
-            run = complete(store, entry, entry.tracked)
-            name = f"run {in_line(str(run.info.run_name))}"
-        else:
-            if ended or entry.sent < len(entry.points):
+    if entry.can_complete or ended or max(entry.sent, 0) < len(entry.points):
+        with connected() as store, store_lock():
+            if entry.study:
+                run, name = complete_study(store, entry.folder, entry.study), f"study {in_line(entry.study.name)}"
+            elif entry.tracked:
+                run = complete(store, entry, entry.tracked)
+                name = f"run {in_line(str(run.info.run_name))}"
+            else:
                 show(store, entry, ended=ended)
-                entry.sent = len(entry.points)
-            entry.retry_until = 0.0 if ended else min(entry.retry_until, time.monotonic() + IDLE_LIMIT)
-            return ""
+    if not entry.can_complete:
+        entry.retry_until = 0.0 if ended else min(entry.retry_until, time.monotonic() + IDLE_LIMIT)
+        return ""
     entry.remove()
     return f"MLflow {name}: {store.where_shown(run)}"

@@ -6,8 +6,8 @@ A process that writes to the spool starts the sender, unless a process holds the
 each identity, that is for each store, environment and version of the sources. A sender delivers the entries that name
 its identity. The sender
 
-    sends the points of a running training every two seconds to a live run
-    ends the live run when the training has ended or was killed
+    sends the points of a running training every two seconds to an open run
+    ends the open run when the training has ended or was killed
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 

@@ -25,6 +25,7 @@ from charloom.core.settings.records import Record, TrainMetrics
 from charloom.results.keys import experiment_key, name_of
 
 FILES = "files"
+RATE = "system/characters_per_second"  # the record's RATE: MLflow's pages show facts about the machine apart
 MODEL_FILE = "model.npz"  # a model's arrays, in its folder in MLflow
 SHOWN_FILES, MODEL_CODE = "artifacts", "code"  # folders of FILES: what a run's page shows; the code of a served model
 SERVED, PACKED = "served.py", "charloom.zip"  # files of MODEL_CODE: see tracking/served.py; the sources that it imports

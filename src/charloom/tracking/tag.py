@@ -9,10 +9,11 @@ columns.
 import json
 from pathlib import Path
 
-from charloom.core.settings.records import MEASURE, Measure
+from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
 
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
+NAME = "charloom.name"  # the name with which it was created: the server restores it
 STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not runs of the pipeline
 SENDING = "charloom.sending"  # begins the tags of `experiment_lock`
 
@@ -49,9 +50,9 @@ def _note(name: str) -> str:
     return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
-def _view(columns: tuple[str, ...], order: str, *, ascending: bool) -> str:
-    """Return a view as JSON: names of columns, and the name of the column that orders the runs."""
-    return json.dumps({"orderByKey": order, "orderByAsc": ascending, "selectedColumns": columns})
+def _view(columns: tuple[str, ...], order: str, *, ascending: bool, **charts: object) -> str:
+    """Return a view as JSON: names of columns, the name of the column that orders the runs, and the charts."""
+    return json.dumps({"orderByKey": order, "orderByAsc": ascending, "selectedColumns": columns} | charts)
 
 
 PARAM_COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
@@ -60,9 +61,19 @@ MEASURE_COLUMNS = f"metrics.`{MEASURE}`", "metrics.`smooth_loss`"
 VERDICT_COLUMNS = tuple(f"tags.`{name}`" for name in (*COUNTS, VERDICT))
 USER_COLUMN = "attributes.`User`"
 SHARED_VIEW = f"mlflow.sharedViewState.{VIEW}"
+SECTIONS = "Model metrics", "System metrics"  # MLflow's names
+CHARTS = {  # the first ones; MLflow's page adds the others, and makes a line of a generated bar if the metric has steps
+    "compareRunSections": [{"uuid": name, "name": name, "display": True, "isReordered": True} for name in SECTIONS],
+    "compareRunCharts": [
+        {"type": "BAR", "uuid": name, "metricKey": name, "displayName": name, "metricSectionId": SECTIONS[0],
+         "deleted": False, "isGenerated": name != MEASURE, "runsCountToCompare": 10}
+        for name in (MEASURE, MEASURE_OF_PART, "smooth_loss")
+    ],
+}  # fmt: skip
+TEXT_COLUMNS = (*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS)
 TEXT_TAGS = {  # of a text's experiment, best run first
     NOTE: _note("about_runs"),
-    SHARED_VIEW: _view((*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS), MEASURE_COLUMNS[0], ascending=LOWEST_FIRST),
+    SHARED_VIEW: _view(TEXT_COLUMNS, MEASURE_COLUMNS[0], ascending=LOWEST_FIRST, **CHARTS),
 }
 STUDIES_TAGS = {  # of the experiment for studies, newest run first
     STUDIES: "true",

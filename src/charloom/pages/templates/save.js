@@ -39,4 +39,6 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program 
     offer(picture.parentNode.lastElementChild, "SVG", picture.querySelector("title").textContent, () => svgOf(picture))
   for (const box of document.querySelectorAll(".wide"))
     offer(box.closest("figure:has(> svg)")?.lastElementChild ?? box, "CSV", box.ariaLabel, () => csvOf(box))
+} else { // nor has the frame the page to which the header links
+  for (const link of document.querySelectorAll("header .note")) link.hidden = true
 }

@@ -1,0 +1,162 @@
+"""Sixty students, one server with PostgreSQL and passwords: six processes and 54 threads with the sender's own code."""
+
+import json
+import os
+import random
+import re
+import shutil
+import threading
+import time
+from contextlib import chdir
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow.exceptions import MlflowException
+from projects import copied
+from recorded import curve, model_names
+from team import Team
+
+from charloom.core.training.record import Recording
+from charloom.tracking.collect import put, this_run
+from charloom.tracking.completion import complete, show
+from charloom.tracking.entries import SHORTEST_PAUSE, Entry
+from charloom.tracking.experiment_lock import Busy
+from charloom.tracking.rounds import LONGEST_PAUSE, RETRY_PAUSE
+from charloom.tracking.store import Store
+
+PROCESSES, STUDENTS = 6, 60
+LONGEST = 600  # seconds
+
+
+class Student(threading.Thread):
+    """A student whose training is recorded in the folder: shown from its start on, and completed after its end."""
+
+    def __init__(self, folder: Path, gate: threading.Barrier):
+        super().__init__(name=folder.name, daemon=True)
+        self.entry, self.gate, self.failed, self.seconds, self.retries = Entry(folder), gate, None, 0.0, 0
+
+    def run(self) -> None:
+        try:
+            store = Store()
+            store.user = store.sender = self.name
+            self.gate.wait(LONGEST)
+            began = time.monotonic()
+            self.patient(store, lambda: show(store, self.entry, ended=False))
+            time.sleep(random.uniform(0, 3))  # noqa: S311
+            self.patient(store, lambda: complete(store, self.entry, self.entry.tracked))
+            self.seconds = time.monotonic() - began
+        except Exception as error:  # noqa: BLE001  the test raises it
+            self.failed = error
+
+    def patient(self, store: Store, work) -> None:
+        """Try until no other sender is busy and the server answers in time, with the pauses of a sender."""
+        pause, end = SHORTEST_PAUSE, time.monotonic() + LONGEST
+        while True:
+            try:
+                store.connect()
+                return work()
+            except Busy:
+                time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311
+                pause = min(1.5 * pause, LONGEST_PAUSE)
+            except MlflowException:
+                if time.monotonic() > end:
+                    raise
+                self.retries += 1
+                time.sleep(RETRY_PAUSE)
+
+
+class Use:
+    """What a server takes meanwhile: memory in bytes, the most of all its processes, and requests."""
+
+    def __init__(self, team: Team):
+        self.team, self.memory = team, 0
+        self.before = self.requests()
+
+    def requests(self) -> int:
+        return len(re.findall(r'"(?:GET|POST|PUT|PATCH|DELETE) /', (self.team.data / "mlflow.log").read_text()))
+
+    def look(self) -> None:
+        server = psutil.Process(self.team.process.pid)
+        whole = [server, *server.children(recursive=True), *self.team.databases()]
+        self.memory = max(self.memory, sum(process.memory_info().rss for process in {*whole} if process.is_running()))
+
+    def __str__(self) -> str:
+        return f"{self.requests() - self.before} requests, at most {self.memory / 2**20:.0f} MB"
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    team = Team(tmp_path_factory.mktemp("t"), "NAMES=mlflow.example.org")
+    for number in range(PROCESSES):
+        team.let_in(f"process{number}")
+    team.let_in("owner")
+    team.let_in("thread")
+    yield team
+    team.end()
+
+
+@pytest.mark.parametrize("seeds", ["one seed", "sixty seeds"])
+def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_all(
+    finished, tmp_path, team, monkeypatch, seeds
+):
+    first = 1000 if seeds == "sixty seeds" else 0
+    people = [copied(finished, tmp_path / f"p{number}") for number in range(PROCESSES)]
+    for number, project in enumerate(people):
+        project.set(updates=150000, checkpoint_every=50000, save_every=50000, seed=first + number)
+    source = people[0]
+    source.run("dvc", "repro", MLFLOW_TRACKING_URI="sqlite:///elsewhere.db")
+    with chdir(source.folder):
+        run = this_run()
+    folders = []
+    for number in range(PROCESSES, STUDENTS):
+        params = run.params.model_copy(update={"seed": first + number if first else run.params.seed})
+        result = f"{number:064x}" if first else run.results
+        with chdir(source.folder):
+            with Recording(f"{number}", params, run.text_sha256) as record:
+                record.points(curve(run))
+                record.results = result
+            folders.append(Path(shutil.move(put(run._replace(params=params, results=result)), tmp_path / f"s{number}")))
+    if not first:
+        for project in people:
+            project.set(seed=run.params.seed)
+
+    had = set(team.runs(monkeypatch, "thread"))  # the threads' login, in this process
+    use, gate = Use(team), threading.Barrier(STUDENTS)
+    students = [Student(folder, gate) for folder in folders]
+
+    def train(number: int) -> None:
+        gate.wait(LONGEST)
+        said = team.said(f"process{number}", people[number], "dvc", "repro", "--force")
+        while "MLflow run" not in said and time.monotonic() < began + LONGEST:  # it is sent later: see `patient`
+            said = team.said(f"process{number}", people[number], "charloom", "track", expect=None)
+        assert "MLflow run" in said, said
+
+    failed = []
+    monkeypatch.setattr(threading, "excepthook", lambda error: failed.append(error.exc_value))
+    at_work = [*students, *(threading.Thread(target=train, args=[number]) for number in range(PROCESSES))]
+    began = time.monotonic()
+    for each in at_work:
+        each.start()
+    while any(each.is_alive() for each in at_work):
+        use.look()
+        time.sleep(0.5)
+    slowest, retries = max(each.seconds for each in students), sum(each.retries for each in students)
+    print(f"{seeds}: {time.monotonic() - began:.0f} s, {use}, the slowest {slowest:.0f} s, {retries} retries")
+    assert not [*failed, *filter(None, (student.failed for student in students))]
+
+    runs = {key: each for key, each in team.runs(monkeypatch, "thread").items() if key not in had}
+    assert len(runs) == (STUDENTS if first else 1)
+    assert {each.info.status for each in runs.values()} == {"FINISHED"}
+    counts = [int(each.data.tags["charloom.reproductions"]) for each in runs.values()]
+    assert sum(counts) + len(runs) == STUDENTS
+    client = source.client(os.environ["MLFLOW_TRACKING_URI"])
+    for each in runs.values():
+        listed = [row["when"] for row in json.loads(each.data.tags["charloom.trainings"])]
+        assert len(listed) == len(set(listed))
+        of_it = f"source_run_id = '{each.info.run_id}'"
+        assert len(client.search_logged_models([each.info.experiment_id], of_it)) == len(model_names(source))
+        for name in each.data.metrics:
+            points = client.get_metric_history(each.info.run_id, name)
+            assert len({point.step for point in points}) == len(points), name
+    assert not any("sending" in tag for tag in client.get_experiment(each.info.experiment_id).tags)
