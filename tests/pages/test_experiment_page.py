@@ -58,8 +58,8 @@ def test_a_picture_that_the_page_has_not_is_no_result(project):
 def test_the_page_is_whole_and_has_a_way_to_every_section(page):
     read = ensure_whole(page)
     names = [section["id"] for section in read.all("section")]
-    live, *links = [link["href"] for link in read.all("a")]
-    assert live == "live.html"
+    live, inside, *links = [link["href"] for link in read.all("a")]
+    assert (live, inside) == ("live.html", "inside.html")
     assert [f"#{name}" for name in names] == links[: len(names)]
     assert set(links) == {f"#{name}" for name in names}
     assert len(names) == len(SECTIONS) == len(read.all("h2"))
