@@ -86,6 +86,17 @@ def test_figures_are_those_of_the_files(page, results):
     assert ", eta 0.1, sigma 0.01, seed 1." in page
 
 
+def test_a_counted_model_has_a_named_line_in_each_loss_chart_that_reaches_it(made, results):
+    _, pictures = made
+    for name, nats in results.text.nats_per_sequence:
+        assert f"{name} {nats:.3g}" in pictures["loss-whole"]
+    lines = {name: picture.count("stroke-dasharray: 2.4,1.8") for name, picture in pictures.items()}
+    assert lines["loss-whole"] == 4
+    text = results.text
+    for name, levels in (("loss-enlarged", text.nats_per_sequence), ("held-out", text.bits_per_character)):
+        assert lines[name] == sum(f"{level} {value:.3g}" in pictures[name] for level, value in levels)
+
+
 def test_every_sample_is_there_with_its_loss_and_its_marks(results, page):
     text = "".join(text for _, text in Page(page).texts)
     for _, sample, update, nats in results.samples.data:

@@ -10,6 +10,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from matplotlib.ticker import MaxNLocator
 
 from charloom.core.model.model_file import Model, read_model
+from charloom.core.network.logarithm import LN2
 from charloom.core.network.normal import TABLE
 from charloom.core.network.order import READING
 from charloom.core.settings.params import Params, flat_of
@@ -46,7 +47,8 @@ def live_page(results: Results, checkpoints: Path) -> str:
     lowest = min(curves["smooth_loss"].values())
     highest = max(1.8 * lowest, results.text.nats_per_sequence.uniform)  # the first losses may be far above
     ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, highest))
-    shown = {"results": results, "curves": curves, "ticks": ticks}
+    bits = results.train.smooth_loss / results.params.seq_length / LN2
+    shown = {"results": results, "curves": curves, "ticks": ticks, "bits": bits}
     sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", results)]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
