@@ -1,9 +1,14 @@
 """The page that looks inside, in a real browser, with the keyboard alone."""
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_inside_page import page  # noqa: F401  a fixture
+
+from charloom.core.model.scoring import score
+from charloom.core.network.logarithm import LN2
+from charloom.core.network.rnn import forward, log_softmax
 
 NEXT = "Next fault that the assignment’s check misses"
 
@@ -51,6 +56,37 @@ def test_in_chromium_a_wrong_gradient_passes_the_assignments_check_and_its_loss_
     assert window.locator("#assignment .result").inner_text() == "✗ fails: dW, dU, dV, db, dc"
     trained(window)
     assert window.evaluate("run(fault.value).smooth.at(-1)") > 2 * start
+
+
+def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses_at_the_cursor(inside, results):  # noqa: F811
+    window, best = inside(), results.best
+    field = window.locator("[name=text]")
+    field.fill("")
+    assert window.locator("#cost").inner_text().startswith("Type two or more characters")
+    field.press_sequentially("the quick ☃ fox")
+    ids = best.vocabulary.encode("the quick  fox")
+    own = score(best.theta, ids, best.h)
+    bits = own.total / len(own.nats) / LN2
+    assert window.evaluate("reading.bits") == pytest.approx(bits, abs=1e-9)
+    assert window.locator("#cost").inner_text().startswith(f"{bits:.3f} bits per character, as if")
+    assert window.locator("#cost").inner_text().endswith("Skipped, not in the training text: ☃")
+    h, o = forward(best.theta, ids, best.h)
+    for steps in (0, 5):
+        for _ in range(steps):
+            field.press("ArrowLeft")
+        at = len(ids) - 1 - steps + (steps > 4)  # the skipped character is passed, too
+        p = np.exp(log_softmax(o[at]))
+        likeliest = [int(i) for i in np.argsort(-p, kind="stable")[:5]]
+        guesses = [f"{100 * p[i]:.1f} %" for i in likeliest]
+        window.wait_for_function("text => guesses.innerText.includes(text)", arg=guesses[0])
+        assert window.locator("#guesses span:nth-child(2)").all_inner_texts() == guesses
+        for unit in (1, 2):
+            window.locator("#unit").fill(str(unit))
+            assert (
+                f"Unit {unit}: {h[at + 1][unit - 1]:.3f} at".replace("-", "−")
+                in window.locator("#unit-number").inner_text()
+            )
+        field.focus()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])

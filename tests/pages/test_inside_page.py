@@ -10,12 +10,15 @@ from contextlib import chdir
 
 import numpy as np
 import pytest
-from live import NODE, needs_node
-from pages.test_live_script import data_of
+from live import NODE, needs_node, params_with
+from pages.test_live_script import NOVEL, data_of
 from projects import ROOT
 from rendered import Page
 
+from charloom.core.kernel.advance import advance, start
+from charloom.core.model.scoring import score
 from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
+from charloom.core.text.vocabulary import Vocabulary
 from charloom.grading.backward import STAGES, forward, gradients
 from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
 from charloom.grading.diagnosis import called
@@ -122,3 +125,21 @@ def test_the_small_training_is_that_of_the_equations(page):
         theta.flat[:] -= 0.1 * g / np.sqrt(squares + 2.2e-16)
         at += LONG
     assert losses[0] == pytest.approx(LONG * math.log(theta.K), rel=1e-3)
+
+
+@needs_node
+@pytest.mark.parametrize(("m", "sigma"), [(100, 0.01), (17, 2.0)])
+def test_a_text_costs_in_the_page_what_charloom_score_says(m, sigma):
+    vocabulary, params = Vocabulary("".join(sorted(set(NOVEL)))), params_with(m=m, sigma=sigma)
+    ids = vocabulary.encode(NOVEL[:50_000])
+    after = advance(start(params.recipe, len(vocabulary), 1), ids, 500, params.recipe).after
+    theta, given = after.theta, vocabulary.encode(NOVEL[700_000:701_000]).tolist()
+    rows = {name: getattr(theta, name).reshape(len(getattr(theta, name)), -1).tolist() for name in NAMES}
+    (read,) = asked(["forward", rows, after.carried.tolist(), given, given[1:]])
+    own = score(theta, np.array(given), after.carried)
+    assert read["losses"] == pytest.approx(own.nats, abs=1e-9)
+    assert sum(read["losses"]) / len(own.nats) == pytest.approx(own.total / len(own.nats), abs=1e-9)
+    (here,) = asked(["gradients", {}, rows, after.carried.tolist(), given[:25], given[1:26]])
+    _, there, _ = loss_and_gradients(theta, np.array(given[:25]), np.array(given[1:26]), after.carried)
+    for name in NAMES:
+        assert np.ravel(here[name]) == pytest.approx(getattr(there, name).ravel(), abs=1e-9)

@@ -1,5 +1,6 @@
 """The page that looks inside: it trains a small network with a fault of the gradient, and reads what one types."""
 
+from base64 import b64encode
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ STAGE = {  # what the stages of the backward pass compute
 }  # fmt: skip
 UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training
 SMALL = {"m": UNITS, "seq_length": LONG, "eta": 0.1, "clip": 5.0, "updates": UPDATES}
+LONGEST = 1000  # most characters of a typed text: a fast machine reads them in 50 ms at m = 100
 DIGITS = 9  # of numbers in the page: NumPy's tanh and normal numbers differ between processors in the last bits
 LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Train it again, in this browser"))
 
@@ -29,12 +31,17 @@ LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Tra
 def inside_page(results: Results) -> str:
     """Return the page as HTML."""
     intro = (
-        "Break a line of the gradient, and see which check notices it.\n"
+        "Break a line of the gradient, and see which check notices it. Type a text, and see what the network expects.\n"
         "The page works offline: it makes no request, and no data leaves this machine."
     )
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
     listed = {STAGE[stage]: {f"{stage}.{key}": says for key, says in variants(stage).items()} for stage in STAGES}
-    sections = [Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels})]
+    sections = [
+        Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels}),
+        Section(
+            "type", "Type here", {"best": results.best, "longest": LONGEST if results.best.theta.m <= 256 else 200}
+        ),
+    ]
     data = htmlsafe_json_dumps(page_data(results), ensure_ascii=False, separators=(",", ":"))
     program = {"script": script("passes.js") + script("inside.js"), "worker": Markup(), "data": data}
     return rendered("See inside the network", intro, sections, links=LINKS, program=program)
@@ -52,6 +59,8 @@ def page_data(results: Results) -> dict[str, Any]:
     start = init(UNITS, len(vocabulary), SIGMA, np.random.default_rng(results.params.seed))
     return {
         "vocabulary": list(vocabulary.characters),
+        "model": b64encode(results.best.theta.flat.astype("<f8").tobytes()).decode(),
+        "h": results.best.h.tolist(),
         "text": vocabulary.decode(training),
         "recipe": SMALL,
         "start": matrices({name: getattr(start, name) for name in NAMES}),

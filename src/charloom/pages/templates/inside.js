@@ -15,8 +15,8 @@ for (const option of missed) option.text = `✓ ${option.text}`
 const show = check => {
   const all = found(check, fault.value), rows = byId(check).querySelectorAll("li")
   byId(check).classList.toggle("passes", passes(all))
-  byId(check).querySelector(".result").textContent =
-    passes(all) ? "✓ passes: it notices nothing" : `✗ fails: ${NAMES.filter((_, n) => all[n] > data.limit).map(name => `d${name}`).join(", ")}`
+  const noticed = NAMES.filter((_, n) => all[n] > data.limit).map(name => `d${name}`).join(", ")
+  byId(check).querySelector(".result").textContent = noticed ? `✗ fails: ${noticed}` : "✓ passes: it notices nothing"
   all.forEach((error, n) => {
     rows[n].children[1].textContent = error ? error.toPrecision(1) : "0"
     rows[n].classList.toggle("noticed", error > data.limit)
@@ -63,3 +63,63 @@ byId("break-form").onsubmit = event => {
   fault.onchange()
 }
 fault.onchange()
+
+// Type here: the model of the project's run reads the text from its own state, as `charloom score` does.
+const numbers = new Float64Array(Uint8Array.from(atob(data.model), character => character.charCodeAt()).buffer)
+const { h: own, vocabulary } = data, m = own.length, K = vocabulary.length, model = {}
+let from = 0
+for (const [name, rows, columns] of [["W", m, m], ["U", m, K], ["V", K, m], ["b", m, 1], ["c", K, 1]]) {
+  model[name] = Array.from({ length: rows }, () => numbers.subarray(from, from += columns))
+}
+const { text } = byId("type-form").elements, unit = byId("unit")
+const shown = character => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character
+const paint = (where, characters, color, title) => where.replaceChildren(...characters.map((textContent, n) => {
+  const span = Object.assign(document.createElement("span"), { textContent, title: title(n) })
+  span.style.background = color(n)
+  return span
+}))
+const mixed = (color, share) => `color-mix(in srgb, var(--${color}) ${Math.round(100 * share)}%, transparent)`
+const bars = (where, rows) => where.replaceChildren(...rows.map(([name, number, size]) => {
+  const row = document.createElement("li")
+  row.append(...[["span", name], ["span", number], ["i", ""]].map(([tag, textContent]) =>
+    Object.assign(document.createElement(tag), { textContent })))
+  row.style.setProperty("--size", `${100 * size}%`)
+  return row
+}))
+const likeliest = p => bars(byId("guesses"), [...p.keys()].sort((i, j) => p[j] - p[i]).slice(0, 5)
+  .map(id => [shown(vocabulary[id]), `${(100 * p[id]).toFixed(1)} %`, p[id]]))
+let reading // of the text: its known characters, and the pass over them
+const read = () => {
+  const characters = [...text.value].filter(character => idOf.has(character)), ids = idsOf(characters.join(""))
+  const pass = forward(model, own, ids, ids.slice(1)), bits = pass.losses.map(nats => nats / Math.LN2)
+  reading = { characters, pass, bits: bits.reduce((sum, bits) => sum + bits, 0) / bits.length }
+  const skipped = [...new Set(text.value)].filter(character => !idOf.has(character)).join(" ")
+  const unsure = `${reading.bits.toFixed(3)} bits per character, as if it chose among ${(2 ** reading.bits).toFixed(1)}`
+  const cost = `${unsure} equally likely ones; a uniform guess: ${Math.log2(K).toFixed(3)}, among ${K}.`
+  const none = "Type two or more characters of the training text: the first has no cost."
+  byId("cost").textContent = (bits.length ? cost : none) + (skipped && ` Skipped, not in the training text: ${skipped}`)
+  const about = n => n ? `${bits[n - 1].toFixed(2)} bits` : "no cost: the first character"
+  paint(byId("read"), characters, n => n ? mixed("vermilion", Math.min(bits[n - 1] / 20, 0.4)) : "", about)
+  byId("score-command").textContent = `printf %s '${text.value.replaceAll("'", "'\\''")}' | charloom score`
+  look()
+}
+const look = () => {
+  const { pass: { p, h }, characters } = reading, states = h.slice(1).map(state => state[unit.value - 1])
+  const at = idsOf(text.value.slice(0, text.selectionStart)).length
+  byId("guess-title").textContent = `The five likeliest characters ${at ? "at the cursor" : "after the first one"}`
+  likeliest(p[Math.max(at - 1, 0)] ?? [])
+  const color = state => mixed(state < 0 ? "vermilion" : "blue", 0.4 * Math.abs(state))
+  const number = state => state === undefined ? "–" : state.toFixed(3).replace("-", "−")
+  byId("unit-number").textContent = `Unit ${unit.value}: ${number(states[Math.max(at - 1, 0)])} at the cursor.`
+  paint(byId("activity"), characters, n => color(states[n]), n => number(states[n]))
+}
+// The unit that is shown first changes most within the text.
+const changes = (i, { h } = reading.pass) =>
+  h.slice(2).reduce((sum, state, n) => sum + Math.abs(state[i] - h[n + 1][i]), 0)
+text.oninput = read
+unit.oninput = look
+document.addEventListener("selectionchange", () => document.activeElement === text && look())
+text.setSelectionRange(text.value.length, text.value.length)
+read()
+unit.value = 1 + own.reduce((most, _, i) => changes(i) > changes(most) ? i : most, 0)
+look()

@@ -40,7 +40,8 @@ const forward = ({ W, U, V, b, c }, h0, x, y) => {
 
 const without = (A, left) => A.map((row, t) => left(t) ? row.map(() => 0) : row)
 const right = s => map(s.p, (p, t, k) => p - s.Y[t][k])
-const squareInside = left => s => map(s.a, (a, t, i) => 1 - (left(t, s.a.length) ? Math.tanh(a * a) : s.h[t + 1][i] ** 2))
+const squareInside = left => s =>
+  map(s.a, (a, t, i) => 1 - (left(t, s.a.length) ? Math.tanh(a * a) : s.h[t + 1][i] ** 2))
 
 // ∂loss/∂a (T, m). carry: what later steps send back to step t, from d and from e, which is d before the slope.
 const chain = (s, g, slope, carry, combine = (out, back, slope) => (out + back) * slope) => {
@@ -154,7 +155,8 @@ const gradients = (s, faults = {}) => {
   const stage = name => STAGES[name][faults[name] ?? ""], [m, K] = [s.W.length, s.V.length]
   const g = stage("g")(s), d = stage("d")(s, g, stage("slope"), stage("carry"))
   const shapes = { W: [m, m], U: [m, K], V: [K, m], b: [m, 1], c: [K, 1] }
-  return Object.fromEntries(NAMES.map(name => [name, product(...stage(name)(s, "Vc".includes(name) ? g : d), ...shapes[name])]))
+  const sum = name => product(...stage(name)(s, "Vc".includes(name) ? g : d), ...shapes[name])
+  return Object.fromEntries(NAMES.map(name => [name, sum(name)]))
 }
 
 // What a check finds in W, U, V, b and c: the largest difference from the derivative of the loss, relative to the
