@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from firefox import FIREFOX, firefox
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_inside_page import page  # noqa: F401  a fixture
+from projects import until
 
 from charloom.core.model.scoring import score
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import forward, log_softmax
 
 NEXT = "Next fault that the assignment’s check misses"
+POINTS = 201  # of a finished curve
+TAB, ENTER = "\ue004", "\ue007"
 
 
 @pytest.fixture
@@ -87,6 +91,38 @@ def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses
                 in window.locator("#unit-number").inner_text()
             )
         field.focus()
+
+
+@pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
+def test_in_firefox_too_with_the_keyboard_alone(page, results, tmp_path):  # noqa: F811  fixtures
+    (tmp_path / "inside.html").write_text(page, encoding="utf-8")
+    with firefox() as window:
+        window.call("Navigate", url=(tmp_path / "inside.html").as_uri())
+        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
+        to(window, "next")
+        window.press(ENTER)
+        assert window.run("return document.querySelector('#assignment .result').innerText").startswith("✓ passes")
+        assert window.run("return document.querySelector('#grade .result').innerText").startswith("✗ fails: d")
+        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
+        first, *_, last = window.run("return document.getElementById('broken').getAttribute('points')").split()
+        assert float(last.split(",")[1]) > float(first.split(",")[1]) + 20  # the loss falls; y is its negative
+        to(window, "text")
+        window.press(" and fox")
+        text = window.run("return document.querySelector('[name=text]').value")
+        assert text.endswith(" and fox")
+        ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
+        own = score(results.best.theta, ids, results.best.h)
+        bits = own.total / len(own.nats) / LN2
+        assert window.run("return document.getElementById('cost').innerText").startswith(f"{bits:.3f} bits")
+
+
+def to(window, name):
+    """Press Tab until the element with this name has the focus."""
+    for _ in range(20):
+        window.press(TAB)
+        if window.run("return document.activeElement.name") == name:
+            return
+    raise AssertionError(f"{name} does not get the focus")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])

@@ -53,7 +53,7 @@ def live_page(results: Results, checkpoints: Path) -> str:
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
-    program = {"script": script("live.js"), "worker": script("worker.js"), "data": data_as_json}
+    program = {"script": script("keep.js") + script("live.js"), "worker": script("worker.js"), "data": data_as_json}
     return rendered(title, intro, sections, links=LINKS, program=program)
 
 

@@ -1,0 +1,87 @@
+"""Firefox without a window, driven by its own protocol, Marionette: messages of JSON behind their length."""
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from projects import until
+
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
+PREFERENCES = (
+    ("marionette.port", "0"),
+    ("network.captive-portal-service.enabled", "false"),
+    ("app.update.enabled", "false"),
+)
+
+
+CONTROL = "\ue009"
+
+
+class Firefox:
+    """A browser at work."""
+
+    def __init__(self, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.count = 0
+        self._receive()
+        self.call("NewSession")
+        self.call("SetTimeouts", script=120_000)
+
+    def _receive(self) -> Any:
+        head = b""
+        while not head.endswith(b":"):
+            head += self.socket.recv(1)
+        left, parts = int(head[:-1]), []
+        while left:
+            parts.append(self.socket.recv(left))
+            left -= len(parts[-1])
+        return json.loads(b"".join(parts))
+
+    def call(self, command: str, **values: Any) -> Any:
+        """Return the answer to a WebDriver command."""
+        self.count += 1
+        message = json.dumps([0, self.count, f"WebDriver:{command}", values])
+        self.socket.sendall(f"{len(message)}:{message}".encode())
+        _, _, error, answer = self._receive()
+        assert not error, error
+        return answer
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Return the value of the script, a function's body; a promise's value once it is fulfilled."""
+        return self.call("ExecuteScript", script=script, args=arguments)["value"]
+
+    def press(self, keys: str) -> None:
+        """Press and release each key."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("PerformActions", actions=[{"type": "key", "id": "keyboard", "actions": actions}])
+
+    def paste(self) -> None:
+        """Press Control and V."""
+        pairs = (("keyDown", CONTROL), ("keyDown", "v"), ("keyUp", "v"), ("keyUp", CONTROL))
+        actions = [{"type": kind, "value": key} for kind, key in pairs]
+        self.call("PerformActions", actions=[{"type": "key", "id": "keyboard", "actions": actions}])
+
+
+@contextmanager
+def firefox() -> Iterator[Firefox]:
+    """Yield a browser with a new profile; it ends with the block."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        lines = (f'user_pref("{name}", {value});' for name, value in PREFERENCES)
+        (Path(profile) / "user.js").write_text("\n".join(lines))
+        command = [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", profile]
+        browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            port = Path(profile) / "MarionetteActivePort"
+            until(lambda: port.exists() and port.read_text())
+            driver = Firefox(int(port.read_text()))
+            yield driver
+            driver.socket.close()
+        finally:
+            browser.terminate()
+            browser.wait(30)
