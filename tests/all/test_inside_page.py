@@ -6,11 +6,13 @@ from axe_playwright_python.sync_playwright import Axe
 from firefox import FIREFOX, firefox
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_inside_page import page  # noqa: F401  a fixture
+from pages.test_live_script import data_of
 from projects import until
 
 from charloom.core.model.scoring import score
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import forward, log_softmax
+from charloom.grading import backward
 
 NEXT = "Next fault that the assignment’s check misses"
 POINTS = 201  # of a finished curve
@@ -91,6 +93,25 @@ def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses
                 in window.locator("#unit-number").inner_text()
             )
         field.focus()
+
+
+def test_in_chromium_an_update_has_the_losses_and_gradients_of_the_equations_step_by_step(inside, page, results):  # noqa: F811
+    window, best, ids = inside(), results.best, np.array(data_of(page)["passage"])
+    assert best.vocabulary.decode(ids.tolist()) in best.vocabulary.decode(results.corpus.training)
+    s = backward.forward({name: getattr(best.theta, name) for name in "WUVbc"}, best.h, ids[:-1], ids[1:])
+    g, slope, carry = backward.STAGES["g"][""](s), backward.STAGES["slope"][""], backward.STAGES["carry"][""]
+    d, alone = (backward.chain(s, sent, slope, carry) for sent in (g, backward.STAGES["g"]["last_step"](s)))
+    losses, here, norms = window.evaluate("[walk.losses, d.map(row => [...row]), alone]")
+    assert losses == pytest.approx(s.losses, abs=1e-9)
+    assert np.array(here) == pytest.approx(d, abs=1e-9)
+    assert norms == pytest.approx(np.linalg.norm(alone, axis=1), abs=1e-9)
+    slider, unit, T = window.locator("[name=step]"), int(window.locator("#of").input_value()) - 1, len(d)
+    for n in range(2 * T):
+        t = min(n, 2 * T - 1 - n)
+        assert f"t = {t}: " in window.locator("#where").inner_text()
+        value = (d[t] if n >= T else s.h[t + 1])[unit]
+        assert window.locator("#equation").inner_text().endswith(f" = {value:.4f}".replace("-", "−"))
+        slider.press("ArrowRight")
 
 
 @pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")

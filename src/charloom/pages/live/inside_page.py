@@ -8,6 +8,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from charloom.core.base.types import Array
+from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.network.rnn import NAMES, init
 from charloom.grading.backward import STAGES, Weights
 from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
@@ -23,7 +24,7 @@ STAGE = {  # what the stages of the backward pass compute
 }  # fmt: skip
 UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training
 SMALL = {"m": UNITS, "seq_length": LONG, "eta": 0.1, "clip": 5.0, "updates": UPDATES}
-LONGEST = 1000  # most characters of a typed text: a fast machine reads them in 50 ms at m = 100
+LONGEST = 1000  # most characters of a typed text, which is read again at each key
 DIGITS = 9  # of numbers in the page: NumPy's tanh and normal numbers differ between processors in the last bits
 LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Train it again, in this browser"))
 
@@ -31,16 +32,17 @@ LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Tra
 def inside_page(results: Results) -> str:
     """Return the page as HTML."""
     intro = (
-        "Break a line of the gradient, and see which check notices it. Type a text, and see what the network expects.\n"
+        "Break a line of the gradient, and see which check notices it. Type a text, and see what the network expects. "
+        "Follow one update, character by character.\n"
         "The page works offline: it makes no request, and no data leaves this machine."
     )
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
     listed = {STAGE[stage]: {f"{stage}.{key}": says for key, says in variants(stage).items()} for stage in STAGES}
+    typed = {"best": results.best, "longest": LONGEST if results.best.theta.m <= 256 else 200}
     sections = [
         Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels}),
-        Section(
-            "type", "Type here", {"best": results.best, "longest": LONGEST if results.best.theta.m <= 256 else 200}
-        ),
+        Section("type", "Type here", typed),
+        Section("step", "One update, step by step", {"best": results.best, "count": len(passage(results)) - 1}),
     ]
     data = htmlsafe_json_dumps(page_data(results), ensure_ascii=False, separators=(",", ":"))
     program = {"script": script("passes.js") + script("inside.js"), "worker": Markup(), "data": data}
@@ -61,12 +63,21 @@ def page_data(results: Results) -> dict[str, Any]:
         "vocabulary": list(vocabulary.characters),
         "model": b64encode(results.best.theta.flat.astype("<f8").tobytes()).decode(),
         "h": results.best.h.tolist(),
+        "passage": passage(results),
         "text": vocabulary.decode(training),
         "recipe": SMALL,
         "start": matrices({name: getattr(start, name) for name in NAMES}),
         "limit": NOTICED,
         "checks": {"assignment": [page_case(assignment_case(M, K, LONG))], "grade": [*map(page_case, cases())]},
     }
+
+
+def passage(results: Results) -> list[int]:
+    """Return the ids of the sequence that follows the best model's update, and of one more character."""
+    params, in_epoch = results.params, results.best.update % results.train.updates_per_epoch
+    start = in_epoch * params.seq_length if params.loss_of[1:] == (1, AS_IT_STANDS) else 0
+    ids: list[int] = results.corpus.training[start : start + LONG + 1].tolist()
+    return ids
 
 
 def page_case(case: Case) -> dict[str, Any]:

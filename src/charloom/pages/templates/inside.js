@@ -53,7 +53,8 @@ const work = () => {
 }
 fault.onchange = () => {
   clearTimeout(timer)
-  byId("sentence").textContent = fault.value && `${fault.selectedOptions[0].text.replace("✓ ", "")}.`
+  const says = fault.selectedOptions[0].text.replace("✓ ", "")
+  byId("sentence").textContent = fault.value && `${says[0].toUpperCase()}${says.slice(1)}.`
   for (const check in data.checks) show(check)
   work()
 }
@@ -86,7 +87,7 @@ const bars = (where, rows) => where.replaceChildren(...rows.map(([name, number, 
   row.style.setProperty("--size", `${100 * size}%`)
   return row
 }))
-const likeliest = p => bars(byId("guesses"), [...p.keys()].sort((i, j) => p[j] - p[i]).slice(0, 5)
+const likeliest = (p, id) => bars(byId(id), [...p.keys()].sort((i, j) => p[j] - p[i]).slice(0, 5)
   .map(id => [shown(vocabulary[id]), `${(100 * p[id]).toFixed(1)} %`, p[id]]))
 let reading // of the text: its known characters, and the pass over them
 const read = () => {
@@ -107,7 +108,7 @@ const look = () => {
   const { pass: { p, h }, characters } = reading, states = h.slice(1).map(state => state[unit.value - 1])
   const at = idsOf(text.value.slice(0, text.selectionStart)).length
   byId("guess-title").textContent = `The five likeliest characters ${at ? "at the cursor" : "after the first one"}`
-  likeliest(p[Math.max(at - 1, 0)] ?? [])
+  likeliest(p[Math.max(at - 1, 0)] ?? [], "guesses")
   const color = state => mixed(state < 0 ? "vermilion" : "blue", 0.4 * Math.abs(state))
   const number = state => state === undefined ? "–" : state.toFixed(3).replace("-", "−")
   byId("unit-number").textContent = `Unit ${unit.value}: ${number(states[Math.max(at - 1, 0)])} at the cursor.`
@@ -123,3 +124,42 @@ text.setSelectionRange(text.value.length, text.value.length)
 read()
 unit.value = 1 + own.reduce((most, _, i) => changes(i) > changes(most) ? i : most, 0)
 look()
+
+// One update, step by step: step t < T is forward at t, later steps go backward from T − 1 to 0.
+const walk = forward(model, own, data.passage.slice(0, -1), data.passage.slice(1)), T = walk.losses.length
+const sent = g => chain(walk, g, STAGES.slope[""], STAGES.carry[""])
+const norms = rows => rows.map(row => Math.hypot(...row))
+const sentBack = right(walk), d = sent(sentBack), arriving = norms(d), alone = norms(sent(STAGES.g.last_step(walk)))
+const { step } = byId("step-form").elements, of = byId("of"), passage = data.passage.map(id => vocabulary[id])
+of.value = unit.value
+const columns = (id, values, most, marked) => {
+  const bars = values.map((value, n) => `M${n} 0h.8v${-value}h-.8z`), [others, own] = byId(id).children
+  if (most) byId(id).setAttribute("viewBox", `0 ${-most} ${T} ${most}`)
+  others.setAttribute("d", bars.filter((_, n) => n !== marked).join(""))
+  own.setAttribute("d", bars[marked])
+}
+const tell = () => {
+  const n = Number(step.value), t = Math.min(n, 2 * T - 1 - n), i = of.value - 1, back = n >= T, state = walk.h[t + 1]
+  const number = value => value.toFixed(4).replace("-", "−"), later = d[t + 1] ?? own.map(() => 0)
+  const inputs = [dot(model.W[i], walk.h[t]), model.U[i][data.passage[t]], model.b[i][0]]
+  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]], sum = all => all.map(number).join(" + ")
+  const read = `the network has read “${shown(passage[t])}”, and “${shown(passage[t + 1])}” follows`
+  byId("where").textContent = `${back ? "Backward" : "Forward"}, t = ${t}: ${read}: ${walk.losses[t].toFixed(2)} nats.`
+  byId("equation").textContent = `Unit ${of.value}: ` + (back
+    ? `d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²) = (${sum(backs)}) · ${number(1 - state[i] ** 2)} = ${number(d[t][i])}`
+    : `h_t = tanh(W h_{t−1} + U x_t + b) = tanh(${sum(inputs)}) = ${number(state[i])}`)
+  const share = `${alone[T - 1].toPrecision(2)} arrives at its own step, and ${alone[t].toPrecision(2)} here`
+  byId("fades").textContent = back ? `|d_t| = ${arriving[t].toFixed(3)}. Of the loss of the last character alone, ${share}.`
+    : "The gradient goes back after the last character."
+  paint(byId("passage"), passage.slice(0, -1), at => at === t ? mixed("blue", 0.4) : "", at => `t = ${at}`)
+  columns("states", [...state], 0, i)
+  columns("losses", walk.losses.map((loss, at) => back || at <= t ? loss : 0), Math.max(...walk.losses), t)
+  columns("arrives", arriving.map((norm, at) => back && at >= t ? norm : 0), Math.max(...arriving), t)
+  likeliest(walk.p[t], "next")
+}
+byId("states").onpointermove = byId("states").onpointerdown = ({ offsetX, currentTarget }) => {
+  of.value = 1 + Math.trunc(m * offsetX / currentTarget.clientWidth)
+  tell()
+}
+step.oninput = of.oninput = tell
+tell()
