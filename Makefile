@@ -30,7 +30,7 @@ setup: $(READY)  ## .venv from requirements.lock, and nothing else; the others d
 run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repro: only what has changed)
 	@python src/prepare.py --check
 	@dvc repro --force
-	@echo "Open reports/report.html in a browser: the whole experiment; reports/live.html: trained again there. \`make ui\` shows every run in MLflow."
+	@echo "Open reports/report.html in a browser: the whole experiment; reports/live.html: trained again there; reports/inside.html: a look inside. \`make ui\` shows every run in MLflow."
 
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done

@@ -1,4 +1,4 @@
-"""plot: write the report's page and pictures, and a page that repeats the training in a browser."""
+"""plot: write the report's page and pictures, and two pages that compute: a training again, and a look inside."""
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write
@@ -6,11 +6,12 @@ from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
+from charloom.pages.live.inside_page import inside_page
 from charloom.pages.live.live_page import live_page
 
 
 def main() -> None:
-    """Write the two pages and the pictures from the results of earlier stages; remove pictures that are not needed."""
+    """Write pages and pictures from the results of earlier stages; remove pictures that are not needed."""
     path = files("plot")
     results = read_results(read_params(), path)
     page, pictures = experiment_page(results)
@@ -22,7 +23,9 @@ def main() -> None:
         stale.unlink()
     write(path["reports/report"], page)
     write(path["reports/live"], live_page(results, path["models/checkpoints"]))
-    print(f"wrote {path['reports/report']}, {path['reports/live']} and {len(pictures)} pictures in {folder}")
+    write(path["reports/inside"], inside_page(results))
+    pages = ", ".join(str(path[f"reports/{name}"]) for name in ("report", "live", "inside"))
+    print(f"wrote {pages} and {len(pictures)} pictures in {folder}")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def dvc(*arguments: str) -> None:
     """Make the pages, when the stage that draws them is asked for."""
     if "plot" in arguments:
         Path("reports").mkdir(exist_ok=True)
-        for name in ("report", "live"):
+        for name in ("report", "live", "inside"):
             Path(f"reports/{name}.html").write_text(f"<title>{name}</title>\n")
 
 

@@ -66,8 +66,8 @@ def test_what_main_has_is_signed_and_its_pages_are_published(theirs, tmp_path):
     assert jobs_of(ran).count("reproduce") == 1
     assert ran.calls.count(f"attest: signed {'0' * 64}  metrics/train.json") == 3
     published = {path.name: path.read_text() for path in (tmp_path / "run/published").iterdir()}
-    report, live = "<title>report</title>\n", "<title>live</title>\n"
-    assert published == {"index.html": report, "report.html": report, "live.html": live}
+    report, live, inside = (f"<title>{name}</title>\n" for name in ("report", "live", "inside"))
+    assert published == {"index.html": report, "report.html": report, "live.html": live, "inside.html": inside}
 
 
 def test_every_night_all_is_tested(theirs, tmp_path):

@@ -90,8 +90,8 @@ def test_the_default_branch_publishes_its_pages(theirs, tmp_path):
     ran = gitlab(theirs, tmp_path / "run", "push")
     assert ran.jobs == dict.fromkeys(("tests", "verify", "rows", "pages"), "PASS"), ran.printed
     published = {path.name: path.read_text() for path in (ran.artifacts / "pages/public").glob("*")}
-    report, live = "<title>report</title>\n", "<title>live</title>\n"
-    assert published == {"index.html": report, "report.html": report, "live.html": live}
+    report, live, inside = (f"<title>{name}</title>\n" for name in ("report", "live", "inside"))
+    assert published == {"index.html": report, "report.html": report, "live.html": live, "inside.html": inside}
 
 
 def test_a_fork_without_a_token_gets_no_note_and_a_failing_verify_is_told_in_its_summary(theirs, tmp_path):

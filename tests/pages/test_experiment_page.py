@@ -58,8 +58,8 @@ def test_a_picture_that_the_page_has_not_is_no_result(project):
 def test_the_page_is_whole_and_has_a_way_to_every_section(page):
     read = ensure_whole(page)
     names = [section["id"] for section in read.all("section")]
-    live, *links = [link["href"] for link in read.all("a")]
-    assert live == "live.html"
+    live, inside, *links = [link["href"] for link in read.all("a")]
+    assert (live, inside) == ("live.html", "inside.html")
     assert [f"#{name}" for name in names] == links[: len(names)]
     assert set(links) == {f"#{name}" for name in names}
     assert len(names) == len(SECTIONS) == len(read.all("h2"))
@@ -84,6 +84,17 @@ def test_figures_are_those_of_the_files(page, results):
     for update, bits in results.curves[MEASURE_OF_PART].items():
         assert f'<th scope="row">{update:,}</th><td>{bits:.4f}</td>' in page
     assert ", eta 0.1, sigma 0.01, seed 1." in page
+
+
+def test_a_counted_model_has_a_named_line_in_each_loss_chart_that_reaches_it(made, results):
+    _, pictures = made
+    for name, nats in results.text.nats_per_sequence:
+        assert f"{name} {nats:.3g}" in pictures["loss-whole"]
+    lines = {name: picture.count("stroke-dasharray: 2.4,1.8") for name, picture in pictures.items()}
+    assert lines["loss-whole"] == 4
+    text = results.text
+    for name, levels in (("loss-enlarged", text.nats_per_sequence), ("held-out", text.bits_per_character)):
+        assert lines[name] == sum(f"{level} {value:.3g}" in pictures[name] for level, value in levels)
 
 
 def test_every_sample_is_there_with_its_loss_and_its_marks(results, page):

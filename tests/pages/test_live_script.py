@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import random
 import re
 from base64 import b64encode
@@ -144,6 +145,15 @@ def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):
     answers = asked([write_request(model, prime, each) for prime, each in zip(primes, given, strict=True)])
     texts = [each["prime"] + each["text"] for each in answers]
     assert texts == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
+
+
+def test_the_loss_chart_has_a_line_for_each_counted_model_and_says_what_the_last_loss_means(written, results):
+    read = Page(written())
+    for name, nats in results.text.nats_per_sequence:
+        assert f"{name} {nats:.1f}" in read.text
+        assert any(f"M0 {-nats}h" in path["d"] for path in read.all("path"))
+    choices = math.exp(results.train.smooth_loss / results.params.seq_length)
+    assert f"as if it chose among {choices:.1f} equally likely ones" in read.text
 
 
 def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(written, results):

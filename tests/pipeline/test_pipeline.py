@@ -18,7 +18,7 @@ def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, f
 
 def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
-    assert len(before) == 1 + 5 + 5 + 3 + 2 + 5 + 11
+    assert len(before) == 1 + 5 + 5 + 3 + 2 + 6 + 11
     for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
         shutil.rmtree(project.folder / folder)
     for stage in STAGES:

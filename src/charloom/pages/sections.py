@@ -63,20 +63,20 @@ class Section(NamedTuple):
 
 
 def rendered(
-    title: str, intro: str, sections: Sequence[Section | None], *, link: tuple[str, str] | None = None,
+    title: str, intro: str, sections: Sequence[Section | None], *, links: Sequence[tuple[str, str]] = (),
     program: dict[str, Markup] | None = None, **about: Any,
 ) -> str:  # fmt: skip
     """Return the page as HTML. Equal content gives equal bytes.
 
     intro     introduction; each line is a paragraph
     sections  the sections; None is skipped
-    link      address and text of a link to another page
-    program   the code of the live page: its `script`, the script of its Web Worker (`worker`), and the `data` for both
-              scripts, as JSON
+    links     address and text of each link to another page
+    program   the code of a page that computes: its `script`, the script of its Web Worker (`worker`, "" for none), and
+              the `data` for both scripts, as JSON
     about     further variables of the templates, by name
     """
     page, present = _environment().get_template("base.html"), [section for section in sections if section]
-    return page.render(title=title, intro=intro, sections=present, link=link, program=program, **about)
+    return page.render(title=title, intro=intro, sections=present, links=links, program=program, **about)
 
 
 def script(name: str) -> Markup:

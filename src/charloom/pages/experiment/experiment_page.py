@@ -12,7 +12,7 @@ SECTIONS = (
     verdict.section, verdict.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, loss.by_position,
 )  # fmt: skip
-LIVE = ("live.html", "Train it again, in this browser")  # in the same folder
+LINKS = (("live.html", "Train it again, in this browser"), ("inside.html", "See inside the network"))  # same folder
 ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}
 
 
@@ -27,5 +27,5 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"({results.epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}."
     )
-    page = rendered(title, intro, sections, link=LIVE, results=results)
+    page = rendered(title, intro, sections, links=LINKS, results=results)
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

@@ -58,9 +58,8 @@ def _whole(results: Results, others: dict[str, Curve]) -> Picture:
     curve, levels = results.curves["smooth_loss"], results.text.nats_per_sequence.model_dump()
     with drawing(2.7) as (figure, axes):
         _draw(results, axes, f"smooth loss ({UNITS})", curve, others)
-        for level in levels.values():
-            axes.axhline(level, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         axes.set_ylim(0, 1.1 * max([*curve.values(), *levels.values()]) or 1.0)
+        _draw_levels(axes, levels)
     counted = ", ".join(f"{name} {level:.1f}" for name, level in levels.items())
     caption = (
         f"From {next(iter(curve.values())):.1f} at the start to {results.train.smooth_loss:.1f} at the end. Dashed: a "
@@ -89,9 +88,20 @@ def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
             caption += " Grey bars: the mean loss of each epoch. Dotted lines: the beginnings of epochs."
             columns = {"mean loss of the epoch that ends there": means}
         axes.set_ylim(limits(losses))
+        _draw_levels(axes, results.text.nats_per_sequence.model_dump())
         mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
     table = table_of({"smooth loss": later, **columns}, ".3f")
     return pictured(figure, "loss-enlarged", f"smooth loss after the start, {UNITS}", caption, table)
+
+
+def _draw_levels(axes: Axes, levels: dict[str, float]) -> None:
+    """Draw a dashed line at each loss of counted n-grams that is in the picture, with its name."""
+    low, high = axes.get_ylim()
+    for name, level in levels.items():
+        if low <= level <= high:
+            axes.axhline(level, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+            at = axes.get_yaxis_transform()
+            axes.text(1, level, f"{name} {level:.3g}", color=GREY, size=7, ha="right", va="bottom", transform=at)
 
 
 def _held_out(results: Results) -> Picture:
@@ -103,6 +113,7 @@ def _held_out(results: Results) -> Picture:
         if train.held_out_bits_per_character is not None:
             axes.set_ylim(limits([*later.values(), train.held_out_bits_per_character]))
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
+        _draw_levels(axes, results.text.bits_per_character.model_dump())
     lowest, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
     return pictured(
         figure, "held-out", "held-out cost at the checkpoints, bits per character",

@@ -10,6 +10,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from matplotlib.ticker import MaxNLocator
 
 from charloom.core.model.model_file import Model, read_model
+from charloom.core.network.logarithm import LN2
 from charloom.core.network.normal import TABLE
 from charloom.core.network.order import READING
 from charloom.core.settings.params import Params, as_yaml, flat_of
@@ -24,7 +25,7 @@ TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params tha
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
 }  # fmt: skip
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
-REPORT = ("report.html", "The whole experiment on one page")
+LINKS = (("report.html", "The whole experiment on one page"), ("inside.html", "See inside the network"))
 
 
 def live_page(results: Results, checkpoints: Path) -> str:
@@ -35,7 +36,7 @@ def live_page(results: Results, checkpoints: Path) -> str:
     text = PurePath(results.params.prepare.text).name
     title, reason = f"Train the network on {text} again, in this browser", refusal(results)
     if reason:
-        return rendered(title, reason, [], link=REPORT)
+        return rendered(title, reason, [], links=LINKS)
     intro = (
         f"This file holds the settings, the text and the results of a run of {results.train.updates:,} updates, the "
         "project’s run. Your browser trains the network again from its initial weights, in WebAssembly, and compares "
@@ -44,14 +45,16 @@ def live_page(results: Results, checkpoints: Path) -> str:
     )
     curves = {name: points_of(results.curves[name], POINTS) for name in ("smooth_loss", "saturated_fraction")}
     lowest = min(curves["smooth_loss"].values())
-    ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, 1.8 * lowest))  # the first losses are far above
-    shown = {"results": results, "curves": curves, "ticks": ticks}
+    highest = max(1.8 * lowest, results.text.nats_per_sequence.uniform)  # the first losses may be far above
+    ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, highest))
+    bits = results.train.smooth_loss / results.params.seq_length / LN2
+    shown = {"results": results, "curves": curves, "ticks": ticks, "bits": bits}
     sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", results)]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
-    program = {"script": script("live.js"), "worker": script("worker.js"), "data": data_as_json}
-    return rendered(title, intro, sections, link=REPORT, program=program)
+    program = {"script": script("keep.js") + script("live.js"), "worker": script("worker.js"), "data": data_as_json}
+    return rendered(title, intro, sections, links=LINKS, program=program)
 
 
 def refusal(results: Results) -> str:

@@ -79,7 +79,7 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     ]
     page = rendered(
         compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT,
-        link=ALL_STUDIES if study.path.parent.resolve() == STUDIES.resolve() else None,
+        links=[ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else [],
     )  # fmt: skip
     return page, _together(shared)
 

@@ -163,6 +163,7 @@ form.onsubmit = async event => {
   const worker = new Worker(source), changed = changes(), [file] = form.elements["prepare.text"].files
   const trained = { ...params, ...Object.fromEntries(changed) }
   const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
+  keep(changed.map(([name, value]) => `${name}=${value}`).join(", ") || "no change")
   pause.checked = false
   result.value = line.value = ""
   byId("checkpoints").replaceChildren()

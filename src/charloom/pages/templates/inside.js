@@ -1,0 +1,165 @@
+// The user interface of the page that looks inside; passes.js computes.
+const byId = id => document.getElementById(id)
+const data = JSON.parse(byId("data").textContent), { recipe } = data
+const idOf = new Map(data.vocabulary.map((character, id) => [character, id]))
+const idsOf = text => [...text].map(character => idOf.get(character)).filter(id => id !== undefined)
+
+// Break one line. A choice is the value of an option, "stage.key", or "".
+const { fault, next } = byId("break-form").elements
+const faultsOf = choice => choice ? Object.fromEntries([choice.split(".")]) : {}
+const found = (check, choice) => data.checks[check].map(given => errors(given, faultsOf(choice)))
+  .reduce((most, row) => row.map((error, n) => Math.max(error, most[n])))
+const passes = all => Math.max(...all) <= data.limit
+const missed = [...fault.options].filter(({ value }) => value && passes(found("assignment", value)))
+for (const option of missed) option.text = `✓ ${option.text}`
+const show = check => {
+  const all = found(check, fault.value), rows = byId(check).querySelectorAll("li")
+  byId(check).classList.toggle("passes", passes(all))
+  const noticed = NAMES.filter((_, n) => all[n] > data.limit).map(name => `d${name}`).join(", ")
+  byId(check).querySelector(".result").textContent = noticed ? `✗ fails: ${noticed}` : "✓ passes: it notices nothing"
+  all.forEach((error, n) => {
+    rows[n].children[1].textContent = error ? error.toPrecision(1) : "0"
+    rows[n].classList.toggle("noticed", error > data.limit)
+    rows[n].style.setProperty("--size", `${Math.max(0, Math.min(100, (Math.log10(error) + 16) / 0.18))}%`)
+  })
+}
+
+// The two trainings: an update of each in turn, in slices of 30 ms. A finished training is kept.
+const ids = idsOf(data.text), EVERY = 10, runs = {}
+const run = choice => runs[choice] ??= { update: training(data.start, ids, recipe, faultsOf(choice)), smooth: [], n: 0 }
+const advance = run => {
+  const loss = run.update()
+  run.last = run.n ? 0.99 * run.last + 0.01 * loss : loss
+  if (run.n++ % EVERY === 0 && isFinite(run.last)) run.smooth.push(run.last)
+  run.end = run.n > recipe.updates || !isFinite(loss)
+}
+const draw = (line, label, { smooth, end }) => {
+  const { y, height } = line.ownerSVGElement.viewBox.baseVal, last = smooth.at(-1)
+  line.setAttribute("points", smooth.map((loss, n) => `${n * EVERY},${-loss}`).join(" "))
+  label.textContent = last.toFixed(1)
+  label.style.top = `clamp(0%, ${100 * (-last - y) / height}%, 100%)`
+}
+let timer
+const work = () => {
+  const pair = [run(""), run(fault.value)], begin = performance.now()
+  while (performance.now() - begin < 30 && pair.some(({ end }) => !end)) pair.filter(({ end }) => !end).forEach(advance)
+  const end = byId("broken-end"), other = end.previousElementSibling
+  draw(byId("broken-published"), other, pair[0])
+  draw(byId("broken"), end, pair[1])
+  const upper = pair[1].smooth.at(-1) > pair[0].smooth.at(-1)
+  end.classList.toggle("upper", upper)
+  other.classList.toggle("upper", !upper)
+  if (pair.some(({ end }) => !end)) timer = setTimeout(work)
+}
+fault.onchange = () => {
+  clearTimeout(timer)
+  const says = fault.selectedOptions[0].text.replace("✓ ", "")
+  byId("sentence").textContent = fault.value && `${says[0].toUpperCase()}${says.slice(1)}.`
+  for (const check in data.checks) show(check)
+  work()
+}
+byId("break-form").onsubmit = event => {
+  event.preventDefault()
+  fault.value = (missed.find(({ index }) => index > fault.selectedIndex) ?? missed[0]).value
+  fault.onchange()
+}
+fault.onchange()
+
+// Type here: the model of the project's run reads the text from its own state, as `charloom score` does.
+const numbers = new Float64Array(Uint8Array.from(atob(data.model), character => character.charCodeAt()).buffer)
+const { h: own, vocabulary } = data, m = own.length, K = vocabulary.length, model = {}
+let from = 0
+for (const [name, rows, columns] of [["W", m, m], ["U", m, K], ["V", K, m], ["b", m, 1], ["c", K, 1]]) {
+  model[name] = Array.from({ length: rows }, () => numbers.subarray(from, from += columns))
+}
+const { text } = byId("type-form").elements, unit = byId("unit")
+const shown = character => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character
+const paint = (where, characters, color, title) => where.replaceChildren(...characters.map((textContent, n) => {
+  const span = Object.assign(document.createElement("span"), { textContent, title: title(n) })
+  span.style.background = color(n)
+  return span
+}))
+const mixed = (color, share) => `color-mix(in srgb, var(--${color}) ${Math.round(100 * share)}%, transparent)`
+const bars = (where, rows) => where.replaceChildren(...rows.map(([name, number, size]) => {
+  const row = document.createElement("li")
+  row.append(...[["span", name], ["span", number], ["i", ""]].map(([tag, textContent]) =>
+    Object.assign(document.createElement(tag), { textContent })))
+  row.style.setProperty("--size", `${100 * size}%`)
+  return row
+}))
+const likeliest = (p, id) => bars(byId(id), [...p.keys()].sort((i, j) => p[j] - p[i]).slice(0, 5)
+  .map(id => [shown(vocabulary[id]), `${(100 * p[id]).toFixed(1)} %`, p[id]]))
+let reading // of the text: its known characters, and the pass over them
+const read = () => {
+  const characters = [...text.value].filter(character => idOf.has(character)), ids = idsOf(characters.join(""))
+  const pass = forward(model, own, ids, ids.slice(1)), bits = pass.losses.map(nats => nats / Math.LN2)
+  reading = { characters, pass, bits: bits.reduce((sum, bits) => sum + bits, 0) / bits.length }
+  const skipped = [...new Set(text.value)].filter(character => !idOf.has(character)).join(" ")
+  const unsure = `${reading.bits.toFixed(3)} bits per character, as if it chose among ${(2 ** reading.bits).toFixed(1)}`
+  const cost = `${unsure} equally likely ones; a uniform guess: ${Math.log2(K).toFixed(3)}, among ${K}.`
+  const none = "Type two or more characters of the training text: the first has no cost."
+  byId("cost").textContent = (bits.length ? cost : none) + (skipped && ` Skipped, not in the training text: ${skipped}`)
+  const about = n => n ? `${bits[n - 1].toFixed(2)} bits` : "no cost: the first character"
+  paint(byId("read"), characters, n => n ? mixed("vermilion", Math.min(bits[n - 1] / 20, 0.4)) : "", about)
+  byId("score-command").textContent = `printf %s '${text.value.replaceAll("'", "'\\''")}' | charloom score`
+  look()
+}
+const look = () => {
+  const { pass: { p, h }, characters } = reading, states = h.slice(1).map(state => state[unit.value - 1])
+  const at = idsOf(text.value.slice(0, text.selectionStart)).length
+  byId("guess-title").textContent = `The five likeliest characters ${at ? "at the cursor" : "after the first one"}`
+  likeliest(p[Math.max(at - 1, 0)] ?? [], "guesses")
+  const color = state => mixed(state < 0 ? "vermilion" : "blue", 0.4 * Math.abs(state))
+  const number = state => state === undefined ? "–" : state.toFixed(3).replace("-", "−")
+  byId("unit-number").textContent = `Unit ${unit.value}: ${number(states[Math.max(at - 1, 0)])} at the cursor.`
+  paint(byId("activity"), characters, n => color(states[n]), n => number(states[n]))
+}
+// The unit that is shown first changes most within the text.
+const changes = (i, { h } = reading.pass) =>
+  h.slice(2).reduce((sum, state, n) => sum + Math.abs(state[i] - h[n + 1][i]), 0)
+text.oninput = read
+unit.oninput = look
+document.addEventListener("selectionchange", () => document.activeElement === text && look())
+text.setSelectionRange(text.value.length, text.value.length)
+read()
+unit.value = 1 + own.reduce((most, _, i) => changes(i) > changes(most) ? i : most, 0)
+look()
+
+// One update, step by step: step t < T is forward at t, later steps go backward from T − 1 to 0.
+const walk = forward(model, own, data.passage.slice(0, -1), data.passage.slice(1)), T = walk.losses.length
+const sent = g => chain(walk, g, STAGES.slope[""], STAGES.carry[""])
+const norms = rows => rows.map(row => Math.hypot(...row))
+const sentBack = right(walk), d = sent(sentBack), arriving = norms(d), alone = norms(sent(STAGES.g.last_step(walk)))
+const { step } = byId("step-form").elements, of = byId("of"), passage = data.passage.map(id => vocabulary[id])
+of.value = unit.value
+const columns = (id, values, most, marked) => {
+  const bars = values.map((value, n) => `M${n} 0h.8v${-value}h-.8z`), [others, own] = byId(id).children
+  if (most) byId(id).setAttribute("viewBox", `0 ${-most} ${T} ${most}`)
+  others.setAttribute("d", bars.filter((_, n) => n !== marked).join(""))
+  own.setAttribute("d", bars[marked])
+}
+const tell = () => {
+  const n = Number(step.value), t = Math.min(n, 2 * T - 1 - n), i = of.value - 1, back = n >= T, state = walk.h[t + 1]
+  const number = value => value.toFixed(4).replace("-", "−"), later = d[t + 1] ?? own.map(() => 0)
+  const inputs = [dot(model.W[i], walk.h[t]), model.U[i][data.passage[t]], model.b[i][0]]
+  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]], sum = all => all.map(number).join(" + ")
+  const read = `the network has read “${shown(passage[t])}”, and “${shown(passage[t + 1])}” follows`
+  byId("where").textContent = `${back ? "Backward" : "Forward"}, t = ${t}: ${read}: ${walk.losses[t].toFixed(2)} nats.`
+  byId("equation").textContent = `Unit ${of.value}: ` + (back
+    ? `d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²) = (${sum(backs)}) · ${number(1 - state[i] ** 2)} = ${number(d[t][i])}`
+    : `h_t = tanh(W h_{t−1} + U x_t + b) = tanh(${sum(inputs)}) = ${number(state[i])}`)
+  const share = `${alone[T - 1].toPrecision(2)} arrives at its own step, and ${alone[t].toPrecision(2)} here`
+  byId("fades").textContent = back ? `|d_t| = ${arriving[t].toFixed(3)}. Of the loss of the last character alone, ${share}.`
+    : "The gradient goes back after the last character."
+  paint(byId("passage"), passage.slice(0, -1), at => at === t ? mixed("blue", 0.4) : "", at => `t = ${at}`)
+  columns("states", [...state], 0, i)
+  columns("losses", walk.losses.map((loss, at) => back || at <= t ? loss : 0), Math.max(...walk.losses), t)
+  columns("arrives", arriving.map((norm, at) => back && at >= t ? norm : 0), Math.max(...arriving), t)
+  likeliest(walk.p[t], "next")
+}
+byId("states").onpointermove = byId("states").onpointerdown = ({ offsetX, currentTarget }) => {
+  of.value = 1 + Math.trunc(m * offsetX / currentTarget.clientWidth)
+  tell()
+}
+step.oninput = of.oninput = tell
+tell()

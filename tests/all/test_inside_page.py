@@ -1,0 +1,156 @@
+"""The page that looks inside, in a real browser, with the keyboard alone."""
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from firefox import FIREFOX, firefox
+from pages.conftest import results  # noqa: F401  a fixture
+from pages.test_inside_page import page  # noqa: F401  a fixture
+from pages.test_live_script import data_of
+from projects import until
+
+from charloom.core.model.scoring import score
+from charloom.core.network.logarithm import LN2
+from charloom.core.network.rnn import forward, log_softmax
+from charloom.grading import backward
+
+NEXT = "Next fault that the assignment’s check misses"
+POINTS = 201  # of a finished curve
+TAB, ENTER = "\ue004", "\ue007"
+
+
+@pytest.fixture
+def inside(opened, page, tmp_path):  # noqa: F811  a fixture
+    """Return a function that opens the page; afterwards no page has made a request or complained."""
+    (tmp_path / "inside.html").write_text(page, encoding="utf-8")
+    pages = []
+
+    def show(**options):
+        pages.append(opened((tmp_path / "inside.html").as_uri(), **options))
+        return pages[-1][0]
+
+    yield show
+    assert {line.partition(":")[0] for _, said in pages for line in said} <= {"file", "data"}
+
+
+def trained(window):
+    """Wait for the end of both trainings."""
+    window.wait_for_function("() => [run(''), run(fault.value)].every(({ end }) => end)", timeout=120_000)
+
+
+def test_in_chromium_a_wrong_gradient_passes_the_assignments_check_and_its_loss_falls_with_the_keyboard_alone(inside):
+    window, seen = inside(), set()
+    assert window.locator("#assignment.passes, #grade.passes").count() == 2
+    trained(window)
+    assert window.locator("#broken-end").inner_text() == window.evaluate("run('').last.toFixed(1)")
+    while window.evaluate("document.activeElement.name") != "fault":
+        window.keyboard.press("Tab")
+    window.keyboard.press("Tab")
+    assert window.evaluate("document.activeElement.innerText") == NEXT
+    for _ in range(window.evaluate("missed.length")):
+        window.keyboard.press("Enter")
+        assert window.locator("#assignment .result").inner_text() == "✓ passes: it notices nothing"
+        assert window.locator("#grade .result").inner_text().startswith("✗ fails: d")
+        seen.add(window.locator("[name=fault]").input_value())
+    assert {"slope.tanh_of_square", "W.zero_before_first"} <= seen
+    window.keyboard.press("Enter")
+    assert window.locator("[name=fault]").input_value() in seen
+    trained(window)
+    start, end = window.evaluate("[run(fault.value).smooth[0], run(fault.value).last]")
+    assert end < start - 20
+    window.locator("[name=fault]").select_option("g.sign")
+    assert window.locator("#assignment .result").inner_text() == "✗ fails: dW, dU, dV, db, dc"
+    trained(window)
+    assert window.evaluate("run(fault.value).smooth.at(-1)") > 2 * start
+
+
+def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses_at_the_cursor(inside, results):  # noqa: F811
+    window, best = inside(), results.best
+    field = window.locator("[name=text]")
+    field.fill("")
+    assert window.locator("#cost").inner_text().startswith("Type two or more characters")
+    field.press_sequentially("the quick ☃ fox")
+    ids = best.vocabulary.encode("the quick  fox")
+    own = score(best.theta, ids, best.h)
+    bits = own.total / len(own.nats) / LN2
+    assert window.evaluate("reading.bits") == pytest.approx(bits, abs=1e-9)
+    assert window.locator("#cost").inner_text().startswith(f"{bits:.3f} bits per character, as if")
+    assert window.locator("#cost").inner_text().endswith("Skipped, not in the training text: ☃")
+    h, o = forward(best.theta, ids, best.h)
+    for steps in (0, 5):
+        for _ in range(steps):
+            field.press("ArrowLeft")
+        at = len(ids) - 1 - steps + (steps > 4)  # the skipped character is passed, too
+        p = np.exp(log_softmax(o[at]))
+        likeliest = [int(i) for i in np.argsort(-p, kind="stable")[:5]]
+        guesses = [f"{100 * p[i]:.1f} %" for i in likeliest]
+        window.wait_for_function("text => guesses.innerText.includes(text)", arg=guesses[0])
+        assert window.locator("#guesses span:nth-child(2)").all_inner_texts() == guesses
+        for unit in (1, 2):
+            window.locator("#unit").fill(str(unit))
+            assert (
+                f"Unit {unit}: {h[at + 1][unit - 1]:.3f} at".replace("-", "−")
+                in window.locator("#unit-number").inner_text()
+            )
+        field.focus()
+
+
+def test_in_chromium_an_update_has_the_losses_and_gradients_of_the_equations_step_by_step(inside, page, results):  # noqa: F811
+    window, best, ids = inside(), results.best, np.array(data_of(page)["passage"])
+    assert best.vocabulary.decode(ids.tolist()) in best.vocabulary.decode(results.corpus.training)
+    s = backward.forward({name: getattr(best.theta, name) for name in "WUVbc"}, best.h, ids[:-1], ids[1:])
+    g, slope, carry = backward.STAGES["g"][""](s), backward.STAGES["slope"][""], backward.STAGES["carry"][""]
+    d, alone = (backward.chain(s, sent, slope, carry) for sent in (g, backward.STAGES["g"]["last_step"](s)))
+    losses, here, norms = window.evaluate("[walk.losses, d.map(row => [...row]), alone]")
+    assert losses == pytest.approx(s.losses, abs=1e-9)
+    assert np.array(here) == pytest.approx(d, abs=1e-9)
+    assert norms == pytest.approx(np.linalg.norm(alone, axis=1), abs=1e-9)
+    slider, unit, T = window.locator("[name=step]"), int(window.locator("#of").input_value()) - 1, len(d)
+    for n in range(2 * T):
+        t = min(n, 2 * T - 1 - n)
+        assert f"t = {t}: " in window.locator("#where").inner_text()
+        value = (d[t] if n >= T else s.h[t + 1])[unit]
+        assert window.locator("#equation").inner_text().endswith(f" = {value:.4f}".replace("-", "−"))
+        slider.press("ArrowRight")
+
+
+@pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
+def test_in_firefox_too_with_the_keyboard_alone(page, results, tmp_path):  # noqa: F811  fixtures
+    (tmp_path / "inside.html").write_text(page, encoding="utf-8")
+    with firefox() as window:
+        window.call("Navigate", url=(tmp_path / "inside.html").as_uri())
+        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
+        to(window, "next")
+        window.press(ENTER)
+        assert window.run("return document.querySelector('#assignment .result').innerText").startswith("✓ passes")
+        assert window.run("return document.querySelector('#grade .result').innerText").startswith("✗ fails: d")
+        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
+        first, *_, last = window.run("return document.getElementById('broken').getAttribute('points')").split()
+        assert float(last.split(",")[1]) > float(first.split(",")[1]) + 20  # the loss falls; y is its negative
+        to(window, "text")
+        window.press(" and fox")
+        text = window.run("return document.querySelector('[name=text]').value")
+        assert text.endswith(" and fox")
+        ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
+        own = score(results.best.theta, ids, results.best.h)
+        bits = own.total / len(own.nats) / LN2
+        assert window.run("return document.getElementById('cost').innerText").startswith(f"{bits:.3f} bits")
+
+
+def to(window, name):
+    """Press Tab until the element with this name has the focus."""
+    for _ in range(20):
+        window.press(TAB)
+        if window.run("return document.activeElement.name") == name:
+            return
+    raise AssertionError(f"{name} does not get the focus")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])
+def test_axe_finds_nothing_and_nothing_is_scrolled_sideways(inside, width, scheme):
+    window = inside(viewport={"width": width, "height": 740}, color_scheme=scheme)
+    for _ in range(2):
+        found = Axe().run(window)
+        assert found.violations_count == 0, found.generate_report()
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
+        window.get_by_role("button", name=NEXT).click()
