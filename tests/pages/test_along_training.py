@@ -90,6 +90,8 @@ def test_what_pairs_cost_is_counted_as_by_hand():
     costs = [-math.log(pairs.count((a, b)) / sum(first == a for first, _ in pairs)) for a, b in pairs]
     assert pair_costs(ids, 3, 4) == pytest.approx([sum(costs[:4]), sum(costs[4:])])
     assert pair_costs(ids, 3, 3) == pytest.approx([sum(costs[:3]), sum(costs[3:6])])
+    more = np.tile(ids, 5)
+    assert pair_costs(more, 3, 4).tolist() == pair_costs(more, 300, 4).tolist()  # K² below, and above the pairs
 
 
 def test_pairs_are_smoothed_as_smooth_loss_is():

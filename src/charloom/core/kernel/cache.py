@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite.binding import add_symbol
 from numba import config, njit
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.runtime._nrt_python import c_helpers
 from numba.core.serialize import dumps
 
 from charloom.core.base.terminal import warn_once
@@ -71,6 +73,17 @@ class FolderCache(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the cached code for this signature, or None if its file is missing, unreadable or damaged."""
+        path = self._path(sig, target_context.codegen())
+        with suppress(OSError):
+            content = path.read_bytes()
+            with suppress(OSError):
+                os.utime(self.folder)  # marks the folder as used; another user's may be read-only
+            if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
+                # Compiled code calls these functions. Numba's refresh, which adds them, too, takes a tenth of a second.
+                for name, address in c_helpers.items():
+                    add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+                # The hash shows that the file is complete. A process that can write here could also run any code.
+                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
         # Numba's refresh imports cffi and scipy.linalg, to support them in compiled code: a sixth of a start. Our code
         # calls neither, so in our own programs None in sys.modules makes these imports fail, and Numba goes on.
         modules: dict[str, Any] = sys.modules
@@ -79,14 +92,6 @@ class FolderCache(NullCache):
         target_context.refresh()
         for name in hidden:
             del modules[name]
-        path = self._path(sig, target_context.codegen())
-        with suppress(OSError):
-            content = path.read_bytes()
-            with suppress(OSError):
-                os.utime(self.folder)  # marks the folder as used; another user's may be read-only
-            if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
-                # The hash shows that the file is complete. A process that can write here could also run any code.
-                return CompileResult._rebuild(target_context, *pickle.loads(content[DIGEST:]))  # noqa: S301  hashed above, in the user's own folder
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:

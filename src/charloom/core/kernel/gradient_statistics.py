@@ -25,18 +25,21 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
     """
     h, o, d = z.h, z.o, z.d
     m, K, rows, clip = sizes.m, sizes.K, sizes.T * sizes.n, sizes.clip
+    first, sums = z.logs, z.sums  # the update needs their contents no more
+    for t in range(rows):  # the first row with the same character
+        first[0, t] = 0
+        while ids[position + int(first[0, t])] != ids[position + t]:
+            first[0, t] += 1
     squares, clipped, saturated = 0.0, 0, 0
     for i in range(m):
         squares, clipped = _with_row(squares, clipped, d, i, h, sizes, z.row)
         for t in range(rows):
+            sums[0, t] = 0
+        for t in range(rows):
             saturated += abs(h[t + sizes.n, i]) > sizes.saturated
-            x, g = ids[position + t], 0.0
-            for other in range(rows):
-                if ids[position + other] == x:
-                    if other < t:
-                        break  # the gradient of this character is already counted
-                    g += float(d[other, i])
-            squares, clipped = squares + g * g, clipped + (abs(g) > clip)
+            sums[0, int(first[0, t])] += float(d[t, i])
+        for t in range(rows):
+            squares, clipped = squares + sums[0, t] * sums[0, t], clipped + (abs(sums[0, t]) > clip)
     for k in range(K):
         squares, clipped = _with_row(squares, clipped, o, k, h[sizes.n :], sizes, z.row)
     row[0] = min(math.sqrt(squares), MAX_FLOAT)

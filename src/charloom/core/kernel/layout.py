@@ -11,6 +11,7 @@ the rows of a panel would be one matrix row apart. If the size of a row is a pow
 cache sets.
 """
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -248,6 +249,7 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Sc
     )
 
 
+@cache
 def across() -> tuple[int, ...]:
     """Return a tuple with one entry per vector of a row of a tile of results, as many as the target's registers allow.
 

@@ -13,7 +13,7 @@ from charloom.core.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return the number of updates in a block, for K characters. A block takes at most about a fifth of a second.
+    """Return the number of updates in a block, for K characters. A block takes about a fifth of a second.
 
     It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
     their memory layout before and after each block, which for a large network takes as long as several updates. The
@@ -21,7 +21,7 @@ def block(recipe: Recipe, K: int) -> int:
     """
     characters = recipe.batch * recipe.seq_length
     limit = min(100_000, max(1, 1_000_000 // characters))
-    return min(limit, max(1, round(6e9 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
+    return min(limit, max(1, round(2e10 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
 
 
 def train(

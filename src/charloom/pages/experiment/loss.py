@@ -201,8 +201,10 @@ def pair_costs(ids: Array, K: int, seq_length: int) -> Array:
     K    number of different characters
     """
     read = ids[:].astype(np.int64)
-    _, pairs, counts = np.unique(read[:-1] * K + read[1:], return_inverse=True, return_counts=True)
-    costs = log(np.bincount(read[:-1], minlength=K)[read[:-1]] / counts[pairs])
+    pairs = read[:-1] * K + read[1:]
+    if len(pairs) < K * K:  # fewer pairs occur: number them
+        pairs = np.unique(pairs, return_inverse=True)[1]
+    costs = log(np.bincount(read[:-1])[read[:-1]] / np.bincount(pairs)[pairs])
     sequences = len(costs) // seq_length
     nats: Array = costs[: sequences * seq_length].reshape(sequences, seq_length).sum(axis=1)
     return nats
