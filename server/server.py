@@ -103,6 +103,8 @@ def start_mlflow(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
         with suppress(OSError), urllib.request.urlopen(f"{LOCAL}/health", timeout=2):  # noqa: S310  our own server
             return server
         time.sleep(0.2)
+    with suppress(ProcessLookupError):  # it has ended; otherwise it would keep the port
+        os.killpg(server.pid, signal.SIGKILL)
     last = "; ".join(LOG.read_text(errors="replace").splitlines()[-3:])
     raise RuntimeError(f"MLflow does not start: {last}; its log: {LOG}")
 

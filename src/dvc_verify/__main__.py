@@ -31,6 +31,8 @@ def main() -> None:
     except Refused as refused:
         sys.stderr.write(f"{in_line(str(refused))}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     for cause in verified.causes:
         say(f"cause  {cause}")
     if arguments.json:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from groundwork.git import git
+from groundwork.git import OF_A_REPOSITORY, git
 
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
@@ -78,7 +78,10 @@ def run_stages(
 
     Processes that the stages have left are terminated. Raises Failed if a stage fails.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
+    foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    own, paths = str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "").split(os.pathsep)
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path != own)  # it has modules of other names
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
     last, lines = "dvc", list[str]()
     with subprocess.Popen(
@@ -86,14 +89,18 @@ def run_stages(
         cwd=root, env=environment | variables, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
-        for line in process.stdout or ():
-            lines.append(line)
-            if line.startswith(STARTS):
-                last = line.removeprefix(STARTS).rpartition("'")[0]
-                say(f"rebuilding {last}")
-            else:
-                other(line.strip())
-    _end_processes(root)
+        try:
+            for line in process.stdout or ():
+                lines.append(line)
+                if line.startswith(STARTS):
+                    last = line.removeprefix(STARTS).rpartition("'")[0]
+                    say(f"rebuilding {last}")
+                else:
+                    other(line.strip())
+        finally:  # also after Ctrl-C
+            if process.poll() is None and sys.exc_info()[0]:
+                process.terminate()
+            _end_processes(root)
     if process.returncode:
         raise Failed(last, "".join(lines))
 

@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from groundwork.git import Refused
 from groundwork.lock import Stage, Stages, leaves
-from groundwork.yaml12 import NO_YAML, parsed_with_aliases
+from groundwork.yaml12 import NO_YAML
 
 
 class Pipeline(NamedTuple):
@@ -19,14 +19,16 @@ class Pipeline(NamedTuple):
     stages   commands, params and hashes as in dvc.lock, by DVC's name of the stage; "" for none, and for a command that
              dvc.yaml has otherwise
     frozen   names of stages with a command that DVC does not run
-    tracked  data that `dvc add` or `dvc import` tracks: path and hash
-    files    every dvc.yaml
+    tracked  data that `dvc add` or `dvc import` tracks: its path and the .dvc file
+    files    every dvc.yaml with stages
+    shown    files that a dvc.yaml names outside its stages: metrics, plots, artifacts
     """
 
     stages: Stages
     frozen: list[str]
     tracked: dict[str, str]
     files: list[str]
+    shown: list[str]
 
 
 def pipeline_in(root: Path) -> Pipeline:
@@ -36,7 +38,10 @@ def pipeline_in(root: Path) -> Pipeline:
     """
     try:
         with Repo(str(root)) as repo:
-            entries = list(repo.index.stages)
+            index, entries = repo.index, list(repo.index.stages)
+            named = [(file, name) for file, names in index._metrics.items() for name in names]
+            named += [(file, name) for file, plots in index._plots.items() for name in _names(plots)]
+            named += [(file, own["path"]) for file, all_ in index._artifacts.items() for own in all_.values()]
     except (DvcException, *NO_YAML) as error:
         raise Refused(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
 
@@ -48,37 +53,29 @@ def pipeline_in(root: Path) -> Pipeline:
 
     def paths(files: Any) -> Iterator[tuple[str, Any]]:
         for file in files:
-            path = posixpath.relpath(file.fs_path, root.resolve())
-            if path.startswith("../") or file.protocol != "local":
-                raise Refused(f"{file}: outside the project's folder, so nobody else has it")
+            path = posixpath.relpath(file.fs_path, root.resolve()) if file.protocol == "local" else "../"
+            if path.startswith("../"):
+                raise Refused(f"{file}: outside the project's folder, where verification does not follow")
             yield path, file.hash_info.value if file.hash_info else ""
 
     stages, tracked = Stages(), dict[str, str]()
     run = [entry for entry in entries if entry.cmd is not None]
     for entry in entries:
         if entry not in run:
-            tracked |= paths(entry.outs)
+            tracked |= {path: place(entry) for path, _ in paths(entry.outs)}
             continue
         values = dict(paths(entry.deps))
         params = {path: value for path, value in values.items() if isinstance(value, dict)}
-        named = [leaves(value, "" if path == "params.yaml" else f"{path}:") for path, value in params.items()]
+        dotted = [leaves(value, "" if path == "params.yaml" else f"{path}:") for path, value in params.items()]
         deps, outs = (
             {p: v or "" for p, v in pairs if p not in params} for pairs in (values.items(), paths(entry.outs))
         )
         cmd = "" if entry.cmd_changed else str(entry.cmd)  # DVC takes it from dvc.yaml, and the rest from dvc.lock
-        stages[name_of(entry)] = Stage(cmd, deps, dict(pair for pairs in named for pair in pairs), outs)
-    return Pipeline(stages, [name_of(entry) for entry in run if entry.frozen], tracked, sorted(set(map(place, run))))
-
-
-def shown_files(root: Path, pipeline: Pipeline) -> Iterator[str]:
-    """Yield the paths of metrics and plots that every dvc.yaml names outside its stages. Raises Refused."""
-    for file in pipeline.files:
-        try:
-            content = parsed_with_aliases((root / file).read_text(encoding="utf-8"))
-            entries = [name for key in ("metrics", "plots") for name in _names(content.get(key, []))]
-        except (*NO_YAML, OSError, AttributeError, TypeError) as error:
-            raise Refused(f"{file}: {error}") from None
-        yield from (posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in entries)
+        stages[name_of(entry)] = Stage(cmd, deps, dict(pair for pairs in dotted for pair in pairs), outs)
+    files = sorted({place(entry) for entry in run})
+    frozen = [name_of(entry) for entry in run if entry.frozen]
+    folders = ((posixpath.dirname(posixpath.relpath(file, root.resolve())), name) for file, name in named)
+    return Pipeline(stages, frozen, tracked, files, [posixpath.normpath(posixpath.join(*pair)) for pair in folders])
 
 
 def _names(entries: Any) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Verify HEAD of a DVC project: rebuild its results from nothing, compare them, and explain differences."""
 
+import json
 import posixpath
 import shutil
 import sys
@@ -12,7 +13,7 @@ from dvc_summary.facts import compared, dvc
 from dvc_summary.sections import UNEXPLAINED
 from dvc_verify.differences import SAME, Row, difference, last_line
 from dvc_verify.rebuild import Failed, checked_out, keep_sources_alone, outward_link, run_stages
-from dvc_verify.stages import Pipeline, pipeline_in, shown_files
+from dvc_verify.stages import Pipeline, pipeline_in
 from groundwork.git import Refused, git, uncommitted
 from groundwork.lock import NO_STAGE, within
 from groundwork.words import listed
@@ -50,6 +51,8 @@ def verify(say: Callable[[object], None], twice: bool = False) -> Verified:
         if link := outward_link(place / "committed"):
             raise Refused(f"{link}: a link that leads out of the repository")
         before, rows = pipeline_in(committed), list[Row]()
+        if not before.stages:
+            raise Refused("HEAD has no stage in this folder or below: nothing can be rebuilt")
 
         def add(more: Iterable[Row]) -> bool:
             """Report and store the rows; return whether no row so far has a difference."""
@@ -93,7 +96,7 @@ def _refused(root: Path, pipeline: Pipeline) -> Iterator[Row]:
     for out, (name, digest) in outputs.items():
         if not digest:
             yield Row(name, out, "dvc.lock has no hash of it; `dvc repro` writes it")
-    for path in shown_files(root, pipeline):
+    for path in pipeline.shown:
         if not any(within(path, out) for out in outputs):
             yield Row("dvc.yaml", path, "no stage makes it")
 
@@ -101,13 +104,13 @@ def _refused(root: Path, pipeline: Pipeline) -> Iterator[Row]:
 def _fetched(root: Path, pipeline: Pipeline, commit: str) -> Iterator[Row]:
     """Fetch the data that DVC tracks into a clone of the commit; yield a row for each path."""
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    for path in pipeline.tracked:
+    for path, file in pipeline.tracked.items():
         complaint = ""
         if not (root / path).exists():
             get = ("get", top, f"{place}{path}", "--rev", commit, "--out", path)
             complaint = dvc(get, FETCHING_MAY_TAKE, root, "unlimited")[1]
-        status, failed = dvc(("status", "--json", f"{path}.dvc"), FETCHING_MAY_TAKE, root, "unlimited")
-        changed = "modified" in str(status)  # "not in cache" means that the hash is right
+        status, failed = dvc(("status", "--json", file), FETCHING_MAY_TAKE, root, "unlimited")
+        changed = '"modified"' in json.dumps(status).replace(json.dumps(path), "")  # "not in cache": the hash is right
         what = complaint or failed or ("its content is not that of its .dvc file" if changed else "")
         yield Row("data, not rebuilt", path, what)
 
@@ -125,7 +128,7 @@ def _compared(committed: Path, before: Pipeline, rebuilt: Path, after: Pipeline)
             yield Row(name, out, difference(one, other) or hashes)
     for change in compared(before.stages, after.stages):
         if change.inputs:
-            yield Row(change.name, "dvc.lock", f"it records another {listed(change.inputs)}")
+            yield Row(change.name, "dvc.lock", f"it was written with other values of {listed(change.inputs)}")
 
 
 def _causes(before: Pipeline, after: Pipeline, unstable: set[str] | None) -> Iterator[str]:

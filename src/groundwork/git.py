@@ -9,8 +9,13 @@ from pathlib import Path
 STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 
 
+# Git exports these to its hooks: they name the hook's repository, whatever the folder.
+OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX
+GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
+
+
 class Refused(Exception):
-    """The summary is impossible. The message is one line: the reason and, for most reasons, a remedy."""
+    """The summary or verification is impossible. The message is one line: the reason and, mostly, a remedy."""
 
 
 def printed(
@@ -28,10 +33,12 @@ def printed(
     Raises Refused at any other exit code (with the first line of Git's message), if a name after `--end-of-options`
     is ambiguous, if Git cannot be started, and after that time.
     """
+    dropped = OF_A_REPOSITORY if folder else ()
+    kept = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(
             ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False,
-            timeout=seconds, env=os.environ | {"LC_ALL": "C"} | ({"GIT_INDEX_FILE": index} if index else {}),
+            timeout=seconds, env=kept | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Refused(f"git: {error.strerror}") from None

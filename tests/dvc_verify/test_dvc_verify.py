@@ -129,9 +129,17 @@ TAMPERED = {  # what was done to the commit, the line of the difference, and the
         "count: times chan",
     ),
     "code": (edited("count.py", "times *", "1 + times *"), "count: count.json", "count: count.py changed after"),
-    "a comment": (edited("count.py", "import", "# x\nimport"), "count: dvc.lock: it records another count.py", ""),
+    "a comment": (
+        edited("count.py", "import", "# x\nimport"),
+        "count: dvc.lock: it was written with other values of count.py",
+        "",
+    ),
     "data": (edited("raw.txt", "here", "here too"), "words: words.txt: dvc.lock has", "words: raw.txt changed after"),
-    "a command": (edited("dvc.yaml", "a-z A-Z", "a-y A-Y"), "words: dvc.lock: it records another cmd", ""),
+    "a command": (
+        edited("dvc.yaml", "a-z A-Z", "a-y A-Y"),
+        "words: dvc.lock: it was written with other values of cmd",
+        "",
+    ),
     "a frozen stage": (
         edited("dvc.yaml", "  count:\n", "  count:\n    frozen: true\n"),
         "count: dvc.yaml: it is",

@@ -81,6 +81,41 @@ def test_the_map_of_weights_in_a_module_is_guessed(tmp_path):
     assert parts["sample"].about.startswith("not defined: its sample(h, seed_ix, n) has other parameters")
 
 
+BACK = """    G, d, D = P - Y, 0, np.zeros_like(H)
+    for t in reversed(range(X.shape[1])):
+        d = (rnn["V"].T @ G[:, [t]] + (rnn["W"].T @ d if t < X.shape[1] - 1 else 0)) * (1 - H[:, [t]] ** 2)
+        D[:, [t]] = d
+    grads = {"V": G @ H.T, "c": G.sum(1), "W": D @ np.hstack([h, H[:, :-1]]).T, "U": D @ X.T, "b": D.sum(1)}
+    return grads
+"""
+FORTH = """
+import numpy as np
+
+def forward(rnn, X, Y, h):
+    H, P, loss = np.zeros((len(h), X.shape[1])), np.zeros(X.shape), 0
+    for t in range(X.shape[1]):
+        h = np.tanh(rnn["W"] @ h + rnn["U"] @ X[:, [t]] + rnn["b"])
+        e = np.exp(rnn["V"] @ h + rnn["c"])
+        H[:, [t]], P[:, [t]] = h, e / e.sum()
+        loss -= np.log((Y[:, [t]] * P[:, [t]]).sum())
+    return loss, P, H, h
+
+"""
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        "def backward(rnn, X, Y, P, H, h):\n",
+        "def backward(rnn, X, Y, P, H, h0=None):\n    h = np.zeros((len(H), 1)) if h0 is None else h0\n",
+    ],
+)
+def test_a_guess_passes_the_initial_state_and_accuses_no_right_program(tmp_path, backward):
+    (tmp_path / "my_rnn.py").write_text(FORTH + backward + BACK)
+    verdict = graded(tmp_path / "my_rnn.py", None, 20)[0]
+    assert (verdict.result, verdict.findings) == ("right", ())
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_maps_of_obvious_layouts_are_guessed(tmp_path, name):
     program = written(tmp_path, LAYOUTS[name], "not_carried")

@@ -120,6 +120,12 @@ def test_a_wrong_step_has_its_name(tmp_path, program, slots, says):
     assert len(finding.sentences) == 1
 
 
+def test_a_decorated_step_is_graded(tmp_path):
+    head, body = ADAGRAD.split("def step", 1)
+    wrapped = f"{head}def any_arguments(f):\n    return lambda *args: f(*args)\n\n@any_arguments\ndef step{body}"
+    assert judged(tmp_path, steps.judge, wrapped, RIGHT).result == "right"
+
+
 def test_the_next_step_gets_biases_in_the_documented_shape(tmp_path):
     slots = RIGHT | {"root": RIGHT["root"] + "; assert weights[k].ndim == (2 if k in 'WUV' else 1)"}
     program = ADAGRAD.replace("return weights,", "return {k: w.reshape(len(w), -1) for k, w in weights.items()},")
@@ -209,6 +215,8 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
         {"memory": "new_memory"},
         {"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"},
         {"targets": "unshifted"},
+        {"memory": "new_memory", "rule": "Adam", "loss": "after the step"},
+        {"epoch": "kept_state", "end": "last sequence left out"},
         {"clip": "plain_biases", "rule": "Adam"},
         {"W": "zero_before_first", "shown": "smooth loss"},
         {"W": "last_before_first", "rule": "Adam"},

@@ -74,7 +74,8 @@ def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
     """
     with _opened(source) as file:
         for _ in range(most):
-            line = file.readline(length + 1)
+            if not (line := file.readline(length + 1)):  # a terminal would be read on
+                return
             is_whole = len(line) <= length or line.endswith(b"\n")
             yield " ".join(line.decode("utf-8", "replace").split()) if is_whole else None
             while line and not line.endswith(b"\n"):

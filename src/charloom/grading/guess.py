@@ -7,14 +7,16 @@ A guess counts only if loss and last state are right with it.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from charloom.grading import gradient
-from charloom.grading.backward import forward
+from charloom.grading.backward import forward, gradients
 from charloom.grading.cases import K, M, T, cases
 from charloom.grading.child import cells
 from charloom.grading.process import Student, Unreadable
@@ -46,7 +48,7 @@ ALIASES = {"Wxh": "U", "Whh": "W", "Why": "V", "bh": "b", "by": "c"}  # of min-c
 RESULT = r"(?:np\.\w+\()?(?:self\.)?(\w+)\)?(?:\[.*\]|\.\w+\([^()]*\))*$"  # np.array(hs), self.h[:, -1], h.copy()
 LAST = ("{}", "{}[-1]", "{}[:, -1]", "{}[len(x) - 1]")
 LOSSES = ("-np.log({}[y, range(len(y))]).sum()", "-np.log({}[range(len(y)), y]).sum()")
-HEAD = """# A guess, with which loss and last state are right. Change it, or write another map.
+HEAD = """# A guess, with which loss and last state are right. Change it; it is used in place of a map.py.
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,7 +71,10 @@ class Function(NamedTuple):
 
 
 def found(program: Path, seconds: float) -> str:
-    """Return the text of a map with which the program's forward pass is right, "" if none is guessed."""
+    """Return the text of a map with which the program's forward pass is right, "" if none is guessed.
+
+    Of several, it is the one whose gradients are nearest to the right ones: a map may pass another state than h_0.
+    """
     try:
         statements = [node for label, source in cells(program) for node in ast.parse(source, label).body]
         texts = list(_candidates(statements))
@@ -84,13 +89,16 @@ def found(program: Path, seconds: float) -> str:
             answers = student.call("gradients", *[gradient.arguments(case)] * len(texts), maps=texts)
     except Unreadable:
         return ""
+    exact, found_at = gradients(right, {}), dict[float, str]()
     for text, answer in zip(texts, answers, strict=True):
         with suppress(Unreadable, IndexError):
             result = gradient.returned(case, answer.values[0])
             likely = any(abs(n * result.loss - right.losses.sum()) < gradient.NEAR * right.losses.sum() for n in (1, T))
             if likely and abs(result.h - right.h[-1]).max() < gradient.NEAR:
-                return text
-    return ""
+                given, factor = result.gradients, 1 if abs(result.loss - right.losses.sum()) < 1e-3 * result.loss else T
+                errors = [float(abs(factor * given[n] - exact[n]).max() / abs(exact[n]).max()) for n in exact]
+                found_at.setdefault(round(max(errors), 6) if np.isfinite(errors).all() else np.inf, text)
+    return found_at[min(found_at)] if found_at else ""
 
 
 def _functions(statements: list[ast.stmt]) -> Iterator[Function]:
@@ -141,12 +149,21 @@ def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
     if len(of_module) == 5 and not (is_dict or chosen["backward"].owner):
         lines += [f"student.{name} = net.{weight}" for weight, name in of_module.items()]
     lines += ["X, Y = ({inputs} for ids in (x, y))", "h0 = {h}"]
-    known: list[str] = []
+    for initial in (False, True):
+        yield from _variants(chosen, lines, kept, keys, attributes, is_dict=is_dict, initial=initial)
+
+
+def _variants(
+    chosen: Mapping[str, Function], first: list[str], kept: list[str], keys: list[Any], attributes: list[str],
+    *, is_dict: bool, initial: bool,
+) -> Iterator[str]:  # fmt: skip
+    """Yield the texts of maps that begin with these lines. `initial`: a parameter named as h_0 is the initial state."""
+    known, lines = list[str](), first.copy()
     for kind in FUNCTIONS:
         if kind in chosen:
             f = chosen[kind]
             results = ["loss"] if kind == "loss" else f.results
-            if not all(given := _arguments(f, known, is_dict)):
+            if not all(given := _arguments(f, known, is_dict, initial)):
                 return
             called = f"{'net' if f.owner else 'student'}.{f.name}({', '.join(given)})"
             lines.append(f"{', '.join(results)} = {called}" if results else called)
@@ -180,12 +197,18 @@ def _object(owner: str, functions: list[Function], attributes: list[str]) -> lis
     return [f"net = object.__new__(student.{owner})", *sizes]  # without __init__, which needs a text, for instance
 
 
-def _arguments(f: Function, known: list[str], is_dict: bool) -> list[str]:
-    """Return what the function is called with: weights, results of earlier calls, or roles; "" is unknown."""
+def _arguments(f: Function, known: list[str], is_dict: bool, initial: bool) -> list[str]:
+    """Return what the function is called with: weights, results of earlier calls, or roles; "" is unknown.
+
+    A parameter with a default gets a value, by its name, if it is a result of an earlier call, or the initial state.
+    """
     weight = 'net["{}"]' if is_dict else "net.{}"
     names = [ALIASES.get(p, p) for p in f.parameters[bool(f.owner) :]]
-    given = [weight.format(p) if p in set("WUVbc") else p if p in known else _role(p) for p in names]
-    return [p or (known[0] if len(known) == 1 else "") for p in given]
+    reused = {p for p in f.all if p in known and not (initial and _role(p) == "h0" and p[0] == "h")}  # H: all states
+    given = [weight.format(p) if p in set("WUVbc") else p if p in reused else _role(p) for p in names]
+    optional = [p for p in f.all[len(f.parameters) :] if p in reused or _role(p) == "h0"]
+    named = [f"{p}={p if p in reused else 'h0'}" for p in optional]
+    return [*(p or (known[0] if len(known) == 1 else "") for p in given), *named]
 
 
 def _gradients(results: list[str], attributes: list[str]) -> str:

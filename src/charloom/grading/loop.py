@@ -43,7 +43,13 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "targets": ("next characters", "unshifted"),
     "loss": ("before the step", "after the step"),
 }
-EFFECT = {"epoch": EPOCH, "end": EPOCH - 1, "memory": 2, "targets": 0, "loss": 0}  # the first loss that changes; else 1
+EFFECT = {
+    "epoch": EPOCH - 1,
+    "end": EPOCH - 1,
+    "memory": 2,
+    "targets": 0,
+    "loss": 0,
+}  # the first loss that changes; else 1
 SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
 VARIANTS = {  # what a note says of a variant
     "of the mean": "it trains on the mean of the loss",
@@ -137,7 +143,8 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
     for count, o in sorted(((len(_wrong(o)), o) for o in loops), key=lambda pair: pair[0]):
         if count > fewest or (matching and not fewest):
             break
-        heads = [(n, tuple(v for name, v in o.items() if EFFECT.get(name, 1) <= n)) for n in range(EPOCH + 1)]
+        sooner = o["loss"] == "after the step"  # then each loss shows its own update
+        heads = [(n, tuple(v for name, v in o.items() if EFFECT.get(name, 1) - sooner <= n)) for n in range(EPOCH + 1)]
         if any(head in differ for head in heads):  # up to loss n, it equals a loop that differs there
             continue
         allowed = tolerance[o["rule"]]

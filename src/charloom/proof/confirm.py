@@ -14,7 +14,7 @@ from charloom.pages.live.line import determining, rest, short, version
 from charloom.results.run import Run
 from charloom.study.study_file import Study
 from groundwork.words import in_line, listed, number_of
-from groundwork.yaml12 import plain
+from groundwork.yaml12 import NO_YAML, plain
 
 LINES, BYTES, SHOWN = 10_000, 1000, 12  # most lines of a text, bytes of a line, and seeds in a message
 WHOLE = re.compile(r"(charloom:(?:(?!charloom:)[!-~ ]){1,300}?) check:([0-9a-f]{8})")
@@ -63,7 +63,10 @@ def _setting(study: Study, text: str, settings: str, others: str) -> str:
 
     text, settings, others  the line's digest of the text, its settings as ` a=1 b=2`, and its digest of the others
     """
-    named = {name: plain(value) for name, value in (pair.split("=") for pair in settings.split())}
+    try:
+        named = {name: plain(value) for name, value in (pair.split("=") for pair in settings.split())}
+    except NO_YAML:
+        return ""
     for setting, params in study.settings.items() if study.asked.sha256.startswith(text) else ():
         if named.items() <= flat_of(params).items() and rest(determining(params), named) == others:
             return setting

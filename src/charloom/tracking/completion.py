@@ -36,8 +36,7 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
     """Send the training's points to its open run, and end the run if the training has ended.
 
     The run is created if the training's experiment key has no run. A run that has ended continues if the training has
-    resumed. Nothing is sent if the key has a complete run or another training's open run, or if somebody has deleted
-    the training's run.
+    resumed. Nothing is sent if the training's run is complete or was deleted, or if it has none and its key has one.
 
     ended  whether the training has ended
 
@@ -47,8 +46,8 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
     store.use_text(start.text_sha256, start.params.prepare.text)
     runs = store.runs_of(start.experiment, ViewType.ALL)
     run = next((run for run in runs if run.data.tags.get(tag.RECORD) == start.record), None)
-    active = [run for run in runs if run.info.lifecycle_stage == "active"]
-    if any(tag.RESULTS in run.data.tags for run in active) or (run not in active if run else active):
+    others = any(other.info.lifecycle_stage == "active" for other in runs)
+    if others if not run else run.info.lifecycle_stage != "active" or tag.RESULTS in run.data.tags:
         entry.sent = sys.maxsize  # so the store is asked again only when the training has ended
         return
     if not run:
@@ -61,7 +60,7 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
             return
         store.client.update_run(run.info.run_id, "RUNNING")
     _send_points(store, entry, run)
-    if ended:
+    if ended and store.client.get_run(run.info.run_id).data.tags.get(tag.RECORD) == start.record:  # it is its own still
         store.end_run(run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
 
 
@@ -86,8 +85,12 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         runs = store.runs_of(start.experiment)
         complete_runs = [run for run in runs if tag.RESULTS in run.data.tags]
         run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
+        own = [other for other in runs if other.data.tags.get(tag.RECORD) == start.record]
         if run:
+            if run in own:  # an earlier version sent the checkpoints after RESULTS
+                send_models(store, run, entry, tracked.models)
             store.set_tags(run, _training_tags(store, run, entry))
+            _end_others(store, own, run)
             return run
         run = _open_run(store, entry, [run for run in runs if run not in complete_runs]) or _create(store, entry)
         store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
@@ -100,7 +103,19 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
             tags[tag.DIFFERS] = complete_runs[0].info.run_id
         store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
         store.set_tags(run, tags)
+        _end_others(store, own, run)
         return run
+
+
+def _end_others(store: Store, own: list[Run], run: Run) -> None:
+    """End the training's own open runs but `run`: a request that was sent again has created two, or points differ."""
+    for other in own:
+        if (
+            other.info.run_id != run.info.run_id
+            and other.info.status == "RUNNING"
+            and tag.RESULTS not in other.data.tags
+        ):
+            store.end_run(other, "KILLED", None)
 
 
 def _open_run(store: Store, entry: Entry, runs: list[Run]) -> Run | None:
@@ -111,10 +126,12 @@ def _open_run(store: Store, entry: Entry, runs: list[Run]) -> Run | None:
     """
     for run in sorted(runs, key=lambda run: run.data.tags.get(tag.RECORD) != entry.first.record):  # stable
         if run.data.tags.get(tag.RECORD) == entry.first.record:
+            entry.sent = UNKNOWN  # the number may be of another run
             return run
         points = store.history(run).items()
         if all(entry.points.get(at, point)[0] == point[0] for at, point in points if at[0] != RATE):
             store.set_tags(run, {tag.RECORD: entry.first.record})
+            store.client.update_run(run.info.run_id, name=entry.first.name)
             entry.sent = UNKNOWN
             return run
     return None

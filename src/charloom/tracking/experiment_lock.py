@@ -34,9 +34,9 @@ class Busy(Unavailable):
 def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
     """Hold the lock of an experiment key, or of a study's question, in the MLflow experiment that the store uses.
 
-    A sender needs the lock to create or complete a run, but not to send points. A tag of a sender that is gone is
-    removed. Raises Busy if another sender comes first, or holds the lock for longer than WAIT seconds, and, without a
-    request, if another sender had a tag when the store was connected.
+    A sender needs the lock to create or complete a run, but not to send points. Raises Busy if another sender comes
+    first, or holds the lock for longer than WAIT seconds, and, without a request, if another sender had a tag when the
+    store was connected.
     """
     prefix, remaining = f"{tag.SENDING}.{experiment}.", max(0.0, LIMIT.end - time.monotonic())
     own_key, until = f"{prefix}{store.sender}", f"{time.time() + remaining + CLOCK_TOLERANCE:.0f}"
@@ -62,14 +62,12 @@ def experiment_lock(store: Store, experiment: str) -> Iterator[None]:
 
 
 def _others(store: Store, prefix: str, own_key: str) -> set[tuple[str, str]]:
-    """Return the tags of other senders that count, as names and values, and remove those that do not count."""
-    tags = store.client.get_experiment(store.experiment_id).tags
-    others = {(key, value) for key, value in tags.items() if key.startswith(prefix) and key != own_key}
-    counting = {(key, value) for key, value in others if _counts(value)}
-    for gone in (key for key, value in others - counting if value != RELEASED):
-        with suppress(MlflowException):  # another sender has removed the tag
-            store.client.delete_experiment_tag(store.experiment_id, gone)
-    return counting
+    """Return the tags of other senders that count, as names and values.
+
+    A tag that does not count stays, because its sender may set it again at the moment when another removes it.
+    """
+    tags = store.client.get_experiment(store.experiment_id).tags.items()
+    return {(key, value) for key, value in tags if key.startswith(prefix) and key != own_key and _counts(value)}
 
 
 def _counts(value: str) -> bool:

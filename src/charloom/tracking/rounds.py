@@ -56,7 +56,7 @@ def _try(entry: Entry) -> None:
     """Try to deliver the entry now; print a line with the entry's name, the completed run or study, and the failure.
 
     The three parts are separated by tabs; the second or the third is empty. If another sender has delivered the entry,
-    both are. If another sender is busy with the same experiment, no line is printed.
+    both are. If another sender is busy with the same experiment, the line is empty.
     """
     now, line, entry.reason = time.monotonic(), "", ""
     entry.next_time = now + LIVE_PERIOD
@@ -70,6 +70,7 @@ def _try(entry: Entry) -> None:
     except Busy:
         entry.next_time = now + random.uniform(0.5, 1.5) * entry.pause  # noqa: S311  two senders must not always meet
         entry.pause = min(1.5 * entry.pause, LONGEST_PAUSE)
+        print(flush=True)  # `deliver` waits on
         return
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
         entry.reason, entry.next_time = reason_of(error), now + RETRY_PAUSE

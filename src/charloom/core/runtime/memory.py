@@ -14,7 +14,7 @@ from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import size
 from charloom.core.settings.params import Params, Sample
 
-PROCESS = 100_000_000  # bytes of Python, its libraries, the compiled kernel, and pieces of the text
+PROCESS = 80_000_000  # bytes of Python, its libraries, the compiled kernel, and pieces of the text
 FREED = 100_000_000  # bytes, at most, of freed arrays below 32 MB that the C library does not return to the system
 BYTES_PER_CHARACTER = 100  # a sample, its table and its marks
 BYTES_PER_PAIR = 20  # a sample's character with a character of the vocabulary: a table for the search in the text

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from charloom.core.base.types import Array
 from charloom.core.network.order import AS_IT_STANDS
@@ -37,10 +38,11 @@ def inside_page(results: Results) -> str:
         "The page works offline: it makes no request, and no data leaves this machine."
     )
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
+    ticks = list(MaxNLocator(5).tick_values(0.8 * min(levels.values()), 1.05 * max(levels.values())))
     listed = {STAGE[stage]: {f"{stage}.{key}": says for key, says in variants(stage).items()} for stage in STAGES}
     typed = {"best": results.best, "longest": LONGEST if results.best.theta.m <= 256 else 200}
     sections = [
-        Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels}),
+        Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels, "ticks": ticks}),
         Section("type", "Type here", typed),
         Section("step", "One update, step by step", {"best": results.best, "count": len(passage(results)) - 1}),
     ]

@@ -101,6 +101,7 @@ const read = () => {
   byId("cost").textContent = (bits.length ? cost : none) + (skipped && ` Skipped, not in the training text: ${skipped}`)
   const about = n => n ? `${bits[n - 1].toFixed(2)} bits` : "no cost: the first character"
   paint(byId("read"), characters, n => n ? mixed("vermilion", Math.min(bits[n - 1] / 20, 0.4)) : "", about)
+  byId("score-command").closest("p").hidden = !bits.length
   byId("score-command").textContent = `printf %s '${text.value.replaceAll("'", "'\\''")}' | charloom score`
   look()
 }
