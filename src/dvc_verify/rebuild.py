@@ -32,7 +32,7 @@ class Failed(Exception):
 def checked_out(folder: Path, commit: str, *options: str) -> Path:
     """Clone the commit into the folder, with these options of Git; return this project's folder in the clone."""
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder))
+    git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder), folder=folder.parent)
     git(*AS_COMMITTED, *options, "checkout", "--quiet", "--detach", commit, folder=folder)
     return folder / place
 
@@ -58,7 +58,7 @@ def keep_sources_alone(root: Path, outputs: Iterable[str]) -> None:
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
     for path in (*bytecode, root / ".dvc/cache", top / ".git", *(root / output for output in outputs)):
         remove(path)
-    git("init", "--quiet", "--template=", str(top))
+    git("init", "--quiet", "--template=", folder=top)
     if (root / ".dvc").is_dir():  # the committed DVC settings may name folders outside the clone
         site = root / ".dvc/tmp/site"
         config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {site}\n"

@@ -201,6 +201,22 @@ def test_every_shape_of_a_stage_is_rebuilt(tmp_path):
 
 
 @pytest.mark.slow
+def test_data_files_may_have_any_names_and_a_hook_keeps_its_repository(small, tmp_path):
+    small.run("git", "clone", "-q", str(small.folder), str(tmp_path / "clone"))
+    project = Project(tmp_path / "clone")
+    written(project, modified__txt="raw\n")
+    project.run("dvc", "add", "-q", "modified.txt")
+    (project.folder / "modified.txt.dvc").rename(project.folder / "x.dvc")
+    committed(project)
+    branch = project.run("git", "branch", "--show-current")
+    assert verified(project, GIT_DIR=str(project.folder / ".git")).splitlines()[-1] == "same"
+    assert project.run("git", "branch", "--show-current") == branch
+    written(project, live_in_dvc__yaml="metrics: [acc.json]\n", live_in_acc__json="{}\n")
+    committed(project)
+    assert "DIFFERENT  dvc.yaml: live/acc.json: no stage makes it" in verified(project, expect=1)
+
+
+@pytest.mark.slow
 def test_a_clock_is_found_by_a_second_run_and_another_program_is_not_called_a_clock(tmp_path):
     command = "date +%N > clock.txt; echo $VERSION > version.txt"
     project = made(tmp_path, dvc__yaml=f"stages: {{clock: {{cmd: '{command}', outs: [clock.txt, version.txt]}}}}\n")
@@ -237,6 +253,8 @@ def test_a_project_below_the_repositorys_top_with_an_import(tmp_path, small):
     ("files", "reason"),
     [
         ({}, "DVC cannot read the project"),
+        ({"dvc__yaml": "params: [x.yaml]\n", "x__yaml": "a: 1\n"}, "HEAD has no stage"),
+        ({"dvc__yaml": "stages: {a: {cmd: ls, deps: ['https://example.invalid/x']}}\n"}, "does not follow"),
         ({"dvc__yaml": "stages: [1]\n"}, "DVC cannot read the project"),
         ({"dvc__yaml": "stages:\n  out:\n    cmd: ls\n    outs: [../x]\n"}, "outside the project's folder"),
     ],
