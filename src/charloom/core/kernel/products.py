@@ -138,8 +138,7 @@ def recurrence(
 
     A batch has `batch` rows for each of to, at and step. The sums of a sequence do not depend on the batch.
 
-    w           matrix in panels; for fewer than FEW sequences, odd steps begin with the last panel, which is still in
-                the cache
+    w           matrix in panels; odd steps begin with the last panel, which is still in the cache
     width       tuple with one entry per vector that is summed at a time, used for batch 1
     across      the same for a batch of FEW sequences or more: see layout.across
     begin, end  range of columns of `out`, in multiples of `unit`
@@ -150,11 +149,12 @@ def recurrence(
     odd = step % 2 == 1
     j, stride = (n - 1, -1) if odd else (0, 1)
     while batch >= FEW and begin < end:
-        limit, middle = in_panel(begin, end, wide, len(across) * lanes)
-        row, offset = begin // wide * apart + j, begin // wide * wide
-        _tiles(out, to, start, at, offset, x, x_row, j, w, row, begin, middle, stride, n, batch, across)
+        first = max(begin, (end - 1) // wide * wide) if odd else begin
+        limit, middle = in_panel(first, end, wide, len(across) * lanes)
+        row, offset = first // wide * apart + j, first // wide * wide
+        _tiles(out, to, start, at, offset, x, x_row, j, w, row, first, middle, stride, n, batch, across)
         _tiles(out, to, start, at, offset, x, x_row, j, w, row, middle, limit, stride, n, batch, ONE)
-        begin = limit
+        begin, end = (begin, first) if odd else (limit, end)
     for turn in range(0, end - begin, wide):
         column = end - wide - turn if odd else begin + turn
         panel = column // wide
