@@ -1,15 +1,22 @@
-"""Time one update of charloom and of other implementations, with the same text and work; write benchmarks/results.md.
+"""Time one update of charloom and of others, with the same text and work; write benchmarks/performance.md.
+
+    python benchmarks/run.py              three turns of a quarter of an hour on a quiet machine
+    python benchmarks/run.py --turns 1
 
 A figure is the median CPU time of processes on one core. Each process runs one implementation, and the implementations
-run in turns. A ratio compares figures of the same run of this script.
+run in turns, so a ratio compares figures of the same minutes. The page is written after each turn. On a processor with
+AVX-512, all rows are measured twice: with its own code, and with code for processors that have AVX2 only.
 """
 
+import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,124 +24,140 @@ import llvmlite.binding as llvm
 
 HERE = Path(__file__).resolve().parent
 OURS, OTHERS = sys.executable, HERE.parent / ".venv-bench/bin/python"
-TURNS = 3
+TORCH, LIMIT, CHARLOOM = "PyTorch", "limit", "charloom"
 WAYS = {
-    "NumPy, a column at a time (textbook)": (OURS, ["textbook.py"]),
-    "NumPy, vectorised (`rnn.py` + `adagrad.py`)": (OURS, ["vectorised.py"]),
-    "PyTorch, nn.RNN + Adagrad": (OTHERS, ["with_torch.py"]),
-    "JAX, one jitted update per call": (OTHERS, ["with_jax.py", "call"]),
-    "JAX, all updates fused in one scan": (OTHERS, ["with_jax.py", "scan"]),
-    "JAX, fused, with W transposed": (OTHERS, ["with_jax.py", "transposed"]),
-    "charloom": (OURS, ["ours.py", "adagrad"]),
+    "NumPy": (OURS, ["vectorised.py"]),
+    TORCH: (OTHERS, ["with_torch.py"]),
+    "JAX": (OTHERS, ["with_jax.py", "scan"]),
+    LIMIT: (OURS, ["limits.py"]),
+    CHARLOOM: (OURS, ["ours.py", "adagrad"]),
 }
 BY_ADAM = {
-    "JAX, all updates fused in one scan": (OTHERS, ["with_jax.py", "adam"]),
-    "JAX, fused, with W transposed": (OTHERS, ["with_jax.py", "adam-transposed"]),
-    "charloom": (OURS, ["ours.py", "adam"]),
+    "JAX": (OTHERS, ["with_jax.py", "adam"]),
+    LIMIT: (OURS, ["limits.py"]),
+    CHARLOOM: (OURS, ["ours.py", "adam"]),
 }
-_, VECTORISED, TORCH, _, FUSED, TRANSPOSED, CHARLOOM = WAYS
-LIMIT = "limit"
+HEADLINE = (100, 80, 25, 1)  # m, K, seq_length, batch; PyTorch, which is slow, runs only this size
+SINGLE = (HEADLINE, (512, 80, 25, 1), (1024, 80, 25, 1))
+BATCHES = ((100, 80, 25, 32), (512, 80, 25, 32), (1024, 80, 25, 32))
+PAGE, BY_HAND = HERE / "performance.md", "## Where others are faster"
+WORK, FEWEST = 4e9, 40  # multiplications of a timing, about, and its least number of updates
+NATIVE = "AVX-512" if llvm.get_host_cpu_features().get("avx512f") else llvm.get_host_cpu_name()
+CODE = {NATIVE: {}} | ({} if NATIVE != "AVX-512" else {"AVX2": {
+    "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR", "OPENBLAS_CORETYPE": "Haswell",
+    "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}})  # fmt: skip
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")} | {"CHARLOOM_THREADS": "1"}
 
 
-def timed(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int, cores: int = 1) -> dict[str, float]:
-    """Run an implementation in a new process on `cores` cores; return its report: see `text.report`."""
+def timed(way: tuple[str | Path, list[str]], dtype: str, updates: int, *sizes: int, code: str = NATIVE) -> float:
+    """Run an implementation in a new process on one core; return the microseconds of its report: see `text.report`."""
     python, (script, *arguments) = way
     # Some machines set OPENBLAS_* for other programs. These variables would slow NumPy down.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
-    environment |= ONE_THREAD if cores == 1 else {"ALL_CORES": "1", "CHARLOOM_THREADS": str(cores)}
     command = [str(python), str(HERE / script), *arguments, dtype, str(updates), *map(str, sizes)]
     if sys.platform == "linux":  # JAX keeps a second thread busy in spite of its flags, which costs CPU time
-        cpus = sorted(os.sched_getaffinity(0))[-cores:]
-        command = ["taskset", "--cpu-list", ",".join(map(str, cpus)), *command]
+        command = ["taskset", "--cpu-list", str(max(os.sched_getaffinity(0))), *command]
+    environment |= ONE_THREAD | CODE[code]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout)["microseconds"]
 
 
-def medians(ways: dict, dtype: str, updates: int, *sizes: int) -> dict[str, float]:
-    """Run the implementations in turns; return the median microseconds of each by its name."""
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(TURNS):
-        for way, how in ways.items():
-            # Slow implementations make fewer updates, so that a turn does not take too long.
-            fewer = updates // 10 if "textbook" in way or "PyTorch" in way or "call" in way else updates
-            times[way].append(timed(how, dtype, max(fewer, 3), *sizes)["microseconds"])
-    print(dtype, sizes, {way: round(statistics.median(values), 1) for way, values in times.items()}, flush=True)
-    return {way: statistics.median(values) for way, values in times.items()}
+def measure(times: dict) -> None:
+    """Run every implementation once, and append its microseconds to times[code, sizes, dtype, way]."""
+    for code in CODE:
+        for sizes in (*SINGLE, *BATCHES):
+            m, K, T, batch = sizes
+            updates = max(FEWEST, min(4000, round(WORK / (T * batch * m * (m + 2 * K)))))
+            for dtype in ("float64", "float32"):
+                for way, how in (BY_ADAM if batch > 1 else WAYS).items():
+                    if way != TORCH or sizes == HEADLINE:
+                        count = updates // 10 if way == TORCH else updates
+                        times[code, sizes, dtype, way].append(
+                            timed(how, dtype, count, *sizes[: 3 + (batch > 1)], code=code)
+                        )
+                        print(code, sizes, dtype, way, round(times[code, sizes, dtype, way][-1]), flush=True)
 
 
-def headline(ways: dict) -> list[str]:
-    """Return the table of one update at m = 100, K = 80, seq_length = 25."""
-    measured = {dtype: medians(ways, dtype, 4000, 100, 80) for dtype in ("float64", "float32")}
-    lines = [
-        "| one update, µs | float64 | charloom / this row | float32 | charloom / this row |",
-        "|---|---|---|---|---|",
-    ]
-    for way in ways:
-        cells = []
-        for figures in measured.values():
-            cells += [f"{figures[way]:,.0f}", f"{figures[CHARLOOM] / figures[way]:.3f}"]
-        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+def table(medians: dict, sizes_of_rows: tuple, ways: list[str]) -> list[str]:
+    """Return a table with a row for each code, size and dtype, and a column for each of `ways`."""
+    heads = ["code", "m", "dtype", *ways, f"{CHARLOOM} / fastest other", f"{CHARLOOM} / {LIMIT}"]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for code in CODE:
+        for sizes in sizes_of_rows:
+            for dtype in ("float64", "float32"):
+                row = {way: medians.get((code, sizes, dtype, way)) for way in ways}
+                others = [figure for way, figure in row.items() if figure and way not in (CHARLOOM, LIMIT)]
+                ratios = [f"{row[CHARLOOM] / other:.2f}" for other in (min(others), row[LIMIT])]
+                cells = ["" if figure is None else f"{figure:,.0f}" for figure in row.values()]
+                lines.append(f"| {' | '.join([code, f'{sizes[0]:,}', dtype, *cells, *ratios])} |")
     return lines
 
 
-def scaling(name: str, values: list[int], axis: int) -> list[str]:
-    """Return a table of one update for values of m, K or seq_length; the other two are those of the headline."""
-    lines = [
-        f"| {name} | dtype | NumPy, vectorised | PyTorch | JAX, fused | JAX, W transposed | charloom "
-        "| charloom / fastest other | limit | charloom / limit |",
-        f"|{'---|' * 10}",
-    ]
-    for value in values:
-        for dtype in ("float64", "float32"):
-            sizes = [100, 80, 25]
-            sizes[axis] = value
-            updates = max(100, 8000 * 100 * 180 * 25 // (sizes[0] * (sizes[0] + sizes[1]) * sizes[2]) // 8)
-            others = [VECTORISED, TORCH, FUSED, TRANSPOSED]
-            ways = {way: WAYS[way] for way in [*others, CHARLOOM]} | {LIMIT: (OURS, ["limits.py"])}
-            figures = medians(ways, dtype, min(updates, 4000), *sizes)
-            ours, limit, best = figures[CHARLOOM], figures[LIMIT], min(figures[way] for way in others)
-            cells = [f"{value:,}", dtype, *(f"{figures[way]:,.0f}" for way in [*others, CHARLOOM])]
-            lines.append(f"| {' | '.join(cells)} | {ours / best:.2f} | {limit:,.0f} | {ours / limit:.2f} |")
-    return lines
+def cell(page: str, row: str, column: int) -> str:
+    """Return a cell of the row that begins with `row`, in a table of another page; column −1 is the last."""
+    (line,) = re.findall(rf"^\| {re.escape(row)} \|.*$", (HERE / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return line.strip("| ").split(" | ")[column].strip()
 
 
-def main() -> None:
-    """Measure and write the page."""
+def page(medians: dict, turns: int, by_hand: str) -> str:
+    """Return the page, which ends with the sections that were measured by hand."""
     others = subprocess.run(
         [str(OTHERS), "-c", "import jax, torch; print('JAX', jax.__version__ + ', PyTorch', torch.__version__)"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    text = [
-        "# Time of one update, compared with other implementations",
+    run, experiment = "`make run`, with the environment installed", "`dvc exp run -S eta=…`"
+    update, batch = (medians[NATIVE, sizes, "float64", CHARLOOM] for sizes in (HEADLINE, BATCHES[1]))
+    first = {
+        f"a run: {run}": f"{cell('stages.md', run, -2)} s",
+        f"an experiment: {experiment}": f"{cell('stages.md', experiment, -2)} s",
+        "a character of a text being written": f"{cell('writing.md', 'one text: charloom', 1)} µs",
+        "an update of one sequence, m = 100, float64": f"{update:,.0f} µs",
+        "an update of a batch of 32 sequences, m = 512, float64": f"{batch / 1000:,.1f} ms",
+    }
+    return "\n".join([
+        "# Performance",
         "",
-        "Written by `make bench`. Microseconds of CPU time on one core. Each process runs one implementation, the "
-        f"implementations run in turns, and a number is the median of {TURNS} turns. All implementations have the "
-        "same text, initial weights and work. *charloom / this row*: charloom's time divided by the row's time. "
-        "*Limit*: the least time "
-        "of the arithmetic and of reading W on this core (`limits.py`). If a time is below the limit, other programs "
-        "used the memory while the limit was measured. [Results of a processor without AVX-512](results_avx2.md).",
+        "| | |",
+        "|---|---|",
+        *(f"| {what} | {time} |" for what, time in first.items()),
         "",
-        f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",
+        "Runs and experiments are those of [stages and commands](stages.md), texts those of [writing and scoring]"
+        "(writing.md), each on the processor that the page names. Updates are measured here.",
         "",
-        "## m = 100, K = 80, seq_length = 25",
+        "The tables are written by `python benchmarks/run.py`: microseconds of CPU time for an update of sequences of "
+        f"25 characters, K = 80, on one core, medians of {turns} turn{'s' * (turns > 1)}. Each process runs one "
+        "implementation, and the implementations run in turns, with the same text, initial weights and work. JAX: all "
+        "updates fused in one scan. *Limit*: the least time of the arithmetic, without fused multiply-add, and of "
+        "reading W (`limits.py`). *Code*: the instructions that all implementations may use; AVX2 is that of "
+        "processors without AVX-512, on the same core.",
         "",
-        *headline(WAYS),
+        f"On {platform.machine()} ({llvm.get_host_cpu_name()}), {platform.system()}, Python "
+        f"{platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, {others}.",
         "",
-        "## One update with Adam",
+        "## One sequence per update, with AdaGrad",
         "",
-        "The rates of Adam, the mean loss and training without clipping are those of the assignment since 2025.",
+        *table(medians, SINGLE, list(WAYS)),
         "",
-        *headline(BY_ADAM),
-    ]
-    for name, values, axis in (
-        ("m", [50, 100, 256, 512, 900, 960, 1000, 1024, 1040, 1100, 2048], 0),
-        ("seq_length", [10, 200], 2),
-        ("K", [30, 5000], 1),
-    ):
-        text += ["", f"## Other values of {name}", "", *scaling(name, values, axis)]
-    (HERE / "results.md").write_text("\n".join([*text, ""]), encoding="utf-8")
+        "## A batch, with Adam",
+        "",
+        *table(medians, BATCHES, list(BY_ADAM)),
+        "",
+        by_hand,
+    ])  # fmt: skip
+
+
+def main() -> None:
+    """Measure, and write the page after each turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=3)
+    times: dict = defaultdict(list)
+    for turn in range(parser.parse_args().turns):
+        measure(times)
+        medians = {key: statistics.median(values) for key, values in times.items()}
+        _, head, by_hand = PAGE.read_text(encoding="utf-8").partition(BY_HAND)  # kept
+        PAGE.write_text(page(medians, turn + 1, head + by_hand), encoding="utf-8")
 
 
 if __name__ == "__main__":
