@@ -1,14 +1,14 @@
-"""Time one update with JAX: one jitted update per call, or all updates fused in one scan, with W h or with h Wᵀ.
+"""Time one update with JAX, all updates fused in one scan.
 
 The optimiser is AdaGrad. With a first argument that begins with `adam` it is Adam on the mean loss, without clipping.
+With one that ends with `transposed`, W is stored transposed.
 """
 
 import os
 import sys
 
-if "ALL_CORES" not in os.environ:
-    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    os.environ["XLA_FLAGS"] = f"{one} {os.environ.get('XLA_FLAGS', '')}"
+one_core = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["XLA_FLAGS"] = f"{one_core} {os.environ.get('XLA_FLAGS', '')}"
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +56,7 @@ def update_by_adam(state, sequence):
     return (parameters, (first, second, t + 1), h), loss
 
 
-def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1) -> None:
+def main(_: str, dtype: str, updates: int, m: int, K: int, seq_length: int = SEQ_LENGTH, batch: int = 1) -> None:
     """Compile, train and print the time per update. A batch of one uses vectors instead of matrices."""
     jax.config.update("jax_enable_x64", dtype == "float64")
     ids, W, U, V, _, _ = problem(m, K, dtype, updates * batch, seq_length)
@@ -68,21 +68,10 @@ def main(way: str, dtype: str, updates: int, m: int, K: int, seq_length: int = S
     x, y = (jnp.asarray(part.reshape(updates, -1, seq_length)) for part in (ids[:-1], ids[1:]))
     x, y = (jnp.swapaxes(part, 1, 2) if batch > 1 else part[:, 0] for part in (x, y))
     step = update_by_adam if ADAM else update
-    if way != "call":
-        train = jax.jit(lambda state, x, y: jax.lax.scan(step, state, (x, y))).lower(first, x, y).compile()
-        started = now()
-        _, losses = jax.block_until_ready(train(first, x, y))
-        report(started, updates, losses[-1])
-    else:
-        jitted = jax.jit(update, donate_argnums=0)
-        sequences = list(zip(x, y, strict=True))
-        jax.block_until_ready(jitted(jax.tree.map(jnp.copy, first), sequences[0]))
-        started = now()
-        state = first
-        for sequence in sequences:
-            state, loss = jitted(state, sequence)
-        jax.block_until_ready(state)
-        report(started, updates, loss)
+    train = jax.jit(lambda state, x, y: jax.lax.scan(step, state, (x, y))).lower(first, x, y).compile()
+    started = now()
+    _, losses = jax.block_until_ready(train(first, x, y))
+    report(started, updates, losses[-1])
 
 
 if __name__ == "__main__":
