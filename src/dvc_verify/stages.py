@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from dvc_verify.plotted import plotted
 from groundwork.git import Refused
 from groundwork.lock import Stage, Stages, leaves
 from groundwork.yaml12 import NO_YAML
@@ -16,8 +17,8 @@ from groundwork.yaml12 import NO_YAML
 class Pipeline(NamedTuple):
     """The stages of a project, with paths relative to its folder.
 
-    stages   commands, params and hashes as in dvc.lock, by DVC's name of the stage; "" for none, and for a command that
-             dvc.yaml has otherwise
+    stages   commands, params and hashes as in dvc.lock, by DVC's name of the stage. A missing hash is "", and so is
+             the command if dvc.lock has another one than dvc.yaml
     frozen   names of stages with a command that DVC does not run
     tracked  data that `dvc add` or `dvc import` tracks: its path and the .dvc file
     files    every dvc.yaml with stages
@@ -40,7 +41,7 @@ def pipeline_in(root: Path) -> Pipeline:
         with Repo(str(root)) as repo:
             index, entries = repo.index, list(repo.index.stages)
             named = [(file, name) for file, names in index._metrics.items() for name in names]
-            named += [(file, name) for file, plots in index._plots.items() for name in _names(plots)]
+            named += [(file, name) for file, plots in index._plots.items() for name in plotted(plots)]
             named += [(file, own["path"]) for file, all_ in index._artifacts.items() for own in all_.values()]
     except (DvcException, *NO_YAML) as error:
         raise Refused(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
@@ -76,11 +77,3 @@ def pipeline_in(root: Path) -> Pipeline:
     frozen = [name_of(entry) for entry in run if entry.frozen]
     folders = ((posixpath.dirname(posixpath.relpath(file, root.resolve())), name) for file, name in named)
     return Pipeline(stages, frozen, tracked, files, [posixpath.normpath(posixpath.join(*pair)) for pair in folders])
-
-
-def _names(entries: Any) -> Iterator[str]:
-    """Yield the files of `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
-    for entry in entries if isinstance(entries, list) else [entries]:
-        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
-            axes = ((options or {}).get(axis) for axis in ("x", "y"))
-            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]

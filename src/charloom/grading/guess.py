@@ -21,7 +21,7 @@ from charloom.grading.cases import K, M, T, cases
 from charloom.grading.child import cells
 from charloom.grading.process import Student, Unreadable
 
-FUNCTIONS = {  # in the order of their calls; {} are names of functions in lower case, without underscores
+FUNCTIONS = {  # in the order of their calls: patterns of names in lower case, without underscores
     "forward": r"(synth)?forward.*|fwd.*|evaluate.*",
     "loss": r"(compute|calc)?(the)?(loss|cost)|crossentropy",
     "backward": r"back.*|bptt|bwd.*|(compute|calc|get)?grad.*|lossfun.*|(forward|loss)and(back|grad).*",

@@ -43,13 +43,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "targets": ("next characters", "unshifted"),
     "loss": ("before the step", "after the step"),
 }
-EFFECT = {
-    "epoch": EPOCH - 1,
-    "end": EPOCH - 1,
-    "memory": 2,
-    "targets": 0,
-    "loss": 0,
-}  # the first loss that changes; else 1
+# The index of the first loss that an option can change; 1 for the others.
+EFFECT = {"epoch": EPOCH - 1, "end": EPOCH - 1, "memory": 2, "targets": 0, "loss": 0}
 SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
 VARIANTS = {  # what a note says of a variant
     "of the mean": "it trains on the mean of the loss",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.settings.dvc_lock import LOCK, locked
@@ -10,6 +9,7 @@ from charloom.core.settings.pipeline import PIPELINE, Project, is_inside, names_
 from charloom.proof.outputs import outputs
 from charloom.results.git import git
 from dvc_verify.differences import Row
+from dvc_verify.plotted import plotted
 from groundwork.lock import Stages, within
 from groundwork.yaml12 import parsed
 
@@ -69,16 +69,8 @@ def _refusals(clone: Project, lock: Stages) -> Iterator[Row]:
     # DVC skips a submodule that is a DVC repository itself.
     other = [path for module in modules if not (module / ".dvc").exists() for path in module.rglob(str(PIPELINE))]
     named = [path for _, _, path in files if path.startswith(RESULTS) and not path.endswith("/.gitignore")]
-    for path in {*_plotted(pipeline.get("plots", [])), *named} - {str(path) for path in modules}:
+    for path in {*plotted(pipeline.get("plots", [])), *named} - {str(path) for path in modules}:
         if not is_rebuilt(path):
             yield Row(last, path, "no stage makes it")
     for path in [*(path for _, _, path in files if path.endswith(f"/{PIPELINE}")), *map(str, other)]:
         yield Row(last, path, "its stages were not run")
-
-
-def _plotted(plots: Any) -> Iterator[str]:
-    """Yield the files under `plots` in dvc.yaml. A plot names its file as its key, or under `x` and `y`."""
-    for entry in plots if isinstance(plots, list) else [plots]:
-        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
-            axes = ((options or {}).get(axis) for axis in ("x", "y"))
-            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]

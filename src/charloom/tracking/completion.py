@@ -112,8 +112,8 @@ def _end_others(store: Store, own: list[Run], run: Run) -> None:
     for other in own:
         if (
             other.info.run_id != run.info.run_id
-            and other.info.status == "RUNNING"
             and tag.RESULTS not in other.data.tags
+            and other.info.status == "RUNNING"
         ):
             store.end_run(other, "KILLED", None)
 
