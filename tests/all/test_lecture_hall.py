@@ -67,7 +67,7 @@ class Student(threading.Thread):
 
 
 class Use:
-    """What a server takes meanwhile: memory in bytes, the most of all its processes, and requests."""
+    """Measure a server: its requests, and the most bytes of memory that all its processes take together."""
 
     def __init__(self, team: Team):
         self.team, self.memory = team, 0
@@ -136,27 +136,27 @@ def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_
     monkeypatch.setattr(threading, "excepthook", lambda error: failed.append(error.exc_value))
     at_work = [*students, *(threading.Thread(target=train, args=[number]) for number in range(PROCESSES))]
     began = time.monotonic()
-    for each in at_work:
-        each.start()
-    while any(each.is_alive() for each in at_work):
+    for thread in at_work:
+        thread.start()
+    while any(thread.is_alive() for thread in at_work):
         use.look()
         time.sleep(0.5)
-    slowest, retries = max(each.seconds for each in students), sum(each.retries for each in students)
+    slowest, retries = max(student.seconds for student in students), sum(student.retries for student in students)
     print(f"{seeds}: {time.monotonic() - began:.0f} s, {use}, the slowest {slowest:.0f} s, {retries} retries")
     assert not [*failed, *filter(None, (student.failed for student in students))]
 
-    runs = {key: each for key, each in team.runs(monkeypatch, "thread").items() if key not in had}
+    runs = {key: student_run for key, student_run in team.runs(monkeypatch, "thread").items() if key not in had}
     assert len(runs) == (STUDENTS if first else 1)
-    assert {each.info.status for each in runs.values()} == {"FINISHED"}
-    counts = [int(each.data.tags["charloom.reproductions"]) for each in runs.values()]
+    assert {student_run.info.status for student_run in runs.values()} == {"FINISHED"}
+    counts = [int(student_run.data.tags["charloom.reproductions"]) for student_run in runs.values()]
     assert sum(counts) + len(runs) == STUDENTS
     client = source.client(os.environ["MLFLOW_TRACKING_URI"])
-    for each in runs.values():
-        listed = [row["when"] for row in json.loads(each.data.tags["charloom.trainings"])]
+    for student_run in runs.values():
+        listed = [row["when"] for row in json.loads(student_run.data.tags["charloom.trainings"])]
         assert len(listed) == len(set(listed))
-        of_it = f"source_run_id = '{each.info.run_id}'"
-        assert len(client.search_logged_models([each.info.experiment_id], of_it)) == len(model_names(source))
-        for name in each.data.metrics:
-            points = client.get_metric_history(each.info.run_id, name)
+        of_it = f"source_run_id = '{student_run.info.run_id}'"
+        assert len(client.search_logged_models([student_run.info.experiment_id], of_it)) == len(model_names(source))
+        for name in student_run.data.metrics:
+            points = client.get_metric_history(student_run.info.run_id, name)
             assert len({point.step for point in points}) == len(points), name
-    assert not any("sending" in tag for tag in client.get_experiment(each.info.experiment_id).tags)
+    assert not any("sending" in tag for tag in client.get_experiment(student_run.info.experiment_id).tags)

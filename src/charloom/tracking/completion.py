@@ -110,11 +110,8 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
 def _end_others(store: Store, own: list[Run], run: Run) -> None:
     """End the training's own open runs but `run`: a request that was sent again has created two, or points differ."""
     for other in own:
-        if (
-            other.info.run_id != run.info.run_id
-            and tag.RESULTS not in other.data.tags
-            and other.info.status == "RUNNING"
-        ):
+        is_open = other.info.status == "RUNNING" and tag.RESULTS not in other.data.tags
+        if is_open and other.info.run_id != run.info.run_id:
             store.end_run(other, "KILLED", None)
 
 
