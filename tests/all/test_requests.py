@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import suppress
 
 from projects import Project, copied, started, until
 from recorded import holds_what_the_files_hold, model_names, trained_again
@@ -110,16 +109,19 @@ def test_a_run_whose_model_may_not_be_registered_is_complete_all_the_same(projec
 
 
 def test_seconds_without_the_database_fail_nothing(project, server):
-    """It is away for a second from each of these requests on."""
-    moments, back = [1, 9, 20, 35, 50], [0.0]
+    """It is away for a second after so many answers each, and not again before all requests are retried."""
+    moments, back, answered, retried = [0, 12, 40], 0.0, 0, 3
 
-    def fails(number: int) -> bool:
-        with suppress(ValueError):
-            moments.remove(number)
-            back[0] = time.monotonic() + 1
-        return time.monotonic() < back[0]
+    def fails(_: int) -> bool:
+        nonlocal back, answered
+        if moments and answered >= moments[0] and time.monotonic() > back + retried:
+            moments.pop(0)
+            back = time.monotonic() + 1
+        away = time.monotonic() < back
+        answered += not away
+        return away
 
-    with before(server.uri, fails=fails) as (address, _):
+    with before(server.uri, 0.2, fails) as (address, _):
         track(project, address)
     assert not moments
     complete(project, server.uri)
