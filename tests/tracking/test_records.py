@@ -133,11 +133,12 @@ def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
     assert capsys.readouterr().err == f"warning: {record.path}: skipped damaged lines; MLflow may lack points\n"
 
 
-def test_what_is_no_record_is_left_out_and_named(capsys):
+def test_what_is_no_record_is_left_out_and_named_unless_it_has_no_line_yet(capsys):
     with training() as record:
         start = record.path.read_text()
     folder = record.path.parent
     for name, content in {
+        "begun": "",
         "headless": '["smooth_loss", 0, 1.5, 7.0]\n',
         "lacking": start.partition("\t")[0].replace('"commit"', '"comit"') + "\n",
     }.items():
@@ -148,6 +149,7 @@ def test_what_is_no_record_is_left_out_and_named(capsys):
     said = capsys.readouterr().err
     assert f"{folder.parent}/folder/run.jsonl: not sent to MLflow: Is a directory\n" in said
     assert f"{folder.parent}/headless/run.jsonl: not sent to MLflow: the line that names the training is" in said
+    assert f"{folder.parent}/begun" not in said
     assert f"{folder.parent}/lacking/run.jsonl: skipped damaged lines; MLflow may lack points\n" in said
 
 

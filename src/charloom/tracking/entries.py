@@ -49,7 +49,10 @@ class Entry:
     start: Start
 
     def __init__(self, folder: Path):
-        """Read the record in the folder. Raises OSError if that fails, ValueError if the record has no start."""
+        """Read the record in the folder.
+
+        Raises OSError if that fails, FileNotFoundError if the record has no line yet, ValueError if it has no start.
+        """
         self.folder, self.path, self.size = folder, folder / RECORD, 0
         self.study: StudyContents | None = None
         self.points: dict[tuple[str, int], tuple[float, float]] = {}
@@ -59,6 +62,8 @@ class Entry:
         self.sender, self.sent = "", UNKNOWN
         self.reason, self.next_time, self.retry_until, self.pause = "", 0.0, 0.0, SHORTEST_PAUSE
         self.read()
+        if not self.size:  # its process has created the file, and writes the first lines now
+            raise FileNotFoundError(self.path)
         if not (self.study or hasattr(self, "first")):
             raise ValueError("the line that names the training is missing or damaged")
 
@@ -151,8 +156,8 @@ class Entry:
 def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
     """Yield the entries in the spool, as their records are now. `known` has objects of earlier calls by folder.
 
-    An entry is left out if it has no record yet, or has just been delivered and removed. An entry is left out, with a
-    warning, if its record is unreadable or has no start.
+    An entry is left out if its record has no line yet, or if it has just been delivered and removed. An entry is left
+    out, with a warning, if its record is unreadable or has no start.
     """
     for folder in sorted(spool().glob("[!.]*/")):
         try:
