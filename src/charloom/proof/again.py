@@ -97,8 +97,9 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
             if stored or recorded:
                 rows.setdefault(path, Row(stage, path, what))
     run, history = this_run(project, params), json.loads((place / HISTORY).read_bytes())
-    theirs = {name: points for name, points in history.items() if name in run.curves}
-    ours = {name: {at: y for at, y in run.curves[name].items() if str(at) in points} for name, points in theirs.items()}
+    curves = {name: {str(at): y for at, y in curve.items()} for name, curve in run.curves.items()}
+    theirs = {name: points for name, points in history.items() if name in curves}
+    ours = {name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in theirs.items()}
     one, other = ({"metrics.json": json.dumps(side).encode()} for side in (theirs, ours))
     points = difference(one, other, "in the run")
     both = f"the run has {origin.results[:DIGITS]}, this training {run.results[:DIGITS]}"
