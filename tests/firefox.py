@@ -1,4 +1,7 @@
-"""Firefox without a window, driven by its own protocol, Marionette: messages of JSON behind their length."""
+"""Firefox without a window, driven by its own protocol, Marionette: messages of JSON behind their length.
+
+`shown` opens a page in it or in Chromium, so that one test drives both with the keyboard.
+"""
 
 import json
 import shutil
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from projects import until
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
@@ -19,8 +23,8 @@ PREFERENCES = (
     ("app.update.enabled", "false"),
 )
 
-
 CONTROL = "\ue009"
+TAB, ENTER, RIGHT = "\ue004", "\ue007", "\ue014"
 
 
 class Firefox:
@@ -85,3 +89,44 @@ def firefox() -> Iterator[Firefox]:
         finally:
             browser.terminate()
             browser.wait(30)
+
+
+class Chromium:
+    """A window of Chromium with the functions of Firefox."""
+
+    def __init__(self, page: Any):
+        self.page = page
+
+    def run(self, script: str) -> Any:
+        return self.page.evaluate(f"() => {{ {script} }}")
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press({TAB: "Tab", ENTER: "Enter", RIGHT: "ArrowRight"}.get(key, key))
+
+    def paste(self) -> None:
+        self.page.keyboard.press("Control+V")
+
+
+@contextmanager
+def shown(request: pytest.FixtureRequest, url: str) -> Iterator[Chromium | Firefox]:
+    """Yield a window with the page in the browser of the fixture's param; in Chromium, it has made no request."""
+    if request.param == "chromium":
+        page, said = request.getfixturevalue("opened")(url)
+        yield Chromium(page)
+        assert {line.partition(":")[0] for line in said} <= {"file", "data", "blob"}
+    elif not FIREFOX:
+        pytest.skip("no firefox here: apt install firefox-esr")
+    else:
+        with firefox() as window:
+            window.call("Navigate", url=url)
+            yield window
+
+
+def tab_to(window: Chromium | Firefox, element: str) -> None:
+    """Press Tab until this element has the focus: a CSS selector."""
+    for _ in range(40):
+        if window.run(f"return document.activeElement.matches({json.dumps(element)})"):
+            return
+        window.press(TAB)
+    raise AssertionError(f"{element} does not get the focus")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from firefox import FIREFOX, firefox
+from firefox import ENTER, RIGHT, shown, tab_to
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_inside_page import page  # noqa: F401  a fixture
 from pages.test_live_script import data_of
@@ -16,7 +16,6 @@ from charloom.grading import backward
 
 NEXT = "Next fault that the assignment’s check misses"
 POINTS = 201  # of a finished curve
-TAB, ENTER = "\ue004", "\ue007"
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_in_chromium_a_wrong_gradient_passes_the_assignments_check_and_its_loss_
     window, seen = inside(), set()
     assert window.locator("#assignment.passes, #grade.passes").count() == 2
     trained(window)
-    assert window.locator("#broken-end").inner_text() == window.evaluate("run('').last.toFixed(1)")
+    assert window.locator("#broken-end").inner_text() == window.evaluate("run('').last.toFixed(2)")
     while window.evaluate("document.activeElement.name") != "fault":
         window.keyboard.press("Tab")
     window.keyboard.press("Tab")
@@ -89,61 +88,76 @@ def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses
         for unit in (1, 2):
             window.locator("#unit").fill(str(unit))
             assert (
-                f"Unit {unit}: {h[at + 1][unit - 1]:.3f} at".replace("-", "−")
+                f"Unit {unit}: {h[at + 1][unit - 1]:.4f} at".replace("-", "−")
                 in window.locator("#unit-number").inner_text()
             )
         field.focus()
 
 
-def test_in_chromium_an_update_has_the_losses_and_gradients_of_the_equations_step_by_step(inside, page, results):  # noqa: F811
-    window, best, ids = inside(), results.best, np.array(data_of(page)["passage"])
+def walk(page, results):  # noqa: F811
+    """Return the pass over the page's sequence, ∂loss/∂a, and the latter for the loss of the last character alone."""
+    best, ids = results.best, np.array(data_of(page)["passage"])
     assert best.vocabulary.decode(ids.tolist()) in best.vocabulary.decode(results.corpus.training)
     s = backward.forward({name: getattr(best.theta, name) for name in "WUVbc"}, best.h, ids[:-1], ids[1:])
     g, slope, carry = backward.STAGES["g"][""](s), backward.STAGES["slope"][""], backward.STAGES["carry"][""]
     d, alone = (backward.chain(s, sent, slope, carry) for sent in (g, backward.STAGES["g"]["last_step"](s)))
+    return s, d, alone
+
+
+def test_in_chromium_an_update_has_the_losses_and_gradients_of_the_equations(inside, page, results):  # noqa: F811
+    window, (s, d, alone) = inside(), walk(page, results)
     losses, here, norms = window.evaluate("[walk.losses, d.map(row => [...row]), alone]")
     assert losses == pytest.approx(s.losses, abs=1e-9)
     assert np.array(here) == pytest.approx(d, abs=1e-9)
     assert norms == pytest.approx(np.linalg.norm(alone, axis=1), abs=1e-9)
-    slider, unit, T = window.locator("[name=step]"), int(window.locator("#of").input_value()) - 1, len(d)
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def window(request, tmp_path, page):  # noqa: F811  a fixture
+    """The page in a window."""
+    (tmp_path / "inside.html").write_text(page, encoding="utf-8")
+    with shown(request, (tmp_path / "inside.html").as_uri()) as browser:
+        yield browser
+
+
+def text_of(window, selector):
+    return window.run(f"return document.querySelector('{selector}').innerText")
+
+
+def test_by_keyboard_alone_a_fault_is_chosen_and_a_text_is_typed(window, results):  # noqa: F811
+    ended = "return document.getElementById('broken').points.length"
+    until(lambda: window.run(ended) == POINTS)
+    tab_to(window, "[name=next]")
+    window.press(ENTER)
+    assert text_of(window, "#assignment .result").startswith("✓ passes")
+    assert text_of(window, "#grade .result").startswith("✗ fails: d")
+    until(lambda: window.run(ended) == POINTS)
+    first, *_, last = window.run("return document.getElementById('broken').getAttribute('points')").split()
+    assert float(last.split(",")[1]) > float(first.split(",")[1]) + 20  # the loss falls; y is its negative
+    tab_to(window, "[name=text]")
+    window.press(" and fox")
+    text = window.run("return document.querySelector('[name=text]').value")
+    assert text.endswith(" and fox")
+    ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
+    own = score(results.best.theta, ids, results.best.h)
+    assert text_of(window, "#cost").startswith(f"{own.total / len(own.nats) / LN2:.3f} bits")
+
+
+def test_by_keyboard_alone_an_update_is_followed_forward_and_backward(window, page, results):  # noqa: F811
+    s, d, _ = walk(page, results)
+    unit, T = int(window.run("return document.getElementById('of').value")) - 1, len(d)
+    tab_to(window, "[name=step]")
     for n in range(2 * T):
         t = min(n, 2 * T - 1 - n)
-        assert f"t = {t}: " in window.locator("#where").inner_text()
+        assert f"{'Forward' if n < T else 'Backward'}, t = {t}: " in text_of(window, "#where")
+        assert text_of(window, "#where").endswith(f" {s.losses[t]:.2f} nats.")
         value = (d[t] if n >= T else s.h[t + 1])[unit]
-        assert window.locator("#equation").inner_text().endswith(f" = {value:.4f}".replace("-", "−"))
-        slider.press("ArrowRight")
-
-
-@pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
-def test_in_firefox_too_with_the_keyboard_alone(page, results, tmp_path):  # noqa: F811  fixtures
-    (tmp_path / "inside.html").write_text(page, encoding="utf-8")
-    with firefox() as window:
-        window.call("Navigate", url=(tmp_path / "inside.html").as_uri())
-        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
-        to(window, "next")
-        window.press(ENTER)
-        assert window.run("return document.querySelector('#assignment .result').innerText").startswith("✓ passes")
-        assert window.run("return document.querySelector('#grade .result').innerText").startswith("✗ fails: d")
-        until(lambda: window.run("return document.getElementById('broken').points.length") == POINTS)
-        first, *_, last = window.run("return document.getElementById('broken').getAttribute('points')").split()
-        assert float(last.split(",")[1]) > float(first.split(",")[1]) + 20  # the loss falls; y is its negative
-        to(window, "text")
-        window.press(" and fox")
-        text = window.run("return document.querySelector('[name=text]').value")
-        assert text.endswith(" and fox")
-        ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
-        own = score(results.best.theta, ids, results.best.h)
-        bits = own.total / len(own.nats) / LN2
-        assert window.run("return document.getElementById('cost').innerText").startswith(f"{bits:.3f} bits")
-
-
-def to(window, name):
-    """Press Tab until the element with this name has the focus."""
-    for _ in range(20):
-        window.press(TAB)
-        if window.run("return document.activeElement.name") == name:
-            return
-    raise AssertionError(f"{name} does not get the focus")
+        assert text_of(window, "#equation").endswith(f" = {value:.4f}".replace("-", "−"))
+        window.press(RIGHT)
+    assert f"|d_t| = {np.linalg.norm(d[0]):.3f}. Of" in text_of(window, "#fades")
+    tab_to(window, "#of")
+    window.press(RIGHT)
+    assert text_of(window, "#equation").startswith(f"Unit {unit + 2 if unit + 1 < d.shape[1] else unit + 1}: d_t = ")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])

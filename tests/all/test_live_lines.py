@@ -1,10 +1,10 @@
-"""Addresses and lines of the live page, in Chromium and Firefox: a line is what Python computes, to the bit."""
+"""The live page in Chromium and Firefox: addresses, lines that are what Python computes to the bit, kept trainings."""
 
 import hashlib
 import json
 
 import pytest
-from firefox import FIREFOX, firefox
+from firefox import ENTER, Chromium, shown, tab_to
 from lines import changed_between, line_of, trained
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_live_script import written  # noqa: F401  a fixture
@@ -34,49 +34,22 @@ REFUSED = [
       for name in ("__proto__", "constructor", "temperature", "prepare.text", "start", "train.clip")),
     ("eta=0.05&%3Cimg%20src=x>", f"<img src is no setting of this form; allowed are {', '.join(BY_FORM)}"),
 ]  # fmt: skip
-TAB, ENTER = "\ue004", "\ue007"
-TRAIN = """
-document.querySelector("[name=start]").click()
+TRAINED = """
 const output = document.querySelector("output"), field = document.getElementById("line")
 return new Promise(resolve => {
   const look = () => output.value ? resolve([output.value, field.value]) : setTimeout(look, 20)
   look()
 })
 """
-
-
-class Chromium:
-    """A window of Chromium with the functions of firefox.Firefox."""
-
-    def __init__(self, page):
-        self.page = page
-
-    def run(self, script):
-        return self.page.evaluate(f"() => {{ {script} }}")
-
-    def press(self, keys):
-        for key in keys:
-            self.page.keyboard.press({TAB: "Tab", ENTER: "Enter"}.get(key, key))
-
-    def paste(self):
-        self.page.keyboard.press("Control+V")
+TRAIN = f"document.querySelector('[name=start]').click(); {TRAINED}"
 
 
 @pytest.fixture(params=["chromium", "firefox"])
 def window(request, tmp_path, written):  # noqa: F811  a fixture
     """The page in a window."""
     (tmp_path / "live.html").write_text(written(), encoding="utf-8")
-    url = (tmp_path / "live.html").as_uri()
-    if request.param == "chromium":
-        page, said = request.getfixturevalue("opened")(url)
-        yield Chromium(page)
-        assert {line.partition(":")[0] for line in said} <= {"file", "data", "blob"}
-    elif not FIREFOX:
-        pytest.skip("no firefox here: apt install firefox-esr")
-    else:
-        with firefox() as browser:
-            browser.call("Navigate", url=url)
-            yield browser
+    with shown(request, (tmp_path / "live.html").as_uri()) as browser:
+        yield browser
 
 
 def fields(window) -> dict[str, str]:
@@ -126,13 +99,9 @@ def test_nothing_starts_by_itself_and_a_section_s_address_fills_nothing(window):
 def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
     go(window, "seed=")
     window.press(f"12{ENTER}")
-    window.run(
-        "return new Promise(resolve => { const look = () => line.value ? resolve() : setTimeout(look, 20); look() })"
-    )
+    _, line = window.run(TRAINED)
     assert window.run("return document.activeElement.name") == "start"
-    while window.run("return document.activeElement.id") != "copy":
-        window.press(TAB)
-    line = window.run("return line.value")
+    tab_to(window, "#copy")
     assert " seed=12 " in line
     window.press(ENTER)
     assert window.run("return copy.textContent") == "Copied"
@@ -140,6 +109,30 @@ def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
         window.run("return getSelection().toString() || line.value.slice(line.selectionStart, line.selectionEnd)")
         == line
     )
+
+
+def test_by_keyboard_alone_earlier_trainings_stay_in_the_charts_until_they_are_removed(window):
+    def texts(selector):
+        return window.run(f"return [...document.querySelectorAll('{selector}')].map(one => one.firstChild.textContent)")
+
+    for eta in ("0.05", "0.2", "0.3"):
+        go(window, f"eta={eta}&seed=")
+        window.press(f"12{ENTER}")
+        window.run(TRAINED)
+    assert [line.partition(": ends at ")[0] for line in texts("#kept li")] == [
+        "A: eta=0.05, seed=12", "B: eta=0.2, seed=12",
+    ]  # fmt: skip
+    assert texts(".levels .kept") == ["A", "B"] * 2
+    curves = "return [...document.querySelectorAll('svg:has(#loss) polyline')].map(line => line.getAttribute('points'))"
+    assert len({*window.run(curves)}) == 1 + 3
+    tab_to(window, "#kept button")
+    window.press(ENTER)
+    assert window.run("return document.activeElement.ariaLabel") == "Remove B: eta=0.2, seed=12"
+    assert texts(".levels .kept") == ["B"] * 2
+    assert len(window.run(curves)) == 1 + 2
+    window.press(ENTER)
+    assert texts("#kept li, .kept") == []
+    assert window.run("return document.activeElement.name") == "start"
 
 
 def test_in_chromium_the_line_of_a_text_of_one_s_own_has_the_text_s_hash(opened, written, tmp_path):  # noqa: F811  a fixture

@@ -171,27 +171,6 @@ def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, fin
     assert window.locator("#write-command").inner_text().startswith("dvc exp run -S eta=0.05 -S m=9 && charloom sample")
 
 
-def test_in_chromium_earlier_trainings_stay_in_the_charts_until_they_are_removed_with_the_keyboard_alone(live):
-    window = live()
-    window.locator("#change summary").press("Enter")
-    for eta in ("0.05", "0.2", "0.3"):
-        window.locator("[name=eta]").fill(eta)
-        window.locator("[name=eta]").press("Enter")
-        window.locator("output:not(:empty)").wait_for()
-    kept = window.locator("#kept li")
-    assert [line.split(":")[0] for line in kept.all_inner_texts()] == ["eta=0.05", "eta=0.2"]
-    assert window.locator("polyline.kept").count() == 2 * 2
-    assert window.locator(".chart .levels .kept").all_inner_texts() == ["eta=0.05", "eta=0.2"] * 2
-    drawn = window.locator("svg:has(#loss) polyline")
-    curves = drawn.evaluate_all("all => all.map(line => line.getAttribute('points'))")
-    assert len(set(curves)) == len(curves) == 1 + 3
-    window.get_by_role("button", name="Remove eta=0.05").press("Enter")
-    assert window.evaluate("document.activeElement.innerText") == "Remove"
-    assert [line.split(":")[0] for line in kept.all_inner_texts()] == ["eta=0.2"]
-    assert window.locator("polyline.kept").count() == 2
-    assert window.locator(".chart .levels .kept").all_inner_texts() == ["eta=0.2"] * 2
-
-
 def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
     window = live()
     (tmp_path / "own text.txt").write_bytes(("\ufeff" + EMOJI * 40).encode())

@@ -7,16 +7,18 @@ import re
 import subprocess
 from base64 import b64encode
 from contextlib import chdir
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from live import NODE, needs_node, params_with
+from live import NODE, needs_node, numbers, params_with
 from pages.test_live_script import NOVEL, data_of
 from projects import ROOT
 from rendered import Page
 
 from charloom.core.kernel.advance import advance, start
 from charloom.core.model.scoring import score
+from charloom.core.network.normal import R
 from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.grading.backward import STAGES, forward, gradients
@@ -24,7 +26,7 @@ from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
 from charloom.grading.diagnosis import called
 from charloom.grading.gradient import NOTICED
 from charloom.grading.verdicts import faults
-from charloom.pages.live.inside_page import STAGE, inside_page
+from charloom.pages.live.inside_page import LARGEST, STAGE, inside_page, passage
 from charloom.pages.sections import TEMPLATES
 
 FAULTS = [{}, *({stage: key} for stage, keys in STAGES.items() for key in keys if key)]
@@ -45,16 +47,25 @@ def page(finished, results):
         return inside_page(results)
 
 
-def weights_of(rows):
-    """Return the page's weights as arrays; b and c are columns there."""
-    return {name: np.array(rows[name]).reshape(-1, *np.shape(rows[name])[1:] * (name in "WUV")) for name in NAMES}
+def weights_of(base64, m):
+    """Return the weights of m hidden units that the page holds."""
+    held = numbers(base64).copy()
+    return Parameters(held, m, (len(held) - m * m - m) // (2 * m + 1))
+
+
+def rows_of(theta):
+    """Return the weights as lists of rows, as functions of passes.js take them; b and c are columns."""
+    return {name: getattr(theta, name).reshape(len(getattr(theta, name)), -1).tolist() for name in NAMES}
 
 
 def cases_of(page):
-    """Return the cases of both checks that the page holds: as the page has them, and as arrays."""
-    given = data_of(page)["checks"]
-    held = [*given["assignment"], *given["grade"]]
-    arrays = [Case("", weights_of(c["weights"]), *(np.array(c[name]) for name in "hxy")) for c in held]
+    """Return the cases of both checks that the page holds: as passes.js takes them, and as arrays."""
+    given, held, arrays = data_of(page)["checks"], [], []
+    for case in (*given["assignment"], *given["grade"]):
+        theta = weights_of(case["weights"], len(case["h"]))
+        held.append(case | {"weights": rows_of(theta)})
+        weights = {name: getattr(theta, name) for name in NAMES}
+        arrays.append(Case("", weights, *(np.array(case[name]) for name in "hxy")))
     return held, arrays
 
 
@@ -72,6 +83,39 @@ def test_the_page_has_every_fault_of_the_gradient_with_its_sentence_and_runs_onl
     assert policy == allowed
 
 
+def test_no_number_of_the_cases_depends_on_the_processor():
+    """NumPy's normal numbers depend on it in the tail, |x| > R, alone."""
+    for case in (assignment_case(M, K, LONG), *cases()):
+        sigma = dict.fromkeys(NAMES, 0.01 if "assignment" in case.name else 0.5)
+        sigma["V"] *= 10 if "beyond" in case.name else 1
+        drawn = [case.weights[name] / sigma[name] for name in NAMES] + [case.h / np.sqrt(1 - case.h**2)]
+        assert max(abs(values).max() for values in drawn) < R
+
+
+def test_a_page_of_a_large_model_holds_no_model_and_says_so(results):
+    K, m = len(results.best.vocabulary), LARGEST + 1
+    theta = Parameters(np.zeros(m * m + 2 * m * K + m + K), m, K)
+    large = inside_page(results._replace(best=replace(results.best, theta=theta, h=np.zeros(m))))
+    assert "The model of this run has 513 hidden units. The page holds models of up to 512, so" in Page(large).text
+    assert data_of(large).keys() == {"vocabulary", "text", "recipe", "start", "limit", "checks"}
+    assert {"break"} == {section["id"] for section in Page(large).all("section")}
+    assert len(large) < 300_000
+
+
+def test_the_passage_is_the_sequence_of_the_update_with_its_state_also_at_the_start_of_an_epoch(results):
+    params, epoch = results.params, results.train.updates_per_epoch
+    state = start(params.recipe, len(results.best.vocabulary), params.seed)
+    for update in range(epoch + 2):
+        rows = advance(state, results.corpus.training, 1, params.recipe)
+        if update in (0, 1, epoch - 1, epoch, epoch + 1):
+            best = replace(results.best, theta=state.theta, h=state.carried, update=update)
+            ids = np.array(passage(results._replace(best=best))[: params.seq_length + 1])
+            loss, _, _ = loss_and_gradients(best.theta, ids[:-1], ids[1:], best.h)
+            assert loss == pytest.approx(rows.losses[0], rel=1e-12)
+            assert best.h.any() == (update not in (0, epoch))
+        state = rows.after
+
+
 @needs_node
 def test_the_script_has_the_faults_of_the_backward_pass_under_the_same_names():
     (keys,) = asked(["keys"])
@@ -83,9 +127,8 @@ def test_every_fault_has_the_gradient_and_both_checks_of_grade(page):
     held, arrays = cases_of(page)
     for own, grade in zip(arrays, [assignment_case(M, K, LONG), *cases()], strict=True):
         for name, value in grade.weights.items():
-            assert own.weights[name] == pytest.approx(value, abs=1e-9)
-        assert own.h == pytest.approx(grade.h, abs=1e-9)
-        assert (*own.x, *own.y) == (*grade.x, *grade.y)
+            assert own.weights[name].tolist() == value.tolist()
+        assert (*own.h, *own.x, *own.y) == (*grade.h, *grade.x, *grade.y)
     calls = [(fault, *case.values()) for fault in FAULTS for case in held]
     answers = iter(asked(*(["gradients", *call] for call in calls)))
     errors = iter(asked(*(["errors", case, fault] for fault in FAULTS for case in held)))
@@ -110,9 +153,8 @@ def test_every_fault_has_the_gradient_and_both_checks_of_grade(page):
 def test_the_small_training_is_that_of_the_equations(page):
     held, updates = data_of(page), 40
     ids = [held["vocabulary"].index(character) for character in held["text"]]
-    (losses,) = asked(["losses", held["start"], ids, held["recipe"], {}, updates])
-    start = weights_of(held["start"])
-    theta = Parameters(np.concatenate([start[name].ravel() for name in NAMES]), *start["U"].shape)
+    theta = weights_of(held["start"], held["recipe"]["m"])
+    (losses,) = asked(["losses", rows_of(theta), ids, held["recipe"], {}, updates])
     squares, h, at = np.zeros_like(theta.flat), np.zeros(theta.m), 0
     for loss in losses:
         if at + LONG >= len(ids):
@@ -134,7 +176,7 @@ def test_a_text_costs_in_the_page_what_charloom_score_says(m, sigma):
     ids = vocabulary.encode(NOVEL[:50_000])
     after = advance(start(params.recipe, len(vocabulary), 1), ids, 500, params.recipe).after
     theta, given = after.theta, vocabulary.encode(NOVEL[700_000:701_000]).tolist()
-    rows = {name: getattr(theta, name).reshape(len(getattr(theta, name)), -1).tolist() for name in NAMES}
+    rows = rows_of(theta)
     (read,) = asked(["forward", rows, after.carried.tolist(), given, given[1:]])
     own = score(theta, np.array(given), after.carried)
     assert read["losses"] == pytest.approx(own.nats, abs=1e-9)

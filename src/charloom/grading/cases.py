@@ -14,6 +14,7 @@ from charloom.grading.backward import Weights, forward
 
 M, K, T = 7, 11, 9  # the sizes of most cases
 LONG = 25
+SEED = 3  # draws no number of cases() from the tail of NumPy's normal numbers, which depends on the processor
 
 
 class Case(NamedTuple):
@@ -32,7 +33,7 @@ def weights(m: int, K: int, sigma: float, rng: np.random.Generator) -> dict[str,
     return {name: sigma * rng.standard_normal(shape) for name, shape in shapes.items()}
 
 
-def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), seed: int = 1) -> list[Case]:
+def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), seed: int = SEED) -> list[Case]:
     """Return the cases at these sizes. A length that K distinct characters cannot fill repeats characters."""
     rng = np.random.default_rng(seed)
     made = []
@@ -41,7 +42,8 @@ def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), se
         theta = weights(m, K, 0.5, rng)
         for name in "WV":  # so that a large network is not chaotic, and float32 is enough for its states
             theta[name] *= min(1, np.sqrt(M / m))
-        h = np.tanh(rng.standard_normal(m)) * carried
+        h = rng.standard_normal(m)
+        h *= carried / np.sqrt(1 + h * h)  # in (−1, 1) as by tanh, whose last bit depends on the processor
         x, y = rng.permutation(K)[:length] if distinct and length <= K else rng.integers(0, K, length), None
         y = np.append(x[1:], rng.integers(0, K))
         if scale != 1:  # gradients beyond 5, of every matrix

@@ -7,15 +7,17 @@ saves a picture or a table as a file.
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 from charloom.core.base.terminal import visible
+from charloom.core.base.types import Array
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's line
@@ -71,12 +73,27 @@ def rendered(
     intro     introduction; each line is a paragraph
     sections  the sections; None is skipped
     links     address and text of each link to another page
-    program   the code of a page that computes: its `script`, the script of its Web Worker (`worker`, "" for none), and
-              the `data` for both scripts, as JSON
+    program   the code of a page that computes, as `program` returns it
     about     further variables of the templates, by name
     """
     page, present = _environment().get_template("base.html"), [section for section in sections if section]
     return page.render(title=title, intro=intro, sections=present, links=links, program=program, **about)
+
+
+def program(scripts: Iterable[str], data: Any, worker: str = "") -> dict[str, Markup]:
+    """Return the code of a page that computes: its `script`, the `worker`, and the `data` for both, as JSON.
+
+    scripts  files in templates/, which become one script
+    worker   the file with the script of the page's Web Worker; "" for none
+    """
+    data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
+    code = {"script": Markup().join(map(script, scripts)), "worker": script(worker) if worker else Markup()}
+    return code | {"data": data_as_json}
+
+
+def numbers(array: Array) -> str:
+    """Return the array's numbers for a script: little-endian float64 in Base64."""
+    return b64encode(array.astype("<f8").tobytes()).decode()
 
 
 def script(name: str) -> Markup:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
-from jinja2.utils import htmlsafe_json_dumps
 from matplotlib.ticker import MaxNLocator
 
 from charloom.core.model.model_file import Model, read_model
@@ -18,7 +17,7 @@ from charloom.core.settings.records import SampleTable
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.live.line import CHECKPOINT_EVERY, KERNEL, POINTS, determining, limits, version
-from charloom.pages.sections import Section, rendered, script
+from charloom.pages.sections import Section, numbers, program, rendered
 
 LONGEST = 10_000_000  # most bytes of text in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
@@ -52,9 +51,8 @@ def live_page(results: Results, checkpoints: Path) -> str:
     sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", results)]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
-    data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
-    program = {"script": script("keep.js") + script("live.js"), "worker": script("worker.js"), "data": data_as_json}
-    return rendered(title, intro, sections, links=LINKS, program=program)
+    code = program(("page.js", "keep.js", "live.js"), data, "worker.js")
+    return rendered(title, intro, sections, links=LINKS, program=code)
 
 
 def refusal(results: Results) -> str:
@@ -104,7 +102,7 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
         "model": {
             "m": best.theta.m,
             "vocabulary": list(best.vocabulary.characters),
-            "theta": b64encode(best.theta.flat.astype("<f8").tobytes()).decode(),
+            "theta": numbers(best.theta.flat),
             "h": best.h.tolist(),
             "first": best.first,
             "update": best.update,

@@ -1,31 +1,28 @@
-// Earlier trainings stay in the charts, as grey curves with a label, and in a list with a button that removes each. The
-// labels of four trainings in turn are at different places.
-"use strict"
-let present, count = 0 // the label of the present training, and the number of kept ones
+// Earlier trainings stay in the charts, as grey curves with a letter, and in a list that says what was changed and has a
+// button that removes each. The letters are at different places of their curves.
+let present, count = 0 // the change of the present training, and the number of kept ones
 const keep = next => {
-  const kept = document.getElementById("kept"), row = document.createElement("li"), label = present
+  const kept = byId("kept"), change = present
   present = next
-  if (!label || !document.getElementById("loss").points.length) return
+  if (!change || !byId("loss").points.length) return
+  const letter = String.fromCharCode(65 + count % 26), turn = count++ % 4 / 4
   const parts = ["loss", "saturated"].flatMap(name => {
-    const line = document.getElementById(name), curve = line.cloneNode(), about = document.createElement("li")
-    const { y: top, width, height } = line.ownerSVGElement.viewBox.baseVal
-    const turn = count % 4 / 4, { x, y } = line.points[Math.trunc((line.points.length - 1) * (1 - turn))]
+    const line = byId(name), curve = line.cloneNode(), { y: top, width, height } = line.ownerSVGElement.viewBox.baseVal
+    const { x, y } = line.points[Math.trunc((line.points.length - 1) * (1 - turn))]
+    const about = element("li", { className: "kept", textContent: letter })
     curve.removeAttribute("id")
     curve.classList.add("kept")
     line.before(curve)
-    about.className = "kept"
-    about.textContent = label
-    about.style.cssText = `left: min(${100 * x / width}%, ${72 - 96 * turn}%); top: clamp(12%, ${100 * (y - top) / height}%, 100%)`
+    about.style.cssText = `left: ${100 * x / width}%; top: clamp(12%, ${100 * (y - top) / height}%, 100%)`
     line.closest(".chart").querySelector("ol.levels").append(about)
     return [curve, about]
   })
-  const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "Remove" })
-  remove.setAttribute("aria-label", `Remove ${label}`)
+  const remove = element("button", { type: "button", textContent: "Remove", ariaLabel: `Remove ${letter}: ${change}` })
+  const row = element("li", { textContent: `${letter}: ${change}: ends at ${byId("loss-end").textContent} ` })
+  row.append(remove)
+  kept.append(row)
   remove.onclick = () => {
     for (const part of [...parts, row]) part.remove()
     document.querySelector(kept.childElementCount ? "#kept button" : "[name=start]").focus()
   }
-  row.append(`${label}: ends at ${document.getElementById("loss-end").textContent} `, remove)
-  kept.append(row)
-  count++
 }

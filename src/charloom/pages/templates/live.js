@@ -1,8 +1,5 @@
 // The user interface of the live page. Each training and each text runs in a Worker of its own: worker.js.
-"use strict"
-const byId = id => document.getElementById(id)
-const data = JSON.parse(byId("data").textContent), { params } = data, updates = params["train.updates"]
-const bytesOf = base64 => Uint8Array.from(atob(base64), character => character.charCodeAt())
+const { params } = data, updates = params["train.updates"]
 byId("unable").hidden = globalThis.WebAssembly?.validate(bytesOf(data.wasm)) // if not, the script ends here
 const program = { module: new WebAssembly.Module(bytesOf(data.wasm)), ziggurat: data.ziggurat }
 const source = URL.createObjectURL(new Blob([byId("worker").textContent], { type: "text/javascript" }))
@@ -121,17 +118,6 @@ const fill = () => {
   byId("change-refused").textContent = `In the address: ${problem}`
 }
 
-// Draw a curve, and write its last value at the right. This label does not overlap that of the project’s run: the
-// upper one is above its value, the other one below.
-const draw = (name, every, values) => {
-  const line = byId(name), { y, height } = line.ownerSVGElement.viewBox.baseVal, last = values.at(-1)
-  const label = byId(`${name}-end`), published = label.previousElementSibling
-  line.setAttribute("points", values.map((value, n) => `${n * every},${-value}`).join(" "))
-  label.textContent = last.toFixed(2)
-  label.style.top = `clamp(0%, ${100 * (-last - y) / height}%, 100%)`
-  label.classList.toggle("upper", label.offsetTop < published.offsetTop)
-  published.classList.toggle("upper", label.offsetTop >= published.offsetTop)
-}
 const show = run => {
   byId("bar").max = run.params["train.updates"]
   byId("bar").value = run.update
@@ -204,7 +190,7 @@ form.onsubmit = async event => {
 // Write: show the characters, and the command that prints the same characters. The model comes from the project’s run,
 // or from the last finished training on this page.
 const writing = byId("write-form"), { model: choice } = writing.elements
-const models = [{ model: { ...data.model, theta: new Float64Array(bytesOf(data.model.theta).buffer) }, before: "" }]
+const models = [{ model: { ...data.model, theta: numbersOf(data.model.theta) }, before: "" }]
 const offer = (changed, model) => {
   models[1] = { model, before: changed.length ? `${pipeline(changed)} && ` : "" }
   const what = changed.map(([name, value]) => `${name}=${value}`).join(", ") || "the same settings"
@@ -229,6 +215,6 @@ writing.onsubmit = async event => {
   const { prime, skipped, text, p } = await ask(worker, request)
   byId("skipped").textContent = skipped && `Not in the vocabulary of this model, skipped: ${skipped}`
   byId("written").replaceChildren(...[prime, ...text].map((textContent, n) =>
-    Object.assign(document.createElement("span"), { className: n ? shade(p[n - 1]) : "prime", textContent })))
+    element("span", { className: n ? shade(p[n - 1]) : "prime", textContent })))
   worker.terminate()
 }

@@ -1,7 +1,8 @@
 // The passes of network/rnn.py, and the faults of grading/backward.py under the same names. Nothing here knows a page.
 // A matrix is a list of rows, and b and c are columns. A pass s has X, Y, p (T, K), a (T, m), h (T + 1, m), losses (T).
 "use strict"
-const NAMES = [..."WUVbc"]
+const NAMES = [..."WUVbc"], ofEach = f => Object.fromEntries(NAMES.map(name => [name, f(name)]))
+const shapesOf = (m, K) => ({ W: [m, m], U: [m, K], V: [K, m], b: [m, 1], c: [K, 1] })
 const map = (A, f) => A.map((row, t) => row.map((value, i) => f(value, t, i)))
 const dot = (v, w) => {
   let sum = 0
@@ -9,6 +10,16 @@ const dot = (v, w) => {
   return sum
 }
 const times = (W, v) => W.map(row => dot(row, v))
+
+// The weights of m hidden units from all their numbers: those of W, U, V, b and c, one after the other.
+const matrices = (numbers, m) => {
+  const shapes = shapesOf(m, (numbers.length - m * m - m) / (2 * m + 1))
+  let from = 0
+  return ofEach(name => {
+    const [rows, columns] = shapes[name]
+    return Array.from({ length: rows }, () => numbers.subarray(from, from += columns))
+  })
+}
 
 // Aᵀ B of two lists of T rows, as `rows` rows of `columns` numbers.
 const product = (A, B, rows, columns) => {
@@ -153,11 +164,9 @@ const STAGES = {
 
 // The gradients of W, U, V, b and c, with the fault of each stage; a stage that is left out is right.
 const gradients = (s, faults = {}) => {
-  const stage = name => STAGES[name][faults[name] ?? ""], [m, K] = [s.W.length, s.V.length]
+  const stage = name => STAGES[name][faults[name] ?? ""], shapes = shapesOf(s.W.length, s.V.length)
   const g = stage("g")(s), d = stage("d")(s, g, stage("slope"), stage("carry"))
-  const shapes = { W: [m, m], U: [m, K], V: [K, m], b: [m, 1], c: [K, 1] }
-  const sum = name => product(...stage(name)(s, "Vc".includes(name) ? g : d), ...shapes[name])
-  return Object.fromEntries(NAMES.map(name => [name, sum(name)]))
+  return ofEach(name => product(...stage(name)(s, "Vc".includes(name) ? g : d), ...shapes[name]))
 }
 
 // What a check finds in W, U, V, b and c: the largest difference from the derivative of the loss, relative to the

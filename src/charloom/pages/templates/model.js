@@ -1,94 +1,18 @@
-// The user interface of the page that looks inside; passes.js computes.
-const byId = id => document.getElementById(id)
-const data = JSON.parse(byId("data").textContent), { recipe } = data
-const idOf = new Map(data.vocabulary.map((character, id) => [character, id]))
-const idsOf = text => [...text].map(character => idOf.get(character)).filter(id => id !== undefined)
-
-// Break one line. A choice is the value of an option, "stage.key", or "".
-const { fault, next } = byId("break-form").elements
-const faultsOf = choice => choice ? Object.fromEntries([choice.split(".")]) : {}
-const found = (check, choice) => data.checks[check].map(given => errors(given, faultsOf(choice)))
-  .reduce((most, row) => row.map((error, n) => Math.max(error, most[n])))
-const passes = all => Math.max(...all) <= data.limit
-const missed = [...fault.options].filter(({ value }) => value && passes(found("assignment", value)))
-for (const option of missed) option.text = `✓ ${option.text}`
-const show = check => {
-  const all = found(check, fault.value), rows = byId(check).querySelectorAll("li")
-  byId(check).classList.toggle("passes", passes(all))
-  const noticed = NAMES.filter((_, n) => all[n] > data.limit).map(name => `d${name}`).join(", ")
-  byId(check).querySelector(".result").textContent = noticed ? `✗ fails: ${noticed}` : "✓ passes: it notices nothing"
-  all.forEach((error, n) => {
-    rows[n].children[1].textContent = error ? error.toPrecision(1) : "0"
-    rows[n].classList.toggle("noticed", error > data.limit)
-    rows[n].style.setProperty("--size", `${Math.max(0, Math.min(100, (Math.log10(error) + 16) / 0.18))}%`)
-  })
-}
-
-// The two trainings: an update of each in turn, in slices of 30 ms. A finished training is kept.
-const ids = idsOf(data.text), EVERY = 10, runs = {}
-const run = choice => runs[choice] ??= { update: training(data.start, ids, recipe, faultsOf(choice)), smooth: [], n: 0 }
-const advance = run => {
-  const loss = run.update()
-  run.last = run.n ? 0.99 * run.last + 0.01 * loss : loss
-  if (run.n++ % EVERY === 0 && isFinite(run.last)) run.smooth.push(run.last)
-  run.end = run.n > recipe.updates || !isFinite(loss)
-}
-const draw = (line, label, { smooth, end }) => {
-  const { y, height } = line.ownerSVGElement.viewBox.baseVal, last = smooth.at(-1)
-  line.setAttribute("points", smooth.map((loss, n) => `${n * EVERY},${-loss}`).join(" "))
-  label.textContent = last.toFixed(1)
-  label.style.top = `clamp(0%, ${100 * (-last - y) / height}%, 100%)`
-}
-let timer
-const work = () => {
-  const pair = [run(""), run(fault.value)], begin = performance.now()
-  while (performance.now() - begin < 30 && pair.some(({ end }) => !end)) pair.filter(({ end }) => !end).forEach(advance)
-  const end = byId("broken-end"), other = end.previousElementSibling
-  draw(byId("broken-published"), other, pair[0])
-  draw(byId("broken"), end, pair[1])
-  const upper = pair[1].smooth.at(-1) > pair[0].smooth.at(-1)
-  end.classList.toggle("upper", upper)
-  other.classList.toggle("upper", !upper)
-  if (pair.some(({ end }) => !end)) timer = setTimeout(work)
-}
-fault.onchange = () => {
-  clearTimeout(timer)
-  const says = fault.selectedOptions[0].text.replace("✓ ", "")
-  byId("sentence").textContent = fault.value && `${says[0].toUpperCase()}${says.slice(1)}.`
-  for (const check in data.checks) show(check)
-  work()
-}
-byId("break-form").onsubmit = event => {
-  event.preventDefault()
-  fault.value = (missed.find(({ index }) => index > fault.selectedIndex) ?? missed[0]).value
-  fault.onchange()
-}
-fault.onchange()
-
-// Type here: the model of the project's run reads the text from its own state, as `charloom score` does.
-const numbers = new Float64Array(Uint8Array.from(atob(data.model), character => character.charCodeAt()).buffer)
-const { h: own, vocabulary } = data, m = own.length, K = vocabulary.length, model = {}
-let from = 0
-for (const [name, rows, columns] of [["W", m, m], ["U", m, K], ["V", K, m], ["b", m, 1], ["c", K, 1]]) {
-  model[name] = Array.from({ length: rows }, () => numbers.subarray(from, from += columns))
-}
-const { text } = byId("type-form").elements, unit = byId("unit")
+// The sections that need the model of the project's run, which reads from its own state.
+const { h: own } = data, m = own.length, K = vocabulary.length, model = matrices(numbersOf(data.model), m)
+const number = value => value?.toFixed(4).replace("-", "−") ?? "–"
 const shown = character => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character
 const paint = (where, characters, color, title) => where.replaceChildren(...characters.map((textContent, n) => {
-  const span = Object.assign(document.createElement("span"), { textContent, title: title(n) })
+  const span = element("span", { textContent, title: title(n) })
   span.style.background = color(n)
   return span
 }))
 const mixed = (color, share) => `color-mix(in srgb, var(--${color}) ${Math.round(100 * share)}%, transparent)`
-const bars = (where, rows) => where.replaceChildren(...rows.map(([name, number, size]) => {
-  const row = document.createElement("li")
-  row.append(...[["span", name], ["span", number], ["i", ""]].map(([tag, textContent]) =>
-    Object.assign(document.createElement(tag), { textContent })))
-  row.style.setProperty("--size", `${100 * size}%`)
-  return row
-}))
 const likeliest = (p, id) => bars(byId(id), [...p.keys()].sort((i, j) => p[j] - p[i]).slice(0, 5)
   .map(id => [shown(vocabulary[id]), `${(100 * p[id]).toFixed(1)} %`, p[id]]))
+
+// Type here: the numbers are those of `charloom score`.
+const { text } = byId("type-form").elements, unit = byId("unit")
 let reading // of the text: its known characters, and the pass over them
 const read = () => {
   const characters = [...text.value].filter(character => idOf.has(character)), ids = idsOf(characters.join(""))
@@ -111,7 +35,6 @@ const look = () => {
   byId("guess-title").textContent = `The five likeliest characters ${at ? "at the cursor" : "after the first one"}`
   likeliest(p[Math.max(at - 1, 0)] ?? [], "guesses")
   const color = state => mixed(state < 0 ? "vermilion" : "blue", 0.4 * Math.abs(state))
-  const number = state => state === undefined ? "–" : state.toFixed(3).replace("-", "−")
   byId("unit-number").textContent = `Unit ${unit.value}: ${number(states[Math.max(at - 1, 0)])} at the cursor.`
   paint(byId("activity"), characters, n => color(states[n]), n => number(states[n]))
 }
@@ -133,6 +56,7 @@ const norms = rows => rows.map(row => Math.hypot(...row))
 const sentBack = right(walk), d = sent(sentBack), arriving = norms(d), alone = norms(sent(STAGES.g.last_step(walk)))
 const { step } = byId("step-form").elements, of = byId("of"), passage = data.passage.map(id => vocabulary[id])
 of.value = unit.value
+byId("highest").textContent = `The highest: ${Math.max(...walk.losses).toFixed(2)} nats.`
 const columns = (id, values, most, marked) => {
   const bars = values.map((value, n) => `M${n} 0h.8v${-value}h-.8z`), [others, own] = byId(id).children
   if (most) byId(id).setAttribute("viewBox", `0 ${-most} ${T} ${most}`)
@@ -141,9 +65,9 @@ const columns = (id, values, most, marked) => {
 }
 const tell = () => {
   const n = Number(step.value), t = Math.min(n, 2 * T - 1 - n), i = of.value - 1, back = n >= T, state = walk.h[t + 1]
-  const number = value => value.toFixed(4).replace("-", "−"), later = d[t + 1] ?? own.map(() => 0)
+  const later = d[t + 1] ?? own.map(() => 0)
   const inputs = [dot(model.W[i], walk.h[t]), model.U[i][data.passage[t]], model.b[i][0]]
-  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]], sum = all => all.map(number).join(" + ")
+  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]], sum = all => all.map(number).join(" + ").replaceAll("+ −", "− ")
   const read = `the network has read “${shown(passage[t])}”, and “${shown(passage[t + 1])}” follows`
   byId("where").textContent = `${back ? "Backward" : "Forward"}, t = ${t}: ${read}: ${walk.losses[t].toFixed(2)} nats.`
   byId("equation").textContent = `Unit ${of.value}: ` + (back
