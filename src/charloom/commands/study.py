@@ -30,16 +30,15 @@ def run_study(arguments: argparse.Namespace) -> None:
     With --prove, only rebuild rows of the study's table; with --confirm, only compare rows with lines of the live page.
     Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
+    for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
+        others = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
+        if getattr(arguments, option) is not None and others:
+            raise WrongInput(f"--{others[0]}: cannot be combined with --{option}, which {does}")
     if arguments.confirm is not None:
-        if given := [name for name in ("anew", "jobs", "dask", "prove") if getattr(arguments, name)]:
-            raise WrongInput(f"--{given[0]}: cannot be combined with --confirm, which trains nothing")
         lines = lines_at(arguments.confirm, LINES, BYTES)
         confirm(read_study(Path(arguments.file)), lines, source_name(arguments.confirm))
         return
     if arguments.prove is not None:
-        for name in ("anew", "jobs", "dask"):
-            if getattr(arguments, name):
-                raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
         study = read_study(Path(arguments.file))
         warn_of_other_params(study)
         prove(study, allowed("prove", arguments.prove, "--prove"))

@@ -5,7 +5,7 @@ const idsOf = text => [...text].map(character => idOf.get(character)).filter(id 
 
 // Fill a list of bars: a name, a number and a share for each.
 const bars = (list, rows) => [...list.children].forEach((row, n) => {
-  const [name, number, share] = rows[n] ?? ["", "", 0]
+  const [name, number, share] = rows[n] ?? ["–", "", 0]
   row.children[0].textContent = name
   row.children[1].textContent = number
   row.style.setProperty("--size", `${100 * share}%`)

@@ -12,7 +12,7 @@ const draw = (name, every, values) => {
   const line = byId(name), { y, height } = line.ownerSVGElement.viewBox.baseVal, last = values.at(-1)
   const label = byId(`${name}-end`), other = label.previousElementSibling ?? label.nextElementSibling
   line.setAttribute("points", values.map((value, n) => `${n * every},${-value}`).join(" "))
-  label.textContent = last.toFixed(2)
+  label.textContent = last < 1000 ? last.toFixed(2) : last.toExponential(0)
   label.style.top = `clamp(0%, ${100 * (-last - y) / height}%, 100%)`
   label.classList.toggle("upper", label.offsetTop < other.offsetTop)
   other.classList.toggle("upper", label.offsetTop >= other.offsetTop)

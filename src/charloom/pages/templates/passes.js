@@ -1,4 +1,5 @@
-// The passes of network/rnn.py, and the faults of grading/backward.py under the same names. Nothing here knows a page.
+// The passes of network/rnn.py, and the faults of grading/backward.py under the same names: of several with one
+// sentence, the first. Nothing here knows a page.
 // A matrix is a list of rows, and b and c are columns. A pass s has X, Y, p (T, K), a (T, m), h (T + 1, m), losses (T).
 "use strict"
 const NAMES = [..."WUVbc"], ofEach = f => Object.fromEntries(NAMES.map(name => [name, f(name)]))
@@ -83,13 +84,11 @@ const sums = pair => ({
   zero: () => [[], []],
 })
 const ones = rows => [rows, rows.map(() => [1])]
-const assigned = (s, d, nth) => [without(d, t => nth(s.X.map(row => row.indexOf(1)), s.X[t].indexOf(1)) !== t), s.X]
 
 const STAGES = {
   g: {
     "": right,
     factor: s => map(right(s), value => value / s.p.length),
-    factor_again: s => map(right(s), value => value / s.p.length),
     sign: s => map(right(s), value => -value),
     no_target: s => s.p,
     input: s => right({ ...s, Y: s.X }),
@@ -135,14 +134,12 @@ const STAGES = {
     clipped: combined((out, back, slope) => Math.max(-5, Math.min(5, (out + back) * slope))),
     again,
     without_first: (...all) => without(chain(...all), t => t === 0),
-    without_first_of_several: (...all) => without(chain(...all), t => t === 0 && all[1].length > 1),
     without_last: (s, g, ...all) => chain(s, without(g, t => t === g.length - 1), ...all),
   },
   b: sums((s, d) => ones(d)),
   U: {
     ...sums((s, d) => [d, s.X]),
-    assigned: (s, d) => assigned(s, d, (ids, id) => ids.lastIndexOf(id)),
-    assigned_backwards: (s, d) => assigned(s, d, (ids, id) => ids.indexOf(id)),
+    assigned: (s, d) => [without(d, t => s.X.slice(t + 1).some(row => row[s.X[t].indexOf(1)])), s.X],
     target: (s, d) => [d, s.Y],
     previous: (s, d) => [d.slice(1), s.X],
     reversed: (s, d) => [d, s.X.slice().reverse()],
@@ -155,7 +152,6 @@ const STAGES = {
     last_state: (s, d) => [d, d.map(() => s.h.at(-1))],
     first_state: (s, d) => [d, d.map(() => s.h[0])],
     previous: (s, d) => [d, [s.h[0], ...s.h.slice(0, -2)]],
-    previous_or_last: (s, d) => [d, [s.h.at(-1), ...s.h.slice(0, -2)]],
     before_tanh: (s, d) => [d, [s.h[0], ...s.a]],
     reversed: (s, d) => [d, s.h.slice(0, -1).reverse()],
     transposed: (s, d) => [s.h.slice(0, -1), d],
@@ -182,8 +178,7 @@ const errors = ({ weights, h, x, y }, faults) => {
 // A training with AdaGrad from these weights, on the ids. Each call does an update, and returns its loss.
 const training = (start, ids, { seq_length, eta, clip }, faults) => {
   const T = Math.min(seq_length, ids.length - 1)
-  const weights = structuredClone(start), sums = structuredClone(start)
-  for (const name of NAMES) for (const row of sums[name]) row.fill(0)
+  const weights = structuredClone(start), sums = ofEach(name => map(start[name], () => 0))
   let h, at = Infinity
   return () => {
     if (at + T >= ids.length) [h, at] = [weights.b.map(() => 0), 0]
