@@ -96,7 +96,7 @@ def test_a_page_of_a_large_model_holds_no_model_and_says_so(results):
     K, m = len(results.best.vocabulary), LARGEST + 1
     theta = Parameters(np.zeros(m * m + 2 * m * K + m + K), m, K)
     large = inside_page(results._replace(best=replace(results.best, theta=theta, h=np.zeros(m))))
-    assert "The model of this run has 513 hidden units. The page holds models of up to 512, so" in Page(large).text
+    assert "The model of this run has 257 hidden units. The page holds models of up to 256, so" in Page(large).text
     assert data_of(large).keys() == {"vocabulary", "text", "recipe", "start", "limit", "checks"}
     assert {"break"} == {section["id"] for section in Page(large).all("section")}
     assert len(large) < 300_000

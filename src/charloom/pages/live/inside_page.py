@@ -21,7 +21,7 @@ STAGE = {  # what the stages of the backward pass compute
 }  # fmt: skip
 UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training
 SMALL = {"m": UNITS, "seq_length": LONG, "eta": 0.1, "clip": 5.0, "updates": UPDATES}
-LARGEST = 512  # most hidden units of a model in the page, which takes 4 MB then
+LARGEST = 256  # most hidden units of a model in the page: a text of LONGEST characters takes half a second then
 LONGEST = 1000  # most characters of a typed text, which is read again at each key
 LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Train it again, in this browser"))
 
