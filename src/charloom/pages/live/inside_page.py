@@ -36,7 +36,7 @@ def inside_page(results: Results) -> str:
     if best.theta.m > LARGEST:
         more = (
             f"The model of this run has {best.theta.m:,} hidden units. The page holds models of up to {LARGEST}, so it "
-            "can neither read a text with this model nor follow an update; `charloom score` reads a text."
+            "can neither read a text with this model nor follow an update. The command charloom score reads a text."
         )
     else:
         more = "Type a text, and see what the network expects. Follow one update, character by character."
