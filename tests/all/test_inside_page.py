@@ -163,8 +163,9 @@ def test_by_keyboard_alone_an_update_is_followed_forward_and_backward(window, pa
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])
 def test_axe_finds_nothing_and_nothing_is_scrolled_sideways(inside, width, scheme):
     window = inside(viewport={"width": width, "height": 740}, color_scheme=scheme)
-    for _ in range(2):
+    for fault in ("", "slope.tanh_of_square", "g.sign"):  # the loss of the last one leaves the chart
+        window.locator("[name=fault]").select_option(fault)
+        trained(window)
         found = Axe().run(window)
         assert found.violations_count == 0, found.generate_report()
         assert window.evaluate("document.documentElement.scrollWidth") <= width
-        window.get_by_role("button", name=NEXT).click()

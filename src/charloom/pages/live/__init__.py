@@ -4,4 +4,7 @@ kernel.c implements the update of signature/plain.py, and sha256.zig exports a h
 live` compiles both to kernel.wasm with the compiler that requirements.txt locks; a test compiles them again and
 compares the bytes. ../templates/worker.js is the rest of a training: text, random numbers, the loop over updates, and
 samples. ../templates/live.js is the user interface.
+
+inside_page.py writes a second page, which looks inside the network: ../templates/passes.js computes, break.js and
+model.js are the user interface. page.js has what both pages share.
 """
