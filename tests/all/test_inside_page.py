@@ -5,7 +5,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from firefox import ENTER, RIGHT, shown, tab_to
 from pages.conftest import results  # noqa: F401  a fixture
-from pages.test_inside_page import page  # noqa: F401  a fixture
+from pages.test_inside_script import page  # noqa: F401  a fixture
 from pages.test_live_script import data_of
 from projects import until
 
