@@ -221,6 +221,7 @@ def course():
 def answers():
     """Each is the output of the exercise's command, or of the lesson's."""
     yield "it is −0.069 to −0.014, and the verdict is *better* (p 0.0045)"
+    yield "the interval of all 60 is −0.054 to −0.015 (p 0.00062)"
     yield "a standard deviation of 0.07 bits), and with 0.02 hardly (0.005)"
     yield "0.05 is better than 0.1, by 0.174 bits (p 0.0024"
     yield "0.05 is lower than that of 0.1 by 0.124 bits, but five seeds are too few (p 0.067, and 0.13 corrected)"
