@@ -123,10 +123,10 @@ def shown(request: pytest.FixtureRequest, url: str) -> Iterator[Chromium | Firef
             yield window
 
 
-def tab_to(window: Chromium | Firefox, element: str) -> None:
-    """Press Tab until this element has the focus: a CSS selector."""
+def tab_to(window: Chromium | Firefox, selector: str) -> None:
+    """Press Tab until the element of this CSS selector has the focus."""
     for _ in range(40):
-        if window.run(f"return document.activeElement.matches({json.dumps(element)})"):
+        if window.run(f"return document.activeElement.matches({json.dumps(selector)})"):
             return
         window.press(TAB)
-    raise AssertionError(f"{element} does not get the focus")
+    raise AssertionError(f"{selector} does not get the focus")

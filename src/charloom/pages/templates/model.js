@@ -67,7 +67,8 @@ const tell = () => {
   const n = Number(step.value), t = Math.min(n, 2 * T - 1 - n), i = of.value - 1, back = n >= T, state = walk.h[t + 1]
   const later = d[t + 1] ?? own.map(() => 0)
   const inputs = [dot(model.W[i], walk.h[t]), model.U[i][data.passage[t]], model.b[i][0]]
-  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]], sum = all => all.map(number).join(" + ").replaceAll("+ −", "− ")
+  const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]]
+  const sum = all => all.map(number).join(" + ").replaceAll("+ −", "− ")
   const read = `the network has read “${shown(passage[t])}”, and “${shown(passage[t + 1])}” follows`
   byId("where").textContent = `${back ? "Backward" : "Forward"}, t = ${t}: ${read}: ${walk.losses[t].toFixed(2)} nats.`
   byId("equation").textContent = `Unit ${of.value}: ` + (back

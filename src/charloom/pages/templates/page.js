@@ -1,4 +1,4 @@
-// Functions that the scripts of the pages that compute share: the page's data, new elements, and curves in charts.
+// What live.html and inside.html share: the page's data, new elements, and curves in charts.
 "use strict"
 const byId = id => document.getElementById(id)
 const data = JSON.parse(byId("data").textContent)
