@@ -15,7 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from projects import SMALL, Project, copied, make
+from projects import ROOT, SMALL, Project, copied, make
 from stores import Server
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
@@ -50,6 +50,13 @@ next(characters(state.theta, np.zeros(8), 0, Choice(1.0), np.random.default_rng(
 ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.tracking.sender|charloom.core.kernel.ahead")
 STARTED_BY = "CHARLOOM_TESTS"  # a variable of all processes that these tests start
 os.environ.setdefault(STARTED_BY, str(os.getpid()))
+
+
+def pytest_configure():
+    """Refuse to test with other params: hundreds of tests would fail."""
+    params = (ROOT / "params.yaml").read_text()
+    if other := [old for old in SMALL if not re.search(rf"(^|\s){old}\b", params)]:
+        pytest.exit(f"params.yaml: {other[0]!r} is missing; allowed are the committed params (git stash)", 2)
 
 
 def pytest_unconfigure(config):

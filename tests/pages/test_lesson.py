@@ -1,5 +1,6 @@
 """A study's page: what fewer seeds would have said, and the addresses with which a browser confirms the study."""
 
+import html
 import re
 from math import sqrt
 from statistics import fmean, stdev
@@ -78,4 +79,13 @@ def test_the_page_has_an_address_for_each_setting_that_the_live_page_trains():
     shown = re.findall(r"<dt>(.*?)</dt><dd>(?:none: .*?)?<code>([^<]*)</code></dd>", section.replace("<wbr>", ""))
     assert dict(shown) == {name: text.replace("&", "&amp;") for name, (_, text) in settings.items()}
     assert section.count("cannot train with") == 4
+    assert "dvc exp run" not in section
+
+
+def test_the_page_of_a_study_on_another_text_says_how_the_live_page_trains_on_it():
+    study = CASES["one seed"].study
+    params = params_with(prepare__text="data/my.txt")
+    asked = study.asked.model_copy(update={"params": params})
+    page, _ = study_page(study._replace(asked=asked), CASES["one seed"].compared)
+    assert """dvc exp run -S "prepare.text='data/my.txt'\"""" in html.unescape(ensure_whole(page) and page)
     assert address(params_with(batch=8), params_with(batch=8)) == ("", "batch=8")

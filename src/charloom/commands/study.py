@@ -48,11 +48,12 @@ def run_study(arguments: argparse.Namespace) -> None:
         ensure_address(arguments.dask)
     study, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
-    needs = [most or least for least, most in (row.more_seeds for row in answer.comparisons if row.more_seeds)]
+    needs = [row.more_seeds for row in answer.comparisons if row.more_seeds]
     if needs and not study.question.looks:
-        number = (study.first_answer or len(study.question.seeds)) + max(needs)
+        number = (study.first_answer or len(study.question.seeds)) + max(most or least for least, most in needs)
+        about = "about" if all(most for _, most in needs) else "at least"
         copy = f"a copy of {in_line(str(study.path))} with {yaml_of(free(taken(study), number))}"
-        need = f"so a verdict needs a new study, with about {number} other seeds"
+        need = f"so a verdict needs a new study, with {about} {number} other seeds"
         print(f"\nThis study declares no looks, {need}: {copy}")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))

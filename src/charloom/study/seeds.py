@@ -26,7 +26,7 @@ from paired.sentences import listed
 
 STUDIES = Path("studies")
 COPIES = OWN / "studies"  # a folder for each content of asked.json, and in it one with the name of the study's file
-SHOWN = 12  # seeds in a message
+SHOWN = 100  # seeds in a message, which may be copied
 
 
 def keep(folder: Path) -> Path:

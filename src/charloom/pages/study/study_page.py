@@ -151,9 +151,10 @@ def _again(study: Study, compared: Compared) -> Section:
 def _addresses(study: Study) -> Section | None:
     """Return the section with an address of live.html for each setting. None: params.yaml, which it has, is invalid."""
     with suppress(WrongInput):
-        base = read_params()
+        base, text = read_params(), study.asked.params.prepare.text
         rows = [(name, *address(base, params)) for name, params in study.settings.items()]
-        return Section("addresses", "Confirm it in a browser", rows)
+        it = {"rows": rows, "other_text": text if text != base.prepare.text else ""}
+        return Section("addresses", "Confirm it in a browser", it)
     return None
 
 
