@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for each command
     """Run the command. Its module is imported here, because importing the compiler or MLflow takes a second."""
     match arguments.command:
         case "sample":
@@ -73,6 +73,8 @@ def _run(arguments: argparse.Namespace) -> None:
             from charloom.commands.doctor import doctor as run
         case "grade":
             from charloom.commands.grade import grade as run
+        case "new":
+            from charloom.commands.new import new as run
         case "ui":
             from charloom.tracking.ui import serve as run
     run(arguments)
@@ -200,8 +202,8 @@ def _add_record(commands: Any) -> None:
     add("--port", metavar="N", type=port, default="5000", help="the port on 127.0.0.1 (default %(default)s)")
 
 
-def _add_grade(commands: Any) -> None:
-    """Add `grade`, the command about somebody else's program."""
+def _add_program(commands: Any) -> None:
+    """Add `grade` and `new`, the commands about somebody else's program."""
     about = "Print which parts of a program are right, and what is wrong with the others. This executes its code."
     add = _added(commands, "grade", "which parts of your own program are right", about)
     add("files", metavar="FILE", nargs="+", help="a program, my_rnn.py or my_rnn.ipynb; several are a class")
@@ -210,12 +212,19 @@ def _add_grade(commands: Any) -> None:
     add("--json", action="store_true", help="print the verdicts as JSON")
     add("--seconds", metavar="N", default="20", help="limit for the calls of a part (default %(default)s)")
 
+    about = "Make a small project in Git and DVC that grades, trains and records your own program."
+    add = _added(commands, "new", "a project around your own program", about)
+    add("folder", metavar="FOLDER", help="the folder to make")
+    add("--program", metavar="FILE", help="your program, my_rnn.py or my_rnn.ipynb (default: a right one, to replace)")
+    add("--map", metavar="FILE", help="the functions that call it (default: my_rnn_map.py or map.py beside it)")
+    add("--text", metavar="FILE", help="a text in UTF-8 (default: the novel of charloom's checkout)")
+
 
 def main() -> None:
     """Parse the command line and run the command. A failure prints one line, and sets the exit code."""
     parser = _Parser(prog="charloom", description=__doc__, epilog=MORE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_text, _add_questions, _add_proof, _add_record, _add_grade):
+    for add in (_add_text, _add_questions, _add_proof, _add_record, _add_program):
         add(commands)
 
     commands.choices["study"].nested = {"new": commands.choices["study new"]}

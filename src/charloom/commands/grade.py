@@ -14,11 +14,10 @@ from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.progress import progress
 from charloom.core.base.storage import write
-from charloom.grading.program import JUDGES, graded, guessed
+from charloom.grading.program import JUDGES, MAP, graded, guessed, map_of
 from charloom.grading.verdicts import UNGRADED, WRONG, Verdict
 from groundwork.words import in_line, number_of
 
-MAP = "map.py"
 Results = Mapping[str, list[Verdict]]  # the verdicts on each program, by the name of its file
 
 
@@ -60,12 +59,12 @@ def _map(program: Path, given: str | None) -> Path | None:
 
     Raises WrongInput if a file is missing.
     """
-    mapped = guessed(program) if guessed(program).is_file() else program.with_name(MAP)
-    mapped = mapped if given is None else Path(given)
-    for file in (program, *([mapped] if given is not None else [])):
+    for file in (program, *([Path(given)] if given is not None else [])):
         if not file.is_file() or file.suffix not in {".py", ".ipynb"}:
             raise WrongInput(f"{in_line(str(file))}: no such program; allowed are files that end with .py or .ipynb")
-    return mapped.resolve() if mapped.is_file() and mapped.resolve() != program.resolve() else None
+    if given is None:
+        return map_of(program)
+    return Path(given).resolve() if Path(given).resolve() != program.resolve() else None
 
 
 def _lines(verdicts: list[Verdict]) -> list[str]:

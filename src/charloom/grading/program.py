@@ -8,6 +8,7 @@ from charloom.grading import gradient, guess, loop, sampler, steps
 from charloom.grading.process import Student, Unreadable
 from charloom.grading.verdicts import UNGRADED, Verdict
 
+MAP = "map.py"
 JUDGES = {
     "gradients": gradient.judge,
     "step": steps.judge,
@@ -20,6 +21,12 @@ JUDGES = {
 def guessed(program: Path) -> Path:
     """Return the path of the program's guessed map: my_rnn_map.py for my_rnn.py."""
     return program.with_name(f"{program.stem}_map.py")
+
+
+def map_of(program: Path) -> Path | None:
+    """Return the program's map, my_rnn_map.py or map.py beside it, or None if it has none."""
+    found = [path.resolve() for path in (guessed(program), program.with_name(MAP)) if path.is_file()]
+    return found[0] if found and found[0] != program.resolve() else None
 
 
 def graded(program: Path, mapped: Path | None, seconds: float) -> list[Verdict]:
