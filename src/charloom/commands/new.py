@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from groundwork.words import in_line
 
 FILES = Path(__file__).with_name("starting")  # the files of a new project; `dot_` stands for a dot
 NOVEL = Path(__file__).resolve().parents[3] / "data/moby_dick.txt"  # in a checkout
-PROGRAM = "my_rnn.py"  # its name in FILES
+PROGRAM = re.compile(r"my_rnn(\.py)?")  # its name in FILES
 COMMANDS = (
     ("git", "init", "--quiet"),
     (sys.executable, "-P", "-m", "dvc", "init", "--quiet"),
@@ -31,45 +30,54 @@ def new(arguments: argparse.Namespace) -> None:
     Raises WrongInput if the folder exists and is not empty, or a file is missing, and Unavailable if the folder cannot
     be written, or Git or DVC fails.
     """
-    folder, text = Path(arguments.folder), Path(arguments.text or NOVEL)
-    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-        raise WrongInput(f"{in_line(str(folder))}: exists already; allowed is a new or an empty folder")
+    folder, shown = Path(arguments.folder).resolve(), in_line(arguments.folder)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise WrongInput(f"{shown}: exists already; allowed is a new or an empty folder")
     if not folder.parent.is_dir():
-        raise WrongInput(f"{in_line(str(folder))}: {in_line(str(folder.parent))} is no folder")
-    if not text.is_file():
-        raise WrongInput(f"--text: {in_line(str(text))}: no such file; allowed is a text in UTF-8")
+        raise WrongInput(f"{shown}: {in_line(str(folder.parent))} is no folder")
     if arguments.map is not None and arguments.program is None:
         raise WrongInput(f"--map: {in_line(arguments.map)} needs --program, the program that it calls")
-    program = Path(arguments.program or FILES / "reference.py")
+    program, text = Path(arguments.program or FILES / "reference.py"), Path(arguments.text or NOVEL)
     mapped = map_of(program) if arguments.map is None else Path(arguments.map)
-    for option, file, endings in (("program", program, {".py", ".ipynb"}), ("map", mapped, {".py"})):
-        if file is not None and not (file.is_file() and file.suffix in endings):
-            allowed = f"allowed is a file that ends with {' or '.join(sorted(endings))}"
-            raise WrongInput(f"--{option}: {in_line(str(file))}: no such program; {allowed}")
-    # A map may import the program by its name. A name that Python cannot import, or that a stage has, is replaced.
-    own = program.stem.isidentifier() and not (FILES / f"{program.stem}.py").exists()
-    name = program.name if own else f"{Path(PROGRAM).stem}{program.suffix}"
+    for option, file, endings in (
+        ("program", program, (".py", ".ipynb")),
+        ("map", mapped, (".py",)),
+        ("text", text, ()),
+    ):
+        if file is not None and not (file.is_file() and file.name.endswith(endings or "")):
+            allowed = f"a file that ends with {' or '.join(endings)}" if endings else "a text in UTF-8"
+            raise WrongInput(f"--{option}: {in_line(str(file))}: no such file; allowed is {allowed}")
     try:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent) as temporary:
             place = Path(temporary, "project")
-            for file in filter(Path.is_file, FILES.rglob("*")):
-                content = file.read_text(encoding="utf-8").replace(PROGRAM, name)
-                write(place / re.sub("dot_", ".", str(file.relative_to(FILES))), content)
-            (place / "programs").mkdir()
-            shutil.copyfile(program, place / "programs" / name)
-            if mapped:
-                shutil.copyfile(mapped, guessed(place / "programs" / name))
-            (place / "data").mkdir()
-            shutil.copyfile(text, place / "data/text.txt")
+            _write(place, program, mapped, text)
             for command in COMMANDS:
                 done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
                 if done.returncode:
-                    line = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-                    raise Unavailable(
-                        f"{Path(command[0]).name} {command[1]}: {in_line(''.join(line))}; nothing is written"
-                    )
-            place.replace(folder)
+                    why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+                    raise Unavailable(f"{Path(command[0]).name} {command[1]}: {in_line(why)}; nothing is written")
+            if folder.exists():  # empty, and perhaps the folder of the user's shell
+                for path in place.iterdir():
+                    path.replace(folder / path.name)
+            else:
+                place.replace(folder)
     except OSError as error:
-        raise Unavailable(f"{in_line(str(folder))}: {error.strerror}; nothing is written") from None
-    print(f"made {in_line(str(folder))}, and committed it; its README.md says what is in it")
-    print(f"next: cd {typed(str(folder))} && dvc repro")
+        raise Unavailable(f"{error.filename or shown}: {error.strerror}; nothing is written") from None
+    print(f"made {shown}, and committed it; its README.md says what is in it")
+    print(f"next: cd {typed(arguments.folder)} && dvc repro")
+
+
+def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> None:
+    """Write the project's files, with copies of the program, its map and the text, to the folder `place`.
+
+    A map may import the program by its name. A name that Python cannot import, or that a stage has, is replaced.
+    """
+    stem = program.stem if program.stem.isidentifier() and not (FILES / f"{program.stem}.py").exists() else "my_rnn"
+    copy = place / "programs" / f"{stem}{program.suffix}"
+    for file in FILES.rglob("*"):
+        if file.is_file() and file.suffix != ".pyc":
+            content = PROGRAM.sub(lambda name: copy.name if name[1] else stem, file.read_text(encoding="utf-8"))
+            write(place / str(file.relative_to(FILES)).replace("dot_", "."), content)
+    for source, target in ((program, copy), (mapped, guessed(copy)), (text, place / "data/text.txt")):
+        if source is not None:
+            write(target, source.read_bytes())

@@ -14,7 +14,7 @@ PARAMS = Path("params.yaml")
 class Params(Section):
     """The params. Comments in params.yaml explain them."""
 
-    program: str
+    program: Annotated[str, Field(pattern=r"^programs/[^/]+\.(py|ipynb)$")]
     only_if_right: bool
     text: str
     held_out: Annotated[float, Field(gt=0, lt=1)]

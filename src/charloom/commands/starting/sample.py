@@ -1,10 +1,11 @@
 """sample: text from each checkpoint, in samples.txt."""
 
+from charloom.core.runtime.program import run_command  # isort: skip  first: NumPy then has one thread
+
 from pathlib import Path
 
 import numpy as np
 
-from charloom.core.runtime.program import run_command
 from charloom.core.base.storage import write
 from charloom.core.text.corpus import read_prepared
 

@@ -1,5 +1,7 @@
 """train: the loop over the text, checkpoints, measures, and a run in MLflow."""
 
+from charloom.core.runtime.program import run_command  # isort: skip  first: NumPy then has one thread
+
 import json
 import math
 import os
@@ -10,7 +12,6 @@ import mlflow
 import numpy as np
 from mlflow.exceptions import MlflowException
 
-from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import Diverged
 from charloom.core.base.storage import whole, write_json, write_table
 from charloom.core.network.order import AS_IT_STANDS

@@ -1,0 +1,257 @@
+"""A project around one's own program: what is written, what is refused, and what its stages call."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, written
+from projects import ROOT, Project, called
+
+from charloom.commands import cli
+from charloom.core.base.errors import WrongInput
+from charloom.core.network.order import AS_IT_STANDS
+from charloom.core.network.rnn import NAMES, init, loss_and_gradients
+from charloom.core.text.corpus import read_prepared
+from charloom.grading import loaded
+
+TEXT = "the quick brown fox jumps over the lazy dog, and naps. " * 40
+STEP = (
+    "def step(weights, gradients, memory, n):\n    return {k: w - eta * gradients[k] for k, w in weights.items()}, 0\n"
+)
+FIXED = STEP.replace("eta *", "0.1 *")
+STARTING = ROOT / "src/charloom/commands/starting"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working folder with a text and a program."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.invalid")
+    (tmp_path / "my.txt").write_text(TEXT)
+    (tmp_path / "my_rnn.py").write_text("x = 1\n")
+    return tmp_path
+
+
+def new(*arguments: object) -> tuple[int, str, str]:
+    return called(cli.main, "charloom", "new", *map(str, arguments))
+
+
+def made(folder: Path, *arguments: object, **params: object) -> Project:
+    """Return a new project with a small network and these params."""
+    code, _, complaint = new(folder, "--text", "my.txt", *arguments)
+    assert code == 0, complaint
+    project = Project(folder.resolve())
+    project.set(**{"m": 5, "updates": 50, "checkpoint_every": 50, "sample_length": 20} | params)
+    return project
+
+
+def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
+    full, text = place / "full", ("--text", "my.txt")
+    full.mkdir()
+    (full / "notes").write_text("mine")
+    (place / "map.txt").write_text("")
+    before = sorted(place.rglob("*"))
+    for arguments, line in (
+        (["full"], "full: exists already; allowed is a new or an empty folder\n"),
+        (["my.txt"], "my.txt: exists already"),
+        (["no/such"], f"no/such: {place}/no is no folder\n"),
+        (["new", "--text", "no.txt"], "--text: no.txt: no such file; allowed is a text in UTF-8\n"),
+        (
+            ["new", "--program", "no.py"],
+            "--program: no.py: no such file; allowed is a file that ends with .py or .ipynb\n",
+        ),
+        (["new", "--program", "my.txt"], "--program: my.txt: no such file"),
+        (
+            ["new", "--program", "my_rnn.py", "--map", "map.txt"],
+            "--map: map.txt: no such file; allowed is a file that ends with .py\n",
+        ),
+        (["new", "--map", "my_rnn.py"], "--map: my_rnn.py needs --program, the program that it calls\n"),
+    ):
+        code, printed, complaint = new(*text, *arguments)
+        assert (code, printed) == (2, "")
+        assert complaint.startswith(line)
+        assert complaint.count("\n") == 1
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
+    before = sorted(place.rglob("*"))
+    monkeypatch.setenv("PATH", "")
+    assert new("new", "--text", "my.txt") == (5, "", "git: No such file or directory; nothing is written\n")
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_new_project_is_committed_and_has_a_right_program_to_replace(place):
+    files = {".dvc/.gitignore", ".dvc/config", ".github/workflows/reproduce.yml", "data/text.txt", "programs/my_rnn.py"}
+    files |= {path.name.replace("dot_", ".") for path in STARTING.iterdir() if path.is_file()}
+    (place / "empty").mkdir()
+    for folder in ("new", "empty"):
+        code, printed, _ = new(folder, "--text", "my.txt")
+        assert (code, printed.splitlines()[-1]) == (0, f"next: cd {folder} && dvc repro")
+        project = Project(place / folder)
+        assert project.run("git", "status", "--short") == ""
+        assert set(project.run("git", "ls-files").split()) == files
+    assert (place / "new/programs/my_rnn.py").read_bytes() == (place / "new/reference.py").read_bytes()
+    assert sorted(path.name for path in place.iterdir()) == ["empty", "my.txt", "my_rnn.py", "new"]  # no temporary file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "own"), [("net.py", "net.py"), ("train.py", "my_rnn.py"), ("a b.ipynb", "my_rnn.ipynb")]
+)
+def test_a_program_keeps_a_name_that_can_be_imported_and_its_map_gets_the_name_of_a_guess(place, name, own):
+    (place / name).write_text("mine")
+    (place / "map.py").write_text("its map")
+    assert new("new", "--text", "my.txt", "--program", name)[0] == 0
+    stem = Path(own).stem
+    assert {path.name: path.read_text() for path in (place / "new/programs").iterdir()} == {
+        own: "mine", f"{stem}_map.py": "its map",
+    }  # fmt: skip
+    assert f"program: programs/{own} " in (place / "new/params.yaml").read_text().replace("\n", " ")
+    readme = (place / "new/README.md").read_text()
+    assert f"`programs/{own}`" in readme
+    assert f"`{stem}_map.py`" in readme
+
+
+@pytest.fixture
+def functions(monkeypatch):
+    """Load programs, and forget them after the test."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    return loaded.functions
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_loaded_program_returns_gradients_of_one_form(tmp_path, functions, name):
+    theta, rng = init(7, 5, 0.5, np.random.default_rng(1)), np.random.default_rng(2)
+    x, y, h = rng.integers(0, 5, 9), rng.integers(0, 5, 9), rng.uniform(-1, 1, 7)
+    loss, exact, last = loss_and_gradients(theta, x, y, h)
+    weights = {weight: getattr(theta, weight) for weight in NAMES}
+    own = functions(written(tmp_path, LAYOUTS[name]))
+    assert own.keys() == {"gradients"}
+    given, gradients, state = own["gradients"](weights, h, x, y)
+    length = round(loss / given)  # 1, or the length of a sequence if the program has the mean
+    assert length in {1, 9}
+    assert state.shape == (7,)
+    np.testing.assert_allclose(state, last, rtol=1e-5, atol=1e-6)
+    for weight in NAMES:
+        np.testing.assert_allclose(length * gradients[weight], getattr(exact, weight), rtol=1e-4, atol=1e-5)
+
+
+def test_a_loaded_program_gets_constants_and_its_statements_do_not_run(tmp_path, functions):
+    program = tmp_path / "net.py"
+    program.write_text("eta = 0.1\nprint(1 / 0)\ndef step(weights, gradients, memory, n):\n    weights['b'] -= eta\n")
+    (tmp_path / "net_map.py").write_text("import net\nfollowing = lambda weights, h: None\n")
+    own = functions(program, eta=0.5)
+    assert own.keys() == {"step"}  # a function of other parameters is no part
+    weights, memory = own["step"]({"b": np.ones(2)}, {"b": np.ones(2)}, None, 1)
+    assert (weights["b"].tolist(), memory) == ([0.5, 0.5], None)
+    (tmp_path / "net_map.py").write_text("import net\nnet.nothing\n")
+    with pytest.raises(WrongInput, match=r"net.py: net_map.py, line 2: AttributeError"):
+        functions(program)
+
+
+@pytest.mark.slow
+def test_a_right_program_in_three_layouts_is_trained_as_charloom_trains(place):
+    curves = []
+    for number, layout in enumerate((None, CLASS, FUNCTIONS)):
+        program = ["--program", written(place / str(number) / "mine", layout)] if layout else []
+        project = made(place / f"new{number}", *program)
+        printed = "".join(
+            project.run(sys.executable, f"{stage}.py") for stage in ("prepare", "grade", "train", "sample")
+        )
+        assert "gradients  right" in printed
+        assert project.run("git", "status", "--short", "data", "models", "mlflow.db") == ""
+        curves.append(np.loadtxt(project.folder / "plots/smooth_loss.csv", delimiter=",", skiprows=1))
+        assert "==> after 50 updates <==\n" in (project.folder / "samples.txt").read_text()
+    text = read_prepared(place / "new0/data/prepared.npz")
+    theta, h, s = init(5, len(text.vocabulary), 0.01, np.random.default_rng(1)), np.zeros(5), 0.0
+    smooth = 0.0
+    starts, zero = AS_IT_STANDS.places(0, 51, len(text.training), 25, 1, 1)
+    for update, (start, begins) in enumerate(zip(starts[:, 0], zero[:, 0], strict=True)):
+        part = text.training[start : start + 26].astype(int)
+        loss, gradients, last = loss_and_gradients(theta, part[:-1], part[1:], 0 * h if begins else h)
+        smooth = 0.999 * smooth + 0.001 * loss if update else loss
+        if update in {0, 50}:
+            for curve in curves:
+                assert smooth == pytest.approx(dict(curve)[update], rel=1e-6)
+        g, h = np.clip(gradients.flat, -5, 5), last
+        s = s + g**2
+        theta.flat[:] -= 0.1 * g / np.sqrt(s + 2.2e-16)
+
+
+@pytest.mark.slow
+def test_the_gate_stops_a_wrong_program_with_its_sentence(place):
+    project = made(place / "new", "--program", written(place / "mine", CLASS, "zero_before_first"))
+    says = project.run(sys.executable, "grade.py", expect=1)
+    assert (
+        "\nprograms/my_rnn.py: gradients: The state before t = 0 in the gradient of W is 0, not the state h_0" in says
+    )
+    assert not (project.folder / "metrics").exists()
+    project.set(only_if_right="false")
+    project.run(sys.executable, "grade.py")
+    assert json.loads((project.folder / "metrics/grade.json").read_text())["passed"] is False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("eta: fast", "params.yaml: eta: 'fast' is a text, not a number"),
+        ("etta: 0.1", "params.yaml: etta: unknown key"),
+        ("program: my_rnn.py", "params.yaml: program: 'my_rnn.py' is not allowed"),
+        ("program: programs/no.py", "programs/no.py: no such file"),
+    ],
+)
+def test_a_wrong_param_gets_one_line(place, change, line):
+    project = made(place / "new")
+    name = {"etta": "eta"}.get(change.partition(":")[0], change.partition(":")[0])
+    text = (project.folder / "params.yaml").read_text().splitlines()
+    (project.folder / "params.yaml").write_text("\n".join(change if t.startswith(f"{name}:") else t for t in text))
+    says = project.run(sys.executable, "grade.py", expect=2)
+    assert says.startswith(line)
+    assert says.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_another_network_needs_its_functions_and_a_step_needs_the_eta(place):
+    start = "def start(m, K, sigma, rng):\n    return {'w': rng.normal(size=(m, K))}, 0.0\n"
+    for text, line in (
+        (start, "programs/net.py: it has its own start, so it also has to define following and gradients\n"),
+        (FIXED, "programs/net.py: its step does not use eta of params.yaml"),
+    ):
+        (place / "net.py").write_text(text)
+        project = made(place / f"new{len(text)}", "--program", "net.py")
+        load = "from params import read_params; from adapter import load; from charloom.core.runtime.program import "
+        load += "run_command; run_command(lambda: load(read_params(), 'programs/net.py'))"
+        project.run(sys.executable, "prepare.py")
+        assert project.run(sys.executable, "-c", load, expect=2).startswith(line)
+        (project.folder / "programs/net.py").write_text(f"eta = 0.1\n{STEP}")
+        project.run(sys.executable, "-c", load)
+
+
+@pytest.mark.slow
+def test_trials_train_two_programs_with_the_same_seeds(place):
+    project = made(place / "new", updates=20)
+    project.run(sys.executable, "prepare.py")
+    assert "allowed is `python trials.py SEEDS" in project.run(sys.executable, "trials.py", "two", expect=2)
+    project.run(sys.executable, "trials.py", "2")
+    rows = [row.split(",") for row in (project.folder / "trials.csv").read_text().splitlines()[1:]]
+    assert [row[:2] for row in rows] == [["reference", "1"], ["my_rnn", "1"], ["reference", "2"], ["my_rnn", "2"]]
+    assert rows[0][2:] == rows[1][2:] != rows[2][2:]  # the program is the reference
+    answer = (project.folder / "trials.py").read_text().partition("The answer: ")[2].partition("\n")[0]
+    told = project.run(*answer.split())
+    assert "program=my_rnn" in told
+
+
+def test_the_files_of_a_new_project_are_in_the_package():
+    names = [str(path) for path in STARTING.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert str(STARTING / "dot_github/workflows/reproduce.yml") in names
+    ignored = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ignored.stdout == ""  # hatchling leaves out what Git ignores
