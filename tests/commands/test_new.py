@@ -1,6 +1,5 @@
 """A project around one's own program: what is written, what is refused, and what its stages call."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +17,25 @@ from charloom.core.text.corpus import read_prepared
 from charloom.grading import loaded
 
 TEXT = "the quick brown fox jumps over the lazy dog, and naps. " * 40
-STEP = (
-    "def step(weights, gradients, memory, n):\n    return {k: w - eta * gradients[k] for k, w in weights.items()}, 0\n"
-)
-FIXED = STEP.replace("eta *", "0.1 *")
+START = """
+import numpy as np
+
+def start(m, K, sigma, rng):
+    return {"w": sigma * rng.normal(size=(K, K))}, np.array(0)
+"""
+BIGRAMS = """
+def gradients(weights, h, x, y):
+    p = np.exp(weights["w"][x])
+    p /= p.sum(axis=1, keepdims=True)
+    grad = np.zeros_like(weights["w"])
+    np.add.at(grad, x, p)
+    np.add.at(grad, (x, y), -1)
+    return -np.log(p[range(len(y)), y]).sum(), {"w": grad}, h + len(x)
+
+def following(weights, h, x):
+    p = np.exp(weights["w"][x])
+    return p / p.sum(), h + 1
+"""
 STARTING = ROOT / "src/charloom/commands/starting"
 
 
@@ -145,13 +159,16 @@ def test_a_loaded_program_returns_gradients_of_one_form(tmp_path, functions, nam
 
 
 def test_a_loaded_program_gets_constants_and_its_statements_do_not_run(tmp_path, functions):
-    program = tmp_path / "net.py"
-    program.write_text("eta = 0.1\nprint(1 / 0)\ndef step(weights, gradients, memory, n):\n    weights['b'] -= eta\n")
+    program, step = tmp_path / "net.py", "def step(weights, gradients, memory, n):\n    weights['b'] -= eta\n"
+    program.write_text(f"eta = 0.1\nprint(1 / 0)\n{step}")
     (tmp_path / "net_map.py").write_text("import net\nfollowing = lambda weights, h: None\n")
     own = functions(program, eta=0.5)
     assert own.keys() == {"step"}  # a function of other parameters is no part
     weights, memory = own["step"]({"b": np.ones(2)}, {"b": np.ones(2)}, None, 1)
     assert (weights["b"].tolist(), memory) == ([0.5, 0.5], None)
+    program.write_text(step.replace("eta", "0.1"))
+    with pytest.raises(WrongInput, match=r"net.py: its step cannot get eta of params.yaml"):
+        functions(program, eta=0.5)
     (tmp_path / "net_map.py").write_text("import net\nnet.nothing\n")
     with pytest.raises(WrongInput, match=r"net.py: net_map.py, line 2: AttributeError"):
         functions(program)
@@ -163,10 +180,8 @@ def test_a_right_program_in_three_layouts_is_trained_as_charloom_trains(place):
     for number, layout in enumerate((None, CLASS, FUNCTIONS)):
         program = ["--program", written(place / str(number) / "mine", layout)] if layout else []
         project = made(place / f"new{number}", *program)
-        printed = "".join(
-            project.run(sys.executable, f"{stage}.py") for stage in ("prepare", "grade", "train", "sample")
-        )
-        assert "gradients  right" in printed
+        project.run("dvc", "repro")
+        assert "my_rnn.py,right," in (project.folder / "metrics/grade.csv").read_text()
         assert project.run("git", "status", "--short", "data", "models", "mlflow.db") == ""
         curves.append(np.loadtxt(project.folder / "plots/smooth_loss.csv", delimiter=",", skiprows=1))
         assert "==> after 50 updates <==\n" in (project.folder / "samples.txt").read_text()
@@ -188,15 +203,26 @@ def test_a_right_program_in_three_layouts_is_trained_as_charloom_trains(place):
 
 @pytest.mark.slow
 def test_the_gate_stops_a_wrong_program_with_its_sentence(place):
-    project = made(place / "new", "--program", written(place / "mine", CLASS, "zero_before_first"))
-    says = project.run(sys.executable, "grade.py", expect=1)
-    assert (
-        "\nprograms/my_rnn.py: gradients: The state before t = 0 in the gradient of W is 0, not the state h_0" in says
+    project = made(place / "new", "--program", written(place / "mine", CLASS, "zero_before_first"), updates=1)
+    project.run(sys.executable, "prepare.py")
+    grade = ("charloom", "grade", "programs/my_rnn.py", "--csv", "metrics/grade.csv")
+    project.run(*grade)
+    says = project.run(sys.executable, "train.py", expect=1)
+    assert says.startswith(
+        "programs/my_rnn.py: gradients: The state before t = 0 in the gradient of W is 0, not the sta"
     )
-    assert not (project.folder / "metrics").exists()
+    assert says.count("\n") == 1
+    assert not (project.folder / "models").exists()
     project.set(only_if_right="false")
-    project.run(sys.executable, "grade.py")
-    assert json.loads((project.folder / "metrics/grade.json").read_text())["passed"] is False
+    project.run(sys.executable, "train.py")
+    (run,) = project.runs()
+    assert run.data.tags["grade"] == "the gate was opened: wrong, or not graded"
+    (project.folder / "programs/my_rnn.py").write_text("x = 1\n")
+    project.set(only_if_right="true")
+    project.run(*grade)
+    assert "gradients: my_rnn_map.py, line 6: AttributeError: module 'student' has no attribute" in project.run(
+        sys.executable, "train.py", expect=1
+    )
 
 
 @pytest.mark.slow
@@ -205,42 +231,45 @@ def test_the_gate_stops_a_wrong_program_with_its_sentence(place):
     [
         ("eta: fast", "params.yaml: eta: 'fast' is a text, not a number"),
         ("etta: 0.1", "params.yaml: etta: unknown key"),
-        ("program: my_rnn.py", "params.yaml: program: 'my_rnn.py' is not allowed"),
-        ("program: programs/no.py", "programs/no.py: no such file"),
+        ("seq_length: 5000", "data/text.txt: 2090 characters for training"),
+        ("held_out: 1.5", "params.yaml: held_out: 1.5 is not allowed"),
+        ("held_out: 0.0005", "data/text.txt: 1 characters held out; allowed are 2 or more: a larger held_out"),
+        ("clip: none", "params.yaml: clip"),
+        ("text: data/no.txt", "params.yaml: prepare.text: data/no.txt: No such file or directory"),
     ],
 )
 def test_a_wrong_param_gets_one_line(place, change, line):
     project = made(place / "new")
-    name = {"etta": "eta"}.get(change.partition(":")[0], change.partition(":")[0])
+    name = change.partition(":")[0].replace("etta", "eta")
     text = (project.folder / "params.yaml").read_text().splitlines()
     (project.folder / "params.yaml").write_text("\n".join(change if t.startswith(f"{name}:") else t for t in text))
-    says = project.run(sys.executable, "grade.py", expect=2)
+    says = project.run(sys.executable, "prepare.py", expect=2)
     assert says.startswith(line)
     assert says.count("\n") == 1
+    assert not (project.folder / "data/prepared.npz").exists()
 
 
 @pytest.mark.slow
-def test_another_network_needs_its_functions_and_a_step_needs_the_eta(place):
-    start = "def start(m, K, sigma, rng):\n    return {'w': rng.normal(size=(m, K))}, 0.0\n"
-    for text, line in (
-        (start, "programs/net.py: it has its own start, so it also has to define following and gradients\n"),
-        (FIXED, "programs/net.py: its step does not use eta of params.yaml"),
-    ):
-        (place / "net.py").write_text(text)
-        project = made(place / f"new{len(text)}", "--program", "net.py")
-        load = "from params import read_params; from adapter import load; from charloom.core.runtime.program import "
-        load += "run_command; run_command(lambda: load(read_params(), 'programs/net.py'))"
-        project.run(sys.executable, "prepare.py")
-        assert project.run(sys.executable, "-c", load, expect=2).startswith(line)
-        (project.folder / "programs/net.py").write_text(f"eta = 0.1\n{STEP}")
-        project.run(sys.executable, "-c", load)
+def test_another_network_needs_two_functions_and_is_trained_with_them(place):
+    (place / "net.py").write_text(START)
+    project = made(place / "new", "--program", "net.py", only_if_right="false")
+    project.run(sys.executable, "prepare.py")
+    project.run("charloom", "grade", "programs/net.py", "--csv", "metrics/grade.csv")
+    says = project.run(sys.executable, "train.py", expect=2)
+    assert says == "programs/net.py: it defines start, so it also has to define gradients and following\n"
+    (project.folder / "programs/net.py").write_text(START + BIGRAMS)
+    project.run(sys.executable, "train.py")
+    trained = np.load(project.folder / "models/000000050.npz")
+    assert set(trained) == {"w", "state", "next_id"}
+    assert trained["state"] == 50 * 25  # characters read
+    project.run(sys.executable, "sample.py")
 
 
 @pytest.mark.slow
 def test_trials_train_two_programs_with_the_same_seeds(place):
     project = made(place / "new", updates=20)
     project.run(sys.executable, "prepare.py")
-    assert "allowed is `python trials.py SEEDS" in project.run(sys.executable, "trials.py", "two", expect=2)
+    assert "invalid int value: 'two'" in project.run(sys.executable, "trials.py", "two", expect=2)
     project.run(sys.executable, "trials.py", "2")
     rows = [row.split(",") for row in (project.folder / "trials.csv").read_text().splitlines()[1:]]
     assert [row[:2] for row in rows] == [["reference", "1"], ["my_rnn", "1"], ["reference", "2"], ["my_rnn", "2"]]

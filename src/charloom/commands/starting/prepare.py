@@ -6,7 +6,7 @@ from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
 from charloom.core.text.corpus import check_lengths, split, survey, write_text
 
-from params import read_params
+from model import read_params
 
 
 def main():
@@ -17,10 +17,9 @@ def main():
     lengths = split(source.characters, params.held_out)
     check_lengths(path, lengths, params.seq_length, 1)
     if lengths[1] < 2:
-        raise WrongInput(f"params.yaml: held_out: {params.held_out} of {path} is less than two characters")
+        raise WrongInput(f"{path}: {lengths[1]} characters held out; allowed are 2 or more: a larger held_out")
     write_text(Path("data/prepared.npz"), source, lengths)
     print(f"{path}: {source.characters:,} characters, K = {len(source.vocabulary)}, {lengths[1]:,} held out")
 
 
-if __name__ == "__main__":
-    run_command(main)
+run_command(main)

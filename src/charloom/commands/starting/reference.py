@@ -8,7 +8,15 @@ Shapes: W (m, m), U (m, K), V (K, m), b (m,), c (K,); x, y (T,) ids of character
 
 import numpy as np
 
+from charloom.core.network.rnn import NAMES, init
+
 eta = 0.1  # the value in params.yaml replaces it
+
+
+def start(m, K, sigma, rng):
+    """Return the initial weights by name, charloom's for this random generator, and the zero state (m,)."""
+    theta = init(m, K, sigma, rng)
+    return {name: getattr(theta, name).copy() for name in NAMES}, np.zeros(m)
 
 
 def forward(weights, h, x):

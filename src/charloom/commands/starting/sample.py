@@ -1,4 +1,4 @@
-"""sample: text from each checkpoint, in samples.txt."""
+"""sample: a text from each model, in samples.txt."""
 
 from charloom.core.runtime.program import run_command  # isort: skip  first: NumPy then has one thread
 
@@ -9,8 +9,7 @@ import numpy as np
 from charloom.core.base.storage import write
 from charloom.core.text.corpus import read_prepared
 
-from adapter import load
-from params import read_params
+from model import load, read_params
 
 
 def drawn(model, weights, h, x, n, rng):
@@ -23,18 +22,16 @@ def drawn(model, weights, h, x, n, rng):
 
 
 def main():
-    """Write samples.txt."""
-    params, vocabulary, texts = read_params(), read_prepared(Path("data/prepared.npz")).vocabulary, []
-    model = load(params, params.program)
+    """Write samples.txt. The program's own `sample` is used if it has one."""
+    params, texts = read_params(), ""
+    model, vocabulary = load(params, params.program), read_prepared(Path("data/prepared.npz")).vocabulary
     for file in sorted(Path("models").glob("*.npz")):
-        weights = dict(np.load(file))
+        weights, update = dict(np.load(file)), int(file.stem)
         given = weights, weights.pop("state"), int(weights.pop("next_id")), params.sample_length
-        rng = np.random.default_rng([params.seed, int(file.stem)])
-        ids = model.sample(*given, rng) if model.sample else drawn(model, *given, rng)
-        texts.append(f"==> after {int(file.stem):,} updates <==\n{vocabulary.decode(ids)}\n\n")
-    write(Path("samples.txt"), "".join(texts))
-    print("".join(texts[-1:]))
+        rng = np.random.default_rng([params.seed, update])
+        ids = model.sample(*given, rng) if hasattr(model, "sample") else drawn(model, *given, rng)
+        texts += f"==> after {update:,} updates <==\n{vocabulary.decode(ids)}\n\n"
+    write(Path("samples.txt"), texts)
 
 
-if __name__ == "__main__":
-    run_command(main)
+run_command(main)

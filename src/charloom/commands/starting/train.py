@@ -1,38 +1,44 @@
-"""train: the loop over the text, checkpoints, measures, and a run in MLflow."""
+"""train: the loop over the text, models, measures, and a run in MLflow."""
 
 from charloom.core.runtime.program import run_command  # isort: skip  first: NumPy then has one thread
 
-import json
+import csv
 import math
 import os
-from itertools import pairwise
 from pathlib import Path
 
 import mlflow
 import numpy as np
-from mlflow.exceptions import MlflowException
 
-from charloom.core.base.errors import Diverged
+from charloom.core.base.errors import CheckFailed, Diverged
 from charloom.core.base.storage import whole, write_json, write_table
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings.pipeline import root
 from charloom.core.text.corpus import read_prepared
 
-from adapter import load
-from params import read_params
+from model import load, read_params
 
 EVERY = 100  # updates between two points of the curve
+
+
+def is_right(params):
+    """Return whether `charloom grade` found nothing wrong. Raises CheckFailed, with its sentence, at a closed gate."""
+    (row,) = csv.DictReader(Path("metrics/grade.csv").read_text(encoding="utf-8").splitlines())
+    right = row["gradients"] == "right" and "wrong" not in row.values()
+    if params.only_if_right and not right:
+        raise CheckFailed(f"{params.program}: {row['findings']} (only_if_right in params.yaml is true)")
+    return right
 
 
 def training(model, text, params):
     """Yield (update, smooth loss, weights, state, next id) before each update, and after the last one.
 
     The text is read from front to back. A sequence continues from the state of the one before it; the first one of an
-    epoch starts from the first state.
+    epoch starts from the first state. Raises Diverged if a loss is not finite.
     """
-    ids, T, updates, clip = text.training.astype(int), params.seq_length, params.updates, params.clip
+    ids, T, clip = text.training.astype(int), params.seq_length, params.clip or math.inf
     weights, first = model.start(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
-    starts, is_first = AS_IT_STANDS.places(0, updates + 1, len(ids), T, 1, params.seed)
+    starts, is_first = AS_IT_STANDS.places(0, params.updates + 1, len(ids), T, 1, params.seed)
     h, memory, smooth = first, None, None
     for update, at in enumerate(starts[:, 0]):
         h = first if is_first[update, 0] else h
@@ -41,41 +47,41 @@ def training(model, text, params):
         if not math.isfinite(smooth):
             raise Diverged(f"training diverged: the loss of update {update} is {loss}; a smaller eta may help")
         yield update, smooth, weights, h, ids[at]
-        if update < updates:  # the last loss belongs to the final weights
-            clipped = {name: np.clip(g, -clip, clip) if clip else g for name, g in gradients.items()}
+        if update < params.updates:  # the last loss belongs to the final weights
+            clipped = {name: np.clip(g, -clip, clip) for name, g in gradients.items()}
             weights, memory = model.step(weights, clipped, memory, update + 1)
             h = last
 
 
 def held_out_bits(model, weights, h, text, params):
     """Return the mean cost, in bits per character, of the beginning of the held-out text, read from the state h."""
-    ids, total = text.held_out[: params.held_out_characters].tolist(), 0.0
-    for x, y in pairwise(ids):
-        p, h = model.following(weights, h, x)
-        total -= math.log2(max(p[y], 1e-300))
-    return total / (len(ids) - 1)
+    ids, costs = text.held_out[: params.held_out_characters], []
+    for x, y in zip(ids, ids[1:]):  # noqa: B905, RUF007
+        p, h = model.following(weights, h, int(x))
+        costs.append(-math.log2(max(p[y], 1e-300)))
+    return math.fsum(costs) / len(costs)
 
 
-def record(params, curve, metrics, passed):
-    """Log a run to MLFLOW_TRACKING_URI, by default the file mlflow.db. Without MLflow, only print why."""
+def record(params, curve, metrics, right):
+    """Log a run in MLFLOW_TRACKING_URI, by default the file mlflow.db. If MLflow fails, only print why."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{root() / 'mlflow.db'}")
     try:
         mlflow.set_experiment(root().name)
         with mlflow.start_run(run_name=os.environ.get("DVC_EXP_NAME")):
+            mlflow.set_tag("grade", "right" if right else "the gate was opened: wrong, or not graded")
             mlflow.log_params(params.model_dump())
-            mlflow.set_tag("grade", "right" if passed else "the gate was opened: wrong, or not graded")
             for update, (smooth,) in curve.items():
                 mlflow.log_metric("smooth_loss", smooth, step=update)
             mlflow.log_metrics(metrics, step=params.updates)
-    except MlflowException as error:
-        print(f"not in MLflow: {str(error).splitlines()[0]}")
+    except mlflow.exceptions.MlflowException as error:
+        print(f"not in MLflow: {error}".splitlines()[0])
 
 
 def main():
     """Train, and write models/, plots/ and metrics/train.json."""
-    params, text = read_params(), read_prepared(Path("data/prepared.npz"))
-    model, curve, held_out = load(params, params.program), {}, {}
+    params, text, curve, held_out = read_params(), read_prepared(Path("data/prepared.npz")), {}, {}
+    right, model = is_right(params), load(params, params.program)
     for update, smooth, weights, h, x in training(model, text, params):
         if update % EVERY == 0 or update == params.updates:
             curve[update] = (smooth,)
@@ -83,15 +89,12 @@ def main():
             held_out[update] = (held_out_bits(model, weights, h, text, params),)
             with whole(Path(f"models/{update:09}.npz")) as file:
                 np.savez(file, **weights, state=h, next_id=x)
-            print(
-                f"update {update:,}: smooth loss {smooth:.3f}, held-out {held_out[update][0]:.3f} bits per character",
-                flush=True,
-            )
-    metrics = {"smooth_loss": float(smooth), "held_out_bits_per_character": held_out[params.updates][0]}
+            print(f"update {update:,}: smooth loss {smooth:.3f}, held-out bits {held_out[update][0]:.3f}", flush=True)
+    metrics = {"smooth_loss": curve[params.updates][0], "held_out_bits_per_character": held_out[params.updates][0]}
     write_table(Path("plots/smooth_loss.csv"), ("smooth_loss",), curve)
     write_table(Path("plots/held_out.csv"), ("held_out_bits_per_character",), held_out)
-    write_json(Path("metrics/train.json"), {"updates": params.updates} | metrics)
-    record(params, curve, metrics, json.loads(Path("metrics/grade.json").read_bytes())["passed"])
+    write_json(Path("metrics/train.json"), metrics)
+    record(params, curve, metrics, right)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,21 @@
 The answer: charloom compare --table trials.csv --setting program --seed seed --measure held_out_bits_per_character
 """
 
-from charloom.core.runtime.program import run_command  # isort: skip  first: NumPy then has one thread
+from train import held_out_bits, read_params, read_prepared, run_command, training  # isort: skip  first, as in train.py
 
-import sys
+import argparse
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
 
-from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
-from charloom.core.text.corpus import read_prepared
 
-from adapter import load
-from params import read_params
-from train import held_out_bits, training
+from model import load
 
 
-def trial(program, seed):
+def trial(seed, program):
     """Train with this seed; return a row of the table. The program "" is the reference."""
     params = read_params().model_copy(update={"seed": seed})
     model, text = load(params, program), read_prepared(Path("data/prepared.npz"))
@@ -34,14 +31,14 @@ def trial(program, seed):
 
 
 def main():
-    """Train in parallel, and write the table. Raises WrongInput for a number of seeds that is none."""
-    number, *programs = sys.argv[1:] or [""]
-    if not number.isdecimal() or not int(number):
-        raise WrongInput(f"{number or 'no number of seeds'}: allowed is `python trials.py SEEDS [PROGRAM PROGRAM]`")
-    programs = programs or ["", read_params().program]
-    jobs = [(program, seed) for seed in range(1, int(number) + 1) for program in programs]
+    """Train in parallel, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seeds", type=int, metavar="SEEDS")
+    parser.add_argument("programs", nargs="*", metavar="PROGRAM")
+    given = parser.parse_args()
+    seeds, programs = range(1, given.seeds + 1), given.programs or ["", read_params().program]
     with ProcessPoolExecutor(processors()) as pool:
-        rows = list(pool.map(trial, *zip(*jobs, strict=True)))
+        rows = list(pool.map(trial, *zip(*product(seeds, programs), strict=True)))
     write(Path("trials.csv"), "\n".join(["program,seed,smooth_loss,held_out_bits_per_character", *rows, ""]))
 
 
