@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, written
-from projects import ROOT, Project, called
+from new_projects import made, new, working_folder
+from projects import ROOT, Project
 
-from charloom.commands import cli
 from charloom.core.base.errors import WrongInput
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.network.rnn import NAMES, init, loss_and_gradients
 from charloom.core.text.corpus import read_prepared
 from charloom.grading import loaded
 
-TEXT = "the quick brown fox jumps over the lazy dog, and naps. " * 40
 START = """
 import numpy as np
 
@@ -41,27 +40,8 @@ STARTING = ROOT / "src/charloom/commands/starting"
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A working folder with a text and a program."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.invalid")
-    (tmp_path / "my.txt").write_text(TEXT)
-    (tmp_path / "my_rnn.py").write_text("x = 1\n")
-    return tmp_path
-
-
-def new(*arguments: object) -> tuple[int, str, str]:
-    return called(cli.main, "charloom", "new", *map(str, arguments))
-
-
-def made(folder: Path, *arguments: object, **params: object) -> Project:
-    """Return a new project with a small network and these params."""
-    code, _, complaint = new(folder, "--text", "my.txt", *arguments)
-    assert code == 0, complaint
-    project = Project(folder.resolve())
-    project.set(**{"m": 5, "updates": 50, "checkpoint_every": 50, "sample_length": 20} | params)
-    return project
+    """A working folder with a text."""
+    return working_folder(tmp_path, monkeypatch)
 
 
 def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
