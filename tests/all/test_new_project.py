@@ -93,7 +93,7 @@ def test_dvc_repro_stops_at_a_wrong_program_and_an_experiment_opens_the_gate(pla
     assert "\nprograms/my_rnn.py: gradients: The target is not subtracted from p" in says
     project.run("dvc", "exp", "run", "-S", "only_if_right=false")
     (run,) = project.runs()
-    assert run.data.tags["grade"] == "the gate was opened: wrong, or not graded"
+    assert run.data.tags["grade"] == "gate open: wrong or not graded"
     assert run.data.params["only_if_right"] == "False"
 
 

@@ -196,7 +196,7 @@ def test_the_gate_stops_a_wrong_program_with_its_sentence(place):
     project.set(only_if_right="false")
     project.run(sys.executable, "train.py")
     (run,) = project.runs()
-    assert run.data.tags["grade"] == "the gate was opened: wrong, or not graded"
+    assert run.data.tags["grade"] == "gate open: wrong or not graded"
     (project.folder / "programs/my_rnn.py").write_text("x = 1\n")
     project.set(only_if_right="true")
     project.run(*grade)

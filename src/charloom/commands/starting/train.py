@@ -62,39 +62,40 @@ def held_out_bits(model, weights, h, text, params):
     return math.fsum(costs) / len(costs)
 
 
-def record(params, curve, metrics, right):
+def record(params, curves, right):
     """Log a run in MLFLOW_TRACKING_URI, by default the file mlflow.db. If MLflow fails, only print why."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{root() / 'mlflow.db'}")
     try:
         mlflow.set_experiment(root().name)
         with mlflow.start_run(run_name=os.environ.get("DVC_EXP_NAME")):
-            mlflow.set_tag("grade", "right" if right else "the gate was opened: wrong, or not graded")
+            mlflow.set_tag("grade", "right" if right else "gate open: wrong or not graded")
             mlflow.log_params(params.model_dump())
-            for update, (smooth,) in curve.items():
-                mlflow.log_metric("smooth_loss", smooth, step=update)
-            mlflow.log_metrics(metrics, step=params.updates)
+            for name, curve in curves.items():
+                for update, value in curve.items():
+                    mlflow.log_metric(name, value, step=update)
     except mlflow.exceptions.MlflowException as error:
         print(f"not in MLflow: {error}".splitlines()[0])
 
 
 def main():
     """Train, and write models/, plots/ and metrics/train.json."""
-    params, text, curve, held_out = read_params(), read_prepared(Path("data/prepared.npz")), {}, {}
+    params, text = read_params(), read_prepared(Path("data/prepared.npz"))
     right, model = is_right(params), load(params, params.program)
+    curves = {"smooth_loss": {}, "held_out_bits_per_character": {}}
+    smooth_losses, held_out = curves.values()
     for update, smooth, weights, h, x in training(model, text, params):
         if update % EVERY == 0 or update == params.updates:
-            curve[update] = (smooth,)
+            smooth_losses[update] = smooth
         if update % params.checkpoint_every == 0 or update == params.updates:
-            held_out[update] = (held_out_bits(model, weights, h, text, params),)
+            held_out[update] = held_out_bits(model, weights, h, text, params)
             with whole(Path(f"models/{update:09}.npz")) as file:
                 np.savez(file, **weights, state=h, next_id=x)
-            print(f"update {update:,}: smooth loss {smooth:.3f}, held-out bits {held_out[update][0]:.3f}", flush=True)
-    metrics = {"smooth_loss": curve[params.updates][0], "held_out_bits_per_character": held_out[params.updates][0]}
-    write_table(Path("plots/smooth_loss.csv"), ("smooth_loss",), curve)
-    write_table(Path("plots/held_out.csv"), ("held_out_bits_per_character",), held_out)
-    write_json(Path("metrics/train.json"), metrics)
-    record(params, curve, metrics, right)
+            print(f"update {update:,}: smooth loss {smooth:.3f}, held-out bits {held_out[update]:.3f}", flush=True)
+    for name, curve in curves.items():
+        write_table(Path(f"plots/{name}.csv"), (name,), {update: (value,) for update, value in curve.items()})
+    write_json(Path("metrics/train.json"), {name: curve[params.updates] for name, curve in curves.items()})
+    record(params, curves, right)
 
 
 if __name__ == "__main__":
