@@ -83,7 +83,7 @@ def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
 @pytest.mark.slow
 def test_a_new_project_is_committed_and_has_a_right_program_to_replace(place):
     files = {".dvc/.gitignore", ".dvc/config", ".github/workflows/reproduce.yml", "data/text.txt", "programs/my_rnn.py"}
-    files |= {path.name.replace("dot_", ".") for path in STARTING.iterdir() if path.is_file()}
+    files |= {path.name.replace("dot_", ".").replace("stages_", "") for path in STARTING.iterdir() if path.is_file()}
     (place / "empty").mkdir()
     for folder in ("new", "empty"):
         code, printed, _ = new(folder, "--text", "my.txt")

@@ -13,8 +13,9 @@ from charloom.core.base.terminal import typed
 from charloom.grading.program import guessed, map_of
 from groundwork.words import in_line
 
-FILES = Path(__file__).with_name("starting")  # the files of a new project; `dot_` stands for a dot
+FILES = Path(__file__).with_name("starting")  # the files of a new project: see NAMES
 NOVEL = Path(__file__).resolve().parents[3] / "data/moby_dick.txt"  # in a checkout
+NAMES = {"dot_": ".", "stages_dvc": "dvc"}  # Git and DVC would read the files of these names here, too
 PROGRAM = re.compile(r"my_rnn(\.py)?")  # its name in FILES
 COMMANDS = (
     ("git", "init", "--quiet"),
@@ -77,7 +78,10 @@ def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> None:
     for file in FILES.rglob("*"):
         if file.is_file() and file.suffix != ".pyc":
             content = PROGRAM.sub(lambda name: copy.name if name[1] else stem, file.read_text(encoding="utf-8"))
-            write(place / str(file.relative_to(FILES)).replace("dot_", "."), content)
+            name = str(file.relative_to(FILES))
+            for here, there in NAMES.items():
+                name = name.replace(here, there)
+            write(place / name, content)
     for source, target in ((program, copy), (mapped, guessed(copy)), (text, place / "data/text.txt")):
         if source is not None:
             write(target, source.read_bytes())
