@@ -57,11 +57,7 @@ def new(arguments: argparse.Namespace) -> None:
                 if done.returncode:
                     why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
                     raise Unavailable(f"{Path(command[0]).name} {command[1]}: {in_line(why)}; nothing is written")
-            if folder.exists():  # empty, and perhaps the folder of the user's shell
-                for path in place.iterdir():
-                    path.replace(folder / path.name)
-            else:
-                place.replace(folder)
+            place.replace(folder)
     except OSError as error:
         raise Unavailable(f"{error.filename or shown}: {error.strerror}; nothing is written") from None
     print(f"made {shown}, and committed it; its README.md says what is in it")
