@@ -216,6 +216,12 @@ def course():
     yield "1.54 after 85,000 updates (2025, AX-Berglund/DD2424-DeepLearning), 1.661 after 100,000"
     yield "a lowest value of 1.485 within 150,000"
     yield "(1,107,542 characters, 80 distinct)"
+    # trials of two faults: the output of the commands below the table
+    yield "| right | 3.283 | 3.054 |"
+    yield "| 3.283: difference 0.000, 95 % interval −0.107 to 0.106, *cannot tell yet* | 3.054: difference 0.000,"
+    yield "difference 0.000, interval −0.007 to 0.006, *cannot tell yet* |"
+    yield "3.003: difference −0.051, interval −0.058 to −0.045, *better*"
+    yield "the missing state costs at most 0.006 bits"
 
 
 def answers():
