@@ -59,7 +59,7 @@ verify: $(READY)  ## rebuild the committed results from nothing and compare them
 
 check: $(READY)  ## lint, format, types, the order of the packages
 	@ruff check .
-	@zizmor --quiet --offline --pedantic .github/workflows
+	@zizmor --quiet --offline --pedantic .github/workflows src/charloom/commands/starting/dot_github/workflows/reproduce.yml
 	@ruff format --check .
 	@mypy src
 	@lint-imports --no-logo

@@ -257,6 +257,9 @@ def test_trials_train_two_programs_with_the_same_seeds(place):
     answer = (project.folder / "trials.py").read_text().partition("The answer: ")[2].partition("\n")[0]
     told = project.run(*answer.split())
     assert "program=my_rnn" in told
+    (project.folder / "programs/bad.py").write_text("gradients = lambda weights, h, x, y: (float('nan'), weights, h)\n")
+    project.run(sys.executable, "trials.py", "1", "programs/my_rnn.py", "programs/bad.py")
+    assert (project.folder / "trials.csv").read_text().endswith("\nbad,1,nan,nan\n")
 
 
 def test_the_files_of_a_new_project_are_in_the_package():

@@ -3,7 +3,6 @@
 import argparse
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +18,7 @@ NAMES = {"dot_": ".", "stages_dvc": "dvc"}  # Git and DVC would read the files o
 PROGRAM = re.compile(r"my_rnn(\.py)?")  # its name in FILES
 COMMANDS = (
     ("git", "init", "--quiet"),
-    (sys.executable, "-P", "-m", "dvc", "init", "--quiet"),
+    ("dvc", "init", "--quiet"),
     ("git", "add", "."),
     ("git", "commit", "--quiet", "--message", "Start with charloom new"),
 )
@@ -41,11 +40,11 @@ def new(arguments: argparse.Namespace) -> None:
     program, text = Path(arguments.program or FILES / "reference.py"), Path(arguments.text or NOVEL)
     mapped = map_of(program) if arguments.map is None else Path(arguments.map)
     for option, file, endings in (
-        ("program", program, (".py", ".ipynb")),
-        ("map", mapped, (".py",)),
-        ("text", text, ()),
+        ("program", program, [".py", ".ipynb"]),
+        ("map", mapped, [".py"]),
+        ("text", text, []),
     ):
-        if file is not None and not (file.is_file() and file.name.endswith(endings or "")):
+        if file is not None and not (file.is_file() and (not endings or file.suffix in endings)):
             allowed = f"a file that ends with {' or '.join(endings)}" if endings else "a text in UTF-8"
             raise WrongInput(f"--{option}: {in_line(str(file))}: no such file; allowed is {allowed}")
     try:
@@ -56,7 +55,7 @@ def new(arguments: argparse.Namespace) -> None:
                 done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
                 if done.returncode:
                     why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
-                    raise Unavailable(f"{Path(command[0]).name} {command[1]}: {in_line(why)}; nothing is written")
+                    raise Unavailable(f"{command[0]} {command[1]}: {in_line(why)}; nothing is written")
             place.replace(folder)
     except OSError as error:
         raise Unavailable(f"{error.filename or shown}: {error.strerror}; nothing is written") from None

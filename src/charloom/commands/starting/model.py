@@ -16,7 +16,7 @@ import reference
 Params = create_model(  # a new param needs its type here
     "Params", __base__=Section, program=str, only_if_right=bool, text=str, m=Count, eta=Positive, seq_length=Count,
     sigma=Positive | Literal["fan_in"], clip=Positive | None, seed=Seed, updates=Count, checkpoint_every=Count,
-    held_out=Annotated[Positive, Field(lt=1)], held_out_characters=Count, sample_length=Count,
+    held_out=Annotated[Positive, Field(lt=1)], held_out_characters=Annotated[int, Field(ge=2)], sample_length=Count,
 )  # fmt: skip
 
 

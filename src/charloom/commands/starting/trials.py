@@ -9,11 +9,13 @@ The answer: charloom compare --table trials.csv --setting program --seed seed --
 from train import held_out_bits, read_params, read_prepared, run_command, training  # isort: skip  first, as in train.py
 
 import argparse
+import math
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 
+from charloom.core.base.errors import Diverged
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 
@@ -21,11 +23,15 @@ from model import load
 
 
 def trial(seed, program):
-    """Train with this seed; return a row of the table. The program "" is the reference."""
+    """Train with this seed; return a row of the table, with nan if the training diverges. "" is the reference."""
     params = read_params().model_copy(update={"seed": seed})
     model, text = load(params, program), read_prepared(Path("data/prepared.npz"))
-    ((_, smooth, weights, h, _),) = deque(training(model, text, params), maxlen=1)  # the last
-    row = f"{Path(program).stem or 'reference'},{seed},{smooth},{held_out_bits(model, weights, h, text, params)}"
+    try:
+        ((_, smooth, weights, h, _),) = deque(training(model, text, params), maxlen=1)  # the last
+        bits = held_out_bits(model, weights, h, text, params)
+    except Diverged:
+        smooth = bits = math.nan
+    row = f"{Path(program).stem or 'reference'},{seed},{smooth},{bits}"
     print(row, flush=True)
     return row
 
