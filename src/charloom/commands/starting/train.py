@@ -5,6 +5,7 @@ from charloom.core.runtime.program import run_command  # isort: skip  first: Num
 import csv
 import math
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import mlflow
@@ -55,9 +56,9 @@ def training(model, text, params):
 
 def held_out_bits(model, weights, h, text, params):
     """Return the mean cost, in bits per character, of the beginning of the held-out text, read from the state h."""
-    ids, costs = text.held_out[: params.held_out_characters], []
-    for x, y in zip(ids, ids[1:]):  # noqa: B905, RUF007
-        p, h = model.following(weights, h, int(x))
+    costs = []
+    for x, y in pairwise(text.held_out[: params.held_out_characters].tolist()):
+        p, h = model.following(weights, h, x)
         costs.append(-math.log2(max(p[y], 1e-300)))
     return math.fsum(costs) / len(costs)
 
