@@ -106,6 +106,17 @@ def readme():
     for name in ("held_out_bits_per_character", "smooth_loss"):
         before, after = train[name], float(eta[name])
         yield f"{name} {before:.5f} {after:.5f} {after - before:.5f}"
+    yield from speed()
+
+
+def speed():
+    """The rows of one sequence per update, and the row in which oneDNN is faster."""
+    page = (ROOT / "benchmarks/performance.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| AVX")]
+    ratios = [float(row[-2]) for row in rows if len(row) == 10]
+    yield f"takes {min(ratios):.2f} to {max(ratios):.2f} of the time"
+    (slower,) = re.findall(r"\| ([\d,]+), 32 \|.* 1\.\d\d \|$", page, re.MULTILINE)
+    yield f"oneDNN with {slower} units"
 
 
 def initial_accumulator():
