@@ -51,6 +51,37 @@ stages:
     deps: [../up.txt]
     outs: [numbered.txt]
 """
+GET_STARTED = """\
+stages:
+  prepare:
+    cmd: mkdir -p data/prepared && head -n 3 data/data.xml > data/prepared/train.tsv
+    deps: [data/data.xml]
+    params: [prepare.seed, prepare.split]
+    outs: [data/prepared]
+  featurize:
+    cmd: mkdir -p data/features && tr a-z A-Z < data/prepared/train.tsv > data/features/train.pkl
+    deps: [data/prepared]
+    params: [featurize.max_features]
+    outs: [data/features]
+  train:
+    cmd: sha256sum < data/features/train.pkl > model.pkl
+    deps: [data/features]
+    params: [train.n_est]
+    outs: [model.pkl]
+  evaluate:
+    cmd:
+      - mkdir -p eval/plots
+      - echo '{"avg_prec":0.5}' > eval/metrics.json
+      - printf 'fpr,tpr\\n0,1\\n' > eval/plots/roc.csv
+    deps: [data/features, model.pkl]
+    outs:
+      - eval/metrics.json: {cache: false}
+      - eval/plots: {cache: false}
+metrics: [eval/metrics.json]
+plots:
+  - ROC: {template: simple, x: fpr, y: {eval/plots/roc.csv: tpr}}
+  - eval/plots/roc.csv
+"""
 INNER = """\
 stages:
   inner:
@@ -246,6 +277,26 @@ def test_a_project_below_the_repositorys_top_with_an_import(tmp_path, small):
     lines = verified(project).splitlines()
     assert {"same  data, not rebuilt: theirs.txt", "same  copy: mine.txt", "same"} <= set(lines)
     assert '"last": "same"' in verified(project, "--json")
+
+
+@pytest.mark.slow
+def test_the_shape_of_dvcs_own_example(tmp_path, small):
+    """Imported data, nested params, folders between stages, metrics and plots at the top of dvc.yaml."""
+    project = Project(tmp_path)
+    project.run("git", "init", "-q", "-b", "main")
+    project.run("dvc", "init", "-q")
+    params = "prepare: {split: 0.2, seed: 1}\nfeaturize: {max_features: 2}\ntrain: {n_est: 5}\n"
+    written(project, dvc__yaml=GET_STARTED, params__yaml=params, data_in_x="")
+    project.run("dvc", "import", "-q", str(small.folder), "words.txt", "-o", "data/data.xml")
+    project.run("dvc", "repro", "-q")
+    committed(project)
+    rows = ["prepare: data/prepared", "train: model.pkl", "evaluate: eval/metrics.json", "evaluate: eval/plots"]
+    lines = verified(project).splitlines()
+    assert {f"same  {row}" for row in [*rows, "data, not rebuilt: data/data.xml"]} <= {*lines}
+    assert lines[-1] == "same"
+    project.edit("eval/metrics.json", "0.5", "0.6")
+    committed(project)
+    assert "evaluate: eval/metrics.json: avg_prec: committed 0.6, rebuilt 0.5" in verified(project, expect=1)
 
 
 @pytest.mark.slow
