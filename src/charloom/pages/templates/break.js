@@ -23,7 +23,8 @@ const show = check => {
   const all = found(check, fault.value), list = byId(`${check}-bars`)
   const noticed = NAMES.filter((_, n) => all[n] > data.limit).map(name => `d${name}`).join(", ")
   byId(check).classList.toggle("passes", passes(all))
-  byId(check).querySelector(".result").textContent = noticed ? `✗ fails: ${noticed}` : "✓ passes: it notices nothing"
+  byId(check).querySelector(".result").textContent = noticed ? `✗ fails: ${noticed}`
+    : fault.value ? "✓ passes, although the gradient is wrong" : "✓ passes: it notices nothing"
   const share = error => Math.max(0, Math.min(1, (Math.log10(error) + 16) / 18))
   bars(list, all.map((error, n) => [`d${NAMES[n]}`, error ? error.toPrecision(1) : "0", share(error)]))
   all.forEach((error, n) => list.children[n].classList.toggle("noticed", error > data.limit))

@@ -37,9 +37,10 @@ const articleOf = (compared, { update, text, hash }) => {
 
 // Texts about a training.
 const progress = ({ params: { "train.updates": all }, update, seconds, smooth, statistics }) => {
-  const speed = update / seconds, left = (all - update) / (speed || 1), saturated = 100 * statistics[3].at(-1)
+  const speed = update / seconds, left = (all - update) / (speed || 1), saturated = statistics[3]
   return `${shown(update)} of ${shown(all)} updates · ${shown(speed)} updates per second · ${shown(left)} s left`
-    + ` · smooth loss ${smooth.toFixed(2)} · ${shown(saturated)} % of the units saturated`
+    + ` · smooth loss ${smooth.toFixed(2)} · ${shown(100 * saturated.at(-1))} % of the units saturated`
+    + ` at update ${shown(1000 * (saturated.length - 1))}`
 }
 const outcome = ({ params: p, changed, verdict, update, seconds, first_difference, held_out, results }) => {
   const change = changed.map(([name, value]) => ` ${name}=${value} (the project’s run: ${params[name]}).`).join("")
@@ -149,7 +150,7 @@ form.onsubmit = async event => {
   const worker = new Worker(source), changed = changes(), [file] = form.elements["prepare.text"].files
   const trained = { ...params, ...Object.fromEntries(changed) }
   const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
-  keep(changed.map(([name, value]) => `${name}=${value}`).join(", ") || "no change")
+  const kept = keep(changed.map(([name, value]) => `${name}=${value}`).join(", ") || "no change")
   pause.checked = false
   result.value = line.value = ""
   byId("checkpoints").replaceChildren()
@@ -178,6 +179,7 @@ form.onsubmit = async event => {
     result.value = outcome(run)
     const statement = { outcome: outcome(run), published: data.results, user_agent: navigator.userAgent, ...run }
     byId("save").href = URL.createObjectURL(new Blob([JSON.stringify(statement)]))
+    kept.end = run.held_out ? `, held-out ${run.held_out.toFixed(4)}` : ` after ${shown(run.update)} updates: ${run.verdict}`
     setState(run.verdict)
     if (run.end === "complete") offer(changed, await ask(worker, { kind: "best" }))
   } catch (error) {

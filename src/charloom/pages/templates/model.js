@@ -19,8 +19,9 @@ const read = () => {
   const pass = forward(model, own, ids, ids.slice(1)), bits = pass.losses.map(nats => nats / Math.LN2)
   reading = { characters, pass, bits: bits.reduce((sum, bits) => sum + bits, 0) / bits.length }
   const skipped = [...new Set(text.value)].filter(character => !idOf.has(character)).join(" ")
-  const unsure = `${reading.bits.toFixed(3)} bits per character, as if it chose among ${(2 ** reading.bits).toFixed(1)}`
-  const cost = `${unsure} equally likely ones; a uniform guess: ${Math.log2(K).toFixed(3)}, among ${K}.`
+  const uniform = Math.log2(K), among = `as if it chose among ${(2 ** reading.bits).toFixed(1)} equally likely ones`
+  const cost = `${reading.bits.toFixed(3)} bits per character, ${reading.bits < uniform ? among : "worse than a uniform guess"}; `
+    + `a uniform guess: ${uniform.toFixed(3)}, among ${K}.`
   const none = "Type two or more characters of the training text: the first has no cost."
   byId("cost").textContent = (bits.length ? cost : none) + (skipped && ` Skipped, not in the training text: ${skipped}`)
   const about = n => n ? `${bits[n - 1].toFixed(2)} bits` : "no cost: the first character"
@@ -70,7 +71,9 @@ const tell = () => {
   const backs = [turned(sentBack[t], model.V)[i], turned(later, model.W)[i]]
   const sum = all => all.map(number).join(" + ").replaceAll("+ −", "− ")
   const read = `the network has read “${shown(passage[t])}”, and “${shown(passage[t + 1])}” follows`
-  byId("where").textContent = `${back ? "Backward" : "Forward"}, t = ${t}: ${read}: ${walk.losses[t].toFixed(2)} nats.`
+  const from = t < T - 1 ? `the gradient from t = ${t + 1}, and that` : "the gradient"
+  byId("where").textContent = (back ? `Backward, t = ${t}: ${from} of the loss of “${shown(passage[t + 1])}”`
+    : `Forward, t = ${t}: ${read}`) + `: ${walk.losses[t].toFixed(2)} nats.`
   byId("equation").textContent = `Unit ${of.value}: ` + (back
     ? `d_t = (Vᵀ g_t + Wᵀ d_{t+1}) ⊙ (1 − h_t²) = (${sum(backs)}) · ${number(1 - state[i] ** 2)} = ${number(d[t][i])}`
     : `h_t = tanh(W h_{t−1} + U x_t + b) = tanh(${sum(inputs)}) = ${number(state[i])}`)
@@ -81,6 +84,7 @@ const tell = () => {
   columns("states", [...state], 0, i)
   columns("losses", walk.losses.map((loss, at) => back || at <= t ? loss : 0), Math.max(...walk.losses), t)
   columns("arrives", arriving.map((norm, at) => back && at >= t ? norm : 0), Math.max(...arriving), t)
+  columns("alone", alone.map((norm, at) => back && at >= t ? Math.max(0, 1 + Math.log10(norm) / 8) : 0), 1, t)
   likeliest(walk.p[t], "next")
 }
 byId("states").onpointermove = byId("states").onpointerdown = ({ offsetX, currentTarget }) => {
