@@ -146,6 +146,13 @@ def test_a_loaded_program_gets_constants_and_its_statements_do_not_run(tmp_path,
     assert own.keys() == {"step"}  # a function of other parameters is no part
     weights, memory = own["step"]({"b": np.ones(2)}, {"b": np.ones(2)}, None, 1)
     assert (weights["b"].tolist(), memory) == ([0.5, 0.5], None)
+    program.write_text("def gradients(weights, h, x, y):\n    return 1.0, {'w': h}, h\n")
+    for weights in ({"w": np.ones(2), "u": np.ones(2)}, {"w": np.ones(3)}, {name: np.ones((2, 2)) for name in NAMES}):
+        with pytest.raises(WrongInput, match=r"^(the )?gradients.* (is missing|lack)"):
+            functions(program)["gradients"](weights, np.ones(2), [0], [1])
+    with pytest.raises(WrongInput, match=r"none.py: no such file"):
+        functions(tmp_path / "none.py")
+    (tmp_path / "net_map.py").write_text("import net\n")
     program.write_text(step.replace("eta", "0.1"))
     with pytest.raises(WrongInput, match=r"net.py: its step cannot get eta of params.yaml"):
         functions(program, eta=0.5)
@@ -235,10 +242,15 @@ def test_another_network_needs_two_functions_and_is_trained_with_them(place):
     project = made(place / "new", "--program", "net.py", only_if_right="false")
     project.run(sys.executable, "prepare.py")
     project.run("charloom", "grade", "programs/net.py", "--csv", "metrics/grade.csv")
+    (project.folder / "programs/net.py").write_text("gradient = start_ = 1\n")
+    says = project.run(sys.executable, "train.py", expect=2)
+    assert says.startswith("programs/net.py: neither the program nor its map defines one of start, gradients, ")
+    (project.folder / "programs/net.py").write_text(START)
     says = project.run(sys.executable, "train.py", expect=2)
     assert says == "programs/net.py: it defines start, so it also has to define gradients and following\n"
     (project.folder / "programs/net.py").write_text(START + BIGRAMS)
-    project.run(sys.executable, "train.py")
+    whose = "start, gradients, following: programs/net.py; step: reference.py\n"
+    assert whose in project.run(sys.executable, "train.py")
     trained = np.load(project.folder / "models/000000050.npz")
     assert set(trained) == {"w", "state", "next_id"}
     assert trained["state"] == 50 * 25  # characters read

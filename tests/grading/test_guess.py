@@ -46,6 +46,49 @@ def test_the_map_of_a_class_that_needs_a_text_is_guessed(tmp_path):
     assert "net.hidden_size = len(h)" in text
 
 
+# The names of min-char-rnn's weights in an object, whose H is a size, and in a dict; gradients with the same names.
+NAMED = """
+import numpy as np
+
+class RNN:
+    def __init__(self, vocab_size, hidden_size=64):
+        self.H = hidden_size
+        self.Wxh, self.Whh = np.zeros((hidden_size, vocab_size)), np.zeros((hidden_size, hidden_size))
+        self.Why, self.bh, self.by = np.zeros((vocab_size, hidden_size)), np.zeros(hidden_size), np.zeros(vocab_size)
+
+    def loss_and_grads(self, inputs, targets, h0):
+        loss, grads, h = both(vars(self), inputs, targets, h0)
+        return loss, grads, h
+
+# the function
+def forward_backward(params, inputs, targets, hprev):
+    hs, ps, loss, d = {-1: hprev}, {}, 0, np.zeros_like(hprev)
+    for t, i in enumerate(inputs):
+        hs[t] = np.tanh(params["Wxh"][:, [i]] + params["Whh"] @ hs[t - 1] + params["bh"])
+        ps[t] = np.exp(params["Why"] @ hs[t] + params["by"])
+        ps[t] /= ps[t].sum()
+        loss -= np.log(ps[t][targets[t], 0])
+    grads = {name: np.zeros_like(params[name]) for name in ("Wxh", "Whh", "Why", "bh", "by")}
+    for t in reversed(range(len(inputs))):
+        dy = ps[t] - np.eye(len(ps[t]))[:, [targets[t]]]
+        d = (params["Why"].T @ dy + params["Whh"].T @ d) * (1 - hs[t] ** 2)
+        grads["Wxh"][:, inputs[t]] += d[:, 0]
+        for name, more in {"Whh": d @ hs[t - 1].T, "Why": dy @ hs[t].T, "bh": d, "by": dy}.items():
+            grads[name] = grads[name] + more
+    h = hs[len(inputs) - 1]
+    return loss, grads, h
+"""
+
+
+@pytest.mark.parametrize("holder", ["an object", "a dict"])
+def test_the_map_of_weights_with_min_char_rnns_names_is_guessed(tmp_path, holder):
+    start, of_class, function = NAMED.partition("class RNN")[0], *NAMED.split("# the function\n")
+    text = start + function if holder == "a dict" else of_class + function.replace("forward_backward", "both")
+    (tmp_path / "my_rnn.py").write_text(text)
+    parts = {verdict.part: verdict for verdict in graded(tmp_path / "my_rnn.py", None, 20)}
+    assert parts["gradients"].result == "right"
+
+
 MODULE = """
 import numpy as np
 

@@ -18,6 +18,7 @@ AGAIN = "the second call with the same arguments returns something else: the pro
 HIDDEN = Verdict("gradients", WRONG, findings=(Finding((AGAIN,), named=False),))
 SHAPES = {"W": "mm", "U": "mK", "V": "Km", "b": "m", "c": "K"}
 NAME = re.compile(r"_*(?:d(?:L_?d)?|grads?|g|nabla)?_*([WUVbcBC])_*(?:grads?)?")
+ALIASES = {"Wxh": "U", "Whh": "W", "Why": "V", "bh": "b", "by": "c"}  # of min-char-rnn
 NEAR = 1e-4  # the relative difference of a right loss, and the difference of a right state: enough for float32
 EPSILONS = (0.0, 2.2e-16, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)  # that programs add to p before log
 SURPRISING = 7.0  # nats
@@ -61,10 +62,11 @@ def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
 
 
 def matrices(value: Any, m: int, K: int, about: str) -> tuple[dict[str, Array], bool]:
-    """Return W, U, V, b and c from a dict whose names may be dW or grad_W, and whether all matrices are transposed."""
+    """Return W, U, V, b and c from a dict, and whether all matrices are transposed. Names may be dW, grad_W or dWhh."""
     if not isinstance(value, Mapping):
         raise Unreadable(f"{about} are not a dict of arrays")
-    named = {match[1]: item for name, item in value.items() if (match := NAME.fullmatch(name))}
+    plain = {re.sub("|".join(ALIASES), lambda alias: ALIASES[alias[0]], name): item for name, item in value.items()}
+    named = {match[1]: item for name, item in plain.items() if (match := NAME.fullmatch(name))}
     named = {name.lower(): named[name] for name in "BC" if name in named} | named
     if lacking := [name for name in SHAPES if name not in named]:
         raise Unreadable(f"{about} lack {', '.join(lacking)}")

@@ -19,12 +19,13 @@ from charloom.grading import gradient
 from charloom.grading.backward import forward, gradients
 from charloom.grading.cases import K, M, T, cases
 from charloom.grading.child import cells
+from charloom.grading.gradient import ALIASES
 from charloom.grading.process import Student, Unreadable
 
 FUNCTIONS = {  # in the order of their calls: patterns of names in lower case, without underscores
     "forward": r"(synth)?forward.*|fwd.*|evaluate.*",
     "loss": r"(compute|calc)?(the)?(loss|cost)|crossentropy",
-    "backward": r"back.*|bptt|bwd.*|(compute|calc|get)?grad.*|lossfun.*|(forward|loss)and(back|grad).*",
+    "backward": r"back.*|bptt|bwd.*|(compute|calc|get)?grad.*|lossfun.*|(forward|loss)(and)?(back|grad).*",
 }
 ROLES = {  # of parameters
     "net": r"self|rnn|net|network|model|params?|parameters|weights|theta|w|ws",
@@ -44,7 +45,6 @@ SHAPES = {  # of weights and h_0
     "w if w.ndim == 2 else w[None]": "h[None]",
 }
 INPUTS = ("np.eye(K)[ids].T", "ids", "[np.eye(K)[:, [i]] for i in ids]", "np.eye(K)[ids]")
-ALIASES = {"Wxh": "U", "Whh": "W", "Why": "V", "bh": "b", "by": "c"}  # of min-char-rnn
 RESULT = r"(?:np\.\w+\()?(?:self\.)?(\w+)\)?(?:\[.*\]|\.\w+\([^()]*\))*$"  # np.array(hs), self.h[:, -1], h.copy()
 LAST = ("{}", "{}[-1]", "{}[:, -1]", "{}[len(x) - 1]")
 LOSSES = ("-np.log({}[y, range(len(y))]).sum()", "-np.log({}[range(len(y)), y]).sum()")
@@ -136,14 +136,20 @@ def _candidates(statements: list[ast.stmt]) -> Iterator[str]:
         {n.slice.value for n in names if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant)}, key=str
     )
     of_module = {ALIASES.get(n, n): n for n in constants if n in ALIASES or n in set("WUVbc")}
-    is_dict = set("WUV") <= set(keys) and not any(f.owner for f in chosen.values())
+    aliases = {ALIASES.get(n, n): n for n in [*attributes, *keys] if n in ALIASES}
+    own = aliases if len(aliases) == 5 and len(of_module) < 5 else {}  # the names of weights in an object or a dict
+    named = f"{own}[name]" if own else "name"
+    has_keys = set(own.values() or "WUV") <= set(keys)
+    is_dict = has_keys and not any(f.owner for f in chosen.values())
     lines = [f"student.{n} = {_role(n)}" for n in constants if _role(n) in SIZES and (n in {"m", "K"} or len(n) > 3)]
-    holders = [name for name in attributes if _role(name) == "net"] * (set("WUV") <= set(keys))
-    kept = [name for name in attributes if _role(name) == "h0"] * (not is_dict)
-    lines += ["net = {}", "for name, w in weights.items():", "    net[name] = {shape}"] if is_dict else [
+    holders = [name for name in attributes if _role(name) == "net"] * has_keys
+    values = {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in names if isinstance(n, ast.Assign)}
+    kept = [name for name in attributes if _role(name) == "h0" and _role(values.get(f"self.{name}", "")) not in SIZES]
+    kept *= not is_dict
+    lines += ["net = {}", "for name, w in weights.items():", f"    net[{named}] = {{shape}}"] if is_dict else [
         *_object(chosen["backward"].owner, functions, attributes),
         "for name, w in weights.items():",
-        f"    net.{holders[0]}[name] = {{shape}}" if holders else "    setattr(net, name, {shape})",
+        f"    net.{holders[0]}[{named}] = {{shape}}" if holders else f"    setattr(net, {named}, {{shape}})",
         *(f"net.{name} = {{h}}" for name in kept),
     ]  # fmt: skip
     if len(of_module) == 5 and not (is_dict or chosen["backward"].owner):

@@ -11,6 +11,7 @@ import numpy as np
 from charloom.core.base.errors import WrongInput
 from charloom.grading.child import Program, undefined
 from charloom.grading.gradient import SHAPES, matrices
+from charloom.grading.process import Unreadable
 from charloom.grading.program import map_of
 
 # The number of arguments. `start` is not graded: the initial weights, by name, and the state of another network.
@@ -26,6 +27,8 @@ def functions(program: Path, **constants: float) -> dict[str, Function]:
     The functions return what docs/grading.md says, also where the program returns other shapes or names, such as a bias
     (m, 1) or dW. Raises WrongInput if the program or its map cannot be loaded, or if it has a step and no constant eta.
     """
+    if not program.is_file():
+        raise WrongInput(f"{program}: no such file")
     mapped = map_of(program)
     with chdir(program.parent):  # loading changes the folder, too
         loader = Program(program.name, mapped.name if mapped else "")
@@ -53,7 +56,13 @@ def _plain(name: str, function: Function) -> Function:
         given = given if isinstance(given, Mapping) else vars(given)
         if weights.keys() == SHAPES.keys():
             m, K = weights["U"].shape
-            given = matrices(given, m, K, "the gradients")[0]
+            try:
+                given = matrices(given, m, K, "the gradients")[0]
+            except Unreadable as error:
+                raise WrongInput(str(error)) from None
+        shapes = {key: np.shape(w) for key, w in weights.items()}
+        if other := {key: np.shape(value) for key, value in given.items()}.items() ^ shapes.items():
+            raise WrongInput(f"gradients: {sorted(key for key, _ in other)[0]!r} is missing, or not as in the weights")
         return np.asarray(loss).item(), given, np.reshape(last, np.shape(h))
 
     def step(weights: Any, *others: Any) -> Any:

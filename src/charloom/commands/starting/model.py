@@ -13,6 +13,7 @@ from charloom.grading.loaded import functions
 
 import reference
 
+NAMES = ("start", "gradients", "step", "following")
 Params = create_model(  # a new param needs its type here
     "Params", __base__=Section, program=str, only_if_right=bool, text=str, m=Count, eta=Positive, seq_length=Count,
     sigma=Positive | Literal["fan_in"], clip=Positive | None, seed=Seed, updates=Count, checkpoint_every=Count,
@@ -28,10 +29,16 @@ def read_params():
 def load(params, program):
     """Return start, gradients, step, following and perhaps sample of a program; "" is the reference.
 
-    Raises WrongInput if a program with its own `start`, perhaps another network, lacks gradients or following.
+    The attribute `whose` says which functions are the program's. Raises WrongInput if the program has none of them, or
+    if a program with its own `start`, perhaps another network, lacks gradients or following.
     """
     reference.eta = params.eta
     own = functions(Path(program), eta=params.eta, seq_length=params.seq_length) if program else {}
+    if program and not own.keys() & NAMES:
+        raise WrongInput(f"{program}: neither the program nor its map defines one of {', '.join(NAMES)}")
     if "start" in own and not {"gradients", "following"} <= own.keys():
         raise WrongInput(f"{program}: it defines start, so it also has to define gradients and following")
-    return SimpleNamespace(**vars(reference) | own)
+    theirs = [name for name in NAMES if name not in own]
+    whose = f"{', '.join(own)}: {program}" if program else ""
+    whose += f"; {', '.join(theirs)}: reference.py" if program and theirs else ""
+    return SimpleNamespace(**vars(reference) | own, whose=whose or "all: reference.py")

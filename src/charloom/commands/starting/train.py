@@ -13,21 +13,22 @@ import numpy as np
 
 from charloom.core.base.errors import CheckFailed, Diverged
 from charloom.core.base.storage import whole, write_json, write_table
-from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings.pipeline import root
 from charloom.core.text.corpus import read_prepared
 
+import reference
 from model import load, read_params
 
 EVERY = 100  # updates between two points of the curve
 
 
-def is_right(params):
+def graded(params, model):
     """Return whether `charloom grade` found nothing wrong. Raises CheckFailed, with its sentence, at a closed gate."""
     (row,) = csv.DictReader(Path("metrics/grade.csv").read_text(encoding="utf-8").splitlines())
     right = row["gradients"] == "right" and "wrong" not in row.values()
     if params.only_if_right and not right:
-        raise CheckFailed(f"{params.program}: {row['findings']} (only_if_right in params.yaml is true)")
+        hint = "; grade knows no other network: see docs/your_model.md" if model.start is not reference.start else ""
+        raise CheckFailed(f"{params.program}: {row['findings']} (only_if_right in params.yaml is true{hint})")
     return right
 
 
@@ -39,10 +40,10 @@ def training(model, text, params):
     """
     ids, T, clip = text.training.astype(int), params.seq_length, params.clip or math.inf
     weights, first = model.start(params.m, len(text.vocabulary), params.sigma, np.random.default_rng(params.seed))
-    starts, is_first = AS_IT_STANDS.places(0, params.updates + 1, len(ids), T, 1, params.seed)
-    h, memory, smooth = first, None, None
-    for update, at in enumerate(starts[:, 0]):
-        h = first if is_first[update, 0] else h
+    at, h, memory, smooth = 0, first, None, None
+    for update in range(params.updates + 1):
+        if at + T >= len(ids):
+            at, h = 0, first
         loss, gradients, last = model.gradients(weights, h, ids[at : at + T], ids[at + 1 : at + T + 1])
         smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
         if not math.isfinite(smooth):
@@ -51,7 +52,7 @@ def training(model, text, params):
         if update < params.updates:  # the last loss belongs to the final weights
             clipped = {name: np.clip(g, -clip, clip) for name, g in gradients.items()}
             weights, memory = model.step(weights, clipped, memory, update + 1)
-            h = last
+            at, h = at + T, last
 
 
 def held_out_bits(model, weights, h, text, params):
@@ -63,26 +64,28 @@ def held_out_bits(model, weights, h, text, params):
     return math.fsum(costs) / len(costs)
 
 
-def record(params, curves, right):
+def record(params, curves, right, whose):
     """Log a run in MLFLOW_TRACKING_URI, by default the file mlflow.db. If MLflow fails, only print why."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{root() / 'mlflow.db'}")
     try:
         mlflow.set_experiment(root().name)
         with mlflow.start_run(run_name=os.environ.get("DVC_EXP_NAME")):
-            mlflow.set_tag("grade", "right" if right else "gate open: wrong or not graded")
+            mlflow.set_tags({"grade": "right" if right else "gate open: wrong or not graded", "functions": whose})
             mlflow.log_params(params.model_dump())
             for name, curve in curves.items():
                 for update, value in curve.items():
                     mlflow.log_metric(name, value, step=update)
-    except mlflow.exceptions.MlflowException as error:
+    except Exception as error:  # noqa: BLE001  whatever a store raises: the results count
         print(f"not in MLflow: {error}".splitlines()[0])
 
 
 def main():
     """Train, and write models/, plots/ and metrics/train.json."""
     params, text = read_params(), read_prepared(Path("data/prepared.npz"))
-    right, model = is_right(params), load(params, params.program)
+    model = load(params, params.program)
+    right = graded(params, model)
+    print(model.whose, flush=True)
     curves = {"smooth_loss": {}, "held_out_bits_per_character": {}}
     smooth_losses, held_out = curves.values()
     for update, smooth, weights, h, x in training(model, text, params):
@@ -96,7 +99,7 @@ def main():
     for name, curve in curves.items():
         write_table(Path(f"plots/{name}.csv"), (name,), {update: (value,) for update, value in curve.items()})
     write_json(Path("metrics/train.json"), {name: curve[params.updates] for name, curve in curves.items()})
-    record(params, curves, right)
+    record(params, curves, right, model.whose)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from train import held_out_bits, read_params, read_prepared, run_command, traini
 
 import argparse
 import math
-from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -27,7 +26,9 @@ def trial(seed, program):
     params = read_params().model_copy(update={"seed": seed})
     model, text = load(params, program), read_prepared(Path("data/prepared.npz"))
     try:
-        ((_, smooth, weights, h, _),) = deque(training(model, text, params), maxlen=1)  # the last
+        for row in training(model, text, params):
+            last = row
+        _, smooth, weights, h, _ = last
         bits = held_out_bits(model, weights, h, text, params)
     except Diverged:
         smooth = bits = math.nan
@@ -42,6 +43,8 @@ def main():
     parser.add_argument("seeds", type=int, metavar="SEEDS")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
     given = parser.parse_args()
+    if given.seeds < 1:
+        parser.error(f"SEEDS: {given.seeds} is not allowed; allowed is a number from 1 on")
     seeds, programs = range(1, given.seeds + 1), given.programs or ["", read_params().program]
     with ProcessPoolExecutor(processors()) as pool:
         rows = list(pool.map(trial, *zip(*product(seeds, programs), strict=True)))
