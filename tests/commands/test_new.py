@@ -49,6 +49,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
     full.mkdir()
     (full / "notes").write_text("mine")
     (place / "map.txt").write_text("")
+    (place / "latin").write_bytes(b"h\xe9")
     before = sorted(place.rglob("*"))
     for arguments, line in (
         (["full"], "full: exists already; allowed is a new or an empty folder\n"),
@@ -64,6 +65,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
             ["new", "--program", "my_rnn.py", "--map", "map.txt"],
             "--map: map.txt: no such file; allowed is a file that ends with .py\n",
         ),
+        (["new", "--text", "latin"], "latin: byte 0xe9 at offset 1 is not UTF-8"),
         (["new", "--map", "my_rnn.py"], "--map: my_rnn.py needs --program, the program that it calls\n"),
     ):
         code, printed, complaint = new(*text, *arguments)
@@ -75,6 +77,13 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
 
 def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
     before = sorted(place.rglob("*"))
+    with monkeypatch.context() as nobody:
+        for name in ("AUTHOR", "COMMITTER"):
+            nobody.setenv(f"GIT_{name}_EMAIL", "")
+            nobody.setenv(f"GIT_{name}_NAME", "")
+        nobody.setenv("HOME", str(place))
+        code, _, complaint = new("new", "--text", "my.txt")
+        assert (code, complaint.count("\n")) == (5, 1)
     monkeypatch.setenv("PATH", "")
     assert new("new", "--text", "my.txt") == (5, "", "git: No such file or directory; nothing is written\n")
     assert sorted(place.rglob("*")) == before

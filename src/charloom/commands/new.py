@@ -9,6 +9,7 @@ from pathlib import Path
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import typed
+from charloom.core.text.corpus import survey
 from charloom.grading.program import guessed, map_of
 from groundwork.words import in_line
 
@@ -16,6 +17,7 @@ FILES = Path(__file__).with_name("starting")  # the files of a new project: see 
 NOVEL = Path(__file__).resolve().parents[3] / "data/moby_dick.txt"  # in a checkout
 NAMES = {"dot_": ".", "stages_dvc": "dvc"}  # Git and DVC would read the files of these names here, too
 PROGRAM = re.compile(r"my_rnn(\.py)?")  # its name in FILES
+NO_NAME = "Git has no name for you: `git config --global user.name …`, and user.email"
 COMMANDS = (
     ("git", "init", "--quiet"),
     ("dvc", "init", "--quiet"),
@@ -47,26 +49,29 @@ def new(arguments: argparse.Namespace) -> None:
         if file is not None and not (file.is_file() and (not endings or file.suffix in endings)):
             allowed = f"a file that ends with {' or '.join(endings)}" if endings else "a text in UTF-8"
             raise WrongInput(f"--{option}: {in_line(str(file))}: no such file; allowed is {allowed}")
+    survey(text)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent) as temporary:
             place = Path(temporary, "project")
-            _write(place, program, mapped, text)
+            own = _write(place, program, mapped, text)
             for command in COMMANDS:
                 done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
                 if done.returncode:
-                    why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+                    said = done.stderr.strip() or done.stdout.strip()
+                    why = NO_NAME if "user.email" in said else said.rpartition("\n")[2]
                     raise Unavailable(f"{command[0]} {command[1]}: {in_line(why)}; nothing is written")
             place.replace(folder)
     except OSError as error:
         raise Unavailable(f"{error.filename or shown}: {error.strerror}; nothing is written") from None
-    print(f"made {shown}, and committed it; its README.md says what is in it")
+    print(f"made {shown} with programs/{own}, and committed it; its README.md says what is in it")
     print(f"next: cd {typed(arguments.folder)} && dvc repro")
 
 
-def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> None:
+def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> str:
     """Write the project's files, with copies of the program, its map and the text, to the folder `place`.
 
-    A map may import the program by its name. A name that Python cannot import, or that a stage has, is replaced.
+    Return the name of the program's copy. A map may import the program by its name. A name that Python cannot import,
+    or that a stage has, is replaced.
     """
     stem = program.stem if program.stem.isidentifier() and not (FILES / f"{program.stem}.py").exists() else "my_rnn"
     copy = place / "programs" / f"{stem}{program.suffix}"
@@ -80,3 +85,4 @@ def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> None:
     for source, target in ((program, copy), (mapped, guessed(copy)), (text, place / "data/text.txt")):
         if source is not None:
             write(target, source.read_bytes())
+    return copy.name

@@ -70,7 +70,8 @@ def record(params, curves, right, whose):
     os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{root() / 'mlflow.db'}")
     try:
         mlflow.set_experiment(root().name)
-        with mlflow.start_run(run_name=os.environ.get("DVC_EXP_NAME")):
+        name = os.environ.get("DVC_EXP_NAME") or f"{Path(params.program).stem} eta={params.eta} seed={params.seed}"
+        with mlflow.start_run(run_name=name):
             mlflow.set_tags({"grade": "right" if right else "gate open: wrong or not graded", "functions": whose})
             mlflow.log_params(params.model_dump())
             for name, curve in curves.items():
