@@ -30,10 +30,7 @@ def send_all(identity: str) -> None:
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     remaining, end = dict[Path, Entry](), time.monotonic() + LINGER
-    has_address = "MLFLOW_TRACKING_URI" in os.environ
     while (now := time.monotonic()) < end:
-        if not has_address:  # MLflow sets the variable to the path of our database, which is another after a move
-            os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
         if any(now < entry.retry_until for entry in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
