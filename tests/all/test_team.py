@@ -154,7 +154,7 @@ def test_a_killed_mlflow_is_started_again(team, two, part):
     """A kernel whose memory is short ends the worker; then MLflow ends, too."""
     printed = team.printed.read_text().count("MLflow is running again")
     processes = psutil.Process(team.process.pid).children(recursive=True)
-    next(each for each in processes if part in each.cmdline()).kill()
+    next(process for process in processes if part in process.cmdline()).kill()
     until(lambda: team.printed.read_text().count("MLflow is running again") > printed, 120, 0.1)
     assert "restarting it in " in team.printed.read_text()
     assert "warning" not in team.said("ann", two[0], "charloom", "track")

@@ -76,7 +76,7 @@ def test_the_page_has_every_fault_of_the_gradient_with_its_sentence_and_runs_onl
     assert len(options) == len(named | {(stage, s) for stage in STAGES for s in faults()[stage].values()}) - len(named)
     assert {sentence for sentence in named if sentence not in Page(page).text} == set()
     assert STAGE.keys() == STAGES.keys()
-    policy = next(each["content"] for each in Page(page).all("meta") if "http-equiv" in each)
+    policy = next(tag["content"] for tag in Page(page).all("meta") if "http-equiv" in tag)
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     hashes = [f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts]
     allowed = f"default-src 'none'; style-src 'unsafe-inline'; script-src {' '.join(hashes)}; img-src data:"

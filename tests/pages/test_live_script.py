@@ -168,7 +168,7 @@ def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(writte
 
 
 def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(written):
-    policy = next(each["content"] for each in Page(written()).all("meta") if "http-equiv" in each)
+    policy = next(tag["content"] for tag in Page(written()).all("meta") if "http-equiv" in tag)
     scripts = re.findall(r"<script>(.*?)</script>", written(), re.DOTALL)
     hashes = [f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts]
     assert policy == (

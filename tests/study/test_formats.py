@@ -152,7 +152,7 @@ def test_people_read_the_names_of_settings_and_programs_the_settings():
     assert "a=1" not in as_text(named(raw), 80)
     assert named(named(raw)) == named(raw)
     read = json.loads(as_json(raw))
-    assert (read["names"], read["baseline"], [each["setting"] for each in read["summaries"]]) == (
+    assert (read["names"], read["baseline"], [row["setting"] for row in read["summaries"]]) == (
         names,
         "a=1",
         [*settings],

@@ -264,10 +264,10 @@ def test_points_that_arrived_although_the_request_failed_are_sent_once(project, 
     log_batch, failed = MlflowClient.log_batch, []
 
     def as_mlflow_2(client, run_id, metrics=(), *others, **named):
-        assert not {(each.key, each.step) for each in metrics if not each.model_id} & {*failed}
+        assert not {(point.key, point.step) for point in metrics if not point.model_id} & {*failed}
         log_batch(client, run_id, metrics, *others, **named)
         if len(metrics) > 100 and not failed:
-            failed.extend((each.key, each.step) for each in metrics)
+            failed.extend((point.key, point.step) for point in metrics)
             raise MlflowException("timed out")
 
     monkeypatch.setattr(MlflowClient, "log_batch", as_mlflow_2)

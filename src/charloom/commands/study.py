@@ -31,9 +31,9 @@ def run_study(arguments: argparse.Namespace) -> None:
     Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
     for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
-        others = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
-        if getattr(arguments, option) is not None and others:
-            raise WrongInput(f"--{others[0]}: cannot be combined with --{option}, which {does}")
+        given = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
+        if getattr(arguments, option) is not None and given:
+            raise WrongInput(f"--{given[0]}: cannot be combined with --{option}, which {does}")
     if arguments.confirm is not None:
         lines = lines_at(arguments.confirm, LINES, BYTES)
         confirm(read_study(Path(arguments.file)), lines, source_name(arguments.confirm))
