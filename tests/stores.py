@@ -96,6 +96,7 @@ def before(
     fails: Callable[[int], bool] = lambda _: False,  # numbers of requests that are answered with 503
     secure: ssl.SSLContext | None = None,  # of a server that speaks https
     refused: tuple[str, int] = ("", 404),  # part of a path, and the code that answers requests of such paths
+    lost: tuple[str, ...] = (),  # ends of paths: the server executes such a request, and its answer is replaced by 503
 ):
     """Stand before a server, and pass requests on; yield the address and the requests, as `PUT /path`."""
     requests: list[str] = []
@@ -110,6 +111,8 @@ def before(
         with closing(HTTPConnection(server.partition("//")[2], timeout=60)) as there:
             there.request(asked.method, asked.path, asked.body, asked.headers)
             answer = there.getresponse()
+            if asked.path.endswith(lost):
+                return answered(answer.read(), 503)
             own = {"transfer-encoding", "content-length", "connection", "server"}
             headers = [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in own]
             return answered(answer.read(), answer.status, headers)

@@ -20,6 +20,7 @@ from team import Team
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, show
+from charloom.tracking.creation import ONCE
 from charloom.tracking.entries import SHORTEST_PAUSE, Entry
 from charloom.tracking.experiment_lock import Busy
 from charloom.tracking.rounds import LONGEST_PAUSE, RETRY_PAUSE
@@ -121,6 +122,8 @@ def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_
         for project in people:
             project.set(seed=run.params.seed)
 
+    for name, value in ONCE.items():  # `create_once` sets them for a process, and all threads share this one
+        monkeypatch.setenv(name, value)
     had = set(team.runs(monkeypatch, "thread"))  # the threads' login, in this process
     use, gate = Use(team), threading.Barrier(STUDENTS)
     students = [Student(folder, gate) for folder in folders]

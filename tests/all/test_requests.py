@@ -127,6 +127,16 @@ def test_seconds_without_the_database_fail_nothing(project, server):
     complete(project, server.uri)
 
 
+def test_what_was_created_although_the_answer_was_lost_is_not_created_again(project, server):
+    with before(server.uri, lost=("/runs/create", "/logged-models", "/model-versions/create")) as (address, _):
+        track(project, address)
+    run = complete(project, server.uri)
+    client, of_it = project.client(server.uri), f"run_id = '{run.info.run_id}'"
+    models = client.search_logged_models([run.info.experiment_id], f"source_{of_it}")
+    assert sorted(model.name for model in models) == sorted(model_names(project))
+    assert len(client.search_model_versions(of_it)) == 1
+
+
 def test_a_group_with_a_certificate_of_its_own(project, tmp_path, server):
     file = tmp_path / "certificate.pem"
     with before(server.uri, secure=certified(file)) as (address, _):

@@ -14,6 +14,7 @@ The modules, from the spool to the store:
     study_completion             create or update the run of a study
     experiment_lock              the lock of an experiment or a study, across machines
     models, served               send a run's models and register the better one; the code of a served model
+    creation                     create an object by a request that must not be executed twice
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 
 The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui. All use address,

@@ -143,7 +143,8 @@ def _dataset(start: Start) -> DatasetInput:
 
 def _create(store: Store, entry: Entry) -> Run:
     start, entry.sent = entry.first, 0
-    return store.create_run(start.name, {tag.KEY: start.experiment, tag.RECORD: start.record}, start.started)
+    tags = {tag.KEY: start.experiment, tag.RECORD: start.record}
+    return store.create_run(start.name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
 
 
 def _send_points(store: Store, entry: Entry, run: Run) -> None:

@@ -13,6 +13,7 @@ import math
 import re
 import tempfile
 import warnings
+from functools import partial
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -30,6 +31,7 @@ from charloom.core.base.terminal import warn_once
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import tag
+from charloom.tracking.creation import create_once
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
@@ -62,8 +64,9 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
     updates  the number of updates of each model, by name
     """
     client, run_id, number, points = store.client, run.info.run_id, run.info.experiment_id, list[Metric]()
+    search = partial(all_results, client.search_logged_models, [number])
     try:
-        stored = all_results(client.search_logged_models, [number], f"source_run_id = '{run_id}'")
+        stored = search(f"source_run_id = '{run_id}'")
     except MlflowException as error:
         if error.get_http_status_code() != NOT_FOUND:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
@@ -74,7 +77,8 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
     models: dict[str, LoggedModel] = {model.name: model for model in stored}
     missing = [name for name in updates if name not in models or models[name].status != "READY"]
     for name in sorted({*missing} - models.keys(), key=updates.__getitem__):  # MLflow's page shows the newest first
-        models[name] = client.create_logged_model(number, name, run_id, params=params_as_text(entry.first.params))
+        create = partial(client.create_logged_model, number, name, run_id, params=params_as_text(entry.first.params))
+        models[name] = create_once(create, partial(search, f"source_run_id = '{run_id}' AND name = '{name}'"))
         note_progress()
     ids = {name: models[name].model_id for name in updates}
     _upload(store, run, entry, {name: models[name].artifact_location for name in missing}, ids)
@@ -169,8 +173,10 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
             about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
             address, run_id = addresses[model], run.info.run_id
             model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
-            version = client.create_model_version(
-                name, address, run_id, tags, description=about, await_creation_for=0, model_id=model_id
+            create = partial(client.create_model_version, name, address, run_id, tags, description=about)
+            version = create_once(
+                partial(create, await_creation_for=0, model_id=model_id),
+                partial(all_results, client.search_model_versions, f"run_id = '{run_id}'"),
             )
             versions.append(version)
             if model_id and not store.remote:  # a server sets this tag itself, from which the model's page is made

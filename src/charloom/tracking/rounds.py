@@ -29,8 +29,11 @@ def send_all(identity: str) -> None:
     limit_memory()
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+    has_address = "MLFLOW_TRACKING_URI" in os.environ
     remaining, end = dict[Path, Entry](), time.monotonic() + LINGER
     while (now := time.monotonic()) < end:
+        if not has_address:  # MLflow sets it, but the folder with the database may have been moved since
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
         if any(now < entry.retry_until for entry in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from traceback import format_exception
@@ -35,6 +35,7 @@ from charloom.core.training.record import sender_lock
 from charloom.results.git import author
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
+from charloom.tracking.creation import create_once
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line, masked
 from groundwork.words import in_line
@@ -146,13 +147,15 @@ class Store:
         """Return the runs with this experiment key, oldest first."""
         return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'", view)
 
-    def create_run(self, name: str, tags: dict[str, str], started: float | None = None) -> Run:
+    def create_run(self, name: str, tags: dict[str, str], condition: str, started: float | None = None) -> Run:
         """Create a run in the experiment in use, and return the run.
 
-        started  the run's start in seconds since 1970; None: now
+        condition  finds the run, as in `search`
+        started    the run's start in seconds since 1970; None: now
         """
         start, all_tags = None if started is None else round(1000 * started), tags | {tag.USER: self.user}
-        return self.client.create_run(self.experiment_id, start_time=start, tags=all_tags, run_name=name)
+        create = partial(self.client.create_run, self.experiment_id, start, all_tags, name)
+        return create_once(create, lambda: self.search(condition))
 
     def end_run(self, run: Run, status: str, ended: float | None) -> None:
         """Set the run's final status, and its end in seconds since 1970 (None: now)."""

@@ -23,7 +23,7 @@ def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
     with experiment_lock(store, contents.question):
         same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
         tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
-        run = next(iter(store.search(same)), None) or store.create_run(Path(contents.name).stem, tags)
+        run = next(iter(store.search(same)), None) or store.create_run(Path(contents.name).stem, tags, same)
         trials = run.data.tags.get(tag.TRIALS, "")
         if trials.isdecimal() and int(trials) > contents.trials:
             reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
