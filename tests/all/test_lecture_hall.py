@@ -97,6 +97,13 @@ def team(tmp_path_factory):
     team.end()
 
 
+@pytest.fixture(autouse=True)
+def _without_retries(monkeypatch):
+    """`create_once` sets MLflow's variables for a process, and the threads here share theirs."""
+    for name, value in ONCE.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.mark.parametrize("seeds", ["one seed", "sixty seeds"])
 def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_all(
     finished, tmp_path, team, monkeypatch, seeds
@@ -122,8 +129,6 @@ def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_
         for project in people:
             project.set(seed=run.params.seed)
 
-    for name, value in ONCE.items():  # `create_once` sets them for a process, and all threads share this one
-        monkeypatch.setenv(name, value)
     had = set(team.runs(monkeypatch, "thread"))  # the threads' login, in this process
     use, gate = Use(team), threading.Barrier(STUDENTS)
     students = [Student(folder, gate) for folder in folders]
