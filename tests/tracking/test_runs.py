@@ -259,6 +259,20 @@ def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_aga
     holds_what_the_files_hold(project, project.client(), run)
 
 
+def test_a_run_that_a_command_waits_for_is_sent_at_once_even_if_its_training_was_shown_just_now(project):
+    with chdir(project.folder):
+        run, sender = this_run(), identity()
+        with Recording(run.results, run.params, run.text_sha256) as record:
+            record.points([("smooth_loss", 0, run.curves["smooth_loss"][0])])
+            run_round(sender, {})  # the first one creates the database, which may take seconds
+            works = run_round(sender, {})
+            record.results = run.results
+        assert run_round(sender, works)
+        put(run)
+        assert not run_round(identity(), works)  # MLflow has set a variable
+    assert project.runs()[0].info.status == "FINISHED"
+
+
 def test_points_that_arrived_although_the_request_failed_are_sent_once(project, monkeypatch):
     """MLflow before 3 refuses a batch if it has some of the points."""
     log_batch, failed = MlflowClient.log_batch, []

@@ -42,7 +42,8 @@ class Entry:
                after a failure
     reason     why the last attempt failed, or an empty text
     pause      the mean time until the next attempt while other senders are busy with the same experiment
-    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit
+    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit, and
+               a request for delivery both
     """
 
     first: Start
@@ -132,7 +133,7 @@ class Entry:
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender = sender
+                self.sender, self.next_time = sender, 0.0  # a request for delivery: a command waits
             case _:
                 raise ValueError("not a line of a record")
 
