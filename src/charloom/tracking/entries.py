@@ -42,8 +42,8 @@ class Entry:
                after a failure
     reason     why the last attempt failed, or an empty text
     pause      the mean time until the next attempt while other senders are busy with the same experiment
-    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit, and
-               a request for delivery both
+    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit,
+               and a request for delivery both
     """
 
     first: Start
