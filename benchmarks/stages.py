@@ -43,7 +43,7 @@ class Checkout:
             ["git", "-C", source, "log", "-1", "--format=%h, %cd", "--date=short"], text=True
         ).strip()
         self.folder, self.etas = folder, 0
-        subprocess.run(["git", "clone", "--quiet", source, folder], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--no-local", source, folder], check=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
         self.environment = environment | {
             "PATH": f"{source / '.venv/bin'}:{environment['PATH']}",
