@@ -210,8 +210,8 @@ def course():
     yield f"costs {difference(chunks, -1)} bits per character less with `chunks`"
     yield f"and {difference(positions, -1)} bits less with `positions`"
     yield f"costs {difference(batches[0])} bits per character more with a batch of 8, and {difference(batches[1])} more"
-    more = answer("batch_updates").comparisons
-    yield f"costs {difference(more[0], -1)} bits per character less with a batch of 8, and {difference(more[1], -1)} less"
+    eight, many = (difference(comparison, -1) for comparison in answer("batch_updates").comparisons)
+    yield f"costs {eight} bits per character less with a batch of 8, and {many} less"
     curve = dict(line.split(",") for line in (ROOT / "plots/smooth_loss.csv").read_text().splitlines()[1:])
     report = parsed((ROOT / "data/dd2424_report.yaml").read_text())
     lecturer = {year: edition["lecturer"] for year, edition in report["editions"].items()}

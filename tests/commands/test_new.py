@@ -55,7 +55,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place):
     for arguments, line in (
         (["full"], "full: exists already; allowed is a new or an empty folder\n"),
         (["my.txt"], "my.txt: exists already"),
-        (["no/such"], f"no/such: {place}/no is no folder\n"),
+        (["no/such"], "no/such: no is no folder; allowed is an existing one\n"),
         (["new", "--text", "no.txt"], "--text: no.txt: no such file; allowed is a text in UTF-8\n"),
         (
             ["new", "--program", "no.py"],

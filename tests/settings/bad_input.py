@@ -1,6 +1,6 @@
-"""What each wrong parameter, text and table gets: `python tests/settings/bad_input.py > docs/bad_input.md`.
+"""What each wrong parameter, text, table and program gets: `python tests/settings/bad_input.py > docs/bad_input.md`.
 
-Each case is `prepare`, or `charloom compare --table`, in a folder of its own, in this process.
+Each case is `prepare`, or a command of charloom, in a folder of its own, in this process.
 """
 
 import contextlib
@@ -109,6 +109,19 @@ TABLES: list[tuple[str, Content]] = [
     ("a quote that does not end", TABLE.replace("2.6", '"2.6').encode()),
 ]
 
+NOTE = "grade executes definitions and functions of my_rnn.py, within limits, but not in a sandbox\n"
+PROGRAMS: list[tuple[str, str, Content]] = [  # what is wrong, the command, the content of my_rnn.py
+    ("no file", "grade my_rnn.py", str),
+    ("a file of another kind", "grade params.yaml", str),
+    ("not Python", "grade my_rnn.py", "def gradients(:\n"),
+    ("nothing that can be graded", "grade my_rnn.py", "x = 1\n"),
+    ("a time that is no number", "grade --seconds soon my_rnn.py", "x = 1\n"),
+    ("no file", "new out --program my_rnn.py", str),
+    ("a map without a program", "new out --map my_rnn.py", "x = 1\n"),
+    ("a folder that is not empty", "new data", str),
+    ("a folder in a missing folder", "new out/here", str),
+    ("no such text", "new out --text data/your.txt", str),
+]
 
 DVC = [  # typed, a part of what DVC prints, what to do
     ("dvc exp run -S etta=0.1", "Could not override 'etta'", "correct the name (DVC proposes `+`, which adds a param)"),
@@ -128,7 +141,18 @@ class Got(NamedTuple):
     @property
     def broken(self) -> bool:
         """Whether it got anything but exit 2, one line that names a file, and nothing written."""
-        names = any(f"{file}: " in self.printed for file in ("params.yaml", "data/my.txt", "results.csv"))
+        files = (
+            "params.yaml",
+            "data/my.txt",
+            "results.csv",
+            "my_rnn.py",
+            "data",
+            "out/here",
+            "--seconds",
+            "--text",
+            "--map",
+        )
+        names = any(f"{file}: " in self.printed for file in files)
         return self.code != 2 or self.printed.count("\n") != 1 or not names or bool(self.written)
 
 
@@ -154,6 +178,14 @@ def tables() -> Iterator[Got]:
     """Yield what every table gets."""
     for what, content in TABLES:
         yield run(what, {"results.csv": content}, "compare", "--table", "results.csv", *COLUMNS)
+
+
+def programs() -> Iterator[Got]:
+    """Yield what every wrong program, and every wrong place for a project, gets."""
+    for what, command, content in PROGRAMS:
+        files = {"params.yaml": "", "data/my.txt": TEXT, "my_rnn.py": content}
+        got = run(f"{what}: charloom {command}", files, *command.split())
+        yield got._replace(printed=got.printed.removeprefix(NOTE))
 
 
 def cases() -> Iterator[Got]:
@@ -185,7 +217,7 @@ def code(text: str) -> str:
     return f"`` {visible} ``".replace("|", "\\|")
 
 
-def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
+def page(of_the_pipeline: list[Got], of_tables: list[Got], of_programs: list[Got]) -> str:
     """Return the page."""
     return (
         "# Messages for wrong input\n\n"
@@ -199,7 +231,10 @@ def page(of_the_pipeline: list[Got], of_tables: list[Got]) -> str:
         f"| typed | what DVC prints | what to do |\n|---|---|---|\n{''.join(map(_of_dvc, DVC))}\n"
         "## Tables\n\nThe first column says what is wrong in `results.csv`. The last column has the message of "
         f"`charloom compare --table results.csv {' '.join(COLUMNS)}`.\n\n"
-        f"{_table(of_tables)}"
+        f"{_table(of_tables)}\n"
+        "## Programs\n\nThe first column says what is wrong, and which command was typed. Before its message, "
+        "`charloom grade` says that it executes the program.\n\n"
+        f"{_table(of_programs)}"
     )
 
 
@@ -214,6 +249,6 @@ def _table(got: list[Got]) -> str:
 
 
 if __name__ == "__main__":
-    got, of_tables = list(cases()), list(tables())
-    print(page(got, of_tables), end="")
-    sys.exit("\n".join(map(str, (each for each in got + of_tables if each.broken))) or None)
+    got, of_tables, of_programs = list(cases()), list(tables()), list(programs())
+    print(page(got, of_tables, of_programs), end="")
+    sys.exit("\n".join(map(str, (each for each in got + of_tables + of_programs if each.broken))) or None)

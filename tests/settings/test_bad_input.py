@@ -1,15 +1,15 @@
 """What a user gets wrong is one line that names it, exit 2, and nothing written."""
 
 import pytest
-from bad_input import DVC, cases, page, tables
+from bad_input import DVC, cases, page, programs, tables
 from projects import ROOT
 
 
-def test_every_wrong_parameter_text_and_table_gets_the_line_that_the_documentation_shows():
-    got, of_tables = list(cases()), list(tables())
+def test_every_wrong_parameter_text_table_and_program_gets_the_line_that_the_documentation_shows():
+    got, of_tables, of_programs = list(cases()), list(tables()), list(programs())
     assert (len(got) >= 60 + 10, len(of_tables) >= 12) == (True, True)
-    assert [each for each in got + of_tables if each.broken] == []
-    assert page(got, of_tables) == (ROOT / "docs/bad_input.md").read_text()
+    assert [each for each in got + of_tables + of_programs if each.broken] == []
+    assert page(got, of_tables, of_programs) == (ROOT / "docs/bad_input.md").read_text()
 
 
 @pytest.mark.slow

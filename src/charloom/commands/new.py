@@ -36,7 +36,9 @@ def new(arguments: argparse.Namespace) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise WrongInput(f"{shown}: exists already; allowed is a new or an empty folder")
     if not folder.parent.is_dir():
-        raise WrongInput(f"{shown}: {in_line(str(folder.parent))} is no folder")
+        raise WrongInput(
+            f"{shown}: {in_line(str(Path(arguments.folder).parent))} is no folder; allowed is an existing one"
+        )
     if arguments.map is not None and arguments.program is None:
         raise WrongInput(f"--map: {in_line(arguments.map)} needs --program, the program that it calls")
     program, text = Path(arguments.program or FILES / "reference.py"), Path(arguments.text or NOVEL)
