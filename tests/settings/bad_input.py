@@ -130,6 +130,9 @@ DVC = [  # typed, a part of what DVC prints, what to do
 ]
 
 
+NAMED = "params.yaml", "data/my.txt", "results.csv", "my_rnn.py", "data", "out/here", "--seconds", "--text", "--map"
+
+
 class Got(NamedTuple):
     """What a case got: the exit code, all that was printed, and what was written."""
 
@@ -141,18 +144,7 @@ class Got(NamedTuple):
     @property
     def broken(self) -> bool:
         """Whether it got anything but exit 2, one line that names a file, and nothing written."""
-        files = (
-            "params.yaml",
-            "data/my.txt",
-            "results.csv",
-            "my_rnn.py",
-            "data",
-            "out/here",
-            "--seconds",
-            "--text",
-            "--map",
-        )
-        names = any(f"{file}: " in self.printed for file in files)
+        names = any(f"{file}: " in self.printed for file in NAMED)
         return self.code != 2 or self.printed.count("\n") != 1 or not names or bool(self.written)
 
 
