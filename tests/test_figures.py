@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from compared import effect as the_effect
-from projects import ROOT
+from projects import ROOT, called
 
-from charloom.commands import study_new
+from charloom.commands import cli, study_new
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from groundwork.yaml12 import parsed
@@ -269,3 +269,10 @@ def test_each_figure_in_prose_is_that_of_a_result(page):
     for match in FIGURE.finditer(text):
         supported = any(start <= match.start() and match.end() <= end for start, end in spans)
         assert supported or match[0].endswith(",000"), match[0]
+
+
+def test_the_example_of_effects_has_lines_of_the_output():
+    example = (ROOT / "docs/studies.md").read_text(encoding="utf-8").split("prints, among other lines:\n\n```\n")[1]
+    with chdir(ROOT):
+        _, printed, _ = called(cli.main, "charloom", "compare", "studies/recipe")
+    assert {*example.partition("```")[0].splitlines()} <= {*printed.splitlines()}
