@@ -19,7 +19,7 @@ from charloom.sampling.options import allowed
 from charloom.study.asking import asked_now, ensure_own_question
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
-from charloom.study.seeds import free, is_same, known_answers, spanned, taken, why_used, with_seeds
+from charloom.study.seeds import by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, read_question
 from groundwork.words import in_line, number_of
 from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
@@ -107,9 +107,9 @@ def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str
             return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
     reasons = taken(study)
     seeds = free(reasons, number)
-    others = [seed for seed in range(1, seeds[-1]) if seed in reasons]
-    why = f"\n{spanned(seeds)} are free: {reasons[others[0]]} with {spanned(others)}" if others else ""
-    return with_seeds(study, seeds), why
+    others = by_reason({seed: reasons[seed] for seed in range(1, seeds[-1]) if seed in reasons})
+    why = "; ".join(f"{reason} with {spanned(of_reason)}" for reason, of_reason in others.items())
+    return with_seeds(study, seeds), f"\n{spanned(seeds)} are free: {why}" if why else ""
 
 
 def _varied(given: list[str]) -> dict[str, list[Any]]:

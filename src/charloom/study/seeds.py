@@ -94,10 +94,19 @@ def _key(study: Study, setting: str) -> str:
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
-    """Return `seeds 1 to 5: studies/eta.yaml has shown eta=0.1 with them`; "" if no seed of the study is used."""
+    """Return `seeds 1 to 5: studies/eta.yaml has shown eta=0.1 with them`; "" if no seed of the study is used.
+
+    Seeds that different studies have shown are separate: `seeds 1 to 5: …; seed 6: …`.
+    """
     shown = used(study, known)
-    seeds = [seed for seed in study.question.seeds if seed in shown]
-    return f"{spanned(seeds)}: {shown[seeds[0]]} with {'them' if len(seeds) > 1 else 'it'}" if seeds else ""
+    of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
+    pronouns = ((seeds, reason, "them" if len(seeds) > 1 else "it") for reason, seeds in of_reason.items())
+    return "; ".join(f"{spanned(seeds)}: {reason} with {pronoun}" for seeds, reason, pronoun in pronouns)
+
+
+def by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:
+    """Return the seeds of each reason, which `used` and `taken` return by seed."""
+    return {reason: [seed for seed in reasons if reasons[seed] == reason] for reason in reasons.values()}
 
 
 def taken(study: Study) -> dict[int, str]:
