@@ -251,7 +251,12 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
     printed, seeds = new("b", *eta, "--seeds", "2")
     assert "\nseeds 4 and 5 are free: studies/a.yaml has shown eta=0.1 with seeds 1 to 3\n" in printed
     assert seeds == [4, 5]
-    assert new("c", *eta, "--seeds", "2", "--measure", "smooth_loss")[1] == [6, 7]  # b waits for its trainings
+    printed, seeds = new("c", *eta, "--seeds", "2", "--measure", "smooth_loss")
+    assert (
+        f"\nseeds 6 and 7 are free: {SHOWN}seeds 1 to 3; studies/b.yaml asks about eta=0.1 with seeds 4 and 5"
+        in printed
+    )
+    assert seeds == [6, 7]  # b waits for its trainings
     assert new("d", "--vary", "eta=0.2,0.02", "--seeds", "2")[1] == 2
     assert new("e", *eta, "--seeds", "20-21", "--title", "mine")[1] == [20, 21]
     line = f"--seeds: seed 3: {SHOWN}it; `--seeds 4` takes free seeds\n"
