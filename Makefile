@@ -9,7 +9,7 @@ READY := .venv/.ready
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-GIVEN = $(foreach each,DATA HOST PORT NAMES ADDRESS ARTIFACTS UPGRADE RESTORE NAME FILE PERMISSION REMOVE LIST RENEW TEXT TO,$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
+GIVEN = $(foreach each,$(.VARIABLES),$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
 # What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
 # in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
 IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \

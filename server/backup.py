@@ -34,6 +34,7 @@ def backup() -> None:
     new.mkdir(parents=True)
     database.dump(POSTGRES, new / database.DUMP)
     shutil.copy(AUTH, new)
+    (new / ".gitignore").write_text("*\n")  # TO may be in a clone, and auth.ini has the owner's password
     if artifacts.is_dir():
         shutil.copytree(artifacts, new / FOLDER)
     new.rename(target)

@@ -22,14 +22,15 @@ def course() -> None:
 
     Raises Refused if TEXT cannot be read, and as `user` does.
     """
-    path = Path(GIVEN.get("TEXT", ""))
+    text = GIVEN.get("TEXT", "")
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with open(text, "rb") as file:  # noqa: PTH123  Path("") is this folder
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise Refused(f"TEXT={path}: {error.strerror}; TEXT is the file of the course's text") from None
+        raise Refused(f"TEXT={text}: {error.strerror}; TEXT is the file of the course's text") from None
     server = Server(auth_of_started_server())
     known = {tags[KEY]: name for _, name, tags in _experiments(server)}
-    for key, name in ((digest, f"charloom {path.stem[:200]}"), (STUDIES, f"charloom: {STUDIES}")):
+    for key, name in ((digest, f"charloom {Path(text).stem[:200]}"), (STUDIES, f"charloom: {STUDIES}")):
         if key in known:
             print(f"experiment {known[key]!r} exists; it belongs to the user who created it")
         else:

@@ -104,7 +104,7 @@ def names_in(file: Path) -> list[str]:
     Raises Refused, with the file's name, if the file cannot be read, has no name, or a name is not allowed.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()  # spreadsheets begin with a byte-order mark
     except (OSError, UnicodeError) as error:
         raise Refused(f"FILE={file}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
     names = [line.strip() for line in lines if line.strip()]
@@ -119,4 +119,5 @@ def ensure_name(name: str, where: str = "NAME=") -> None:
     """Raise Refused if this is not a name that a user may have. The message begins with `where`."""
     if not NAME.fullmatch(name) or name == ADMIN:
         allowed = f"up to 64 of A-Z, a-z, 0-9, _, . and -, first a letter or digit, such as ann; {ADMIN} is reserved"
-        raise Refused(f"{where}{ascii(name[:80])[1:-1]} is not allowed; allowed are {allowed}")
+        shown = name[:80] if name.isprintable() else ascii(name[:80])[1:-1]
+        raise Refused(f"{where}{shown} is not allowed; allowed are {allowed}")

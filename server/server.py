@@ -32,7 +32,21 @@ import psutil
 from backup import backup, ensure_restorable, remove_unfinished, restore
 from course import course, restore_names
 from errors import Refused
-from settings import ADDRESS, ARTIFACTS, AUTH, DATA, EVERYWHERE, GIVEN, HOST, LOCAL, NAMES, PORT, POSTGRES, write_auth
+from settings import (
+    ADDRESS,
+    ARTIFACTS,
+    AUTH,
+    DATA,
+    EVERYWHERE,
+    GIVEN,
+    HOST,
+    LOCAL,
+    NAMES,
+    PORT,
+    POSTGRES,
+    ensure_known,
+    write_auth,
+)  # fmt: skip
 from users import user
 
 LOG, LOCK = DATA / "mlflow.log", DATA / "server.lock"
@@ -229,6 +243,7 @@ def run(began: float, guard: database.Guard, source: Path | None) -> None:
 if __name__ == "__main__":
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")  # send no password to a proxy
     try:
+        ensure_known()
         for switch in ("UPGRADE", "REMOVE", "LIST", "RENEW"):
             if GIVEN.get(switch, "") not in {"", "1"}:
                 raise Refused(f"{switch}={GIVEN[switch]} is not allowed; allowed is 1")

@@ -8,6 +8,10 @@ from pathlib import Path
 from errors import Refused
 from people import READ
 
+KNOWN = (
+    "DATA", "HOST", "PORT", "NAMES", "ADDRESS", "ARTIFACTS", "UPGRADE", "RESTORE", "NAME", "FILE", "PERMISSION",
+    "REMOVE", "LIST", "RENEW", "TEXT", "TO", "PYTHON", "TEAM",
+)  # fmt: skip
 GIVEN = {name: value for name, _, value in (word.partition("=") for word in sys.argv[2:])}
 DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
 HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
@@ -17,6 +21,12 @@ AUTH, POSTGRES = DATA / "auth.ini", DATA / "postgres"
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  requested by the user
 LOCAL = f"http://{'127.0.0.1' if HOST in EVERYWHERE else HOST}:{PORT}"
+
+
+def ensure_known() -> None:
+    """Raise Refused if a setting's name is unknown: PERMISION=READ would add a user with EDIT."""
+    for name in GIVEN.keys() - KNOWN:
+        raise Refused(f"{name}={GIVEN[name]}: no such setting; allowed are {', '.join(KNOWN)}")
 
 
 def read_auth(file: Path = AUTH) -> configparser.SectionProxy:

@@ -34,6 +34,8 @@ def user() -> None:
     Raises Refused if a setting is not allowed, or the server refuses a request or does not answer.
     """
     permission, file = GIVEN.get("PERMISSION") or EDIT, GIVEN.get("FILE")
+    if file and GIVEN.get("NAME"):
+        raise Refused(f"NAME={GIVEN['NAME']}: not allowed with FILE={file}; allowed is one of them")
     if permission not in {READ, EDIT}:
         raise Refused(f"PERMISSION={permission} is not allowed; allowed is {EDIT} or {READ}")
     if GIVEN.get("LIST") == "1":

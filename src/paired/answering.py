@@ -11,7 +11,7 @@ from paired.effects import told
 from paired.factors import inseparable, tested
 from paired.pairs import alone, counted, minus, values
 from paired.rule import decide, direction
-from paired.seeds_needed import more_seeds
+from paired.seeds_needed import UNKNOWN, more_seeds
 from paired.statistics import moments, student_interval
 
 T = TypeVar("T")
@@ -144,7 +144,7 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
         return contrast
     pairs, alpha = moments(contrast.counting.values()), 1.0 - contrast.tested_level
     if direction(pairs, measured.better) in contrast.barred:  # by lost trials: the number of further seeds is unknown
-        return contrast._replace(more_seeds=(1, None))
+        return contrast._replace(more_seeds=UNKNOWN)
     return contrast._replace(more_seeds=more_seeds(pairs, alpha, measured.smallest_difference))
 
 

@@ -17,6 +17,7 @@ from scipy import special
 from paired.data_types import Moments
 from paired.statistics import critical, standard_error
 
+UNKNOWN: tuple[int, int | None] = 1, None  # bounds that say nothing
 POWER = 0.8
 MISS_LARGEST = 0.1  # probability that the upper bound of |θ| is below the truth, for samples that do not tell
 MISS_LEAST = 0.2  # probability that the lower bound is above the truth; half of that for samples that do not tell
@@ -61,12 +62,12 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
     pairs  moments of the differences so far, which give no verdict
 
     The upper bound is None if it is infinite or above MOST_TIMES the present number of seeds. If the sd is unknown or
-    0, the bounds are 1 and None. In at least four of five cases the true need is between the bounds
+    0, the bounds are UNKNOWN. In at least four of five cases the true need is between the bounds
     (benchmarks/calibration.md).
     """
     error = standard_error(pairs)
     if pairs.mean is None or pairs.sd is None or not error:
-        return 1, None
+        return UNKNOWN
     n, t = pairs.n, min(abs(pairs.mean / error), FAR)
     # θ for which t is this large or larger with probability MISS_LEAST; below 0 if θ = 0 is not excluded
     largest, least = largest_size(n, t, alpha), float(special.nctdtrinc(n - 1, 1.0 - MISS_LEAST, t)) / math.sqrt(n)

@@ -6,7 +6,7 @@ from groundwork.words import number_of
 from paired.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
 from paired.effects import at_levels, averages, shown_effects
 from paired.numbers import decimals, p_shown, percent, shown, span
-from paired.seeds_needed import POWER
+from paired.seeds_needed import POWER, UNKNOWN
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 PERCENT = percent(LEVEL)
@@ -57,6 +57,8 @@ def verdict(contrast: Contrast) -> str:
         return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
     if contrast.more_seeds is None:
         return short_verdict(contrast)
+    if contrast.more_seeds == UNKNOWN:
+        return f"{CANNOT_TELL}, an unknown number of more seeds"
     least, most = contrast.more_seeds
     many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
     return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"

@@ -320,6 +320,8 @@ def test_nobody_else_may_read_the_keys_and_a_forgotten_password_is_made_anew(tea
     ("start", "HOST=0.0.0.0", "HOST=0.0.0.0: NAMES must name this server"),
     ("start", "HOST=::", "HOST=::: NAMES must name this server"),
     ("course", "TEXT=gone.txt", "TEXT=gone.txt: No such file or directory; TEXT is the file of the course's text\n"),
+    ("course", "FILE=class.txt", "TEXT=: No such file or directory; TEXT is the file of the course's text\n"),
+    ("user", "PERMISION=READ", "PERMISION=READ: no such setting; allowed are DATA, HOST, "),
     ("start", "PORT=many", "PORT=many is not allowed; allowed is a whole number from 1 to 65535\n"),
     ("start", "PORT=0", "PORT=0 is not allowed; allowed is a whole number from 1 to 65535\n"),
     ("start", "PORT={taken}", "`make server PORT=5001` uses another port"),

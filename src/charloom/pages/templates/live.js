@@ -148,6 +148,7 @@ form.onsubmit = async event => {
   byId("change").open ||= refused !== undefined
   if (refused) return refused.focus()
   const worker = new Worker(source), changed = changes(), [file] = form.elements["prepare.text"].files
+  byId("loss").closest(".chart").classList.toggle("other", Boolean(file)) // the dashed lines are the project's text's
   const trained = { ...params, ...Object.fromEntries(changed) }
   const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
   const kept = keep(changed.map(([name, value]) => `${name}=${value}`).join(", ") || "no change")
