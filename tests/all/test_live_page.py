@@ -176,7 +176,10 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
     (tmp_path / "own text.txt").write_bytes(("\ufeff" + EMOJI * 40).encode())
     window.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
     assert window.locator("#change-command").text_content() == "dvc exp run -S prepare.text='data/own text.txt'"
+    levels = window.get_by_text("trigram ")
+    assert levels.is_visible()
     assert "SHA-256" in ended(window)
+    assert not levels.is_visible()  # counted in the project's text
     (tmp_path / "no text.txt").write_bytes(b"\xff\xfe\x00" * 100)
     window.locator("[type=file]").set_input_files(tmp_path / "no text.txt")
     assert ended(window) == "Cannot train: prepare.text: no text.txt is not UTF-8; save it as UTF-8."
