@@ -137,6 +137,13 @@ def test_what_was_created_although_the_answer_was_lost_is_not_created_again(proj
     assert len(client.search_model_versions(of_it)) == 1
 
 
+def test_a_model_that_is_no_artifact_of_its_run_is_a_line(project, server):
+    track(project, server.uri)
+    address = f"runs:/{complete(project, server.uri).info.run_id}/models/last"
+    line = project.run("charloom", "sample", "--model", address, expect=2, MLFLOW_TRACKING_URI=server.uri)
+    assert line.startswith(f"--model: {address}: the model has no artifacts/model.npz, so charloom did not log it; ")
+
+
 def test_a_group_with_a_certificate_of_its_own(project, tmp_path, server):
     file = tmp_path / "certificate.pem"
     with before(server.uri, secure=certified(file)) as (address, _):

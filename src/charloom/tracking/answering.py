@@ -61,6 +61,10 @@ def fetch(address: str, file: str) -> None:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
             raise
+        except OSError as error:  # for a missing artifact, MLflow's client of a server raises requests.HTTPError
+            if not reason or getattr(getattr(error, "response", None), "status_code", None) != NOT_FOUND:
+                raise
+            raise WrongInput(f"--model: {address}: {reason}; the run's page in MLflow lists its models") from None
 
 
 def describe(run_id: str, folder: str) -> None:
