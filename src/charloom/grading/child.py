@@ -57,6 +57,14 @@ def _calls(node: ast.AST) -> bool:
     return any(isinstance(n, ast.Call) and ast.unparse(n.func) not in HARMLESS for n in ast.walk(node))
 
 
+def _parsed(source: str | bytes, label: str) -> ast.Module:
+    """Return the source's syntax tree. Raises SyntaxError, also for null bytes, for which Python before 3.11.4 has ValueError."""
+    try:
+        return ast.parse(source, label)
+    except ValueError as error:
+        raise SyntaxError(str(error)) from None
+
+
 def _bound(node: ast.stmt) -> set[str]:
     """Return the names that the statement binds."""
     names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -87,7 +95,7 @@ class Program:
         """Execute what defines. Raises SyntaxError if the file is not valid Python 3."""
         module.__file__ = str(module.__spec__ and module.__spec__.origin)
         for label, source in cells(Path(module.__file__)):
-            for node in ast.parse(source, label).body:
+            for node in _parsed(source, label).body:
                 reason = (
                     f"{label}, line {node.lineno} would bind it, and grade does not run that line: set it in map.py"
                 )
