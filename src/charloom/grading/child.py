@@ -58,7 +58,7 @@ def _calls(node: ast.AST) -> bool:
 
 
 def _parsed(source: str | bytes, label: str) -> ast.Module:
-    """Return the source's syntax tree. Raises SyntaxError, also for null bytes, for which Python before 3.11.4 has ValueError."""
+    """Return the syntax tree. Raises SyntaxError, also for null bytes (before Python 3.11.4 a ValueError)."""
     try:
         return ast.parse(source, label)
     except ValueError as error:
