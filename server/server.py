@@ -46,7 +46,7 @@ from settings import (
     POSTGRES,
     ensure_known,
     write_auth,
-)  # fmt: skip
+)
 from users import user
 
 LOG, LOCK = DATA / "mlflow.log", DATA / "server.lock"

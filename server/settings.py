@@ -25,8 +25,8 @@ LOCAL = f"http://{'127.0.0.1' if HOST in EVERYWHERE else HOST}:{PORT}"
 
 def ensure_known() -> None:
     """Raise Refused if a setting's name is unknown: PERMISION=READ would add a user with EDIT."""
-    for name in GIVEN.keys() - KNOWN:
-        raise Refused(f"{name}={GIVEN[name]}: no such setting; allowed are {', '.join(KNOWN)}")
+    if unknown := [name for name in GIVEN if name not in KNOWN]:
+        raise Refused(f"{unknown[0]}={GIVEN[unknown[0]]}: no such setting; allowed are {', '.join(KNOWN)}")
 
 
 def read_auth(file: Path = AUTH) -> configparser.SectionProxy:

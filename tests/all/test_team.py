@@ -224,6 +224,7 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert "warning" not in sending.result()
     assert f"RESTORE={tmp_path / 'copy'}" in said
     assert not [*tmp_path.glob(".*.new")]
+    assert (tmp_path / "copy/.gitignore").read_text() == "*\n"  # it has the owner's password
     assert "is not allowed; allowed is a new folder" in team.run("backup", f"TO={tmp_path / 'copy'}", expect=2)
     there = team.runs(monkeypatch).keys()
     written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
@@ -334,3 +335,17 @@ def test_a_wrong_setting_is_one_line(tmp_path_factory, command, setting, words):
         done = subprocess.run([PYTHON, SCRIPT, command, *given], capture_output=True, text=True, check=False)
     assert (done.returncode, words in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
     assert not (folder / "data/auth.ini").exists()
+
+
+@pytest.mark.usefixtures("team")
+@pytest.mark.parametrize(("names", "setting", "words"), [
+    ("\ufeffann\ncäsar\n", "LIST=", "FILE={file}: cäsar is not allowed; allowed are up to 64 of "),  # ann is allowed
+    ("ann\n", "NAME=eve", "NAME=eve: not allowed with FILE={file}; allowed is one of them\n"),
+])  # fmt: skip
+def test_a_wrong_class_list_is_one_line(tmp_path, names, setting, words):
+    file = tmp_path / "class.txt"
+    file.write_text(names, encoding="utf-8")
+    command = [PYTHON, SCRIPT, "user", f"DATA={tmp_path}", f"FILE={file}", setting]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert done.stderr.startswith(words.format(file=file))

@@ -1,4 +1,4 @@
-"""What each wrong parameter, text, table and program gets: `python tests/settings/bad_input.py > docs/bad_input.md`.
+"""The message for each wrong input: `python tests/settings/bad_input.py > docs/bad_input.md` writes the page.
 
 Each case is `prepare`, or a command of charloom, in a folder of its own, in this process.
 """
@@ -209,6 +209,16 @@ def code(text: str) -> str:
     return f"`` {visible} ``".replace("|", "\\|")
 
 
+def all_got() -> tuple[list[Got], list[Got], list[Got]]:
+    """Return what all cases got: of the pipeline, of tables and of programs."""
+    return list(cases()), list(tables()), list(programs())
+
+
+def broken(*groups: list[Got]) -> list[Got]:
+    """Return the cases that got something else than one line, exit 2 and no file."""
+    return [got for group in groups for got in group if got.broken]
+
+
 def page(of_the_pipeline: list[Got], of_tables: list[Got], of_programs: list[Got]) -> str:
     """Return the page."""
     return (
@@ -241,6 +251,6 @@ def _table(got: list[Got]) -> str:
 
 
 if __name__ == "__main__":
-    got, of_tables, of_programs = list(cases()), list(tables()), list(programs())
-    print(page(got, of_tables, of_programs), end="")
-    sys.exit("\n".join(map(str, (each for each in got + of_tables + of_programs if each.broken))) or None)
+    groups = all_got()
+    print(page(*groups), end="")
+    sys.exit("\n".join(map(str, broken(*groups))) or None)

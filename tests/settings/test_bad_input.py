@@ -1,15 +1,15 @@
 """What a user gets wrong is one line that names it, exit 2, and nothing written."""
 
 import pytest
-from bad_input import DVC, cases, page, programs, tables
+from bad_input import DVC, all_got, broken, page
 from projects import ROOT
 
 
 def test_every_wrong_parameter_text_table_and_program_gets_the_line_that_the_documentation_shows():
-    got, of_tables, of_programs = list(cases()), list(tables()), list(programs())
-    assert (len(got) >= 60 + 10, len(of_tables) >= 12) == (True, True)
-    assert [each for each in got + of_tables + of_programs if each.broken] == []
-    assert page(got, of_tables, of_programs) == (ROOT / "docs/bad_input.md").read_text()
+    groups = all_got()
+    assert [len(group) >= least for group, least in zip(groups, (60 + 10, 12, 10), strict=True)] == [True] * 3
+    assert broken(*groups) == []
+    assert page(*groups) == (ROOT / "docs/bad_input.md").read_text()
 
 
 @pytest.mark.slow

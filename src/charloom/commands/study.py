@@ -31,9 +31,9 @@ def run_study(arguments: argparse.Namespace) -> None:
     Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
     for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
-        given = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
-        if getattr(arguments, option) is not None and given:
-            raise WrongInput(f"--{given[0]}: cannot be combined with --{option}, which {does}")
+        conflicts = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
+        if getattr(arguments, option) is not None and conflicts:
+            raise WrongInput(f"--{conflicts[0]}: cannot be combined with --{option}, which {does}")
     if arguments.confirm is not None:
         lines = lines_at(arguments.confirm, LINES, BYTES)
         confirm(read_study(Path(arguments.file)), lines, source_name(arguments.confirm))

@@ -173,11 +173,11 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
             about = f"{measure:.4f} {metric} after {update:,} updates; sent by {store.user}"
             address, run_id = addresses[model], run.info.run_id
             model_id = address.removeprefix(MODELS) if address.startswith(MODELS) else None
-            create = partial(client.create_model_version, name, address, run_id, tags, description=about)
-            version = create_once(
-                partial(create, await_creation_for=0, model_id=model_id),
-                partial(all_results, client.search_model_versions, f"run_id = '{run_id}'"),
-            )
+            create = partial(
+                client.create_model_version, name, address, run_id, tags, description=about, await_creation_for=0,
+                model_id=model_id,
+            )  # fmt: skip
+            version = create_once(create, partial(all_results, client.search_model_versions, f"run_id = '{run_id}'"))
             versions.append(version)
             if model_id and not store.remote:  # a server sets this tag itself, from which the model's page is made
                 shown = json.dumps([{"name": name, "version": int(version.version)}])

@@ -35,8 +35,8 @@ def serve(arguments: argparse.Namespace) -> None:
     experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
     pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
     runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
-    none = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"
-    lines = f"open {pages}/{experiment}{runs}" if experiment else none
+    no_run = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"
+    lines = f"open {pages}/{experiment}{runs}" if experiment else no_run
     lines += f"\nstudies: {pages}/{studies}{runs}" if studies else ""
     if remote:
         print(lines)
