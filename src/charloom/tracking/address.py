@@ -10,11 +10,9 @@ import sqlite3
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
-
-from sqlalchemy.engine import URL, make_url
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import exclusive
@@ -22,6 +20,9 @@ from charloom.core.base.terminal import visible
 from charloom.core.settings.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
 from groundwork.words import in_line
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
@@ -56,6 +57,8 @@ def page_address() -> str:
 
 def database() -> Path | None:
     """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return root() / DATABASE
     url = _sqlite_url()
     return Path(str(url.database)) if url else None
 
@@ -72,11 +75,13 @@ def artifacts() -> str:
     return (root() / ARTIFACTS).as_uri()
 
 
-def _sqlite_url() -> URL | None:
+def _sqlite_url() -> "URL | None":
     """Return the parsed address of an SQLite file, with an absolute path, or None for any other store.
 
     Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
     """
+    from sqlalchemy.engine import make_url  # noqa: PLC0415  takes 0.1 s, and `track` does not need it
+
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
     try:
         scheme, host, path, *_ = urlsplit(uri)
@@ -111,6 +116,7 @@ def create_database() -> None:
             new.unlink(missing_ok=True)
             # MLflow's client would put the unescaped name of the working folder into an SQL statement.
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  stages import no MLflow
+            from sqlalchemy.engine import URL  # noqa: PLC0415  see _sqlite_url
 
             SqlAlchemyStore(URL.create(SQLITE, database=str(new)).render_as_string(), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)

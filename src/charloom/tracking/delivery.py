@@ -22,7 +22,7 @@ from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 
-POLL_INTERVAL = 0.05  # seconds
+POLL_INTERVAL = 0.02  # seconds
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 

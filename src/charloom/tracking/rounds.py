@@ -15,7 +15,7 @@ from charloom.tracking.store import connected, reason_of
 from charloom.tracking.study_completion import complete_study
 from groundwork.words import in_line
 
-PAUSE = 0.1  # seconds between two rounds
+PAUSE = 0.03  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
