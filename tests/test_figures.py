@@ -116,7 +116,7 @@ def speed():
     ratios = [float(row[-2]) for row in rows if len(row) == 10]
     yield f"takes {min(ratios):.2f} to {max(ratios):.2f} of the time"
     (slower,) = re.findall(r"\| ([\d,]+), 32 \|.* 1\.\d\d \|$", page, re.MULTILINE)
-    yield f"oneDNN is faster with {slower} units"
+    yield f"oneDNN with {slower} units"
 
 
 def initial_accumulator():
