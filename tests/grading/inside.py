@@ -5,6 +5,7 @@ import sys
 from contextlib import chdir, contextmanager
 
 from charloom.grading import child
+from charloom.grading.loader import Program
 from charloom.grading.process import Unreadable, _answer
 
 
@@ -27,7 +28,7 @@ def inside(file):
     """Yield a student for the program in the file and the map.py beside it."""
     modules = dict(sys.modules)
     with chdir(file.parent):
-        program = child.Program(file.name, "map.py" if file.with_name("map.py").exists() else "")
+        program = Program(file.name, "map.py" if file.with_name("map.py").exists() else "")
         sys.meta_path.insert(0, program)
         try:
             yield Inside(program)
