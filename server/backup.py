@@ -7,7 +7,7 @@ from pathlib import Path
 
 import database
 from errors import Refused
-from settings import ARTIFACTS, AUTH, DATA, GIVEN, POSTGRES, auth_of_started_server, read_auth
+from settings import AUTH, DATA, GIVEN, OWN, POSTGRES, artifacts, auth_of_started_server
 
 FOLDER = "artifacts"  # name in a backup
 
@@ -20,7 +20,7 @@ def backup() -> None:
 
     The dump comes first: the artifacts that it names exist already, so the copy contains them.
     """
-    artifacts = Path(auth_of_started_server()["charloom_artifacts"])
+    place = auth_of_started_server()["charloom_artifacts"] or OWN
     if not database.running(POSTGRES):
         raise Refused(f"DATA={DATA}: PostgreSQL does not run; `make server` starts it", 5)
     target = Path(
@@ -35,18 +35,15 @@ def backup() -> None:
     database.dump(POSTGRES, new / database.DUMP)
     shutil.copy(AUTH, new)
     (new / ".gitignore").write_text("*\n")  # TO may be in a clone, and auth.ini has the owner's password
-    if artifacts.is_dir():
-        shutil.copytree(artifacts, new / FOLDER)
+    if Path(place).is_dir():  # a server without a run has no folder
+        shutil.copytree(place, new / FOLDER)
     new.rename(target)
-    missing = "" if artifacts.is_dir() else f"; the artifacts are not in it, because {artifacts} is no local folder"
+    missing = f"; the artifacts are not in it, but stay in {place}" if "://" in place else ""
     print(f"created {target}{missing}; `make server DATA=NEW RESTORE={target}` starts a server with it")
 
 
 def ensure_restorable(source: Path, lock: Path) -> None:
-    """Raise Refused if `source` is no backup, DATA is in use by a server, or ARTIFACTS cannot have the artifacts.
-
-    The server would answer 404 for every model if a backup's artifacts were in S3 and ARTIFACTS is not there, or if
-    they are in the backup and ARTIFACTS is no local folder, to which they could be copied.
+    """Raise Refused if `source` is no backup, DATA is in use by a server, or ARTIFACTS is no folder for the artifacts.
 
     lock  the file of DATA's lock: a killed restore leaves it, and no auth.ini
     """
@@ -55,12 +52,9 @@ def ensure_restorable(source: Path, lock: Path) -> None:
         raise Refused(f"RESTORE={source}: {missing}; `make server-backup` makes a backup")
     if DATA.exists() and (AUTH.exists() or not lock.exists()):
         raise Refused(f"DATA={DATA}: exists already; RESTORE needs a new folder as DATA")
-    theirs = read_auth(source / AUTH.name).get("charloom_artifacts", "")
-    if "://" in ARTIFACTS and (source / FOLDER).is_dir():
+    if "://" in artifacts() and (source / FOLDER).is_dir():
         allowed = f"allowed is a local folder, for the backup has the artifacts in {source / FOLDER}"
-        raise Refused(f"ARTIFACTS={ARTIFACTS}: {allowed}")
-    if "://" in theirs and "://" not in ARTIFACTS:
-        raise Refused(f"RESTORE={source}: it has no artifacts; they are in {theirs}: add ARTIFACTS={theirs}")
+        raise Refused(f"ARTIFACTS={artifacts()}: {allowed}")
 
 
 def remove_unfinished() -> None:
@@ -76,7 +70,7 @@ def restore(source: Path) -> None:
     """
     database.restore(POSTGRES, source / database.DUMP)
     if (source / FOLDER).is_dir():
-        shutil.copytree(source / FOLDER, ARTIFACTS, dirs_exist_ok=True)
+        shutil.copytree(source / FOLDER, artifacts(), dirs_exist_ok=True)
     new = AUTH.with_suffix(".new")
     shutil.copy(source / AUTH.name, new)
     new.replace(AUTH)

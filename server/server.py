@@ -25,16 +25,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 import database
 import psutil
 from backup import backup, ensure_restorable, remove_unfinished, restore
+from continuing import ensure_continuing
 from course import course, restore_names
 from errors import Refused
 from settings import (
     ADDRESS,
-    ARTIFACTS,
     AUTH,
     DATA,
     EVERYWHERE,
@@ -44,6 +43,8 @@ from settings import (
     NAMES,
     PORT,
     POSTGRES,
+    SOURCE,
+    artifacts,
     ensure_known,
     write_auth,
 )
@@ -104,7 +105,7 @@ def start_mlflow(uri: str, guard: database.Guard) -> subprocess.Popen[bytes]:
         server = subprocess.Popen(
             [
                 *MLFLOW, "server", "--app-name", "basic-auth", "--host", HOST, "--port", PORT, "--workers", "1",
-                "--backend-store-uri", uri, "--artifacts-destination", ARTIFACTS,
+                "--backend-store-uri", uri, "--artifacts-destination", artifacts(),
                 "--allowed-hosts", ",".join(hosts),
                 # Including the server's own pages, because a browser sends the origin with each request.
                 "--cors-allowed-origins", ",".join(f"{kind}://{host}" for kind in ("http", "https") for host in hosts),
@@ -136,9 +137,9 @@ def start() -> None:
     if not PORT.isdecimal() or int(PORT) not in PORTS:
         raise Refused(f"PORT={PORT} is not allowed; allowed is a whole number from 1 to {PORTS[-1]}")
     os.umask(0o077)  # only the server's user may read passwords, runs and logs
-    source = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None
-    if source:
-        ensure_restorable(source, LOCK)
+    if SOURCE:
+        ensure_restorable(SOURCE, LOCK)
+    ensure_continuing()
     for number in END_SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, lambda *_: sys.exit(0))
@@ -146,7 +147,7 @@ def start() -> None:
         ensure_free_port()
         guard = database.Guard(POSTGRES, lock)
         try:
-            run(began, guard, source)
+            run(began, guard)
         finally:
             for number in END_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
@@ -189,27 +190,26 @@ def data_lock() -> Iterator[int]:
         yield file.fileno()
 
 
-def run(began: float, guard: database.Guard, source: Path | None) -> None:
+def run(began: float, guard: database.Guard) -> None:
     """Start PostgreSQL and MLflow, and restart each of them if it ends. MLflow is restarted after a pause.
 
     The pause doubles up to LONGEST_PAUSE, until MLflow has run for longer than that.
 
-    began   the start of this program, in seconds of time.monotonic()
-    source  the folder of the backup to restore first, or None
+    began  the start of this program, in seconds of time.monotonic()
 
     Raises subprocess.SubprocessError, OSError or AssertionError if PostgreSQL, a restore or an upgrade fails, and
     RuntimeError if the first start of MLflow fails.
     """
     print(f"starting PostgreSQL, its files in {POSTGRES}", flush=True)
-    if source:
+    if SOURCE:
         remove_unfinished()
     postgres = database.start(POSTGRES)
     if postgres.system_user:
         print(f"PostgreSQL does not run as root: it runs as the user {postgres.system_user}", flush=True)
     uri = postgres.get_uri(driver="psycopg")
-    if source:
-        restore(source)
-        print(f"restored {source}", flush=True)
+    if SOURCE:
+        restore(SOURCE)
+        print(f"restored {SOURCE}", flush=True)
     if GIVEN.get("UPGRADE") == "1":
         upgrade(uri)
     print(f"starting MLflow, its log in {LOG}", flush=True)

@@ -3,6 +3,8 @@
 import configparser
 import secrets
 import sys
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from errors import Refused
@@ -16,8 +18,9 @@ GIVEN = {name: value for name, _, value in (word.partition("=") for word in sys.
 DATA = Path(GIVEN.get("DATA") or Path(__file__).with_name("data")).resolve()
 HOST, PORT = GIVEN.get("HOST") or "127.0.0.1", GIVEN.get("PORT") or "5000"
 NAMES = GIVEN.get("NAMES", "").replace(",", " ").split()
-ARTIFACTS = GIVEN.get("ARTIFACTS") or str(DATA / "artifacts")
 AUTH, POSTGRES = DATA / "auth.ini", DATA / "postgres"
+OWN = str(DATA / "artifacts")
+SOURCE = Path(GIVEN["RESTORE"]).resolve() if GIVEN.get("RESTORE") else None  # a backup
 ADDRESS = GIVEN.get("ADDRESS") or f"http://{NAMES[0] if NAMES else HOST}:{PORT}"
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  requested by the user
 LOCAL = f"http://{'127.0.0.1' if HOST in EVERYWHERE else HOST}:{PORT}"
@@ -37,6 +40,28 @@ def read_auth(file: Path = AUTH) -> configparser.SectionProxy:
     return parser["mlflow"]
 
 
+@cache
+def earlier() -> configparser.SectionProxy:
+    """Return auth.ini's section as the last start with DATA has left it, or the server of the backup RESTORE."""
+    return read_auth(SOURCE / AUTH.name if SOURCE else AUTH)
+
+
+@cache
+def earlier_artifacts() -> str:
+    """Return where the earlier artifacts are, "" if there was no start before.
+
+    A local folder of a backup's server does not count, because the backup contains its artifacts.
+    """
+    known = earlier().get("charloom_artifacts")
+    return "" if known is None or (SOURCE and "://" not in known) else known or OWN
+
+
+def artifacts() -> str:
+    """Return where this start stores artifacts: an absolute folder, or an address such as s3://bucket/mlflow."""
+    given = GIVEN.get("ARTIFACTS", "")
+    return (given if "://" in given else given and str(Path(given).resolve())) or earlier_artifacts() or OWN
+
+
 def write_auth(uri: str) -> configparser.SectionProxy:
     """Complete auth.ini, write the file atomically and return its section. An existing password stays.
 
@@ -52,7 +77,8 @@ def write_auth(uri: str) -> configparser.SectionProxy:
     section.setdefault("auth_cache_ttl_seconds", "60")  # without it, each password check costs a second
     section["database_uri"] = uri  # changes if the folder was moved
     section["charloom_address"], section["charloom_local"] = ADDRESS, LOCAL  # for `user`
-    section["charloom_artifacts"] = ARTIFACTS  # for `backup`
+    section["charloom_artifacts"] = "" if artifacts() == OWN else artifacts()  # DATA may be moved with its own folder
+    section["charloom_mlflow"] = metadata.version("mlflow")
     new = AUTH.with_suffix(".new")
     with new.open("w") as file:
         section.parser.write(file)

@@ -43,10 +43,11 @@ class Team:
         return [each for each in of if str(self.data) in " ".join(each.info["cmdline"] or ())]  # None if it ended
 
     def run(self, command: str, *settings: str, expect: int = 0) -> str:
-        """Return all that another command of the server prints: `user` or `backup`."""
+        """Return all that a command of the server prints, such as `user`, or `start` if that is refused."""
         done = subprocess.run(
             [PYTHON, "-W", "ignore", SCRIPT, command, self.settings[0], *settings],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=variables(*FOREIGN),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            env=variables(*FOREIGN) | self.variables,
         )  # fmt: skip
         assert done.returncode == expect, done.stdout
         return done.stdout

@@ -192,13 +192,33 @@ def test_a_server_keeps_its_files_in_s3(finished, tmp_path, tmp_path_factory, bi
             assert report.read_bytes() == (project.folder / "reports/report.html").read_bytes()
             written = team.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
             assert written == project.run("charloom", "sample")
+            team.end()
+            team.settings.remove("ARTIFACTS=s3://bucket/mlflow")  # the server remembers it
+            team.start()
+            assert written == team.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
+            said = team.run("backup", f"TO={tmp_path / 'copy'}")
+            assert "the artifacts are not in it, but stay in s3://bucket/mlflow; " in said
         finally:
             team.end()
+        for place, why in (
+            ("bucket/other", "the artifacts are in s3://bucket/mlflow; "),
+            ("none/x", "bucket does not exist"),
+        ):
+            new = [f"DATA={tmp_path / 'new'}"] * (place == "none/x")
+            assert why in team.run("start", f"ARTIFACTS=s3://{place}", *new, expect=2)
+        other = Team(tmp_path_factory.mktemp("o"), f"RESTORE={tmp_path / 'copy'}", **keys)
+        other.people = team.people
+        try:
+            assert written == other.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
+        finally:
+            other.end()
     assert not (team.data / "artifacts").exists()
 
 
 def test_settings_of_the_server_are_those_that_it_knows():
-    known = set(re.findall(r"GIVEN\.get\(\"(\w+)\"", (ROOT / "server/server.py").read_text()))
+    known = set(
+        re.findall(r"GIVEN\.get\(\"(\w+)\"", "".join(file.read_text() for file in (ROOT / "server").glob("*.py")))
+    )
     code = " ".join(found[0] for found in re.finditer(r"`[^`\n]+`|^make .*$", PAGE, re.MULTILINE))
     said = set(re.findall(r"\b([A-Z]{4,})\b", code))
     assert known - {"NAME", "TO"} <= said

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 
 import psutil
 import pytest
@@ -89,8 +90,14 @@ def test_an_upgrade_dumps_the_database_first_and_keeps_all(team, two, monkeypatc
     there = team.runs(monkeypatch).keys()
     assert there
     team.end()
+    settings, own = team.data / "auth.ini", metadata.version("mlflow")
+    for version, said in (("99.0", "which MLflow"), ("2.22.0", "would change the database of MLflow 2.22.0")):
+        settings.write_text(re.sub("charloom_mlflow = .*", f"charloom_mlflow = {version}", settings.read_text()))
+        assert said in team.run("start", expect=2)
+    assert not [*team.data.glob("before-*.sql")]
     team.settings.append("UPGRADE=1")
     team.start()
+    assert f"charloom_mlflow = {own}\n" in settings.read_text()
     team.settings.remove("UPGRADE=1")
     (dump,) = team.data.glob("before-*.sql")
     assert all(run in dump.read_text() for run in there)
@@ -229,6 +236,8 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
     there = team.runs(monkeypatch).keys()
     written = team.said("ann", anns, "charloom", "sample", "--model", MODEL)
 
+    said = team.run("start", f"ARTIFACTS={tmp_path}", expect=2)
+    assert said.startswith(f"ARTIFACTS={tmp_path}: the artifacts are in {team.data / 'artifacts'}; if you have moved ")
     folder = tmp_path_factory.mktemp("r")
     restored = f"RESTORE={tmp_path / 'copy'}"
     said = team.run("start", "ARTIFACTS=s3://bucket/x", restored, f"DATA={folder / 'new'}", expect=2)
