@@ -41,7 +41,8 @@ def obstacles(locks: list[str], minor: int) -> list[str]:
 def main() -> None:
     """Print the obstacles, and exit 1 if a promised Python has any."""
     broken = [line for minor in range(LOW, HIGH) for line in obstacles(sys.argv[1:], minor)]
-    print("\n".join(broken or [*obstacles(sys.argv[1:], HIGH), f"nothing stops Python 3.{HIGH}"][:1]))
+    later = [f"not yet possible: {line}" for line in obstacles(sys.argv[1:], HIGH)]
+    print("\n".join(broken or [*later, f"nothing stops Python 3.{HIGH}"][:1]))
     sys.exit(bool(broken))
 
 

@@ -291,7 +291,7 @@ def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, 
 
     # What is only read.
     said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, expect=0 if reads else 5)
-    assert reads or said == f"{MODEL}: {DENIED}\n"
+    assert reads or said == f"{MODEL} (if it exists): {DENIED}\n"
     shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))
     (study,) = {run.info.experiment_id for run in had.values() if "charloom.study" in run.data.tags}
     fox = anns.info.experiment_id

@@ -51,7 +51,7 @@ def fetch(address: str, file: str) -> None:
     """
     ensure_store(f"--model: {address}")
     with connected() as store:
-        reason, store.about = "", in_line(address)
+        reason, store.about = "", f"{in_line(address)} (if it exists)"  # a server with passwords hides that
         try:
             repository = get_artifact_repository(address)
             reason = f"the model has no artifacts/{MODEL_FILE}, so charloom did not log it"
