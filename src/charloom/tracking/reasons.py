@@ -14,7 +14,7 @@ MAX_LENGTH = 500  # characters of a message; a server controls the length of its
 CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests
 REPLACEMENTS = {  # our message by a part of MLflow's
     "error code 404 != 200. Response body: '<": "the server does not support this request: an old MLflow, or no MLflow",
-    "Invalid Host header": "the server does not accept this host name: add the name to NAMES of `make server`, or to --allowed-hosts",
+    "Invalid Host header": "the server refuses this host name: add it to NAMES of `make server`, or to --allowed-hosts",
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
 }
 HINTS = {  # hint by a part of a library's message; appended to the message
