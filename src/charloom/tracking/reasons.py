@@ -18,7 +18,10 @@ REPLACEMENTS = {  # our message by a part of MLflow's
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
 }
 HINTS = {  # hint by a part of a library's message; appended to the message
-    "CERTIFICATE_VERIFY_FAILED": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+    "signed certificate": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+    "local issuer certificate": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+    "too many 500 error": "the server's owner finds the reason in the server's log, mlflow.log of `make server`",
+    "too many 502 error": "a proxy answers, but MLflow behind it does not",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI must begin with http://",
     "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the timeout of a request in seconds",
     "Connection refused": "no server listens there: is the address right, and is the server running?",
