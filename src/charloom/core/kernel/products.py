@@ -203,7 +203,7 @@ def unit(wide: int, lanes: int, batch: int) -> int:
     return wide if batch < FEW else lanes
 
 
-@njit(**INNER)
+@njit(**PASTED)
 def _tile(
     out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int, k: int,
     stride: int, n: int, height: Any, width: Any,
