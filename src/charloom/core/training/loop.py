@@ -13,15 +13,16 @@ from charloom.core.network.recipe import Recipe
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return the number of updates in a block, for K characters. A block takes about a fifth of a second.
+    """Return the number of updates in a block, for K characters. A block takes a fifth of a second to half a second.
 
     It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
     their memory layout before and after each block, which for a large network takes as long as several updates. The
-    number of updates is limited, because all rows of a block are in memory.
+    number of updates is limited, because all rows of a block are in memory. A batch of n sequences takes about as long
+    as (n + 2) / 3 single ones.
     """
-    characters = recipe.batch * recipe.seq_length
-    limit = min(100_000, max(1, 1_000_000 // characters))
-    return min(limit, max(1, round(2e10 / (6 * characters * recipe.m * (recipe.m + 2 * K)))))
+    T, m, n = recipe.seq_length, recipe.m, recipe.batch
+    limit = min(100_000, max(1, 1_000_000 // (n * T)))
+    return min(limit, max(1, round(1e10 / (T * (n + 2) * m * (m + 2 * K)))))
 
 
 def train(
