@@ -104,6 +104,7 @@ def _without_retries(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.filterwarnings("ignore")  # `catch_warnings` is for a process, and the students are its threads
 @pytest.mark.parametrize("seeds", ["one seed", "sixty seeds"])
 def test_sixty_students_at_once_have_a_run_for_each_experiment_which_lists_them_all(
     finished, tmp_path, team, monkeypatch, seeds
