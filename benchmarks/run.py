@@ -1,6 +1,6 @@
 """Time one update of charloom and of others, with the same text and work; write benchmarks/performance.md.
 
-    python benchmarks/run.py              three turns of a quarter of an hour on a quiet machine
+    python benchmarks/run.py              three turns of four minutes on a quiet machine
     python benchmarks/run.py --turns 1
 
 A figure is the median CPU time of processes on one core. Each process runs one implementation, and the implementations

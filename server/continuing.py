@@ -36,4 +36,5 @@ def ensure_continuing() -> None:
         command = [sys.executable, "-c", LIST, place]  # a process of its own, because MLflow's import takes memory
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
-            raise Refused(f"ARTIFACTS={place}: {done.stderr.strip().splitlines()[-1].partition(': ')[2]}")
+            reason = done.stderr.strip().rpartition("\n")[2].split(": ", 1)[-1]  # without the exception's name
+            raise Refused(f"ARTIFACTS={place}: {reason}")

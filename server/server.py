@@ -139,10 +139,10 @@ def start() -> None:
     os.umask(0o077)  # only the server's user may read passwords, runs and logs
     if SOURCE:
         ensure_restorable(SOURCE, LOCK)
-    ensure_continuing()
     for number in END_SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, lambda *_: sys.exit(0))
+    ensure_continuing()
     with data_lock() as lock:
         ensure_free_port()
         guard = database.Guard(POSTGRES, lock)

@@ -46,20 +46,22 @@ def earlier() -> configparser.SectionProxy:
     return read_auth(SOURCE / AUTH.name if SOURCE else AUTH)
 
 
-@cache
 def earlier_artifacts() -> str:
-    """Return where the earlier artifacts are, "" if there was no start before.
+    """Return where the earlier artifacts are, "" if that is unknown.
 
-    A local folder of a backup's server does not count, because the backup contains its artifacts.
+    A local folder of a backup's server does not count, because the backup contains its artifacts. Nor does a folder
+    that an earlier version has recorded: it recorded DATA's own folder, too, and DATA may have been moved since.
     """
-    known = earlier().get("charloom_artifacts")
-    return "" if known is None or (SOURCE and "://" not in known) else known or OWN
+    known = earlier().get("charloom_artifacts", "")
+    if "://" not in known and (SOURCE or "charloom_mlflow" not in earlier()):
+        return ""
+    return known or OWN
 
 
 def artifacts() -> str:
     """Return where this start stores artifacts: an absolute folder, or an address such as s3://bucket/mlflow."""
-    given = GIVEN.get("ARTIFACTS", "")
-    return (given if "://" in given else given and str(Path(given).resolve())) or earlier_artifacts() or OWN
+    place = GIVEN.get("ARTIFACTS") or earlier_artifacts() or OWN
+    return place if "://" in place else str(Path(place).absolute())  # a symbolic link stays one
 
 
 def write_auth(uri: str) -> configparser.SectionProxy:
