@@ -100,6 +100,12 @@ def test_an_upgrade_dumps_the_database_first_and_keeps_all(team, two, monkeypatc
     assert f"charloom_mlflow = {own}\n" in settings.read_text()
     team.settings.remove("UPGRADE=1")
     (dump,) = team.data.glob("before-*.sql")
+    team.end()
+    # An earlier version recorded the path of its own folder, which has been moved since.
+    old = re.sub("charloom_mlflow = .*\n", "", settings.read_text())
+    settings.write_text(old.replace("charloom_artifacts = ", f"charloom_artifacts = {team.data}-old/artifacts"))
+    team.start()
+    assert "charloom_artifacts = \n" in settings.read_text()
     assert all(run in dump.read_text() for run in there)
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
     assert team.runs(monkeypatch).keys() == there
