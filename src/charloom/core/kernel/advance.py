@@ -24,7 +24,6 @@ from charloom.core.kernel.layout import (
     scratch,
     weights,
 )
-from charloom.core.kernel.products import FEW
 from charloom.core.kernel.update import updates
 from charloom.core.network.recipe import Accumulators, Recipe
 from charloom.core.network.rnn import SATURATED, Gradients, Parameters
@@ -115,7 +114,7 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
     m, K = state.theta.m, state.theta.K
     w, s, T, n = weights(state.theta, -np.inf), accumulator_layout(state.accumulators), recipe.seq_length, recipe.batch
     # The units of a recurrence that threads can share: see products.unit.
-    shares = w.b.shape[1] // w.W.shape[1] if n < FEW else m
+    shares = w.b.shape[1] // w.W.shape[1] if n == 1 else m
     size = min(members(n * m * m, m), shares) if threads is None else threads
     best_w, z = room(w), scratch(w, m, K, T, n, size)
     z.h[:n, :m] = state.h

@@ -44,10 +44,10 @@ def compile_all(params: Params, K: int) -> None:
 
     The update is compiled only if params.yaml has float32, because the gradient check compiles it for float64.
     """
-    number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1, batch=1)
+    number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1)
     first = start(recipe, K, params.seed)
     if recipe.dtype != "float64":
-        advance(first, np.zeros(2, np.int64), 1, recipe)
+        advance(first, np.zeros(recipe.batch + 1, np.int64), 1, recipe)
     w = weights(first.theta, -np.inf)
     read(w, scratch(w, recipe.m, K, 1), np.zeros(2, np.int64), 1, recipe.m, np.empty(1), 0.0, ALONE)
     one = np.zeros((1, 1))

@@ -74,10 +74,10 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, ONE, 0, p // w.WT.shape[1] * w.WT.shape[1])
+        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, None, 0, p // w.WT.shape[1] * w.WT.shape[1])
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, ONE, 0, q)
+        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, None, 0, q)
         return
     add_product(a, h[first:], rows, w.WT, m, 0, p // w.WT.shape[1] * w.WT.shape[1], ONE)
     for s in range(rows):

@@ -26,6 +26,7 @@ ACROSS = 4  # vectors of such a row with AVX-512
 WIDTHS = (4, 7)  # vectors of a panel of W, which a recurrence keeps in registers; every width is compiled separately
 WHOLE = 13  # vectors of a W stored as one panel: it fits the cache, so spilling registers costs little
 WIDTHS_K = (4, 5, 6, 7)  # vectors of a panel of VT; a text being written keeps four in registers
+FEW = 4  # batch size below which a row of a recurrence's tile has two vectors, so that additions overlap
 APART = 8  # vectors: row lengths to avoid, see Weights
 
 
@@ -95,6 +96,7 @@ class Scratch(NamedTuple):
     row (m,)            a row of gradients in float64
     width               a tuple with one entry per vector of a panel of W: the compiler reads the number from its type
     across              a tuple with one entry per vector of a row of a tile: see `across`
+    batched             for a batch, the same for a tile of a recurrence; None for one sequence
     """
 
     h: Array
@@ -115,6 +117,7 @@ class Scratch(NamedTuple):
     row: Array
     width: tuple[int, ...]
     across: tuple[int, ...]
+    batched: tuple[int, ...] | None
 
 
 def zeros(rows: int, columns: int, dtype: Any, content: Array | None = None) -> Array:
@@ -246,6 +249,7 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Sc
         row=np.empty(m),
         width=(0,) * (w.W.shape[1] // lanes),
         across=across(),
+        batched=None if n == 1 else (0, 0) if n < FEW else across(),
     )
 
 

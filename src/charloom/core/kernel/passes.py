@@ -41,7 +41,7 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(a, row, k, load(w.UT, ids[position + row], k) + load(w.b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width, z.across, begin, end)
+        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width, z.batched, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(h, row + n, k, vector_tanh(load(h, row + n, k)))
@@ -133,7 +133,7 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
     add_product(a, o, T * n, V, K, begin, end, z.across)
     finite = True
     for t in range(T - 1, -1, -1):
-        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width, z.across, begin, end)
+        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width, z.batched, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 state = load(h, row + n, k)

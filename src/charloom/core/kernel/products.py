@@ -27,7 +27,6 @@ from charloom.core.kernel.vector import (
 )
 
 NEAR = 64  # rows of a panel that fit the first-level cache
-FEW = 4  # batch size below which a recurrence computes a panel at a time
 ONE, TILE = (0,), (0,) * ROWS  # the compiler reads the number of rows or vectors from the tuple's type
 
 
@@ -132,45 +131,34 @@ def _gradients(
 @njit(**INNER)
 def recurrence(
     out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any,
-    across: Any, begin: int, end: int,
+    batched: Any, begin: int, end: int,
 ) -> None:  # fmt: skip
     """Compute out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, n − 1 to 0 at odd ones.
 
     A batch has `batch` rows for each of to, at and step. The sums of a sequence do not depend on the batch.
 
-    w           matrix in panels; odd steps begin with the last panel, which is still in the cache
-    width       tuple with one entry per vector that is summed at a time, used for batch 1
-    across      the same for a batch of FEW sequences or more: see layout.across
-    begin, end  range of columns of `out`, in multiples of `unit`
+    w               matrix in panels; odd steps begin with the last panel, which is still in the cache
+    width, batched  see Scratch
+    begin, end      range of columns of `out`, in multiples of `unit`
     """
     to, at, x_row = to * batch, at * batch, step * batch
     lanes, wide = 64 // out.itemsize, w.shape[1]
     apart = len(w) // (out.shape[1] // wide)
     odd = step % 2 == 1
     j, stride = (n - 1, -1) if odd else (0, 1)
-    while batch >= FEW and begin < end:
+    while begin < end:
         first = max(begin, (end - 1) // wide * wide) if odd else begin
-        limit, middle = in_panel(first, end, wide, len(across) * lanes)
         row, offset = first // wide * apart + j, first // wide * wide
-        _tiles(out, to, start, at, offset, x, x_row, j, w, row, first, middle, stride, n, batch, across)
-        _tiles(out, to, start, at, offset, x, x_row, j, w, row, middle, limit, stride, n, batch, ONE)
-        begin, end = (begin, first) if odd else (limit, end)
-    for turn in range(0, end - begin, wide):
-        column = end - wide - turn if odd else begin + turn
-        panel = column // wide
-        row, offset = panel * apart + j, panel * wide
-        if batch == 1:
-            block = len(width) * lanes
-            for first in range(0, wide, block):
-                k = min(first, wide - block)  # the last block overlaps the one before it, so there is no remainder
+        if batched is None:  # the compiler skips the other branch
+            limit, block = first + wide, len(width) * lanes
+            for column in range(0, wide, block):
+                k = min(column, wide - block)  # the last block overlaps the one before it, so there is no remainder
                 _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, ONE, width)
         else:
-            for first in range(0, wide, 2 * lanes):
-                k = min(first, wide - 2 * lanes)
-                if batch == 2:
-                    _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0), (0, 0))
-                else:
-                    _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, (0, 0, 0), (0, 0))
+            limit, middle = in_panel(first, end, wide, len(batched) * lanes)
+            _tiles(out, to, start, at, offset, x, x_row, j, w, row, first, middle, stride, n, batch, batched)
+            _tiles(out, to, start, at, offset, x, x_row, j, w, row, middle, limit, stride, n, batch, ONE)
+        begin, end = (begin, first) if odd else (limit, end)
 
 
 @njit(**INNER)
@@ -178,7 +166,7 @@ def _tiles(
     out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int,
     begin: int, end: int, stride: int, n: int, batch: int, width: Any,
 ) -> None:  # fmt: skip
-    """Compute columns of a recurrence, of one panel, for FEW sequences or more. The last tiles have at least 3 rows."""
+    """Compute columns of a recurrence, of one panel, for a batch. From three sequences on no tile has fewer rows."""
     for k in range(begin - offset, end - offset, len(width) * 64 // out.itemsize):
         i = 0
         while i < batch:
@@ -189,6 +177,9 @@ def _tiles(
             elif left in (4, 7):
                 _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0, 0), width)
                 i += 4
+            elif left == 2:
+                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0), width)
+                i += 2
             else:
                 _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0), width)
                 i += 3
@@ -198,9 +189,9 @@ def _tiles(
 def unit(wide: int, lanes: int, batch: int) -> int:
     """Return the number of adjacent columns of a recurrence that one thread computes together.
 
-    It is the width of a panel (`wide`), or of a vector (`lanes`) if the batch has FEW sequences or more.
+    It is the width of a panel (`wide`) for one sequence, of a vector (`lanes`) for a batch.
     """
-    return wide if batch < FEW else lanes
+    return wide if batch == 1 else lanes
 
 
 @njit(**PASTED)
