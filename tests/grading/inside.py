@@ -5,7 +5,7 @@ import sys
 from contextlib import chdir, contextmanager
 
 from charloom.grading import child
-from charloom.grading.loader import Program
+from charloom.grading.definitions import Program
 from charloom.grading.process import Unreadable, _answer
 
 

@@ -22,7 +22,7 @@ from paired import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
 SHOWN = "studies/a.yaml has shown eta=0.1 with "
-ONE_TO_THREE, NEW = f"seeds 1 to 3: {SHOWN}them", "write `seeds: [4, 5, 6]`"
+ONE_TO_THREE, NEW = f"{SHOWN}seeds 1 to 3", "write `seeds: [4, 5, 6]`"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def refused(project, name: str, *options: str) -> str:
 
 
 CHANGED = {  # what is typed over the question that `a` has answered with the seeds 1 to 3
-    "fewer seeds": ({"seeds: 3": "seeds: 2"}, f"seeds 1 and 2: {SHOWN}them; write `seeds: [4, 5]`"),
-    "chosen seeds": ({"seeds: 3": "seeds: [9, 3]"}, f"seed 3: {SHOWN}it; write `seeds: [4, 5]`"),
+    "fewer seeds": ({"seeds: 3": "seeds: 2"}, f"{SHOWN}seeds 1 and 2; write `seeds: [4, 5]`"),
+    "chosen seeds": ({"seeds: 3": "seeds: [9, 3]"}, f"{SHOWN}seed 3; write `seeds: [4, 5]`"),
     "another order": ({"seeds: 3": "seeds: [3, 2, 1]"}, f"{ONE_TO_THREE}; {NEW}"),
     "looks": ({"seeds: 3": "seeds: 3\nlooks: [2, 3]"}, f"{ONE_TO_THREE}; {NEW}"),
     "another measure": ({"held_out_bits": "best_held_out_bits"}, f"{ONE_TO_THREE}; {NEW}"),
@@ -131,7 +131,7 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
     assert f"{difference}\n{p}\n" in after
     assert "3 seeds, and no looks were declared: 2 more seeds shown, but not" in " ".join(after.split())
     ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"), "b")
-    shown = "seeds 4 and 5: studies/renamed.yaml has shown eta=0.1 with them; write `seeds: [6, 7, 8]`"
+    shown = "studies/renamed.yaml has shown eta=0.1 with seeds 4 and 5; write `seeds: [6, 7, 8]`"
     assert refused(project, "b") == f"studies/b.yaml: {shown}"
 
 
@@ -142,13 +142,13 @@ def test_seeds_that_were_added_are_shown_and_stay_so(project):
     conducted(project)
     answer = said(project, "compare", "studies/a")[0]
     (project.folder / "studies/a/trials.csv").unlink()
-    line = "seeds 1 to 5: its earlier answer has shown eta=0.1 with them; write `seeds: [6, 7, 8, 9, 10]`"
+    line = "its earlier answer has shown eta=0.1 with seeds 1 to 5; write `seeds: [6, 7, 8, 9, 10]`"
     ask(project, QUESTION.replace("seeds: 3", "seeds: [5, 4, 1, 2, 3]"))
     assert refused(project, "a") == f"studies/a.yaml: {line}, and add `--anew`"
     for gone in ("studies/a", "studies/a.yaml"):
         shutil.move(project.folder / gone, project.folder.parent)
     ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5]"), "größe")
-    line = "seeds 4 and 5: studies/a.yaml has shown eta=0.1 with them; write `seeds: [6, 7]`"
+    line = "studies/a.yaml has shown eta=0.1 with seeds 4 and 5; write `seeds: [6, 7]`"
     assert refused(project, "größe") == f"studies/größe.yaml: {line}"
     ask(project, QUESTION.replace("seeds: 3", "seeds: 5"), "größe")
     conducted(project, "größe")
@@ -205,7 +205,7 @@ conduct._train = both
 conduct.conduct(Path("studies/c.yaml"), 1, None)
 """
     done = with_code(project, while_c_trains)
-    line = "seeds 7 and 8: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5]`, and add `--anew`"
+    line = "studies/b.yaml has shown eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`, and add `--anew`"
     assert f"WrongInput: studies/c.yaml: {line}" in done.stderr
     for name, answers in (("b", [2]), ("c", [])):
         assert read_asked(project.folder / f"studies/{name}/asked.json").answers == answers
@@ -220,7 +220,7 @@ def test_of_several_questions_that_were_begun_the_first_answer_counts(project):
         write_asked(read_study(Path("studies/c.yaml")))  # begun
     ask(project, both.replace("0.05]", "0.02]"), "b")
     conducted(project, "b")
-    line = "seeds 7 and 8: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5]`, and add `--anew`"
+    line = "studies/b.yaml has shown eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`, and add `--anew`"
     assert refused(project, "c") == f"studies/c.yaml: {line}"
     assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
 
@@ -238,7 +238,7 @@ def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests
     project.commit("as other sources wrote it")
     conducted(project, "b")
     assert read_asked(project.folder / "studies/b/asked.json").answers == [3]
-    shown = "seeds 1 to 3: studies/b.yaml has shown eta=0.1 with them; write `seeds: [4, 5, 6]`, and add `--anew`"
+    shown = "studies/b.yaml has shown eta=0.1 with seeds 1 to 3; write `seeds: [4, 5, 6]`, and add `--anew`"
     assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
 
@@ -259,7 +259,7 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
     assert seeds == [6, 7]  # b waits for its trainings
     assert new("d", "--vary", "eta=0.2,0.02", "--seeds", "2")[1] == 2
     assert new("e", *eta, "--seeds", "20-21", "--title", "mine")[1] == [20, 21]
-    line = f"--seeds: seed 3: {SHOWN}it; `--seeds 4` takes free seeds\n"
+    line = f"--seeds: {SHOWN}seed 3; `--seeds 4` takes free seeds\n"
     assert said(project, "study", "new", "studies/f.yaml", *eta, "--seeds", "3-6", code=2)[1] == line
     same = ("--vary", "eta=0.1,0.05")
     line = "studies/f.yaml: studies/a asks the same question; `charloom study studies/a.yaml` answers it\n"

@@ -105,6 +105,18 @@ def test_what_is_no_address_is_a_line_without_its_password_and_a_server_that_is_
     assert str(raised.value) == f"{request}: Connection refused; {hint}"
 
 
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(500, "; the server's owner finds the reason in"), (502, "; a proxy answers, but MLflow behind it does not")],
+)
+def test_an_error_of_a_server_or_of_its_proxy_says_where_the_reason_is(status, hint, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    with answering(status, b"") as (address, _):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with pytest.raises(Unavailable, match=f"too many {status} error.*{hint}"), connected():
+            pass
+
+
 def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with answering(200, b'{"experiments": [{"name": 5}]}') as (address, _):

@@ -82,14 +82,14 @@ def _measured(arguments: argparse.Namespace) -> Measured:
         return _of_table(given, options)
     for name in (name for name in ("setting", "seed") if name in given):
         raise WrongInput(f"--{name}: names a column, so it needs --table FILE")
-    from charloom.study.from_experiments import experiments_measured  # noqa: PLC0415  reads commits
+    from charloom.study.from_experiments import experiments_measured  # noqa: PLC0415  imports the compiler
 
     curves = "figure" in given or arguments.format == "json"
     return experiments_measured(arguments.measure or MEASURE, curves=curves, **options)
 
 
 def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    from charloom.study.from_table import table_measured  # noqa: PLC0415  as the other readers
+    from charloom.study.from_table import table_measured  # noqa: PLC0415  a study needs no table
 
     for name in (name for name in COLUMNS if name not in given):
         raise WrongInput(f"--table: also needs --{name} COLUMN")
@@ -108,7 +108,7 @@ def _of_study(source: str, *, required: bool) -> Measured:
     no study, or the study has no answer yet; Undecided in that case if the comparison is `required`.
     """
     from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
-    from charloom.study.measuring import measured  # noqa: PLC0415  likewise
+    from charloom.study.measuring import measured  # noqa: PLC0415  imports the compiler
 
     path = Path(source)
     if path.suffix == ".csv":

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from charloom.grading.loader import Program
+from charloom.grading.definitions import Program
 
 REFUSED = """os.fork os.forkpty os.system os.exec os.posix_spawn os.spawn subprocess.Popen os.kill socket.connect
 webbrowser.open""".split()  # noqa: SIM905  audit events

@@ -18,8 +18,8 @@ import numpy as np
 from charloom.grading import gradient
 from charloom.grading.backward import forward, gradients
 from charloom.grading.cases import K, M, T, cases
+from charloom.grading.definitions import cells
 from charloom.grading.gradient import ALIASES
-from charloom.grading.loader import cells
 from charloom.grading.process import Student, Unreadable
 
 FUNCTIONS = {  # in the order of their calls: patterns of names in lower case, without underscores

@@ -10,8 +10,8 @@ import numpy as np
 
 from charloom.core.base.errors import WrongInput
 from charloom.grading.child import undefined
+from charloom.grading.definitions import Program
 from charloom.grading.gradient import SHAPES, matrices
-from charloom.grading.loader import Program
 from charloom.grading.process import Unreadable
 from charloom.grading.program import map_of
 

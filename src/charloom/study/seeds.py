@@ -94,14 +94,10 @@ def _key(study: Study, setting: str) -> str:
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
-    """Return `seeds 1 to 5: studies/eta.yaml has shown eta=0.1 with them`; "" if no seed of the study is used.
-
-    Seeds that different studies have shown are separate: `seeds 1 to 5: …; seed 6: …`.
-    """
+    """Return `studies/eta.yaml has shown eta=0.1 with seeds 1 to 5`; "" if no seed of the study is used."""
     shown = used(study, known)
     of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
-    pronouns = ((seeds, reason, "them" if len(seeds) > 1 else "it") for reason, seeds in of_reason.items())
-    return "; ".join(f"{spanned(seeds)}: {reason} with {pronoun}" for seeds, reason, pronoun in pronouns)
+    return "; ".join(f"{reason} with {spanned(seeds)}" for reason, seeds in of_reason.items())
 
 
 def by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:

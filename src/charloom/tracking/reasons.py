@@ -17,9 +17,10 @@ REPLACEMENTS = {  # our message by a part of MLflow's
     "Invalid Host header": "the server refuses this host name: add it to NAMES of `make server`, or to --allowed-hosts",
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
 }
+CERTIFICATE = "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate"
 HINTS = {  # hint by a part of a library's message; appended to the message
-    "signed certificate": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
-    "local issuer certificate": "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate",
+    "signed certificate": CERTIFICATE,
+    "local issuer certificate": CERTIFICATE,
     "too many 500 error": "the server's owner finds the reason in the server's log, mlflow.log of `make server`",
     "too many 502 error": "a proxy answers, but MLflow behind it does not",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI must begin with http://",

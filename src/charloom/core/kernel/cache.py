@@ -34,7 +34,8 @@ PROGRAM = "charloom.core.runtime.program"  # the first import of our own program
 SOURCES = ("kernel/*.py", "network/*.py")  # compiled functions include code of several files
 # error_model "numpy": a division by zero gives ∞ or NaN, not an exception.
 COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
-INNER = COMPILED | {"no_cpython_wrapper": True, "_nrt": False}  # called only from compiled code, which holds the arrays
+# Only compiled code calls an inner function. The caller holds the arrays, so their references need no counts (_nrt).
+INNER = COMPILED | {"no_cpython_wrapper": True, "_nrt": False}
 PASTED = INNER | {"inline": "always"}  # inlined into the calling function, for short functions
 DIGEST = hashlib.sha256().digest_size
 MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is removed
