@@ -6,6 +6,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # a deprecation in a library would end them.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX PYTHONWARNINGS
 READY := .venv/.ready
+PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
+export PYTHON
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
@@ -127,14 +129,16 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name '.*.new' -type f -delete
 
-# Contents count, not times: .ready contains the locks from which .venv was made; both, once TEAM=1 was said. Only an
-# `activate` that every shell understands names the folder: it is written again if it does not name this folder.
+# Contents count, not times: .ready contains the locks from which .venv was made (both, once TEAM=1 was said), and PYTHON if
+# it was given. Only an `activate` that every shell understands names the folder: it is written again if it does
+# not name this folder.
+MADE_OF = { cat $(LOCKS); $(if $(PYTHON),echo 'PYTHON=$(PYTHON)';) }
 $(READY): FORCE
-	@cat $(LOCKS) | cmp -s - $@ || { \
+	@$(MADE_OF) | cmp -s - $@ || { \
 	    bash .ci/setup $(LOCKS); \
 	    [ -z "$${PYTHONDONTWRITEBYTECODE:-}" ] || ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
 	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
-	    cat $(LOCKS) > $@; }
+	    $(MADE_OF) > $@; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
 	    echo ../../../../src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
 	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }

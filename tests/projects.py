@@ -33,6 +33,9 @@ PARTS = (
     "src", "dvc.yaml", "params.yaml", "data/dd2424_report.yaml", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     ".gitignore", "signature.json", "studies/initial_accumulator",
 )  # fmt: skip
+STUDIES = tuple(ROOT / "studies" / name for name in (  # ours: a user's lie beside them
+    "batch", "batch_rates", "batch_updates", "initial_accumulator", "learning_rates", "optimizer", "order", "recipe",
+))  # fmt: skip
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {
     "m: 100": "m: 8", "seq_length: 25": "seq_length: 10", "data/moby_dick.txt": "data/fox.txt",

@@ -4,7 +4,7 @@ import csv
 import io
 from functools import cache
 
-from projects import ROOT, said
+from projects import STUDIES, said
 from study_projects import ask, conducted, tables
 
 from charloom.results.study_table import read_asked
@@ -52,6 +52,6 @@ def test_a_lost_file_asks_nothing_anew_and_rows_of_another_question_are_no_answe
 def test_these_sources_make_the_rows_of_the_committed_studies():
     """An edit that changes rows of any kind changes a small trial, else such rows would mix: see mutants.toml."""
     digest = cache(small_trial)
-    for file in ROOT.glob("studies/*/asked.json"):
-        asked = read_asked(file)
-        assert asked.small_trials == {kind: digest(kind, asked.measures) for kind in asked.arithmetic}, file
+    for study in STUDIES:
+        asked = read_asked(study / "asked.json")
+        assert asked.small_trials == {kind: digest(kind, asked.measures) for kind in asked.arithmetic}, study

@@ -18,7 +18,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CLEAN = 'test -z "$(git status --porcelain --untracked-files=no)"'
 INSTEAD = {
     "make run ": f"make run; {CLEAN} ",
-    "git restore --staged --worktree . && dvc checkout": f"git restore --staged --worktree . && dvc checkout; {CLEAN}",
+    "dvc checkout --force ": f"dvc checkout --force; {CLEAN} ",
     "git clone URL charloom": f"git clone --quiet {ROOT} charloom && git -C charloom checkout -qB main",
     "make test ": "true ",
     "charloom study new ": "head -c 90000 data/moby_dick.txt > data/my.txt; charloom study new ",

@@ -53,15 +53,19 @@ def tools(folder, *others: Path) -> str:
 
 
 def test_contents_decide_and_without_a_network_the_old_environment_stays(folder):
-    """A lock with another time and the same contents is no reason to build. A team's packages are asked for once."""
+    """A lock with another time and the same contents is no reason to build; another Python is one.
+
+    A team's packages and a Python are asked for once.
+    """
     lock, team, ready = (folder / name for name in ("requirements.lock", "requirements-team.lock", ".venv/.ready"))
     lock.touch()
     assert setup(folder) == ""
     python = f"PYTHON={sys.executable}"
     refused = r"setup: pip cannot install uv: .+\n"
     assert re.fullmatch(refused, setup(folder, "TEAM=1", python))  # they would have to come from somewhere
-    ready.write_text(ready.read_text() + team.read_text())
+    ready.write_text(f"{ready.read_text()}{team.read_text()}{python}\n")
     assert setup(folder, "TEAM=1", python) == setup(folder) == ""
+    assert re.fullmatch(refused, setup(folder, "PYTHON=another"))
     for changed in (lock, team):
         content = changed.read_text()
         changed.write_text(f"{content}# another\n")

@@ -1,5 +1,7 @@
 """Real stages that are stopped or orphaned. Kills at each block: tests/training."""
 
+import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -7,10 +9,11 @@ from contextlib import suppress
 import numpy as np
 import psutil
 import pytest
-from projects import Project, copied, seed_of_the_week, started, until
+from projects import ROOT, Project, copied, seed_of_the_week, started, until
 from recorded import history, smooth_losses
 
 KILLS, LONGEST = 4, 12.0  # seconds, about what a forced `dvc repro` of `longer` takes
+README = ROOT / "README.md"
 RESULTS = ("models/last.npz", "models/best.npz", "metrics/results.json")
 
 
@@ -74,6 +77,20 @@ def test_an_orphan_of_a_killed_dvc_finishes_and_is_not_disturbed(project):
     assert len(orphans) == 5 + 4 + 2
     project.run("dvc", "repro", "train")
     assert orphans.items() <= project.contents().items()
+
+
+def test_readmes_way_back_restores_the_models_after_a_killed_experiment(longer, tmp_path):
+    project = copied(longer, tmp_path / "project")
+    project.commit()
+    dvc = started(project, "dvc", "exp", "run", "-S", "eta=0.05")
+    best, checkpoints = project.folder / "models/best.npz", project.folder / "models/checkpoints"
+    until(lambda: [*checkpoints.glob("*.npz")] and not best.exists())
+    os.killpg(dvc.pid, signal.SIGKILL)
+    dvc.wait()
+    (line,) = re.findall(r"^(git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
+    project.run("bash", "-e", "-c", line)
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
+    assert project.run("dvc", "status") == "Data and pipelines are up to date.\n"
 
 
 def test_a_pipeline_that_is_killed_at_random_moments_ends_with_the_same_bytes_and_one_run(longer, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pages.reported import changed, measured, part, reading
-from projects import ROOT
+from projects import ROOT, STUDIES
 from runs import a_run
 
 from charloom.core.base.errors import Damaged
@@ -25,8 +25,7 @@ ROSE, JUDGED = "the loss rose from 40.0 to 90.5 (update 2)", "does not show whet
 
 def seeds_of(run):
     """Return the held-out costs of the committed trials with the run's settings, by seed."""
-    questions = sorted((ROOT / "studies").glob("*/asked.json"))
-    return {trial.seed: bits for asked in questions for trial, bits in trials_like(run, asked)}
+    return {trial.seed: bits for study in STUDIES for trial, bits in trials_like(run, study / "asked.json")}
 
 
 def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
