@@ -86,6 +86,16 @@ def test_a_feature_is_what_is_true_of_each_character_that_is_read():
     assert [TEXT[i] for i, true in enumerate(found["just read punctuation"]) if true] == list("“”.,“”")
 
 
+@pytest.mark.parametrize("text", ["a „bc” d „ef” g", "a „bc“ d „ef“ g", "a »bc« d »ef« g", "a «bc» d «ef» g"])
+def test_quotations_of_other_languages_are_inside_quotes(text):
+    assert "".join("q" if q else "-" for q in features(text)["inside quotes"]) == "--qqq----qqq---"
+
+
+def test_french_guillemets_that_are_doubled_do_not_turn_the_rest_inside_out():
+    text = "« a « b » » c « d » e"
+    assert [text[i] for i, q in enumerate(features(text)["inside quotes"]) if q and text[i].isalpha()] == ["b", "d"]
+
+
 def test_the_unit_is_chosen_on_the_first_half_and_judged_on_the_second():
     text = "ab cd ef gh ij kl " * 4
     space = features(text)[SPACE]

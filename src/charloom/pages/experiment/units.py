@@ -12,7 +12,8 @@ import numpy as np
 from charloom.core.base.types import Array
 from charloom.core.kernel.arrays import product
 
-QUOTED = re.compile(r"“[^“”]*”|«[^«»]*»|「[^「」]*」|\"[^\"\n]*\"")
+# „…” is Polish, „…“ and »…« are German. A word follows a German » at once; it rarely follows a French », which closes.
+QUOTED = re.compile(r"„[^„“”]*[“”]|“[^“”]*”|«[^«»]*»|»\w[^«»]*«|「[^「」]*」|\"[^\"\n]*\"")
 
 
 VARIES = 0.1  # least standard deviation of a unit that may be chosen: a smaller one would be invisible
