@@ -102,8 +102,9 @@ form.oninput = () => {
 }
 
 // An address such as live.html#eta=0.05&seed= fills the form, and starts nothing. If a name or a value is not allowed,
-// nothing is filled. An empty value is left to the reader.
-const decoded = text => { try { return decodeURIComponent(text) } catch { return text } }
+// nothing is filled. An empty value is left to the reader. Spaces around a name or a value, as a chat adds them, are not
+// part of it.
+const decoded = text => { try { return decodeURIComponent(text).trim() } catch { return text } }
 const fill = () => {
   const pairs = location.hash.slice(1).split("&").map(pair => pair.split(/=(.*)/s, 2).map(decoded))
   if (pairs[0].length < 2 || settings.disabled) return // the address of a section, or a training runs
