@@ -11,8 +11,9 @@ from pages.reported import HOSTILE, changed, hostile, part, reading
 from rendered import Page, ensure_whole
 
 from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
-from charloom.pages.experiment import loss
+from charloom.pages.experiment import loss, verdict
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
+from charloom.pages.sections import rendered
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,16 @@ def test_the_triangle_and_both_curves_by_place_are_in_the_table(results):
     page, heads = part(reading(results, 10), loss.by_position), ('<th scope="col">epoch 10', '<th scope="col">pairs')
     for sentence in ("in epoch 10.", "correlation between the line of epoch", *heads):
         assert sentence in page
+
+
+@pytest.mark.parametrize(("correlation", "shown"), [(-0.012, "−0.01"), (-0.001, "0.00"), (0.5, "0.50")])
+def test_a_correlation_has_a_minus_sign_as_all_numbers(results, correlation, shown):
+    section = loss.by_position(reading(results, 10))
+    page = rendered("", "", [section._replace(it=section.it | {"correlation": correlation})], results=results)
+    assert f"the loss of pairs is {shown}. At 1" in page
+
+
+def test_the_reports_error_of_the_gradient_check_is_named_as_in_the_table(results):
+    page = part(results, verdict.gradients)
+    assert "So the report’s error of 1.48e-06 measures this rounding" in page
+    assert "<td>1.48e-06</td>" in page
