@@ -43,6 +43,28 @@ def assert_same(own, updates):
     assert plain.train(own, K, IDS, updates, 7) == hashed
 
 
+CLOCK = """
+from contextlib import contextmanager
+from charloom.signature import plain
+functions = plain._forward, plain._softmax, plain._backward, plain._add
+compiled = lambda: [len(function.signatures) for function in functions]
+
+@contextmanager
+def progress(*_):
+    before = compiled()
+    yield lambda *_: None
+    print(min(before) > 0 and compiled() == before)
+
+plain.progress = progress
+plain.main()
+"""
+
+
+def test_the_loops_are_compiled_before_the_clock_of_the_progress_starts(finished: Project):
+    printed = finished.run("python", "-c", CLOCK, PYTHONPATH=str(finished.folder / "src"))
+    assert printed.splitlines()[-2] == "True"
+
+
 def test_the_command_ends_with_the_hash_of_the_results(finished: Project):
     printed = finished.run("python", "-m", "charloom.signature.plain", PYTHONPATH=str(finished.folder / "src"))
     results = json.loads((finished.folder / "metrics/results.json").read_text())["results"]
