@@ -20,13 +20,14 @@ from charloom.core.kernel.advance import advance, start
 from charloom.core.model.scoring import score
 from charloom.core.network.normal import R
 from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
+from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.grading.backward import STAGES, forward, gradients
 from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
 from charloom.grading.diagnosis import called
 from charloom.grading.gradient import NOTICED
 from charloom.grading.verdicts import faults
-from charloom.pages.live.inside_page import LARGEST, STAGE, inside_page, options, passage
+from charloom.pages.live.inside_page import LARGEST, STAGE, inside_page, options, passage, typed
 from charloom.pages.sections import TEMPLATES
 
 FAULTS = [{}, *(dict([name.split(".")]) for stage in STAGES for name in options(stage).values())]
@@ -100,6 +101,24 @@ def test_a_page_of_a_large_model_holds_no_model_and_says_so(results):
     assert data_of(large).keys() == {"vocabulary", "text", "recipe", "start", "limit", "checks"}
     assert {"break"} == {section["id"] for section in Page(large).all("section")}
     assert len(large) < 300_000
+
+
+LINE = "the training text has some words,\nwhich are more than the page shows, as"
+
+
+@pytest.mark.parametrize(("training", "held_out", "text"), [
+    ("x", f"d of one. {LINE} they all do.", f"of one. {LINE}"), (f"d {LINE} long.", "", LINE),
+    (f" {LINE} long.", "d is\nit.", f"is\nit. {LINE}"), ("一二三四。" * 99, "", "一二三四。" * 16),
+], ids=["held out", "nothing held out", "little held out", "no spaces"])  # fmt: skip
+def test_the_text_to_read_begins_as_whole_words_of_the_projects_own(training, held_out, text):
+    vocabulary = Vocabulary("".join(sorted({*training, *held_out})))
+    assert typed(Text(vocabulary, vocabulary.encode(training), vocabulary.encode(held_out))) == text
+
+
+def test_the_page_reads_a_passage_of_the_held_out_text_until_one_types(page, results):
+    (text,) = [text for around, text in Page(page).texts if "textarea" in around]
+    assert len(text) > 40
+    assert text in results.best.vocabulary.decode(results.corpus.held_out)
 
 
 def test_the_passage_is_the_sequence_of_the_update_with_its_state_also_at_the_start_of_an_epoch(results):

@@ -167,6 +167,16 @@ def test_the_page_holds_the_text_as_text_and_has_the_same_bytes_each_time(writte
     assert "<script>alert" not in hostile
 
 
+@pytest.mark.parametrize(("text", "prime"), [
+    (NOVEL[:5000], "Call me"), ("Litwo! Ojczyzno moja! ty jesteś zdrowie", "Litwo! Ojczyzno"), ("一二三。" * 50, ""),
+], ids=["after a heading", "Polish", "no spaces"])  # fmt: skip
+def test_the_prime_is_at_first_two_words_of_the_text(written, results, text, prime):
+    vocabulary = Vocabulary("".join(sorted(set(text))))
+    corpus = replace(results.corpus, vocabulary=vocabulary, training=vocabulary.encode(text), held_out=np.zeros(0, int))
+    read = Page(written(results._replace(corpus=corpus)))
+    assert "".join(text for around, text in read.texts if "textarea" in around) == prime
+
+
 def test_only_our_scripts_may_run_and_nothing_may_be_asked_for(written):
     policy = next(tag["content"] for tag in Page(written()).all("meta") if "http-equiv" in tag)
     scripts = re.findall(r"<script>(.*?)</script>", written(), re.DOTALL)

@@ -1,5 +1,6 @@
 """The page that looks inside: it trains a small network with a fault of the gradient, and reads what one types."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.network.rnn import NAMES, init
+from charloom.core.text.corpus import Text
 from charloom.grading.backward import STAGES
 from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
 from charloom.grading.gradient import NOTICED
@@ -23,6 +25,7 @@ UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training
 SMALL = {"m": UNITS, "seq_length": LONG, "eta": 0.1, "clip": 5.0, "updates": UPDATES}
 LARGEST = 256  # most hidden units of a model in the page: a text of LONGEST characters takes half a second then
 LONGEST = 1000  # most characters of a typed text, which is read again at each key
+TYPED = re.compile(r"(?<=\s)\S.{40,80}(?=\s)", re.DOTALL)  # whole words, about a line
 LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Train it again, in this browser"))
 
 
@@ -41,7 +44,7 @@ def inside_page(results: Results) -> str:
     else:
         more = "Type a text, and see what the network expects. Follow one update, character by character."
         data |= {"model": numbers(best.theta.flat), "h": best.h.tolist(), "passage": passage(results)}
-        sections.append(Section("type", "Type here", {"best": best, "longest": LONGEST}))
+        sections.append(Section("type", "Type here", {"best": best, "longest": LONGEST, "text": typed(results.corpus)}))
         sections.append(Section("step", "One update, step by step", {"best": best, "count": len(data["passage"]) - 1}))
         scripts.append("model.js")
     intro = (
@@ -49,6 +52,16 @@ def inside_page(results: Results) -> str:
         "The page works offline: it makes no request, and no data leaves this machine."
     )
     return rendered("See inside the network", intro, sections, links=LINKS, program=program(scripts, data))
+
+
+def typed(corpus: Text) -> str:
+    """Return the first whole words of the held-out text, and of the training text after it if that one is too short.
+
+    A text without white space gives its first characters.
+    """
+    text = "".join(corpus.vocabulary.decode(part[:LONGEST]) for part in (corpus.held_out, corpus.training))
+    words = TYPED.search(text)
+    return words[0] if words else text[:80]
 
 
 def options(stage: str) -> dict[str, str]:

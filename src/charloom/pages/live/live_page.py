@@ -1,6 +1,7 @@
 """The live page, which trains the run again in the browser, writes text, and trains with a changed setting."""
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -24,6 +25,7 @@ TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params tha
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
 }  # fmt: skip
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
+PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words of a line that is no heading
 LINKS = (("report.html", "The whole experiment on one page"), ("inside.html", "See inside the network"))
 
 
@@ -48,9 +50,11 @@ def live_page(results: Results, checkpoints: Path) -> str:
     ticks = list(MaxNLocator(5).tick_values(0.8 * lowest, highest))
     bits = results.train.smooth_loss / results.params.seq_length / LN2
     shown = {"results": results, "curves": curves, "ticks": ticks, "bits": bits}
-    sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", results)]
     models = map(read_model, sorted(checkpoints.glob("*.npz")))
     data = page_data(results, hashes_and_texts(results.samples, models))
+    words = PRIME.search(data["text"])
+    write = {"best": results.best, "prime": words[0] if words else ""}
+    sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", write)]
     code = program(("page.js", "keep.js", "live.js"), data, "worker.js")
     return rendered(title, intro, sections, links=LINKS, program=code)
 
