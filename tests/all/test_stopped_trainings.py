@@ -82,7 +82,7 @@ def test_an_orphan_of_a_killed_dvc_finishes_and_is_not_disturbed(project):
 def test_readmes_way_back_restores_the_models_after_a_killed_experiment(longer, tmp_path):
     project = copied(longer, tmp_path / "project")
     project.commit()
-    before = project.contents()
+    before, branch = project.contents(), project.run("git", "branch", "--show-current").strip()
     dvc = started(project, "dvc", "exp", "run", "-S", "eta=0.05")
     best, checkpoints = project.folder / "models/best.npz", project.folder / "models/checkpoints"
     until(lambda: len([*checkpoints.glob("*.npz")]) > 1 and not best.exists())  # one after the initial weights
@@ -90,6 +90,7 @@ def test_readmes_way_back_restores_the_models_after_a_killed_experiment(longer, 
     dvc.wait()
     (line,) = re.findall(r"^(git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
     project.run("bash", "-e", "-c", line)
+    project.run("git", "switch", "-q", branch)
     assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
     assert project.contents() == before
 
