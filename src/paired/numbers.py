@@ -9,12 +9,15 @@ DIGITS = 2  # significant digits of the smallest value or spread
 DIGITS_IN_ALL = 7  # of the largest one
 
 
-def decimals(values: Iterable[float | None], spreads: Iterable[float | None]) -> int:
+def decimals(values: Iterable[float | None], spreads: Iterable[float | None], ends: Iterable[float] = ()) -> int:
     """Return a number of decimals for all values and spreads of a table; None is ignored.
 
     It shows each number with at least DIGITS significant digits, but the largest with at most DIGITS_IN_ALL. A value so
     small that both limits cannot be met is ignored: it is 0 except for rounding. Without spreads the result is at
     least 4, if DIGITS_IN_ALL allows it.
+
+    ends  ends of intervals. If rounding would make one 0, it gets a significant digit, if DIGITS_IN_ALL allows it: the
+          reader sees on which side of 0 the interval ends
     """
     of_values, of_spreads = (
         [math.floor(math.log10(abs(number))) for number in numbers if number] for numbers in (values, spreads)
@@ -22,7 +25,9 @@ def decimals(values: Iterable[float | None], spreads: Iterable[float | None]) ->
     most = DIGITS_IN_ALL - 1 - max([*of_values, *of_spreads], default=0)
     counted = [size for size in of_values if DIGITS - 1 - size <= most]
     fine = DIGITS - 1 - min([*counted, *of_spreads], default=0)
-    return max(0, min(most, fine if of_spreads else max(fine, 4)))
+    places = max(0, min(most, fine if of_spreads else max(fine, 4)))
+    of_ends = [-math.floor(math.log10(abs(end))) for end in ends if end and not round(end, places)]
+    return max([places, *(needed for needed in of_ends if needed <= most)])
 
 
 def shown(value: float | None, places: int) -> str:

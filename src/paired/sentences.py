@@ -137,9 +137,13 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
     """Return the number of decimals for the differences and their intervals.
 
     tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
+
+    No end of an interval at the tested level, or at LEVEL unless `tested`, is rounded to 0.
     """
+    contrasts = list(contrasts)
     sizes = [(x.mean_difference, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
-    return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x])
+    ends = [end for x in contrasts for own in (x.tested_interval, None if tested else x.interval) for end in own or ()]
+    return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x], ends)
 
 
 def open_effects(answer: Answer) -> Iterator[str]:

@@ -34,6 +34,19 @@ SAID = {  # a comparison, and what is said of it
         comparison(mean_difference=-0.036, interval=(-1.079, 1.007)),
         ["difference −0.036 (lower), 95 % interval −1.079 to 1.007, 10 seeds", LINES[1]],
     ),
+    "an end that is not 0 is not rounded to 0": (
+        comparison(mean_difference=-0.1966, interval=(-0.3901, -0.0031), tested_interval=(-0.3901, -0.0031)),
+        ["difference −0.197 (lower), 95 % interval −0.390 to −0.003, 10 seeds", LINES[1]],
+    ),
+    "nor an end at the tested level": (
+        comparison(
+            mean_difference=-0.3, interval=(-0.5, -0.1), tested_level=0.99, tested_interval=(-0.6, -0.0004),
+        ),
+        [
+            "difference −0.3000 (lower), 95 % interval −0.5000 to −0.1000, 10 seeds",
+            "tested at 99 %: interval −0.6000 to −0.0004", LINES[1],
+        ],
+    ),
     "rounding is 0": (
         comparison(mean_difference=-1e-17, interval=(-1.0, 1.0)),
         ["difference 0.0, 95 % interval −1.0 to 1.0, 10 seeds", LINES[1]],
