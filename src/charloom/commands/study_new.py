@@ -32,6 +32,7 @@ HEAD = """\
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
 """
 VARY = "NAME=VALUE,VALUE"
+ZERO_FIRST = r"(^|,)0[0-9]"  # such as the 05 of eta=0,05: the second half of a decimal, or no number
 
 
 def new_study(arguments: argparse.Namespace) -> None:
@@ -44,9 +45,12 @@ def new_study(arguments: argparse.Namespace) -> None:
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
     text = arguments.text
-    if text is not None and (Path(text).is_absolute() or not is_inside(Path(text)) or not Path(text).is_file()):
-        shown = in_line(text) or "''"
-        raise WrongInput(f"--text: {shown}: allowed is the relative path of a file in this folder")
+    if text is not None:
+        inside = not Path(text).is_absolute() and is_inside(Path(text))
+        if not inside or not Path(text).is_file():
+            missing = "no such file; " * (inside and not Path(text).exists())
+            shown = in_line(text) or "''"
+            raise WrongInput(f"--text: {shown}: {missing}allowed is the relative path of a file in this folder")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     for name, values in vary.items():
         if name in VARIED and max(map(len, vary.values())) == 1:
@@ -123,10 +127,11 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         values: list[Any] = []
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
-        if re.search(r"(^|,)0[0-9]", listed):
-            points = re.sub(r"(^|,)([0-9]+),(0[0-9]*)", r"\1\2.\3", listed)
+        if re.search(ZERO_FIRST, listed):
+            points = re.sub(r"(^|,)([0-9]+),([0-9]+)(?=,|$)", r"\1\2.\3", listed)
             has = "a comma separates two values; a decimal has a point"
-            raise WrongInput(f"--vary: {in_line(option)}: {has}: {points}")
+            like = "" if re.search(ZERO_FIRST, points) else f": {points}"
+            raise WrongInput(f"--vary: {in_line(option)}: {has}{like}")
         if not (name and equals and values) or name in vary:
             form = f"{VARY} (eta=0.05,0.1), with each name only once"
             raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {form}")
