@@ -179,6 +179,8 @@ def odd(finished, tmp_path_factory) -> Project:
 
 @pytest.mark.parametrize(("line", "code", "words"), [
     ("sample --temperature -1", 2, "--temperature: -1 is not allowed; allowed is a number from 0"),
+    ("sample --temperature 0,7", 2, "0 takes the likeliest character; a decimal has a point: 0.7\n"),
+    ("sample --top-k 1,5", 2, "1,5 is not allowed; allowed is a whole number from 0; 0 leaves all characters\n"),
     ("sample --top-p 0", 2, "--top-p: 0 is not allowed; allowed is a number above 0 and at most 1"),
     ("sample --top-k -1", 2, "--top-k: -1 is not allowed; allowed is a whole number from 0"),
     (f"sample --length {'9' * 5000}", 2, "is not allowed; allowed is a whole number from 0, of at most 15 digits"),

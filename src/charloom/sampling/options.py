@@ -1,6 +1,7 @@
 """The numeric options of command lines and requests: allowed values and defaults."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,8 @@ from charloom.core.base.errors import WrongInput
 
 # Values of options that a command line or a request to a server leaves out.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
+
+COMMA = re.compile("[0-9]*,[0-9]+")  # a decimal of many languages
 
 
 def _number_or_range(text: str) -> int | list[int]:
@@ -54,5 +57,6 @@ def allowed(name: str, given: str | float, shown: str = "") -> Any:
         valid = False
     if not valid:
         text = str(given) if str(given).isprintable() and given != "" else ascii(given)
-        raise WrongInput(f"{shown or name}: {text} is not allowed; allowed is {words}")
+        point = f"; a decimal has a point: {text.replace(',', '.')}" if kind is float and COMMA.fullmatch(text) else ""
+        raise WrongInput(f"{shown or name}: {text} is not allowed; allowed is {words}{point}")
     return value
