@@ -89,6 +89,7 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     ("--setting", "lr"): "--setting: names a column, so it needs --table FILE",
     ("--table", "results.csv", "--seed", "seed"): "--table: also needs --setting COLUMN",
     OF_TABLE[:-2]: "--table: also needs --better lower or higher for loss",
+    (*OF_TABLE[:-3], "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
     ("results.csv",): "results.csv: this file is a table, not a study; for a table give --table FILE, --setting "
     "COLUMN, --seed COLUMN, --measure COLUMN",
     ("studies/none",): "studies/none.yaml: No such file or directory",

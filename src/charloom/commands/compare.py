@@ -94,10 +94,8 @@ def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
     for name in (name for name in COLUMNS if name not in given):
         raise WrongInput(f"--table: also needs --{name} COLUMN")
     measure, setting = given["measure"], [name.strip() for name in given["setting"].split(",")]
-    if "better" not in options:
-        if (own := Measure.named(measure)) is None:
-            raise WrongInput(f"--table: also needs --better lower or higher for {in_line(measure)}")
-        options["better"] = own.better
+    if own := Measure.named(measure):
+        options.setdefault("better", own.better)
     return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], measure=measure, **options)
 
 

@@ -37,7 +37,8 @@ def table_measured(
     declared  `better`, `looks` and `smallest_difference` of Measured
 
     Raises WrongInput if the table is invalid: a column or value is missing or invalid, or a seed occurs twice for a
-    setting, or the file cannot be read. The message names the file, the line, the value and what is allowed.
+    setting, or the file cannot be read. The message names the file, the line, the value and what is allowed. Raises
+    WrongInput, too, if `better` is not declared; a missing column comes first, as it may be the measure's typing error.
     """
     used = [*setting, seed, measure]
     if twice := [name for name in used if used.count(name) > 1]:
@@ -49,6 +50,8 @@ def table_measured(
         raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
     except ValueError as error:
         raise WrongInput(f"{in_line(str(file))}: {error}") from None
+    if "better" not in declared:
+        raise WrongInput(f"--table: also needs --better lower or higher for {in_line(measure)}")
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     lines, failed = dict[tuple[str, Seed], int](), list[str]()
     for line, row in rows.items():
