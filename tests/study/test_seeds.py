@@ -309,3 +309,13 @@ def test_seeds_are_named_as_a_range_or_one_by_one():
     ]  # fmt: skip
     assert yaml_of([4, 6]) == "`seeds: [4, 6]`"
     assert yaml_of([*range(6, 400)]) == "`seeds: [6, 7, …, 399]`"
+
+
+@pytest.mark.parametrize(("seeds", "says"), [("1", "an unknown number of"), ("[5, 6]", "about")])
+def test_the_advice_for_a_new_study_names_a_number_only_if_the_comparison_does(finished, tmp_path, seeds, says):
+    project = copied(finished, tmp_path / "project")
+    question = QUESTION.replace("eta: [0.1, 0.05]", "m: [2, 3]").replace("{}", "{m: 2}")
+    ask(project, question.replace("seeds: 3", f"seeds: {seeds}"))
+    printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
+    assert f"cannot tell yet, {says} " in printed
+    assert f"so a verdict needs a new study, with {says} " in printed

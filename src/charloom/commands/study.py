@@ -22,6 +22,7 @@ from charloom.study.workers import ensure_address
 from charloom.tracking.spool import PAGE
 from charloom.tracking.study_delivery import send_study
 from groundwork.words import in_line
+from paired.seeds_needed import UNKNOWN
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -51,9 +52,11 @@ def run_study(arguments: argparse.Namespace) -> None:
     needs = [row.more_seeds for row in answer.comparisons if row.more_seeds]
     if needs and not study.question.looks:
         number = (study.first_answer or len(study.question.seeds)) + max(most or least for least, most in needs)
-        about = "about" if all(most for _, most in needs) else "at least"
+        many = f"{'about' if all(most for _, most in needs) else 'at least'} {number} other seeds"
+        if UNKNOWN in needs:
+            many = f"an unknown number of other seeds, at least {number}"
         copy = f"a copy of {in_line(str(study.path))} with {yaml_of(free(taken(study), number))}"
-        need = f"so a verdict needs a new study, with {about} {number} other seeds"
+        need = f"so a verdict needs a new study, with {many}"
         print(f"\nThis study declares no looks, {need}: {copy}")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))
