@@ -7,7 +7,6 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX PYTHONWARNINGS
 READY := .venv/.ready
 PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
-export PYTHON
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
 # Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
@@ -135,7 +134,7 @@ clean:  ## remove .venv and caches; results and the MLflow record stay
 MADE_OF = { cat $(LOCKS); $(if $(PYTHON),echo 'PYTHON=$(PYTHON)';) }
 $(READY): FORCE
 	@$(MADE_OF) | cmp -s - $@ || { \
-	    bash .ci/setup $(LOCKS); \
+	    PYTHON='$(PYTHON)' bash .ci/setup $(LOCKS); \
 	    [ -z "$${PYTHONDONTWRITEBYTECODE:-}" ] || ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
 	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
 	    $(MADE_OF) > $@; }

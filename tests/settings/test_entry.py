@@ -67,7 +67,7 @@ def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
     (sources / "_editable_impl_charloom.pth").write_text(f"{tmp_path}/first/src")
     (folder / "src/charloom").mkdir(parents=True)
     (folder / "src/charloom/__init__.py").touch()
-    assert project.run("make", "setup") == ""
+    assert project.run("make", "setup", PYTHON="") == ""
     found = "import charloom; print(charloom.__file__)"
     printed = project.run("sh", "-c", f". .venv/bin/activate && python -c '{found}'")
     assert printed == f"{folder}/src/charloom/__init__.py\n"
