@@ -1,6 +1,7 @@
 """An answer in words: the lines that all outputs share. tables.py has the tables; data_types.py defines the terms."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from groundwork.words import number_of
 from paired.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
@@ -138,12 +139,12 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
 
     tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
 
-    No end of an interval at the tested level, or at LEVEL unless `tested`, is rounded to 0.
+    No end of these intervals is rounded to 0; nor, unless `tested`, an end of an interval at the tested level.
     """
     contrasts = list(contrasts)
-    sizes = [(x.mean_difference, (x.tested_interval if tested else None) or x.interval) for x in contrasts]
-    ends = [end for x in contrasts for own in (x.tested_interval, None if tested else x.interval) for end in own or ()]
-    return decimals([size for size, _ in sizes], [(x[1] - x[0]) / 2 for _, x in sizes if x], ends)
+    intervals = [own for x in contrasts if (own := (x.tested_interval if tested else None) or x.interval)]
+    ends = chain(*intervals, *(x.tested_interval or () for x in contrasts))
+    return decimals([x.mean_difference for x in contrasts], [(high - low) / 2 for low, high in intervals], ends)
 
 
 def open_effects(answer: Answer) -> Iterator[str]:

@@ -148,3 +148,9 @@ def test_no_zero_has_a_minus_and_digits_are_those_that_the_spread_leaves():
 def test_no_level_is_rounded_to_100_percent():
     levels = (0.8, 0.95, 1 - 0.05 / 72, 1 - 1e-6)
     assert [*map(percent, levels)] == ["80 %", "95 %", "99.931 %", "99.9999 %"]
+
+
+@pytest.mark.parametrize("tested", [False, True])
+def test_an_interval_that_decides_shows_on_which_side_of_0_it_ends(tested):
+    own = comparison(mean_difference=-0.1966, interval=(-0.3901, -0.0031), tested_interval=None)
+    assert sentences.places_of([own], tested=tested) == 3

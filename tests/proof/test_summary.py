@@ -195,7 +195,9 @@ def test_a_later_question_of_a_merged_branch_that_shares_settings_and_seeds_with
             committed(after.root, "initial_accumulator")
         sentence, blocks = better(Side(base, a_run()), Side(after, a_run()))
         told = unescape(sentence + "".join(blocks))
-        line = "studies/initial_accumulator.yaml has shown train.initial_accumulator_value=0 with seeds 1 to 10"
+        line = (
+            "studies/initial_accumulator.yaml has shown results of train.initial_accumulator_value=0 with seeds 1 to 10"
+        )
         assert (f"<code>later.yaml</code> is not used: <code>{line} in the base, and a seed" in told) == used
         assert ("<code>later.yaml</code> says: <code>better: " in told) != used
 

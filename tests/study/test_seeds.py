@@ -21,7 +21,8 @@ from groundwork.yaml12 import parsed
 from paired import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
-SHOWN = "studies/a.yaml has shown eta=0.1 with "
+ANEW = ", and add `--anew` to the command"
+SHOWN = "studies/a.yaml has shown results of eta=0.1 with "
 ONE_TO_THREE, NEW = f"{SHOWN}seeds 1 to 3", "write `seeds: [4, 5, 6]`"
 
 
@@ -75,7 +76,7 @@ def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown
         project.edit("params.yaml", "held_out: 0.05", "held_out: 0.0501")
     ask(project, question)
     own = line.replace("studies/a.yaml has", "its earlier answer has")
-    assert refused(project, "a", "--anew") == f"studies/a.yaml: {own}, and add `--anew`"
+    assert refused(project, "a", "--anew") == f"studies/a.yaml: {own}, and add `--anew` to the command"
     ask(project, QUESTION)
     ask(project, question, "b")
     same = "studies/a asks the same question; `charloom study studies/a.yaml` answers it"
@@ -131,7 +132,7 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
     assert f"{difference}\n{p}\n" in after
     assert "3 seeds, and no looks were declared: 2 more seeds shown, but not" in " ".join(after.split())
     ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"), "b")
-    shown = "studies/renamed.yaml has shown eta=0.1 with seeds 4 and 5; write `seeds: [6, 7, 8]`"
+    shown = "studies/renamed.yaml has shown results of eta=0.1 with seeds 4 and 5; write `seeds: [6, 7, 8]`"
     assert refused(project, "b") == f"studies/b.yaml: {shown}"
 
 
@@ -142,13 +143,13 @@ def test_seeds_that_were_added_are_shown_and_stay_so(project):
     conducted(project)
     answer = said(project, "compare", "studies/a")[0]
     (project.folder / "studies/a/trials.csv").unlink()
-    line = "its earlier answer has shown eta=0.1 with seeds 1 to 5; write `seeds: [6, 7, 8, 9, 10]`"
+    line = "its earlier answer has shown results of eta=0.1 with seeds 1 to 5; write `seeds: [6, 7, 8, 9, 10]`"
     ask(project, QUESTION.replace("seeds: 3", "seeds: [5, 4, 1, 2, 3]"))
-    assert refused(project, "a") == f"studies/a.yaml: {line}, and add `--anew`"
+    assert refused(project, "a") == f"studies/a.yaml: {line}, and add `--anew` to the command"
     for gone in ("studies/a", "studies/a.yaml"):
         shutil.move(project.folder / gone, project.folder.parent)
     ask(project, QUESTION.replace("seeds: 3", "seeds: [4, 5]"), "größe")
-    line = "studies/a.yaml has shown eta=0.1 with seeds 4 and 5; write `seeds: [6, 7]`"
+    line = "studies/a.yaml has shown results of eta=0.1 with seeds 4 and 5; write `seeds: [6, 7]`"
     assert refused(project, "größe") == f"studies/größe.yaml: {line}"
     ask(project, QUESTION.replace("seeds: 3", "seeds: 5"), "größe")
     conducted(project, "größe")
@@ -205,7 +206,7 @@ conduct._train = both
 conduct.conduct(Path("studies/c.yaml"), 1, None)
 """
     done = with_code(project, while_c_trains)
-    line = "studies/b.yaml has shown eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`, and add `--anew`"
+    line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
     assert f"WrongInput: studies/c.yaml: {line}" in done.stderr
     for name, answers in (("b", [2]), ("c", [])):
         assert read_asked(project.folder / f"studies/{name}/asked.json").answers == answers
@@ -220,7 +221,7 @@ def test_of_several_questions_that_were_begun_the_first_answer_counts(project):
         write_asked(read_study(Path("studies/c.yaml")))  # begun
     ask(project, both.replace("0.05]", "0.02]"), "b")
     conducted(project, "b")
-    line = "studies/b.yaml has shown eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`, and add `--anew`"
+    line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
     assert refused(project, "c") == f"studies/c.yaml: {line}"
     assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
 
@@ -238,7 +239,7 @@ def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests
     project.commit("as other sources wrote it")
     conducted(project, "b")
     assert read_asked(project.folder / "studies/b/asked.json").answers == [3]
-    shown = "studies/b.yaml has shown eta=0.1 with seeds 1 to 3; write `seeds: [4, 5, 6]`, and add `--anew`"
+    shown = f"studies/b.yaml has shown results of eta=0.1 with seeds 1 to 3; write `seeds: [4, 5, 6]`{ANEW}"
     assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
 
@@ -249,7 +250,7 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
 
     eta = ("--vary", "eta=0.1,0.02")
     printed, seeds = new("b", *eta, "--seeds", "2")
-    assert "\nseeds 4 and 5 are free: studies/a.yaml has shown eta=0.1 with seeds 1 to 3\n" in printed
+    assert "\nseeds 4 and 5 are free: studies/a.yaml has shown results of eta=0.1 with seeds 1 to 3\n" in printed
     assert seeds == [4, 5]
     printed, seeds = new("c", *eta, "--seeds", "2", "--measure", "smooth_loss")
     assert (

@@ -229,7 +229,7 @@ def test_a_kill_at_any_step_of_anew_leaves_no_row_beside_a_question_that_did_not
     assert read_asked(folder / "asked.json").answers == [2]
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     ask(project, TWO.replace("0.05]", "0.02]"), "b")
-    line = "studies/b.yaml: studies/a.yaml has shown eta=0.1 with seeds 1 and 2; write `seeds: [3, 4]`\n"
+    line = "studies/b.yaml: studies/a.yaml has shown results of eta=0.1 with seeds 1 and 2; write `seeds: [3, 4]`\n"
     assert said(project, "study", "studies/b.yaml", code=2)[1] == line
     (project.folder / "studies/b.yaml").unlink()
 

@@ -11,6 +11,7 @@ from charloom.core.base.storage import write
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.sampling.options import allowed
 from charloom.study.formats import as_json, as_markdown, as_text
+from charloom.study.from_table import table_measured
 from groundwork.words import in_line, listed
 from paired import answered
 from paired.answering import named
@@ -89,8 +90,6 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 
 
 def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    from charloom.study.from_table import table_measured  # noqa: PLC0415  a study needs no table
-
     for name in (name for name in COLUMNS if name not in given):
         raise WrongInput(f"--table: also needs --{name} COLUMN")
     measure, setting = given["measure"], [name.strip() for name in given["setting"].split(",")]

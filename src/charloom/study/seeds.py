@@ -75,8 +75,8 @@ def is_void(study: Study) -> bool:
     return bool(study.asked.small_trials) and study.asked.small_trials != small_trials(study.asked)
 
 
-def used(study: Study, others: Iterable[Study], verb: str = "has shown") -> dict[int, str]:
-    """Return the used seeds, each with what was shown: `studies/eta.yaml has shown eta=0.1`.
+def used(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
+    """Return the used seeds, each with what was shown: `studies/eta.yaml has shown results of eta=0.1`.
 
     others  answered questions; one that is the study's own uses no seed
     """
@@ -94,7 +94,7 @@ def _key(study: Study, setting: str) -> str:
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
-    """Return `studies/eta.yaml has shown eta=0.1 with seeds 1 to 5`; "" if no seed of the study is used."""
+    """Return `studies/eta.yaml has shown results of eta=0.1 with seeds 1 to 5`; "" if no seed of the study is used."""
     shown = used(study, known)
     of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
     return "; ".join(f"{reason} with {spanned(seeds)}" for reason, seeds in of_reason.items())
@@ -129,8 +129,9 @@ def with_first_answer(study: Study) -> Study:
     known = list(known_answers(study.path.parent))
     same = [other for other in known if is_same(study, other) and not is_void(other)]
     if not same and (why := why_used(study, known)):
-        new, anew = free(taken(study), len(study.question.seeds)), ", and add `--anew`" * is_started(study.folder)
-        raise WrongInput(f"{study.path}: {why}; write {yaml_of(new)}{anew}")
+        new = yaml_of(free(taken(study), len(study.question.seeds)))
+        anew = ", and add `--anew` to the command" * is_started(study.folder)
+        raise WrongInput(f"{study.path}: {why}; write {new}{anew}")
     baseline = _key(study, study.baseline)
     earlier = len({other.named for other in known if _key(other, other.baseline) == baseline} - {study.named})
     answers = sorted({n for other in same for n in other.asked.answers if n <= len(study.question.seeds)})
