@@ -18,6 +18,7 @@ from training import PARAMS, ROOT, TEXT, training
 from charloom.core.base.types import Array
 from charloom.core.kernel.advance import advance
 from charloom.core.model.scoring import bits_per_character
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import Parameters
 
 MOVED = 1e-12
@@ -85,7 +86,7 @@ def course(initial_accumulator_value: float, seed: int, moved: float) -> Course:
         rows = advance(state, TEXT.training, end - first, run.params.recipe)
         points[first] = Point(rows.state.theta.flat, float(rows.losses[0]), float(rows.smooth_losses[0]))
         state = rows.after
-    return Course(points, bits_per_character(rows.state.theta, TEXT.held_out, rows.state.h))
+    return Course(points, bits_per_character(rows.state.theta, TEXT.held_out, rows.state.h, KERNEL))
 
 
 def distance(one: Course, other: Course, update: int) -> Distance:

@@ -13,6 +13,7 @@ import numpy as np
 from training import CHARACTERS, PARAMS, ROOT, TEXT, train_rows
 
 from charloom.core.model.scoring import bits_per_character, score
+from charloom.core.network.recipe import KERNEL
 
 STARTS, LENGTH, PAGE = 400, 400, 3000
 
@@ -43,12 +44,12 @@ def measures(eta: float, initial_accumulator_value: float, seed: int) -> list[fl
     states = (np.zeros_like(h), h)
     return [
         float(last.statistics[-1, -1]),
-        *(bits_per_character(theta, TEXT.held_out, h_0) for h_0 in states),
+        *(bits_per_character(theta, TEXT.held_out, h_0, KERNEL) for h_0 in states),
         *(
-            lost_share(np.array([score(theta, ids, h_0).nats for ids in beginnings]) / math.log(2), theta.K)
+            lost_share(np.array([score(theta, ids, h_0, KERNEL).nats for ids in beginnings]) / math.log(2), theta.K)
             for h_0 in states
         ),
-        *(bits_per_character(theta, page, h_0) for h_0 in states),
+        *(bits_per_character(theta, page, h_0, KERNEL) for h_0 in states),
     ]
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH, now, problem, report
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import Parameters
+from charloom.core.network.state import start
 from charloom.core.training.loop import block, train
 
 

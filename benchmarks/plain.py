@@ -10,9 +10,10 @@ import time
 import numpy as np
 from text import CLIP, ETA, SEQ_LENGTH
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.recipe import Recipe
+from charloom.core.network.state import start
 from charloom.signature import plain
 
 M, K, UPDATES, TURNS = 100, 83, 300, 9

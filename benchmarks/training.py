@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charloom.core.kernel.advance import Rows
+from charloom.core.network.state import Rows
 from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import Text, read_text, split
 from charloom.core.text.vocabulary import Vocabulary

@@ -19,8 +19,10 @@ import numpy as np
 
 from charloom.core.model.model_file import read_model
 from charloom.core.network import rnn
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import Parameters
-from charloom.sampling.writing import BLOCK, Choice, blocks
+from charloom.core.network.state import BLOCK
+from charloom.sampling.writing import Choice, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL, NOVEL = ROOT / "models/best.npz", ROOT / "data/moby_dick.txt"
@@ -68,7 +70,7 @@ def vectorised_many(theta, h, x, count):
 def ours(theta, h, x, count, texts=1, filters=ALL):
     """Write with charloom, as `charloom sample` does."""
     random = [np.random.default_rng(n) for n in range(texts)]
-    written = blocks(theta, np.tile(h, (texts, 1)), np.full(texts, x), random, filters)
+    written = blocks(theta, np.tile(h, (texts, 1)), np.full(texts, x), random, filters, KERNEL)
     list(islice(written, count // BLOCK))
 
 

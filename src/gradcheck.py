@@ -1,48 +1,78 @@
 """gradcheck: check that the kernel's gradient is the derivative of the loss. If not, training does not start."""
 
 from charloom.core.runtime.stage import run_stage
-from charloom.checking import check
+from charloom.checking import check, equations
 from charloom.core.base.errors import CheckFailed
+from charloom.core.base.progress import progress
 from charloom.core.base.storage import write_json
 from charloom.core.kernel.ahead import compile_ahead
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES
 from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 
-HELP = (
-    "An error above 1e-6 means a mistake in src/charloom/core/kernel, or in network/rnn.py if the error names this "
-    "file; a smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
-)
+KNOWN = "charloom grade src/charloom/core/network/rnn.py --map docs/rnn_map.py"
+ENTRIES, FEW = 200, 20  # entries of a matrix to compare for rnn.py: if it trains; if the kernel trains
+WRONG = {
+    "kernel": (
+        "the kernel's gradient is wrong: {}. An error above 1e-6 means a mistake in src/charloom/core/kernel; "
+        "a smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
+    ),
+    "rnn": (
+        "the gradient in network/rnn.py is not the derivative of its forward pass: {}. If the fault is a known one, "
+        f"`{KNOWN}` names it"
+    ),
+    "other": "{}; `backend: numpy` in params.yaml trains yours",
+    "evidence": (
+        "the check shows nothing about {}: gradient and derivative are zero in all compared entries; choose a smaller "
+        "sigma"
+    ),
+}
 
 
 def main() -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
-    Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table. Raises CheckFailed if an error is
-    above gradcheck.tolerance. Raises CheckFailed, and writes nothing, if a gradient is not finite.
+    Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table: of the kernel's gradient, or with the
+    backend `numpy` of that in network/rnn.py, which is checked in both cases. Raises CheckFailed if a gradient is
+    wrong, if the kernel computes another network than network/, or if a matrix has only zeros. Raises CheckFailed, and
+    writes nothing, if a gradient is not finite.
     """
     params, path = read_params(), files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
-    compile_ahead(len(text.vocabulary))
     theta, ids = check.weights_and_batch(params, text)
-    errors, tolerance = check.initial_errors(params, theta, ids), params.gradcheck.tolerance
-    lines = [*check.failures(errors, tolerance), *check.reference_failures(theta, ids, tolerance)]
+    tolerance, most, reason, lines = params.gradcheck.tolerance, ENTRIES, "", list[str]()
+    if params.backend == KERNEL:
+        compile_ahead(len(text.vocabulary))
+        errors, most = check.initial_errors(params, theta, ids), FEW
+        reason, lines = "kernel", check.failures(errors, tolerance)
+    else:
+        errors = equations.measured(theta, ids, most)
+    if not lines:
+        weights = equations.all_weights(theta, params.sigma, tolerance, params.gradcheck.seed)
+        with progress("network/rnn.py", len(weights)) as report:
+            reason, lines = "rnn", list(equations.failures(weights, ids, most, report))
+    if not lines and params.backend == KERNEL:
+        reason, lines = "other", list(filter(None, [check.other_network(params, text)]))
+    if not lines:
+        reason, lines = "evidence", check.without_evidence(errors)
     write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     print(f"gradient {'wrong' if lines else 'right'}; errors by complex step, and by the report's central differences:")
-    print(f"{'':10}{'entries':>9}{'are zero':>9}{'complex step':>14}{'report':>11}")
+    print(f"{'':10}{'entries':>9}{'not zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:
             row = getattr(matrices, name)
             print(
-                f"{name}  {state:7}{row.entries:9,}{row.entries_zero:9,}"
+                f"{name}  {state:7}{row.entries:9,}{row.entries - row.entries_zero:9,}"
                 f"{row.max_relative_error:14.2e}{row.report_relative_error:11.2e}"
             )
     if lines:
-        check.ensure_digits(params, theta, ids)
-        raise CheckFailed(f"the gradient is wrong: {'; '.join(lines)}. {HELP}")
+        if reason == "kernel":
+            check.ensure_digits(params, theta, ids)
+        raise CheckFailed(WRONG[reason].format("; ".join(lines)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from projects import ROOT
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.network.normal import TABLE
+from charloom.core.network.state import start
 from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.reading import overridden, read_params
 from charloom.core.text.vocabulary import Vocabulary

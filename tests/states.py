@@ -3,7 +3,8 @@
 import numpy as np
 from recipes import recipe
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
+from charloom.core.network.state import start
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training.trace import EMPTY, Trace, extended
 

@@ -11,6 +11,7 @@ from projects import until
 
 from charloom.core.model.scoring import score
 from charloom.core.network.logarithm import LN2
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import forward, log_softmax
 from charloom.grading import backward
 
@@ -70,7 +71,7 @@ def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses
     assert window.locator("#cost").inner_text().startswith("Type two or more characters")
     field.press_sequentially("the quick ☃ fox")
     ids = best.vocabulary.encode("the quick  fox")
-    own = score(best.theta, ids, best.h)
+    own = score(best.theta, ids, best.h, KERNEL)
     bits = own.total / len(own.nats) / LN2
     assert window.evaluate("reading.bits") == pytest.approx(bits, abs=1e-9)
     assert window.locator("#cost").inner_text().startswith(f"{bits:.3f} bits per character, as if")
@@ -139,7 +140,7 @@ def test_by_keyboard_alone_a_fault_is_chosen_and_a_text_is_typed(window, results
     text = window.run("return document.querySelector('[name=text]').value")
     assert text.endswith(" and fox")
     ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
-    own = score(results.best.theta, ids, results.best.h)
+    own = score(results.best.theta, ids, results.best.h, KERNEL)
     assert text_of(window, "#cost").startswith(f"{own.total / len(own.nats) / LN2:.3f} bits")
 
 

@@ -14,8 +14,9 @@ from oracle import same_bits
 from projects import ROOT
 from recipes import recipe
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.kernel.layout import scratch, weights
+from charloom.core.network.state import start
 
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""

@@ -5,11 +5,13 @@ import pytest
 from projects import ROOT
 
 from charloom.core.kernel import ahead, drawing, passes, update
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.model.scoring import score
+from charloom.core.network.recipe import KERNEL
+from charloom.core.network.state import start
 from charloom.core.settings.reading import read_params
 from charloom.core.text.vocabulary import Vocabulary
-from charloom.sampling.writing import Choice, characters
+from charloom.sampling.writing import Choice, blocks
 
 FUNCTIONS = (passes.read, drawing.write)
 PARAMS = read_params(ROOT / "params.yaml")
@@ -28,6 +30,6 @@ def test_nothing_that_scores_or_writes_is_compiled_again_afterwards(dtype):
     assert all(before)
     if of_update:
         advance(state, ids, 2, params.recipe)
-    score(state.theta, ids, h)
-    next(characters(state.theta, h, 0, Choice(1.0), np.random.default_rng(1)))
+    score(state.theta, ids, h, KERNEL)
+    next(blocks(state.theta, h[None], np.array([0]), [np.random.default_rng(1)], Choice(1.0), KERNEL))
     assert [list(function.signatures) for function in (*FUNCTIONS, *of_update)] == before

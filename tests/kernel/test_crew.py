@@ -19,12 +19,13 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.kernel import advance as kernel
 from charloom.core.kernel import crew
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.kernel.update import updates
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import CHUNKS, Order
 from charloom.core.network.recipe import Recipe
+from charloom.core.network.state import start
 
 IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
 

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from oracle import same_bits
 from recipes import recipe
 
-from charloom.core.kernel.advance import advance, learned_gradients, start
+from charloom.core.kernel.advance import advance, learned_gradients
 from charloom.core.network import rnn
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.core.network.recipe import Recipe
+from charloom.core.network.state import start
 
 # All have panels of one width, so each type is compiled once; from m = 33 on, and 128 in float32, there are several.
 SIZES = st.sampled_from([1, 5, 31, 32, 33, 48, 64, 128])

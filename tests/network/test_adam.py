@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.network import rnn
 from charloom.core.network.adam import Adam
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import filled
+from charloom.core.network.state import start
 
 M, K, T = 7, 6, 5
 ELSEWHERE = json.loads(Path(__file__).with_name("adam_elsewhere.json").read_text(encoding="utf-8"))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from projects import ROOT
 from runs import PARAMS
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
+from charloom.core.network.state import start
 from charloom.core.settings.records import SampleMarks
 from charloom.core.text.corpus import read_text
 from charloom.core.text.vocabulary import Vocabulary

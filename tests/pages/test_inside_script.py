@@ -16,10 +16,12 @@ from pages.test_live_script import NOVEL, data_of
 from projects import ROOT
 from rendered import Page
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.model.scoring import score
 from charloom.core.network.normal import R
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
+from charloom.core.network.state import start
 from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.grading.backward import STAGES, forward, gradients
@@ -199,7 +201,7 @@ def test_a_text_costs_in_the_page_what_charloom_score_says(m, sigma):
     theta, given = after.theta, vocabulary.encode(NOVEL[700_000:701_000]).tolist()
     rows = rows_of(theta)
     (read,) = asked(["forward", rows, after.carried.tolist(), given, given[1:]])
-    own = score(theta, np.array(given), after.carried)
+    own = score(theta, np.array(given), after.carried, KERNEL)
     assert read["losses"] == pytest.approx(own.nats, abs=1e-9)
     assert sum(read["losses"]) / len(own.nats) == pytest.approx(own.total / len(own.nats), abs=1e-9)
     (here,) = asked(["gradients", {}, rows, after.carried.tolist(), given[:25], given[1:26]])

@@ -17,9 +17,11 @@ from projects import ROOT
 from projects import TEXT as FOX
 from rendered import Page, ensure_only_our_script
 
-from charloom.core.kernel.advance import advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import bits_per_character
+from charloom.core.network.recipe import KERNEL
+from charloom.core.network.state import start
 from charloom.core.settings.params import VARIED
 from charloom.core.settings.pipeline import files
 from charloom.core.text.vocabulary import Vocabulary
@@ -107,10 +109,12 @@ def test_the_last_model_in_the_page_has_the_held_out_bits_and_the_text_of_the_ke
     held_out = vocabulary.encode(text[-int(0.3 * len(text)) :])
     ids = vocabulary.encode(text[updates % 250 * params.seq_length :][:1])
     stream = random_stream(params.seed, CHECKPOINT, updates)
-    written, _ = next(blocks(state.theta, state.carried[None], ids, [stream], Choice(params.sample.temperature)))
+    written, _ = next(
+        blocks(state.theta, state.carried[None], ids, [stream], Choice(params.sample.temperature), KERNEL)
+    )
     assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, : params.sample.length].tolist())
     assert params.recipe.epoch(len(text) - len(held_out)) == 250
-    assert answers[-1]["held_out"] == bits_per_character(state.theta, held_out, state.carried, limit)
+    assert answers[-1]["held_out"] == bits_per_character(state.theta, held_out, state.carried, KERNEL, limit)
 
 
 @needs_node
@@ -121,7 +125,7 @@ def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s():
     after, vocabulary = in_kernel(params, text, 100).after, Vocabulary("".join(sorted(set(text))))
     ids = vocabulary.encode(text[100 * params.seq_length :][:1])
     streams = [random_stream(params.seed, CHECKPOINT, 100)]
-    written, _ = next(blocks(after.theta, after.carried[None], ids, streams, Choice(0.5)))
+    written, _ = next(blocks(after.theta, after.carried[None], ids, streams, Choice(0.5), KERNEL))
     assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
 
 

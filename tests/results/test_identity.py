@@ -22,7 +22,7 @@ LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.aran
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
 OTHER = {
     "prepare.text": "data/my.txt", "train.dtype": "float32", "train.loss": "mean", "optimizer": "adam",
-    "train.b1": 0.5, "train.b2": 0.5, "train.order": "chunks",
+    "backend": "numpy", "train.b1": 0.5, "train.b2": 0.5, "train.order": "chunks",
 }  # fmt: skip
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from charloom.core.network import rnn
+from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.network.rnn import Parameters
+from charloom.core.network.state import BLOCK
 from charloom.sampling import writing as sampling
 from charloom.sampling.writing import Choice
 
@@ -41,13 +43,13 @@ def chain(seed=1, K=9, m=5) -> Parameters:
     return theta
 
 
-def transitions(theta: Parameters, choice: Choice, count: int = 40):
+def transitions(theta: Parameters, choice: Choice, backend: str, count: int = 40):
     """Return how often each character followed each (K, K), over DRAWS draws of that many texts at once."""
     random = [sampling.random_stream(3, sampling.ON_DEMAND, 0, number) for number in range(count)]
     first = np.arange(count) % theta.K
-    written = sampling.blocks(theta, np.zeros((count, theta.m)), first, random, choice)
+    written = sampling.blocks(theta, np.zeros((count, theta.m)), first, random, choice, backend)
     each = DRAWS // count
-    ids = np.concatenate([first[:, None], *(ids for ids, _ in islice(written, -(-each // sampling.BLOCK)))], axis=1)
+    ids = np.concatenate([first[:, None], *(ids for ids, _ in islice(written, -(-each // BLOCK)))], axis=1)
     counts = np.zeros((theta.K, theta.K), int)
     np.add.at(counts, (ids[:, :each], ids[:, 1 : each + 1]), 1)
     assert counts.sum() == DRAWS
@@ -64,9 +66,10 @@ def chi_square(counts, expected) -> float:
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
-def test_draws_follow_the_exact_distribution(choice, dtype):
+@pytest.mark.parametrize("backend", [KERNEL, pytest.param(NUMPY, marks=pytest.mark.slow)])
+def test_draws_follow_the_exact_distribution(choice, dtype, backend):
     theta = Parameters(chain().flat.astype(dtype), 5, 9)
-    counts = transitions(theta, choice)
+    counts = transitions(theta, choice, backend)
     wide = Parameters(theta.flat.astype(float), 5, 9)
     for x in range(9):
         _, o = rnn.forward(wide, np.array([x]), np.zeros(5))
@@ -76,18 +79,21 @@ def test_draws_follow_the_exact_distribution(choice, dtype):
             assert chi_square(counts[x], exact * counts[x].sum()) > LEVEL
 
 
-def one(o, choice: Choice, draws=1, dtype=np.float64, random=None):
+def one(o, choice: Choice, draws=1, dtype=np.float64, random=None, backend=KERNEL):
     """Return characters drawn with the outputs o (K,), whatever was written before."""
     theta = rnn.filled(0.0, 1, len(o), dtype)
     theta.c[:] = o
-    written = sampling.blocks(theta, np.zeros((1, 1)), np.array([0]), [random or np.random.default_rng(1)], choice)
-    return np.concatenate([ids for ids, _ in islice(written, -(-draws // sampling.BLOCK))], axis=1)[0, :draws]
+    written = sampling.blocks(
+        theta, np.zeros((1, 1)), np.array([0]), [random or np.random.default_rng(1)], choice, backend
+    )
+    return np.concatenate([ids for ids, _ in islice(written, -(-draws // BLOCK))], axis=1)[0, :draws]
 
 
 @given(st.lists(st.sampled_from([-np.inf, -3.0, 0.0, 2.0, 2.0 + 1e-15]), min_size=1, max_size=40))
 def test_temperature_zero_takes_the_first_of_the_likeliest(o):
     if np.isfinite(o).any():
-        assert set(one(o, Choice(0.0, 3, 0.5))) == {np.argmax(o)}
+        for backend in (KERNEL, NUMPY):
+            assert set(one(o, Choice(0.0, 3, 0.5), backend=backend)) == {np.argmax(o)}
 
 
 @given(
@@ -114,17 +120,18 @@ class Extreme:
 
 @pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.7, 3), Choice(1.0, 0, 0.999999)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weight(choice, dtype):
+@pytest.mark.parametrize("backend", [KERNEL, NUMPY])
+def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weight(choice, dtype, backend):
     o = [-np.inf, -1e30, 0.3, 0.1, 0.2, -1e30, -np.inf]
     chosen = choice.top_k > 0 or choice.top_p < 1  # from the likeliest down, else by id
     for number, expected in ((0.0, 2), (1 - 2.0**-53, 3 if chosen else 4)):
-        assert set(one(o, choice, sampling.BLOCK, dtype, Extreme(number))) == {expected}
+        assert set(one(o, choice, BLOCK, dtype, Extreme(number), backend)) == {expected}
 
 
 def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_state():
     theta = rnn.init(33, 30, 0.15, np.random.default_rng(5))
     h = np.random.default_rng(6).normal(size=33)
-    ids, p = next(sampling.blocks(theta, h[None], np.array([4]), [np.random.default_rng(1)], Choice(1.3)))
+    ids, p = next(sampling.blocks(theta, h[None], np.array([4]), [np.random.default_rng(1)], Choice(1.3), KERNEL))
     read = np.concatenate([[4], ids[0]])
     _, o = rnn.forward(theta, read[:-1], h)
     expected = np.exp(rnn.log_softmax(o))[np.arange(len(ids[0])), read[1:]]
@@ -140,7 +147,7 @@ def test_a_text_is_the_same_to_the_bit_alone_and_beside_others(m, K, dtype):
 
     def written(rows):
         random = [sampling.random_stream(1, sampling.ON_DEMAND, 7, number) for number in rows]
-        both = islice(sampling.blocks(theta, h[rows], first[rows], random, Choice(0.8, 20, 0.95)), 2)
+        both = islice(sampling.blocks(theta, h[rows], first[rows], random, Choice(0.8, 20, 0.95), KERNEL), 2)
         return [array.tobytes() for ids, p in both for row in zip(ids, p, strict=True) for array in row]
 
     together = written(range(64))

@@ -8,9 +8,9 @@ import pytest
 from projects import Project
 from recipes import recipe
 
-from charloom.core.kernel.advance import start
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import CHUNKS, POSITIONS, Order
+from charloom.core.network.state import start
 from charloom.core.training.loop import train
 from charloom.core.training.trace import EMPTY, columns, extended, results_hash
 from charloom.signature import plain

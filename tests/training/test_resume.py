@@ -18,6 +18,7 @@ from charloom.core.base.signals import Stopped
 from charloom.core.base.storage import exclusive
 from charloom.core.model.model_file import read_model
 from charloom.core.model.scoring import bits_per_character
+from charloom.core.network.recipe import KERNEL
 from charloom.core.settings.params import Params
 from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import Text, split
@@ -227,11 +228,13 @@ def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_tw
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
     trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
     models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
-    assert trained.held_out == {each.update: bits_per_character(each.theta, held_out[:few], each.h) for each in models}
+    assert trained.held_out == {
+        each.update: bits_per_character(each.theta, held_out[:few], each.h, KERNEL) for each in models
+    }
     (tmp_path / "metrics").mkdir()
     metrics, _ = write_results(case.training, trained, {name: tmp_path / name for name in NAMES})
     last = trained.rows.state
     assert metrics.held_out_characters_read == 5
     assert metrics.best_update < last.update
-    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, held_out[:5], last.carried)
+    assert metrics.held_out_bits_per_character == bits_per_character(last.theta, held_out[:5], last.carried, KERNEL)
     assert metrics.lowest_held_out_part_bits_per_character == min(trained.held_out.values())

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from recipes import recipe
 
 from charloom.core.base.errors import Diverged
-from charloom.core.kernel.advance import Rows, TrainState, advance, start
+from charloom.core.kernel.advance import advance
 from charloom.core.network import rnn
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
+from charloom.core.network.state import Rows, TrainState, start
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training import trace
 from charloom.core.training.loop import train

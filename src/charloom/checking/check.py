@@ -1,28 +1,42 @@
-"""Compare the gradients of the kernel and of network/rnn.py with numerical derivatives of the loss."""
+"""Compare the kernel's gradient with numerical derivatives of the loss, and its results with those of network/.
+
+equations.py checks network/rnn.py itself.
+"""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from charloom.checking.numerical import RealParts, central_differences, complex_step, real_parts, relative_error
+from charloom.checking.numerical import (
+    REPORT_ENTRIES,
+    REPORT_FLOOR,
+    REPORT_STEP,
+    RealParts,
+    central_differences,
+    complex_step,
+    real_parts,
+    relative_error,
+    sequences_of,
+)  # fmt: skip
+from charloom.core.backend import by_kernel, by_numpy
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.progress import Report, progress
 from charloom.core.base.types import Array
 from charloom.core.kernel.advance import learned_gradients
 from charloom.core.kernel.arrays import forward
-from charloom.core.network import rnn
 from charloom.core.network.recipe import OPTIMIZERS, Recipe
-from charloom.core.network.rnn import NAMES, Gradients, Parameters, filled, init
+from charloom.core.network.rnn import NAMES, Gradients, Parameters, init
+from charloom.core.network.state import start
 from charloom.core.settings.params import Params
 from charloom.core.settings.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.core.text.corpus import Text
 
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
 SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits
-REFERENCE_ENTRIES = 200  # entries of a matrix to check for rnn.py: an error in its formula shows in all entries
+RATE, UPDATES, SAME = 0.01, 3, 1e-6  # the learning rate and number of updates of `other_network`; what rounding leaves
 DIGITS = 17  # decimal digits of float64
-REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the course report
 
 
 def weights_and_batch(params: Params, text: Text) -> tuple[Parameters, Array]:
@@ -54,7 +68,7 @@ def ensure_digits(params: Params, theta: Parameters, ids: Array) -> None:
 
     The activations are those of the batch `ids`, with every sequence read from a zero state.
     """
-    h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x, _ in _sequences(ids)])
+    h = np.concatenate([forward(theta, x, np.zeros(params.m))[0] for x, _ in sequences_of(ids)])
     if saturated := np.count_nonzero(1 - h**2 < SATURATED):
         raise CheckFailed(
             f"sigma: {params.sigma} is too large for the gradient check: {saturated} of {h.size} hidden activations "
@@ -79,8 +93,8 @@ def gradient_errors(
 
     Shows a progress bar. Raises CheckFailed if a gradient is not finite.
     """
-    sequences, states = _sequences(ids), _states(theta, ids)
-    entries = {name: _chosen(getattr(theta, name).size, limit, rng) for name in NAMES}
+    sequences, states = sequences_of(ids), _states(theta, ids)
+    entries = {name: _chosen(theta, name, ids, limit, rng) for name in NAMES}
 
     gradients = {}
     for state, h_0 in states.items():  # before the progress bar: compilation would distort its estimate of the time
@@ -100,21 +114,23 @@ def gradient_errors(
     return GradcheckErrors(state_error=state_error, **measured)
 
 
-def _sequences(ids: Array) -> list[tuple[Array, Array]]:
-    """Return for each column of ids (T + 1, n) the input characters (T,) and the target characters (T,)."""
-    return list(zip(ids[:-1].T, ids[1:].T, strict=True))
-
-
 def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
     """Return two initial states (n, m): `zero`, and `carried`, the states after reading ids[:-1] from zero."""
     zero = np.zeros((ids.shape[1], theta.m))
-    carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(_sequences(ids), zero, strict=True)]
+    carried = [forward(theta, x, h_0)[0][-1] for (x, _), h_0 in zip(sequences_of(ids), zero, strict=True)]
     return {"zero": zero, "carried": np.stack(carried)}
 
 
-def _chosen(size: int, limit: int, rng: np.random.Generator) -> Array:
-    """Return the indices 0 to size − 1, or `limit` of them at random, sorted, if size is larger than `limit`."""
-    return np.arange(size) if size <= limit else np.sort(rng.choice(size, limit, replace=False))
+def _chosen(theta: Parameters, name: str, ids: Array, limit: int, rng: np.random.Generator) -> Array:
+    """Return the indices of all entries of a matrix, or of `limit` entries at random, sorted, if it has more.
+
+    Random entries of U are those of characters that are read: the others have derivative 0.
+    """
+    places = np.arange(getattr(theta, name).size)
+    if len(places) <= limit:
+        return places
+    moving = places[np.isin(places % theta.K, ids[:-1])] if name == "U" else places
+    return np.sort(rng.choice(moving, min(limit, len(moving)), replace=False))
 
 
 def _errors(
@@ -131,7 +147,7 @@ def _errors(
 
     analytic   the kernel's gradient, raveled
     entries    (B,) indices of the entries to compare
-    sequences  inputs and targets of each sequence: see _sequences
+    sequences  inputs and targets of each sequence: see sequences_of
     real       real parts for each sequence, along the kernel's states
     report     called with `done` plus the number of entries compared so far, counted once per sequence
 
@@ -155,38 +171,6 @@ def _errors(
         entries_zero=int(((compared == 0) & (numeric == 0)).sum()),
         report_relative_error=float(relative_error(analytic[first], differences, REPORT_FLOOR).max()),
     )
-
-
-def reference_failures(
-    theta: Parameters,
-    ids: Array,
-    tolerance: float,
-    of_reference: Callable[..., tuple[float, Gradients, Array]] = rnn.loss_and_gradients,
-) -> Iterator[str]:
-    """Yield a line for each matrix and initial state whose gradient by network/rnn.py has an error above `tolerance`.
-
-    of_reference  returns loss, gradient and last state, as `rnn.loss_and_gradients` does
-
-    The error is that of relative_error, compared with the complex step; NaN counts as above. At most
-    REFERENCE_ENTRIES entries of a matrix are compared. NumPy's matrix products round differently between processors, so
-    these errors are not written to a file.
-    """
-    sequences = _sequences(ids)
-    for state, h_0 in _states(theta, ids).items():
-        gradients, real = filled(0.0, theta.m, theta.K), list[RealParts]()
-        for (x, y), h in zip(sequences, h_0, strict=True):
-            gradients.flat[:] += of_reference(theta, x, y, h)[1].flat
-            real.append(real_parts(theta, x, y, rnn.forward(theta, x, h)[0]))
-        for name in NAMES:
-            analytic = getattr(gradients, name).ravel()
-            entries = np.arange(0, analytic.size, -(-analytic.size // REFERENCE_ENTRIES))
-            numeric, sizes = _steps(theta, name, entries, real)
-            error = relative_error(analytic[entries], numeric, SMALL * sizes.max()).max()
-            if not error <= tolerance:
-                yield (
-                    f"{name} at the {state} state: the gradient of network/rnn.py differs from the complex step: "
-                    f"relative error {error:.2e} > {tolerance}"
-                )
 
 
 def _steps(
@@ -224,6 +208,31 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
                     f"{row.numeric!r}, relative error {row.max_relative_error:.2e} > {tolerance}"
                 )
     return lines
+
+
+def without_evidence(errors: GradcheckErrors) -> list[str]:
+    """Return the matrices whose compared entries have gradient and derivative zero in both states: nothing is shown."""
+    sides = [(name, getattr(errors.zero, name), getattr(errors.carried, name)) for name in NAMES]
+    return [name for name, *rows in sides if all(row.entries_zero == row.entries for row in rows)]
+
+
+def other_network(params: Params, text: Text) -> str:
+    """Return how the kernel differs from network/, in words; "" if both agree to rounding.
+
+    Both read the beginning of the training text, with the same weights; then both take UPDATES updates.
+    """
+    K, T = len(text.vocabulary), params.seq_length
+    recipe = replace(params.recipe, sigma="fan_in", dtype="float64", optimizer=OPTIMIZERS[params.optimizer](RATE))
+    first, both = start(recipe, K, params.gradcheck.seed), (by_kernel, by_numpy)
+    (h, o), (own_h, own_o) = (backend.forward(first.theta, text.training[:T], first.h[0]) for backend in both)
+    for what, one, other in (("state h", h, own_h), ("output o", o, own_o)):
+        if not (apart := float(abs(one - other).max())) <= SAME:
+            return f"the kernel computes another network than network/rnn.py: a {what} differs by {apart:.2g}"
+    ends = [backend.advance(first, text.training, UPDATES, recipe).after for backend in both]
+    if not (apart := float(abs(ends[0].theta.flat - ends[1].theta.flat).max())) <= SAME:
+        file = f"network/{params.optimizer}.py"
+        return f"the kernel takes other steps than {file}: after {UPDATES} updates a weight differs by {apart:.2g}"
+    return ""
 
 
 def verdict(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:

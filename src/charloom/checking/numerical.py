@@ -35,6 +35,7 @@ from charloom.core.network.rnn import Parameters
 
 BATCH = 256  # entries changed at once, at most, each in a network of its own: their states fit the cache
 NUMBERS = 2**22  # numbers in memory for a batch, at most; limits the batch for a large m or long sequences
+REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the course report
 PRODUCTS = 2**35  # multiplications of a batch, at most: a second or two between two reports of progress
 
 
@@ -156,6 +157,11 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
         o -= o.max(axis=0)  # cancels in the loss; exp cannot overflow
         loss += log(exp(o).sum(axis=0)) - o[following]
     return loss
+
+
+def sequences_of(ids: Array) -> list[tuple[Array, Array]]:
+    """Return for each column of ids (T + 1, n) the input characters (T,) and the target characters (T,)."""
+    return list(zip(ids[:-1].T, ids[1:].T, strict=True))
 
 
 def _place(theta: Parameters, name: str, entries: Array) -> tuple[Array, Array]:

@@ -87,7 +87,7 @@ class Reading:
         """
         vocabulary = self.model.vocabulary
         ids = (vocabulary.encode(vocabulary.part(text)[1]) for text in self.ahead)
-        for block in scores(self.model.theta, ids, self.model.h):
+        for block in scores(self.model.theta, ids, self.model.h, self.model.backend):
             self.nats = block.total
             yield block.nats
 
@@ -102,7 +102,7 @@ def score_text(arguments: argparse.Namespace) -> None:
     model, size = model_at(arguments.model), size_of(arguments.file)
     reading = Reading(model, text_at(arguments.file, whole=arguments.lines))
     # This call compiles the kernel now, so that the progress bar's estimate does not contain the compilation.
-    score(model.theta, model.vocabulary.encode(model.vocabulary.characters[0] * 2), model.h)
+    score(model.theta, model.vocabulary.encode(model.vocabulary.characters[0] * 2), model.h, model.backend)
     unknown, pieces, surprises, done = Counter[str](), list[Piece](), list[Surprise](), 0
     with progress("score", size, stderr=True) if size > LONG else nullcontext(lambda *_: None) as report:
         for piece in reading.pieces():

@@ -46,6 +46,9 @@ def verify(arguments: argparse.Namespace) -> None:
         about = {"commit": outcome.commit, "last": outcome.last, "agreement": outcome.agreement}
         content = about | {"files": files, "causes": outcome.causes, "machine": machine()}
         print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
+    if outcome.last != SAME and outcome.agrees:
+        say(outcome.agrees)
+        return
     if outcome.last != SAME:
         raise CheckFailed(in_line(outcome.last))
     if arguments.statement is not None:

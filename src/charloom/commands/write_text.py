@@ -64,7 +64,9 @@ def sample(arguments: argparse.Namespace) -> None:
         texts = range(start, min(start + group, count))
         random = [random_stream(number["seed"], ON_DEMAND, model.update, index) for index in texts]
         hs, firsts = np.tile(h, (len(texts), 1)), np.full(len(texts), first)
-        rounds = _pieces(model.vocabulary, blocks(model.theta, hs, firsts, random, choice), length, until, len(texts))
+        rounds = _pieces(
+            model.vocabulary, blocks(model.theta, hs, firsts, random, choice, model.backend), length, until, len(texts)
+        )
         if count == 1:
             page.text(prime, (pieces[0] for pieces in rounds))
             continue

@@ -15,6 +15,8 @@ from charloom.core.settings.dvc_lock import LOCK, stages_in
 from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
 from charloom.core.settings.pipeline import Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
+from charloom.core.settings.records import MEASURE
+from charloom.proof.explanations import agreed
 from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.git import git
@@ -47,7 +49,7 @@ def again(arguments: argparse.Namespace) -> None:
         rows, same = _compared(origin, place)
         for row in rows:
             _say(row)
-        if (last := last_line(rows)) != SAME:
+        if (last := last_line(rows)) != SAME and not same.startswith("agrees"):
             stack.pop_all()  # the user may want to look at the files
             _say(f"the rebuilt files are in {place}/clone")
             raise CheckFailed(in_line(last))
@@ -107,6 +109,9 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
     outs = {path for entry in lock.values() for path in entry.outs}
     count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
     compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
+    costs = [side.get(MEASURE, {}).get(str(params.train.updates)) for side in (theirs, ours)]
+    if agrees := agreed(costs, [origin.network, run.network]):
+        return [*rows.values(), *last], agrees
     same = SAME if recorded is not None else f"results same; {LOCK} is missing, so {compared}"
     return [*rows.values(), *last], same
 
@@ -132,7 +137,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     for name in (name for name in recorded | here if recorded.get(name) != here.get(name)):
         both = f"{recorded.get(name, 'missing')} in the run, {here.get(name, 'missing')} in its commit and patch"
         raise CheckFailed(in_line(f"first difference: params: {name} is {both}"))
-    if experiment_key(params, origin.text_sha256) != origin.experiment:
+    if experiment_key(params, origin.text_sha256, origin.network) != origin.experiment:
         raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"

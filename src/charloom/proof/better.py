@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
+from charloom.core.network.recipe import KERNEL
 from charloom.core.settings.pipeline import Project
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.proof.disagreements import disagreements
@@ -146,7 +147,7 @@ def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Map
     """
     for file, study in studies.items():
         yield f"{file.with_suffix('')} of {name}", study.runs
-    if run := side.run:
+    if (run := side.run) and run.params.backend == KERNEL:  # the side may have another network/
         with suppress(CharloomError):  # signature.json cannot be read
             arithmetic = arithmetic_of(run.params.recipe.kind, side.project)
             yield f"the results of {name}", {trial_key(run.params, run.text_sha256, arithmetic): run}

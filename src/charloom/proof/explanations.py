@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from charloom.core.settings.dvc_lock import LOCK
@@ -28,6 +28,21 @@ MEANINGS = {
     "another result": "the cost of held-out text differs by more, or is not known",
 }  # from the smallest distance to the largest: the first one that holds is the agreement
 SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = MEANINGS
+
+ROUNDS = "backend numpy: another machine or other versions round differently"
+
+
+def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
+    """Return a line if two runs agree although their bits differ; "" if they do not.
+
+    costs     the held-out costs of both runs, in bits per character
+    networks  the `network` of both runs (see ResultsRecord). Equal digests promise equal bits; so does the kernel
+    """
+    known = [cost for cost in costs if cost is not None]
+    if "" in networks or len(set(networks)) == 1 or len(known) < 2 or max(known) - min(known) > MATTERS:
+        return ""
+    one, other = known
+    return f"agrees: held-out {one:.6g} and {other:.6g} bits per character; {ROUNDS}"
 
 
 def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:

@@ -20,16 +20,19 @@ from typing import Any, NamedTuple
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import visible
+from charloom.core.network.recipe import KERNEL
 from charloom.core.runtime.provenance import machine
 from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS
 from charloom.core.settings.pipeline import Project, ensure_repository, files_in
-from charloom.proof.explanations import agreement_of, contradictions, edits
+from charloom.proof.explanations import agreed, agreement_of, contradictions, edits
 from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import inspected
+from charloom.results.commits import from_commits
 from charloom.results.git import git, uncommitted
 from charloom.results.keys import SIGNATURE
+from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
 from dvc_verify.differences import SAME, Row, last_line
 from groundwork.lock import leaves
@@ -47,6 +50,7 @@ class Verified(NamedTuple):
     causes     sentences that explain differences
     agreement  a key of explanations.MEANINGS, the distance of the results; None if not everything was rebuilt
     statement  in-toto's statement; None if something differs
+    agrees     a line if the backend `numpy` rounds differently here and the results agree; see explanations.agreed
     """
 
     commit: str
@@ -54,6 +58,7 @@ class Verified(NamedTuple):
     causes: list[str]
     agreement: str | None = None
     statement: dict[str, Any] | None = None
+    agrees: str = ""
 
     @property
     def last(self) -> str:
@@ -73,7 +78,9 @@ def verify(say: Callable[[object], None]) -> Verified:
     ensure_repository()
     if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
         raise WrongInput("HEAD: no commit yet; `git commit` makes one")
-    hashes, hints = _signatures()
+    head = next(from_commits(["HEAD"]))
+    by_kernel = head.params is None or head.params.backend == KERNEL  # network/ is in no signature
+    hashes, hints = _signatures() if by_kernel else ([], [])
     verified = Verified(commit, [], [])
     if uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
@@ -106,7 +113,14 @@ def verify(say: Callable[[object], None]) -> Verified:
             add(Row(stages[0], str(LOCK), what) for what, stages in conflicts.items())
         passed = _statement(commit, committed, rebuilt) if verified.last == SAME else None
         causes = [*conflicts, *edits(results, before, after)]
-        return verified._replace(causes=causes, agreement=agreement_of(results), statement=passed)
+        agrees = "" if conflicts else _agrees(committed, rebuilt)
+        return verified._replace(causes=causes, agreement=agreement_of(results), statement=passed, agrees=agrees)
+
+
+def _agrees(committed: Project, rebuilt: Project) -> str:
+    """Return the line of explanations.agreed for the results in two folders."""
+    runs = [from_folder(project.params(), project.files("track")) for project in (committed, rebuilt)]
+    return agreed([run.facts[1].held_out_bits_per_character for run in runs], [run.network for run in runs])
 
 
 def _signatures() -> tuple[list[Row], list[str]]:

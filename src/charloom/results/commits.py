@@ -56,10 +56,11 @@ def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Ru
         return "no results"
     try:
         metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
-        hashed = ResultsRecord.model_validate_json(results).results if results else ""  # charloom 0.1 wrote no hash
+        hashed = ResultsRecord.model_validate_json(results or b'{"results": ""}')  # charloom 0.1 wrote no hash
     except ValidationError:
         return "metrics of another version of charloom"
-    return Run(params, about.sha256, outcome_of(metrics, about.K, params.seq_length), metrics, {}, hashed, about)
+    outcome = outcome_of(metrics, about.K, params.seq_length)
+    return Run(params, about.sha256, outcome, metrics, {}, hashed.results, about, network=hashed.network)
 
 
 def _params(params_yaml: bytes) -> Params | None:

@@ -9,11 +9,12 @@ params.yaml.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import Damaged, Unavailable
 from charloom.core.settings.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
@@ -56,18 +57,23 @@ def differing(settings: Collection[Params]) -> list[str]:
     return [name for name in (values or [{}])[0] if name in effective and len({flat[name] for flat in values}) > 1]
 
 
-def experiment_key(params: Params, text_sha256: str) -> str:
-    """Return the key of an experiment: SHA-256 of its naming params and its text's SHA-256, 64 hexadecimal digits."""
-    return _key(naming_params(params), text_sha256)
+def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
+    """Return the key of an experiment: SHA-256 of its naming params and its text's SHA-256, 64 hexadecimal digits.
+
+    network  the result of `network_digest` for the code that trains: "" with the backend `kernel`
+    """
+    return _key(naming_params(params), text_sha256, network)
 
 
-def weights_key(params: Params, text_sha256: str) -> str:
-    """Return a key of a setting's weights, whatever their seed and number of updates.
+def weights_key(params: Params, text_sha256: str, network: str) -> str:
+    """Return a key of a setting's weights, whatever their seed and number of updates; `network` as in `experiment_key`.
 
     Fewer updates with the same seed are the beginning of the same training.
     """
     named = _affecting(params, "weights")
-    return _key({name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256)
+    return _key(
+        {name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256, network
+    )
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
@@ -75,20 +81,28 @@ def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
 
     arithmetic  the result of `arithmetic_of` for the kind of its recipe
     """
-    return short_digest([_key(trial_params(params), text_sha256), arithmetic])
+    return short_digest([_key(trial_params(params), text_sha256, ""), arithmetic])
 
 
-def question_key(text_sha256: str, settings: Iterable[Params], baseline: Params, declared: list[Any]) -> str:
+def question_key(
+    text_sha256: str,
+    settings: Iterable[Params],
+    baseline: Params,
+    declared: list[Any],
+    network: Callable[[Params], str],
+) -> str:
     """Return the key of a study's question, 16 hexadecimal digits. The order of the settings does not matter.
 
     declared  the question's other declarations, except its seeds and looks
+    network   returns the `network` of a setting: see experiment_key
     """
-    keys = [_key(setting_params(params), text_sha256) for params in (baseline, *settings)]
+    keys = [_key(setting_params(params), text_sha256, network(params)) for params in (baseline, *settings)]
     return short_digest([keys[0], sorted(keys[1:]), declared])
 
 
-def _key(named: Mapping[str, Any], text_sha256: str) -> str:
+def _key(named: Mapping[str, Any], text_sha256: str, network: str) -> str:
     params = {name: value for name, value in named.items() if name not in SILENT or SILENT[name] != value}
+    params |= {"network": network} if network else {}
     return hashlib.sha256(json.dumps({"params": params, "text": text_sha256}, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,11 +114,14 @@ def short_digest(content: list[Any]) -> str:
 def arithmetic_of(kind: str, project: Project = HERE) -> str:
     """Return the digest, 16 hexadecimal digits, of two entries of signature.json: a training's, and a text's costs.
 
-    kind  the kind of recipe whose entries are taken: see Recipe.kind
+    kind  the kind of recipe whose entries are taken: see Recipe.kind; the result for the backend `numpy` is
+          `network_digest`, computed by the sources of this process
 
     The digest changes if the kernel's arithmetic changes. Raises Damaged if the file is missing, is not a signature, or
     lacks an entry.
     """
+    if network := network_digest(kind):
+        return network
     name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
         signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))

@@ -38,6 +38,7 @@ class Run(NamedTuple):
                  only those in POINTS, with at most so many points; empty from a commit
     results      the hash of weights and trace; empty if the training diverged or no hash was recorded
     text         figures about the text; None if only its hash is recorded
+    network      see ResultsRecord; empty in a row of a study
     passages     the last model's cost of each passage of the held-out text, in bits per character; () if not measured
     """
 
@@ -49,6 +50,7 @@ class Run(NamedTuple):
     results: str
     text: TextMetrics | None = None
     passages: tuple[float, ...] = ()
+    network: str = ""
 
     @property
     def facts(self) -> tuple[TextMetrics, TrainMetrics]:
@@ -72,7 +74,7 @@ def from_folder(params: Params, path: dict[str, Path]) -> Run:
         for name, curve in read_table(path[key], *names, may_be_empty=key == "plots/held_out").items():
             curves[name] = curves.get(name, {}) | curve  # "loss" is in two tables: all first losses, then every 1000th
     results, outcome = read_json(path["metrics/results"], ResultsRecord), outcome_of(metrics, text.K, params.seq_length)
-    return Run(params, text.sha256, outcome, metrics, curves, results.results, text)
+    return Run(params, text.sha256, outcome, metrics, curves, results.results, text, network=results.network)
 
 
 def thinned(curve: dict[int, Point], most: int) -> dict[int, Point]:

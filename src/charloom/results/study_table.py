@@ -21,6 +21,7 @@ from typing import Any
 
 from charloom.core.base.errors import CharloomError, Damaged
 from charloom.core.base.storage import Cells, csv_rows, read_json, write
+from charloom.core.network.recipe import NUMPY
 from charloom.core.settings.params import EarlierParams, Params, as_yaml, flat_of
 from charloom.core.settings.reading import checked, overridden
 from charloom.core.settings.records import PASSAGES, Record, TrainMetrics
@@ -66,6 +67,10 @@ class Asked(Record):
     earlier: int = 0
     small_trials: dict[str, str] = {}  # noqa: RUF012  likewise
     params: EarlierParams
+
+    def network(self, params: Params) -> str:
+        """Return the digest of the code that trains with these params by the backend `numpy`, else ""."""
+        return self.arithmetic.get(params.recipe.kind, "") if params.backend == NUMPY else ""
 
     def key(self, params: Params) -> str:
         """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""

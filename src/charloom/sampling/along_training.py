@@ -6,12 +6,13 @@ from pathlib import Path
 from charloom.core.base.errors import Damaged
 from charloom.core.base.progress import progress
 from charloom.core.model.model_file import read_model
+from charloom.core.network.state import BLOCK
 from charloom.core.runtime.memory import check_samples
 from charloom.core.settings.params import Params
 from charloom.core.settings.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
 from charloom.core.text.corpus import Text
 from charloom.sampling.quality import qualities
-from charloom.sampling.writing import BEST, BLOCK, CHECKPOINT, Choice, characters, random_stream
+from charloom.sampling.writing import BEST, CHECKPOINT, Choice, characters, random_stream
 
 
 def write_samples(
@@ -37,7 +38,7 @@ def write_samples(
             if model.vocabulary != vocabulary:
                 raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
             random = random_stream(params.seed, kind, model.update)
-            drawn = characters(model.theta, model.h, model.first, Choice(params.sample.temperature), random)
+            drawn = characters(model, Choice(params.sample.temperature), random)
             sample = ""
             while len(sample) < count:
                 length = min(BLOCK, count - len(sample))

@@ -12,9 +12,10 @@ from charloom.core.base.terminal import named
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import score
+from charloom.core.network.state import BLOCK
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.sampling.options import allowed
-from charloom.sampling.writing import BLOCK, ON_DEMAND, Choice, blocks, random_stream
+from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
 
 REQUEST_LIMIT = 1_000_000  # characters read and written for one request to a server: seconds of work
 
@@ -42,7 +43,7 @@ def primed(model: Model, prime: str) -> tuple[Array, int]:
     The model reads from its own state h. The prime must have at least one character, all from the vocabulary.
     """
     ids = model.vocabulary.encode(prime)
-    return score(model.theta, ids, model.h).h, int(ids[-1])
+    return score(model.theta, ids, model.h, model.backend).h, int(ids[-1])
 
 
 def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
@@ -69,6 +70,8 @@ def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[st
     texts = [split_prime(model.vocabulary, prime, "prime")[0] for prime in primes]
     h, first = zip(*(primed(model, text) for text in texts), strict=True)
     random = [random_stream(number["seed"], ON_DEMAND, model.update, row) for row in range(len(texts))]
-    written = islice(blocks(model.theta, np.stack(h), np.array(first), random, choice), -(-length // BLOCK))
+    written = islice(
+        blocks(model.theta, np.stack(h), np.array(first), random, choice, model.backend), -(-length // BLOCK)
+    )
     following = np.concatenate([np.empty((len(texts), 0), int), *(ids for ids, _ in written)], axis=1)[:, :length]
     return [text + model.vocabulary.decode(ids) for text, ids in zip(texts, following, strict=True)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256, write_json
+from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
 from charloom.core.settings.reading import checked, overridden, read_params
@@ -161,6 +162,9 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
     study = read_study(path, anew=anew)
     warn_of_other_params(study)
     ensure_text(study)
+    if _other_arithmetic(study.asked, NUMPY):
+        why = "network/ computes otherwise than at the first start: it was edited, or this is another machine"
+        raise WrongInput(f"{study.path}: {why}; {ANEW}")
     if study.runs and study.asked.small_trials != small_trials(study.asked):
         again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"
         raise WrongInput(f"{study.path}: its rows were trained with other source code, by {ASKED}; {again}")
@@ -200,5 +204,11 @@ def _ensure_same(study: Study, project: Project) -> None:
     if names := ", ".join(name for name, differ in differs.items() if differ):
         first_start = f"since the first start; {study.folder / ASKED} has the old values: restore them, or"
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {ANEW}")
-    if any(arithmetic_of(kind, project) != digest for kind, digest in asked.arithmetic.items()):
+    if _other_arithmetic(asked, KERNEL, project):
         raise WrongInput(f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {ANEW}")
+
+
+def _other_arithmetic(asked: Asked, backend: str, project: Project = HERE) -> bool:
+    """Return whether the arithmetic of one of the study's kinds of recipes with this backend is another one now."""
+    kinds = {kind: digest for kind, digest in asked.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
+    return any(arithmetic_of(kind, project) != digest for kind, digest in kinds.items())

@@ -9,11 +9,13 @@ from shutil import move
 
 import numpy as np
 
+from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
 from charloom.core.base.storage import exclusive
-from charloom.core.kernel.advance import advance, start
+from charloom.core.network.recipe import NUMPY
+from charloom.core.network.state import start
 from charloom.core.runtime.memory import check_memory, training_memory
 from charloom.core.settings.params import Params
 from charloom.core.settings.pipeline import OWN
@@ -53,6 +55,9 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     """
     with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
         study = with_first_answer(read_study_to_train(path, anew=anew))
+        if address and any(params.backend == NUMPY for params in study.settings.values()):
+            why = "the backend numpy has the same bits on one machine only; leave --dask out"
+            raise WrongInput(f"--dask: {study.path} has settings with backend numpy: {why}")
         text, lengths = surveyed(study, 1 if address else jobs)
         if not study.runs:
             _move_away(study.folder)
@@ -205,6 +210,7 @@ def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
     recipe, count, took = params.model_copy(update={"eta": 1e-9, "sigma": 0.01}).recipe, 1, 0.0
     ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
     state = start(recipe, K, 1)
+    advance = BACKENDS[recipe.backend].advance
     advance(state, ids, 1, recipe, threads)  # compiles the kernel
     while took < MEASURED / 2:
         count, began = 2 * count, time.perf_counter()

@@ -90,7 +90,8 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
 
 
 def _key(study: Study, setting: str) -> str:
-    return weights_key(study.settings[setting], study.asked.sha256)
+    params = study.settings[setting]
+    return weights_key(params, study.asked.sha256, study.asked.network(params))
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:

@@ -167,7 +167,8 @@ class Study(NamedTuple):
         """
         first = [seed for seed in self.question.seeds[:1] if seed != 1]
         declared = [self.question.measure, self.question.smallest_difference, *first]
-        return question_key(self.asked.sha256, self.settings.values(), self.settings[self.baseline], declared)
+        settings, asked = self.settings, self.asked
+        return question_key(asked.sha256, settings.values(), settings[self.baseline], declared, asked.network)
 
     @property
     def folder(self) -> Path:

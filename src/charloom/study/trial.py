@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from charloom.core.base.errors import CheckFailed, Diverged, Unavailable
+from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.settings.params import Params, with_silent
 from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.core.text.corpus import Text, read_prepared, split
@@ -43,8 +44,9 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
     changes if an edit of the source code changes a result of these trainings, in the kernel or in a measure. An edit
     that changes no result leaves the digest as it is.
     """
-    recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind)
+    recipe = next(recipe for recipe in RECIPES.values() if recipe.kind == kind.removeprefix(f"{NUMPY} "))
     values = {
+        "backend": NUMPY if kind.startswith(NUMPY) else KERNEL,
         "m": recipe.m, "seq_length": recipe.seq_length, "sigma": recipe.sigma, "seed": 1, "batch": recipe.batch,
         "optimizer": kind.split()[-2], "prepare.text": "-", "prepare.held_out": 0.5, "gradcheck.tolerance": 1.0,
         "gradcheck.entries": 1, "gradcheck.seed": 1, "train.updates": 400, "train.loss": recipe.loss,

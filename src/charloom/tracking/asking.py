@@ -33,6 +33,7 @@ class Origin(Record, extra="ignore"):
     text_sha256  the SHA-256 of the text
     commit       the hash of the commit on which the run's code is based
     uncommitted  `true` if the code had uncommitted changes
+    network      see ResultsRecord
     user         the names of the users who sent the run
     name         the run's name in MLflow
     params       all params as texts, by dotted name
@@ -43,6 +44,7 @@ class Origin(Record, extra="ignore"):
     text_sha256: Annotated[str, Field(alias=tag.TEXT, pattern=DIGEST)]
     commit: Annotated[str, Field(alias=tag.COMMIT, pattern="^[0-9a-f]{40}$")]
     uncommitted: Annotated[Literal["true", "false"], Field(alias=tag.UNCOMMITTED)]
+    network: Annotated[str, Field(alias=tag.NETWORK, pattern="^[0-9a-f]{16}$")] = ""
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
     params: dict[str, str]

@@ -76,7 +76,7 @@ def entry_of(run: Run) -> Entry | None:
     An entry that other sources wrote may have other values. So an entry is not returned if one of its points differs
     from the run's value at the same update. A point that only the entry or only the run has is ignored.
     """
-    experiment = experiment_key(run.params, run.text_sha256)
+    experiment = experiment_key(run.params, run.text_sha256, run.network)
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
         if not entry.study and entry.first.experiment == experiment and entry.results == run.results and all(same):
@@ -113,7 +113,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
-    start = start_of(run.params, run.text_sha256, "")
+    start = start_of(run.params, run.text_sha256, "", run.network)
     first = entry.first if entry else Start.model_validate(start)
     folder = entry.folder if entry else spool() / f"{first.experiment[:12]}-{run.results[:16]}"
     recorded = entry.points if entry else {}
@@ -180,7 +180,7 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
         tag.SETTING: setting(run.params),
         "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
         tag.TEXT: run.text_sha256,
-    }
+    } | ({tag.NETWORK: run.network} if run.network else {})
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
     return tags | {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
 

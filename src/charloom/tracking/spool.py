@@ -46,6 +46,7 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
                     `unknown: ` and the reason if Git fails
     dvc_experiment  the name of the DVC experiment; empty outside an experiment
+    network         see ResultsRecord
     """
 
     record: str
@@ -57,11 +58,12 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     machine: dict[str, str]
     commit: str
     dvc_experiment: str
+    network: str = ""
 
     @cached_property
     def experiment(self) -> str:
         """Return the experiment key."""
-        return experiment_key(self.params, self.text_sha256)
+        return experiment_key(self.params, self.text_sha256, self.network)
 
     @cached_property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all Python files of this package and of `network`, and the file of the compiled function:
-compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2.
+The hash covers all Python files of this package and of `network`, and the file of the compiled function: compiled code
+contains the kernel's functions, the order of an optimiser's rates, and LN2. It contains nothing of network/rnn.py, so
+an edit of the equations for the backend `numpy` compiles nothing again.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -66,7 +67,7 @@ class FolderCache(NullCache):
 
     def __init__(self, function: Callable[..., Any], package: Path = PACKAGE) -> None:
         """Compute the folder's name from the package's sources now, at import, when they equal the imported code."""
-        sources = {file for pattern in SOURCES for file in package.glob(pattern)}
+        sources = {file for pattern in SOURCES for file in package.glob(pattern)} - {package / "network" / "rnn.py"}
         files = sorted({*sources, Path(function.__code__.co_filename)})
         contents = [file.read_bytes() for file in files]
         self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()

@@ -1,4 +1,4 @@
-"""Statistics of a gradient before the optimiser's step. Computed every thousandth update only, so it may be slow."""
+"""Statistics of a gradient before the optimiser's step. It may be slow: see STATISTICS_EVERY."""
 
 import math
 import sys
@@ -9,7 +9,6 @@ from charloom.core.base.types import Array
 from charloom.core.kernel.cache import INNER
 from charloom.core.kernel.layout import Scratch, Sizes
 
-STATISTICS_EVERY = 1000  # updates
 MAX_FLOAT = sys.float_info.max
 
 

@@ -15,12 +15,13 @@ from numba import njit
 from charloom.core.base.types import Array
 from charloom.core.kernel.cache import INNER, compiled
 from charloom.core.kernel.crew import Crew, aborted, meet, share
-from charloom.core.kernel.gradient_statistics import STATISTICS_EVERY, gradient_statistics
+from charloom.core.kernel.gradient_statistics import gradient_statistics
 from charloom.core.kernel.layout import Scratch, Sizes, Weights
 from charloom.core.kernel.passes import backward, forward, softmax
 from charloom.core.kernel.products import copy_row, learn, take_step, transpose_all
 from charloom.core.kernel.steps import rates_at
 from charloom.core.kernel.vector import load, splat, store
+from charloom.core.network.state import STATISTICS_EVERY
 
 
 @njit(**INNER)

@@ -12,17 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.array_file import reader
 from charloom.core.base.types import Array
-from charloom.core.kernel.crew import ALONE
-from charloom.core.kernel.layout import scratch, weights
-from charloom.core.kernel.passes import read
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import Parameters
 from charloom.core.settings.records import PASSAGES
 
-CHUNK = 100  # characters read at a time
-PIECE = 1000 * CHUNK  # characters of a yielded Score
+PIECE = 100_000  # characters of a yielded Score
 DIGITS = 6  # decimals of a passage's cost
 
 
@@ -30,7 +27,7 @@ class Score(NamedTuple):
     """The cost of n ids. A model predicts an id from all ids before it.
 
     nats   (n,) the cost −log p of each id, in nats
-    total  sum of the costs of these and all earlier ids, added chunk by chunk
+    total  sum of the costs of these and all earlier ids
     h      (m,) state after reading all ids but the last
     """
 
@@ -39,35 +36,34 @@ class Score(NamedTuple):
     h: Array
 
 
-def scores(theta: Parameters, parts: Iterable[Array], h_0: Array) -> Iterator[Score]:
+def scores(theta: Parameters, parts: Iterable[Array], h_0: Array, backend: str) -> Iterator[Score]:
     """Yield the cost of all ids except the first, PIECE ids at a time, read from the state h_0 (m,).
 
-    parts  consecutive arrays of ids; the result does not depend on their lengths
+    parts    consecutive arrays of ids; the result does not depend on their lengths
+    backend  what computes with the network, by its name: see backends.py; the same in all functions of this module
 
     Yields nothing for fewer than two ids.
     """
-    w = weights(theta, -np.inf)
-    z = scratch(w, theta.m, theta.K, CHUNK)
-    z.h[0, : theta.m] = h_0
-    take, total = reader(parts), 0.0
+    take, total, h = reader(parts), 0.0, h_0
     last = take(1)
     while len(more := take(PIECE)):
-        ids, nats = np.concatenate((last, more)).astype(np.int64), np.empty(len(more))
-        total = read(w, z, ids, CHUNK, theta.m, nats, total, ALONE)
-        yield Score(nats, total, z.h[0, : theta.m].copy())
+        nats, total, h = BACKENDS[backend].read(theta, np.concatenate((last, more)), h, total)
+        yield Score(nats, total, h)
         last = more[-1:]
 
 
-def score(theta: Parameters, ids: Array, h_0: Array) -> Score:
+def score(theta: Parameters, ids: Array, h_0: Array, backend: str) -> Score:
     """Return the cost of all ids (n,) except the first, read from the state h_0 (m,).
 
     For fewer than two ids the result has no costs, the total 0 and the state h_0.
     """
-    pieces = [Score(np.empty(0), 0.0, h_0.astype(theta.flat.dtype)), *scores(theta, [ids], h_0)]
+    pieces = [Score(np.empty(0), 0.0, h_0.astype(theta.flat.dtype)), *scores(theta, [ids], h_0, backend)]
     return pieces[-1]._replace(nats=np.concatenate([piece.nats for piece in pieces]))
 
 
-def bits_per_character(theta: Parameters, ids: Array, h_0: Array, limit: int | None = None) -> float | None:
+def bits_per_character(
+    theta: Parameters, ids: Array, h_0: Array, backend: str, limit: int | None = None
+) -> float | None:
     """Return the mean cost, in bits, of all ids (n,) except the first, read from the state h_0 (m,).
 
     limit  number of ids to read from the start; None reads all
@@ -75,19 +71,20 @@ def bits_per_character(theta: Parameters, ids: Array, h_0: Array, limit: int | N
     Returns None if fewer than two ids are read, because there is nothing to predict.
     """
     end, total = len(ids) if limit is None else min(len(ids), limit), None
-    for piece in scores(theta, (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE)), h_0):
+    parts = (ids[start : min(start + PIECE, end)] for start in range(0, end, PIECE))
+    for piece in scores(theta, parts, h_0, backend):
         total = piece.total
     return None if total is None else total / (end - 1) / LN2
 
 
-def passages(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, ...]:
+def passages(theta: Parameters, ids: Array, h_0: Array, backend: str) -> tuple[float, ...]:
     """Return the mean cost, in bits per character, of each of PASSAGES consecutive parts of the ids (n,).
 
     The ids are read from the state h_0 (m,), and all except the first are predicted. The lengths of the parts differ by
     at most one character. Costs are rounded to DIGITS decimals. Returns () if there are fewer characters to predict
     than parts.
     """
-    nats = score(theta, ids, h_0).nats
+    nats = score(theta, ids, h_0, backend).nats
     bounds = [len(nats) * part // PASSAGES for part in range(PASSAGES + 1)]
     parts = [nats[start:end] for start, end in pairwise(bounds)] if len(nats) >= PASSAGES else []
     return tuple(round(math.fsum(part) / len(part) / LN2, DIGITS) for part in parts)

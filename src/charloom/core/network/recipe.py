@@ -17,8 +17,7 @@ from charloom.core.network.rnn import Gradients, Parameters, filled, init
 Optimizer = AdaGrad | Adam
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
 
-# All values of Recipe.kind.
-KINDS = {f"{many}{name} {dtype}" for many in ("", "batch ") for name in OPTIMIZERS for dtype in ("float64", "float32")}
+KERNEL, NUMPY = "kernel", "numpy"  # backends: see core/backend
 
 Accumulators = tuple[Parameters, ...]  # the optimiser's state: s of AdaGrad, or m and v of Adam, for every weight
 
@@ -36,6 +35,7 @@ class Recipe:
     loss        "sum" or "mean" over the characters of a sequence: the loss to minimise
     order       order in which the text is read
     batch       sequences of an update; the loss to minimise is their mean
+    backend     KERNEL, or NUMPY: what computes the training
     """
 
     m: int
@@ -47,6 +47,7 @@ class Recipe:
     loss: str = "sum"
     order: Order = AS_IT_STANDS
     batch: int = 1
+    backend: str = KERNEL
 
     @property
     def scale(self) -> float:
@@ -58,12 +59,13 @@ class Recipe:
 
     @property
     def kind(self) -> str:
-        """Return the kind of compiled code for this recipe: optimizer and dtype, with `batch ` in front if batch > 1.
+        """Return the kind of code that computes this recipe: optimizer and dtype, after `batch ` if batch > 1.
 
-        Examples are `adagrad float64` and `batch adam float32`.
+        With the backend `numpy` this name is first: `adagrad float64`, `batch adam float32`, `numpy adagrad float64`.
         """
         name = next(name for name, rates in OPTIMIZERS.items() if type(self.optimizer) is rates)
-        return f"{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
+        backend = f"{NUMPY} " if self.backend == NUMPY else ""
+        return f"{backend}{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
 
     def places(self, update: int, count: int, characters: int, seed: int) -> tuple[Array, Array]:
         """Return where the sequences of `count` updates start, and which start from a zero state: see Order.places."""

@@ -105,6 +105,7 @@ class Params(Section):
     sigma: Annotated[Positive | Literal["fan_in"], WEIGHTS]
     seed: Annotated[Seed, WEIGHTS]
     optimizer: Annotated[Literal["adagrad", "adam"], Affects("weights", "adagrad")]
+    backend: Annotated[Literal["kernel", "numpy"], Affects("weights", "kernel")]
     prepare: Prepare
     gradcheck: Gradcheck
     train: Train
@@ -117,7 +118,7 @@ class Params(Section):
         rates = {name: value for name, value in {"eta": self.eta, **dict(train)}.items() if name in optimizer._fields}
         clip = math.inf if train.clip is None else train.clip
         order = Order(train.order, train.chunk_length if train.order == CHUNKS else 0)
-        rest = optimizer(**rates), train.loss, order, self.batch
+        rest = optimizer(**rates), train.loss, order, self.batch, self.backend
         return Recipe(self.m, self.seq_length, self.sigma, clip, train.dtype, *rest)
 
     @property

@@ -137,9 +137,14 @@ class TrainMetrics(Record):
 
 
 class ResultsRecord(Record):
-    """metrics/results.json: the hash of a training's weights and trace (see results_hash)."""
+    """metrics/results.json: the hash of a training's weights and trace (see results_hash).
+
+    network  the digest of the code in network/ and of this machine's rounding, if the backend is `numpy`, else "": two
+             trainings with other digests may differ; the file leaves "" out
+    """
 
     results: str
+    network: str = ""
 
 
 class SampleQuality(Record):

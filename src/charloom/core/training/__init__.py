@@ -3,7 +3,7 @@ resume state, from which a stopped training continues (resume.py). This state is
 DVC's outputs.
 
 A row is the loss and the smooth loss of one update, and every thousandth row has statistics too. Row u belongs to the
-weights after u updates: see kernel/advance.py.
+weights after u updates: see network/state.py.
 
 This package does not use MLflow: the sender reads the training's record, which `results` writes.
 """

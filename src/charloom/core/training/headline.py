@@ -3,12 +3,14 @@
 import sys
 
 from charloom.core.network.logarithm import LN2, log
-from charloom.core.network.recipe import Recipe
+from charloom.core.network.recipe import NUMPY, Recipe
 from charloom.core.settings.records import TextMetrics, TrainMetrics
 
 TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
 MARGIN = 1e-6  # relative, for rounding: a model that guesses uniformly costs log₂ K and has not exploded
 SATURATED = 0.95  # share of saturated hidden units above which hardly anything is learnt: their derivative vanishes
+
+BITS_OF_NUMPY = "the same bits on this machine and with these versions of Python's libraries only"
 
 
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
@@ -44,6 +46,8 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     A training went wrong if its loss is higher than that of a uniform guess, or if `saturated` is above SATURATED.
     """
     print(headline(train, text))
+    if recipe.backend == NUMPY:
+        print(f"backend numpy: {BITS_OF_NUMPY}")
     exploded = outcome_of(train, text.K, recipe.seq_length) == WORSE
     wrong = ["the loss is higher than that of a uniform guess"] if exploded else []
     wrong += [f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []

@@ -6,10 +6,13 @@ from one sequence to the next.
 
 from collections.abc import Iterator
 
+from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
-from charloom.core.kernel.advance import Rows, TrainState, advance
-from charloom.core.network.recipe import Recipe
+from charloom.core.network.recipe import NUMPY, Recipe
+from charloom.core.network.state import Rows, TrainState
+
+SLOWER = 5
 
 
 def block(recipe: Recipe, K: int) -> int:
@@ -18,11 +21,12 @@ def block(recipe: Recipe, K: int) -> int:
     It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
     their memory layout before and after each block, which for a large network takes as long as several updates. The
     number of updates is limited, because all rows of a block are in memory. A batch of n sequences takes about as long
-    as (n + 2) / 3 single ones.
+    as (n + 2) / 3 single ones. The backend `numpy` takes about SLOWER times as long.
     """
     T, m, n = recipe.seq_length, recipe.m, recipe.batch
     limit = min(100_000, max(1, 1_000_000 // (n * T)))
-    return min(limit, max(1, round(1e10 / (T * (n + 2) * m * (m + 2 * K)))))
+    most = min(limit, max(1, round(1e10 / (T * (n + 2) * m * (m + 2 * K)))))
+    return max(1, most // SLOWER) if recipe.backend == NUMPY else most
 
 
 def train(
@@ -41,7 +45,7 @@ def train(
     while True:
         count = min([updates - state.update, longest, *(step - state.update % step for step in every)]) or 1
         try:
-            rows = advance(state, ids, count, recipe, threads)
+            rows = BACKENDS[recipe.backend].advance(state, ids, count, recipe, threads)
         except Diverged as diverged:
             if count == 1:
                 raise Diverged(str(diverged), state) from None

@@ -7,16 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from charloom.core.backend.backends import BACKENDS
+from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import Diverged
 from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
 from charloom.core.base.storage import write, write_json, write_table
 from charloom.core.base.types import Array
-from charloom.core.kernel.advance import Rows, TrainState, advance, start
-from charloom.core.kernel.gradient_statistics import STATISTICS_EVERY
 from charloom.core.model.model_file import Model, model_bytes
 from charloom.core.model.scoring import bits_per_character, passages
 from charloom.core.network.rnn import Parameters
+from charloom.core.network.state import STATISTICS_EVERY, Rows, TrainState, start
 from charloom.core.settings.params import Params
 from charloom.core.settings.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
 from charloom.core.text.corpus import Text
@@ -103,14 +104,16 @@ class Training(NamedTuple):
 
         At most train.held_out_characters are read. Returns None for fewer than two characters.
         """
-        return bits_per_character(theta, self.text.held_out, h, self.params.train.held_out_characters)
+        return bits_per_character(
+            theta, self.text.held_out, h, self.params.backend, self.params.train.held_out_characters
+        )
 
     def passages(self, theta: Parameters, h: Array) -> tuple[float, ...]:
         """Return the model's cost of each passage of the held-out text, in bits per character: see scoring.passages.
 
         At most train.held_out_characters are read, from the state h (m,).
         """
-        return passages(theta, self.text.held_out[: self.params.train.held_out_characters], h)
+        return passages(theta, self.text.held_out[: self.params.train.held_out_characters], h, self.params.backend)
 
     def held_out_along(self, state: TrainState) -> float | None:
         """Return a checkpoint's cost of the first part of the held-out text, in bits per character.
@@ -121,7 +124,7 @@ class Training(NamedTuple):
         """
         section, trained = self.params.train, self.params.train.checkpoint_every * self.params.characters
         count = min(trained // TRAINED_FOR_EACH_READ, section.held_out_characters)
-        bits = bits_per_character(state.theta, self.text.held_out, state.carried, count)
+        bits = bits_per_character(state.theta, self.text.held_out, state.carried, self.params.backend, count)
         return bits if bits is None or math.isfinite(bits) else None
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:
@@ -132,7 +135,9 @@ class Training(NamedTuple):
         """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
-        return Model(theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss)
+        return Model(
+            theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss, params.backend
+        )
 
 
 def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
@@ -156,7 +161,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
         print(line, flush=True)
 
     with suppress(Diverged):  # compile before signals are deferred, so that a signal ends the stage immediately
-        advance(state, text.training, 1, params.recipe)
+        BACKENDS[params.backend].advance(state, text.training, 1, params.recipe)
     training.held_out_along(state)  # compile, too
     try:
         with progress("train", section.updates, before=state.update) as report, deferred() as received:
@@ -203,9 +208,9 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
     write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
     metrics = metrics_of(training, trained)
-    results = ResultsRecord(results=hash_of(trained))
+    results = ResultsRecord(results=hash_of(trained), network=network_digest(training.params.recipe.kind))
     write_json(path["metrics/train"], metrics.model_dump())
-    write_json(path["metrics/results"], results.model_dump())
+    write_json(path["metrics/results"], results.model_dump(exclude_defaults=True))
     return metrics, results.results
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
+from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.signals import Stopped
 from charloom.core.base.storage import append, is_held
 from charloom.core.runtime.opened import SOURCES
@@ -39,7 +40,8 @@ class Recording:
 
         key  the training key: trainings with equal keys have equal results
         """
-        self.start, self.characters = start_of(params, text_sha256, process()), params.characters
+        network = network_digest(params.recipe.kind)
+        self.start, self.characters = start_of(params, text_sha256, process(), network), params.characters
         self.path = spool() / sha256(f"{key} {params.model_dump_json()}".encode()).hexdigest()[:24] / RECORD
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
@@ -89,16 +91,17 @@ class Recording:
             self._send()
 
 
-def start_of(params: Params, text_sha256: str, process_name: str) -> dict[str, Any]:
+def start_of(params: Params, text_sha256: str, process_name: str, network: str = "") -> dict[str, Any]:
     """Return the first line of a record, for a training that starts now: see `Start` in tracking/spool.py.
 
     process_name  from provenance.process; "" if `track` writes the record after the training
+    network       see ResultsRecord
     """
     return {
         "record": uuid4().hex, "sender": identity(), "text_sha256": text_sha256, "params": params.model_dump(),
         "started": round(time.time(), 3), "process": process_name, "machine": machine(), "commit": known(commit),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
-    }  # fmt: skip
+    } | ({"network": network} if network else {})  # fmt: skip
 
 
 def spool() -> Path:

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ValidationError
 from charloom.core.base.array_file import Layout, pack, unpack
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import is_held, sha256, whole
-from charloom.core.kernel.advance import Best, TrainState
 from charloom.core.network.rnn import Parameters
+from charloom.core.network.state import Best, TrainState
 from charloom.core.settings.pipeline import difference
 from charloom.core.training.trace import Trace, shapes
 

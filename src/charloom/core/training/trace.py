@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charloom.core.base.types import Array
-from charloom.core.kernel.advance import Rows
-from charloom.core.kernel.gradient_statistics import STATISTICS_EVERY
+from charloom.core.network.state import STATISTICS_EVERY, Rows
 from charloom.core.settings.records import STATISTICS
 
 EVERY = 100
@@ -23,7 +22,7 @@ class Trace:
     smooth_losses  smooth losses of row 0 and every hundredth row
     losses         losses of the first hundred rows
     epoch_sums     sum of the losses of each epoch, added in the order of the rows; the last epoch may be unfinished
-    statistics     (n, 4) statistics of row 0 and every thousandth row: see Rows in kernel/advance.py
+    statistics     (n, 4) statistics of row 0 and every thousandth row: see Rows in network/state.py
     first_below    the first row with a smooth loss below the target, −1 if there is none
     """
 

@@ -98,6 +98,7 @@ class Results(NamedTuple):
     corpus     the prepared text
     best       the model with the lowest smooth loss
     results    the hash of weights and trace
+    network    see ResultsRecord
     """
 
     params: Params
@@ -114,6 +115,7 @@ class Results(NamedTuple):
     corpus: Text
     best: Model
     results: str
+    network: str
 
     @property
     def epochs(self) -> float:
@@ -159,7 +161,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     for trial, bits in trials_like(run, asked, START):
         study.setdefault(trial.train.initial_accumulator_value, []).append(bits)
     return Results(
-        params=params, text=text, train=train, curves=run.curves, results=run.results,
+        params=params, text=text, train=train, curves=run.curves, results=run.results, network=run.network,
         study=dict(sorted(study.items())), seeds={trial.seed: bits for trial, bits in trials_like(run, asked)},
         gradcheck=read_json(path["reports/gradcheck"], records.GradcheckErrors),
         published=read_published(path["data/dd2424_report"]),

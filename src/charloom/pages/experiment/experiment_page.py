@@ -3,6 +3,8 @@
 from pathlib import PurePath
 
 from charloom.core.network.order import CHUNKS, POSITIONS, READING
+from charloom.core.network.recipe import NUMPY
+from charloom.core.training.headline import BITS_OF_NUMPY
 from charloom.pages.experiment import first_updates, inside, loss, samples, verdict
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import by_itself
@@ -27,5 +29,7 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
         f"({results.epochs:,.1f} epochs{ORDERS[params.train.order]}), {type(params.recipe.optimizer).__name__}, "
         f"eta {params.eta:g}, sigma {params.sigma}, seed {params.seed}."
     )
+    if params.backend == NUMPY:
+        intro += f"\nTrained with the files in network/ as they are written: {BITS_OF_NUMPY}."
     page = rendered(title, intro, sections, links=LINKS, results=results)
     return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}

@@ -1,7 +1,7 @@
 """The section on the first updates, in which the loss of the published recipe jumps.
 
 It shows the cause, and the effect of the initial value of AdaGrad's accumulator (the *start*). The first updates are
-repeated with the kernel, to compute measures that no file has.
+repeated, to compute measures that no file has.
 """
 
 from dataclasses import replace
@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
-from charloom.core.kernel.advance import advance, start
-from charloom.core.kernel.arrays import forward, product
+from charloom.core.kernel.arrays import product
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.logarithm import log
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import SATURATED
+from charloom.core.network.state import start
 from charloom.pages.along_updates import draw, over_updates, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import BLUE, GREEN, GREY, PINK, VERMILION, drawing, pictured, write_legend
@@ -146,18 +147,18 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, held: 
     ids      (characters,) ids of the training text
     held     whether W keeps its initial values; all other weights learn
     """
-    state, T = start(recipe, K, seed), recipe.seq_length
+    state, T, backend = start(recipe, K, seed), recipe.seq_length, BACKENDS[recipe.backend]
     W, rows_of_updates = state.theta.W.copy(), []
     starts, _ = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
     for of_batch in starts:
         try:
-            rows = advance(state, ids, 1, recipe)
+            rows = backend.advance(state, ids, 1, recipe)
         except Diverged:
             break
         to_next = state.theta.W.T.astype(float)
         squared, means = to_next**2, []
         for h_0, place in zip(state.h, of_batch, strict=True):
-            states = forward(state.theta, ids[place : place + T], h_0)[0].astype(float)
+            states = backend.forward(state.theta, ids[place : place + T], h_0)[0].astype(float)
             saturated_now = np.abs(states[1:]) > SATURATED
             sums_now, drawn_now = product(states[:-1], to_next) ** 2, product(states[:-1] ** 2, squared)
             means.append([saturated_now.mean(), sums_now.mean(), drawn_now.mean()])

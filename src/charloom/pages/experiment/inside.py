@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.ticker import NullLocator
 
+from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
-from charloom.core.kernel.arrays import forward, product, softmax
+from charloom.core.kernel.arrays import product, softmax
 from charloom.core.model.model_file import Model
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import Parameters
 from charloom.core.text.corpus import Text
 from charloom.pages.experiment.experiment_files import Results
@@ -62,7 +64,7 @@ def read_passage(model: Model, corpus: Text) -> Passage:
     ids = corpus.held_out[:most] if held_out else corpus.training[max(0, len(corpus.training) - most) :]
     x, y = ids[:-1].astype(np.intp), ids[1:].astype(np.intp)
     theta = Parameters(model.theta.flat.astype(float), model.theta.m, model.theta.K)
-    h, o = forward(theta, x, model.h.astype(float))
+    h, o = BACKENDS[model.backend].forward(theta, x, model.h.astype(float))
     return Passage(held_out, model.vocabulary.decode(x), x, y, theta, h, o)
 
 
@@ -90,7 +92,9 @@ def section(results: Results) -> Section:
         "expected": Table(("next character", "its probability", "likeliest", "2nd", "3rd", "4th", "5th"), guesses),
         "right": sum(place.guesses[0][0] == place.came for place in places),
     }
-    return Section("inside", "Inside the network", it, list(_memory(passage, results.params.seq_length)))
+    known = results.best.backend == KERNEL  # `gradient_norms` has the equations of the kernel
+    it["known"], pictures = known, list(_memory(passage, results.params.seq_length)) if known else []
+    return Section("inside", "Inside the network", it, pictures)
 
 
 def _colored(text: str, h: Array) -> list[tuple[int, str]]:

@@ -52,7 +52,9 @@ def section(results: Results) -> Section:
         "params": Table(("param", "value"), [(name, as_yaml(x)) for name, x in flat_of(results.params).items()]),
         "hashes": {
             "the text": results.text.sha256,
-            "the experiment: its params and its text": experiment_key(results.params, results.text.sha256),
+            "the experiment: its params and its text": experiment_key(
+                results.params, results.text.sha256, results.network
+            ),
             "the results: weights and trace": results.results,
         },
     }

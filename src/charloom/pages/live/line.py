@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from charloom.core.network.recipe import KERNEL as KERNEL_BACKEND
 from charloom.core.settings.params import Params, affects, as_yaml, flat_of
 from charloom.pages.sections import TEMPLATES
 
@@ -35,6 +36,7 @@ def version() -> str:
 def determining(params: Params) -> dict[str, str]:
     """Return the params that determine the results in a line, except the seed, by their dotted names, as YAML."""
     named = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}} - OTHERS
+    named -= {"backend"} if params.backend == KERNEL_BACKEND else set()  # lines of earlier pages do not know it
     return {name: as_yaml(value) for name, value in flat_of(params).items() if name in named}
 
 

@@ -13,6 +13,7 @@ from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.normal import TABLE
 from charloom.core.network.order import READING
+from charloom.core.network.recipe import KERNEL as KERNEL_BACKEND
 from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.core.settings.records import SampleTable
 from charloom.pages.along_updates import points_of
@@ -23,6 +24,7 @@ from charloom.pages.sections import Section, numbers, program, rendered
 LONGEST = 10_000_000  # most bytes of text in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
+    "backend": (KERNEL_BACKEND,),
 }  # fmt: skip
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
 PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words of a line that is no heading

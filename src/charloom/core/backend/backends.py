@@ -1,0 +1,63 @@
+"""The functions of a backend, and the backends by their names in params.yaml."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from charloom.core.backend import by_kernel, by_numpy
+from charloom.core.base.types import Array
+from charloom.core.network.recipe import KERNEL, NUMPY, Recipe
+from charloom.core.network.rnn import Gradients, Parameters
+from charloom.core.network.state import Rows, TrainState
+
+
+class Backend(Protocol):
+    """The functions of a backend, which is a module. theta are a network's weights, h states, ids characters."""
+
+    def advance(self, state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
+        """Run `count` updates from `state`, and return their losses and the state after them. `state` is unchanged.
+
+        ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1
+        count              at least 1
+        threads            number of threads of the kernel; None chooses it. It does not change the result
+
+        Raises Diverged if a loss, a gradient or a number of the state is not finite.
+        """
+
+    def gradients(self, theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
+        """Return the gradients of the loss summed over the batch, before clipping, and the states (T + 1, n, m).
+
+        ids (T + 1, n)  a column for each sequence: ids[:-1] is read, ids[1:] is predicted
+        h_0 (n, m)      states before the sequences
+
+        theta and the results are float64.
+        """
+
+    def forward(self, theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
+        """Return the states h (T + 1, m) and outputs o (T, K) for the characters x (T,), from the state h_0 (m,)."""
+
+    def read(self, theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
+        """Return the costs (n,) of ids (n + 1,) except the first, in nats, read from the state h_0 (m,).
+
+        The other results are `total` plus the sum of the costs, and the state (m,) after all ids but the last.
+        """
+
+    def write(
+        self, theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], temperature: float,
+        top_k: int, top_p: float,
+    ) -> Iterator[tuple[Array, Array]]:  # fmt: skip
+        """Write S texts without end; yield the next ids and their probabilities, both (S, n).
+
+        h (S, m)  initial states
+        x (S,)    ids to read first; they are not yielded
+        random    a random stream for each text, which gives one number in [0, 1) for each character
+
+        Candidates are the `top_k` likeliest characters (0: all). If `top_p` is below 1, only the fewest likeliest
+        candidates remain that have the share `top_p` of all candidates' weights e^(o / temperature). The result is the
+        first candidate whose cumulative weight exceeds the random number times the sum of the weights. At temperature 0
+        it is the likeliest character. The probability is that in softmax(o).
+        """
+
+
+BACKENDS: dict[str, Backend] = {KERNEL: by_kernel, NUMPY: by_numpy}

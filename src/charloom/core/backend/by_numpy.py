@@ -1,0 +1,147 @@
+"""The backend `numpy`: the files of core/network as they are written. backends.Backend describes the functions.
+
+The results have the same bits on the same machine with the same versions of NumPy and its BLAS; elsewhere the matrix
+products, exp, log and tanh may round differently.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from charloom.core.base.errors import Diverged
+from charloom.core.base.types import Array
+from charloom.core.network import rnn
+from charloom.core.network.recipe import NUMPY, OPTIMIZERS, Recipe
+from charloom.core.network.rnn import Gradients, Parameters
+from charloom.core.network.state import BLOCK, STATISTICS_EVERY, Best, Rows, TrainState, start
+
+__all__ = ["advance", "forward", "gradients", "read", "write"]
+
+CHUNK = 100  # characters read at a time: limits the memory
+
+
+@lru_cache
+def network_digest(kind: str) -> str:
+    """Return a digest, 16 hexadecimal digits, of what network/ computes for recipes of this kind on this machine.
+
+    kind  a kind of recipe: see Recipe.kind; "" is returned for a kind of the backend `kernel`
+
+    It is the SHA-256 of weights, losses and states of two small trainings, and of a text that is read with their
+    weights. The trainings are chaotic, so another rounding shows as well as another equation.
+    """
+    if not kind.startswith(NUMPY):
+        return ""
+    *_, optimizer, dtype = kind.split()
+    ids, digest = np.arange(400) ** 2 % 23, hashlib.sha256()
+    for sigma, loss in ((0.5, "sum"), ("fan_in", "mean")):
+        recipe = Recipe(64, 20, sigma, 5.0, dtype, OPTIMIZERS[optimizer](0.1), loss, batch=2, backend=NUMPY)
+        state, losses, *_ = advance(start(recipe, 23, 1), ids, 30, recipe)[1:]
+        nats, _, h = read(state.theta, ids, state.carried, 0.0)
+        for array in (state.theta.flat, *(s.flat for s in state.accumulators), losses, nats, h):
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@np.errstate(all="ignore")  # a number that is not finite is reported as a divergence
+def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads: int | None = None) -> Rows:
+    """Run `count` updates, one after the other; see Backend.advance."""
+    theta, smooth, best = _copied(state.theta), state.smooth_loss, state.best
+    accumulators, h = tuple(map(_copied, state.accumulators)), state.h
+    starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
+    losses, smooth_losses, statistics = np.empty(count), np.empty(count), list[tuple[float, ...]]()
+    for row, update in enumerate(range(state.update, state.update + count)):
+        sequences = ids[starts[row] + np.arange(recipe.seq_length + 1)[:, None]]
+        total, g, after = summed(theta, sequences, h)
+        loss = total / recipe.batch
+        smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
+        if math.isfinite(loss) and (best is None or smooth < best.smooth_loss):
+            best = Best(update, smooth, _copied(theta), h[-1])
+        g.flat[:] *= recipe.scale
+        if not (math.isfinite(loss) and np.isfinite(g.flat).all()):
+            what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
+            raise Diverged(f"training diverged at update {update}: {what}; a smaller eta may help")
+        if update % STATISTICS_EVERY == 0:
+            statistics.append((loss, *_statistics(theta, sequences, h, g, recipe.clip)))
+        recipe.step(theta, accumulators, g, update)
+        h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
+        losses[row], smooth_losses[row] = loss, smooth
+    end = state.update + count
+    for what, numbers in (("a weight is", theta), *(("an accumulator is", s) for s in accumulators)):
+        if not np.isfinite(numbers.flat).all():
+            raise Diverged(f"training diverged at update {end - 1}: {what} not finite; a smaller eta may help")
+    after_all = TrainState(end, theta, accumulators, h, smooth, best, state.seed)
+    return Rows(state, after_all, losses, smooth_losses, np.array(statistics).reshape(-1, 4))
+
+
+def gradients(theta: Parameters, ids: Array, h_0: Array, _recipe: Recipe) -> tuple[Gradients, Array]:
+    """Return the gradients of the loss summed over the batch, and the states; see Backend.gradients."""
+    states = [rnn.forward(theta, x, h)[0] for x, h in zip(ids[:-1].T, h_0, strict=True)]
+    return summed(theta, ids, h_0)[1], np.stack(states, axis=1)
+
+
+def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
+    """Return the states and outputs; see Backend.forward."""
+    return rnn.forward(theta, x, h_0)
+
+
+def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
+    """Return the costs of ids except the first, `total` plus their sum, and the state after; see Backend.read."""
+    nats, h = np.empty(len(ids) - 1), h_0.astype(theta.flat.dtype)
+    for first in range(0, len(nats), CHUNK):
+        x, y = ids[first : first + CHUNK + 1][:-1], ids[first + 1 : first + CHUNK + 1]
+        states, o = rnn.forward(theta, x, h)
+        nats[first : first + CHUNK] = -rnn.log_softmax(o)[np.arange(len(y)), y]
+        h = states[-1]
+    return nats, total + float(nats.sum()), h
+
+
+def write(
+    theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], temperature: float, top_k: int,
+    top_p: float,
+) -> Iterator[tuple[Array, Array]]:  # fmt: skip
+    """Write texts, BLOCK characters at a time; see Backend.write."""
+    states, last = [state.astype(theta.flat.dtype) for state in h], list(x)
+    while True:
+        uniform = np.stack([stream.random(BLOCK) for stream in random])
+        ids, p = np.empty(uniform.shape, np.int64), np.empty(uniform.shape)
+        for (s, n), u in np.ndenumerate(uniform):
+            steps, o = rnn.forward(theta, np.array(last[s : s + 1]), states[s])
+            ids[s, n] = last[s] = _drawn(o[0].astype(float), u, temperature, top_k, top_p)
+            p[s, n], states[s] = math.exp(rnn.log_softmax(o)[0, last[s]]), steps[-1]
+        yield ids, p
+
+
+def _drawn(o: Array, u: float, temperature: float, top_k: int, top_p: float) -> int:
+    """Return the id of a character drawn with the random number u from the outputs o (K,)."""
+    if temperature == 0:
+        return int(o.argmax())
+    some = top_k > 0 or top_p < 1
+    order = np.argsort(-o, kind="stable")[: top_k or None] if some else np.arange(len(o))
+    sums = np.cumsum(np.exp((o[order] - o.max()) / temperature))
+    if top_p < 1:
+        sums = sums[: int(np.searchsorted(sums, top_p * sums[-1])) + 1]
+    return int(order[np.searchsorted(sums, u * sums[-1], side="right")])
+
+
+def summed(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, Gradients, Array]:
+    """Return the loss summed over the sequences, which are the columns of ids, its gradients, and the last states."""
+    results = [rnn.loss_and_gradients(theta, s[:-1], s[1:], h) for s, h in zip(ids.T, h_0, strict=True)]
+    losses, (g, *others), states = zip(*results, strict=True)
+    for other in others:
+        g.flat[:] += other.flat
+    return sum(losses), g, np.stack(states)
+
+
+def _statistics(theta: Parameters, ids: Array, h_0: Array, g: Gradients, clip: float) -> tuple[float, float, float]:
+    """Return the last three statistics of an update: see Rows.statistics."""
+    h = np.concatenate([rnn.forward(theta, x, state)[0][1:] for x, state in zip(ids[:-1].T, h_0, strict=True)])
+    norm = min(float(np.linalg.norm(g.flat.astype(float))), np.finfo(float).max)
+    return norm, float(np.mean(np.abs(g.flat) > clip)), float(np.mean(np.abs(h) > rnn.SATURATED))
+
+
+def _copied(parameters: Parameters) -> Parameters:
+    return replace(parameters, flat=parameters.flat.copy())
