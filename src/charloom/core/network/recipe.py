@@ -16,6 +16,7 @@ from charloom.core.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
+COMPILED = ("adagrad", "adam")  # those with a step in kernel/steps.py; the others train with the backend `numpy` only
 
 KERNEL, NUMPY = "kernel", "numpy"  # backends: see core/backend
 

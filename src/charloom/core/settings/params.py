@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from charloom.core.network.order import CHUNKS, Order
-from charloom.core.network.recipe import OPTIMIZERS, Recipe
+from charloom.core.network.recipe import COMPILED, KERNEL, OPTIMIZERS, Recipe
 from groundwork.lock import leaves
 
 PARAMS = Path("params.yaml")
@@ -104,7 +104,7 @@ class Params(Section):
     batch: Annotated[Count, Affects("weights", 1)]
     sigma: Annotated[Positive | Literal["fan_in"], WEIGHTS]
     seed: Annotated[Seed, WEIGHTS]
-    optimizer: Annotated[Literal["adagrad", "adam"], Affects("weights", "adagrad")]
+    optimizer: Annotated[Literal[tuple(OPTIMIZERS)], Affects("weights", "adagrad")]  # type: ignore[valid-type]  # a name of OPTIMIZERS
     backend: Annotated[Literal["kernel", "numpy"], Affects("weights", "kernel")]
     prepare: Prepare
     gradcheck: Gradcheck
@@ -140,6 +140,14 @@ class Params(Section):
         rates = {name for kind in OPTIMIZERS.values() for name in kind._fields} - {*OPTIMIZERS[self.optimizer]._fields}
         chunks = set() if self.train.order == CHUNKS else {"chunk_length"}
         return frozenset(f"train.{name}" for name in rates | chunks)
+
+    @model_validator(mode="after")
+    def _has_a_step(self) -> "Params":
+        """Raise ValueError if the kernel has no step of the optimiser."""
+        if self.backend == KERNEL and self.optimizer not in COMPILED:
+            allowed = f"allowed with backend: kernel are {', '.join(COMPILED)}; backend: numpy trains with it"
+            raise ValueError(f"optimizer: {self.optimizer} has no compiled step; {allowed}")
+        return self
 
     @model_validator(mode="after")
     def _fit_a_chunk(self) -> "Params":
