@@ -7,10 +7,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
     "groundwork", *(f"charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text")),
-    "charloom/core/model", "charloom/core/training", "charloom/grading", "charloom/checking", "charloom/sampling",
-    "charloom/results",
+    "charloom/core/backend", "charloom/core/model", "charloom/core/training", "charloom/grading", "charloom/checking",
+    "charloom/sampling", "charloom/results",
     "charloom/signature", "charloom/study", "charloom/pages", "charloom/tracking", "charloom/proof",
     "charloom/commands", "paired", "dvc_summary", "dvc_verify", "",
+)  # fmt: skip
+
+
+READING = (  # the way through a training
+    "params.yaml", "dvc.yaml", *(f"src/charloom/core/network/{name}.py" for name in ("rnn", "adagrad", "recipe")),
+    "src/charloom/core/training/loop.py", "src/train.py", "src/sample.py",
 )  # fmt: skip
 
 
@@ -22,7 +28,9 @@ def sentence(path: Path) -> str:
 
 def page() -> str:
     """Return the page: a heading for each package, with its own sentence, and a line for each file."""
+    first = " → ".join(f"[`{Path(name).name}`](../{name})" for name in READING)
     lines = ["# The source files", "", "Written by `python docs/map.py > docs/map.md`.", ""]
+    lines += [f"Read these eight files first: {first}.", ""]
     for name in ORDER:
         folder = ROOT / "src" / name
         about = sentence(folder / "__init__.py") if name else "The stages"

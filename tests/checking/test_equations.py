@@ -1,6 +1,5 @@
 """The gate for network/rnn.py: its gradient has to be the derivative of its own forward pass, whatever it computes."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -80,7 +79,7 @@ def test_the_check_says_if_the_forward_pass_loses_the_imaginary_part(lost, monke
 
 def test_the_check_says_if_the_forward_pass_refuses_complex_numbers(monkeypatch):
     network = Network()
-    network.squash = lambda a: np.array([math.tanh(x) for x in a])
+    network.squash = lambda a: a * np.heaviside(a, 0)  # a function without complex numbers
     network.write_into(monkeypatch)
     with pytest.raises(CheckFailed, match="complex"):
         failures()
