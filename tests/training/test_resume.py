@@ -108,6 +108,7 @@ def adam(batch, **order):
     *(adam(batch) for batch in (1, 3)),
     *(adam(batch, order="chunks", chunk_length=30) for batch in (1, 3)),
     *(adam(batch, order="positions") for batch in (1, 3)),
+    *({"backend": "numpy"} | changes for changes in ({}, adam(3, order="chunks", chunk_length=30, dtype="float32"))),
 ])  # fmt: skip
 def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, changes):
     case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))

@@ -1,0 +1,150 @@
+"""A pipeline whose network somebody has changed in place: backend numpy."""
+
+import json
+import os
+
+import pytest
+from projects import Project, copied, said
+
+from charloom.core.model.model_file import read_model
+from charloom.core.network.recipe import NUMPY
+
+RNN = "src/charloom/core/network/rnn.py"
+RELU = (("np.tanh(a, out=a)", "np.maximum(a, 0, out=a)"), ("1 - h[1:] ** 2", "(h[1:] > 0).astype(h.dtype)"))
+STUDY = """vary: {eta: [0.01, 0.02]}
+baseline: {eta: 0.01}
+seeds: 2
+measure: held_out_bits_per_character
+"""
+
+
+def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    before = project.contents()
+    (forward, backward), kernel = RELU, json.loads(before["metrics/results.json"])
+    project.edit(RNN, *forward)
+    refused = project.run("dvc", "repro", expect=255)
+    assert "the gradient in network/rnn.py is not the derivative of its forward pass: W[" in refused
+    project.edit(RNN, *backward)
+    refused = project.run("dvc", "repro", expect=255)
+    assert "the kernel computes another network than network/rnn.py" in refused
+    project.set(backend=NUMPY, sigma="fan_in", eta=0.01)
+    printed = project.run("dvc", "repro")
+    assert "backend numpy: the same bits on this machine" in printed
+    results = json.loads((project.folder / "metrics/results.json").read_text())
+    assert results["results"] != kernel["results"]
+    assert "network" not in kernel
+    assert read_model(project.folder / "models/best.npz").backend == NUMPY
+    assert "backend: numpy" in (project.folder / "reports/live.html").read_text()
+
+    made = project.contents()
+    project.run("dvc", "repro", "--force")
+    assert project.contents() == made  # one machine, the same bits
+    costs, _ = said(project, "score", given=b"the quick brown fox")
+    project.run("git", "checkout", RNN)
+    of_tanh = project.run("charloom", "score", "data/fox.txt")
+    project.edit(RNN, *forward)
+    assert project.run("charloom", "score", "data/fox.txt") != of_tanh
+    project.edit(RNN, *backward)
+    assert costs
+
+    project.commit()
+    assert project.run("charloom", "verify").splitlines()[-1] == "same"
+    (run,) = [run for run in project.runs() if run.data.params["backend"] == NUMPY]
+    assert run.data.tags["charloom.network"] == results["network"]
+
+
+def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path):
+    """Another kind of processor is simulated: OpenBLAS uses the kernels of an old one."""
+    project = copied(finished, tmp_path / "project")
+    project.set(backend=NUMPY, updates=100, sigma="fan_in", eta=0.01)
+    other = {"OPENBLAS_CORETYPE": "Prescott"}
+    project.run("dvc", "repro", **other)
+    project.commit()
+    printed = project.run("charloom", "verify", **{name: os.environ.get(name, "") for name in other})
+    assert printed.splitlines()[-1].startswith("agrees: held-out ")
+    metrics = project.folder / "metrics/train.json"
+    values = json.loads(metrics.read_text())
+    values["held_out_bits_per_character"] += 0.1
+    metrics.write_text(json.dumps(values, indent=2) + "\n")
+    project.commit()
+    printed = project.run("charloom", "verify", expect=1)
+    assert "first difference: " in printed
+
+
+def test_a_study_trains_with_numpy_on_this_machine_only_and_not_with_an_edited_network(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    project.set(backend=NUMPY, sigma="fan_in", updates=50)
+    (project.folder / "studies/x.yaml").write_text(STUDY)
+    refused = project.run("charloom", "study", "studies/x.yaml", "--dask", "tcp://127.0.0.1:9", expect=2)
+    assert "backend numpy" in refused
+    project.run("charloom", "study", "studies/x.yaml")
+    assert "same" in project.run("charloom", "study", "studies/x.yaml", "--prove", "1").splitlines()
+    for change in RELU:
+        project.edit(RNN, *change)
+    refused = project.run("charloom", "study", "studies/x.yaml", expect=2)
+    assert "network/ computes otherwise than at the first start" in refused
+    (project.folder / "studies/y.yaml").write_text(STUDY)  # the same question about another network
+    project.run("charloom", "study", "studies/y.yaml")
+
+
+@pytest.mark.parametrize("backend", ["fortran", "Kernel", "null", "1"])
+def test_another_backend_is_refused(finished, tmp_path, backend):
+    project = copied(finished, tmp_path / "project")
+    project.set(backend=backend)
+    code, printed = project.ended("prepare", "--check")
+    assert code == 2
+    assert all(word in printed for word in ("backend", "kernel", "numpy"))
+
+
+def momentum(project: Project) -> None:
+    """Write SGD with momentum as an optimiser of this project."""
+    (project.folder / "src/charloom/core/network/momentum.py").write_text(
+        '''"""Stochastic gradient descent with momentum."""
+
+from typing import Any, NamedTuple
+
+
+class Momentum(NamedTuple):
+    """The rates: eta, and the decay of the mean step."""
+
+    eta: Any
+    decay: Any = 0.9
+    starts = (0.0,)
+
+    def step(self, theta, accumulators, g, _update):
+        """Update theta and the mean step."""
+        accumulators[0][:] = self.decay * accumulators[0] + g
+        theta -= self.eta * accumulators[0]
+
+    @staticmethod
+    def advice():
+        """Return a param with a value that may help."""
+        return "sigma: fan_in"
+'''
+    )
+    recipe, params = "src/charloom/core/network/recipe.py", "src/charloom/core/settings/params.py"
+    project.edit(
+        recipe,
+        "from charloom.core.network.order",
+        "from charloom.core.network.momentum import Momentum\nfrom charloom.core.network.order",
+    )
+    project.edit(recipe, '"adam": Adam}', '"adam": Adam, "momentum": Momentum}')
+    project.edit(
+        params, "    eps: Annotated[", '    decay: Annotated[Decay, Affects("weights", 0.9)]\n    eps: Annotated['
+    )
+    project.edit("params.yaml", "  eps: 1e-8", "  decay: 0.9\n  eps: 1e-8")
+
+
+def test_a_new_optimiser_is_a_class_its_name_and_its_params(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    momentum(project)
+    project.set(optimizer="momentum", eta=0.001, sigma="fan_in")
+    refused = project.run("dvc", "repro", expect=255)
+    assert "optimizer: momentum has no compiled step" in refused
+    project.set(backend=NUMPY)
+    project.run("dvc", "repro")
+    first = json.loads((project.folder / "metrics/results.json").read_text())
+    project.set(decay=0.5)
+    assert project.stages(project.run("dvc", "repro"))[0] == "prepare"
+    assert json.loads((project.folder / "metrics/results.json").read_text())["results"] != first["results"]
