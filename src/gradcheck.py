@@ -6,8 +6,8 @@ from charloom.core.base.errors import CheckFailed
 from charloom.core.base.storage import write_json
 from charloom.core.kernel.ahead import compile_ahead
 from charloom.core.network.rnn import NAMES
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 
 HELP = (
@@ -16,13 +16,13 @@ HELP = (
 )
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
     Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table. Raises CheckFailed if an error is
     above gradcheck.tolerance. Raises CheckFailed, and writes nothing, if a gradient is not finite.
     """
-    params, path = read_params(), files("gradcheck")
+    params, path = inputs.params, files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     compile_ahead(len(text.vocabulary))

@@ -7,8 +7,8 @@ import pytest
 from filelock import FileLock
 from projects import SMALL, Project, copied, make, seed_of_the_week, started
 
-from charloom.core.settings.dvc_lock import locked
 from charloom.core.settings.pipeline import Project as Folder
+from charloom.results.dvc_lock import locked
 
 LONGER = SMALL | {
     "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 10000",

@@ -372,15 +372,6 @@ def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch
     assert not any(entry.tracked for entry in waiting(project))
 
 
-def test_params_of_the_moment_between_a_stages_end_and_what_dvc_then_notes_are_not_recorded(project):
-    project.stage("prepare")
-    project.edit("params.yaml", "seed: 1 ", "seed: 77 ")
-    project.edit("dvc.lock", "\n        seed: 1\n", "\n        seed: 77\n")
-    printed = project.stage("track", code=1)
-    assert "prepare: inputs edited at its end: seed was 1, is 77; run not recorded; try `dvc repro --force`" in printed
-    assert not waiting(project)
-
-
 @pytest.mark.slow
 def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     tracked(project)

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from charloom.core.base.sources import SOURCES
 from charloom.core.kernel.advance import advance, start
 from charloom.core.kernel.crew import ALONE
 from charloom.core.kernel.drawing import streams, write
 from charloom.core.kernel.layout import scratch, weights
 from charloom.core.kernel.passes import read
 from charloom.core.kernel.update import updates
-from charloom.core.runtime.opened import SOURCES
 from charloom.core.settings.params import Params
 from charloom.core.settings.reading import read_params
 
