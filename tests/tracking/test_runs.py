@@ -365,9 +365,12 @@ def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name, old, n
 
 
 def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch):
-    monkeypatch.setattr(
-        track, "this_run", lambda: (this_run(), project.edit("src/train.py", '"""train', '"""Train'))[0]
-    )
+    def edited(params):
+        run = this_run(params=params)
+        project.edit("src/train.py", '"""train', '"""Train')
+        return run
+
+    monkeypatch.setattr(track, "this_run", edited)
     assert "changed files: src/train.py; run not recorded" in project.stage("track", code=1)
     assert not any(entry.tracked for entry in waiting(project))
 

@@ -16,7 +16,7 @@ def source_hashes(folder: Path = SOURCES) -> dict[str, str]:
     return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
 
 
-def files_in(path: Path) -> "list[Path]":
+def files_in(path: Path) -> list[Path]:
     """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
 
     Files that .dvcignore excludes are left out: those in `__pycache__`, and temporary files `.*.new`.
