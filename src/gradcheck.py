@@ -8,8 +8,8 @@ from charloom.core.base.storage import write_json
 from charloom.core.kernel.ahead import compile_ahead
 from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 
 KNOWN = "charloom grade src/charloom/core/network/rnn.py --map docs/rnn_map.py"
@@ -31,7 +31,7 @@ WRONG = {
 }
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
     Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table: of the kernel's gradient, or with the
@@ -39,7 +39,7 @@ def main() -> None:
     wrong, if the kernel computes another network than network/, or if a matrix has only zeros. Raises CheckFailed, and
     writes nothing, if a gradient is not finite.
     """
-    params, path = read_params(), files("gradcheck")
+    params, path = inputs.params, files("gradcheck")
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     theta, ids = check.weights_and_batch(params, text)

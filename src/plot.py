@@ -2,18 +2,18 @@
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
 from charloom.pages.live.inside_page import inside_page
 from charloom.pages.live.live_page import live_page
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Write pages and pictures from the results of earlier stages; remove pictures that are not needed."""
     path = files("plot")
-    results = read_results(read_params(), path)
+    results = read_results(inputs.params, path)
     page, pictures = experiment_page(results)
     folder = path["reports/figures"]
     drawn = {folder / f"{name}.svg": picture for name, picture in pictures.items()}

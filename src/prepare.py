@@ -6,21 +6,21 @@ from pathlib import Path
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write_json
 from charloom.core.base.terminal import named
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_samples, check_training
 from charloom.core.settings.params import as_yaml, without_effect
 from charloom.core.settings.pipeline import ensure_repository, files
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import check_lengths, read_prepared, split, survey, write_text
 from charloom.core.text.ngrams import text_metrics
 from groundwork.words import in_line
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Check params, text and memory; write the ids and metrics/prepare.json.
 
     With --check, used by `make run`, it only checks these and the Git repository.
     """
-    params = read_params()
+    params = inputs.params
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):
         print(f"optimizer {params.optimizer} and train.order {params.train.order} do not use these params: {idle}")
     path = Path(params.prepare.text)

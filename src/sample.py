@@ -2,15 +2,15 @@
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write_json
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 from charloom.sampling.along_training import write_samples
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Write the table of samples, their marks and their metrics, and print a summary."""
-    params, path = read_params(), files("sample")
+    params, path = inputs.params, files("sample")
     text = read_prepared(path["prepared/text"])
     table, metrics, marks = write_samples(params, text, path["models/checkpoints"], path["models/best"])
     write_json(path["reports/sample_table"], table.model_dump())

@@ -5,31 +5,28 @@ from functools import partial
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.errors import Unavailable
-from charloom.core.settings.dvc_lock import ensure_recorded, forget_notes
-from charloom.core.settings.reading import read_params
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.training.headline import headline
 from charloom.tracking.collect import put, run_outputs, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.reasons import first_line
+from charloom.tracking.recorded import ensure_recorded
 
 SENDING_MAY_TAKE = 45  # seconds
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Print the run's outputs, and wait until the sender has sent the run to MLflow.
 
     If sending fails or makes no progress for SENDING_MAY_TAKE seconds, a warning says so. Raises CheckFailed if
     dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
     """
-    params = read_params()
-    ensure_recorded(params)
-    forget_notes()
-    run = this_run()
+    run = this_run(params=inputs.params)
     text, train = run.facts
     print("".join(f"  {file}\n" for file in run_outputs()) + headline(train, text), flush=True)
     try:
-        # Checked again after collection, because the patch must not contain later edits.
-        deliver(lambda: [put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE)
+        # Checked after collection, because the patch must not contain later edits.
+        deliver(lambda: [put(run, partial(ensure_recorded, inputs.params))], SENDING_MAY_TAKE)
     except Unavailable as error:  # a failed delivery, or a spool that cannot be written
         sys.stderr.write(f"warning: MLflow was not updated ({first_line(error)}); `make track` retries\n")
 

@@ -6,7 +6,6 @@ from charloom.core.base.storage import exclusive, read_json
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_training
 from charloom.core.settings.pipeline import OWN, files, root
-from charloom.core.settings.reading import read_params
 from charloom.core.settings.records import GradcheckMetrics, TextMetrics
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import resume
@@ -15,14 +14,13 @@ from charloom.core.training.protocol import Training, run, write_results
 from charloom.core.training.record import Recording
 
 
-def main() -> None:
+def main(inputs: Inputs) -> None:
     """Check the inputs and the memory, lock the training, train, write the results, and remove the resume state.
 
     Raises CheckFailed if the gradient check has not passed, or if an input was edited during the training. Raises
     Unavailable if the memory is too small, or if another process runs this training.
     """
-    inputs = Inputs("train")  # before params and text are read
-    params, path = read_params(), files("train")
+    params, path = inputs.params, files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
         raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has failed; `dvc repro` repeats it")
     text = read_prepared(path["prepared/text"])

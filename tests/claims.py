@@ -5,10 +5,12 @@ import re
 
 from projects import Project, said
 
-from charloom.core.settings.dvc_lock import present
+from charloom.core.settings.params import Params
 from charloom.core.settings.pipeline import Project as Folder
+from charloom.core.settings.pipeline import names_of, params_of
 from charloom.proof.outputs import outputs
-from groundwork.lock import Stages
+from charloom.results.dvc_lock import md5
+from groundwork.lock import Stage, Stages
 
 
 def refused(project: Project) -> str:
@@ -24,11 +26,19 @@ def as_rebuilt(folder: Folder) -> Stages:
     return {stage: present(folder, stage, params) for stage in stages}
 
 
+def present(folder: Folder, name: str, params: Params) -> Stage:
+    """Return the stage as DVC would record it in dvc.lock now."""
+    declared = folder.declared(name)
+    deps = {path: md5(folder.root / path) or "" for path in names_of(declared["deps"], params.prepare.text)}
+    outs = {output.path: md5(folder.root / output.path) or "" for output in outputs(folder) if output.stage == name}
+    return Stage(str(declared.get("cmd")), deps, params_of(declared, params), outs)
+
+
 def relock(project: Project, name: str, content: bytes | None = None) -> None:
-    """Put the hash of the file, as it is now, or of another content in place of its hash in dvc.lock."""
-    digest = hashlib.md5(content or (project.folder / name).read_bytes(), usedforsecurity=False).hexdigest()
+    """Put the hash of the file or folder, as it is now, or of another content in place of its hash in dvc.lock."""
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest() if content else md5(project.folder / name)
     lock = project.folder / "dvc.lock"
-    text, count = re.subn(rf"(- path: {re.escape(name)}\n +hash: md5\n +md5: )\w+", rf"\g<1>{digest}", lock.read_text())
+    text, count = re.subn(rf"(- path: {re.escape(name)}\n +hash: md5\n +md5: )\S+", rf"\g<1>{digest}", lock.read_text())
     assert count
     lock.write_text(text)
 

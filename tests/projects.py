@@ -18,11 +18,10 @@ import psutil
 
 from charloom.commands import cli
 from charloom.core.base.signals import SIGNALS
-from charloom.core.runtime import opened
+from charloom.core.base.sources import source_hashes
 from charloom.core.settings import pipeline
 
-# Stages run in this process, too, which goes on after them: an audit hook could not be removed.
-handler, opened.note_opened = signal.getsignal(signal.SIGINT), lambda: None
+handler = signal.getsignal(signal.SIGINT)  # stages run in this process, too, which goes on after them
 from charloom.core.runtime.stage import run_stage  # noqa: E402
 
 signal.signal(signal.SIGINT, handler)
@@ -83,7 +82,8 @@ class Project:
         """Return the exit code of a stage of this checkout, run here in this process, and all that it prints."""
         main = importlib.import_module(stage).main
         with chdir(self.folder):
-            code, printed, complaint = called(lambda: run_stage(main, sys.exit), f"{stage}.py", *arguments)
+            sources = source_hashes(Path("src"))
+            code, printed, complaint = called(lambda: run_stage(main, sys.exit, sources), f"{stage}.py", *arguments)
         return code, printed + complaint
 
     def stage(self, name: str, *arguments: str, code: int = 0) -> str:

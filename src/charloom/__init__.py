@@ -4,7 +4,7 @@
 results, and no result depends on them. The docstring of each sub-package describes its contents. A package imports only
 packages below it (see the diagram in CONTRIBUTING.md). Importing a package has no side effects, except that `tracking`
 sets variables for MLflow. A program of ours begins with the import of `core.runtime.program`, a stage with that of
-`core.runtime.stage`: these prepare the process.
+`core.runtime.stage`: these prepare the process, and the second one hashes all sources first.
 """
 
 NEEDED = ("filelock", "numba", "numpy", "psutil", "pydantic", "rich", "pyyaml")  # the libraries of core

@@ -1,14 +1,15 @@
 """Edits at moments of whole `dvc repro`s, drawn by the week. No record names what was not used."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
-from projects import SMALL, Project, copied, make, seed_of_the_week, started
+from projects import SMALL, Project, copied, make, seed_of_the_week, started, until
 
-from charloom.core.settings.dvc_lock import locked
 from charloom.core.settings.pipeline import Project as Folder
+from charloom.results.dvc_lock import locked
 
 LONGER = SMALL | {
     "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 10000",
@@ -18,6 +19,7 @@ EDITS = {  # what is edited: text that is there, and what is written instead
     "params": ("params.yaml", "seed: 1 ", "seed: 2 "),
     "a package": ("src/charloom/core/base/terminal.py", '"""', '"""So: '),
     "another package": ("src/charloom/core/runtime/memory.py", '"""', '"""Now: '),
+    "an output": ("metrics/prepare.json", '"characters": ', '"characters":  '),
     "dvc.yaml": ("dvc.yaml", "src/sample.py, src", "src/sample.py, README.md, src"),
 }
 REPEATED = 5  # whole pipelines with an edit
@@ -76,3 +78,28 @@ def test_after_edits_at_any_moment_of_a_repro_all_is_as_if_it_had_been_made_from
         assert project.contents() == made[seed].contents()
         assert locked(Folder(project.folder)) == locked(Folder(made[seed].folder))
     assert true_runs(project, made) == {"1", "2"}
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_an_experiment_in_a_folder_of_its_own_fails_by_an_edit_there_and_by_no_edit_here(made, tmp_path, queued):
+    project = copied(made["1"], tmp_path / "project")
+    project.commit()
+    source = Path("src/charloom/core/base/terminal.py")
+    for name, eta in (("here", "0.01"), ("there", "0.02")):
+        experiment, known = ("dvc", "exp", "run", "-n", name, "-S", f"eta={eta}"), project.states()
+        if queued:
+            project.run(*experiment, "--queue")
+        process = started(project, *(("dvc", "exp", "run", "--run-all") if queued else (*experiment, "--temp")))
+        until(lambda known=known: {*project.states()} - {*known}, 120)
+        (path,) = (
+            (project.folder / ".dvc/tmp/exps").rglob(str(source)) if name == "there" else [project.folder / source]
+        )
+        whole = path.read_text()
+        path.write_text(whole.replace('"""', '"""So: ', 1))
+        process.wait(timeout=300)
+        (project.folder / source).write_text(whole)
+    assert "edited while it ran: changed files: src/charloom/core/base/terminal.py" in project.log()
+    experiments = project.run("dvc", "exp", "list")
+    assert "here" in experiments
+    assert "there" not in experiments
+    assert {run.data.params["eta"] for run in project.runs() if "charloom.results" in run.data.tags} == {"0.01"}

@@ -11,11 +11,11 @@ from claims import refused, relock, set_metric
 from projects import Project
 
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.dvc_lock import ensure_recorded
 from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import protocol, resume
+from charloom.tracking.recorded import ensure_recorded
 
 HOSTILE = {
     "OPENBLAS_CORETYPE": "Prescott", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "12345",

@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from temporary import temporary
 
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.dvc_lock import locked, md5
 from charloom.core.settings.params import flat_of
 from charloom.core.settings.reading import read_params
 from charloom.core.training import resume
+from charloom.results.dvc_lock import locked, md5
 
 SOURCES = ROOT / "src"
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -82,15 +82,16 @@ def recorded(section, read: set[str], prefix: str = ""):
 
 
 @pytest.mark.parametrize("stage", [name for name in NAMES if name not in WHOLE])
-def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage, monkeypatch):
+def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage):
     main, read = importlib.import_module(stage), set()
     params = read_params(project.folder / "params.yaml")
     train = recorded(params.train, read, "train.")
     params = recorded(params, read).model_copy(update={"train": train})
-    monkeypatch.setattr(main, "read_params", lambda: params)
-    read.clear()
     with chdir(project.folder):
-        main.main()
+        inputs = Inputs(stage)
+        inputs.params = params
+        read.clear()
+        main.main(inputs)
     declared = set(STAGES[stage].get("params", []))
     assert {name if name in declared else name.partition(".")[0] for name in read} == declared
 

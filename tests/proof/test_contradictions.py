@@ -8,10 +8,10 @@ from claims import as_rebuilt
 from projects import copied, said
 
 from charloom.core.base.errors import CheckFailed
-from charloom.core.settings.dvc_lock import locked
 from charloom.core.settings.pipeline import Project as Folder
 from charloom.proof.explanations import contradictions
 from charloom.proof.refusals import inspected
+from charloom.results.dvc_lock import locked
 
 NOBODY = "not in this repository, nor in DVC's cache or a remote, so nobody else has it"
 MERGED = "stages:\n<<<<<<< HEAD\n  a: {}\n=======\n>>>>>>> other\n"

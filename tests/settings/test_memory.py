@@ -15,7 +15,8 @@ from charloom.core.settings.reading import read_params
 
 TRAIN = """
 import re, train
-train.main()
+from charloom.core.runtime.inputs import Inputs
+train.main(Inputs("train"))
 kilobytes = dict(re.findall(r"(\\w+):\\s+(\\d+) kB", open("/proc/self/status").read()))
 print("peak", 1024 * (int(kilobytes["VmHWM"]) - int(kilobytes["RssFile"]) - int(kilobytes["RssShmem"])))
 """

@@ -11,14 +11,14 @@ from tempfile import mkdtemp
 
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.terminal import visible
-from charloom.core.settings.dvc_lock import LOCK, stages_in
 from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
-from charloom.core.settings.pipeline import Project, ensure_repository
+from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
 from charloom.core.settings.records import MEASURE
 from charloom.proof.explanations import agreed
 from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
+from charloom.results.dvc_lock import stages_in
 from charloom.results.git import git
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked

@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
-from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS
-from charloom.core.settings.pipeline import PIPELINE
+from charloom.core.settings.pipeline import LOCK, PIPELINE
 from charloom.core.settings.records import MEASURE
 from charloom.proof.outputs import Result
 from dvc_summary.facts import compared

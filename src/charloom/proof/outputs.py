@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.base.errors import WrongInput
-from charloom.core.settings.dvc_lock import LOCK, md5
-from charloom.core.settings.pipeline import OUTS, PIPELINE, Project, files_in, is_inside
+from charloom.core.base.sources import files_in
+from charloom.core.settings.pipeline import LOCK, OUTS, PIPELINE, Project, is_inside
+from charloom.results.dvc_lock import md5
 from charloom.results.git import git
 from dvc_verify.differences import Row, difference
 from groundwork.lock import Stages, within

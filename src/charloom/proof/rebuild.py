@@ -13,9 +13,9 @@ import dvc_verify.rebuild
 from charloom.core.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import warn_once
-from charloom.core.settings.dvc_lock import LOCK, locked
-from charloom.core.settings.pipeline import OWN, PIPELINE, Project, is_inside
+from charloom.core.settings.pipeline import LOCK, OWN, PIPELINE, Project, is_inside
 from charloom.proof.outputs import outputs
+from charloom.results.dvc_lock import locked
 from charloom.results.git import git, unavailable
 from dvc_summary.facts import dvc
 from dvc_verify.rebuild import AS_COMMITTED, keep_sources_alone, outward_link, remove, run_stages

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.core.settings.dvc_lock import LOCK, locked
-from charloom.core.settings.pipeline import PIPELINE, Project, is_inside, names_of
+from charloom.core.settings.pipeline import LOCK, PIPELINE, Project, is_inside, names_of
 from charloom.proof.outputs import outputs
+from charloom.results.dvc_lock import locked
 from charloom.results.git import git
 from dvc_verify.differences import Row
 from dvc_verify.plotted import plotted

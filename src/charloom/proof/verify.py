@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
+from charloom.core.base.sources import files_in
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import visible
 from charloom.core.network.recipe import KERNEL
 from charloom.core.runtime.provenance import machine
-from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS
-from charloom.core.settings.pipeline import Project, ensure_repository, files_in
+from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.proof.explanations import agreed, agreement_of, contradictions, edits
 from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock

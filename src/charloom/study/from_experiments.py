@@ -6,11 +6,11 @@ from operator import itemgetter
 from typing import Any
 
 from charloom.core.base.errors import Damaged, WrongInput, allowed_are
-from charloom.core.settings.dvc_lock import stages_in
 from charloom.core.settings.params import Params, flat_of, in_order
 from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.commits import curves_of, from_commits
+from charloom.results.dvc_lock import stages_in
 from charloom.results.git import git, objects
 from charloom.results.keys import differing, setting_params
 from charloom.results.run import Run

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import sha256, write
-from charloom.core.settings.dvc_lock import LOCK
+from charloom.core.settings.pipeline import LOCK
 from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from charloom.core.base.errors import Damaged, Unavailable, WrongInput
-from charloom.core.runtime.opened import SOURCES
+from charloom.core.base.sources import SOURCES
 from charloom.core.settings.records import Record
 from charloom.tracking import tag
 from charloom.tracking.address import relocate_store

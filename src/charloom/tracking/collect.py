@@ -9,12 +9,12 @@ from pathlib import Path
 from textwrap import indent
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from charloom.core.base.sources import files_in
 from charloom.core.base.storage import append, read_json
 from charloom.core.base.terminal import visible
 from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
-from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS, Params
-from charloom.core.settings.pipeline import HERE, PIPELINE, Project, files, files_in
+from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Project, files
 from charloom.core.settings.reading import read_params
 from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
 from charloom.core.training.record import RECORD, spool, start_of

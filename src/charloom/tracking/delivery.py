@@ -13,7 +13,6 @@ from pathlib import Path
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
-from charloom.core.settings.dvc_lock import ensure_recorded
 from charloom.core.settings.pipeline import HERE, ensure_repository
 from charloom.core.training.record import STARTING_MAY_TAKE, sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
@@ -21,6 +20,7 @@ from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
+from charloom.tracking.recorded import ensure_recorded
 
 POLL_INTERVAL = 0.02  # seconds
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`

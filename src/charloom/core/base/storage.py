@@ -26,6 +26,7 @@ TABLE = "a CSV table in UTF-8"  # for messages
 SEAL = 16  # hexadecimal digits of the checksum of a line
 Record = TypeVar("Record", bound=BaseModel)
 Cells = dict[str, str]  # by column
+written: dict[str, str] = {}  # the SHA-256 of each file that this process has written, by path
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -51,6 +52,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        written[str(path)] = sha256(temporary)  # before another process can edit the file
         temporary.replace(path)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}: not written; an existing file keeps its content") from None

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from charloom.core.base.sources import SOURCES
 from charloom.core.kernel.advance import advance
 from charloom.core.kernel.crew import ALONE
 from charloom.core.kernel.drawing import streams, write
@@ -20,7 +21,6 @@ from charloom.core.kernel.layout import scratch, weights
 from charloom.core.kernel.passes import read
 from charloom.core.kernel.update import updates
 from charloom.core.network.state import start
-from charloom.core.runtime.opened import SOURCES
 from charloom.core.settings.params import Params
 from charloom.core.settings.reading import read_params
 

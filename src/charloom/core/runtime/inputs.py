@@ -1,48 +1,71 @@
-"""The inputs of a running stage, and a check that they have not changed since it read them."""
+"""The inputs of a running stage: a check that they have not changed since it read them, and a note of them."""
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.errors import CheckFailed
-from charloom.core.base.storage import sha256
-from charloom.core.runtime.opened import edited_since_opened, watch
-from charloom.core.settings.params import PARAMS
-from charloom.core.settings.pipeline import HERE, difference, files_in, names_of, params_of
+from charloom.core.base.errors import CheckFailed, Unavailable
+from charloom.core.base.sources import SOURCES, files_in
+from charloom.core.base.storage import sealed, sha256, write, written
+from charloom.core.settings.params import Params
+from charloom.core.settings.pipeline import HERE, LOCK, OUTS, OWN, difference, names_of, params_of
 from charloom.core.settings.reading import read_params
-from groundwork.words import listed
+
+NOTES = OWN / "used"  # a file for each stage
 
 
 class Inputs:
     """The inputs of a stage of the working folder, as they were when this object was created.
 
+    params  all params
     values  the params that the stage declares, by dotted name, and the SHA-256 of each input file, by path; a
             folder counts with all its files
     """
 
-    def __init__(self, stage: str) -> None:
-        """Read the params and hash the files. Raises WrongInput as `declared` does."""
-        watch([PARAMS])  # before reading it, so that an edit in between is detected
-        self.stage, self.params = stage, read_params()
-        watch(self._files())
-        self.values = self._now()
+    def __init__(self, stage: str, sources: Mapping[str, str] | None = None) -> None:
+        """Read the params and hash the files. Raises WrongInput as `declared` does.
+
+        sources  the SHA-256 of the files in src, by path, from before they were imported; None: the present ones
+        """
+        self.stage, self.params, self.lock = stage, read_params(), b""
+        self.values = values_of(stage, self.params, sources)
+        with suppress(OSError):  # there is none before the first run
+            self.lock = LOCK.read_bytes()
 
     def ensure_unchanged(self) -> None:
         """Raise CheckFailed if an input has changed since this object was created, WrongInput if params are invalid.
 
-        CheckFailed is raised also if the edit was undone, but this process opened the edited file. DVC hashes inputs
-        after a stage has ended. Without this check dvc.lock would record an edited input as used.
+        DVC hashes inputs after a stage has ended. Without this check dvc.lock would record an edited input as used.
         """
-        self.params = read_params()
-        edit = difference(self.values, self._now())
-        if not edit and (names := edited_since_opened()):
-            edit = f"edited or removed after charloom read the file: {listed(names)}"
-        if edit:
+        if edit := difference(self.values, values_of(self.stage, read_params())):
             raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
-    def _files(self) -> list[Path]:
-        says = HERE.declared(self.stage)
-        return [file for name in names_of(says["deps"], self.params.prepare.text) for file in files_in(Path(name))]
+    def leave_note(self) -> None:
+        """Write a note: the values, the SHA-256 of each output as this process wrote it, and dvc.lock before the run.
 
-    def _now(self) -> dict[str, Any]:
-        files = {str(path): sha256(path) for path in self._files()}
-        return params_of(HERE.declared(self.stage), self.params) | files
+        DVC hashes inputs and outputs shortly after the stage has ended, so dvc.lock may record a file that was edited
+        in between. `track` compares dvc.lock with the note (tracking/recorded.py). A stage without outputs leaves no
+        note, and a note that cannot be written fails no stage.
+        """
+        declared = HERE.declared(self.stage)
+        outputs = _among(written, [name for kind in OUTS for name in names_of(declared.get(kind, []))])
+        if outputs:
+            with suppress(Unavailable):
+                write(NOTES / f"{self.stage}.json", sealed([self.values, outputs, self.lock.decode(errors="replace")]))
+
+
+def values_of(stage: str, params: Params, sources: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the present `Inputs.values` of the stage. The arguments are those of Inputs."""
+    declared = HERE.declared(stage)
+    names = names_of(declared.get("deps", []), params.prepare.text)
+    others = [path for path in map(Path, names) if sources is None or path.parts[:1] != (SOURCES.name,)]
+    files = {str(file): sha256(file) for path in others for file in files_in(path)}
+    return params_of(declared, params) | files | _among(sources or {}, names)
+
+
+def _among(hashes: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return the hashes of the files that have these names or are in folders with these names."""
+    paths = {str(Path(name)) for name in names}
+    folders = tuple(f"{path}/" for path in paths)
+    return {name: digest for name, digest in hashes.items() if name in paths or name.startswith(folders)}

@@ -16,7 +16,7 @@ import psutil
 from llvmlite.binding import get_host_cpu_name
 
 from charloom.core.base.errors import Unavailable
-from charloom.core.runtime.opened import SOURCES
+from charloom.core.base.sources import SOURCES
 from groundwork.git import Refused, git
 
 UNKNOWN = "unknown: "

@@ -1,7 +1,6 @@
 """A project's folder: the params and paths that dvc.yaml declares for a stage."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from charloom.core.settings.params import PARAMS, Params, affects, flat_of
 from charloom.core.settings.reading import read_mapping, read_params
 from groundwork.words import listed
 
-PIPELINE = Path("dvc.yaml")
+PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
 OUTS = ("outs", "metrics", "plots")  # the keys of a stage in dvc.yaml under which its outputs are
 TEXT = "${prepare.text}"  # the text's path in dvc.yaml
@@ -102,17 +101,6 @@ def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
 def is_inside(path: Path, folder: Path = Path()) -> bool:
     """Return whether the path is inside the folder, or is the folder. Symbolic links are not followed."""
     return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  resolve() follows links
-
-
-def files_in(path: Path) -> list[Path]:
-    """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
-
-    Files that .dvcignore excludes are left out: those in `__pycache__`, and temporary files `.*.new`.
-    """
-    with suppress(OSError, ValueError):  # an impossible name, which the stage reports
-        paths = [file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
-        return [file for file in paths if "__pycache__" not in file.parts and not file.match(".*.new")]
-    return []
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.signals import Stopped
+from charloom.core.base.sources import SOURCES
 from charloom.core.base.storage import append, is_held
-from charloom.core.runtime.opened import SOURCES
 from charloom.core.runtime.provenance import commit, identity, known, machine, process
 from charloom.core.settings.params import Params
 from charloom.core.settings.pipeline import OWN, root

@@ -4,10 +4,10 @@ import pytest
 from projects import ROOT
 
 from charloom.core.base.errors import Damaged
-from charloom.core.settings.dvc_lock import stages_in
 from charloom.core.settings.params import flat_of
 from charloom.core.settings.pipeline import params_of
 from charloom.core.settings.reading import read_params
+from charloom.results.dvc_lock import stages_in
 from groundwork.lock import Stage
 
 PARAMS = read_params(ROOT / "params.yaml")

@@ -1,0 +1,44 @@
+"""A check that dvc.lock records the inputs and outputs of the stages, and that the present files are the same."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from charloom.core.base.errors import CheckFailed, Damaged
+from charloom.core.base.sources import files_in
+from charloom.core.base.storage import sha256, unsealed
+from charloom.core.runtime.inputs import NOTES, values_of
+from charloom.core.settings.params import Params, flat_of
+from charloom.core.settings.pipeline import LOCK, difference
+from charloom.results.dvc_lock import locked, md5, stages_in
+
+
+def ensure_recorded(params: Params) -> None:
+    """Raise CheckFailed if dvc.lock does not record the inputs and outputs of the stages, except `track`.
+
+    Each stage in dvc.lock is compared with `params` and with the present files. Then these are compared with the note
+    that the stage's last run left. A note that differs does not concern dvc.lock if the stage's entry there is that
+    from before this run: Git has restored the entry. A note is removed when it has been compared, because a later
+    dvc.lock may be another commit's. Raises Damaged as `locked` does.
+    """
+    stages = {name: stage for name, stage in locked().items() if name != "track"}
+    paths = {path for stage in stages.values() for path in (*stage.deps, *stage.outs)}
+    now = flat_of(params) | {path: md5(Path(path)) for path in paths}
+    for name, stage in stages.items():
+        # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
+        recorded = {key: value for key, value in (stage.params | stage.deps | stage.outs).items() if ":" not in key}
+        if changes := difference(recorded, {key: now.get(key) for key in recorded}):
+            raise CheckFailed(f"{name}: {LOCK} differs from what is here: {changes}; run not recorded; try `dvc repro`")
+        note = NOTES / f"{name}.json"
+        try:
+            values, outputs, lock = unsealed(note.read_bytes().rstrip(b"\n"))
+        except (OSError, ValueError):  # the note is missing or corrupt
+            continue
+        present = values_of(name, params) | {str(f): sha256(f) for path in stage.outs for f in files_in(Path(path))}
+        if changes := difference(values | outputs, present):
+            restored = False
+            with suppress(Damaged):  # there was no dvc.lock
+                restored = stages_in(lock.encode()).get(name) == stage
+            if not restored:
+                hint = "run not recorded; try `dvc repro --force`"
+                raise CheckFailed(f"{name}: edited before DVC recorded it: {changes}; {hint}")
+        note.unlink(missing_ok=True)
