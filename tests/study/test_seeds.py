@@ -92,6 +92,76 @@ def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown
     assert refused(project, "b") == f"studies/b.yaml: {line}"
 
 
+DISGUISES = {  # another file of a text that has no end of a line, or another question; and whether it is trained
+    "a byte-order mark": ("\ufeff", "", {}, False),
+    "another held-out end": ("", "", {"held_out": "0.0501"}, False),
+    "a space at the end": ("", " ", {}, True),
+    "a limit that no gradient reaches": ("", "", {"clip": "1000.0"}, True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after", "params", "trained"), DISGUISES.values(), ids=DISGUISES)
+def test_a_training_that_an_answer_has_shown_is_known_under_another_name(
+    finished, tmp_path, before, after, params, trained
+):
+    """As soon as its inputs show it, or else its results; also if only the copy of the answer is left."""
+    project = copied(finished, tmp_path / "project")
+    project.set(clip="2000.0")
+    ask(project, QUESTION)
+    conducted(project)
+    text = (project.folder / "data/fox.txt").read_text(encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(f"{before}{text}{after}", encoding="utf-8")
+    project.set(**params)
+    ask(project, QUESTION.replace("0.05]", "0.02]") + "text: data/other.txt\n", "b")
+    for gone in ((), ("studies/a.yaml", "studies/a")):
+        for name in gone:
+            shutil.move(project.folder / name, project.folder.parent)
+        line = said(project, "study", "studies/b.yaml", "--jobs", "1", code=2)[1]
+        equal = "has shown results equal to those of eta=0.1" if trained else "has shown results of eta=0.1"
+        assert line == f"studies/b.yaml: studies/a.yaml {equal} with seeds 1 to 3; {NEW}{ANEW * trained}\n"
+        assert (project.folder / "studies/b/trials.csv").exists() == trained
+        assert not trained or read_asked(project.folder / "studies/b/asked.json").answers == []
+
+
+@pytest.mark.slow
+def test_line_ends_and_chunks_of_as_many_sequences_are_no_other_training(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    lines = (project.folder / "data/fox.txt").read_text(encoding="utf-8").replace(". ", ".\n")
+    (project.folder / "data/fox.txt").write_text(lines, encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(lines, encoding="utf-8", newline="\r\n")
+    chunks = QUESTION.replace("0.05]", "0.05], train.order: [chunks], train.chunk_length: [20]")
+    chunks = chunks.replace("baseline: {}", "baseline: {train.order: chunks, train.chunk_length: 20}")
+    for name, question in (("a", QUESTION), ("c", chunks)):
+        ask(project, question, name)
+        conducted(project, name)
+    ask(project, QUESTION.replace("0.05]", "0.02]") + "text: data/other.txt\n", "b")
+    assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
+    ask(project, chunks.replace("20", "29").replace("0.05]", "0.02]"), "d")
+    line = said(project, "study", "studies/d.yaml", "--jobs", "1", code=2)[1]
+    assert "studies/c.yaml has shown results equal to those of eta=0.1" in line
+
+
+@pytest.mark.slow
+def test_an_answer_of_an_earlier_version_is_compared_by_its_text_and_never_rewritten(project):
+    path = project.folder / "studies/a/asked.json"
+    asked = json.loads(path.read_text())
+    del asked["training_sha256"]
+    path.write_text(json.dumps(asked, indent=2) + "\n")
+    shutil.rmtree(project.folder / ".charloom/studies")
+    project.commit("as an earlier version wrote it")
+    before = path.read_bytes()
+    text = (project.folder / "data/fox.txt").read_text(encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(f"\ufeff{text}", encoding="utf-8")
+    ask(project, QUESTION + "text: data/other.txt\n", "b")
+    line = (
+        f"studies/b.yaml: studies/a.yaml has shown results equal to those of eta=0.1 with seeds 1 to 3; {NEW}{ANEW}\n"
+    )
+    assert said(project, "study", "studies/b.yaml", "--jobs", "1", code=2)[1] == line
+    conducted(project)
+    assert path.read_bytes() == before
+
+
 FREE = [
     QUESTION.replace("[0.1, 0.05]", "[0.2, 0.02]").replace("baseline: {}", "baseline: {eta: 0.2}"),  # other settings
     QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"),
@@ -103,7 +173,7 @@ FREE = [
 @pytest.mark.parametrize("question", FREE)
 def test_other_settings_other_seeds_and_another_text_are_free(project, question):
     text = (project.folder / "data/fox.txt").read_text()
-    (project.folder / "data/other.txt").write_text(f"{text} ")
+    (project.folder / "data/other.txt").write_text(text[1:])
     ask(project, question, "b")
     conducted(project, "b")
     asked = read_asked(project.folder / "studies/b/asked.json")

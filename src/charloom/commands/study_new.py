@@ -16,7 +16,7 @@ from charloom.core.settings.pipeline import is_inside
 from charloom.core.settings.reading import read_params
 from charloom.core.settings.records import Measure
 from charloom.sampling.options import allowed
-from charloom.study.asking import asked_now, ensure_own_question
+from charloom.study.asking import asked_now, ensure_own_question, with_training_text
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import before_it_starts
 from charloom.study.seeds import by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
@@ -74,7 +74,7 @@ def new_study(arguments: argparse.Namespace) -> None:
         "smallest_difference": least,
     }
     asked = {key: value for key, value in named.items() if value is not None}
-    study = asked_now(path, read_question(path, asked))
+    study = with_training_text(asked_now(path, read_question(path, asked)))
     study, why = _with_seeds(study, given)
     ensure_own_question(study)
     seeds = study.question.seeds

@@ -46,6 +46,7 @@ class Asked(Record):
 
     text          the text's file
     sha256        SHA-256 of the text
+    training_sha256  SHA-256 of what a training reads of the text; "" if an earlier version wrote the file
     arithmetic    for each kind of recipe, the digest of the signature's entries that is part of a row's key
     question      the content of the study's file
     measures      the metrics in a row: those of the charloom version that started the study
@@ -58,6 +59,7 @@ class Asked(Record):
 
     text: str
     sha256: str
+    training_sha256: str = ""
     arithmetic: dict[str, str]
     question: dict[str, Any]
     measures: tuple[str, ...] = FIRST_METRICS

@@ -116,6 +116,7 @@ class Study(NamedTuple):
     asked     the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
     names     the file's names for settings: setting to its shown name
+    results   hashes of results in the tables of an answered study whose runs are not read
     """
 
     path: Path
@@ -125,6 +126,7 @@ class Study(NamedTuple):
     asked: Asked
     runs: Runs
     names: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
+    results: frozenset[str] = frozenset()
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
