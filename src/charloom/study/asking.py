@@ -19,12 +19,11 @@ from charloom.core.settings.reading import checked, overridden, read_params
 from charloom.core.text.corpus import read_text, split, survey
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE, arithmetic_of, differing
-from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_runs
+from charloom.results.study_table import ASKED, METRICS, TRIALS, Asked, Runs, read_asked, read_runs
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
 from groundwork.words import in_line
 
-ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
@@ -56,7 +55,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
 
 def is_started(folder: Path) -> bool:
     """Return whether the folder holds asked.json or trials.csv, so a study has started there."""
-    return any((folder / name).exists() for name in (ASKED, "trials.csv"))
+    return any((folder / name).exists() for name in (ASKED, TRIALS))
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:

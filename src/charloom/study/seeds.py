@@ -22,14 +22,13 @@ from charloom.core.base.storage import csv_rows, sha256
 from charloom.core.settings.pipeline import OWN
 from charloom.results.git import git, objects
 from charloom.results.keys import weights_key
-from charloom.results.study_table import Asked
-from charloom.study.asking import ASKED, as_asked, asked_now, is_started, small_trials
+from charloom.results.study_table import ASKED, TRIALS, Asked
+from charloom.study.asking import as_asked, asked_now, is_started, small_trials
 from charloom.study.study_file import Study, read_question
 from paired.sentences import listed
 
 STUDIES = Path("studies")
 COPIES = OWN / "studies"  # a folder for each content of asked.json, and in it one with the name of the study's file
-TRIALS = "trials.csv"
 SHOWN = 100  # seeds in a message, which may be copied
 
 
@@ -63,9 +62,12 @@ def known_answers(folder: Path) -> Iterator[Study]:
             add(content, place, table)
     for file in (*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")):
         with suppress(OSError):
-            table = file.with_name(TRIALS)
-            place = STUDIES / file.parent.name if COPIES in file.parents else file.parent
-            add(file.read_bytes(), place, table.read_bytes() if table.exists() else b"")
+            trials = file.with_name(TRIALS)
+            add(
+                file.read_bytes(),
+                STUDIES / file.parent.name if COPIES in file.parents else file.parent,
+                trials.read_bytes() if trials.exists() else b"",
+            )
     for content, place in places.items():
         with suppress(CharloomError, ValueError):
             study = as_asked(place, Asked.model_validate_json(content))
