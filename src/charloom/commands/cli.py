@@ -135,11 +135,13 @@ def _add_questions(commands: Any) -> None:
     add = _added(commands, "study new", "write a study of your own", about)
     add("file", metavar="FILE", help="the file to write, such as studies/mine.yaml")
     varied = "a param and its values: eta=0.05,0.1; if repeated, all combinations are compared"
-    add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
+    add("--vary", metavar="NAME=X,Y", action="append", help=varied)
+    again = "ask the question of this answered study again, with free seeds: as many as its answer advises"
+    add("--confirms", metavar="FILE", help=again)
     add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
     add("--seeds", metavar="N", help="trainings of each setting (default 5), or their seeds: 6-10")
-    add("--measure", metavar="NAME", default=MEASURE, help="the measure (default %(default)s)")
+    add("--measure", metavar="NAME", help=f"the measure (default {MEASURE})")
     add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")
 
     about = (

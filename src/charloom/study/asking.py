@@ -13,6 +13,7 @@ from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256, write_json
+from charloom.core.base.terminal import typed
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
 from charloom.core.settings.reading import checked, overridden, read_params
@@ -39,9 +40,7 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
-        names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
-        if names and not is_started(folder):  # a study named reports.yaml would replace reports/report.html
-            raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
+        ensure_no_other_files(folder)
         study = with_training_text(asked_now(path, given, project), project)
         ensure_own_question(study, project)
         return study
@@ -51,6 +50,19 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     if others := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
     return study
+
+
+def ensure_no_other_files(folder: Path) -> None:
+    """Raise WrongInput if the folder holds files, but no study.
+
+    A study named reports.yaml would replace reports/report.html. In studies/, a page alone is left if Git has removed a
+    study's other files, because Git ignores the page.
+    """
+    names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
+    if names and not is_started(folder):
+        is_left = folder.parent.name == "studies" and names == ["report.html"]
+        mend = f"`rm {typed(str(folder / names[0]))}`, or " * is_left
+        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; {mend}give the study another name")
 
 
 def is_started(folder: Path) -> bool:
