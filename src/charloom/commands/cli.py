@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -18,6 +19,11 @@ from groundwork.words import in_line
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
+ANY_PROJECT = {  # what does the work of a command in any DVC project
+    "verify": "`python -m dvc_verify`",
+    "summary": "`python -m dvc_summary --base REF`",
+    "compare": "`charloom compare --table FILE`",
+}
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
@@ -78,6 +84,20 @@ def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for 
         case "ui":
             from charloom.tracking.ui import serve as run
     run(arguments)
+
+
+def _ensure_own_pipeline(instead: str) -> None:
+    """Raise WrongInput if dvc.yaml is another project's: its stages do not depend on charloom's sources.
+
+    instead  what does the work in any DVC project
+    """
+    from charloom.core.settings.pipeline import HERE, PIPELINE
+
+    stages = dict[str, Any]()
+    with suppress(WrongInput):  # missing or invalid: the command says so
+        stages = HERE.stages()
+    if stages and "src/charloom" not in str(stages):
+        raise WrongInput(f"{PIPELINE}: not the pipeline of charloom; in any other DVC project, {instead} works")
 
 
 def _added(commands: Any, name: str, short: str, about: str, **defaults: Any) -> Any:
@@ -237,6 +257,8 @@ def main() -> None:
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()
         ensure_own_sources()
+        if arguments.command in ANY_PROJECT and vars(arguments).get("table") is None:
+            _ensure_own_pipeline(ANY_PROJECT[arguments.command])
         _run(arguments)
 
     run_command(command_line)
