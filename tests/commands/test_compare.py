@@ -45,6 +45,7 @@ def test_each_format_is_what_its_name_says(project):
     verdict, *_ = markdown = table(project, "--format", "markdown").split("\n")
     assert verdict == "**better: lr=0.1**"
     assert any(line.startswith("| lr=0.1 | 6 |") for line in markdown)
+    assert "\nlr=0.1 & 6 & " in table(project, "--format", "latex")
 
 
 def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes_of_other_characters(project, tmp_path):

@@ -180,7 +180,7 @@ def _add_questions(commands: Any) -> None:
     add("--smallest-difference", metavar="X", help="smaller differences do not matter (default: all matter)")
     required = "test each setting against the baseline: exit 0 if all pass, 1 if one fails, 6 if it cannot be told yet"
     add("--require", choices=("better", "not-worse"), help=required)
-    add("--format", choices=("json", "markdown"), help="the output's format (default: text for a terminal)")
+    add("--format", choices=("json", "latex", "markdown"), help="the output's format (default: text for a terminal)")
     add("--explain", action="store_true", help=EXPLAIN)
     add("--figure", metavar="FILE", help="also draw the comparison as a picture, FILE.svg")
 

@@ -12,7 +12,7 @@ from charloom.core.base.storage import write
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.study_table import ASKED, read_asked
 from charloom.sampling.options import allowed
-from charloom.study.formats import as_json, as_markdown, as_text
+from charloom.study.formats import as_json, as_latex, as_markdown, as_text
 from charloom.study.from_table import table_measured
 from groundwork.words import in_line, listed
 from paired import answered
@@ -51,8 +51,8 @@ def compare(arguments: argparse.Namespace) -> None:
 def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
     if form == "json":
         return as_json(answer, required)  # JSON always includes the explanation
-    if form == "markdown":
-        return as_markdown(answer, explain=explain, required=required)
+    if form in {"markdown", "latex"}:
+        return (as_latex if form == "latex" else as_markdown)(answer, explain=explain, required=required)
     return as_text(answer, shutil.get_terminal_size().columns, explain=explain, required=required)
 
 
