@@ -105,8 +105,7 @@ def _end(run: Run) -> End:
 def _contradiction(seed: int, line: End, row: End) -> str:
     """Return `; seed 12: 2.71 in a line, 2.69 in the row`: the bits, with the digits that differ, or else the ends."""
     (ours, end), (theirs, other_end) = line, row
-    here, there = end, other_end
-    if end == other_end or None not in {ours, theirs}:
-        shown = ([f"{x:.{digits}g}" if x is not None else "no bits" for x in (ours, theirs)] for digits in range(3, 18))
-        here, there = next((pair for pair in shown if pair[0] != pair[1]), (end, other_end))
+    digits = range(3, 18) if end == other_end or None not in {ours, theirs} else ()  # (): one of the two diverged
+    pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (ours, theirs)] for n in digits)
+    here, there = next((pair for pair in pairs if pair[0] != pair[1]), (end, other_end))
     return f"; seed {seed}: {here} in a line, {there} in the row"

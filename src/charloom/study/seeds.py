@@ -99,12 +99,10 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
     """
     ours, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:
-        if is_same(study, other) or is_void(other):
-            continue
         at = other.question.seeds[: max(other.asked.answers)]
         shown = [f"{verb} {ours[key]}" for name in other.settings for key in _keys(other, name) if key in ours]
         shown += [f"has shown results equal to those of {ours[key]}" for key in _repeated(study, other, at)]
-        if shown:
+        if shown and not is_same(study, other) and not is_void(other):
             reason = f"{'its earlier answer' if other.path == study.path else other.path} {shown[0]}"
             seeds = dict.fromkeys(at, reason) | seeds
     return seeds
