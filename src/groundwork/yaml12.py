@@ -78,6 +78,11 @@ def parsed_with_aliases(text: str) -> Any:
     return yaml.load(text, Reader)  # noqa: S506  likewise
 
 
+def as_written(text: str) -> Any:
+    """Return the value of a YAML document with each scalar as its text: `05`, not 5. Raises one of NO_YAML."""
+    return yaml.load(text, yaml.CBaseLoader)  # noqa: S506  it constructs only texts
+
+
 def as_yaml_text(values: dict[str, Any]) -> str:
     """Return the mapping as YAML in the order of its keys. Lists of plain values are written in flow style: [1, 2]."""
     form = {"default_flow_style": None, "width": 10_000, "sort_keys": False, "allow_unicode": True}

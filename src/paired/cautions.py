@@ -33,11 +33,11 @@ def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
 
 def without_values(contrast: Contrast) -> Iterator[str]:
     """Yield a warning if trials of the contrast have no value, with the verdicts that are excluded therefore."""
-    seeds, _, (ours, theirs) = counted_at(contrast)
+    seeds, pairs, (ours, theirs) = counted_at(contrast)
     missing = f"{number_of(ours + theirs, 'trial')} without a value; such seeds are missing here"
     if contrast.setting:
-        base = f"{theirs} of {seeds} in the baseline"
-        missing = f"{ours} of {seeds} trials have no value, and {base}; their pairs are missing"
+        sides = f"no value in {number_of(ours, 'trial')}, and in {theirs} of the baseline"
+        missing = f"{seeds - pairs.n} of {number_of(seeds, 'pair')} missing: {sides}"
     excluded = " or ".join(sorted(contrast.barred, key=VERDICTS.index))
     if ours or theirs:
         yield missing + f"; the verdict cannot be {excluded}" * bool(excluded)

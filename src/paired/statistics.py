@@ -15,7 +15,7 @@ from scipy import special
 from paired.data_types import Interval, Moments
 
 LARGEST = 1e150  # a larger value is no result, and its square would overflow
-SMALLEST = sys.float_info.min / sys.float_info.epsilon  # a smaller difference has lost digits
+SMALLEST = sys.float_info.min  # the rounding error of a smaller value is that of this one
 
 
 def moments(x: Iterable[float]) -> Moments:
@@ -39,9 +39,8 @@ def difference(a: float, b: float) -> float:
     """Return a − b, or 0 if a − b may be a rounding error of a and b.
 
     Without this rule 0.3 − (0.1 + 0.2), which is the same in every pair, would count as a certain difference.
-    Differences below SMALLEST may be equal by rounding, too.
     """
-    return a - b if abs(a - b) > max(4 * sys.float_info.epsilon * max(abs(a), abs(b)), SMALLEST) else 0.0
+    return a - b if abs(a - b) > 4 * sys.float_info.epsilon * max(abs(a), abs(b), SMALLEST) else 0.0
 
 
 def standard_error(x: Moments) -> float | None:

@@ -45,6 +45,7 @@ def test_each_format_is_what_its_name_says(project):
     verdict, *_ = markdown = table(project, "--format", "markdown").split("\n")
     assert verdict == "**better: lr=0.1**"
     assert any(line.startswith("| lr=0.1 | 6 |") for line in markdown)
+    assert "\nlr=0.1 & 6 & " in table(project, "--format", "latex")
 
 
 def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes_of_other_characters(project, tmp_path):
@@ -100,6 +101,21 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
     before = sorted(project.folder.rglob("*"))
     assert said(project, "compare", *arguments, code=2) == ("", f"{line}\n")
     assert sorted(project.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("command", "instead"), [
+    ("verify", "python -m dvc_verify"), ("summary --base HEAD", "python -m dvc_summary --base REF"),
+    ("compare", "charloom compare --table FILE"),
+])  # fmt: skip
+def test_in_another_dvc_project_a_command_names_what_works_there(project, tmp_path, command, instead):
+    other = Project(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python src/train.py, deps: [src/train.py]}}\n")
+    (tmp_path / "t.csv").write_bytes((project.folder / "results.csv").read_bytes())
+    other.run("git", "init", "-q")
+    other.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a", "--allow-empty")
+    line = f"dvc.yaml: not the pipeline of charloom; in any other DVC project, `{instead}` works\n"
+    assert said(other, *command.split(), code=2) == ("", line)
+    assert "lr=0.1: better" in said(other, "compare", "--table", "t.csv", *OF_TABLE[2:])[0]
 
 
 def test_a_picture_is_drawn_beside_the_words(project, tmp_path):

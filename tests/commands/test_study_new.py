@@ -53,9 +53,9 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
 def test_the_next_line_can_be_typed_whatever_the_name_and_a_single_seed_can_never_tell(project):
     warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
     new = ("study", "new", "--vary", "m=2,3", "--seeds")
-    assert warning not in said(project, *new, "2", "b.yaml")[0]
+    assert warning not in said(project, *new, "2", "studies/b.yaml")[0]
     for name in ("-a.yaml", """it's $x "é".yaml"""):
-        printed, _ = said(project, *new, "1", "--", name)
+        printed, _ = said(project, *new, "1", "--", f"studies/{name}")
         assert ": 2 settings, 1 seed: 2 trainings\n" in printed
         command = printed.splitlines()[-1].removeprefix("next: charloom study ")
         assert printed.endswith(f"{warning}next: charloom study {command}\n")
@@ -113,15 +113,41 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
     "a.yaml --vary m=2,3 --text pipe": f"--text: pipe: {FILE}",
     "a.yaml --vary m=2,3 --text ../no.txt": f"--text: ../no.txt: {FILE}",
     "a.yaml --vary seq_length=25,9999": "data/fox.txt: ",
-    "params.yaml --vary m=2,3": "params.yaml: this file or its folder exists already; choose another name",
+    "accumulators.yaml --vary m=2,3": "accumulators.yaml: this file or its folder exists already; choose another name",
+    "a.yaml": "--vary: missing; NAME=VALUE,VALUE names a param and its values, such as eta=0.05,0.1\n",
+    "a.yaml --confirms studies/a.yaml --short": "--short: cannot be combined with --confirms, which asks the ",
+    "a.yaml --confirms studies/a.yaml": "a.yaml: No such file or directory\n",
 }.items(), ids=repr)  # fmt: skip
 def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
     os.mkfifo(project.folder / "pipe")
+    (project.folder / "studies/accumulators").mkdir()
     before = sorted(project.folder.rglob("*"))
-    printed, complaint = said(project, "study", "new", *shlex.split(arguments), code=2)
+    printed, complaint = said(project, "study", "new", *shlex.split(f"studies/{arguments}"), code=2)
     assert (printed, complaint.count("\n")) == ("", 1)
-    assert complaint.startswith(line)
+    assert complaint.startswith(f"studies/{line}" if line.startswith("a") else line)
     assert sorted(project.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["a.yaml", "params.yaml", "studies/b/a.yaml", "studies/../a.yaml", "../studies/a.yaml"]
+)
+def test_a_question_is_written_into_the_folder_of_the_studies_alone(project, name):
+    """Elsewhere, other studies would not find its answer."""
+    line = f"{name}: allowed is a file in studies/, such as studies/mine.yaml\n"
+    assert said(project, "study", "new", name, "--vary", "m=2,3", code=2) == ("", line)
+
+
+def test_a_page_that_git_has_left_behind_is_named_with_its_removal(project):
+    page = project.folder / "studies/a/report.html"
+    page.parent.mkdir()
+    page.write_text("")
+    line = "studies/a: contains report.html, but no study; `rm studies/a/report.html`, or give the study another name\n"
+    assert said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", code=2) == ("", line)
+    ask(project, "vary: {m: [2, 3]}\nbaseline: {}\nseeds: 1\nmeasure: held_out_bits_per_character\n")
+    assert said(project, "study", "studies/a.yaml", code=2) == ("", line)
+    (page.parent / "mine.txt").write_text("")
+    line = "studies/a: contains mine.txt, but no study; give the study another name\n"
+    assert said(project, "study", "studies/a.yaml", code=2) == ("", line)
 
 
 @pytest.mark.slow

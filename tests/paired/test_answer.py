@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from paired import answered
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
-from paired.sentences import difference
+from paired.sentences import comparisons, difference
 
 VALUES = st.lists(st.integers(-50, 50).map(float), min_size=2, max_size=5)
 ANY = st.floats() | st.none() | st.sampled_from([0.0, 1.0, 1.0 + 2**-52, 5e-324, 1e150, -1e150])
 TRIAL = st.builds(Measurement, ANY, st.booleans(), st.none() | st.integers(0, 99))
 MESS = st.dictionaries(st.integers(0, 8), TRIAL, max_size=9)
-LOST = "trials have no value, and {} of {} in the baseline; their pairs are missing"
+LOST = "{} of {} pairs missing: no value in {} trial{}, and in {} of the baseline"
 BARRED = "; the verdict cannot be better or no difference that matters"
 EXPLODED = "trials that exploded dominate mean and spread: compare the numbers of explosions"
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
@@ -100,15 +100,26 @@ def test_diverged_trials_bar_what_they_would_have_spoken_against():
 
 
 @pytest.mark.parametrize(("base", "ours", "pairs", "warning"), [
-    ([0.0] * 4, [1.0, None, 2.0, None], 2, f"2 of 4 {LOST.format(0, 4)}{BARRED}"),
-    ([0.0, None, 0.0, 0.0], [None, 1.0, 2.0, 3.0], 2, f"1 of 4 {LOST.format(1, 4)}"),  # as many lost on both sides
-    ([0.0] * 3, [math.nan, math.inf, -1e151], 0, f"3 of 3 {LOST.format(0, 3)}{BARRED}"),  # numbers that are no result
+    ([0.0] * 4, [1.0, None, 2.0, None], 2, LOST.format(2, 4, 2, "s", 0) + BARRED),
+    ([0.0, None, 0.0, 0.0], [None, 1.0, 2.0, 3.0], 2, LOST.format(2, 4, 1, "", 1)),  # as many lost on both sides
+    ([0.0] * 3, [math.nan, math.inf, -1e151], 0, LOST.format(3, 3, 3, "s", 0) + BARRED),  # numbers that are no result
     ([1.0] * 5, [*[Measurement(9.0, exploded=True)] * 4, 1.0], 5, EXPLODED),  # with a value they stay in
     ([0.0] * 4, {2: 1.0, 3: 2.0, 4: 9.0}, 2, "3 seeds on one side only, left out"),
 ])  # fmt: skip
 def test_what_stands_on_one_side_only_is_named(base, ours, pairs, warning):
     one = compared({"base": base, "ours": ours})["ours"]
     assert (one.n, one.warnings) == (pairs, (warning,))
+
+
+def test_trials_and_pairs_are_counted_apart():
+    """A setting's trial without a partner is a trial, but no pair."""
+    answer = answered(measured({"base": [0.0] * 5, "ours": [1.0, None, 2.0, 3.0, 4.0, 5.0]}))
+    ((_, lines),) = comparisons(answer)
+    assert lines[-3:] == [
+        "exploded: 1 of 6, baseline 0 of 5",
+        "warning: 1 seed on one side only, left out",
+        f"warning: {LOST.format(1, 5, 1, '', 0)}{BARRED}",
+    ]
 
 
 def test_a_target_never_reached_counts_with_the_whole_budget():

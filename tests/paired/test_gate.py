@@ -55,6 +55,13 @@ def test_a_table_ends_with_the_exit_code_of_its_verdict(tmp_path, values, verdic
         assert [ended(required, *margin, base=values, copy=values)[0] for required in (BETTER, NOT_WORSE)] == [1, 0]
 
 
+@pytest.mark.parametrize("unit", [1e140, 1e-290, 1e-300, 1e-312])
+def test_a_verdict_does_not_depend_on_the_unit_of_the_values(unit):
+    new = shifted(2.0, NOISE)
+    answer = answered(measured({"base": [b * unit for b in BASE], "new": [b * unit for b in new]}))
+    assert [answer.comparisons[0].verdict, gate(answer, NOT_WORSE).result] == [WORSE, STOPPED]
+
+
 @pytest.mark.parametrize(("better", "sign"), [("lower", 1), ("higher", -1)])
 def test_the_worse_side_turns_with_what_is_better(better, sign):
     perhaps_better = [b + sign * x for b, x in zip(BASE, (-0.3, 0.0, -0.2, 0.01, -0.25, 0.02), strict=True)]

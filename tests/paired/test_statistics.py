@@ -52,4 +52,4 @@ def test_three_equal_numbers_are_a_point_and_what_rounding_leaves_is_no_differen
     assert [student_p(moments([x] * 3)) for x in (0.1, 0.0)] == [0.0, 1.0]
     assert (difference(0.1 + 0.2, 0.3), difference(1e300, -1e300)) == (0.0, 2e300)
     assert difference(1.0 + 1e-12, 1.0) == pytest.approx(1e-12, rel=1e-3)
-    assert (difference(3e-320, 1e-320), difference(2e-290, 1e-290)) == (0.0, 1e-290)
+    assert (difference(2e-323, 0.0), difference(3e-320, 1e-320), difference(2e-300, 1e-300)) == (0.0, 2e-320, 1e-300)

@@ -24,6 +24,7 @@ QUESTION = (
 )
 
 
+AGREEMENT = "a line shows agreement with a row, and proves no training: it can be computed from trials.csv\n"
 ALLOWED = "allowed is a text in UTF-8, or - for standard input\n"
 
 
@@ -69,7 +70,8 @@ def test_each_line_of_the_page_is_what_python_computes_and_confirms_its_row(aske
     assert all(len(line) <= 280 for line in lines.values())
     printed, _ = confirmed(project, "\n".join(lines.values()))
     names = list(study.settings)
-    assert printed == "".join(f"3 of 3 rows of {name} confirmed to the last bit, by 3 lines\n" for name in names)
+    rows = "".join(f"3 of 3 rows of {name} confirmed to the last bit, by 3 lines\n" for name in names)
+    assert printed == rows + AGREEMENT
 
 
 def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked):
@@ -84,8 +86,11 @@ def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked)
     printed, _ = confirmed(project, f"{same}\n{different}\n")
     assert printed == (
         "1 of 3 rows of eta=0.05 optimizer=adagrad train.updates=400 confirmed to the last bit, by 1 line\n"
-        "1 line of other settings or another text\n"
+        f"1 line of other settings or another text\n{AGREEMENT}"
     )
+    there = "standard input: contains no result line of reports/live.html about studies/a.yaml; "
+    assert confirmed(project, different, code=2)[1] == f"{there}1 line of other settings or another text\n"
+    assert confirmed(project, same.replace("8", "9"), code=2)[1] == f"{there}1 line damaged\n"
 
 
 def test_a_line_has_at_most_280_characters_and_the_name_of_the_text_is_cut_for_it(asked):
@@ -145,19 +150,22 @@ def test_sixty_lines_with_every_kind_of_damage_are_each_named_and_nothing_else_h
         "0 of 3 rows of eta=1e+307 optimizer=adagrad train.updates=400 confirmed to the last bit, by 0 lines; "
         "seed 1: diverged at update 7 in a line, diverged at update 1 in the row\n"
         "7 lines damaged, 2 lines of another version, 2 lines of other settings or another text\n"
+        f"{AGREEMENT}"
     )
     assert complaint == "2 rows of studies/a.yaml contradicted by a line\n"
     assert not (project.folder / "executed").exists()
     assert determining(base)["eta"] == "0.1"
 
 
-@pytest.mark.parametrize(("forged", "shown"), [("1.2345678901234567", "1.23"), ("0.6399546608851", "0.6399546608851")])
+@pytest.mark.parametrize(("forged", "shown"), [
+    ("1.2345678901234567", "1.23"), ("0.6399546608851", "0.6399546608851"), ("none", "no bits"),
+])  # fmt: skip
 def test_a_contradiction_has_the_digits_that_differ(asked, forged, shown):
     project, _, _, lines = asked
     content = lines["eta=0.1 optimizer=adagrad train.updates=400, seed 1"].partition(" check:")[0]
     bits = content.partition(" bits:")[2].split()[0]
     printed, _ = confirmed(project, checked(content.replace(bits, forged)), code=1)
-    there = f"{float(bits):.{len(shown) - 2 if len(shown) > 4 else 3}g}"
+    there = f"{float(bits):.{len(shown) - 2 if shown[4:] and shown[0] == '0' else 3}g}"
     assert f"; seed 1: {shown} in a line, {there} in the row\n" in printed
 
 
@@ -174,6 +182,7 @@ def test_a_line_of_50_mb_is_skipped_with_little_memory(asked, tmp_path):
     assert printed.splitlines() == [
         "1 of 3 rows of eta=0.1 optimizer=adagrad train.updates=400 confirmed to the last bit, by 1 line",
         "2 lines longer than 1,000 bytes",
+        AGREEMENT.removesuffix("\n"),
     ]
     assert peak < 5_000_000
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import fields, replace
 
 import pytest
@@ -10,7 +11,7 @@ from compared import designed, measured
 from markdown_it import MarkdownIt
 from rendered import OURS, Page, ensure_harmless
 
-from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_markdown, as_text
+from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_latex, as_markdown, as_text
 from paired import answered, sentences
 from paired.answering import named
 from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
@@ -104,6 +105,34 @@ def test_a_title_and_a_name_mention_nobody_and_become_no_link(words):
     given = replace(answer(comparison(words, warnings=(words,)), warnings=(words,)), title=words)
     page = ensure_harmless(as_markdown(given, explain=True))
     assert "".join(words.split()) in "".join(page.text.split())
+
+
+SPECIAL = r"""# $ % & _ { } \ ~ ^ < > | [x] − " ' ` @ x"""
+TEX = {
+    r"\textbackslash{}": "\\",
+    r"\textasciitilde{}": "~",
+    r"\textasciicircum{}": "^",
+    "$-$": "−",
+    "$<$": "<",
+    "$>$": ">",
+}
+TEX |= {"$|$": "|", "{[}": "[", "{]}": "]"} | {f"\\{x}": x for x in "#$%&_{}"}
+OF_ROWS = re.compile("|".join(map(re.escape, TEX)))
+
+
+def test_latex_has_the_words_of_markdown_and_no_name_is_a_command():
+    given = replace(answer(comparison(SPECIAL), warnings=(SPECIAL,)), title=SPECIAL)
+    page = as_latex(given, explain=True)
+    assert page.startswith(r"\subsection*{\# \$ \% \& \_ \{ \} \textbackslash{} \textasciitilde{} ")
+    (columns,) = re.findall(r"\\begin\{tabular\}\{(l+r+l)\}", page)
+    rows = page.partition("\\hline\n")[2].partition("\n\\end{tabular}")[0].splitlines()
+    assert [len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows] == [len(columns)] * len(given.summaries)
+    items = [line.removeprefix("\\item ") for line in page.splitlines() if line.startswith("\\item ")]
+    assert not re.search(r"[#$%&_{}\\~^<>|]", "".join(OF_ROWS.sub("", line) for line in items))
+    marked = [line for line in as_markdown(given, explain=True).splitlines() if line.startswith("- ")]
+    assert [OF_ROWS.sub(lambda found: TEX[found[0]], line) for line in items] == [
+        Page(MarkdownIt("commonmark").render(line)).text.strip() for line in marked
+    ]
 
 
 def test_json_holds_all_of_the_answer_in_full():

@@ -121,6 +121,22 @@ def test_a_column_is_one_thing_and_there_once(tmp_path, options):
     assert refusal(tmp_path, **{"setting": ["lr"]} | options).endswith(f" is in {place}; allowed is once")
 
 
+@pytest.mark.parametrize(("separator", "name"), [(";", ";"), ("\t", "a tab"), ("|", "|")])
+def test_a_table_of_a_spreadsheet_with_another_separator_is_refused_with_the_right_one(tmp_path, separator, name):
+    """Programs write such files where decimals have a comma."""
+    said = refusal(tmp_path, TABLE.replace(",", separator).replace("0.1", "0,1").replace("2.", "2,"))
+    allowed = "allowed is a comma, and a point in decimals"
+    assert said == f"results.csv: the columns are separated by {name}; {allowed}"
+
+
+@pytest.mark.parametrize("number", ["1e-330", "0.0001e-330", f"0.{'0' * 330}1"])
+def test_a_number_that_would_be_rounded_to_0_is_refused_and_0_is_not(tmp_path, number):
+    """Otherwise, settings with such values would be equal."""
+    assert "is not allowed; allowed is a number such as 2.81" in refusal(tmp_path, TABLE.replace("2.3", number))
+    zeros = read(tmp_path, TABLE.replace("2.3", "0.0e5").replace("2.4", "-0"))
+    assert [own.value for own in zeros.settings["lr=0.1 opt=adam"].values()] == [0.0, 0.0]
+
+
 @pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "Is a directory")])
 def test_what_is_no_file_is_refused(tmp_path, name, why):
     with pytest.raises(WrongInput, match=why):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -92,6 +93,76 @@ def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown
     assert refused(project, "b") == f"studies/b.yaml: {line}"
 
 
+DISGUISES = {  # another file of a text that has no end of a line, or another question; and whether it is trained
+    "a byte-order mark": ("\ufeff", "", {}, False),
+    "another held-out end": ("", "", {"held_out": "0.0501"}, False),
+    "a space at the end": ("", " ", {}, True),
+    "a limit that no gradient reaches": ("", "", {"clip": "1000.0"}, True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after", "params", "trained"), DISGUISES.values(), ids=DISGUISES)
+def test_a_training_that_an_answer_has_shown_is_known_under_another_name(
+    finished, tmp_path, before, after, params, trained
+):
+    """As soon as its inputs show it, or else its results; also if only the copy of the answer is left."""
+    project = copied(finished, tmp_path / "project")
+    project.set(clip="2000.0")
+    ask(project, QUESTION)
+    conducted(project)
+    text = (project.folder / "data/fox.txt").read_text(encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(f"{before}{text}{after}", encoding="utf-8")
+    project.set(**params)
+    ask(project, QUESTION.replace("0.05]", "0.02]") + "text: data/other.txt\n", "b")
+    for gone in ((), ("studies/a.yaml", "studies/a")):
+        for name in gone:
+            shutil.move(project.folder / name, project.folder.parent)
+        line = said(project, "study", "studies/b.yaml", "--jobs", "1", code=2)[1]
+        equal = "has shown results equal to those of eta=0.1" if trained else "has shown results of eta=0.1"
+        assert line == f"studies/b.yaml: studies/a.yaml {equal} with seeds 1 to 3; {NEW}{ANEW * trained}\n"
+        assert (project.folder / "studies/b/trials.csv").exists() == trained
+        assert not trained or read_asked(project.folder / "studies/b/asked.json").answers == []
+
+
+@pytest.mark.slow
+def test_line_ends_and_chunks_of_as_many_sequences_are_no_other_training(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    lines = (project.folder / "data/fox.txt").read_text(encoding="utf-8").replace(". ", ".\n")
+    (project.folder / "data/fox.txt").write_text(lines, encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(lines, encoding="utf-8", newline="\r\n")
+    chunks = QUESTION.replace("0.05]", "0.05], train.order: [chunks], train.chunk_length: [20]")
+    chunks = chunks.replace("baseline: {}", "baseline: {train.order: chunks, train.chunk_length: 20}")
+    for name, question in (("a", QUESTION), ("c", chunks)):
+        ask(project, question, name)
+        conducted(project, name)
+    ask(project, QUESTION.replace("0.05]", "0.02]") + "text: data/other.txt\n", "b")
+    assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
+    ask(project, chunks.replace("20", "29").replace("0.05]", "0.02]"), "d")
+    line = said(project, "study", "studies/d.yaml", "--jobs", "1", code=2)[1]
+    assert "studies/c.yaml has shown results equal to those of eta=0.1" in line
+
+
+@pytest.mark.slow
+def test_an_answer_of_an_earlier_version_is_compared_by_its_text_and_never_rewritten(project):
+    path = project.folder / "studies/a/asked.json"
+    asked = json.loads(path.read_text())
+    del asked["training_sha256"]
+    path.write_text(json.dumps(asked, indent=2) + "\n")
+    shutil.rmtree(project.folder / ".charloom/studies")
+    project.commit("as an earlier version wrote it")
+    before = path.read_bytes()
+    text = (project.folder / "data/fox.txt").read_text(encoding="utf-8")
+    (project.folder / "data/other.txt").write_text(f"\ufeff{text}", encoding="utf-8")
+    ask(project, QUESTION + "text: data/other.txt\n", "b")
+    line = (
+        f"studies/b.yaml: studies/a.yaml has shown results equal to those of eta=0.1 with seeds 1 to 3; {NEW}{ANEW}\n"
+    )
+    assert said(project, "study", "studies/b.yaml", "--jobs", "1", code=2)[1] == line
+    conducted(project)
+    assert path.read_bytes() == before
+
+
 FREE = [
     QUESTION.replace("[0.1, 0.05]", "[0.2, 0.02]").replace("baseline: {}", "baseline: {eta: 0.2}"),  # other settings
     QUESTION.replace("seeds: 3", "seeds: [4, 5, 6]"),
@@ -103,7 +174,7 @@ FREE = [
 @pytest.mark.parametrize("question", FREE)
 def test_other_settings_other_seeds_and_another_text_are_free(project, question):
     text = (project.folder / "data/fox.txt").read_text()
-    (project.folder / "data/other.txt").write_text(f"{text} ")
+    (project.folder / "data/other.txt").write_text(text[1:])
     ask(project, question, "b")
     conducted(project, "b")
     asked = read_asked(project.folder / "studies/b/asked.json")
@@ -290,6 +361,15 @@ def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(proj
         printed, line = said(project, "compare", "studies/a", *options, code=code)
         assert printed == ""
         assert line.endswith("6 of 6 trials, and no answer yet; `charloom study studies/a.yaml` trains and answers\n")
+    (project.folder / "link.csv").symlink_to("studies/a/trials.csv")
+    columns = ("--setting", "eta", "--seed", "seed", "--measure", "smooth_loss")
+    trial = ("--setting", "trial", "--seed", "update", "--measure", "smooth_loss")
+    tables = {"studies/a/trials.csv": columns, "link.csv": columns, "studies/a/curves.csv": trial}
+    refusal = "its study has no answer yet; `charloom study FILE` trains and answers"
+    for table, own in tables.items():
+        assert said(project, "compare", "--table", table, *own, code=2) == ("", f"--table: {table}: {refusal}\n")
+    path.write_text(json.dumps(asked))
+    assert "eta=0.05: " in said(project, "compare", "--table", "studies/a/trials.csv", *columns)[0]
     conducted(project)
     with chdir(project.folder):
         assert answered(measured(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
@@ -320,3 +400,38 @@ def test_the_advice_for_a_new_study_names_a_number_only_if_the_comparison_does(f
     printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
     assert f"cannot tell yet, {says} " in printed
     assert f"so a verdict needs a new study, with {says} " in printed
+    (command,) = re.findall("`charloom (study new .*)`\n", printed)
+    number = int(command.split()[-1])
+    assert command == f"study new studies/a_again.yaml --confirms studies/a.yaml --seeds {number}"
+    assert f" {number} other seeds: " in printed or f" other seeds, at least {number}: " in printed
+
+
+@pytest.mark.slow
+def test_a_question_is_confirmed_by_one_command_with_as_many_free_seeds_as_its_answer_advises(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    question = QUESTION.replace("eta: [0.1, 0.05]", "m: [2, 3]").replace("{}", "{m: 2}").replace("seeds: 3", "seeds: 2")
+    (project.folder / "data/my.txt").write_text("Call me a text of mine, with a word or two. " * 60)
+    ask(project, f"text: data/my.txt\ntitle: Which m?\nnames: {{three: {{m: 3}}}}\nlooks: [2]\n{question}")
+    refusal = "--confirms: studies/a.yaml has no answer yet; `charloom study` trains and answers\n"
+    again = ("study", "new", "studies/a_again.yaml", "--confirms", "studies/a.yaml")
+    assert said(project, *again, code=2)[1] == refusal
+    project.edit("studies/a.yaml", "looks: [2]\n", "")
+    (command,) = re.findall("`charloom (.*)`\n", said(project, "study", "studies/a.yaml", "--jobs", "1")[0])
+    for line in (again, tuple(command.split())):
+        printed, _ = said(project, *line)
+        number = int(command.split()[-1])
+        assert f"made studies/a_again.yaml: 2 settings, {number} seeds: {2 * number} trainings\n" in printed
+        written = parsed((project.folder / "studies/a_again.yaml").read_text())
+        assert written.pop("seeds") == [*range(3, 3 + number)]
+        assert written == {key: x for key, x in parsed((project.folder / "studies/a.yaml").read_text()).items()
+                           if key != "seeds"}  # fmt: skip
+        (project.folder / "studies/a_again.yaml").unlink()
+    assert said(project, *again, "--seeds", "3")[0].startswith("made studies/a_again.yaml: 2 settings, 3 seeds: ")
+    (project.folder / "studies/a_again.yaml").unlink()
+    line = "--seeds: studies/a.yaml has shown results of m=2 with seed 2; `--seeds 3` takes free seeds\n"
+    assert said(project, *again, "--seeds", "2-4", code=2)[1] == line
+    for file, old, new in (("params.yaml", "eta: 0.1", "eta: 0.2"), ("data/my.txt", "Call me", "Call us")):
+        project.edit(file, old, new)
+        assert "params.yaml or the text is another than at its first start" in said(project, *again, code=2)[1]
+        project.edit(file, new, old)
+    assert not (project.folder / "studies/a_again.yaml").exists()

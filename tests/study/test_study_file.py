@@ -81,6 +81,10 @@ WRONG = [
         )
     ),
     (LOOKS, f"names: A\n{LOOKS}", "names: 'A' is not allowed; it has to be a valid dictionary"),
+    *(
+        (ETA, f"eta: {values}", f"vary: eta: a comma separates two values; a decimal has a point: {points}")
+        for values, points in (("[0,05, 0.1]", "0.05,0.1"), ("[ 0.1,0,05 ]", "0.1,0.05"), ("[0,05, 0,1]", "0.05,0.1"))
+    ),
     (QUESTION, "[]", "contains []; allowed are the keys text, vary, settings, baseline"),
     (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
 ]
@@ -191,6 +195,9 @@ SETTINGS = {  # the question, and the names of its settings, the baseline first
     "a grid is each with each": (QUESTION, GRID),
     "a baseline of minus zero is that of zero": (
         QUESTION.replace("baseline: {}", "baseline: {train.initial_accumulator_value: -0.0}"), GRID,
+    ),
+    "a comma in a title and a seed that begins with 0 are no decimals": (
+        QUESTION.replace("seeds: 4", "seeds: [01, 02,03, 04]  # not 0,05\ntitle: Is 0,05 better?"), GRID,
     ),
     "a baseline that is no setting is one more": (
         LIST, ["eta=0.1 sigma=0.01", "eta=0.05 sigma=0.01", "eta=0.2 sigma=0.1"],

@@ -56,8 +56,8 @@ class Workers:
         del self.now[name]
 
 
-def ended(*workers: Worker, **others):
-    trial = Trial("eta=0.1, seed 1", PARAMS, "a key")
+def ended(*workers: Worker, name: str = "eta=0.1, seed 1", **others):
+    trial = Trial(name, PARAMS, "a key")
     with chdir(ROOT):
         return [answer for answer in outcomes([trial], Workers(*workers, **others), "a text") if answer]
 
@@ -124,8 +124,11 @@ class Gone(Worker):
 @pytest.mark.parametrize(
     "lost", [Worker(dead()), pytest.param(Gone(), marks=pytest.mark.slow)], ids=["at work", "idle"]
 )
-def test_a_trial_goes_to_the_next_worker_where_one_ends(lost):
-    assert len(ended(*[lost] * 3, Worker(run()))) == 1
+def test_a_trial_goes_to_the_next_worker_where_one_ends_and_the_one_that_ended_is_named(lost, capsys):
+    name = f"a trial of {type(lost).__name__}"
+    assert len(ended(*[lost] * 3, Worker(run()), name=name)) == 1
+    lines = [f"warning: worker worker {n} was lost, and another one gets {name}" for n in (4, 3, 2)]
+    assert [line for line in capsys.readouterr().err.splitlines() if "no worker is available" not in line] == lines
     with pytest.raises(Unavailable, match=r"^eta=0\.1, seed 1: 4 workers have failed at this; is there too little"):
         ended(*[lost] * 4)
 

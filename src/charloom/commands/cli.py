@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -18,6 +19,11 @@ from groundwork.words import in_line
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
+ANY_PROJECT = {  # what does the work of a command in any DVC project
+    "verify": "`python -m dvc_verify`",
+    "summary": "`python -m dvc_summary --base REF`",
+    "compare": "`charloom compare --table FILE`",
+}
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
@@ -80,6 +86,20 @@ def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for 
     run(arguments)
 
 
+def _ensure_own_pipeline(instead: str) -> None:
+    """Raise WrongInput if dvc.yaml is another project's: its stages do not depend on charloom's sources.
+
+    instead  what does the work in any DVC project
+    """
+    from charloom.core.settings.pipeline import HERE, PIPELINE
+
+    stages = dict[str, Any]()
+    with suppress(WrongInput):  # missing or invalid: the command says so
+        stages = HERE.stages()
+    if stages and "src/charloom" not in str(stages):
+        raise WrongInput(f"{PIPELINE}: not the pipeline of charloom; in any other DVC project, {instead} works")
+
+
 def _added(commands: Any, name: str, short: str, about: str, **defaults: Any) -> Any:
     """Add a command to the parser, and return the function that adds arguments to the command.
 
@@ -135,11 +155,13 @@ def _add_questions(commands: Any) -> None:
     add = _added(commands, "study new", "write a study of your own", about)
     add("file", metavar="FILE", help="the file to write, such as studies/mine.yaml")
     varied = "a param and its values: eta=0.05,0.1; if repeated, all combinations are compared"
-    add("--vary", metavar="NAME=X,Y", action="append", required=True, help=varied)
+    add("--vary", metavar="NAME=X,Y", action="append", help=varied)
+    again = "ask the question of this answered study again, with free seeds: as many as its answer advises"
+    add("--confirms", metavar="FILE", help=again)
     add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
     add("--seeds", metavar="N", help="trainings of each setting (default 5), or their seeds: 6-10")
-    add("--measure", metavar="NAME", default=MEASURE, help="the measure (default %(default)s)")
+    add("--measure", metavar="NAME", help=f"the measure (default {MEASURE})")
     add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")
 
     about = (
@@ -158,7 +180,7 @@ def _add_questions(commands: Any) -> None:
     add("--smallest-difference", metavar="X", help="smaller differences do not matter (default: all matter)")
     required = "test each setting against the baseline: exit 0 if all pass, 1 if one fails, 6 if it cannot be told yet"
     add("--require", choices=("better", "not-worse"), help=required)
-    add("--format", choices=("json", "markdown"), help="the output's format (default: text for a terminal)")
+    add("--format", choices=("json", "latex", "markdown"), help="the output's format (default: text for a terminal)")
     add("--explain", action="store_true", help=EXPLAIN)
     add("--figure", metavar="FILE", help="also draw the comparison as a picture, FILE.svg")
 
@@ -235,6 +257,8 @@ def main() -> None:
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()
         ensure_own_sources()
+        if arguments.command in ANY_PROJECT and vars(arguments).get("table") is None:
+            _ensure_own_pipeline(ANY_PROJECT[arguments.command])
         _run(arguments)
 
     run_command(command_line)

@@ -3,14 +3,16 @@
 import argparse
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.errors import CheckFailed, Undecided, WrongInput
+from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.settings.records import MEASURE, Measure
+from charloom.results.study_table import ASKED, read_asked
 from charloom.sampling.options import allowed
-from charloom.study.formats import as_json, as_markdown, as_text
+from charloom.study.formats import as_json, as_latex, as_markdown, as_text
 from charloom.study.from_table import table_measured
 from groundwork.words import in_line, listed
 from paired import answered
@@ -20,7 +22,7 @@ from paired.gate import STOPPED, Gate, gate
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
 NAMED = 3  # settings named in a line; further settings are counted
-ASKED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
+DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -49,8 +51,8 @@ def compare(arguments: argparse.Namespace) -> None:
 def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
     if form == "json":
         return as_json(answer, required)  # JSON always includes the explanation
-    if form == "markdown":
-        return as_markdown(answer, explain=explain, required=required)
+    if form in {"markdown", "latex"}:
+        return (as_latex if form == "latex" else as_markdown)(answer, explain=explain, required=required)
     return as_text(answer, shutil.get_terminal_size().columns, explain=explain, required=required)
 
 
@@ -72,7 +74,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
     if "source" in given:
         if "table" in given:
             raise WrongInput(f"--table: cannot be combined with {in_line(arguments.source)}: give only one")
-        for name in (name for name in ASKED if name in given):
+        for name in (name for name in DECLARED if name in given):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source, required=arguments.require is not None)
     options: dict[str, Any] = {name: given[name] for name in ("baseline", "better") if name in given}
@@ -95,7 +97,16 @@ def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
     measure, setting = given["measure"], [name.strip() for name in given["setting"].split(",")]
     if own := Measure.named(measure):
         options.setdefault("better", own.better)
+    _ensure_shown(Path(given["table"]))
     return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], measure=measure, **options)
+
+
+def _ensure_shown(table: Path) -> None:
+    """Raise WrongInput if the table is in the folder of a study without an answer: such a study shows no results."""
+    with suppress(Damaged):  # no asked.json, so no study
+        if not read_asked(table.resolve().parent / ASKED).answers:
+            no_answer = "its study has no answer yet; `charloom study FILE` trains and answers"
+            raise WrongInput(f"--table: {in_line(str(table))}: {no_answer}")
 
 
 def _of_study(source: str, *, required: bool) -> Measured:

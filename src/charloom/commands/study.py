@@ -3,12 +3,14 @@
 import argparse
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
 
 from charloom.commands.inputs import lines_at, source_name
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
+from charloom.core.base.terminal import typed
 from charloom.pages.study.compared import Compared
 from charloom.pages.study.study_page import INDEX, studies_index, study_page
 from charloom.proof.confirm import BYTES, LINES, confirm
@@ -17,12 +19,12 @@ from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.conduct import conduct
 from charloom.study.formats import as_text
-from charloom.study.seeds import free, taken, yaml_of
+from charloom.study.measuring import advised
+from charloom.study.seeds import STUDIES
+from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
 from charloom.tracking.spool import PAGE
 from charloom.tracking.study_delivery import send_study
-from groundwork.words import in_line
-from paired.seeds_needed import UNKNOWN
 
 
 def run_study(arguments: argparse.Namespace) -> None:
@@ -49,15 +51,11 @@ def run_study(arguments: argparse.Namespace) -> None:
         ensure_address(arguments.dask)
     study, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
     sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
-    needs = [row.more_seeds for row in answer.comparisons if row.more_seeds]
-    if needs and not study.question.looks:
-        number = (study.first_answer or len(study.question.seeds)) + max(most or least for least, most in needs)
-        many = f"{'about' if all(most for _, most in needs) else 'at least'} {number} other seeds"
-        if UNKNOWN in needs:
-            many = f"an unknown number of other seeds, at least {number}"
-        copy = f"a copy of {in_line(str(study.path))} with {yaml_of(free(taken(study), number))}"
+    number, many = advised(study, answer)
+    if number:
         need = f"so a verdict needs a new study, with {many}"
-        print(f"\nThis study declares no looks, {need}: {copy}")
+        again = f"--confirms {typed(str(study.path))} --seeds {number}"
+        print(f"\nThis study declares no looks, {need}: `charloom study new {typed(str(_name_again(study)))} {again}`")
     sys.stdout.flush()
     page, picture = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)
@@ -65,3 +63,9 @@ def run_study(arguments: argparse.Namespace) -> None:
         write(INDEX, studies_index())
     print(f"\nmade {study.folder / PAGE}{listed}", flush=True)
     send_study(study, answer, picture)
+
+
+def _name_again(study: Study) -> Path:
+    """Return a name for the file of a study that asks the same question again, which no study has."""
+    files = (STUDIES / f"{study.path.stem}_again{number or ''}.yaml" for number in count())
+    return next(file for file in files if not (file.exists() or file.with_suffix("").exists()))

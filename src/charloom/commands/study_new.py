@@ -1,7 +1,6 @@
 """`charloom study new`: write a study's file from options, and estimate how long its trainings take."""
 
 import argparse
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,26 @@ from charloom.core.base.processors import processors
 from charloom.core.base.progress import duration
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import typed
-from charloom.core.settings.params import VARIED, as_yaml, flat_of
+from charloom.core.settings.params import PARAMS, VARIED, as_yaml, flat_of
 from charloom.core.settings.pipeline import is_inside
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import Measure
+from charloom.core.settings.reading import read_mapping, read_params
+from charloom.core.settings.records import MEASURE, Measure
+from charloom.results.study_table import ASKED
 from charloom.sampling.options import allowed
-from charloom.study.asking import asked_now, ensure_own_question
+from charloom.study.asking import (
+    asked_now,
+    ensure_no_other_files,
+    ensure_own_question,
+    read_study,
+    with_training_text,
+)  # fmt: skip
 from charloom.study.conduct import seconds, surveyed
-from charloom.study.measuring import before_it_starts
-from charloom.study.seeds import by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
-from charloom.study.study_file import CHECKPOINT_EVERY, Study, read_question
+from charloom.study.measuring import advised, before_it_starts, measured
+from charloom.study.seeds import STUDIES, by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
+from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
 from groundwork.words import in_line, number_of
 from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
+from paired import answered
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 SEEDS, SHORT_SEEDS = 5, 3
@@ -32,18 +39,48 @@ HEAD = """\
 # smallest_difference: a smaller difference does not matter in practice. Choose your own value.
 """
 VARY = "NAME=VALUE,VALUE"
-ZERO_FIRST = r"(^|,)0[0-9]"  # such as the 05 of eta=0,05: the second half of a decimal, or no number
 
 
 def new_study(arguments: argparse.Namespace) -> None:
     """Write the study's file; print the number of trainings, their estimated time, and the next command.
 
-    The estimate runs the first updates of a training. Raises WrongInput if the file or its folder exists, or an option
-    is invalid, and Unavailable if the memory is too small.
+    The estimate runs the first updates of a training. Raises WrongInput if the file or its folder exists, the file is
+    not in studies/, or an option is invalid, and Unavailable if the memory is too small.
     """
     path = Path(arguments.file)
+    if path.parent.resolve() != STUDIES.resolve():
+        raise WrongInput(f"{in_line(str(path))}: allowed is a file in {STUDIES}/, such as {STUDIES}/mine.yaml")
+    ensure_no_other_files(path.with_suffix(""))
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
+    given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
+    if arguments.confirms is None:
+        asked = _asked(arguments, given)
+        study, why = _with_seeds(with_training_text(asked_now(path, read_question(path, asked))), given)
+    else:
+        asked, study, why = _confirming(path, arguments, given)
+    ensure_own_question(study)
+    seeds = study.question.seeds
+    asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
+    trials = [trial.params for setting in study.trials().values() for trial in setting]
+    jobs = processors()
+    text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
+    duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
+    warnings = before_it_starts(study)
+    write(path, f"{HEAD}{as_yaml_text(asked)}")
+    count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {len(trials):,} trainings"
+    print(f"made {in_line(str(path))}: {count}{why}")
+    if least := study.question.smallest_difference:
+        print(f"a difference below {least:g} does not matter: the file sets smallest_difference")
+    print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
+    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
+
+
+def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict[str, Any]:
+    """Return the content of the study's file, from the options. Raises WrongInput if an option is invalid.
+
+    given  the number of seeds, or the seeds themselves; None: the usual number
+    """
     text = arguments.text
     if text is not None:
         inside = not Path(text).is_absolute() and is_inside(Path(text))
@@ -51,6 +88,8 @@ def new_study(arguments: argparse.Namespace) -> None:
             missing = "no such file; " * (inside and not Path(text).exists())
             shown = in_line(text) or "''"
             raise WrongInput(f"--text: {shown}: {missing}allowed is the relative path of a file in this folder")
+    if not arguments.vary:
+        raise WrongInput(f"--vary: missing; {VARY} names a param and its values, such as eta=0.05,0.1")
     usual, vary = flat_of(read_params()), _varied(arguments.vary)
     for name, values in vary.items():
         if name in VARIED and max(map(len, vary.values())) == 1:
@@ -65,31 +104,42 @@ def new_study(arguments: argparse.Namespace) -> None:
         updates = min(SHORT, usual[UPDATES])
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
-    given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
-    least = (Measure.named(arguments.measure) or Measure.HELD_OUT).least  # an unknown name is refused below
+    measure = MEASURE if arguments.measure is None else arguments.measure
     named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
     named |= {
         "seeds": given or (SHORT_SEEDS if arguments.short else SEEDS),
-        "measure": arguments.measure,
-        "smallest_difference": least,
+        "measure": measure,
+        "smallest_difference": (Measure.named(measure) or Measure.HELD_OUT).least,  # another name is refused later
     }
-    asked = {key: value for key, value in named.items() if value is not None}
-    study = asked_now(path, read_question(path, asked))
-    study, why = _with_seeds(study, given)
-    ensure_own_question(study)
-    seeds = study.question.seeds
-    asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
-    trials = [trial.params for setting in study.trials().values() for trial in setting]
-    jobs = processors()
-    text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
-    duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
-    warnings = before_it_starts(study)
-    write(path, f"{HEAD}{as_yaml_text(asked)}")
-    count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {len(trials):,} trainings"
-    print(f"made {in_line(str(path))}: {count}{why}")
-    print(f"a difference below {least:g} does not matter: the file sets smallest_difference")
-    print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
-    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _confirming(
+    path: Path, arguments: argparse.Namespace, given: int | list[int] | None
+) -> tuple[dict[str, Any], Study, str]:
+    """Return the content of the file of a study that asks an answered question again, the study, and a line on seeds.
+
+    The study has free seeds: as many as given, or as the answer advises, or else as the answered study has. It has one
+    look. Raises WrongInput if there is no answer, another option names a part of the question, or params.yaml or the
+    text make another question.
+    """
+    for name in (
+        name for name in ("vary", "text", "measure", "title", "short") if getattr(arguments, name) not in (None, False)
+    ):
+        raise WrongInput(f"--{name}: cannot be combined with --confirms, which asks the same question")
+    file = Path(arguments.confirms)
+    answered_study = read_study(file)
+    if not answered_study.asked.answers:
+        raise WrongInput(f"--confirms: {in_line(str(file))} has no answer yet; `charloom study` trains and answers")
+    number, _ = advised(answered_study, answered(measured(answered_study)))
+    content = read_mapping(file, StudyFile.model_fields)
+    asked = {name: value for name, value in content.items() if name != "looks"}
+    asked["seeds"] = given or number or len(answered_study.question.seeds)
+    study = with_training_text(asked_now(path, read_question(path, asked)))
+    if with_seeds(study, answered_study.question.seeds).named != answered_study.named:
+        first = f"than at its first start, which {answered_study.folder / ASKED} records"
+        raise WrongInput(f"--confirms: {in_line(str(file))}: {PARAMS} or the text is another {first}; restore it")
+    return asked, *_with_free_seeds(study, given)
 
 
 def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str]:
@@ -100,15 +150,20 @@ def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str
     If this question has an answer whose files are gone, it gets the seeds of that answer. Otherwise it gets the first
     free seeds. Raises WrongInput if given seeds are used.
     """
-    known, number = list(known_answers(study.path.parent)), len(study.question.seeds)
-    if isinstance(given, list):
-        if why := why_used(study, known):
-            raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
-        return study, ""
-    for other in known:
+    for other in known_answers(study.path.parent) if not isinstance(given, list) else ():
         own = with_seeds(study, other.question.seeds)
         if is_same(own, other) and given in {None, len(own.question.seeds)}:
             return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
+    return _with_free_seeds(study, given)
+
+
+def _with_free_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str]:
+    """Return the study with the first free seeds, as many as it has, and a line on their choice: see `_with_seeds`."""
+    number = len(study.question.seeds)
+    if isinstance(given, list):
+        if why := why_used(study, known_answers(study.path.parent)):
+            raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
+        return study, ""
     reasons = taken(study)
     seeds = free(reasons, number)
     others = by_reason({seed: reasons[seed] for seed in range(1, seeds[-1]) if seed in reasons})
@@ -127,11 +182,7 @@ def _varied(given: list[str]) -> dict[str, list[Any]]:
         values: list[Any] = []
         with suppress(*NO_YAML):
             values = [plain(value) for value in listed.split(",")]
-        if re.search(ZERO_FIRST, listed):
-            points = re.sub(r"(^|,)([0-9]+),([0-9]+)(?=,|$)", r"\1\2.\3", listed)
-            has = "a comma separates two values; a decimal has a point"
-            like = "" if re.search(ZERO_FIRST, points) else f": {points}"
-            raise WrongInput(f"--vary: {in_line(option)}: {has}{like}")
+        ensure_points(listed, f"--vary: {in_line(option)}")
         if not (name and equals and values) or name in vary:
             form = f"{VARY} (eta=0.05,0.1), with each name only once"
             raise WrongInput(f"--vary: {in_line(option)} is not allowed; allowed is {form}")

@@ -1,5 +1,6 @@
 """Confirm rows of a study: compare them with lines of the live page (see pages/live/line.py).
 
+A line shows that its author and the table agree. It proves no training, because a line can be computed from the table.
 Nothing is trained, and no file is written. Anybody may have written the text, so a message shows numbers from a line,
 but no part of its text.
 """
@@ -23,6 +24,7 @@ CONTENT = re.compile(
     r"charloom:([0-9a-f]{8}) [\w.-]*:([0-9a-f]{8})((?: [\w.]+=[\w.][\w.+-]*)*) seed=([0-9]{1,20}) rest:([0-9a-f]{8}) "
     r"(?:bits:(?:none|([0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?)) results:([0-9a-f]{16})|diverged:([0-9]{1,16}))", re.ASCII
 )  # fmt: skip
+AGREEMENT = "a line shows agreement with a row, and proves no training: it can be computed from trials.csv"
 End = tuple[float | None, str]  # the held-out bits of a training, and its results or its divergence in words
 
 
@@ -32,7 +34,8 @@ def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
     texts   the lines of a text, which may have other content; None: longer than BYTES
     source  where the text comes from, for a message
 
-    Raises CheckFailed if a line contradicts a row. Raises WrongInput if the text has no line of the live page.
+    Raises CheckFailed if a line contradicts a row. Raises WrongInput if the text has no whole line of the live page
+    about a setting of the study.
     """
     faults, ends, page = Counter[str](), defaultdict[str, list[tuple[int, End]]](list), version()
     for text in texts:
@@ -49,11 +52,15 @@ def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
             else:
                 end = f"results {line[7]}" if line[7] else f"diverged at update {line[8]}"
                 ends[setting].append((int(line[4]), (float(line[6]) if line[6] else None, end)))
-    if not ends and not faults.total():
-        raise WrongInput(f"{source}: contains no result line of reports/live.html; allowed is a text in UTF-8")
+    others = ", ".join(f"{number_of(count, 'line')} {kind}" for kind, count in (+faults).items())
+    if not ends:
+        no_line = "contains no result line of reports/live.html"
+        no_line += f" about {in_line(str(study.path))}" * bool(others)
+        raise WrongInput(f"{source}: {no_line}; {others or 'allowed is a text in UTF-8'}")
     contradicted = sum(_print_rows(study, setting, ends[setting]) for setting in study.settings if setting in ends)
-    if faults := +faults:
-        print(", ".join(f"{number_of(count, 'line')} {kind}" for kind, count in faults.items()))
+    if others:
+        print(others)
+    print(AGREEMENT)
     if contradicted:
         raise CheckFailed(f"{number_of(contradicted, 'row')} of {in_line(str(study.path))} contradicted by a line")
 
@@ -96,7 +103,9 @@ def _end(run: Run) -> End:
 
 
 def _contradiction(seed: int, line: End, row: End) -> str:
-    """Return `; seed 12: 2.71 in a line, 2.69 in the row`, with the digits that differ, or the hashes if bits agree."""
-    pairs = ([f"{bits:.{digits}g}" for bits, _ in (line, row) if bits is not None] for digits in range(3, 18))
-    here, there = next((pair for pair in pairs if len({*pair}) == 2), (line[1], row[1]))
+    """Return `; seed 12: 2.71 in a line, 2.69 in the row`: the bits, with the digits that differ, or else the ends."""
+    (ours, end), (theirs, other_end) = line, row
+    digits = range(3, 18) if end == other_end or None not in {ours, theirs} else ()  # (): one of the two diverged
+    pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (ours, theirs)] for n in digits)
+    here, there = next((pair for pair in pairs if pair[0] != pair[1]), (end, other_end))
     return f"; seed {seed}: {here} in a line, {there} in the row"

@@ -30,6 +30,7 @@ from charloom.results.keys import trial_key
 from charloom.results.run import POINTS, Run
 from groundwork.yaml12 import NO_YAML, plain
 
+ASKED, TRIALS = "asked.json", "trials.csv"
 METRICS = tuple(TrainMetrics.model_fields)
 FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
 CURVES = ("trial", "update", *POINTS)
@@ -47,6 +48,7 @@ class Asked(Record):
 
     text          the text's file
     sha256        SHA-256 of the text
+    training_sha256  SHA-256 of what a training reads of the text; "" if an earlier version wrote the file
     arithmetic    for each kind of recipe, the digest of the signature's entries that is part of a row's key
     question      the content of the study's file
     measures      the metrics in a row: those of the charloom version that started the study
@@ -59,6 +61,7 @@ class Asked(Record):
 
     text: str
     sha256: str
+    training_sha256: str = ""
     arithmetic: dict[str, str]
     question: dict[str, Any]
     measures: tuple[str, ...] = FIRST_METRICS
@@ -105,7 +108,7 @@ def read_runs(folder: Path, asked: Asked, *, curves: bool = True) -> Runs:
             raise ValueError(f"seed {run.params.seed} has the same results as seed {seeds[run.results]}")
         runs[key] = run
 
-    _read(folder / "trials.csv", ("seed", "outcome", *asked.measures, "results", "trial"), add)
+    _read(folder / TRIALS, ("seed", "outcome", *asked.measures, "results", "trial"), add)
     if curves:
         _read(folder / "curves.csv", CURVES, lambda row: _add_points(runs, row))
         _read(folder / "passages.csv", PASSAGES_OF, lambda row: _add_passages(runs, row))
@@ -193,7 +196,7 @@ def write_runs(
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
         passages += [[key, *run.passages]] if run.passages else []
-    tables = {"curves.csv": points} | ({"passages.csv": passages} if len(passages) > 1 else {}) | {"trials.csv": rows}
+    tables = {"curves.csv": points} | ({"passages.csv": passages} if len(passages) > 1 else {}) | {TRIALS: rows}
     for name, table in tables.items():  # trials.csv comes last: a row promises its curves and passages
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell

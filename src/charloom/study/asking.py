@@ -5,6 +5,7 @@ These edits of the study's file need no `--anew`: another title, more seeds afte
 before the first answer. Every other change of the question needs it.
 """
 
+import hashlib
 import sys
 from contextlib import suppress
 from itertools import chain
@@ -12,18 +13,19 @@ from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256, write_json
+from charloom.core.base.terminal import typed
 from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
 from charloom.core.settings.reading import checked, overridden, read_params
+from charloom.core.text.corpus import read_text, split, survey
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE, arithmetic_of, differing
-from charloom.results.study_table import METRICS, Asked, Runs, read_asked, read_runs
+from charloom.results.study_table import ASKED, METRICS, TRIALS, Asked, Runs, read_asked, read_runs
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
 from groundwork.words import in_line
 
-ASKED = "asked.json"
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
@@ -39,10 +41,8 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     """
     given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
-        names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
-        if names and not is_started(folder):  # a study named reports.yaml would replace reports/report.html
-            raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; give the study another name")
-        study = asked_now(path, given, project)
+        ensure_no_other_files(folder)
+        study = with_training_text(asked_now(path, given, project), project)
         ensure_own_question(study, project)
         return study
     asked = read_asked(folder / ASKED)
@@ -53,9 +53,22 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     return study
 
 
+def ensure_no_other_files(folder: Path) -> None:
+    """Raise WrongInput if the folder holds files, but no study.
+
+    A study named reports.yaml would replace reports/report.html. In studies/, a page alone is left if Git has removed a
+    study's other files, because Git ignores the page.
+    """
+    names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
+    if names and not is_started(folder):
+        is_left = folder.parent.name == "studies" and names == ["report.html"]
+        mend = f"`rm {typed(str(folder / names[0]))}`, or " * is_left
+        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; {mend}give the study another name")
+
+
 def is_started(folder: Path) -> bool:
     """Return whether the folder holds asked.json or trials.csv, so a study has started there."""
-    return any((folder / name).exists() for name in (ASKED, "trials.csv"))
+    return any((folder / name).exists() for name in (ASKED, TRIALS))
 
 
 def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
@@ -77,6 +90,21 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     kinds = sorted({params.recipe.kind for params in study.settings.values()})
     arithmetic = {kind: arithmetic_of(kind, project) for kind in kinds}
     return study._replace(asked=asked.model_copy(update={"arithmetic": arithmetic}))
+
+
+def with_training_text(study: Study, project: Project = HERE) -> Study:
+    """Return the study with the digest of what its trainings read of the text.
+
+    Files that differ in a byte-order mark, in line ends, or in a held-out end of the same length have one digest.
+    Raises WrongInput if the text is invalid.
+    """
+    text = survey(project.root / study.asked.text)
+    left, _ = split(text.characters, study.asked.params.prepare.held_out)
+    digest = hashlib.sha256(text.vocabulary.characters.encode())
+    for piece in read_text(text.path):
+        digest.update(piece[:left].encode())
+        left = max(0, left - len(piece))
+    return study._replace(asked=study.asked.model_copy(update={"training_sha256": digest.hexdigest()}))
 
 
 def ensure_own_question(study: Study, project: Project = HERE) -> None:

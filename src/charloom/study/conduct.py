@@ -20,8 +20,8 @@ from charloom.core.runtime.memory import check_memory, training_memory
 from charloom.core.settings.params import Params
 from charloom.core.settings.pipeline import OWN
 from charloom.core.text.corpus import Survey, check_lengths, split, survey, write_text
-from charloom.results.study_table import write_runs
-from charloom.study.asking import ASKED, read_study_to_train, write_asked
+from charloom.results.study_table import ASKED, TRIALS, write_runs
+from charloom.study.asking import read_study_to_train, write_asked
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.seeds import keep, with_first_answer
 from charloom.study.study_file import Study, Trial
@@ -106,7 +106,7 @@ def _move_away(folder: Path) -> None:
     """
     if (folder / ASKED).exists():
         to = keep(folder)
-        old = [folder / name for name in ("trials.csv", "curves.csv", "passages.csv", "report.html")]
+        old = [folder / name for name in (TRIALS, "curves.csv", "passages.csv", "report.html")]
         for file in (file for file in old if file.exists()):
             move(file, to / file.name)
         print(f"{folder}: its old tables are in {to}", flush=True)

@@ -1,4 +1,4 @@
-"""Format a comparison's answer as text for a terminal, Markdown or JSON."""
+"""Format a comparison's answer as text for a terminal, Markdown, LaTeX or JSON."""
 
 import json
 import re
@@ -26,6 +26,9 @@ KEYS = (  # the fields of Answer in JSON
 # Words with a mention, an address, or a reference to an issue; and special characters. A word without ` and | fits in a
 # code span in a table.
 MARKUP = re.compile(r"([^\s`|]{0,99}(?:@|://|www\.|#|GH-)[^\s`|]*)|[\\`*_\[\]<>|#&~$]", re.IGNORECASE)
+LATEX = {x: f"\\{x}" for x in "#$%&_{}"} | {x: f"${x}$" for x in "<>|"}
+LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$"}
+LATEX |= {"[": "{[}", "]": "{]}"}  # [ would begin an option of the \\ or \item before it
 GAP = 2  # between two columns
 
 
@@ -111,16 +114,53 @@ def as_markdown(answer: Answer, *, explain: bool = False, required: gate.Gate | 
 
     explain, required  as `as_text` takes them
     """
+    title, told, described, lines = _parts(answer, explain=explain, required=required)
+    parts = [
+        f"### {_plain(title)}\n" * bool(title) + f"**{_plain(told)}**",
+        *map(_markdown_table, described),
+        "\n".join(f"- {_plain(line)}" for line in lines),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def as_latex(answer: Answer, *, explain: bool = False, required: gate.Gate | None = None) -> str:
+    """Return the answer as LaTeX, with the content of the Markdown. It needs no package.
+
+    explain, required  as `as_text` takes them
+    """
+    title, told, described, lines = _parts(answer, explain=explain, required=required)
+    parts = [
+        f"\\subsection*{{{_latex(title)}}}" * bool(title),
+        f"\\textbf{{{_latex(told)}}}",
+        *map(_latex_table, described),
+        "\n".join(["\\begin{itemize}", *(f"\\item {_latex(line)}" for line in lines), "\\end{itemize}"]),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _parts(
+    answer: Answer, *, explain: bool, required: gate.Gate | None
+) -> tuple[str, str, list[list[tuple[str, ...]]], list[str]]:
+    """Return the parts of an answer in a document: the title, the verdicts, two tables of cells, and further lines."""
     compared = words.comparisons(answer, open_too=explain or not answer.effects)
     lines = [words.title(answer), *(f"{title}: {'; '.join(sentences)}" for title, sentences in compared)]
     lines += [*words.settings_named(answer), *(words.notes(answer) if explain else [words.method(answer)])]
-    parts = [
-        f"### {_plain(answer.title)}\n" * bool(answer.title) + f"**{_plain(words.told(answer))}**",
-        _markdown_table([tables.EFFECTS, *tables.effect_rows(answer)]),
-        _markdown_table([tables.COMPARED, *tables.table(answer)]),
-        "\n".join(f"- {_plain(line)}" for line in chain(lines, *_remarks(answer, required))),
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    described = [[tables.EFFECTS, *tables.effect_rows(answer)], [tables.COMPARED, *tables.table(answer)]]
+    return answer.title, words.told(answer), described, [*lines, *chain(*_remarks(answer, required))]
+
+
+def _latex_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as a tabular, with the names of settings and the verdict aligned left; "" without rows."""
+    if len(rows) < 2:
+        return ""
+    lines = [f"{' & '.join(map(_latex, row))} \\\\" for row in rows]
+    columns = f"l{'r' * (len(rows[0]) - 2)}l"
+    return "\n".join([f"\\begin{{tabular}}{{{columns}}}", lines[0], "\\hline", *lines[1:], "\\end{tabular}"])
+
+
+def _latex(text: str) -> str:
+    """Return the text on one line, with LaTeX's special characters as commands."""
+    return "".join(LATEX.get(character, character) for character in in_line(text))
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> str:

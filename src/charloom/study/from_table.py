@@ -98,7 +98,8 @@ def _of_cell(text: str, where: str) -> Measurement:
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)
     value = float(text) if NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(value):
+    is_rounded_to_0 = not value and re.search("[1-9]", text.lower().partition("e")[0])
+    if not math.isfinite(value) or is_rounded_to_0:
         allowed = "a number such as 2.81 or 1e-5; a failed run has nan or an empty cell"
         raise WrongInput(f"{where}: {in_line(text)[:40]} is not allowed; allowed is {allowed}")
     return Measurement(value)

@@ -13,8 +13,9 @@ from charloom.study.setting_names import levels_of
 from charloom.study.study_file import Study, Trial
 from groundwork.words import number_of
 from paired import answered
-from paired.data_types import Measured, Measurement
+from paired.data_types import Answer, Measured, Measurement
 from paired.factors import inseparable
+from paired.seeds_needed import UNKNOWN
 from paired.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
@@ -54,6 +55,20 @@ def before_it_starts(study: Study) -> list[str]:
     """
     answer = answered(measured(study))
     return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
+
+
+def advised(study: Study, answer: Answer) -> tuple[int, str]:
+    """Return the number of seeds that a new study needs for the verdicts that the answer lacks, and the same in words.
+
+    The result is 0 and "" if the answer has all verdicts, or if the study declares looks.
+    """
+    needs = [row.more_seeds for row in answer.comparisons if row.more_seeds and not study.question.looks]
+    if not needs:
+        return 0, ""
+    number = (study.first_answer or len(study.question.seeds)) + max(most or least for least, most in needs)
+    if UNKNOWN in needs:
+        return number, f"an unknown number of other seeds, at least {number}"
+    return number, f"{'about' if all(most for _, most in needs) else 'at least'} {number} other seeds"
 
 
 def _warnings(study: Study) -> Iterator[str]:

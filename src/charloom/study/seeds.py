@@ -2,12 +2,15 @@
 
 A seed is *used* if an answer to another question has shown a setting of this question with it, on the same text. Two
 settings are equal if their params that change weights are, apart from the number of updates: a shorter training is the
-beginning of a longer one. An answer is *void* if sources with other results made it. The same question keeps the seeds
-of its first answer, and its number of seeds decides.
+beginning of a longer one. Two texts are equal if their files are equal, or what a training reads of them. A seed is
+also used if its training has the same results as one that an answer has shown. An answer is *void* if sources with
+other results made it. The same question keeps the seeds of its first answer, and its number of seeds decides.
 
-Known are the answers in the folder, in studies/, in HEAD, and in .charloom/studies/: each answer leaves a copy there.
+Known are the answers in the folder, in studies/, in HEAD, and in .charloom/studies/: each answer leaves a copy there,
+with its table.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, count, islice
@@ -15,12 +18,12 @@ from pathlib import Path
 from shutil import copyfile
 
 from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
-from charloom.core.base.storage import sha256
+from charloom.core.base.storage import csv_rows, sha256
 from charloom.core.settings.pipeline import OWN
 from charloom.results.git import git, objects
 from charloom.results.keys import weights_key
-from charloom.results.study_table import Asked
-from charloom.study.asking import ASKED, as_asked, asked_now, is_started, small_trials
+from charloom.results.study_table import ASKED, TRIALS, Asked
+from charloom.study.asking import as_asked, asked_now, is_started, small_trials
 from charloom.study.study_file import Study, read_question
 from paired.sentences import listed
 
@@ -30,32 +33,46 @@ SHOWN = 100  # seeds in a message, which may be copied
 
 
 def keep(folder: Path) -> Path:
-    """Copy the study's asked.json to .charloom, where the copy outlives the study's files; return the new folder."""
+    """Copy the study's trials.csv and asked.json to .charloom, where the copies outlive them; return the new folder."""
     to = COPIES / sha256(folder / ASKED)[:12] / folder.name
     to.mkdir(parents=True, exist_ok=True)
-    copyfile(folder / ASKED, to / ASKED)
+    for name in (name for name in (TRIALS, ASKED) if (folder / name).exists()):
+        copyfile(folder / name, to / name)
     return to
 
 
 def known_answers(folder: Path) -> Iterator[Study]:
-    """Yield the questions that have an answer, without runs. A file that is damaged is left out.
+    """Yield the questions that have an answer, with hashes of results, without runs. A damaged file is left out.
 
     folder  another folder with studies, besides studies/
     """
-    contents = dict[bytes, Path]()  # to the study's folder
+    places, results = dict[bytes, Path](), defaultdict[bytes, set[str]](set)  # by the content of asked.json
+
+    def add(content: bytes, place: Path, table: bytes) -> None:
+        places[content] = place
+        with suppress(ValueError):
+            results[content] |= {row["results"] for row in csv_rows(table, ["results"]).values()} - {""}
+
     with suppress(Unavailable):  # no repository, or no commit
-        names = git("ls-tree", "--name-only", "-rz", "HEAD").split("\0")
-        paths = [Path(name) for name in names if Path(name).name == ASKED]
-        committed = zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True)
-        contents = {content: path.parent for path, (_, content) in committed}
+        entries = (entry.partition("\t") for entry in git("ls-tree", "-rz", "HEAD").split("\0") if entry)
+        ids = {Path(name): about.split()[-1] for about, _, name in entries}
+        folders = [path.parent for path in ids if path.name == ASKED]
+        contents = [content for _, content in objects(ids.get(x / y, "none") for x in folders for y in (ASKED, TRIALS))]
+        for place, content, table in zip(folders, contents[::2], contents[1::2], strict=True):
+            add(content, place, table)
     for file in (*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")):
         with suppress(OSError):
-            contents[file.read_bytes()] = STUDIES / file.parent.name if COPIES in file.parents else file.parent
-    for content, place in contents.items():
+            trials = file.with_name(TRIALS)
+            add(
+                file.read_bytes(),
+                STUDIES / file.parent.name if COPIES in file.parents else file.parent,
+                trials.read_bytes() if trials.exists() else b"",
+            )
+    for content, place in places.items():
         with suppress(CharloomError, ValueError):
             study = as_asked(place, Asked.model_validate_json(content))
             if study.asked.answers:
-                yield study
+                yield study._replace(results=frozenset(results[content]))
 
 
 def with_seeds(study: Study, seeds: list[int]) -> Study:
@@ -80,18 +97,29 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
 
     others  answered questions; one that is the study's own uses no seed
     """
-    ours, seeds = {_key(study, name): name for name in study.settings}, dict[int, str]()
+    ours, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:
-        shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
+        at = other.question.seeds[: max(other.asked.answers)]
+        shown = [f"{verb} {ours[key]}" for name in other.settings for key in _keys(other, name) if key in ours]
+        shown += [f"has shown results equal to those of {ours[key]}" for key in _repeated(study, other, at)]
         if shown and not is_same(study, other) and not is_void(other):
-            reason = f"{'its earlier answer' if other.path == study.path else other.path} {verb} {shown[0]}"
-            seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], reason) | seeds
+            reason = f"{'its earlier answer' if other.path == study.path else other.path} {shown[0]}"
+            seeds = dict.fromkeys(at, reason) | seeds
     return seeds
 
 
-def _key(study: Study, setting: str) -> str:
-    params = study.settings[setting]
-    return weights_key(params, study.asked.sha256, study.asked.network(params))
+def _keys(study: Study, setting: str) -> set[str]:
+    """Return the keys of a setting's weights: by the text's file, and by what a training reads of it, if known."""
+    params, texts = study.settings[setting], filter(None, (study.asked.sha256, study.asked.training_sha256))
+    return {weights_key(params, text, study.asked.network(params)) for text in texts}
+
+
+def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[str]:
+    """Yield a key of the setting of each training that has the results of a training of `other` with these seeds."""
+    shown = other.results | {run.results for run in other.runs.values()}
+    for run in study.runs.values():
+        if run.results and run.results in shown and run.params.seed in seeds:
+            yield weights_key(run.params, study.asked.sha256, study.asked.network(run.params))
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
@@ -133,8 +161,8 @@ def with_first_answer(study: Study) -> Study:
         new = yaml_of(free(taken(study), len(study.question.seeds)))
         anew = ", and add `--anew` to the command" * is_started(study.folder)
         raise WrongInput(f"{study.path}: {why}; write {new}{anew}")
-    baseline = _key(study, study.baseline)
-    earlier = len({other.named for other in known if _key(other, other.baseline) == baseline} - {study.named})
+    baseline = _keys(study, study.baseline)
+    earlier = len({other.named for other in known if baseline & _keys(other, other.baseline)} - {study.named})
     answers = sorted({n for other in same for n in other.asked.answers if n <= len(study.question.seeds)})
     update = {"answers": answers, "earlier": min((other.asked.earlier for other in same), default=earlier)}
     return study._replace(asked=study.asked.model_copy(update=update))

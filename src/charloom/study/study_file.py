@@ -13,6 +13,7 @@
 All other params are those of params.yaml at the first start: asking.py records them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import product
@@ -30,8 +31,10 @@ from charloom.results.keys import differing, question_key
 from charloom.results.study_table import Asked, Runs
 from charloom.study.setting_names import given_names, levels_of, setting_name
 from groundwork.words import in_line
+from groundwork.yaml12 import as_written
 
 TRIALS_LIMIT = 1_000_000
+ZERO_FIRST = re.compile("(^|,)0[0-9]")  # such as the 05 of 0,05: the second half of a decimal, or no number
 CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all settings alike
 
 Overrides = dict[str, Any]  # dotted name of a param to its value
@@ -116,6 +119,7 @@ class Study(NamedTuple):
     asked     the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
     names     the file's names for settings: setting to its shown name
+    results   hashes of results in the tables of an answered study whose runs are not read
     """
 
     path: Path
@@ -125,6 +129,7 @@ class Study(NamedTuple):
     asked: Asked
     runs: Runs
     names: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
+    results: frozenset[str] = frozenset()
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
@@ -184,7 +189,20 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
     """
     if path.suffix not in {".yaml", ".yml"}:
         raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml")
-    return checked(StudyFile, read_mapping(path, StudyFile.model_fields) if values is None else values, path)
+    if values is not None:
+        return checked(StudyFile, values, path)
+    given = checked(StudyFile, read_mapping(path, StudyFile.model_fields), path)
+    for name, varied in (as_written(path.read_text(encoding="utf-8"))["vary"] if given.vary else {}).items():
+        ensure_points(",".join(map(str, varied)), f"{path}: vary: {in_line(name)}")
+    return given
+
+
+def ensure_points(listed: str, where: str) -> None:
+    """Raise WrongInput, with the place `where`, if a decimal in the list of values has a comma: `0,05,0.1`."""
+    if ZERO_FIRST.search(listed):
+        points = re.sub(r"(^|,)([0-9]+),([0-9]+)(?=,|$)", r"\1\2.\3", listed)
+        like = "" if ZERO_FIRST.search(points) else f": {points}"
+        raise WrongInput(f"{where}: a comma separates two values; a decimal has a point{like}")
 
 
 def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:

@@ -197,8 +197,8 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
     The caller can stop at each None. While no worker is available, the trials wait, after a warning.
 
     If a worker fails the check of its `identity`, if the training raises an exception, or if the answer is no run of
-    the trial, the worker gets no further trial while it is connected, and a line says why. A trial without a run goes
-    back to the head of the queue.
+    the trial, the worker gets no further trial while it is connected, and a line says why. A line also names a lost
+    worker. A trial without a run goes back to the head of the queue.
 
     Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
     or fail while they train one trial, or the source of workers is gone.
@@ -213,11 +213,16 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         if failures[trial.key] > FAILURES:
             raise Unavailable(f"{trial.name}: {FAILURES + 1} workers have failed at this; {why}")
 
+    def put_back_of_lost(worker: str, trial: Trial) -> None:
+        line = f"worker {in_line(worker)} was lost, and another one gets {trial.name}"
+        warn_once(line, line)
+        put_back(trial, LOST)
+
     while waiting or tasks:
         live = workers.there()
         for future in [future for future, (worker, _) in tasks.items() if worker not in live]:
             future.cancel()
-            put_back(tasks.pop(future)[1], LOST)
+            put_back_of_lost(*tasks.pop(future))
         refused &= live.keys()
         if refused == live.keys() and not workers.may_come:
             raise CheckFailed("no worker is left: the lines above say why each is left out")
@@ -229,7 +234,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
                 tasks[live[name].submit(checked_trial, *given)] = name, trial
             except workers.losses:  # the worker has ended while idle
                 workers.lost(name)
-                put_back(trial, LOST)
+                put_back_of_lost(name, trial)
         if not tasks:
             warn_once("workers", "no worker is available; trials wait for one")
             time.sleep(PAUSE)
@@ -241,7 +246,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
                     raise TypeError("its answer is not a run of this trial")
             except workers.losses:
                 workers.lost(worker)
-                put_back(trial, LOST)
+                put_back_of_lost(worker, trial)
             except Exception as error:  # noqa: BLE001  any error is the worker's: a full disk, other sources
                 why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"
                 why = in_line(why.partition("\n")[0][:QUOTED])

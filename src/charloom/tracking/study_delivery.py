@@ -8,7 +8,7 @@ from charloom.core.base.errors import CharloomError
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
 from charloom.core.training.record import RECORD, spool
-from charloom.study.asking import ASKED
+from charloom.results.study_table import ASKED, TRIALS
 from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.tracking import tag
@@ -47,7 +47,7 @@ def put_study(contents: StudyContents, picture: str) -> Path:
     is_new = not (entry / RECORD).exists()
     entry.mkdir(parents=True, exist_ok=True)
     page = PARENT_LINK.sub("", (path.with_suffix("") / PAGE).read_text(encoding="utf-8"))
-    tables = (path.with_suffix("") / name for name in (ASKED, "trials.csv", "curves.csv", "passages.csv"))
+    tables = (path.with_suffix("") / name for name in (ASKED, TRIALS, "curves.csv", "passages.csv"))
     shown: dict[str, Content] = {file.name: file for file in (path, *filter(Path.exists, tables))}
     shown |= {PAGE: page, PICTURE: picture}
     put_files(entry, {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()})

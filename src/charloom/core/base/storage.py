@@ -23,6 +23,7 @@ from charloom.core.base.errors import Damaged, Unavailable, allowed_are
 from groundwork.words import in_line
 
 TABLE = "a CSV table in UTF-8"  # for messages
+SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs call CSV, with names for messages
 SEAL = 16  # hexadecimal digits of the checksum of a line
 Record = TypeVar("Record", bound=BaseModel)
 Cells = dict[str, str]  # by column
@@ -155,6 +156,9 @@ def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, l
     (first, head), *rows = lines
     for name in names:
         if name not in head:
+            if len(head) == 1 and (other := next((x for x in SEPARATORS if x in head[0]), "")):
+                has = f"the columns are separated by {SEPARATORS[other]}"
+                raise ValueError(f"{has}; allowed is a comma, and a point in decimals")
             raise ValueError(f"no column {in_line(name)}; {allowed_are(map(in_line, head), name)}")
         if head.count(name) > 1:
             raise ValueError(f"column {in_line(name)} is in the file twice; allowed is once")
