@@ -21,7 +21,8 @@ from charloom.pages.study.study_page import studies_index
 PHONE = {"width": 360, "height": 740}
 OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"
 SECTIONS = {"run": 8, "hostile": 8, "index": 1}
-SECTIONS |= {"two settings": 8, "24 settings": 7, "a target": 8, "hostile names": 8}  # no lesson for many settings
+# no lesson for many settings
+SECTIONS |= {"two settings": 8, "24 settings": 7, "names like markup": 7, "a target": 8, "hostile names": 8}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,9 @@ def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
     assert name.bounding_box() == before
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("run", "light"), ("two settings", "dark")])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("run", "light"), ("two settings", "dark"), ("names like markup", "light")]
+)
 def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, name, scheme):
     page, asked = shown(name, color_scheme=scheme)
     page.evaluate(OPEN)
@@ -113,8 +116,12 @@ def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for
                     assert [*csv.reader(content)] == rows
             else:
                 content = file.read_text(encoding="utf-8")
-                assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  our own
-                assert "var(" not in content
+                root = ElementTree.fromstring(content)  # noqa: S314  our own
+                assert root.tag == "{http://www.w3.org/2000/svg}svg"
+                assert [text.text for text in root.iter(f"{root.tag[:-3]}text")] == one.locator(
+                    "text"
+                ).all_text_contents()
+                assert "var(" not in "".join(re.findall("<[^>]*>", content))
                 assert 'fill="#fff"' in content.partition("/>")[0]  # paper, in the dark, too
     assert {each.partition(":")[0] for each in asked} <= {"file", "data", "blob"}
 
