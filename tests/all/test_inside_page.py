@@ -158,7 +158,7 @@ def test_each_column_of_an_update_is_drawn_at_the_first_step_and_is_pale_until_i
         2 * T - 1: [[0, T - 1, 1]] * 3,
     }
     for step, counts in of_step.items():
-        window.run(f"step.value = {step}; step.oninput()")
+        window.run(f"const range = document.querySelector('[name=step]'); range.value = {step}; range.oninput()")
         assert [window.run(count.format(name)) for name in ("losses", "arrives", "alone")] == counts
 
 
