@@ -8,13 +8,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.image import imread
 from projects import until
+
+from charloom.core.base.types import Array
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 PREFERENCES = (
@@ -22,6 +27,7 @@ PREFERENCES = (
     ("network.captive-portal-service.enabled", "false"),
     ("app.update.enabled", "false"),
 )
+DARK = ("layout.css.prefers-color-scheme.content-override", "0")
 
 CONTROL = "\ue009"
 TAB, ENTER, RIGHT = "\ue004", "\ue007", "\ue014"
@@ -60,6 +66,12 @@ class Firefox:
         """Return the value of the script, a function's body; a promise's value once it is fulfilled."""
         return self.call("ExecuteScript", script=script, args=arguments)["value"]
 
+    def picture(self, selector: str) -> Array:
+        """Return the element of this CSS selector as it is drawn: red, green and blue from 0 to 1."""
+        element = self.call("FindElement", using="css selector", value=selector)["value"]
+        png = self.call("TakeScreenshot", id=next(iter(element.values())), full=False)["value"]
+        return imread(BytesIO(b64decode(png)))[:, :, :3]
+
     def press(self, keys: str) -> None:
         """Press and release each key."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
@@ -73,10 +85,10 @@ class Firefox:
 
 
 @contextmanager
-def firefox() -> Iterator[Firefox]:
-    """Yield a browser with a new profile; it ends with the block."""
+def firefox(*preferences: tuple[str, str]) -> Iterator[Firefox]:
+    """Yield a browser with a new profile and these preferences; it ends with the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        lines = (f'user_pref("{name}", {value});' for name, value in PREFERENCES)
+        lines = (f'user_pref("{name}", {value});' for name, value in (*PREFERENCES, *preferences))
         (Path(profile) / "user.js").write_text("\n".join(lines))
         command = [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", profile]
         browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

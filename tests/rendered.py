@@ -90,7 +90,7 @@ def ensure_whole(content: str) -> Page:
     ensure_only_our_script(content)
     page = Page(content)
     assert len(page.ids) == len(set(page.ids))
-    references = re.findall(r'(?:href="#|url\(#)([^")]+)', content)
+    references = re.findall(r'(?:href="#|url\(#)([^")]+)', "".join(re.findall("<[^>]*>", content)))
     names = " ".join(re.findall(r'aria-labelledby="([^"]+)"', content)).split()
     assert {*references, *names} <= set(page.ids)
     assert not re.search(r"\w+://", content)

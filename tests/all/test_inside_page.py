@@ -69,6 +69,10 @@ def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses
     field = window.locator("[name=text]")
     field.fill("")
     assert window.locator("#cost").inner_text().startswith("Type two or more characters")
+    field.press_sequentially("zzzz")
+    uniform = f"{np.log2(len(results.best.vocabulary)):.3f}, among {len(results.best.vocabulary)}."
+    assert window.locator("#cost").inner_text().endswith(f" bits per character, worse than a uniform guess: {uniform}")
+    field.fill("")
     field.press_sequentially("the quick ☃ fox")
     ids = best.vocabulary.encode("the quick  fox")
     own = score(best.theta, ids, best.h, KERNEL)
@@ -142,6 +146,21 @@ def test_by_keyboard_alone_a_fault_is_chosen_and_a_text_is_typed(window, results
     ids = results.best.vocabulary.encode("".join(c for c in text if c in results.best.vocabulary.characters))
     own = score(results.best.theta, ids, results.best.h, KERNEL)
     assert text_of(window, "#cost").startswith(f"{own.total / len(own.nats) / LN2:.3f} bits")
+
+
+def test_each_column_of_an_update_is_drawn_at_the_first_step_and_is_pale_until_it_is_reached(window, page):  # noqa: F811
+    T = len(data_of(page)["passage"]) - 1
+    count = (
+        "return [...document.querySelectorAll('#{} path')].map(path => path.getAttribute('d').split('M').length - 1)"
+    )
+    of_step = {  # pale, grey and orange columns
+        0: [[T - 1, 0, 1], [T, 0, 0], [T, 0, 0]],
+        T: [[0, T - 1, 1], [T - 1, 0, 1], [T - 1, 0, 1]],
+        2 * T - 1: [[0, T - 1, 1]] * 3,
+    }
+    for step, counts in of_step.items():
+        window.run(f"const range = document.querySelector('[name=step]'); range.value = {step}; range.oninput()")
+        assert [window.run(count.format(name)) for name in ("losses", "arrives", "alone")] == counts
 
 
 def test_by_keyboard_alone_an_update_is_followed_forward_and_backward(window, page, results):  # noqa: F811

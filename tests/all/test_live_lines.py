@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from firefox import ENTER, Chromium, shown, tab_to
+from firefox import DARK, ENTER, FIREFOX, Chromium, firefox, shown, tab_to
 from lines import changed_between, line_of, trained
 from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_live_script import written  # noqa: F401  a fixture
@@ -23,8 +23,17 @@ SETTINGS = (
 )
 BY_FORM = ["eta", "m", "sigma", "seq_length", "seed", "optimizer", "train.initial_accumulator_value", "train.updates"]
 BY_FORM += ["train.checkpoint_every"]
+POINT, FROM_0, ACCUMULATOR = (
+    "a decimal has a point",
+    "it has to be a number from 0 on",
+    "train.initial_accumulator_value",
+)
 REFUSED = [
-    ("eta=0,05", "eta: 0,05 is not allowed; it has to be a number above 0, such as 0.05"),
+    ("eta=0,05", f"eta: 0,05 is not allowed; it has to be a number above 0, such as 0.05; {POINT}: 0.05"),
+    ("train.initial_accumulator_value=10,5", f"{ACCUMULATOR}: 10,5 is not allowed; {FROM_0}; {POINT}: 10.5"),
+    ("train.updates=1,000", "train.updates: 1,000 is not allowed; it has to be a whole number from 1 to 400"),
+    ("train.updates=10.000", "train.updates: 10.000 is not allowed; it has to be a whole number from 1 to 400"),
+    ("train.updates=1.e2", "train.updates: 1.e2 is not allowed; it has to be a whole number from 1 to 400"),
     ("eta=0.05&m=1e9", "m: 1e9 is not allowed; it has to be a whole number from 1 to 256"),
     ("optimizer=sgd", "optimizer: sgd is not allowed; it has to be adagrad or adam"),
     ("train.updates=401", "train.updates: 401 is not allowed; it has to be a whole number from 1 to 400"),
@@ -85,6 +94,26 @@ def test_an_address_that_is_not_allowed_is_refused_and_changes_nothing(window):
     for fragment, refused in REFUSED:
         assert go(window, fragment) == f"In the address: {refused}"
         assert fields(window) == before
+
+
+def test_a_decimal_comma_in_the_form_of_a_text_is_answered_with_a_point(window):
+    refused = window.run("""
+      const { temperature } = document.getElementById("write-form").elements
+      temperature.value = "0,7"
+      temperature.form.oninput()
+      return document.getElementById("write-refused").textContent
+    """)
+    assert refused == f"temperature: 0,7 is not allowed; {FROM_0}; {POINT}: 0.7"
+
+
+@pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
+def test_in_the_dark_an_empty_progress_bar_of_firefox_is_dark_and_a_full_one_is_not(tmp_path, written):  # noqa: F811
+    (tmp_path / "live.html").write_text(written(), encoding="utf-8")
+    with firefox(DARK) as window:
+        window.call("Navigate", url=(tmp_path / "live.html").as_uri())
+        empty = window.picture("#bar").mean()
+        window.run("document.getElementById('bar').value = 1e9")
+        assert empty < 0.3 < window.picture("#bar").mean()
 
 
 def test_nothing_starts_by_itself_and_a_section_s_address_fills_nothing(window):

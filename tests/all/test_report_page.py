@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from firefox import FIREFOX, firefox
 from pages.reported import hostile
 from pages.study_cases import CASES
 from projects import ROOT
@@ -16,12 +17,17 @@ from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
-from charloom.pages.study.study_page import studies_index
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import studies_index, study_page
+from charloom.study.asking import read_study
+from charloom.study.measuring import measured
+from paired import answered
 
 PHONE = {"width": 360, "height": 740}
 OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"
-SECTIONS = {"run": 8, "hostile": 8, "index": 1}
-SECTIONS |= {"two settings": 8, "24 settings": 7, "a target": 8, "hostile names": 8}  # no lesson for many settings
+SECTIONS = {"run": 8, "hostile": 8, "index": 1, "committed study": 8}
+# no lesson for many settings
+SECTIONS |= {"two settings": 8, "24 settings": 7, "names like markup": 7, "a target": 8, "hostile names": 8}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +39,8 @@ def pages(finished, tmp_path_factory):
         contents = {"run": experiment_page(results)[0], "hostile": experiment_page(hostile(results))[0]}
     with chdir(ROOT):
         contents["index"] = studies_index()
+        study = read_study(Path("studies/initial_accumulator.yaml"))
+        contents["committed study"], _ = study_page(study, Compared(answered(measured(study))))
     contents |= {name: CASES[name].page for name in SECTIONS.keys() & CASES.keys()}
     for name, content in contents.items():
         (folder / f"{name}.html").write_text(content, encoding="utf-8")
@@ -83,6 +91,25 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways_and_the_verdict_is_seen(
     assert not any(texts.evaluate_all("all => all.map(each => each.scrollWidth > each.clientWidth + 1)"))
 
 
+@pytest.mark.parametrize("name", ["committed study", "two settings", "24 settings", "a target"])
+def test_at_1280_pixels_no_column_of_a_table_of_verdicts_is_cut(shown, name):
+    tables = shown(name)[0].locator(".verdicts")
+    assert {*tables.evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")} == {0}
+
+
+@pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
+def test_firefox_draws_no_line_of_a_unit_outside_its_box(pages):
+    with firefox() as window:
+        window.call("Navigate", url=(pages / "run.html").as_uri())
+        window.run("""
+          const text = document.querySelector("#inside pre.unit")
+          text.innerHTML = '<span class="p4">one\\nand two\\n</span><span class="n4">and three\\n\\nor four</span>'
+          text.parentNode.style.paddingLeft = "100px"
+        """)
+        margin = window.picture("#inside figure:has(pre.unit)")[:, :100]
+    assert (margin == margin[0, 0]).all()
+
+
 def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
     page, _ = shown(viewport=PHONE)
     table = page.locator("#gradients .wide")
@@ -93,7 +120,9 @@ def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
     assert name.bounding_box() == before
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("run", "light"), ("two settings", "dark")])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("run", "light"), ("two settings", "dark"), ("names like markup", "light")]
+)
 def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, name, scheme):
     page, asked = shown(name, color_scheme=scheme)
     page.evaluate(OPEN)
@@ -113,8 +142,12 @@ def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for
                     assert [*csv.reader(content)] == rows
             else:
                 content = file.read_text(encoding="utf-8")
-                assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  our own
-                assert "var(" not in content
+                root = ElementTree.fromstring(content)  # noqa: S314  our own
+                assert root.tag == "{http://www.w3.org/2000/svg}svg"
+                assert [text.text for text in root.iter(f"{root.tag[:-3]}text")] == one.locator(
+                    "text"
+                ).all_text_contents()
+                assert "var(" not in "".join(re.findall("<[^>]*>", content))
                 assert 'fill="#fff"' in content.partition("/>")[0]  # paper, in the dark, too
     assert {each.partition(":")[0] for each in asked} <= {"file", "data", "blob"}
 

@@ -20,6 +20,10 @@ from paired.data_types import Answer, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)
+LIKE_MARKUP = (
+    "#0072b2", 'id="x', "var(--blue)", "url(#a)", 'href="#a', "'DejaVu Sans'", "</text>", "<path>", "%s {0} \\1 $1",
+    "&amp;", "-1", "−1",
+)  # fmt: skip
 HOSTILE = '</title><script>alert("1")</script> & $\\alpha$ 日本 \u202e\x1b[31m'
 
 
@@ -101,6 +105,7 @@ CASES = {
     ),
     "large and small": results({"a": [1e30, 2e30, 1e-30], "b": [-1e-30, 1e9, 0.0]}),
     "hostile names": results({HOSTILE: spread(1, 4), f"b {HOSTILE}": spread(2, 4)}, warnings=(HOSTILE,)),
+    "names like markup": results({name: spread(place, 4) for place, name in enumerate(LIKE_MARKUP)}),
     "factors": results(
         {f"eta={eta} m={m}": by_levels(m, eta) for m in (100, 50) for eta in (0.1, 0.05, 0.2)},
         levels={f"eta={eta} m={m}": {"eta": f"{eta}", "m": f"{m}"} for m in (100, 50) for eta in (0.1, 0.05, 0.2)},

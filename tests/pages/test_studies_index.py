@@ -18,7 +18,7 @@ from charloom.study.measuring import measured
 from paired import answered
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
-OTHER = TWO.replace("seeds: 2", "seeds: [3, 4]")
+OTHER, NEW = TWO.replace("seeds: 2", "seeds: [3, 4]"), TWO.replace("seeds: 2", "seeds: [7, 9]")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def studied(finished, tmp_path_factory):
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
         ask(project, OTHER.replace("0.05", "0.2"), "c")
-        ask(project, f"title: What of d?\n{TWO}", "d")
+        ask(project, f"title: What of d?\n{NEW}", "d")
         conducted(project, "c")
         yield project
 
@@ -55,12 +55,15 @@ def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings
         for name in "bc":
             found = measured(read_study(Path(f"studies/{name}.yaml")))
             (verdicts[name],) = Compared(answered(found)).told
-    about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…); 4 trainings"
-    assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {about}; studies/b.yaml"
+    about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…);"
+    own = f"{about} 4 trainings, seeds 1 and 2; studies/b.yaml"
+    assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {own}"
     second = "this is question 2 about this baseline on this text: each question has its own 5 %"
     missing = "No page yet: charloom study studies/c.yaml writes it."
-    assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {about}; {second}; studies/c.yaml"
-    assert of_d == "What of d? No answer yet: charloom study studies/d.yaml trains and answers. studies/d.yaml"
+    own = f"{about} 4 trainings, seeds 3 and 4; {second}; studies/c.yaml"
+    assert of_c == f"Is eta=0.2 better than eta=0.1? {verdicts['c']} {missing} {own}"
+    missing = "No answer yet: charloom study studies/d.yaml trains and answers."
+    assert of_d == f"What of d? {missing} {about} 0 of 4 trainings, seeds 7 and 9; studies/d.yaml"
     with chdir(studied.folder):
         (intro,) = re.findall("<p>(.* questions?: .*?)</p>", studies_index())
     undecided = sum(verdict.startswith("Cannot tell yet") for verdict in verdicts.values())
@@ -97,8 +100,18 @@ def test_a_damaged_study_is_named_and_the_others_are_there(studied, name, conten
     path.write_bytes(content)
     after = articles(studied.folder)
     path.write_bytes(whole)
-    assert after[file].startswith(f"{file} Not readable: {complaint}"), after[file]
+    assert after[file].startswith(f"{file} Refused: {complaint}"), after[file]
     assert {**after, file: ""} == {**before, file: ""}
+
+
+@pytest.mark.parametrize("question", [
+    TWO.replace("0.05", "0.3"), TWO, f"text: data/none.txt\n{NEW}",
+], ids=["a used seed", "asked by b", "no such text"])  # fmt: skip
+def test_a_study_that_the_command_refuses_has_the_reason_of_the_command(project, question):
+    ask(project, f"title: Which of them?\n{question}", "e")
+    _, complaint = said(project, "study", "studies/e.yaml", code=2)
+    reason = complaint.strip().removeprefix("error: ").replace("`", "")
+    assert articles(project.folder)["studies/e.yaml"] == f"Which of them? Refused: {reason} studies/e.yaml"
 
 
 def test_a_folder_in_a_files_place_and_a_hostile_name_are_no_more_than_that(project):
@@ -124,7 +137,7 @@ def test_a_study_that_lies_elsewhere_writes_no_page_of_all(project):
 def test_the_committed_studies_are_read_and_answered():
     texts = articles(ROOT)
     assert len(texts) == len([*ROOT.glob("studies/*.yaml")])
-    assert not re.search("Not readable|No answer", "".join(texts[f"studies/{study.name}.yaml"] for study in STUDIES))
+    assert not re.search("Refused|No answer", "".join(texts[f"studies/{study.name}.yaml"] for study in STUDIES))
     answer = "Better: eta=0.05 against 0.1 at m=100; seq_length=50 against 25 (with 2 times as much text read)."
     assert answer in texts["studies/recipe.yaml"]
     assert "Better: AdaGrad from 10 Cannot tell yet: AdaGrad from 0 " in texts["studies/optimizer.yaml"]

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
-from pages.study_cases import CASES, GONE, MANY, results
+from pages.study_cases import CASES, GONE, LIKE_MARKUP, MANY, results
+from rendered import drawn
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
@@ -198,6 +199,15 @@ def test_a_long_name_is_cut_and_a_letter_that_the_font_has_not_is_a_sign():
     assert first.startswith(r"a $\very$ long_name_of_a_setting")
     assert first.endswith("…")
     assert rest == ["�� \\n\\t", "(no name)"]
+
+
+def test_each_name_is_drawn_as_it_is_given():
+    made = CASES["names like markup"]
+    page, picture = study_page(made.study, made.compared)
+    texts = [element.text for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314  our own
+    for own in (drawn(page, "settings-picture"), texts):
+        assert {name.removesuffix(" (baseline)") for name in own} >= {*LIKE_MARKUP}
+    assert {*made.compared.drawn} <= {*drawn(page, "smooth_loss")}
 
 
 @pytest.mark.parametrize("name", ["two settings", "hostile names", "nothing but explosions"])

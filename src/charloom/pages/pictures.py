@@ -6,7 +6,7 @@ A picture is as wide as a phone's screen. Wider screens show two pictures side b
 import io
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ NAMED = {
 WIDTH = 4.0  # inches: 288 points, less than a phone is wide
 TOP, BOTTOM, RIGHT = 0.25, 0.4, 0.3  # inches around the axes
 TITLE, NAME = 0.23, 0.165  # inches: of a title with a legend below it, of a line in the legend
-PLACES = re.compile(r'(\bid="|href="#|url\(#)')
+PLACES = ' id="', 'href="#', "url(#"  # where a tag has an id
+TAG = re.compile("<[^>]*>")  # in a text, `<` and `>` are escaped
 HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
 FALLBACKS = "Verdana, Arial, sans-serif"  # fonts for a machine without FONT
@@ -79,10 +80,9 @@ def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) 
     content = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(content, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    body = PLACES.sub(rf"\g<1>{name}-", HEAD.sub("", content.getvalue(), count=1))
-    body = re.sub(r">-(?=\d)", ">−", body)
-    for color, variable in NAMED.items():
-        body = body.replace(color, f"var(--{variable})")
+    ids = {place: f"{place}{name}-" for place in PLACES}
+    colors = {color: f"var(--{variable})" for color, variable in NAMED.items()}
+    body = with_tags_changed(HEAD.sub("", content.getvalue(), count=1), ids | colors)
     width, height = figure.get_size_inches() * 72
     svg = Markup(
         '<svg role="img" id="{name}" aria-labelledby="{name}-title" viewBox="0 0 {size}">\n'
@@ -109,15 +109,26 @@ def by_itself(pictures: Sequence[Picture]) -> str:
                 parts.append(Markup('<text x="{}" y="{}" fill="{}" font-size="7.5">{}</text>').format(x, y, GREY, line))
         bottom = base + (lines + 1) * LINE + MARGIN
     right = MARGIN + min(len(pictures), 2) * (width + MARGIN)
-    drawn = "\n".join(parts).replace(f"'{FONT}'", f"'{FONT}', {FALLBACKS}")
-    for color, variable in NAMED.items():
-        drawn = drawn.replace(f"var(--{variable})", color)
+    colors = {f"var(--{variable})": color for color, variable in NAMED.items()}
+    drawn = with_tags_changed("\n".join(parts), {f"'{FONT}'": f"'{FONT}', {FALLBACKS}"} | colors)
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'width="{right:g}pt" height="{bottom:g}pt" viewBox="0 0 {right:g} {bottom:g}" '
         f'font-family="{FONT}, {FALLBACKS}" fill="{INK}">\n<rect width="100%" height="100%" fill="{PAPER}"/>\n'
         f"{drawn}\n</svg>\n"
     )
+
+
+def with_tags_changed(svg: str, changes: Mapping[str, str]) -> str:
+    """Return the SVG with these replacements in its tags. Texts stay, because they contain names that users chose."""
+
+    def changed(tag: re.Match[str]) -> str:
+        content = tag[0]
+        for old, new in changes.items():
+            content = content.replace(old, new)
+        return content
+
+    return TAG.sub(changed, svg)
 
 
 def limits(values: Sequence[float], intervals: Iterable[tuple[float, float]] = ()) -> tuple[float, float]:

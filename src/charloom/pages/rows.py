@@ -114,4 +114,4 @@ def _limit(axes: Axes, lines: Sequence[Line], always: Sequence[float]) -> None:
         return
     axes.set_xlim(limits(dots, [own for line in lines for own in (line.interval, line.tested) if own]))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{'−' if value < 0 else ''}{abs(value):,.10g}")

@@ -22,7 +22,7 @@ from groundwork.words import number_of
 
 
 class Machine(Record, extra="ignore"):
-    """A machine: the keys of results.machine. Reports about equal machines count as reports about one machine."""
+    """A machine: the keys of `provenance.machine`. Reports about equal machines count as reports about one machine."""
 
     processor: str
     system: str

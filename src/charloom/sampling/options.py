@@ -34,7 +34,6 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
     "seeds": (_number_or_range, bool, "a whole number from 1 to 999,999, or a range of seeds such as 6-10"),
     "jobs": (int, lambda n: 0 < n < 1024, "a whole number from 1 to 1,023"),
     "port": (int, lambda n: 1024 <= n < 2**16, "a whole number from 1024 to 65535"),
-    "at": (int, lambda n: 0 <= n < 10**15, "last, lowest, highest, or a step"),
     "smallest_difference": (float, lambda x: 0 < x < math.inf, "a number above 0"),
     "looks": (
         lambda text: tuple(map(int, text.split(","))),

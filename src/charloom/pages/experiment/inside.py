@@ -137,7 +137,7 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
         axes.fill_between(ks, low, high, color=BLUE, alpha=0.25, linewidth=0)
         axes.plot(ks, middle, color=BLUE, marker=".")
         axes.set_ylim(0.5 * middle.min(), 2 * high.max())
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_locator(NullLocator())
         if seq_length <= ks[-1]:
             axes.axvline(seq_length, color=VERMILION, linestyle=":", linewidth=0.9)

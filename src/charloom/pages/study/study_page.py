@@ -18,8 +18,9 @@ from charloom.pages.study import bands, effects_section, seed_by_seed
 from charloom.pages.study.compared import ABOUT, Compared, verdict_second
 from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
-from charloom.study.asking import is_started, read_study
+from charloom.study.asking import read_study
 from charloom.study.measuring import measured
+from charloom.study.seeds import spanned, with_first_answer
 from charloom.study.study_file import Study, read_question
 from groundwork.words import in_line, number_of
 from paired import answered, tables
@@ -38,7 +39,7 @@ class Listed(NamedTuple):
     """A study in the list.
 
     file     the study's file
-    missing  a sentence about what is missing: the answer, the page, or a readable file; "" if nothing is missing
+    missing  a sentence about what is missing, the answer or the page, and why; "" if nothing is missing
     asked    the question in words: the study's title, if it has one
     about    facts about text and trainings, and warnings
     told     the lines of the answer
@@ -172,20 +173,22 @@ def studies_index() -> str:
 
 
 def _listed(file: Path) -> Listed:
-    page, again = file.with_suffix("") / "report.html", f"No answer yet: `charloom study {file}` trains and answers."
+    page, title = file.with_suffix("") / "report.html", ""
     try:
-        if not is_started(page.parent):
-            return Listed(file, again, read_question(file).title or "")
+        title = read_question(file).title or ""
         study = read_study(file)
+        if not study.asked.answers:
+            with_first_answer(study)  # raises the error with which the command refuses the study
         compared = Compared(named(answered(measured(study))))
     except CharloomError as error:
-        return Listed(file, f"Not readable: {error}")
-    trainings = compared.trainings
-    asked = len(study.settings) * len(study.question.seeds)
+        return Listed(file, f"Refused: {error}", title)
+    trainings, seeds = compared.trainings, study.question.seeds
+    asked = len(study.settings) * len(seeds)
     of_asked = f" of {asked:,}" * (trainings < asked)
-    about = "; ".join([text_of(study.asked), f"{trainings:,}{of_asked} trainings", *compared.answer.warnings])
+    count = f"{trainings:,}{of_asked} trainings, {spanned(seeds)}"
+    about = "; ".join([text_of(study.asked), count, *compared.answer.warnings])
     if not study.asked.answers:
-        return Listed(file, again, compared.heading, about)
+        return Listed(file, f"No answer yet: `charloom study {file}` trains and answers.", compared.heading, about)
     if page.exists():
         return Listed(file, "", compared.heading, about, compared.told, page.relative_to(STUDIES).as_posix())
     return Listed(file, f"No page yet: `charloom study {file}` writes it.", compared.heading, about, compared.told)

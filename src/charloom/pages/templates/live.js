@@ -59,8 +59,9 @@ const command = (start, set) => [start, ...set.map(([name, value]) => `${name}=$
 
 // What a field may hold, in words and as a test of its text. No comma: it may be decimal, or separate thousands.
 const NUMBER = /^([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?$/i
-const number = (words, allows) => [words, text => NUMBER.test(text) && isFinite(text) && allows(Number(text))]
-const whole = (low, high) => number(`a whole number from ${low} to ${high}`, n => n % 1 === 0 && n >= low && n <= high)
+const number = (words, allows) => [words, text => NUMBER.test(text) && isFinite(text) && allows(Number(text), text)]
+const whole = (low, high) => number(`a whole number from ${low} to ${high}`,
+  (n, text) => !text.includes(".") && n % 1 === 0 && n >= low && n <= high) // 10.000 may be ten thousand
 const positive = number("a number above 0, such as 0.05", n => n > 0), from0 = number("a number from 0 on", () => true)
 const ALLOWED = {
   ...Object.fromEntries(Object.entries(data.limits).map(([name, [low, high]]) => [name, whole(low, high)])),
@@ -73,7 +74,11 @@ const ALLOWED = {
 }
 const valueOf = (name, text) => name === "seed" ? String(BigInt(text)) : isNaN(text) ? text : Number(text)
 
-const refusal = (name, value, allowed) => `${name}: ${value || "an empty value"} is not allowed; it has to be ${allowed}`
+const refusal = (name, value) => {
+  const [words, allows] = ALLOWED[name], pointed = value.replace(",", ".")
+  const point = value !== pointed && allows(pointed) ? `; a decimal has a point: ${pointed}` : ""
+  return `${name}: ${value || "an empty value"} is not allowed; it has to be ${words}${point}`
+}
 
 // Mark the fields of a form whose text is not allowed. Show a line about the first one, and return this field; if there
 // is none, show the command.
@@ -81,7 +86,7 @@ const check = (form, id, commandOf) => {
   const fields = [...form.elements].filter(({ name }) => ALLOWED[name])
   for (const field of fields) field.setAttribute("aria-invalid", !ALLOWED[field.name][1](field.value.trim()))
   const refused = fields.find(field => field.ariaInvalid === "true"), { name, value } = refused ?? {}
-  byId(`${id}-refused`).textContent = refused ? refusal(name, value.trim(), ALLOWED[name][0]) : ""
+  byId(`${id}-refused`).textContent = refused ? refusal(name, value.trim()) : ""
   byId(`${id}-command`).textContent = refused ? "" : commandOf()
   return refused
 }
@@ -115,7 +120,7 @@ const fill = () => {
   form.oninput()?.focus()
   if (!refused) return
   const [name, value = ""] = refused.map(text => text.length > 40 ? `${text.slice(0, 40)}…` : text)
-  const problem = names.includes(name) ? refusal(name, value, ALLOWED[name][0])
+  const problem = names.includes(name) ? refusal(name, value)
     : `${name || "an empty name"} is no setting of this form; allowed are ${names.join(", ")}`
   byId("change-refused").textContent = `In the address: ${problem}`
 }

@@ -19,8 +19,8 @@ const read = () => {
   const pass = forward(model, own, ids, ids.slice(1)), bits = pass.losses.map(nats => nats / Math.LN2)
   reading = { characters, pass, bits: bits.reduce((sum, bits) => sum + bits, 0) / bits.length }
   const skipped = [...new Set(text.value)].filter(character => !idOf.has(character)).join(" ")
-  const uniform = Math.log2(K), among = `as if it chose among ${(2 ** reading.bits).toFixed(1)} equally likely ones`
-  const cost = `${reading.bits.toFixed(3)} bits per character, ${reading.bits < uniform ? among : "worse than a uniform guess"}; `
+  const uniform = Math.log2(K), among = `as if it chose among ${(2 ** reading.bits).toFixed(1)} equally likely ones; `
+  const cost = `${reading.bits.toFixed(3)} bits per character, ${reading.bits < uniform ? among : "worse than "}`
     + `a uniform guess: ${uniform.toFixed(3)}, among ${K}.`
   const none = "Type two or more characters of the training text: the first has no cost."
   byId("cost").textContent = (bits.length ? cost : none) + (skipped && ` Skipped, not in the training text: ${skipped}`)
@@ -58,11 +58,11 @@ const sentBack = right(walk), d = sent(sentBack), arriving = norms(d), alone = n
 const { step } = byId("step-form").elements, of = byId("of"), passage = data.passage.map(id => vocabulary[id])
 of.value = unit.value
 byId("highest").textContent = `The highest: ${Math.max(...walk.losses).toFixed(2)} nats.`
-const columns = (id, values, most, marked) => {
-  const bars = values.map((value, n) => `M${n} 0h.8v${-value}h-.8z`), [others, own] = byId(id).children
+const columns = (id, values, most, marked, reached = () => true) => {
+  const kind = n => !reached(n) ? 0 : n !== marked ? 1 : 2, paths = ["", "", ""]
+  values.forEach((value, n) => { paths[kind(n)] += `M${n} 0h.8v${-value}h-.8z` })
   if (most) byId(id).setAttribute("viewBox", `0 ${-most} ${T} ${most}`)
-  others.setAttribute("d", bars.filter((_, n) => n !== marked).join(""))
-  own.setAttribute("d", bars[marked])
+  paths.forEach((path, n) => byId(id).children[n].setAttribute("d", path))
 }
 const tell = () => {
   const n = Number(step.value), t = Math.min(n, 2 * T - 1 - n), i = of.value - 1, back = n >= T, state = walk.h[t + 1]
@@ -82,9 +82,9 @@ const tell = () => {
     : "The gradient goes back after the last character."
   paint(byId("passage"), passage.slice(0, -1), at => at === t ? mixed("blue", 0.4) : "", at => `t = ${at}`)
   columns("states", [...state], 0, i)
-  columns("losses", walk.losses.map((loss, at) => back || at <= t ? loss : 0), Math.max(...walk.losses), t)
-  columns("arrives", arriving.map((norm, at) => back && at >= t ? norm : 0), Math.max(...arriving), t)
-  columns("alone", alone.map((norm, at) => back && at >= t ? Math.max(0, 1 + Math.log10(norm) / 8) : 0), 1, t)
+  columns("losses", walk.losses, Math.max(...walk.losses), t, at => back || at <= t)
+  columns("arrives", arriving, Math.max(...arriving), t, at => back && at >= t)
+  columns("alone", alone.map(norm => Math.max(0, 1 + Math.log10(norm) / 8)), 1, t, at => back && at >= t)
   likeliest(walk.p[t], "next")
 }
 byId("states").onpointermove = byId("states").onpointerdown = ({ offsetX, currentTarget }) => {

@@ -12,8 +12,9 @@ if (/^(file|https?):$/.test(location.protocol)) { // a frame in another program 
     Object.entries({ ...look, fill: "var(--ink)" }).forEach(entry => copy.setAttribute(...entry))
     return new XMLSerializer().serializeToString(copy)
       .replace(">", `><rect x="-${MARGIN}" y="-${MARGIN}" width="100%" height="100%" fill="var(--page)"/>`)
-      .replace(/var\((--\w+)\)/g, (_, name) => light.getPropertyValue(name).trim())
-      .replaceAll("'DejaVu Sans'", "'DejaVu Sans', Verdana, Arial, sans-serif")
+      .replace(/<[^>]*>/g, tag => tag // not the texts, which contain names that users chose
+        .replace(/var\((--\w+)\)/g, (_, name) => light.getPropertyValue(name).trim())
+        .replaceAll("'DejaVu Sans'", "'DejaVu Sans', Verdana, Arial, sans-serif"))
   }
 
   const cellOf = ({ textContent: text }) =>
