@@ -2,15 +2,16 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
-from projects import copied
+from projects import ROOT, copied
 
 from charloom.core.base.storage import exclusive
 
-PARAMS = "params.yaml"
+PARAMS, README = "params.yaml", ROOT / "README.md"
 MUCH = 10**15
 GRADCHECK = "metrics/gradcheck.json"
 
@@ -37,6 +38,20 @@ def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     assert project.stages(printed) == ["prepare"]
     assert "params.yaml: sample.temprature: unknown key" in printed
     assert project.contents() == before
+
+
+@pytest.mark.slow
+def test_readmes_way_back_restores_an_edit_that_git_does_not_see(project):
+    path, committed = project.folder / PARAMS, (project.folder / PARAMS).read_bytes()
+    project.run("git", "config", "core.trustctime", "false")  # DVC's own edit of the same second cannot be made at will
+    project.run("git", "update-index", "--refresh")
+    times = path.stat()
+    path.write_bytes(committed.replace(b"eta: 0.1 ", b"eta: abc "))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
+    (line,) = re.findall(r"^(.*git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
+    project.run("bash", "-e", "-c", line)
+    assert path.read_bytes() == committed
 
 
 def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
