@@ -122,7 +122,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     short, patch = origin.commit[:DIGITS], place / PATCH
     if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
-    if origin.uncommitted == "true" and not patch.exists():
+    if origin.uncommitted != "false" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
     project = cloned(place / "clone", origin.commit, patch)
     file = project.root / PARAMS

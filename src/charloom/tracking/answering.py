@@ -44,7 +44,7 @@ MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address,
 
 
 def fetch(address: str, file: str) -> None:
-    """Download the model at `address` to the npz file `file`. Print a warning if its alias names a model of another text.
+    """Download the model at `address` to the npz file `file`; print a warning if an alias names another text's model.
 
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 

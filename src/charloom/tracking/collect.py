@@ -16,7 +16,7 @@ from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.pipeline import HERE, PIPELINE, Project, files, files_in
 from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
+from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleQuality, SampleTable
 from charloom.core.training.record import RECORD, spool, start_of
 from charloom.results.git import branch, changes, origin
 from charloom.results.keys import experiment_key, setting
@@ -44,7 +44,8 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
 
     These points are the measures of the best and last model, and of the samples. Measures that a later version of
     charloom added are points of the last model. A missing measure has no point. A measure without a curve gets a curve
-    of these points, because MLflow draws a chart for each curve.
+    of these points, because MLflow draws a chart for each curve. An earlier project may lack a stage after `train`: what
+    dvc.yaml does not declare for `track` is skipped.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -53,7 +54,9 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
     """
     path = project.files("track")
     run = from_folder(params or read_params(), path)
-    samples, train = read_json(path["metrics/sample"], SampleMetrics).checkpoints, run.facts[1]
+    samples, train = dict[int, SampleQuality](), run.facts[1]
+    if "metrics/sample" in path:
+        samples = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     points = [
         ("smooth_loss", train.best_update, train.best_smooth_loss),
         ("smooth_loss", train.updates, train.smooth_loss),
@@ -162,21 +165,25 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
 
-    The tags of the code are its source, the commit, the branch, and whether a file other than params.yaml had
-    uncommitted changes.
+    The tags of the code are its source, the commit, the branch, and which uncommitted changes it had: see
+    tag.UNCOMMITTED.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table
     """
-    headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
-    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # `dvc exp run -S` changes no source
+    headers = {line for line in patch.splitlines() if line.startswith("diff --git ")}
+    only_params = headers == {f"diff --git a/{PARAMS} b/{PARAMS}"}  # as after `dvc exp run -S`
     tags = {
         "mlflow.source.name": "dvc repro",
         tag.COMMIT: known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.source.git.repoURL": known(origin),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else str(changed).lower(),
+        tag.UNCOMMITTED: patch
+        if patch.startswith(UNKNOWN)
+        else str(PARAMS)
+        if only_params
+        else str(bool(patch)).lower(),
         tag.SETTING: setting(run.params),
         "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
         tag.TEXT: run.text_sha256,

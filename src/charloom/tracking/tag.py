@@ -25,7 +25,7 @@ RECORD = "charloom.record"  # the record (see tracking/spool.py) with the run's 
 TRAININGS = "charloom.trainings"  # the list of trainings in JSON
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed
-UNCOMMITTED = "charloom.uncommitted_changes"  # `true`, `false`, or why that is unknown
+UNCOMMITTED = "charloom.uncommitted_changes"  # `false`, `params.yaml` (only that file), `true`, or why that is unknown
 
 # of a study's run
 STUDY = "charloom.study"  # the study's file
