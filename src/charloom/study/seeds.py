@@ -22,6 +22,7 @@ from charloom.results.keys import weights_key
 from charloom.results.study_table import Asked
 from charloom.study.asking import ASKED, as_asked, asked_now, is_started, small_trials
 from charloom.study.study_file import Study, read_question
+from groundwork.words import in_line
 from paired.sentences import listed
 
 STUDIES = Path("studies")
@@ -44,9 +45,9 @@ def known_answers(folder: Path) -> Iterator[Study]:
     """
     contents = dict[bytes, Path]()  # to the study's folder
     with suppress(Unavailable):  # no repository, or no commit
-        names = git("ls-tree", "--name-only", "-rz", "HEAD").split("\0")
-        paths = [Path(name) for name in names if Path(name).name == ASKED]
-        committed = zip(paths, objects(f"HEAD:./{path}" for path in paths), strict=True)
+        entries = (entry.partition("\t") for entry in git("ls-tree", "-rz", "HEAD").split("\0"))
+        numbers = {Path(name): about.rpartition(" ")[2] for about, _, name in entries if Path(name).name == ASKED}
+        committed = zip(numbers, objects(numbers.values()), strict=True)
         contents = {content: path.parent for path, (_, content) in committed}
     for file in (*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")):
         with suppress(OSError):
@@ -84,7 +85,9 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
     for other in others:
         shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
         if shown and not is_same(study, other) and not is_void(other):
-            reason = f"{'its earlier answer' if other.path == study.path else other.path} {verb} {shown[0]}"
+            reason = (
+                f"{'its earlier answer' if other.path == study.path else in_line(str(other.path))} {verb} {shown[0]}"
+            )
             seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], reason) | seeds
     return seeds
 

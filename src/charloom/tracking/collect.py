@@ -44,8 +44,8 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
 
     These points are the measures of the best and last model, and of the samples. Measures that a later version of
     charloom added are points of the last model. A missing measure has no point. A measure without a curve gets a curve
-    of these points, because MLflow draws a chart for each curve. An earlier project may lack a stage after `train`: what
-    dvc.yaml does not declare for `track` is skipped.
+    of these points, because MLflow draws a chart for each curve. An earlier project may lack a stage after `train`:
+    files that dvc.yaml does not declare for `track` have no points.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -172,18 +172,16 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     table  the file name of the sample table
     """
     headers = {line for line in patch.splitlines() if line.startswith("diff --git ")}
-    only_params = headers == {f"diff --git a/{PARAMS} b/{PARAMS}"}  # as after `dvc exp run -S`
+    changed = str(bool(patch)).lower()
+    if headers == {f"diff --git a/{PARAMS} b/{PARAMS}"}:  # as after `dvc exp run -S`
+        changed = str(PARAMS)
     tags = {
         "mlflow.source.name": "dvc repro",
         tag.COMMIT: known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.source.git.repoURL": known(origin),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        tag.UNCOMMITTED: patch
-        if patch.startswith(UNKNOWN)
-        else str(PARAMS)
-        if only_params
-        else str(bool(patch)).lower(),
+        tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else changed,
         tag.SETTING: setting(run.params),
         "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
         tag.TEXT: run.text_sha256,

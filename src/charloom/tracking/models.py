@@ -4,10 +4,10 @@ A model is a folder in MLflow's format, with code and arrays, without a pickle: 
 LoggedModels (MLflow before 3, and some compatible servers) gets the models as artifacts of the run. All operations are
 idempotent: after a kill, the next process completes the models.
 
-MLflow's model registry has a registered model for each text, with a version for the better model of each run. It has the
-name of the text's experiment, with `-` for spaces and special characters. If that name belongs to another text, the
-first digits of the text's SHA-256 are added. The alias `@best` names the best of the versions that are comparable with
-the newest.
+MLflow's model registry has a registered model for each text, with a version for the better model of each run. The
+model has the name of the text's experiment, with `-` for spaces and special characters. If that name belongs to another
+text, the first digits of the text's SHA-256 are added. The alias `@best` names the best of the versions that are
+comparable with the newest.
 """
 
 import json
