@@ -4,10 +4,11 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from projects import ROOT, copied
+from projects import ROOT, copied, said
 
 from charloom.core.base.storage import exclusive
 
@@ -52,6 +53,18 @@ def test_readmes_way_back_restores_an_edit_that_git_does_not_see(project):
     (line,) = re.findall(r"^(.*git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
     project.run("bash", "-e", "-c", line)
     assert path.read_bytes() == committed
+
+
+@pytest.mark.slow
+def test_a_text_that_is_too_large_is_refused_before_it_is_hashed(project):
+    os.truncate(project.folder / "data/fox.txt", 20_000_000_000)
+    line, began = "data/fox.txt: 20,000,000,000 bytes; allowed are at most 1,000,000,000", time.monotonic()
+    for arguments in ("prepare", "prepare --check"):
+        one_line(project.stage(*arguments.split(), code=2), line)
+    vary = ("--vary", "eta=0.1,0.05")
+    assert said(project, "study", "new", "studies/b.yaml", *vary, code=2) == ("", f"{line}\n")
+    assert line in said(project, "doctor", code=1)[0]
+    assert time.monotonic() - began < 10  # hashing it takes longer each time
 
 
 def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):

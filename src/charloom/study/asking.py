@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
-from charloom.core.base.storage import sha256, write_json
+from charloom.core.base.storage import sha256_of_text, write_json
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
 from charloom.core.settings.reading import checked, overridden, read_params
@@ -65,7 +65,7 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     usual = project.params()
     text = given.text or usual.prepare.text
     try:
-        digest = sha256(project.root / text)
+        digest = sha256_of_text(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     asked = Asked(
@@ -176,7 +176,7 @@ def ensure_text(study: Study) -> None:
     """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
     asked, text = study.asked, Path(study.asked.text)
     try:
-        now = sha256(text)
+        now = sha256_of_text(text)
     except OSError as error:
         now = str(error.strerror)
     if now != asked.sha256:

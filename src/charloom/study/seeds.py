@@ -85,9 +85,8 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
     for other in others:
         shown = [ours[key] for name in other.settings if (key := _key(other, name)) in ours]
         if shown and not is_same(study, other) and not is_void(other):
-            reason = (
-                f"{'its earlier answer' if other.path == study.path else in_line(str(other.path))} {verb} {shown[0]}"
-            )
+            which = "its earlier answer" if other.path == study.path else in_line(str(other.path))
+            reason = f"{which} {verb} {shown[0]}"
             seeds = dict.fromkeys(other.question.seeds[: max(other.asked.answers)], reason) | seeds
     return seeds
 

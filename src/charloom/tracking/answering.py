@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
-from charloom.core.base.storage import sha256, write
+from charloom.core.base.storage import sha256_of_text, write
 from charloom.core.settings.dvc_lock import LOCK
 from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
@@ -61,7 +61,7 @@ def fetch(address: str, file: str) -> None:
             name, at, alias = address.removeprefix("models:/").rpartition("@")
             with suppress(WrongInput, OSError):  # without params.yaml or a text, nothing can be said
                 text = Path(read_params().prepare.text)
-                if at and text_of(store.client.get_model_version_by_alias(name, alias)) != sha256(text):
+                if at and text_of(store.client.get_model_version_by_alias(name, alias)) != sha256_of_text(text):
                     print(f"warning: {in_line(address)} is a model of another text than {in_line(str(text))}")
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
@@ -117,7 +117,7 @@ def print_experiments() -> None:
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        for key in (sha256(text) if text.is_file() else "", STUDIES):
+        for key in (sha256_of_text(text) if text.is_file() else "", STUDIES):
             experiment = store.experiments.get(key)
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from charloom.core.base.errors import CheckFailed
-from charloom.core.base.storage import sha256
+from charloom.core.base.storage import sha256, sha256_of_text
 from charloom.core.runtime.opened import edited_since_opened, watch
 from charloom.core.settings.params import PARAMS
 from charloom.core.settings.pipeline import HERE, difference, files_in, names_of, params_of
@@ -44,5 +44,6 @@ class Inputs:
         return [file for name in names_of(says["deps"], self.params.prepare.text) for file in files_in(Path(name))]
 
     def _now(self) -> dict[str, Any]:
-        files = {str(path): sha256(path) for path in self._files()}
+        text = Path(self.params.prepare.text)
+        files = {str(path): (sha256_of_text if path == text else sha256)(path) for path in self._files()}
         return params_of(HERE.declared(self.stage), self.params) | files
