@@ -81,6 +81,8 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
     ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: Invalid JSON"),
     ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
     ((GRADCHECK, '"passed": true', '"passed": "yes"'), "train", 3, "passed: Input should be a valid boolean"),
+    (("dvc.yaml", "- models/last.npz", "- models/last.npz\n      - models/last.csv"), "train", 2,
+     "stage train has both models/last.npz and models/last.csv; allowed is one file named models/last"),
     ((PARAMS, "seq_length: 10", "seq_length: 5000"), "prepare gradcheck train", 2, "needs at least 5001"),
     ((PARAMS, "m: 8", "m: 300000"), "prepare train", 5, "not enough memory: training with m = 300000"),
     ((PARAMS, " length: 200", f" length: {MUCH}"), "prepare sample", 5, f"memory: sample.length: {MUCH} for 3"),

@@ -12,7 +12,6 @@ format: https://github.com/in-toto/attestation, Statement v1 with the predicate 
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +32,7 @@ from charloom.results.keys import SIGNATURE
 from charloom.signature.hashes import everything
 from dvc_verify.differences import SAME, Row, last_line
 from groundwork.lock import leaves
+from groundwork.temporary import temporary_folder
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
 SHOWN = 8  # digits of a hash
@@ -87,8 +87,7 @@ def verify(say: Callable[[object], None]) -> Verified:
 
     if not add(hashes):
         return verified._replace(causes=hints)
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder)
+    with temporary_folder("charloom-verify-") as place:
         committed = cloned(place / "committed", commit)
         before, refused = inspected(committed)
         if not add(refused):
