@@ -1,4 +1,4 @@
-"""track: complete the run in MLflow from the result files, and print the run's outputs."""
+"""track: complete the run in MLflow from the result files, and print the run's results."""
 
 import sys
 from functools import partial
@@ -8,7 +8,7 @@ from charloom.core.base.errors import Unavailable
 from charloom.core.settings.dvc_lock import ensure_recorded, forget_notes
 from charloom.core.settings.reading import read_params
 from charloom.core.training.headline import headline
-from charloom.tracking.collect import put, run_outputs, this_run
+from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.reasons import first_line
 
@@ -16,7 +16,7 @@ SENDING_MAY_TAKE = 45  # seconds
 
 
 def main() -> None:
-    """Print the run's outputs, and wait until the sender has sent the run to MLflow.
+    """Print the run's results, and wait until the sender has sent the run to MLflow.
 
     If sending fails or makes no progress for SENDING_MAY_TAKE seconds, a warning says so. Raises CheckFailed if
     dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
@@ -26,7 +26,7 @@ def main() -> None:
     forget_notes()
     run = this_run()
     text, train = run.facts
-    print("".join(f"  {file}\n" for file in run_outputs()) + headline(train, text), flush=True)
+    print(headline(train, text), flush=True)
     try:
         # Checked again after collection, because the patch must not contain later edits.
         deliver(lambda: [put(run, partial(ensure_recorded, params))], SENDING_MAY_TAKE)

@@ -117,6 +117,8 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         served = mlflow.pyfunc.load_model(address)
         first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
         assert first + "\n" == from_file
+        example = served.input_example
+        assert served.predict(example)[0].startswith(example["prime"][0])
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     better = "last" if train.held_out_bits_per_character < train.best_held_out_bits_per_character else "best"
     for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):

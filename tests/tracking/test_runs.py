@@ -62,6 +62,11 @@ def test_the_run_holds_what_the_files_hold(finished):
     (text,) = run.inputs.dataset_inputs
     assert (text.dataset.name, text.dataset.digest, text.tags[0].value) == ("fox", digest[:36], "training")
     assert json.loads(text.dataset.source) == {"uri": "data/fox.txt"}
+    assert [column["name"] for column in json.loads(text.dataset.schema)["mlflow_colspec"]] == ["text"]
+    profile = json.loads(text.dataset.profile)
+    measures = json.loads((finished.folder / "metrics/prepare.json").read_text())
+    assert profile["distinct_characters"] == measures["K"]
+    assert profile["characters"] == profile["training_characters"] + profile["held_out_characters"]
     assert (trainings(run), run.data.tags["charloom.reproductions"]) == (1, "0")
     assert not list((finished.folder / ".charloom/spool").iterdir())
 

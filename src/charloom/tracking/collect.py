@@ -29,14 +29,10 @@ from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED
 from groundwork.words import in_line
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
+SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows
 SAMPLES = "samples.txt"
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
-
-
-def run_outputs() -> list[Path]:
-    """Return the run's outputs: the files and folders in reports, metrics, plots and models."""
-    return [file for file in files("track").values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run(project: Project = HERE, params: Params | None = None) -> Run:
@@ -142,7 +138,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     if not entry:
         folder.mkdir(parents=True, exist_ok=True)
     top, packed = [path[name] for name in SHOWN], BytesIO()
-    outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
+    outputs = [file for output in path.values() if output.parts[0] in SENT for file in files_in(output)]
     rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
     shown: dict[str, Content] = {SAMPLES: "\n".join(rows)}
     shown |= {file.name if file in top else str(file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}

@@ -14,13 +14,14 @@ import json
 import math
 import re
 import tempfile
-import warnings
 from functools import partial
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from shutil import copy
 
+import numpy as np
+import pandas as pd
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -121,17 +122,18 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     copy(files / f"models/{name}.npz", array)
     if not folder.exists():
         code.write_bytes(OUR_CODE)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*An input example was not provided")
-            save_model(
-                folder,
-                python_model=str(code),  # MLflow records this path
-                artifacts={"model": str(array)},
-                code_paths=[str(files / MODEL_CODE / PACKED)],
-                signature=SIGNATURE,
-                pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-                mlflow_model=about,
-            )
+        with np.load(array) as arrays:
+            prime = chr(arrays["vocabulary"][arrays["first"]])
+        save_model(
+            folder,
+            python_model=str(code),  # MLflow records this path
+            artifacts={"model": str(array)},
+            code_paths=[str(files / MODEL_CODE / PACKED)],
+            signature=SIGNATURE,
+            input_example=(pd.DataFrame({"prime": [prime]}), DEFAULTS),
+            pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+            mlflow_model=about,
+        )
         copy(files / MODEL_CODE / SERVED, folder)
     copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
