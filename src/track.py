@@ -1,4 +1,4 @@
-"""track: complete the run in MLflow from the result files, and print the run's outputs."""
+"""track: complete the run in MLflow from the result files, and print the run's results."""
 
 import sys
 from functools import partial
@@ -7,7 +7,7 @@ from charloom.core.runtime.stage import run_stage
 from charloom.core.base.errors import Unavailable
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.training.headline import headline
-from charloom.tracking.collect import put, run_outputs, this_run
+from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.reasons import first_line
 from charloom.tracking.recorded import ensure_recorded
@@ -16,14 +16,14 @@ SENDING_MAY_TAKE = 45  # seconds
 
 
 def main(inputs: Inputs) -> None:
-    """Print the run's outputs, and wait until the sender has sent the run to MLflow.
+    """Print the run's results, and wait until the sender has sent the run to MLflow.
 
     If sending fails or makes no progress for SENDING_MAY_TAKE seconds, a warning says so. Raises CheckFailed if
     dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
     """
     run = this_run(params=inputs.params)
     text, train = run.facts
-    print("".join(f"  {file}\n" for file in run_outputs()) + headline(train, text), flush=True)
+    print(headline(train, text), flush=True)
     try:
         # Checked after collection, because the patch must not contain later edits.
         deliver(lambda: [put(run, partial(ensure_recorded, inputs.params))], SENDING_MAY_TAKE)

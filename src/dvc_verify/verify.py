@@ -3,7 +3,6 @@
 import posixpath
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from dvc_verify.rebuild import Failed, checked_out, keep_sources_alone, outward_
 from dvc_verify.stages import Pipeline, pipeline_in
 from groundwork.git import Refused, git, uncommitted
 from groundwork.lock import NO_STAGE, within
+from groundwork.temporary import temporary_folder
 from groundwork.words import listed
 
 FETCHING_MAY_TAKE = 3600  # seconds for the data of one path
@@ -44,8 +44,8 @@ def verify(say: Callable[[object], None], twice: bool = False) -> Verified:
     commit = git("rev-parse", "--verify", "HEAD")
     if uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
-    with tempfile.TemporaryDirectory(prefix="dvc-verify-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder).resolve()
+    with temporary_folder("dvc-verify-") as folder:
+        place = folder.resolve()
         committed = checked_out(place / "committed", commit)
         if link := outward_link(place / "committed"):
             raise Refused(f"{link}: a link that leads out of the repository")

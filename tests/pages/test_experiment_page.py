@@ -1,5 +1,6 @@
 """The experiment's page: one file that asks for nothing, in which each number is that of a result file."""
 
+import math
 import re
 from contextlib import chdir
 from html import unescape
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from pages.reported import HOSTILE, changed, hostile, part, reading
+from recorded import tracked
 from rendered import Page, ensure_whole
 
 from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
@@ -180,3 +182,16 @@ def test_the_reports_error_of_the_gradient_check_is_named_as_in_the_table(result
     page = part(results, verdict.gradients)
     assert "So the report’s error of 1.48e-06 measures this rounding" in page
     assert "<td>1.48e-06</td>" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("eta", ["60", "1e3", "1e10"])
+def test_a_run_with_a_huge_loss_has_pages_and_a_run_in_mlflow(project, eta):
+    project.set(eta=eta)
+    for stage in ("train", "sample", "plot"):
+        project.stage(stage)
+    tracked(project)
+    (run,) = project.runs()
+    bits = run.data.metrics["smooth_loss"] / 10 / math.log(2)
+    costs = f": {bits:.2f} bits per character. A uniform guess costs {math.log2(29):.2f}."
+    assert costs in (project.folder / "reports/live.html").read_text()

@@ -12,6 +12,8 @@ from charloom.core.settings.records import Measure
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
     assert project.stages(finished.printed)[: len(STAGES)] == list(STAGES)
+    last = finished.printed.rpartition("> python src/track.py\n")[2].splitlines()
+    assert [line.split()[0] for line in last[:3]] == ["smooth", "held-out", "MLflow"]
     assert "Data and pipelines are up to date." in project.run("dvc", "status")
     assert project.run("git", "status", "--porcelain") == ""
 

@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from projects import copied
+from projects import ROOT, copied, said
 
 from charloom.core.base.storage import exclusive
 
-PARAMS = "params.yaml"
+PARAMS, README = "params.yaml", ROOT / "README.md"
 MUCH = 10**15
 GRADCHECK = "metrics/gradcheck.json"
 
@@ -39,6 +41,32 @@ def test_plain_dvc_repro_meets_the_door_too_and_loses_nothing(project):
     assert project.contents() == before
 
 
+@pytest.mark.slow
+def test_readmes_way_back_restores_an_edit_that_git_does_not_see(project):
+    path, committed = project.folder / PARAMS, (project.folder / PARAMS).read_bytes()
+    project.run("git", "config", "core.trustctime", "false")  # DVC's own edit of the same second cannot be made at will
+    project.run("git", "update-index", "--refresh")
+    times = path.stat()
+    path.write_bytes(committed.replace(b"eta: 0.1 ", b"eta: abc "))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""
+    (line,) = re.findall(r"^(.*git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
+    project.run("bash", "-e", "-c", line)
+    assert path.read_bytes() == committed
+
+
+@pytest.mark.slow
+def test_a_text_that_is_too_large_is_refused_before_it_is_hashed(project):
+    os.truncate(project.folder / "data/fox.txt", 20_000_000_000)
+    line, began = "data/fox.txt: 20,000,000,000 bytes; allowed are at most 1,000,000,000", time.monotonic()
+    for arguments in ("prepare", "prepare --check"):
+        one_line(project.stage(*arguments.split(), code=2), line)
+    vary = ("--vary", "eta=0.1,0.05")
+    assert said(project, "study", "new", "studies/b.yaml", *vary, code=2) == ("", f"{line}\n")
+    assert line in said(project, "doctor", code=1)[0]
+    assert time.monotonic() - began < 10  # hashing it takes longer each time
+
+
 def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
     project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
     for resumed in ("", "resumed at update 1\n"):
@@ -53,6 +81,8 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
     ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: Invalid JSON"),
     ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
     ((GRADCHECK, '"passed": true', '"passed": "yes"'), "train", 3, "passed: Input should be a valid boolean"),
+    (("dvc.yaml", "- models/last.npz", "- models/last.npz\n      - models/last.csv"), "train", 2,
+     "stage train has both models/last.npz and models/last.csv; allowed is one file named models/last"),
     ((PARAMS, "seq_length: 10", "seq_length: 5000"), "prepare gradcheck train", 2, "needs at least 5001"),
     ((PARAMS, "m: 8", "m: 300000"), "prepare train", 5, "not enough memory: training with m = 300000"),
     ((PARAMS, " length: 200", f" length: {MUCH}"), "prepare sample", 5, f"memory: sample.length: {MUCH} for 3"),

@@ -27,11 +27,17 @@ def test_nothing_is_uncommitted_where_nothing_is(here):
     assert branch() == here.run("git", "branch", "--show-current").strip()
 
 
-@pytest.mark.parametrize(("name", "said"), [("src/plot.py", "true"), (TEXT, "true"), ("params.yaml", "false")])
-def test_an_edited_source_or_text_is_an_uncommitted_change_and_a_param_is_none(here, name, said):
-    path = here.folder / name
-    path.write_text(path.read_text() + "\n# edited\n")
-    assert Entry(put(this_run())).tracked.tags["charloom.uncommitted_changes"] == said
+@pytest.mark.parametrize(("names", "said"), [
+    ([], "false"), (["params.yaml"], "params.yaml"), (["src/plot.py"], "true"), ([TEXT], "true"),
+    (["params.yaml", "src/plot.py"], "true"),
+])  # fmt: skip
+def test_the_tag_tells_edited_params_from_an_edited_source_or_text(here, names, said):
+    for name in names:
+        path = here.folder / name
+        path.write_text(path.read_text() + "\n# edited\n")
+    entry = Entry(put(this_run()))
+    assert entry.tracked.tags["charloom.uncommitted_changes"] == said
+    assert (entry.folder / "files/artifacts/uncommitted.diff").exists() == (said != "false")
 
 
 def test_the_patch_makes_the_changes_again(here):

@@ -18,6 +18,7 @@ from charloom.results.study_table import read_asked
 from charloom.study.asking import read_study, write_asked
 from charloom.study.measuring import measured
 from charloom.study.seeds import keep, spanned, yaml_of
+from groundwork.words import in_line
 from groundwork.yaml12 import parsed
 from paired import answered
 
@@ -351,6 +352,18 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
         assert seeds == 3
         (project.folder / f"studies/g{len(number)}.yaml").unlink()
     assert new("h", *same, "--seeds", "2")[1] == [8, 9]
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb \u00e9", "HEAD:./a"])
+def test_an_answer_counts_in_a_committed_folder_of_any_name(project, name):
+    shutil.copytree(project.folder / "studies/a", project.folder / "studies" / name)
+    shutil.rmtree(project.folder / "studies/a")
+    project.commit()
+    shutil.rmtree(project.folder / "studies" / name)
+    shutil.rmtree(project.folder / ".charloom/studies")
+    printed, _ = said(project, "study", "new", "studies/b.yaml", "--vary", "eta=0.1,0.02", "--seeds", "2")
+    line = f"seeds 4 and 5 are free: {in_line(f'studies/{name}.yaml')} has shown results of eta=0.1 with seeds 1 to 3"
+    assert printed.splitlines()[1] == line
 
 
 def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(project):

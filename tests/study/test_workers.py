@@ -1,6 +1,8 @@
 """Workers that end, that are of another kind, or that come late, and schedulers: what becomes of the trials."""
 
+import multiprocessing
 import re
+import time
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import chdir
 from pathlib import Path
@@ -19,7 +21,7 @@ from charloom.results.run import Run
 from charloom.study import workers as sources
 from charloom.study.study_file import Trial
 from charloom.study.trial import checked_trial, identity
-from charloom.study.workers import outcomes
+from charloom.study.workers import Processes, outcomes
 
 KIND = "adagrad float64"
 PARAMS = read_params(ROOT / "params.yaml")
@@ -193,3 +195,18 @@ def test_a_scheduler_has_ten_seconds_to_answer_again_and_a_lost_connection_has_n
         assert later(9) == {"a": "a", "b": "b"}
     with pytest.raises(Unavailable, match=r"^--dask tcp://a:1: no scheduler answers \(.+\); finished trials are kept$"):
         later(2)
+
+
+@pytest.mark.slow
+def test_the_end_of_the_workers_leaves_the_callers_other_processes(tmp_path):
+    others = [multiprocessing.get_context("spawn").Process(target=time.sleep, args=[60]) for _ in range(2)]
+    others[0].start()
+    workers = Processes(tmp_path / "text.npz", 2)
+    workers.there()
+    others[1].start()
+    assert len(multiprocessing.active_children()) == 4
+    workers.close()
+    assert {*multiprocessing.active_children()} == {*others}
+    for other in others:
+        other.kill()
+        other.join()

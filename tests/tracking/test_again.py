@@ -170,6 +170,7 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
         ("tags", COMMIT, "\x1b[31m" + "0" * 40, 2, f"{COMMIT} is "),
         ("tags", UNCOMMITTED, "unknown: git", 2, f"{UNCOMMITTED} is missing or invalid: 'unknown: git'"),
         ("tags", UNCOMMITTED, "true", 2, f"{PATCH}: the run had uncommitted changes, but"),
+        ("tags", UNCOMMITTED, "params.yaml", 2, f"{PATCH}: the run had uncommitted changes, but"),
         ("tags", "charloom.results", None, 2, "charloom.results is missing or invalid: ''"),
     ],
     ids=[
@@ -181,6 +182,7 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
         "escapes",
         "unknown changes",
         "lost patch",
+        "lost params",
         "not complete",
     ],
 )

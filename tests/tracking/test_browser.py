@@ -1,13 +1,16 @@
-"""`charloom ui` without a server that starts or a free port."""
+"""`charloom ui` without a server that starts or a free port, and its end."""
 
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
+import time
 
 import pytest
 from projects import ROOT, said
 from stores import free_port
+from stores import ui as opened
 
 from charloom.tracking import ui
 
@@ -22,6 +25,17 @@ def test_a_server_that_does_not_start_is_a_line(project, monkeypatch):
     _, complaint = said(project, "ui", "--port", str(free_port()), code=5)
     assert complaint == "MLflow's server has ended; see .charloom/ui.log\n"
     assert "none of theirs" in (project.folder / ".charloom/ui.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_signal_that_comes_several_times_ends_the_server_too(project):
+    with opened(project) as (process, port):
+        assert ui.listening(port)
+        for _ in range(5):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.02)
+        process.wait(30)
+        assert not ui.listening(port)
 
 
 def test_a_port_in_use_is_a_line_that_names_both_ways_of_choosing_another(finished):

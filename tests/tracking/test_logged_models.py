@@ -16,6 +16,7 @@ from recorded import column, history, sent, tracked
 from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import exclusive, read_json
+from charloom.core.settings.reading import overridden
 from charloom.core.settings.records import TrainMetrics
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
@@ -116,6 +117,8 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         served = mlflow.pyfunc.load_model(address)
         first, _ = served.predict(pd.DataFrame({"prime": ["fox", "fox"]}), params=params)
         assert first + "\n" == from_file
+        example = served.input_example
+        assert served.predict(example)[0].startswith(example["prime"][0])
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     better = "last" if train.held_out_bits_per_character < train.best_held_out_bits_per_character else "best"
     for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):
@@ -193,6 +196,49 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
     ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'lowest_smooth_loss'", order_by=order)
     assert [next(x.value for x in each.metrics if x.key == MEASURE) for each in ranked] == [0.5, 1.0, 1.0]
     assert len(versions(project)) == 5
+
+
+@pytest.mark.slow
+def test_each_text_of_one_name_has_a_registered_model_and_sample_names_a_model_of_another_text(project):
+    def version_of(name):
+        return project.client().get_model_version_by_alias(name, "best")
+
+    with chdir(project.folder):
+        entry = Entry(put(this_run()))
+        own, models, tracked_ = entry.first, entry.tracked.models, entry.tracked
+        # A text's file and SHA-256, the measure of its model, and the name of its registered model.
+        fox, cafe = "a" * 64, "c" * 64
+        for number, (file, text, measure, name) in enumerate([
+            ("fox.txt", fox, 2.0, "charloom-fox"),
+            ("fox.txt", own.text_sha256, 1.0, f"charloom-fox-{own.text_sha256[:8]}"),
+            ("fox.txt", "b" * 64, 0.5, "charloom-fox-bbbbbbbb"),
+            ("wolf.txt", fox, 1.5, "charloom-fox"),  # the first text in another file
+            ("caf\u00e9 1.txt", cafe, 2.0, "charloom-caf\u00e9-1"),
+            ("cafe\u0301 1.txt", "d" * 64, 1.0, "charloom-caf\u00e9-1-dddddddd"),
+            ("cafe\u0301 1.txt", cafe, 1.5, "charloom-caf\u00e9-1"),
+            ("caf\u00e9-1.txt", "e" * 64, 1.0, "charloom-caf\u00e9-1-eeeeeeee"),
+        ]):  # fmt: skip
+            params, key = overridden(own.params, {"prepare.text": f"data/{file}"}, Path("-")), f"{number}" * 64
+            entry.first = own.model_copy(
+                update={"params": params, "text_sha256": text, "experiment": key, "record": key}
+            )
+            train = {"best_held_out_bits_per_character": measure, "held_out_bits_per_character": measure + 1}
+            train |= {"best_update": 0}
+            changed = {"train": tracked_.train.model_copy(update=train), "models": models | {BEST: 0}}
+            entry.tracked = tracked_.model_copy(update=changed)
+            entry.points |= {(MEASURE, 0): (measure, own.started), ("smooth_loss", 0): (1.0, own.started)}
+            with connected() as store:
+                run = complete(store, entry, entry.tracked)
+            assert version_of(name).run_id == run.info.run_id, name
+    assert sorted({version.name for version in versions(project)}) == sorted({
+        "charloom-fox", f"charloom-fox-{own.text_sha256[:8]}", "charloom-fox-bbbbbbbb", "charloom-caf\u00e9-1",
+        "charloom-caf\u00e9-1-dddddddd", "charloom-caf\u00e9-1-eeeeeeee",
+    })  # fmt: skip
+    for name, warned in (("charloom-fox", True), (f"charloom-fox-{own.text_sha256[:8]}", False)):
+        _, warning = said(project, "sample", "--model", f"models:/{name}@best", "--length", "20")
+        assert warning == f"warning: models:/{name}@best is a model of another text than data/fox.txt\n" * warned
+    (project.folder / "data/fox.txt").unlink()
+    assert not said(project, "sample", "--model", "models:/charloom-fox@best", "--length", "20")[1]
 
 
 @pytest.mark.slow

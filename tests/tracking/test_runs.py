@@ -35,7 +35,7 @@ import track
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.runtime.provenance import identity
-from charloom.core.settings.pipeline import files
+from charloom.core.settings.pipeline import Project, files
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -62,6 +62,11 @@ def test_the_run_holds_what_the_files_hold(finished):
     (text,) = run.inputs.dataset_inputs
     assert (text.dataset.name, text.dataset.digest, text.tags[0].value) == ("fox", digest[:36], "training")
     assert json.loads(text.dataset.source) == {"uri": "data/fox.txt"}
+    assert [column["name"] for column in json.loads(text.dataset.schema)["mlflow_colspec"]] == ["text"]
+    profile = json.loads(text.dataset.profile)
+    measures = json.loads((finished.folder / "metrics/prepare.json").read_text())
+    assert profile["distinct_characters"] == measures["K"]
+    assert profile["characters"] == profile["training_characters"] + profile["held_out_characters"]
     assert (trainings(run), run.data.tags["charloom.reproductions"]) == (1, "0")
     assert not list((finished.folder / ".charloom/spool").iterdir())
 
@@ -151,12 +156,13 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
     project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
     (project.folder / "metrics/results.json").write_text('{"results": "other"}')
-    project.edit("params.yaml", "temperature: 1.0", "temperature: 1.00")  # a changed param is no change of the sources
+    project.edit("params.yaml", "temperature: 1.0", "temperature: 1.00")
     for _ in range(2):
         a_training(project)
         tracked(project)
     first, second = in_order(project)
-    assert (second.data.tags["mlflow.user"], second.data.tags["charloom.uncommitted_changes"]) == ("a test", "false")
+    assert second.data.tags["mlflow.user"] == "a test"
+    assert second.data.tags["charloom.uncommitted_changes"] == "params.yaml"
     holds_what_the_files_hold(project, project.client(), second)
     assert second.data.tags["charloom.differs_from"] == first.info.run_id
     assert history(project.client(), first, "smooth_loss") == before
@@ -394,3 +400,13 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert set(named) == {"charloom fox", f"charloom fox {digest[:8]}"}
     assert named[f"charloom fox {digest[:8]}"].tags["charloom.text_sha256"] == digest
     assert len(project.runs()) == 2
+
+
+def test_a_project_from_before_a_stage_existed_has_a_run_without_that_stages_points(project):
+    with chdir(project.folder):
+        run = this_run()
+    project.edit("dvc.yaml", "      metrics/sample.json,\n", "")
+    earlier = this_run(Project(project.folder), run.params)
+    assert run.curves.keys() - earlier.curves.keys() == {"known_words", "longest_copy"}
+    assert earlier.curves.items() <= run.curves.items()
+    assert earlier.results == run.results

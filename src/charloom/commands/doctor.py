@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from charloom.core.base.errors import CharloomError, CheckFailed
-from charloom.core.base.storage import sha256
+from charloom.core.base.storage import sha256_of_text
 from charloom.core.base.terminal import visible
 from charloom.core.kernel.cache import cache_home
 from charloom.core.settings.pipeline import ensure_repository
@@ -50,7 +50,7 @@ def _checks(dask: str | None) -> Iterator[Check]:
         ensure_repository()
         params = read_params()
         text = Path(params.prepare.text)
-        content = sha256(text)
+        content = sha256_of_text(text)
         yield "params.yaml", f"valid; its text {in_line(str(text))} has {text.stat().st_size:,} bytes", False
     except CharloomError as error:
         yield "params.yaml", str(error), True

@@ -38,7 +38,7 @@ def model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        asked("fetch", address, str(file), seconds=MODEL_MAY_TAKE)
+        sys.stderr.write(asked("fetch", address, str(file), seconds=MODEL_MAY_TAKE))  # a warning, or nothing
         check_memory(COPIES * file.stat().st_size, f"{address}, read as a model,")
         try:
             return read_model(file)

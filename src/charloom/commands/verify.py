@@ -39,7 +39,7 @@ def verify(arguments: argparse.Namespace) -> None:
         say(f"cause  {cause}")
     if outcome.agreement:
         say(f"agreement  {outcome.agreement}: {MEANINGS[outcome.agreement]}")
-    for table in git("ls-files", "--", "*/trials.csv").splitlines():
+    for table in git("ls-files", "-z", "--", "*/trials.csv").split("\0")[:-1]:
         say(f"  --  {table}: not checked here; `charloom verify --study {Path(table).parent}.yaml` checks {ROWS} rows")
     if arguments.json:
         files = [row._asdict() | {"result": "different" if row.what else SAME} for row in outcome.rows]

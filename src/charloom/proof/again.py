@@ -3,11 +3,8 @@
 import argparse
 import json
 import re
-import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import mkdtemp
 
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.terminal import visible
@@ -24,6 +21,7 @@ from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
 from dvc_verify.differences import SAME, Row, difference, last_line
+from groundwork.temporary import temporary_folder
 from groundwork.words import in_line
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
@@ -42,16 +40,14 @@ def again(arguments: argparse.Namespace) -> None:
     if not (run := RUN.fullmatch(arguments.run)):
         allowed = "a run's id in MLflow (32 hexadecimal digits), or the address of its page"
         raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
-    place = Path(mkdtemp(prefix="charloom-again-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, place, ignore_errors=True)
+    with temporary_folder("charloom-again-") as place:
         origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
         rows, same = _compared(origin, place)
         for row in rows:
             _say(row)
         if (last := last_line(rows)) != SAME and not same.startswith("agrees"):
-            stack.pop_all()  # the user may want to look at the files
-            _say(f"the rebuilt files are in {place}/clone")
+            kept = place.rename(place.with_suffix(""))  # it stays, because the user may want to look at the files
+            _say(f"the rebuilt files are in {kept}/clone")
             raise CheckFailed(in_line(last))
     print(same)
 
@@ -127,7 +123,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     short, patch = origin.commit[:DIGITS], place / PATCH
     if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
         raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
-    if origin.uncommitted == "true" and not patch.exists():
+    if origin.uncommitted != "false" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
     project = cloned(place / "clone", origin.commit, patch)
     file = project.root / PARAMS

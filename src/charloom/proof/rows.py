@@ -5,7 +5,6 @@ A row of trials.csv is one trial: the results of one training.
 
 import random
 import re
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from charloom.results.git import changes
 from charloom.results.run import POINTS, Run, from_folder, thinned
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
+from groundwork.temporary import temporary_folder
 from groundwork.yaml12 import as_yaml_text
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
@@ -44,10 +44,10 @@ def prove(study: Study, count: int) -> None:
     if not rows:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
     ensure_text(study)
-    with tempfile.TemporaryDirectory(prefix="charloom-prove-", ignore_cleanup_errors=True) as folder:
-        patch = Path(folder) / "uncommitted.diff"  # of sources, dvc.yaml and text
+    with temporary_folder("charloom-prove-") as folder:
+        patch = folder / "uncommitted.diff"  # of sources, dvc.yaml and text
         patch.write_text(changes(study.asked.text), encoding="utf-8", errors="surrogateescape")
-        project = cloned(Path(folder) / "clone", commit(), patch)
+        project = cloned(folder / "clone", commit(), patch)
         bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
         for trial in random.sample(rows, min(count, len(rows))):
             print(f"rebuilding {trial.name}", flush=True)

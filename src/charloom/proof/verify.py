@@ -12,7 +12,6 @@ format: https://github.com/in-toto/attestation, Statement v1 with the predicate 
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +35,7 @@ from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
 from dvc_verify.differences import SAME, Row, last_line
 from groundwork.lock import leaves
+from groundwork.temporary import temporary_folder
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
 SHOWN = 8  # digits of a hash
@@ -94,8 +94,7 @@ def verify(say: Callable[[object], None]) -> Verified:
 
     if not add(hashes):
         return verified._replace(causes=hints)
-    with tempfile.TemporaryDirectory(prefix="charloom-verify-", ignore_cleanup_errors=True) as folder:
-        place = Path(folder)
+    with temporary_folder("charloom-verify-") as place:
         committed = cloned(place / "committed", commit)
         before, refused = inspected(committed)
         if not add(refused):

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
-from charloom.core.base.storage import sha256, write_json
+from charloom.core.base.storage import sha256_of_text, write_json
 from charloom.core.base.terminal import typed
 from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
@@ -79,7 +79,7 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
     usual = project.params()
     text = given.text or usual.prepare.text
     try:
-        digest = sha256(project.root / text)
+        digest = sha256_of_text(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     asked = Asked(
@@ -208,7 +208,7 @@ def ensure_text(study: Study) -> None:
     """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
     asked, text = study.asked, Path(study.asked.text)
     try:
-        now = sha256(text)
+        now = sha256_of_text(text)
     except OSError as error:
         now = str(error.strerror)
     if now != asked.sha256:

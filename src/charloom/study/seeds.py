@@ -25,6 +25,7 @@ from charloom.results.keys import weights_key
 from charloom.results.study_table import ASKED, TRIALS, Asked
 from charloom.study.asking import as_asked, asked_now, is_started, small_trials
 from charloom.study.study_file import Study, read_question
+from groundwork.words import in_line
 from paired.sentences import listed
 
 STUDIES = Path("studies")
@@ -103,7 +104,8 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
         shown = [f"{verb} {ours[key]}" for name in other.settings for key in _keys(other, name) if key in ours]
         shown += [f"has shown results equal to those of {ours[key]}" for key in _repeated(study, other, at)]
         if shown and not is_same(study, other) and not is_void(other):
-            reason = f"{'its earlier answer' if other.path == study.path else other.path} {shown[0]}"
+            which = "its earlier answer" if other.path == study.path else in_line(str(other.path))
+            reason = f"{which} {shown[0]}"
             seeds = dict.fromkeys(at, reason) | seeds
     return seeds
 

@@ -30,6 +30,7 @@ from concurrent import futures
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from functools import partial
 from itertools import count
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class Processes:
         self.jobs, self.text, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
         self.executors: dict[str, Executor] = {}
+        self.processes = set[BaseProcess]()
 
     def there(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
@@ -71,7 +73,9 @@ class Processes:
             executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
             # Ctrl-C during its imports would print a traceback.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            others = {*multiprocessing.active_children()}
             executor.submit(int)  # starts the process, with this mask
+            self.processes |= {*multiprocessing.active_children()} - others
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.executors[f"process {next(self.numbers)}"] = executor
         return self.executors
@@ -81,8 +85,8 @@ class Processes:
         del self.executors[name]
 
     def close(self) -> None:
-        """Kill all processes."""
-        for process in multiprocessing.active_children():
+        """Kill these processes."""
+        for process in self.processes:
             process.kill()
         for executor in self.executors.values():
             executor.shutdown(cancel_futures=True)

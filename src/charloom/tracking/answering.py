@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,7 @@ from pydantic import ValidationError
 
 from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
-from charloom.core.base.storage import sha256, write
+from charloom.core.base.storage import sha256_of_text, write
 from charloom.core.settings.pipeline import LOCK
 from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
@@ -34,7 +35,7 @@ from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.spool import MODEL_FILE
-from charloom.tracking.store import STUDIES, Store, connected
+from charloom.tracking.store import STUDIES, Store, connected, text_of
 from groundwork.words import in_line
 
 ARTIFACTS = {PATCH, str(LOCK), "metrics", "plots", "reports", "report.html", "sample_table.json"}  # see collect.put
@@ -43,7 +44,7 @@ MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address,
 
 
 def fetch(address: str, file: str) -> None:
-    """Download the model at `address` to the npz file `file`.
+    """Download the model at `address` to the npz file `file`; print a warning if an alias names another text's model.
 
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
@@ -57,6 +58,11 @@ def fetch(address: str, file: str) -> None:
             reason = f"the model has no artifacts/{MODEL_FILE}, so charloom did not log it"
             # download_artifacts would first list subfolders
             repository._download_file(f"artifacts/{MODEL_FILE}", file)  # type: ignore[no-untyped-call]  # MLflow's own
+            name, at, alias = address.removeprefix("models:/").rpartition("@")
+            with suppress(WrongInput, OSError):  # without params.yaml or a text, nothing can be said
+                text = Path(read_params().prepare.text)
+                if at and text_of(store.client.get_model_version_by_alias(name, alias)) != sha256_of_text(text):
+                    print(f"warning: {in_line(address)} is a model of another text than {in_line(str(text))}")
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
@@ -111,7 +117,7 @@ def print_experiments() -> None:
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        for key in (sha256(text) if text.is_file() else "", STUDIES):
+        for key in (sha256_of_text(text) if text.is_file() else "", STUDIES):
             experiment = store.experiments.get(key)
             print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
 

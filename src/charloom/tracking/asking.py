@@ -32,7 +32,8 @@ class Origin(Record, extra="ignore"):
     results      the hash of weights and trace
     text_sha256  the SHA-256 of the text
     commit       the hash of the commit on which the run's code is based
-    uncommitted  `true` if the code had uncommitted changes
+    uncommitted  `true` or `params.yaml` if the code or only the params had uncommitted changes; earlier versions wrote
+                 `false` for params.yaml, too
     network      see ResultsRecord
     user         the names of the users who sent the run
     name         the run's name in MLflow
@@ -43,7 +44,7 @@ class Origin(Record, extra="ignore"):
     results: Annotated[str, Field(alias=tag.RESULTS, pattern=DIGEST)]
     text_sha256: Annotated[str, Field(alias=tag.TEXT, pattern=DIGEST)]
     commit: Annotated[str, Field(alias=tag.COMMIT, pattern="^[0-9a-f]{40}$")]
-    uncommitted: Annotated[Literal["true", "false"], Field(alias=tag.UNCOMMITTED)]
+    uncommitted: Annotated[Literal["true", "params.yaml", "false"], Field(alias=tag.UNCOMMITTED)]
     network: Annotated[str, Field(alias=tag.NETWORK, pattern="^[0-9a-f]{16}$")] = ""
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str

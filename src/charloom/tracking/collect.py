@@ -16,7 +16,7 @@ from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
 from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Project, files
 from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleTable
+from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleQuality, SampleTable
 from charloom.core.training.record import RECORD, spool, start_of
 from charloom.results.git import branch, changes, origin
 from charloom.results.keys import experiment_key, setting
@@ -29,14 +29,10 @@ from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED
 from groundwork.words import in_line
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
+SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows
 SAMPLES = "samples.txt"
 CHECKPOINTS = 50  # limit for one run; if there are more, every 2nd, 5th, 10th and so on is sent
 EXCERPT = 1000  # characters of a sample in a description
-
-
-def run_outputs() -> list[Path]:
-    """Return the run's outputs: the files and folders in reports, metrics, plots and models."""
-    return [file for file in files("track").values() if file.parts[0] in {"reports", "metrics", "plots", "models"}]
 
 
 def this_run(project: Project = HERE, params: Params | None = None) -> Run:
@@ -44,7 +40,8 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
 
     These points are the measures of the best and last model, and of the samples. Measures that a later version of
     charloom added are points of the last model. A missing measure has no point. A measure without a curve gets a curve
-    of these points, because MLflow draws a chart for each curve.
+    of these points, because MLflow draws a chart for each curve. An earlier project may lack a stage after `train`:
+    files that dvc.yaml does not declare for `track` have no points.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -53,7 +50,9 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
     """
     path = project.files("track")
     run = from_folder(params or read_params(), path)
-    samples, train = read_json(path["metrics/sample"], SampleMetrics).checkpoints, run.facts[1]
+    samples, train = dict[int, SampleQuality](), run.facts[1]
+    if "metrics/sample" in path:
+        samples = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     points = [
         ("smooth_loss", train.best_update, train.best_smooth_loss),
         ("smooth_loss", train.updates, train.smooth_loss),
@@ -139,7 +138,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     if not entry:
         folder.mkdir(parents=True, exist_ok=True)
     top, packed = [path[name] for name in SHOWN], BytesIO()
-    outputs = [file for output in run_outputs() if output.parts[0] != "models" for file in files_in(output)]
+    outputs = [file for output in path.values() if output.parts[0] in SENT for file in files_in(output)]
     rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
     shown: dict[str, Content] = {SAMPLES: "\n".join(rows)}
     shown |= {file.name if file in top else str(file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
@@ -162,21 +161,23 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
     """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
 
-    The tags of the code are its source, the commit, the branch, and whether a file other than params.yaml had
-    uncommitted changes.
+    The tags of the code are its source, the commit, the branch, and which uncommitted changes it had: see
+    tag.UNCOMMITTED.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN
     table  the file name of the sample table
     """
-    headers = [line for line in patch.splitlines() if line.startswith("diff --git ")]
-    changed = any(line != f"diff --git a/{PARAMS} b/{PARAMS}" for line in headers)  # `dvc exp run -S` changes no source
+    headers = {line for line in patch.splitlines() if line.startswith("diff --git ")}
+    changed = str(bool(patch)).lower()
+    if headers == {f"diff --git a/{PARAMS} b/{PARAMS}"}:  # as after `dvc exp run -S`
+        changed = str(PARAMS)
     tags = {
         "mlflow.source.name": "dvc repro",
         tag.COMMIT: known(commit),
         "mlflow.source.git.branch": known(branch),
         "mlflow.source.git.repoURL": known(origin),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
-        tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else str(changed).lower(),
+        tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else changed,
         tag.SETTING: setting(run.params),
         "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
         tag.TEXT: run.text_sha256,

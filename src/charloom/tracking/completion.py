@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run, ViewType
+from mlflow.types.schema import ColSpec, Schema
 
+from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
+from charloom.core.settings.records import TextMetrics
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.experiment_lock import experiment_lock
@@ -96,7 +99,7 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
         store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
         _send_points(store, entry, run)
         if not (run.inputs and run.inputs.dataset_inputs):
-            store.client.log_inputs(run.info.run_id, [_dataset(start)])
+            store.client.log_inputs(run.info.run_id, [_dataset(entry)])
         register(store, run, send_models(store, run, entry, tracked.models), start, tracked.train)
         tags = _training_tags(store, run, entry, tracked.description) | tracked.tags | {tag.RESULTS: tracked.results}
         if complete_runs:
@@ -134,11 +137,18 @@ def _open_run(store: Store, entry: Entry, runs: list[Run]) -> Run | None:
     return None
 
 
-def _dataset(start: Start) -> DatasetInput:
-    """Return the text as MLflow's pages show it: the name of its file, and the start of its SHA-256."""
-    path = in_line(start.params.prepare.text)
-    text = Dataset(Path(path).stem[:500], start.text_sha256[:DIGEST_LENGTH], "local", json.dumps({"uri": path}))
-    return DatasetInput(text, [InputTag("mlflow.data.context", "training")])
+def _dataset(entry: Entry) -> DatasetInput:
+    """Return the text as MLflow's pages show it: name of its file, start of its SHA-256, and numbers of characters."""
+    start, measures = entry.first, entry.folder / FILES / SHOWN_FILES / "metrics/prepare.json"
+    path, profile = in_line(start.params.prepare.text), None
+    if measures.exists():
+        text = read_json(measures, TextMetrics)
+        parts = {"training_characters": text.training_characters, "held_out_characters": text.held_out_characters}
+        profile = json.dumps({"characters": text.characters, "distinct_characters": text.K, **parts})
+    schema = json.dumps({"mlflow_colspec": Schema([ColSpec("string", "text")]).to_dict()})
+    name, digest, source = Path(path).stem[:500], start.text_sha256[:DIGEST_LENGTH], json.dumps({"uri": path})
+    dataset = Dataset(name, digest, "local", source, schema, profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 def _create(store: Store, entry: Entry) -> Run:

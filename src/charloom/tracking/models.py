@@ -4,21 +4,24 @@ A model is a folder in MLflow's format, with code and arrays, without a pickle: 
 LoggedModels (MLflow before 3, and some compatible servers) gets the models as artifacts of the run. All operations are
 idempotent: after a kill, the next process completes the models.
 
-MLflow's model registry has a registered model for each text, with a version for the better model of each run. The alias
-`@best` names the best of the versions that are comparable with the newest.
+MLflow's model registry has a registered model for each text, with a version for the better model of each run. The
+model has the name of the text's experiment, with `-` for spaces and special characters. If that name belongs to another
+text, the first digits of the text's SHA-256 are added. The alias `@best` names the best of the versions that are
+comparable with the newest.
 """
 
 import json
 import math
 import re
 import tempfile
-import warnings
 from functools import partial
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from shutil import copy
 
+import numpy as np
+import pandas as pd
 from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -36,7 +39,7 @@ from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
-from charloom.tracking.store import Store, all_results, params_as_text
+from charloom.tracking.store import Store, all_results, params_as_text, text_of
 from groundwork.words import in_line
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
@@ -119,17 +122,18 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     copy(files / f"models/{name}.npz", array)
     if not folder.exists():
         code.write_bytes(OUR_CODE)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*An input example was not provided")
-            save_model(
-                folder,
-                python_model=str(code),  # MLflow records this path
-                artifacts={"model": str(array)},
-                code_paths=[str(files / MODEL_CODE / PACKED)],
-                signature=SIGNATURE,
-                pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
-                mlflow_model=about,
-            )
+        with np.load(array) as arrays:
+            prime = chr(arrays["vocabulary"][arrays["first"]])
+        save_model(
+            folder,
+            python_model=str(code),  # MLflow records this path
+            artifacts={"model": str(array)},
+            code_paths=[str(files / MODEL_CODE / PACKED)],
+            signature=SIGNATURE,
+            input_example=(pd.DataFrame({"prime": [prime]}), DEFAULTS),
+            pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
+            mlflow_model=about,
+        )
         copy(files / MODEL_CODE / SERVED, folder)
     copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
@@ -161,11 +165,14 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
     addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
     client, source = store.client, in_line(start.params.prepare.text)
-    name = re.sub(r"[^\w.-]+", "-", f"charloom-{Path(source).stem}")  # charloom-moby_dick
+    name = re.sub(r"[^\w.-]+", "-", store.name)  # charloom-moby_dick
     model, measure, metric, comparable = better_model(start, train)
     update = train.updates if model == LAST else train.best_update
     try:
         versions = all_results(client.search_model_versions, f"name = '{name}'")
+        if versions and text_of(min(versions, key=lambda version: int(version.version))) != start.text_sha256:
+            name = f"{name}-{start.text_sha256[:8]}"
+            versions = all_results(client.search_model_versions, f"name = '{name}'")
         if not versions:
             _create(store, name, source)
         if not any(version.run_id == run.info.run_id for version in versions):

@@ -16,10 +16,12 @@ from hashlib import sha256
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, TypeVar
+from unicodedata import normalize
 from urllib.parse import quote, urlsplit
 
 from mlflow import MlflowClient, set_tracking_uri
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db import utils as databases
@@ -61,7 +63,8 @@ class Store:
     about          the object of the current request, for error messages
     client         MLflow's client; set by `connect`
     experiments    charloom's experiments by the text's SHA-256, or STUDIES; set by `connect`
-    experiment_id, tags  the experiment in use, and its tags as they were read; set by `use_text` and `use_studies`
+    experiment_id, name, tags  the experiment in use, the name with which it was created, and its tags as they were
+                               read; set by `use_text` and `use_studies`
     """
 
     def __init__(self) -> None:
@@ -98,7 +101,7 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        self._use(text_sha256, f"charloom {in_line(Path(source).stem)[:200]}", tag.TEXT_TAGS)
+        self._use(text_sha256, f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}", tag.TEXT_TAGS)
 
     def use_studies(self) -> None:
         """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
@@ -116,6 +119,7 @@ class Store:
             experiment = self._experiment(f"{name} {key[:8]}", tags)
         self.about = f"experiment {in_line(experiment.name)!r}"
         self.experiment_id, self.tags = experiment.experiment_id, experiment.tags
+        self.name = self.tags.get(tag.NAME, experiment.name)
         if experiment.lifecycle_stage == "deleted":
             hint = f"`mlflow experiments restore --experiment-id {self.experiment_id}` restores it"
             raise MlflowException(f"{self.about} was deleted in the store: {hint}, `mlflow gc` frees its name")
@@ -236,6 +240,11 @@ def with_author(run: Run, user: str) -> str:
 def params_as_text(params: Params) -> dict[str, str]:
     """Return the params as YAML texts by dotted name, with non-printable characters escaped."""
     return {name: in_line(as_yaml(value)) for name, value in flat_of(params).items()}
+
+
+def text_of(version: ModelVersion) -> str:
+    """Return the SHA-256 of the text of a registered model's version, or "" if charloom did not create the version."""
+    return version.tags.get(tag.COMPARABLE, "").rpartition(" ")[2]
 
 
 def _truncated(text: str) -> str:

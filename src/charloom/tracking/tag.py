@@ -26,7 +26,7 @@ TRAININGS = "charloom.trainings"  # the list of trainings in JSON
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed
 NETWORK = "charloom.network"  # of a run with the backend `numpy`: see ResultsRecord; equal trainings have equal digests
-UNCOMMITTED = "charloom.uncommitted_changes"  # `true`, `false`, or why that is unknown
+UNCOMMITTED = "charloom.uncommitted_changes"  # `false`, `params.yaml` (only that file), `true`, or why that is unknown
 
 # of a study's run
 STUDY = "charloom.study"  # the study's file

@@ -49,7 +49,8 @@ def serve(arguments: argparse.Namespace) -> None:
     options = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
     print(f"starting MLflow's server; its log is {log}", flush=True)
     log.parent.mkdir(exist_ok=True)
-    with log.open("wb") as output, deferred() as received:
+    # A group's SIGTERM comes twice from make, and the server would outlive this process.
+    with log.open("wb") as output, deferred(further=True) as received:
         server = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *options], env=os.environ | variables,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,

@@ -36,17 +36,18 @@ def _heeded() -> list[signal.Signals]:
 
 
 @contextmanager
-def deferred() -> Iterator[list[int]]:
+def deferred(*, further: bool = False) -> Iterator[list[int]]:
     """Defer the first signal in a `with` block; yield a list to which it appends its number.
 
-    The caller reads the list and decides when to stop. A second signal ends the process at once. The previous handlers
-    are restored after the block.
+    The caller reads the list and decides when to stop. A second signal ends the process at once, unless `further`
+    signals are deferred, too. The previous handlers are restored after the block.
     """
     received: list[int] = []
 
     def note(number: int, _: Any) -> None:
         received.append(number)
-        end_at_once()
+        if not further:
+            end_at_once()
 
     before = {number: signal.signal(number, note) for number in _heeded()}
     try:

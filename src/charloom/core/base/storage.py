@@ -19,9 +19,10 @@ from typing import Any, BinaryIO, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
-from charloom.core.base.errors import Damaged, Unavailable, allowed_are
+from charloom.core.base.errors import Damaged, Unavailable, WrongInput, allowed_are
 from groundwork.words import in_line
 
+LARGEST_TEXT = 1_000_000_000  # bytes
 TABLE = "a CSV table in UTF-8"  # for messages
 SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs call CSV, with names for messages
 SEAL = 16  # hexadecimal digits of the checksum of a line
@@ -195,6 +196,18 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:  # without the file's name
             raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def sha256_of_text(path: Path) -> str:
+    """Return the SHA-256 of a text's file. Raises OSError as `sha256`, and WrongInput as `ensure_text_size`."""
+    ensure_text_size(path, path.stat().st_size)
+    return sha256(path)
+
+
+def ensure_text_size(path: Path, size: int) -> None:
+    """Raise WrongInput if the text's file has more than LARGEST_TEXT bytes: `size` is its size."""
+    if size > LARGEST_TEXT:
+        raise WrongInput(f"{path}: {size:,} bytes; allowed are at most {LARGEST_TEXT:,}")
 
 
 def is_held(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from charloom.core.base.errors import CheckFailed, Unavailable
 from charloom.core.base.sources import SOURCES, files_in
-from charloom.core.base.storage import sealed, sha256, write, written
+from charloom.core.base.storage import sealed, sha256, sha256_of_text, write, written
 from charloom.core.settings.params import Params
 from charloom.core.settings.pipeline import HERE, LOCK, OUTS, OWN, difference, names_of, params_of
 from charloom.core.settings.reading import read_params
@@ -60,7 +60,8 @@ def values_of(stage: str, params: Params, sources: Mapping[str, str] | None = No
     declared = HERE.declared(stage)
     names = names_of(declared.get("deps", []), params.prepare.text)
     others = [path for path in map(Path, names) if sources is None or path.parts[:1] != (SOURCES.name,)]
-    files = {str(file): sha256(file) for path in others for file in files_in(path)}
+    text = Path(params.prepare.text)
+    files = {str(f): (sha256_of_text if f == text else sha256)(f) for path in others for f in files_in(path)}
     return params_of(declared, params) | files | _among(sources or {}, names)
 
 

@@ -27,9 +27,13 @@ class Files(dict[str, Path]):
     """
 
     def __init__(self, stage: str, paths: list[Path]) -> None:
-        """Build the mapping. `paths` are those of the stage's files and folders."""
+        """Build the mapping from the paths of the stage's files and folders. Raises WrongInput if two have one key."""
         self.stage = stage
-        super().__init__({f"{path.parent.name}/{path.stem}": path for path in paths})
+        super().__init__()
+        for path in paths:
+            if path != self.setdefault(key := f"{path.parent.name}/{path.stem}", path):
+                both = f"both {self[key]} and {path}"
+                raise WrongInput(f"{PIPELINE}: stage {stage} has {both}; allowed is one file named {key}")
 
     def __missing__(self, name: str) -> Path:
         """Raise WrongInput: dvc.yaml does not declare this file for the stage."""

@@ -16,12 +16,11 @@ import numpy as np
 
 from charloom.core.base.array_file import Layout, header, load, reader
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.core.base.storage import whole
+from charloom.core.base.storage import ensure_text_size, whole
 from charloom.core.base.types import Array
 from charloom.core.text.vocabulary import CODE_POINTS, Vocabulary, code_points
 from groundwork.words import in_line
 
-LARGEST = 1_000_000_000  # bytes of a text's file
 PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the second-level cache
 WRITTEN = 2**20  # numbers written at a time
 
@@ -129,7 +128,7 @@ def read_text(path: Path, digest: Any = None) -> Iterator[str]:
 def _state(path: Path) -> tuple[int, int]:
     """Return the file's size (bytes) and ctime (ns).
 
-    Raises WrongInput if it is missing, is not a regular file, or has more than LARGEST bytes.
+    Raises WrongInput if it is missing, is not a regular file, or is too large.
     """
     try:
         status = path.stat()
@@ -137,8 +136,7 @@ def _state(path: Path) -> tuple[int, int]:
         raise _refused(path, error) from None
     if not stat.S_ISREG(status.st_mode):
         raise WrongInput(f"params.yaml: prepare.text: {path} is not a file")
-    if status.st_size > LARGEST:
-        raise WrongInput(f"{path}: {status.st_size:,} bytes; allowed are at most {LARGEST:,}")
+    ensure_text_size(path, status.st_size)
     return status.st_size, status.st_ctime_ns
 
 
