@@ -13,11 +13,14 @@ SQUASH = {  # a function of a, and its slope as a function of h
 
 
 class Network:
-    """h_t = leak · h_{t-1} + squash(W h_{t-1} + U x_t + b), with its gradient; `slope` replaces the right slope."""
+    """h_t = leak · h_{t-1} + squash(W h_{t-1} + U x_t + b), with its gradient.
 
-    def __init__(self, squash="tanh", leak=0.0, slope=None):
+    slope, before  replace the right slope, and the states h before each character in the gradient of W
+    """
+
+    def __init__(self, squash="tanh", leak=0.0, slope=None, before=lambda h: h):
         self.squash, right = SQUASH[squash]
-        self.leak, self.slope = leak, slope or right
+        self.leak, self.slope, self.before = leak, slope or right, before
 
     def forward(self, theta, x, h_0):
         h = np.empty((len(x) + 1, theta.m), theta.flat.dtype)
@@ -36,7 +39,7 @@ class Network:
         for t in reversed(steps):
             dh = g[t] @ theta.V + later
             d = dh * self.slope(h[t + 1] - self.leak * h[t])
-            gradients.W[:] += np.outer(d, h[t])
+            gradients.W[:] += np.outer(d, self.before(h)[t])
             gradients.U[:, x[t]] += d
             gradients.b[:] += d
             later = d @ theta.W + self.leak * dh

@@ -49,6 +49,7 @@ def test_the_check_accepts_the_committed_equations_for_all_sizes(m, ids, sigma):
         (Network(slope=lambda h: 1 - np.tanh(h) ** 2), "WUb"),
         (Network("relu", slope=lambda h: 1 - h**2), "WUb"),  # the forward pass alone was changed
         (Network("tanh", 0.5, slope=lambda h: np.ones_like(h)), "WUb"),
+        (Network(before=lambda h: np.append(0 * h[:1], h[1:], axis=0)), "W"),  # h_0 is forgotten: seen if it is carried
     ],
 )
 def test_the_check_names_the_matrices_whose_gradient_is_not_the_derivative(network, wrong, monkeypatch):
@@ -95,14 +96,17 @@ def test_the_check_says_what_the_kernel_computes_otherwise(monkeypatch):
     assert "adagrad.py" in check.other_network(SMALL, TEXT)
 
 
-def test_the_numpy_backend_computes_with_what_rnn_py_contains(monkeypatch):
-    recipe = replace(SMALL.recipe, backend=NUMPY)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_numpy_backend_computes_with_what_rnn_py_contains(monkeypatch, batch):
+    recipe = replace(SMALL.recipe, backend=NUMPY, batch=batch)
     first = start(recipe, 6, 1)
 
     def computed(backend):
         functions = BACKENDS[backend]
         after = functions.advance(first, TEXT.training, 3, recipe).after
-        written = next(functions.write(after.theta, after.h, np.array([0]), [np.random.default_rng(1)], 1.0, 0, 1.0))
+        written = next(
+            functions.write(after.theta, after.h[:1], np.array([0]), [np.random.default_rng(1)], 1.0, 0, 1.0)
+        )
         return [
             after.theta.flat, functions.read(after.theta, TEXT.training[:90], after.carried, 0.0)[0], written[1],
             functions.forward(after.theta, TEXT.training[:9], after.carried)[1],
@@ -115,3 +119,14 @@ def test_the_numpy_backend_computes_with_what_rnn_py_contains(monkeypatch):
     Network("relu").write_into(monkeypatch)
     for before, after in zip(right, computed(NUMPY), strict=True):
         assert abs(before - after).max() > 1e-6
+
+
+@pytest.mark.parametrize("choice", [(1.0, 0, 1.0), (0.5, 3, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0)])
+def test_the_backends_write_the_same_text(choice):
+    theta, h = rnn.init(20, 6, 0.5, np.random.default_rng(1)), np.random.default_rng(2).normal(size=(3, 20))
+    texts = []
+    for backend in (KERNEL, NUMPY):
+        random = [np.random.default_rng(number) for number in range(3)]
+        written = BACKENDS[backend].write(theta, h, np.arange(3), random, *choice)
+        texts.append(np.concatenate([next(written)[0], next(written)[0]], axis=1))
+    np.testing.assert_array_equal(*texts)

@@ -11,7 +11,7 @@ from charloom.core.settings import params
 from charloom.core.settings.params import WEIGHTS, Params, flat_of
 from charloom.core.settings.reading import overridden, read_params
 from charloom.core.training.trace import results_hash
-from charloom.results.keys import experiment_key, run_name, trial_key
+from charloom.results.keys import experiment_key, question_key, run_name, trial_key, weights_key
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
@@ -54,6 +54,15 @@ def test_a_param_names_the_experiment_unless_it_cannot_matter_and_one_of_samples
     assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same)
     keys = {trial_key(each, TEXT, ARITHMETIC) for each in (params, other)}
     assert (len(keys) == 1) == (name in same or name.startswith("sample."))
+
+
+def test_a_key_contains_the_digest_of_the_network():
+    for key in (experiment_key, weights_key):
+        assert len({key(PARAMS, TEXT, network) for network in ("", "0" * 16, "1" * 16)}) == 3
+    questions = {
+        question_key(TEXT, [PARAMS], PARAMS, [], lambda _, network=network: network) for network in ("", "0" * 16)
+    }
+    assert len(questions) == 2
 
 
 NO_CLIP = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})
