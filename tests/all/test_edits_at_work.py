@@ -5,8 +5,10 @@ import time
 import numpy as np
 import pytest
 from filelock import FileLock
-from projects import SMALL, Project, copied, make, seed_of_the_week, started
+from projects import SMALL, Project, copied, make, seed_of_the_week, source, started
 
+from charloom.core.base import terminal
+from charloom.core.runtime import memory
 from charloom.core.settings.dvc_lock import locked
 from charloom.core.settings.pipeline import Project as Folder
 
@@ -16,8 +18,8 @@ LONGER = SMALL | {
 }  # fmt: skip
 EDITS = {  # what is edited: text that is there, and what is written instead
     "params": ("params.yaml", "seed: 1 ", "seed: 2 "),
-    "a package": ("src/charloom/core/base/terminal.py", '"""', '"""So: '),
-    "another package": ("src/charloom/core/runtime/memory.py", '"""', '"""Now: '),
+    "a package": (source(terminal), '"""', '"""So: '),
+    "another package": (source(memory), '"""', '"""Now: '),
     "dvc.yaml": ("dvc.yaml", "src/sample.py, src", "src/sample.py, README.md, src"),
 }
 REPEATED = 5  # whole pipelines with an edit

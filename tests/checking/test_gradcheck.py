@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from projects import source
 from recipes import recipe
 
 from charloom.checking.check import failures, gradient_errors, reference_failures, verdict
@@ -70,7 +71,7 @@ def test_one_wrong_entry_of_either_gradient_is_named(name):
     ]
     reference = list(reference_failures(THETA, IDS, 1e-10, of_reference))
     assert [line.split(":")[0] for line in reference] == [f"{name} at the {state} state" for state in STATES]
-    assert all("network/rnn.py" in line for line in reference)
+    assert all(source(rnn).removeprefix("src/charloom/core/") in line for line in reference)
 
 
 def test_a_right_gradient_passes_and_a_wrong_entry_or_state_is_found_where_the_network_is_chaotic():

@@ -10,11 +10,15 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from projects import ROOT, STAGES, Project, called, said, started, until
+from projects import ROOT, STAGES, Project, called, said, source, started, until
 from recorded import waiting
 
 from charloom.core.runtime.program import FOREIGN, run_command
+from charloom.core.base import errors, terminal
+from charloom.core.kernel import update
 from charloom.core.settings.pipeline import difference
+from charloom.core.text import corpus
+from charloom.sampling import writing
 from charloom.tracking.collect import put, this_run
 
 # The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
@@ -26,8 +30,8 @@ def act(event, arguments):
         os.replace(acts.pop(0)[1], {path!r})
 sys.addaudithook(act)
 """
-BEFORE, AFTER, LATER = "core/base/errors.py", "core/text/corpus.py", "sampling/writing.py"  # of the edited one's import
-PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", "src/charloom/core/kernel/update.py", "data/prepared/text.npz"
+BEFORE, EDITED, AFTER, LATER = map(source, (errors, terminal, corpus, writing))  # as the stage imports them
+PARAMS, FOX, UPDATE, IDS = "params.yaml", "data/fox.txt", source(update), "data/prepared/text.npz"
 UNDONE = "edit(); path.read_text(); path.write_text(text)"
 FAREWELL = """
 import atexit, pathlib
@@ -93,22 +97,22 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
     (AFTER, None, True), (AFTER, LATER, False), (BEFORE, None, False), (BEFORE, AFTER, True),
 ])  # fmt: skip
 def test_a_stage_that_imported_an_edited_source_fails(project, tmp_path, edited, put_back, fails):
-    path = project.folder / "src/charloom/core/base/terminal.py"
+    path = project.folder / EDITED
     for each in (project.folder / "src").rglob("*.pyc"):  # then sources are opened, not compiled files
         each.unlink()
     (tmp_path / "whole").write_text(path.read_text())
-    (tmp_path / "edited").write_text(path.read_text().replace('"""Escaping', '"""The escaping', 1))
+    (tmp_path / "edited").write_text(path.read_text() + "# edited\n")
     acts = [(edited, str(tmp_path / "edited")), *([(put_back, str(tmp_path / "whole"))] if put_back else [])]
     hook = ACTS.replace("{acts!r}", repr(acts)).replace("{path!r}", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(hook)
     printed = project.run("python", "src/sample.py", expect=int(fails), PYTHONPATH=str(tmp_path))
-    assert ("edited or removed after charloom read the file: src/charloom/core/base/terminal.py" in printed) == fails
+    assert (f"edited or removed after charloom read the file: {EDITED}" in printed) == fails
     assert ("edited while it ran" in printed) == fails
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("stage", "name", "old", "new", "act", "line"), [
-    ("train", UPDATE, '"""The', '"""A', "edit()", f"changed files: {UPDATE}; results discarded"),
+    ("train", UPDATE, "", "", "path.write_text(text + '# edited')", f"changed files: {UPDATE}; results discarded"),
     ("train", IDS, "", "", "path.write_bytes(path.read_bytes() + bytes(1))", f"changed files: {IDS}; "),
     ("train", PARAMS, "eta: 0.1", "eta: 0.2", UNDONE, "edited or removed after charloom read the file: params.yaml"),
     ("prepare", FOX, "lazy", "busy", UNDONE, "edited or removed after charloom read the file: data/fox.txt"),
