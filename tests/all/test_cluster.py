@@ -7,8 +7,11 @@ import sys
 
 import psutil
 import pytest
-from projects import SMALL, copied, make, said, started, until
+from projects import OTHER_WEIGHTS, SMALL, copied, make, said, started, until
 from study_projects import ask, dask, other_sources, rows, tables
+
+from charloom.core.network import recipe
+from charloom.study import trial
 
 # A trial takes about a second, so that something can happen in the middle of one.
 SECOND = SMALL | {
@@ -52,11 +55,8 @@ def begun(project, cluster) -> subprocess.Popen:
 
 def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
     project, expected, folder = here
-    arithmetic = other_sources(
-        folder / "arithmetic", "charloom/core/kernel/elementary.py",
-        "T5 = math.nextafter(T5, 1.0)\n", after="for n in range(2, 14))\n",
-    )  # fmt: skip
-    measure = other_sources(folder / "measure", "charloom/study/trial.py", HALVED)
+    arithmetic = other_sources(folder / "arithmetic", recipe, f"WEIGHT = 1 + 2**-52{OTHER_WEIGHTS}")
+    measure = other_sources(folder / "measure", trial, HALVED)
     # Compiled first: while others compile, too, the table would be made before this worker can show what it is.
     subprocess.run([sys.executable, "-c", COMPILES], env=os.environ | {"PYTHONPATH": str(arithmetic)}, check=True)
     with dask(folder / "dask") as cluster:

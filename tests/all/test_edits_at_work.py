@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
-from projects import SMALL, Project, copied, make, seed_of_the_week, started, until
+from projects import SMALL, Project, copied, make, seed_of_the_week, source, started, until
 
+from charloom.core.base import terminal
+from charloom.core.runtime import memory
 from charloom.core.settings.pipeline import Project as Folder
 from charloom.results.dvc_lock import locked
 
@@ -17,8 +19,8 @@ LONGER = SMALL | {
 }  # fmt: skip
 EDITS = {  # what is edited: text that is there, and what is written instead
     "params": ("params.yaml", "seed: 1 ", "seed: 2 "),
-    "a package": ("src/charloom/core/base/terminal.py", '"""', '"""So: '),
-    "another package": ("src/charloom/core/runtime/memory.py", '"""', '"""Now: '),
+    "a package": (source(terminal), '"""', '"""So: '),
+    "another package": (source(memory), '"""', '"""Now: '),
     "an output": ("metrics/prepare.json", '"characters": ', '"characters":  '),
     "dvc.yaml": ("dvc.yaml", "src/sample.py, src", "src/sample.py, README.md, src"),
 }

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +15,8 @@ from grading.layouts import CLASS, FUNCTIONS, written
 from new_projects import made, working_folder
 from projects import NAMED, ROOT, Project, started, until
 from stores import free_port
+
+from charloom import commands
 
 
 @pytest.fixture
@@ -101,6 +104,6 @@ def test_the_wheel_has_the_files_of_a_new_project(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    folder = ROOT / "src/charloom/commands/starting"
+    folder = Path(commands.__file__).with_name("starting")
     files = {str(path.relative_to(ROOT / "src")) for path in folder.rglob("*") if path.is_file()}
     assert {name for name in files if "__pycache__" not in name} <= set(zipfile.ZipFile(wheel).namelist())

@@ -14,13 +14,15 @@ import psutil
 import pytest
 from hostile import Mlflow, answered, hostile
 from mlflow import MlflowClient
-from projects import Project, copied, until
+from projects import Project, copied, source, until
 from recorded import holds_what_the_files_hold, sent, waiting
+
+from charloom.commands import inputs
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
 LIMITS = {  # shorter ones than a user's
     "src/track.py": ("SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 8"),
-    "src/charloom/commands/inputs.py": ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
+    source(inputs): ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
 }
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
 

@@ -3,16 +3,18 @@
 import json
 import py_compile
 import shutil
-import sys
 from contextlib import chdir
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from claims import refused, relock, set_metric
-from projects import Project
+from projects import Project, source
 
+from charloom.core.network import adagrad
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
+from charloom.core.text import ngrams
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import protocol, resume
 from charloom.tracking.recorded import ensure_recorded
@@ -21,6 +23,10 @@ HOSTILE = {
     "OPENBLAS_CORETYPE": "Prescott", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "12345",
     "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
 }  # fmt: skip
+OTHER_COUNT = """
+def text_metrics(*given, own=text_metrics):
+    return own(*given).model_copy(update={"characters_that_occur_once": 7})
+"""
 
 
 def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(project, tmp_path):
@@ -60,11 +66,11 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
 
 def forge_bytecode(project: Project) -> Path:
     """Compile other code than the source's in its place, make the metric again by it, and return the file."""
-    source = project.folder / "src/charloom/core/text/ngrams.py"
+    right = project.folder / source(ngrams)
     other = project.folder.parent / "other.py"
-    other.write_text(source.read_text().replace("characters_that_occur_once=", "characters_that_occur_once=7 + "))
-    compiled = source.parent / "__pycache__" / f"ngrams.{sys.implementation.cache_tag}.pyc"
-    py_compile.compile(str(other), str(compiled), dfile=str(source), doraise=True,
+    other.write_text(right.read_text() + OTHER_COUNT)
+    compiled = Path(cache_from_source(right))
+    py_compile.compile(str(other), str(compiled), dfile=str(right), doraise=True,
                        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)  # fmt: skip
     project.run("dvc", "repro", "-q", "--force", "--single-item", "prepare")
     assert '"characters_that_occur_once": 7,' in (project.folder / "metrics/prepare.json").read_text()
@@ -128,7 +134,7 @@ def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
     (project.folder / "metrics/claim.json").write_text("{}\n")
     entry = "      - metrics/gradcheck.json: {cache: false}\n"
     project.edit("dvc.yaml", entry, f"{entry}      - metrics/claim.json: {{cache: false, persist: true}}\n")
-    project.edit("src/charloom/core/network/adagrad.py", "The optimiser AdaGrad", "An optimiser, AdaGrad")
+    project.append(source(adagrad))
     project.commit()
     printed = refused(project)
     assert "cause  dvc.lock was made with another src/charloom/core (stages: prepare" in printed

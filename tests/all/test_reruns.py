@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from edits import apply
-from projects import Project
+from projects import Project, source
 from recorded import in_order
 from stores import free_port
+
+from charloom.core import base
 
 
 def reproductions(project: Project, store: str = "") -> list[int]:
@@ -20,7 +21,7 @@ def test_a_result_is_one_run_however_it_is_made_again(project):
     project.run("dvc", "repro", "--force")
     project.run("git", "diff", "HEAD", "--exit-code")
     assert reproductions(project) == [0]
-    apply(project, "a docstring in base")
+    project.append(source(base))
     project.run("dvc", "repro")
     assert reproductions(project) == [1]
     assert project.contents() == whole

@@ -8,9 +8,11 @@ from contextlib import chdir
 from zipfile import ZipFile
 
 import pytest
-from projects import ROOT, until
+from projects import ROOT, source, until
 from stores import listening, ui
 
+import charloom
+from charloom.core.model import model_file
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import CHECKSUMS, checksums
 
@@ -32,7 +34,7 @@ def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
         files = {name: archive.read(name) for name in archive.namelist()}
     with ZipFile(packed, "w") as archive:
         for name, content in files.items():
-            planted = name in {"charloom/__init__.py", "charloom/core/model/model_file.py"}
+            planted = name in {source(module).removeprefix("src/") for module in (charloom, model_file)}
             archive.writestr(name, marking(project).encode() + content if planted else content)
     (waits / CHECKSUMS).write_text(checksums(waits))
     assert "MLflow run " in project.run("charloom", "track")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from claims import replace_by_link, submodule
-from projects import Project, copied, said
+from projects import Project, copied, said, source
 from study_projects import ask, conducted, smaller_eta_than_base
+
+from charloom.core.network import recipe
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
@@ -90,9 +92,9 @@ def test_unusual_files_that_are_honest_pass(project, monkeypatch):
 
 @pytest.mark.usefixtures("rebuilt_once")
 def test_what_is_not_committed_is_said_and_not_checked(project):
-    project.run("git", "update-index", "--assume-unchanged", "src/charloom/core/network/recipe.py")
+    project.run("git", "update-index", "--assume-unchanged", source(recipe))
     project.run("git", "update-index", "--skip-worktree", "metrics/train.json")
-    project.edit("src/charloom/core/network/recipe.py", "default_rng(seed)", "default_rng(seed + 1)")
+    project.append(source(recipe), "Recipe.initial = lambda self, K, seed: 1 / 0\n")
     (project.folder / "metrics/train.json").write_text("{}")
     ensure_told(project, {"verify": (0, "uncommitted changes", "same"), "summary": (0, "Uncommitted")})
     # New params are committed. The lock and the results that belong to them are only here.

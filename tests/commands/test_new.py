@@ -10,6 +10,7 @@ from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, written
 from new_projects import made, new, working_folder
 from projects import ROOT, Project
 
+from charloom import commands
 from charloom.commands.new import NO_NAME
 from charloom.core.base.errors import WrongInput
 from charloom.core.network.order import AS_IT_STANDS
@@ -36,7 +37,7 @@ def following(weights, h, x):
     p = np.exp(weights["w"][x])
     return p / p.sum(), h + 1
 """
-STARTING = ROOT / "src/charloom/commands/starting"
+STARTING = Path(commands.__file__).with_name("starting")
 
 
 @pytest.fixture

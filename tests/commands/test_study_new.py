@@ -94,7 +94,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
     "a.yaml --vary m=2,x": "a.yaml: m: 'x' is a text, not a number",
     "a.yaml --vary sigma=0.1,fan-in": "a.yaml: sigma: 'fan-in' is a text, not a number: write it as 100, 0.1 or 1e-5, "
     "without quotes, or fan_in",
-    "a.yaml --vary optimizer=adagrad,adm": "a.yaml: optimizer: 'adm' is not allowed; it has to be 'adagrad' or 'adam'",
+    "a.yaml --vary optimizer=adagrad,adm": "a.yaml: optimizer: 'adm' is not allowed",
     "a.yaml --vary clip=null,5": f"a.yaml: clip: {UNKNOWN}",
     "a.yaml --vary train.updates=4,5 --short": "--short: cannot be combined with --vary train.updates",
     "a.yaml --vary eta=0.05": "--vary: eta=0.05 is one value, and a comparison needs two: `--vary eta=0.1,0.05`\n",
@@ -105,7 +105,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
     "a.yaml --vary eta=1,0,05": "--vary: eta=1,0,05: a comma separates two values; a decimal has a point\n",
     "a.yaml --vary m=2,2": "a.yaml: vary: no setting differs from the baseline",
     "a.yaml --vary m=2,3 --seeds 3-1": f"--seeds: 3-1 {NUMBER}, or a range of seeds such as 6-10",
-    "a.yaml --vary m=2,3 --measure loss": "a.yaml: measure: 'loss' is not allowed; it has to be 'held_out_bits",
+    "a.yaml --vary m=2,3 --measure loss": "a.yaml: measure: 'loss' is not allowed",
     "a --vary m=2,3": "a: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml",
     "a.yaml --vary m=2,3 --seeds 0": f"--seeds: 0 {NUMBER}",
     "a.yaml --vary m=2,3 --title 'a\nb'": "a.yaml: title: a\\nb is not allowed; allowed is one line",

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from grading.inside import inside
+from projects import source
 
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
@@ -136,7 +137,7 @@ def test_the_steps_that_a_rule_explains_are_counted_and_another_eta_is_noted(tmp
     uncounted = ADAM.replace("self.t += 1", "self.t = 1")
     (finding,) = judged(tmp_path, steps.judge, uncounted, CORRECTED).findings
     assert "the first 1 of 6 steps are those of Adam, eta 0.001" in finding.sentences[0]
-    assert finding.place.startswith("src/charloom/core/network/adam.py")
+    assert finding.place.startswith(source(Adam))
     (note,) = judged(tmp_path, steps.judge, "eta = 0.05\n" + ADAGRAD, RIGHT).notes
     assert note == "its eta is 0.1, and the constant eta is 0.05: is there a factor in the step?"
 

@@ -121,7 +121,7 @@ def fails(call: str) -> bool:
 
 def noted(call: str) -> None:
     """Add the call to the list of all calls."""
-    job = os.environ.get("GITHUB_JOB") or os.environ.get("CI_JOB_NAME")
+    job = os.environ.get("GITHUB_JOB")
     with (ARTIFACTS.parent / "calls.txt").open("a") as file:
         file.write(f"{job}: {call}\n")
 

@@ -70,33 +70,12 @@ def test_what_main_has_is_signed_and_its_pages_are_published(theirs, tmp_path):
     assert published == {"index.html": report, "report.html": report, "live.html": live, "inside.html": inside}
 
 
-def test_every_night_all_is_tested(theirs, tmp_path):
-    ran = act(theirs, tmp_path / "run", "nightly.yml", "schedule", {})
-    names = ("everything", "studies", "newest", "arm max", "arm cortex-a72")
-    assert ran.jobs == dict.fromkeys(names, "success"), ran.printed
-    for call in (
-        "everything: make test-all",
-        "everything: make mutants",
-        "arm: make emulated max",
-        "arm: make emulated cortex-a72",
-        "newest: make newest",
-        "studies: charloom verify --study studies/a.yaml",
-        "studies: charloom verify --study studies/b.yaml",
-    ):
-        assert ran.calls.count(call) == 1
-
-
 def test_a_fork_gets_no_comment_and_a_failing_verify_fails_its_jobs_and_is_told_in_the_summary(theirs, tmp_path):
     fork = pull_request(fork=True)
     ran = act(theirs, tmp_path / "run", "reproduce.yml", "pull_request", fork, FAIL="charloom verify")
     assert ran.jobs == dict.fromkeys(REPRODUCED, "failure") | {"summary": "success"}, ran.printed
     assert (ran.artifacts / "summary/summary.md").read_text().endswith("the same on 0 of 8 machines\n")
     assert comments(ran) == []
-
-
-def test_a_failing_verify_publishes_nothing(theirs, tmp_path):
-    ran = act(theirs, tmp_path / "run", "reproduce.yml", "push", PUSH, FAIL="charloom verify")
-    assert ran.jobs == dict.fromkeys(REPRODUCED, "failure"), ran.printed
 
 
 @pytest.mark.parametrize("fails", ["", "dvc repro"])

@@ -35,8 +35,8 @@ assert numba.njit(lambda x: absolute(x))(-21) == 21
 
 def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
     clone, package = (shutil.copytree(cache.PACKAGE, tmp_path / name, ignore=IGNORED) for name in ("one", "two"))
-    sources = [*package.glob("kernel/*.py"), *package.glob("network/*.py"), package / "network/logarithm.py"]
-    assert {source.name for source in sources} >= {"passes.py", "update.py", "products.py", "vector.py", "adam.py"}
+    sources = [*package.glob("kernel/*.py"), *package.glob("network/*.py")]
+    assert len(sources) > 10
     keys = [cache.FolderCache(twice, package).key]
     assert keys[0] == cache.FolderCache(twice, clone).key
     for source in [*sources, package / "kernel/new.py"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import grimp
 import pytest
 from dvc.repo import Repo
-from edits import EDITS, apply
+from edits import EDITS
 from projects import ROOT, Project, copied
 from ruamel.yaml import YAML
 from temporary import temporary
@@ -130,11 +130,11 @@ def test_a_temporary_file_in_the_folder_of_an_output_is_no_part_of_it(project):
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value")  # a library of DVC's
-@pytest.mark.parametrize("what", EDITS)
-def test_an_edit_reaches_exactly_the_stages_that_use_what_was_edited(finished, tmp_path, what):
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reaches_exactly_the_stages_that_use_what_was_edited(finished, tmp_path, name):
     project = copied(finished, tmp_path / "project")
-    apply(project, what)
+    project.append(name)
     with chdir(project.folder), Repo() as repo:
         said = repo.status()
     reached = {stage for stage, changes in said.items() if any("changed deps" in change for change in changes)}
-    assert reached == set(EDITS[what].reached)
+    assert reached == set(EDITS[name])

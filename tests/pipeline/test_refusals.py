@@ -78,11 +78,11 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
 
 
 @pytest.mark.parametrize(("edit", "stages", "code", "line"), [  # an edit, and what the stages say that it stops
-    ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: Invalid JSON"),
+    ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: "),
     ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
-    ((GRADCHECK, '"passed": true', '"passed": "yes"'), "train", 3, "passed: Input should be a valid boolean"),
     (("dvc.yaml", "- models/last.npz", "- models/last.npz\n      - models/last.csv"), "train", 2,
      "stage train has both models/last.npz and models/last.csv; allowed is one file named models/last"),
+    ((GRADCHECK, '"passed": true', '"passed": "yes"'), "train", 3, f"{GRADCHECK}: passed: "),
     ((PARAMS, "seq_length: 10", "seq_length: 5000"), "prepare gradcheck train", 2, "needs at least 5001"),
     ((PARAMS, "m: 8", "m: 300000"), "prepare train", 5, "not enough memory: training with m = 300000"),
     ((PARAMS, " length: 200", f" length: {MUCH}"), "prepare sample", 5, f"memory: sample.length: {MUCH} for 3"),

@@ -9,11 +9,15 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 
 import pytest
-from projects import ROOT, STAGES, Project, called, said, started, until
+from projects import ROOT, STAGES, Project, called, said, source, started, until
 from recorded import waiting
 
 from charloom.core.runtime.program import FOREIGN, run_command
+from charloom.core.base import sources, terminal
+from charloom.core.runtime import program
 from charloom.core.settings.pipeline import difference
+from charloom.core.text import corpus
+from charloom.sampling import writing
 from charloom.tracking.collect import put, this_run
 
 # The first file is replaced by the next one as the stage opens a source, as an editor in another process does.
@@ -25,8 +29,8 @@ def act(event, arguments):
         os.replace(acts.pop(0)[1], {path!r})
 sys.addaudithook(act)
 """
-GUARD, FIRST = "core/base/sources.py", "core/runtime/program.py"  # opened before the hash, and directly after it
-AFTER, LATER = "core/text/corpus.py", "sampling/writing.py"  # opened after the import of the edited file
+GUARD, FIRST = source(sources), source(program)  # opened before the hash, and directly after it
+AFTER, LATER = source(corpus), source(writing)  # opened after the import of the edited file
 FAREWELL = """
 import atexit, pathlib
 path = pathlib.Path("params.yaml")
@@ -92,16 +96,16 @@ def test_an_edit_while_train_works_is_no_result_and_the_saved_state_stays(projec
 ])  # fmt: skip
 def test_a_stage_hashes_its_sources_before_it_imports_them(project, tmp_path, edited, put_back, code):
     """An edit before the hash is used and hashed. An edit after it fails the stage, unless the stage undoes it."""
-    path = project.folder / "src/charloom/core/base/terminal.py"
+    path = project.folder / source(terminal)
     for compiled in (project.folder / "src").rglob("*.pyc"):  # then sources are opened, not compiled files
         compiled.unlink()
     (tmp_path / "whole").write_text(path.read_text())
-    (tmp_path / "edited").write_text(path.read_text().replace('"""Escaping', '"""The escaping', 1))
+    (tmp_path / "edited").write_text(path.read_text() + "# edited\n")
     acts = [(edited, str(tmp_path / "edited")), *([(put_back, str(tmp_path / "whole"))] if put_back else [])]
     hook = ACTS.replace("{acts!r}", repr(acts)).replace("{path!r}", repr(str(path)))
     (tmp_path / "sitecustomize.py").write_text(hook)
     printed = project.run("python", "src/sample.py", expect=code, PYTHONPATH=str(tmp_path))
-    assert ("edited while it ran: changed files: src/charloom/core/base/terminal.py" in printed) == bool(code)
+    assert (f"edited while it ran: changed files: {source(terminal)}" in printed) == bool(code)
 
 
 @pytest.mark.slow

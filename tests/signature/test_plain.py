@@ -46,14 +46,14 @@ def assert_same(own, updates):
 CLOCK = """
 from contextlib import contextmanager
 from charloom.signature import plain
-functions = plain._forward, plain._softmax, plain._backward, plain._add
+functions = [value for value in vars(plain).values() if hasattr(value, "signatures")]
 compiled = lambda: [len(function.signatures) for function in functions]
 
 @contextmanager
 def progress(*_):
     before = compiled()
     yield lambda *_: None
-    print(min(before) > 0 and compiled() == before)
+    print(any(before) and compiled() == before)
 
 plain.progress = progress
 plain.main()

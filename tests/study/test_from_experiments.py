@@ -194,16 +194,10 @@ def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
     assert list(read(folder, curves=True).curves) == ["smooth_loss"]
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("0,x", "could not convert string to float: 'x'"),
-        ("0,1\n\udcff", ".*codec can't decode byte 0xff in position 23"),
-    ],
-)
-def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, row, reason):
+@pytest.mark.parametrize(("row", "value"), [("0,x", "'x'"), ("0,1\n\udcff", "0xff")])
+def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, row, value):
     found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{row}\n"})
-    with pytest.raises(Damaged, match=f"^[0-9a-f]{{40}}: plots/smooth_loss.csv: {reason}"):
+    with pytest.raises(Damaged, match=f"^[0-9a-f]{{40}}: plots/smooth_loss.csv: .*{value}"):
         read(folder, curves=True)
 
 

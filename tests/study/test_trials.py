@@ -18,16 +18,21 @@ from compared import designed
 from projects import ROOT, copied, said
 from recorded import column
 from rehashed import hashed
-from study_projects import ask, conducted, other_sources, tables
+from study_projects import ask, conducted, tables
 
 from charloom.core.base.storage import sha256
 from charloom.core.settings.pipeline import files
+from charloom.core.settings.records import Measure
+from charloom.core.training.protocol import metrics_of
+from charloom.pages.study.compared import Compared
+from charloom.pages.study.study_page import study_page
 from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial
+from paired import answered
 from paired.data_types import CANNOT_TELL
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
@@ -235,23 +240,20 @@ def test_a_kill_at_any_step_of_anew_leaves_no_row_beside_a_question_that_did_not
 
 
 KILLED_AT = """
-import os, shutil, signal
+import os, signal, sys
 from pathlib import Path
-from charloom.study import conduct
+from charloom.study.conduct import conduct
 
-count = 0
-def killed(function):
-    def call(*given):
-        global count
-        if count == {}:
+moves = 0
+def kill(event, _):
+    global moves
+    if event == "os.rename":
+        if moves == {}:
             os.kill(os.getpid(), signal.SIGKILL)
-        count += 1
-        return function(*given)
-    return call
+        moves += 1
 
-for name in ("keep", "move", "write_asked", "_train"):
-    setattr(conduct, name, killed(getattr(conduct, name)))
-conduct.conduct(Path("studies/a.yaml"), 1, None, anew=True)
+sys.addaudithook(kill)
+conduct(Path("studies/a.yaml"), 1, None, anew=True)
 """
 
 
@@ -304,16 +306,17 @@ def test_a_question_that_another_study_asks_is_not_asked_again_under_another_nam
     (project.folder / "studies/b.yaml").unlink()
 
 
-def with_sources(sources: Path, code: str, *arguments: str) -> str:
-    """Return what the code prints in a process with these sources."""
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(sources)}, text=True, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
+ANOTHER_MEASURE = """
+from charloom.core.settings import records
+class TrainMetrics(records.TrainMetrics):
+    twice: int | None = None
+records.TrainMetrics = TrainMetrics
+from charloom.core.training import protocol
+def metrics_of(*given, own=protocol.metrics_of):
+    metrics = own(*given)
+    return metrics.model_copy(update={"twice": 2 * metrics.updates_per_epoch})
+protocol.metrics_of = metrics_of
+"""
 WITH_ANOTHER_MEASURE = """
 from pathlib import Path
 from charloom.results.study_table import METRICS, read_asked, read_runs, write_runs
@@ -341,58 +344,48 @@ print("as before")
 
 @pytest.mark.slow
 def test_a_measure_that_is_added_invalidates_no_study(tmp_path):
-    last, records = "    updates_per_epoch: int\n", "charloom/core/settings/records.py"
-    sources = other_sources(tmp_path / "src", records, "    twice: int | None = None\n", after=last)
-    file, value = sources / "charloom/core/training/protocol.py", "        updates_per_epoch=training.epoch,\n"
-    file.write_text(file.read_text().replace(value, f"{value}        twice=2 * training.epoch,\n"))
-    assert with_sources(sources, WITH_ANOTHER_MEASURE, str(tmp_path)) == "as before\n"
+    command = [sys.executable, "-c", ANOTHER_MEASURE + WITH_ANOTHER_MEASURE, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.stdout == "as before\n", done.stderr
 
 
-OF_A_MEASURE_OF_MORE = """
-from pathlib import Path
-from charloom.core.settings.records import Measure
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import study_page
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
-from paired import answered
-study = read_study(Path("studies/initial_accumulator.yaml"))
-verdict = answered(measured(study)).comparisons[0].verdict
-runs = {
-    key: run._replace(metrics=run.metrics.model_copy(update={"right": -run.metrics.held_out_bits_per_character}))
-    for key, run in study.runs.items()
-}
-question = study.question.model_copy(update={"measure": Measure.RIGHT})
-study = study._replace(runs=runs, question=question)
-answer = answered(measured(study))
-assert [answer.better, answer.comparisons[0].verdict] == ["higher", verdict], (answer.better, verdict)
-page, picture = study_page(study, Compared(answer))
-for words in (
-    "Measure: right, the share of characters that are the likeliest, in percent; higher is better.",
-    "Means and differences are in percent.", "better →",
-):
-    assert words in page, words
-assert "right (better →)" in picture
-print(verdict)
-"""
+class Right(str):
+    """A measure that no training has yet."""
+
+    value, unit, better, least, of_held_out = property(str), "percent", "higher", 0.5, True
 
 
 @pytest.mark.slow
-def test_a_measure_knows_which_values_are_better_and_its_unit(tmp_path):
-    last, records = "    updates_per_epoch: int\n", "charloom/core/settings/records.py"
-    sources = other_sources(tmp_path / "src", records, "    right: float | None = None\n", after=last)
-    file, member = sources / records, '    SMOOTH_LOSS = "smooth_loss"'
-    right = '    RIGHT = "right", "the share of characters that are the likeliest", "percent", "higher", 0.5\n'
-    file.write_text(file.read_text().replace(member, right + member))
-    assert with_sources(sources, OF_A_MEASURE_OF_MORE) == "better\n"
+def test_a_measure_knows_which_values_are_better_and_its_unit(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(Measure, "named", lambda name: {"right": Right(name)}.get(name))
+    study = read_study(Path("studies/initial_accumulator.yaml"))
+    verdict = answered(measured(study)).comparisons[0].verdict
+    runs = {
+        key: run._replace(metrics=run.metrics.model_copy(update={"right": -run.metrics.held_out_bits_per_character}))
+        for key, run in study.runs.items()
+    }
+    question = study.question.model_copy(update={"measure": Right("right")})
+    study = study._replace(runs=runs, question=question)
+    answer = answered(measured(study))
+    assert (answer.better, answer.comparisons[0].verdict) == ("higher", verdict)
+    page, picture = study_page(study, Compared(answer))
+    for words in ("higher is better", "in percent", "better →"):
+        assert words in page, words
+    assert "right (better →)" in picture
 
 
 @pytest.mark.slow
-def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(tmp_path):
-    measures = "charloom/core/training/protocol.py"
-    sources = other_sources(tmp_path / "src", measures, " + 1", after="        smooth_loss=smooth")
-    code = "from charloom.study.trial import small_trial; print(small_trial('adagrad float64'))"
-    assert with_sources(sources, code).strip() != small_trial("adagrad float64")
+def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(monkeypatch):
+    def other(*given):
+        metrics = metrics_of(*given)
+        return metrics.model_copy(update={"smooth_loss": metrics.smooth_loss + 1})
+
+    before = small_trial("adagrad float64")
+    small_trial.cache_clear()
+    monkeypatch.setattr("charloom.study.trial.metrics_of", other)
+    assert small_trial("adagrad float64") != before
+    small_trial.cache_clear()
 
 
 @pytest.mark.slow

@@ -7,14 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from projects import Project, copied, said
+from projects import OTHER_WEIGHTS, Project, copied, said, source
 from recorded import tracked
 
+from charloom.core.network.recipe import Recipe
 from charloom.tracking.asking import PATCH
 from groundwork.yaml12 import as_yaml_text, parsed
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
-SMOOTH = "src/charloom/core/kernel/update.py", "0.999 * smooth + 0.001 * loss", "WEIGHT * smooth + (1 - WEIGHT) * loss"
 COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"
 
 
@@ -91,11 +91,9 @@ def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of
 
 @pytest.mark.slow
 def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server):
-    project.edit(*SMOOTH)
-    project.edit(
-        SMOOTH[0], "import numpy as np\n", "import numpy as np\n\nfrom charloom.core.kernel.weight import WEIGHT\n"
-    )
-    (project.folder / "src/charloom/core/kernel/weight.py").write_text("WEIGHT = 0.9\n")
+    known, new = source(Recipe), str(Path(source(Recipe)).with_name("weight.py"))
+    project.append(known, f"from {Recipe.__module__.rpartition('.')[0]}.weight import WEIGHT{OTHER_WEIGHTS}")
+    (project.folder / new).write_text("WEIGHT = 0.9\n")
     project.run("dvc", "exp", "run", "-S", "eta=0.05", MLFLOW_TRACKING_URI=server.uri)
     project.run("charloom", "track", MLFLOW_TRACKING_URI=server.uri)
     project.run("git", "stash", "--include-untracked")
@@ -104,7 +102,7 @@ def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(proje
     page = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
     printed = project.run("charloom", "again", page, MLFLOW_TRACKING_URI=server.uri).splitlines()
     changed = {line.rpartition(" ")[2] for line in printed if line.startswith(f"{PATCH} changes ")}
-    assert changed == {"params.yaml", "src/charloom/core/kernel/update.py", "src/charloom/core/kernel/weight.py"}
+    assert changed == {"params.yaml", known, new}
     assert printed[-1] == "same"
 
 

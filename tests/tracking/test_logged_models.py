@@ -10,14 +10,16 @@ from zipfile import ZipFile
 import mlflow.pyfunc
 import pandas as pd
 import pytest
-from projects import said
+from projects import said, source
 from recorded import column, history, sent, tracked
 
 from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import exclusive, read_json
+from charloom.core.kernel import drawing, passes
 from charloom.core.settings.reading import overridden
 from charloom.core.settings.records import TrainMetrics
+from charloom.tracking import served
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
@@ -88,14 +90,14 @@ def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_ne
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
         assert {"MLmodel", "served.py", "requirements.txt", "artifacts/model.npz"} <= files
         packed = set(ZipFile(folder / "code/charloom.zip").namelist())
-        assert {"charloom/core/kernel/drawing.py", "charloom/core/kernel/passes.py"} <= packed
+        assert {source(module).removeprefix("src/") for module in (drawing, passes)} <= packed
         rooms = {file.split("/")[1] for file in packed if file.count("/") > 1}
         assert not rooms & {"tracking", "commands", "training", "pages", "checking", "proof"}
         assert not [name for name in files if name.endswith((".pkl", ".pickle", ".joblib"))]
         about = (folder / "MLmodel").read_text()
         assert str(finished.folder) not in about
         assert "pkl" not in about
-        assert (folder / "served.py").read_bytes() == (finished.folder / "src/charloom/tracking/served.py").read_bytes()
+        assert (folder / "served.py").read_bytes() == (finished.folder / source(served)).read_bytes()
         assert (folder / "artifacts/model.npz").read_bytes() == file_of(finished, model).read_bytes()
         required = {line.partition("==")[0] for line in (folder / "requirements.txt").read_text().splitlines()}
         assert required == {"mlflow", "pandas", *NEEDED}

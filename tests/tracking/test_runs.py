@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from projects import said
+from projects import said, source
 from recorded import (
     a_training,
     caught_up,
@@ -36,6 +36,7 @@ from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.pipeline import Project, files
+from charloom.core.training import loop
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -357,7 +358,7 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     [
         ("src/train.py", '"""train', '"""Train', "run not recorded; try `dvc repro`"),
         ("data/fox.txt", "fox", "dog", "not recorded; try `dvc repro`"),
-        ("src/charloom/core/training/loop.py", '"""', '"""Edited. ', "run not recorded; try `dvc repro`"),
+        (source(loop), '"""', '"""Edited. ', "run not recorded; try `dvc repro`"),
         ("params.yaml", "temperature: 1.0", "temperature: 0.5", "sample.temperature was 1.0, is 0.5; run not recorded"),
         ("dvc.lock", "md5: ", "md5: f", "not recorded; try `dvc repro`"),
         ("dvc.lock", "eta: 0.1", "eta: 0.2", "not recorded; try `dvc repro`"),

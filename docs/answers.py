@@ -1,0 +1,29 @@
+"""The table of each answer in the studies' READMEs: `python docs/answers.py` writes them. A test compares."""
+
+import re
+from contextlib import chdir
+from pathlib import Path
+
+from charloom.study.asking import read_study
+from charloom.study.formats import as_markdown
+from charloom.study.measuring import measured
+from paired import answered
+from paired.answering import named
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = re.compile(r"^(?:\|.*\n)+", re.MULTILINE)
+MARKED = re.compile(r"(<!-- python docs/answers.py -->\n\n)(?:\|.*\n)*")
+PAGES = [path for path in sorted(ROOT.glob("studies/*/README.md")) if MARKED.search(path.read_text(encoding="utf-8"))]
+
+
+def page(path: Path) -> str:
+    """Return the README with the first table of the study's answer, as `charloom compare --format markdown` has it."""
+    with chdir(ROOT):
+        answer = named(answered(measured(read_study(path.parent.with_suffix(".yaml")))))
+    table, *_ = TABLE.findall(as_markdown(answer))
+    return MARKED.sub(lambda mark: mark[1] + table, path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        each.write_text(page(each), encoding="utf-8")
