@@ -35,7 +35,7 @@ assert numba.njit(lambda x: absolute(x))(-21) == 21
 
 def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
     clone, package = (shutil.copytree(cache.PACKAGE, tmp_path / name, ignore=IGNORED) for name in ("one", "two"))
-    sources = [*package.glob("kernel/*.py"), *package.glob("network/*.py")]
+    sources = [*package.glob("kernel/*.py"), *package.glob("network/[!r]*.py"), package / "network/recipe.py"]
     assert len(sources) > 10
     keys = [cache.FolderCache(twice, package).key]
     assert keys[0] == cache.FolderCache(twice, clone).key
@@ -44,6 +44,8 @@ def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_ano
             file.write("# edited\n")
         keys.append(cache.FolderCache(twice, package).key)
     assert len(set(keys)) == len(sources) + 2
+    (package / "network/rnn.py").write_text("# the equations: compiled code contains nothing of this file\n")
+    assert cache.FolderCache(twice, package).key == keys[-1]
 
 
 def test_an_edit_of_the_functions_own_file_outside_the_room_gives_another_key(tmp_path):

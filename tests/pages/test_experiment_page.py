@@ -12,6 +12,7 @@ from pages.reported import HOSTILE, changed, hostile, part, reading
 from recorded import tracked
 from rendered import Page, ensure_whole
 
+from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
 from charloom.pages.experiment import loss, verdict
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
@@ -54,7 +55,7 @@ def test_a_picture_that_the_page_has_not_is_no_result(project):
     left.write_text("<svg/>")
     before = project.contents()
     with chdir(project.folder):
-        run_path("src/plot.py")["main"]()
+        run_path("src/plot.py")["main"](Inputs("plot"))
     assert project.contents() == {name: content for name, content in before.items() if not name.endswith("left.svg")}
 
 

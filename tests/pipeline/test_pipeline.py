@@ -51,7 +51,6 @@ def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(projec
     printed = project.run("dvc", "repro", expect=255)
     assert project.stages(printed)[-1] == "gradcheck"
     assert re.search(r"[WUb]\[.*\] at the .*analytic .*, complex step .*, relative error", printed)
-    assert "W at the carried state: the gradient of " in printed
     assert (project.folder / "reports/gradcheck.json").exists()
     assert json.loads((project.folder / "metrics/gradcheck.json").read_text())["passed"] is False
 

@@ -58,7 +58,7 @@ PARAMS = {  # text in params.yaml, and what stands there instead
         ("\teta: 0.1", "line 3", "", "YAML"),
         ("%YAML 1.1\n---\neta: 0.1", "line 3", "", "YAML"),
         ("eta: 0.1\n%YAML 1.1", "line 5", "", "YAML"),
-        ("eta: '0.1", "line 12", "", "YAML"),
+        ("eta: '0.1", "line 1", "", "YAML"),
         ("eta: \x00", "", "0000", "YAML"),
     ],
     "m: 8": [

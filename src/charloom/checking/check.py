@@ -5,7 +5,6 @@ equations.py checks network/rnn.py itself.
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -222,7 +221,8 @@ def other_network(params: Params, text: Text) -> str:
     Both read the beginning of the training text, with the same weights; then both take UPDATES updates.
     """
     K, T = len(text.vocabulary), params.seq_length
-    recipe = replace(params.recipe, sigma="fan_in", dtype="float64", optimizer=OPTIMIZERS[params.optimizer](RATE))
+    optimizer = OPTIMIZERS[params.optimizer](RATE)
+    recipe = Recipe(params.m, T, "fan_in", 5.0, "float64", optimizer, params.train.loss, batch=params.batch)
     first, both = start(recipe, K, params.gradcheck.seed), (by_kernel, by_numpy)
     (h, o), (own_h, own_o) = (backend.forward(first.theta, text.training[:T], first.h[0]) for backend in both)
     for what, one, other in (("state h", h, own_h), ("output o", o, own_o)):
