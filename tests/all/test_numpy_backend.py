@@ -65,8 +65,14 @@ def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path)
     other = {"OPENBLAS_CORETYPE": "Prescott"}
     project.run("dvc", "repro", **other)
     project.commit()
-    printed = charloom(project, "verify", **{name: os.environ.get(name, "") for name in other})
-    assert printed.splitlines()[-1].startswith("agrees: held-out ")
+    (project.folder / "studies/x.yaml").write_text(STUDY)
+    charloom(project, "study", "studies/x.yaml", **other)
+    (run,) = [run for run in project.runs() if "charloom.network" in run.data.tags]
+    usual = {name: os.environ.get(name, "") for name in other}
+    for command in ("verify",), ("again", run.info.run_id):
+        assert charloom(project, *command, **usual).splitlines()[-1].startswith("agrees: held-out "), command
+    printed = charloom(project, "study", "studies/x.yaml", "--prove", "1", **usual)
+    assert ": agrees: held-out " in printed
     metrics = project.folder / "metrics/train.json"
     values = json.loads(metrics.read_text())
     values["held_out_bits_per_character"] += 0.1
