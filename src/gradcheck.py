@@ -14,7 +14,7 @@ from charloom.core.text.corpus import read_prepared
 
 KNOWN = "charloom grade src/charloom/core/network/rnn.py --map docs/rnn_map.py"
 ENTRIES, FEW = 200, 20  # entries of a matrix to compare for rnn.py: if it trains; if the kernel trains
-WRONG = {
+WRONG = {  # what each kind of failure says
     "kernel": (
         "the kernel's gradient is wrong: {}. An error above 1e-6 means a mistake in src/charloom/core/kernel; "
         "a smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"

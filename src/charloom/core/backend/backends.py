@@ -8,7 +8,7 @@ import numpy as np
 from charloom.core.backend import by_kernel, by_numpy
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import KERNEL, NUMPY, Recipe
-from charloom.core.network.rnn import Gradients, Parameters
+from charloom.core.network.rnn import Parameters
 from charloom.core.network.state import Rows, TrainState
 
 
@@ -23,15 +23,6 @@ class Backend(Protocol):
         threads            number of threads of the kernel; None chooses it. It does not change the result
 
         Raises Diverged if a loss, a gradient or a number of the state is not finite.
-        """
-
-    def gradients(self, theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
-        """Return the gradients of the loss summed over the batch, before clipping, and the states (T + 1, n, m).
-
-        ids (T + 1, n)  a column for each sequence: ids[:-1] is read, ids[1:] is predicted
-        h_0 (n, m)      states before the sequences
-
-        theta and the results are float64.
         """
 
     def forward(self, theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 from charloom.core.base.processors import processors
 from charloom.core.base.types import Array
 from charloom.core.kernel import drawing, passes
-from charloom.core.kernel.advance import advance, learned_gradients
+from charloom.core.kernel.advance import advance
 from charloom.core.kernel.arrays import forward
 from charloom.core.kernel.crew import ALONE
 from charloom.core.kernel.drawing import Streams, streams
@@ -16,11 +16,9 @@ from charloom.core.kernel.layout import ROWS, scratch, weights
 from charloom.core.network.rnn import Parameters
 from charloom.core.network.state import BLOCK
 
-__all__ = ["advance", "forward", "gradients", "read", "write"]
+__all__ = ["advance", "forward", "read", "write"]
 
 CHUNK = 100  # characters read at a time
-
-gradients = learned_gradients
 
 
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:

@@ -12,14 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
 from charloom.core.network import rnn
 from charloom.core.network.recipe import NUMPY, OPTIMIZERS, Recipe
 from charloom.core.network.rnn import Gradients, Parameters
-from charloom.core.network.state import BLOCK, STATISTICS_EVERY, Best, Rows, TrainState, start
+from charloom.core.network.state import BLOCK, STATISTICS_EVERY, Best, Rows, TrainState, diverged, finite, start
 
-__all__ = ["advance", "forward", "gradients", "read", "write"]
+__all__ = ["advance", "forward", "read", "write"]
 
 CHUNK = 100  # characters read at a time: limits the memory
 
@@ -62,25 +61,14 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
             best = Best(update, smooth, _copied(theta), h[-1])
         g.flat[:] *= recipe.scale
         if not (math.isfinite(loss) and np.isfinite(g.flat).all()):
-            what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
-            raise Diverged(f"training diverged at update {update}: {what}; a smaller eta may help")
+            raise diverged(update, loss)
         if update % STATISTICS_EVERY == 0:
             statistics.append((loss, *_statistics(theta, sequences, h, g, recipe.clip)))
         recipe.step(theta, accumulators, g, update)
         h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
         losses[row], smooth_losses[row] = loss, smooth
-    end = state.update + count
-    for what, numbers in (("a weight is", theta), *(("an accumulator is", s) for s in accumulators)):
-        if not np.isfinite(numbers.flat).all():
-            raise Diverged(f"training diverged at update {end - 1}: {what} not finite; a smaller eta may help")
-    after_all = TrainState(end, theta, accumulators, h, smooth, best, state.seed)
-    return Rows(state, after_all, losses, smooth_losses, np.array(statistics).reshape(-1, 4))
-
-
-def gradients(theta: Parameters, ids: Array, h_0: Array, _recipe: Recipe) -> tuple[Gradients, Array]:
-    """Return the gradients of the loss summed over the batch, and the states; see Backend.gradients."""
-    states = [rnn.forward(theta, x, h)[0] for x, h in zip(ids[:-1].T, h_0, strict=True)]
-    return summed(theta, ids, h_0)[1], np.stack(states, axis=1)
+    end = TrainState(state.update + count, theta, accumulators, h, smooth, best, state.seed)
+    return Rows(state, finite(end), losses, smooth_losses, np.array(statistics).reshape(-1, 4))
 
 
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:

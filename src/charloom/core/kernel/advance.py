@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
 from charloom.core.kernel.crew import ALONE, members, together
 from charloom.core.kernel.layout import (
@@ -22,7 +21,7 @@ from charloom.core.kernel.layout import (
 from charloom.core.kernel.update import updates
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import SATURATED, Gradients, Parameters
-from charloom.core.network.state import STATISTICS_EVERY, Best, Rows, TrainState
+from charloom.core.network.state import STATISTICS_EVERY, Best, Rows, TrainState, diverged, finite
 
 
 def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
@@ -54,18 +53,13 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
         updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
     done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
     if done < count:
-        loss = losses[done]
-        what = f"the loss is {loss}" if not math.isfinite(loss) else "a gradient is not finite"
-        raise Diverged(f"training diverged at update {state.update + done}: {what}; a smaller eta may help")
+        raise diverged(state.update + done, losses[done])
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
     theta, smooth_loss = parameters(w, m, K), float(smooth_losses[-1])
     after = TrainState(
         state.update + count, theta, accumulator_parameters(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
     )
-    for what, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
-        if not np.isfinite(numbers.flat).all():
-            raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
-    return Rows(state, after, losses, smooth_losses, np.column_stack((losses[measured], statistics)))
+    return Rows(state, finite(after), losses, smooth_losses, np.column_stack((losses[measured], statistics)))
 
 
 def _sequences(ids: Array, starts: Array, T: int) -> Array:

@@ -14,7 +14,6 @@ from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.network.rnn import NAMES, Parameters, shapes
 from charloom.core.text.vocabulary import Vocabulary
 
-_NUMPY = np.frombuffer(NUMPY.encode(), np.uint8)  # the name as an array, which a file needs
 OUTPUT_LIMIT = 1e37  # sums and differences of such outputs fit float32, so every text has a finite cost
 
 
@@ -25,7 +24,7 @@ class Model:
     h            (m,) state carried into the next sequence
     first        id of the next sequence's first character
     smooth_loss  nats per sequence, of the row `update`: see network/state.py
-    backend      what computes with the network, by its name: see core/backend; a file of the kernel's has no name
+    backend      KERNEL or NUMPY; a file has the array `numpy` if its backend is that
     """
 
     theta: Parameters
@@ -48,7 +47,7 @@ def model_bytes(model: Model) -> bytes:
             "update": np.array(model.update, np.int64),
             "smooth_loss": np.array(model.smooth_loss, np.float64),
         }
-        | ({"backend": _NUMPY} if model.backend == NUMPY else {})
+        | ({NUMPY: np.array(1, np.int64)} if model.backend == NUMPY else {})
     )
 
 
@@ -67,8 +66,6 @@ def read_model(path: Path) -> Model:
         first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
         if not 0 <= first < len(vocabulary):
             raise ValueError(f"first is {first}, not an id below {len(vocabulary)}")
-        if "backend" in arrays and arrays["backend"].tobytes() != NUMPY.encode():
-            raise ValueError(f"backend is {arrays['backend'].tobytes()!r}, not {NUMPY}")
         if update < 0 or smooth_loss < 0:
             raise ValueError(f"update is {update} and smooth_loss is {smooth_loss}: one is negative")
     except OSError as error:
@@ -79,7 +76,7 @@ def read_model(path: Path) -> Model:
     theta = Parameters(flat, len(h), len(vocabulary))
     if not _largest(theta, h) < OUTPUT_LIMIT:
         raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
-    return Model(theta, h, first, vocabulary, update, smooth_loss, NUMPY if "backend" in arrays else KERNEL)
+    return Model(theta, h, first, vocabulary, update, smooth_loss, NUMPY if NUMPY in arrays else KERNEL)
 
 
 def _largest(theta: Parameters, h: Array) -> float:
@@ -111,5 +108,5 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
             "update": ((), np.int64),
             "smooth_loss": ((), np.float64),
         }
-        | ({"backend": ((len(NUMPY),), np.uint8)} if "backend" in sizes else {})
+        | ({NUMPY: ((), np.int64)} if NUMPY in sizes else {})
     )

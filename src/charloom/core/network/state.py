@@ -4,11 +4,13 @@ Updates count from 0. Row u belongs to the weights after u updates: its loss is 
 smooth loss is 0.999 · (smooth loss of row u − 1) + 0.001 · loss. The smooth loss of row 0 is its loss.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
 
+from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import Accumulators, Recipe
 from charloom.core.network.rnn import Parameters
@@ -89,3 +91,17 @@ class Rows(NamedTuple):
 def start(recipe: Recipe, K: int, seed: int) -> TrainState:
     """Return the state before the first update, for K characters. `seed` determines the weights and the order."""
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
+
+
+def diverged(update: int, loss: float) -> Diverged:
+    """Return the exception for an update whose loss, or else a gradient, is not finite."""
+    what = "a gradient is not finite" if math.isfinite(loss) else f"the loss is {loss}"
+    return Diverged(f"training diverged at update {update}: {what}; a smaller eta may help")
+
+
+def finite(after: TrainState) -> TrainState:
+    """Return the state. Raises Diverged if one of its numbers is not finite."""
+    for what, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
+        if not np.isfinite(numbers.flat).all():
+            raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
+    return after
