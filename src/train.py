@@ -1,6 +1,7 @@
 """train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
 from charloom.core.runtime.stage import run_stage
+from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.storage import exclusive, read_json
 from charloom.core.runtime.inputs import Inputs
@@ -26,7 +27,9 @@ def main(inputs: Inputs) -> None:
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text))
-    training = Training(params, text, root() / OWN / "train" / resume.key(inputs.values), inputs.values)
+    # With the backend `numpy`, a state of other versions of NumPy is that of another training.
+    settings = inputs.values | ({"network": network} if (network := network_digest(params.recipe.kind)) else {})
+    training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with Recording(training.save_to.name, params, about.sha256) as record:

@@ -24,7 +24,7 @@ def test_no_right_gradient_of_the_kernel_or_of_the_equations_is_refused(part):
         sigma = 10 ** rng.uniform(-6, 0)
         theta = init(m, K, sigma, rng)
         errors = gradient_errors(theta, ids[:, None], recipe(), ENTRIES, rng)
-        weights = equations.all_weights(theta, sigma, TOLERANCE, number)
-        of_equations = equations.failures(weights, ids[:, None], FEW, lambda *_: None)
+        points = equations.points(theta, sigma, TOLERANCE, number)
+        of_equations = equations.failures(points, ids[:, None], FEW, lambda *_: None)
         lines = [*failures(errors, TOLERANCE), *of_equations]
         assert lines == [], f"setting {number}: m = {m}, K = {K}, seq_length = {T}"

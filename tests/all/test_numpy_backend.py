@@ -47,9 +47,11 @@ def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path):
     made = project.contents()
     project.run("dvc", "repro", "--force")
     assert project.contents() == made  # one machine, the same bits
+    assert "this page computes with tanh" in (project.folder / "reports/inside.html").read_text().lower()
     costs = charloom(project, "score", "data/fox.txt")
+    assert "another network" not in costs
     project.run("git", "stash", "push", "-q", RNN)
-    assert charloom(project, "score", "data/fox.txt") != costs  # by tanh
+    assert "warning: this model was trained with another network/" in charloom(project, "score", "data/fox.txt")
     project.run("git", "stash", "pop", "-q")
 
     project.commit()
@@ -95,6 +97,8 @@ def test_a_study_trains_with_numpy_on_this_machine_only_and_not_with_an_edited_n
     refused = charloom(project, "study", "studies/x.yaml", code=2)
     assert "network/ computes otherwise than at the first start" in refused
     (project.folder / "studies/y.yaml").write_text(STUDY)  # the same question about another network
+    assert "has shown results of eta=0.01" in charloom(project, "study", "studies/y.yaml", code=2)
+    (project.folder / "studies/y.yaml").write_text(STUDY.replace("seeds: 2", "seeds: [3, 4]"))
     charloom(project, "study", "studies/y.yaml")
 
 

@@ -6,6 +6,7 @@ derivative of the nonlinearity, and large ones make a network chaotic, in which 
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +26,10 @@ SMALL = 1e-3  # floor of relative errors, as a fraction of the largest derivativ
 CALM = 1.0  # the largest sigma · √m of a W whose network is not chaotic
 LARGE, LARGE_TOLERANCE = 5.0, 1e-6  # a sigma · √m, at most 0.5, and what chaos leaves of a right gradient there
 REAL_STEP, LOST = 1e-6, 0.05  # of a central difference; its largest relative difference to a right complex step
-WORK = 10**9  # multiplications for a matrix and a state: a large network has fewer entries compared
-FEWEST = 20
+WORK, FEWEST = 2 * 10**8, 5  # multiplications for a matrix and a state, about; but at least so many entries
 
 
-class Weights(NamedTuple):
+class Point(NamedTuple):
     """Weights at which the gradient is checked: their sigma, for messages, and the largest relative error allowed."""
 
     sigma: float | str
@@ -37,66 +37,110 @@ class Weights(NamedTuple):
     tolerance: float
 
 
-def all_weights(theta: Parameters, sigma: float | str, tolerance: float, seed: int) -> list[Weights]:
-    """Return weights for the check: theta, which were drawn with `sigma`, fan_in, and weights that saturate units.
+class Compared(NamedTuple):
+    """Compared entries of a matrix, from a state: indices, gradient by rnn.py, and derivative by the complex step."""
+
+    name: str
+    state: str
+    entries: Array
+    analytic: Array
+    numeric: Array
+    starts: "Starts"
+
+    @property
+    def errors(self) -> Array:
+        """Return the relative error of each entry."""
+        return relative_error(self.analytic, self.numeric, SMALL * float(abs(self.numeric).max()))
+
+
+Starts = list[tuple[tuple[Array, Array], Array]]  # inputs and targets of each sequence, and its first state
+
+
+def points(theta: Parameters, sigma: float | str, tolerance: float, seed: int) -> list[Point]:
+    """Return the weights of the check: theta, which were drawn with `sigma`, fan_in, and weights that saturate units.
 
     theta is left out if it may be chaotic: then the others check the code.
     """
     m, K = theta.m, theta.K
     large = round(min(0.5, LARGE / math.sqrt(m)), 3)
     drawn = {value: init(m, K, value, np.random.default_rng(seed)) for value in ("fan_in", large)}
-    first = [Weights(sigma, theta, tolerance)] if deviations(m, K, sigma)["W"] * math.sqrt(m) <= CALM else []
-    return [*first, Weights("fan_in", drawn["fan_in"], tolerance), Weights(large, drawn[large], LARGE_TOLERANCE)]
+    is_calm = sigma != "fan_in" and deviations(m, K, sigma)["W"] * math.sqrt(m) <= CALM
+    first = [Point(sigma, theta, tolerance)] if is_calm else []
+    return [*first, Point("fan_in", drawn["fan_in"], tolerance), Point(large, drawn[large], LARGE_TOLERANCE)]
 
 
 @np.errstate(all="ignore")  # an unbounded network may overflow at large weights
-def failures(weights: list[Weights], ids: Array, most: int, report: Report) -> list[str]:
+def failures(points: list[Point], ids: Array, most: int, report: Report) -> list[str]:
     """Return a line for each matrix whose gradient in rnn.py is wrong, with an entry and both numbers.
 
-    weights  the first of them at which a gradient is wrong decides
-    ids      (T + 1, n) a column for each sequence
-    most     number of entries of a matrix to compare
-    report   called with the number of weights done
+    points  the results of `points`; the first at which a gradient is wrong decides
+    ids     (T + 1, n) a column for each sequence
+    most    number of entries of a matrix to compare
+    report  called with the number of points done
 
     Raises CheckFailed if `rnn.forward` cannot be differentiated by the complex step, or a gradient is not finite.
     """
-    _ensure_differentiable(next(row.theta for row in weights if row.sigma == "fan_in"), ids)
-    for done, checked_at in enumerate(weights, 1):
+    _ensure_differentiable(points[-2].theta, ids)
+    for done, point in enumerate(points, 1):
+        wrong = dict[str, str]()
         try:
-            errors = measured(checked_at.theta, ids, most)
+            for row in compared(point.theta, ids, most):
+                worst = int(row.errors.argmax())
+                if not row.errors[worst] <= point.tolerance:
+                    place = f"{_place(point.theta, row, worst)} at the {row.state} state, sigma {point.sigma}"
+                    numbers = f"gradient {row.analytic[worst]:.6g}, derivative {row.numeric[worst]:.6g}"
+                    wrong.setdefault(row.name, f"{place}: {numbers}")
         except CheckFailed:
-            if checked_at.tolerance == LARGE_TOLERANCE:  # the gradients at smaller weights are finite, and right
-                break
-            raise
+            if point is not points[-1]:  # at large weights, an overflow says nothing
+                raise
         report(done, "")
-        if lines := list(filter(None, (_line(name, errors, checked_at) for name in NAMES))):
-            return lines
+        if wrong:
+            return [wrong[name] for name in NAMES if name in wrong]
     return []
 
 
-def _line(name: str, errors: GradcheckErrors, weights: Weights) -> str:
-    """Return what is wrong with the gradient of a matrix at the first state where it is wrong; "" if nothing is."""
-    for state in ("zero", "carried"):
-        row: MatrixErrors = getattr(getattr(errors, state), name)
-        if not row.max_relative_error <= weights.tolerance:
-            place = f"{name}{row.worst_entry} at the {state} state, sigma {weights.sigma}"
-            return f"{place}: gradient {row.analytic!r}, derivative {row.numeric!r}"
-    return ""
+def _place(theta: Parameters, row: Compared, worst: int) -> str:
+    """Return the entry as `W[3, 4]`."""
+    return f"{row.name}{[int(i) for i in np.unravel_index(row.entries[worst], getattr(theta, row.name).shape)]}"
 
 
 def measured(theta: Parameters, ids: Array, most: int) -> GradcheckErrors:
     """Return the errors of the gradient in rnn.py, from a zero and from a carried state, on `most` entries of a matrix.
 
-    Raises CheckFailed if a number is not finite, or `rnn.forward` cannot be differentiated by the complex step.
+    Raises CheckFailed as `compared` does.
+    """
+    rows = dict[str, dict[str, MatrixErrors]](zero={}, carried={})
+    for row in compared(theta, ids, most):
+        worst, first = int(row.errors.argmax()), slice(REPORT_ENTRIES)
+        moved = [_central_difference(theta, row.name, at, REPORT_STEP, row.starts) for at in row.entries[first]]
+        rows[row.state][row.name] = MatrixErrors(
+            max_relative_error=float(row.errors[worst]),
+            worst_entry=[int(i) for i in np.unravel_index(row.entries[worst], getattr(theta, row.name).shape)],
+            analytic=float(row.analytic[worst]), numeric=float(row.numeric[worst]), entries=len(row.entries),
+            entries_zero=int(((row.analytic == 0) & (row.numeric == 0)).sum()),
+            report_relative_error=float(relative_error(row.analytic[first], np.array(moved), REPORT_FLOOR).max()),
+        )  # fmt: skip
+    states = {state: Matrices[MatrixErrors](**matrices) for state, matrices in rows.items()}
+    return GradcheckErrors(state_error=0.0, **states)
+
+
+def compared(theta: Parameters, ids: Array, most: int) -> Iterator[Compared]:
+    """Yield the comparison of each matrix, from a zero state and from the state after reading ids[:-1].
+
+    A large network has fewer entries compared: see WORK. Raises CheckFailed if a number is not finite, or
+    `rnn.forward` cannot be differentiated by the complex step.
     """
     T, m, K = len(ids) - 1, theta.m, theta.K
     most = min(most, max(FEWEST, WORK // (ids.shape[1] * T * m * (m + 2 * K))))
-    zero, rows = np.zeros((ids.shape[1], m)), dict[str, Matrices[MatrixErrors]]()
+    zero = np.zeros((ids.shape[1], m))
     for state, h_0 in (("zero", zero), ("carried", by_numpy.summed(theta, ids, zero)[2])):
         gradient, starts = by_numpy.summed(theta, ids, h_0)[1], list(zip(sequences_of(ids), h_0, strict=True))
-        of_matrix = {name: _row(theta, name, getattr(gradient, name), ids, starts, most) for name in NAMES}
-        rows[state] = Matrices[MatrixErrors](**of_matrix)
-    return GradcheckErrors(state_error=0.0, **rows)
+        for name in NAMES:
+            entries, analytic = some_entries(theta, name, ids, most), getattr(gradient, name).ravel()
+            numeric = np.array([_complex_step(theta, name, entry, starts) for entry in entries])
+            if not np.isfinite(np.concatenate((analytic, numeric))).all():
+                raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: try a smaller sigma")
+            yield Compared(name, state, entries, analytic[entries], numeric, starts)
 
 
 def _ensure_differentiable(theta: Parameters, ids: Array) -> None:
@@ -115,28 +159,6 @@ def _ensure_differentiable(theta: Parameters, ids: Array) -> None:
                 f"{FILE}: `forward` loses the imaginary part of complex numbers (as np.abs, .real and float do), so it "
                 f"cannot be checked: an entry of {name} has derivative {real:.6g}, by the complex step {imaginary:.6g}"
             )
-
-
-Starts = list[tuple[tuple[Array, Array], Array]]
-
-
-def _row(theta: Parameters, name: str, gradient: Array, ids: Array, starts: Starts, most: int) -> MatrixErrors:
-    """Return the errors of one matrix."""
-    entries = some_entries(theta, name, ids, most)
-    analytic = gradient.ravel()[entries]
-    numeric = np.array([_complex_step(theta, name, entry, starts) for entry in entries])
-    if not np.isfinite(np.concatenate((gradient.ravel(), numeric))).all():
-        raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
-    error = relative_error(analytic, numeric, SMALL * float(abs(numeric).max()))
-    worst = int(error.argmax())
-    by_report = np.array([_central_difference(theta, name, at, REPORT_STEP, starts) for at in entries[:REPORT_ENTRIES]])
-    return MatrixErrors(
-        max_relative_error=float(error[worst]),
-        worst_entry=[int(i) for i in np.unravel_index(entries[worst], gradient.shape)],
-        analytic=float(analytic[worst]), numeric=float(numeric[worst]), entries=len(entries),
-        entries_zero=int(((analytic == 0) & (numeric == 0)).sum()),
-        report_relative_error=float(relative_error(analytic[:REPORT_ENTRIES], by_report, REPORT_FLOOR).max()),
-    )  # fmt: skip
 
 
 def some_entries(theta: Parameters, name: str, ids: Array, most: int) -> Array:

@@ -10,8 +10,9 @@ from typing import Any
 from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.settings.records import MEASURE, Measure
-from charloom.results.study_table import ASKED, read_asked
+from charloom.results.study_table import ASKED, read_asked, read_runs
 from charloom.sampling.options import allowed
+from charloom.study.asking import as_asked
 from charloom.study.formats import as_json, as_latex, as_markdown, as_text
 from charloom.study.from_table import table_measured
 from groundwork.words import in_line, listed
@@ -102,10 +103,14 @@ def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
 
 
 def _ensure_shown(table: Path) -> None:
-    """Raise WrongInput if the table is in the folder of a study without an answer: such a study shows no results."""
+    """Raise WrongInput if the table is in the folder of a study that has trainings, and no answer with them."""
+    folder = table.resolve().parent
     with suppress(Damaged):  # no asked.json, so no study
-        if not read_asked(table.resolve().parent / ASKED).answers:
-            no_answer = "its study has no answer yet; `charloom study FILE` trains and answers"
+        asked = read_asked(folder / ASKED)
+        shown = as_asked(folder, asked).question.seeds[: max(asked.answers, default=0)]
+        runs = read_runs(folder, asked, curves=False)
+        if not asked.answers or any(run.params.seed not in shown for run in runs.values()):
+            no_answer = "its study has no answer with all its trials yet; `charloom study FILE` trains and answers"
             raise WrongInput(f"--table: {in_line(str(table))}: {no_answer}")
 
 

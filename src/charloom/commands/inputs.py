@@ -10,8 +10,10 @@ from typing import BinaryIO
 
 import psutil
 
+from charloom.core.backend.by_numpy import forward_digest
 from charloom.core.base.errors import Damaged, Unavailable, WrongInput
 from charloom.core.model.model_file import Model, read_model
+from charloom.core.network.recipe import NUMPY
 from charloom.core.runtime.memory import check_memory
 from charloom.core.settings.pipeline import files
 from charloom.core.text.corpus import decoded
@@ -24,6 +26,17 @@ BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that i
 
 
 def model_at(address: str | None) -> Model:
+    """Return the model as `_model_at` does; warn if its network is not that of network/ here."""
+    model = _model_at(address)
+    if model.backend == NUMPY and model.network != forward_digest(model.theta.flat.dtype.name):
+        sys.stderr.write(
+            "warning: this model was trained with another network/, or on a machine that rounds differently: "
+            "the network here reads its weights\n"
+        )
+    return model
+
+
+def _model_at(address: str | None) -> Model:
     """Return the model in an npz file, or in MLflow if the address begins with one of IN_MLFLOW.
 
     For None, return the pipeline's best model. Raises WrongInput if the model does not exist, Damaged if the file is

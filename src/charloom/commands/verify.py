@@ -46,11 +46,10 @@ def verify(arguments: argparse.Namespace) -> None:
         about = {"commit": outcome.commit, "last": outcome.last, "agreement": outcome.agreement}
         content = about | {"files": files, "causes": outcome.causes, "machine": machine()}
         print(json.dumps(content, indent=2, ensure_ascii=False), flush=True)
-    if outcome.last != SAME and outcome.agrees:
-        say(outcome.agrees)
-        return
-    if outcome.last != SAME:
+    if outcome.last != SAME and not outcome.agrees:
         raise CheckFailed(in_line(outcome.last))
+    if arguments.statement is not None and outcome.agrees:
+        raise CheckFailed("--statement: states equal bits only; the results agree, but their bits differ")
     if arguments.statement is not None:
         write_json(Path(arguments.statement), outcome.statement)
         say(f"made {arguments.statement}")

@@ -42,22 +42,24 @@ def again(arguments: argparse.Namespace) -> None:
         raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
     with temporary_folder("charloom-again-") as place:
         origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
-        rows, same = _compared(origin, place)
+        rows, same, agrees = _compared(origin, place)
         for row in rows:
             _say(row)
-        if (last := last_line(rows)) != SAME and not same.startswith("agrees"):
+        if (last := last_line(rows)) != SAME and not agrees:
             kept = place.rename(place.with_suffix(""))  # it stays, because the user may want to look at the files
             _say(f"the rebuilt files are in {kept}/clone")
             raise CheckFailed(in_line(last))
-    print(same)
+    print(agrees or same)
 
 
 def _say(line: object) -> None:
     print(in_line(str(line)), flush=True)  # names come from the store and from the run's author
 
 
-def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
+def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     """Run the stages again; return the rows of the comparison with the run, and the last line if nothing differs.
+
+    The third result is the line of explanations.agreed.
 
     There is a Row for each input and output in the run's dvc.lock, and for each output among the run's files. The last
     two rows are for the points of the metrics in MLflow and for the hash of weights and trace (metrics/results.json).
@@ -81,7 +83,7 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
         lock = rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
     except Failed as failed:
         sys.stderr.write(visible(failed.printed))
-        return [Row(failed.stage, "it failed", "its output is above")], ""
+        return [Row(failed.stage, "it failed", "its output is above")], "", ""
     rows = dict[str, Row]()
     stages = [stage for stage in (recorded or {}).values() if stage.outs]
     hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
@@ -106,10 +108,10 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str]:
     count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
     compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
     costs = [side.get(MEASURE, {}).get(str(params.train.updates)) for side in (theirs, ours)]
-    if agrees := agreed(costs, [origin.network, run.network]):
-        return [*rows.values(), *last], agrees
+    trained = all(row.stage != "prepare" for row in rows.values() if row.what)
+    agrees = agreed(costs, [origin.network, run.network]) if trained else ""
     same = SAME if recorded is not None else f"results same; {LOCK} is missing, so {compared}"
-    return [*rows.values(), *last], same
+    return [*rows.values(), *last], same, agrees
 
 
 def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:

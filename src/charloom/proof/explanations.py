@@ -28,7 +28,7 @@ MEANINGS = {
 }  # from the smallest distance to the largest: the first one that holds is the agreement
 SAME_BITS, SAME_TEXT, WITHIN, SAME_CONCLUSION, ANOTHER = MEANINGS
 
-ROUNDS = "backend numpy: another machine or other versions round differently"
+ROUNDS = "the bits differ: network/ was edited, or this machine or its versions round differently"
 
 
 def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
+from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.core.base.sources import files_in
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import visible
@@ -63,7 +63,7 @@ class Verified(NamedTuple):
     @property
     def last(self) -> str:
         """Return the last line of the output."""
-        return last_line(self.rows)
+        return self.agrees or last_line(self.rows)
 
 
 def verify(say: Callable[[object], None]) -> Verified:
@@ -112,13 +112,17 @@ def verify(say: Callable[[object], None]) -> Verified:
             add(Row(stages[0], str(LOCK), what) for what, stages in conflicts.items())
         passed = _statement(commit, committed, rebuilt) if verified.last == SAME else None
         causes = [*conflicts, *edits(results, before, after)]
-        agrees = "" if conflicts else _agrees(committed, rebuilt)
+        trained = verified.last != SAME and all(row.stage != "prepare" for row in verified.rows if row.what)
+        agrees = _agrees(committed, rebuilt) if trained and not (by_kernel or conflicts) else ""
         return verified._replace(causes=causes, agreement=agreement_of(results), statement=passed, agrees=agrees)
 
 
 def _agrees(committed: Project, rebuilt: Project) -> str:
     """Return the line of explanations.agreed for the results in two folders."""
-    runs = [from_folder(project.params(), project.files("track")) for project in (committed, rebuilt)]
+    try:
+        runs = [from_folder(project.params(), project.files("track")) for project in (committed, rebuilt)]
+    except CharloomError:
+        return ""
     return agreed([run.facts[1].held_out_bits_per_character for run in runs], [run.network for run in runs])
 
 

@@ -65,15 +65,14 @@ def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
     return _key(naming_params(params), text_sha256, network)
 
 
-def weights_key(params: Params, text_sha256: str, network: str) -> str:
-    """Return a key of a setting's weights, whatever their seed and number of updates; `network` as in `experiment_key`.
+def weights_key(params: Params, text_sha256: str) -> str:
+    """Return a key of a setting's weights, whatever their seed, number of updates and backend.
 
-    Fewer updates with the same seed are the beginning of the same training.
+    Fewer updates with the same seed are the beginning of the same training. Another backend may only round differently.
     """
-    named = _affecting(params, "weights")
-    return _key(
-        {name: value for name, value in named.items() if name not in {"seed", "train.updates"}}, text_sha256, network
-    )
+    left_out = {"seed", "train.updates", "backend"}
+    named = {name: value for name, value in _affecting(params, "weights").items() if name not in left_out}
+    return _key(named, text_sha256, "")
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:

@@ -19,12 +19,14 @@ from shutil import copyfile
 
 from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.core.base.storage import csv_rows, sha256
+from charloom.core.network.recipe import NUMPY
 from charloom.core.settings.pipeline import OWN
 from charloom.results.git import git, objects
 from charloom.results.keys import weights_key
-from charloom.results.study_table import ASKED, TRIALS, Asked
-from charloom.study.asking import as_asked, asked_now, is_started, small_trials
+from charloom.results.study_table import ASKED, TRIALS, Asked, read_asked
+from charloom.study.asking import as_asked, asked_now, is_started
 from charloom.study.study_file import Study, read_question
+from charloom.study.trial import small_trial
 from groundwork.words import in_line
 from paired.sentences import listed
 
@@ -89,8 +91,12 @@ def is_same(study: Study, other: Study) -> bool:
 
 
 def is_void(study: Study) -> bool:
-    """Return whether sources with other results than those here made the answer."""
-    return bool(study.asked.small_trials) and study.asked.small_trials != small_trials(study.asked)
+    """Return whether sources made the answer whose kernel gives other results than the kernel here.
+
+    An edit of network/ frees no seed: the settings of the backend `kernel` in the same answer were shown.
+    """
+    of_kernel = {kind: digest for kind, digest in study.asked.small_trials.items() if not kind.startswith(NUMPY)}
+    return any(small_trial(kind, study.asked.measures) != digest for kind, digest in of_kernel.items())
 
 
 def used(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
@@ -112,8 +118,8 @@ def used(study: Study, others: Iterable[Study], verb: str = "has shown results o
 
 def _keys(study: Study, setting: str) -> set[str]:
     """Return the keys of a setting's weights: by the text's file, and by what a training reads of it, if known."""
-    params, texts = study.settings[setting], filter(None, (study.asked.sha256, study.asked.training_sha256))
-    return {weights_key(params, text, study.asked.network(params)) for text in texts}
+    texts = filter(None, (study.asked.sha256, study.asked.training_sha256))
+    return {weights_key(study.settings[setting], text) for text in texts}
 
 
 def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[str]:
@@ -121,7 +127,7 @@ def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[st
     shown = other.results | {run.results for run in other.runs.values()}
     for run in study.runs.values():
         if run.results and run.results in shown and run.params.seed in seeds:
-            yield weights_key(run.params, study.asked.sha256, study.asked.network(run.params))
+            yield weights_key(run.params, study.asked.sha256)
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
@@ -142,7 +148,12 @@ def taken(study: Study) -> dict[int, str]:
     for file in {*chain.from_iterable(folder.glob("[!.]*.y*ml") for folder in (STUDIES, study.path.parent))}:
         with suppress(CharloomError):
             if file.resolve() != study.path.resolve():
-                other = asked_now(file, read_question(file))
+                folder = file.with_suffix("")
+                other = (
+                    as_asked(folder, read_asked(folder / ASKED))
+                    if (folder / ASKED).exists()
+                    else asked_now(file, read_question(file))
+                )
                 planned.append(other.answered_at(len(other.question.seeds)))
     return used(study, planned, "asks about") | used(study, known_answers(study.path.parent))
 

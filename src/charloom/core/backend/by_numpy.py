@@ -12,10 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from charloom.core.base.errors import CheckFailed, Damaged
 from charloom.core.base.types import Array
 from charloom.core.network import rnn
+from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.core.network.recipe import NUMPY, OPTIMIZERS, Recipe
-from charloom.core.network.rnn import Gradients, Parameters
+from charloom.core.network.rnn import Gradients, Parameters, filled
 from charloom.core.network.state import BLOCK, STATISTICS_EVERY, Best, Rows, TrainState, diverged, finite, start
 
 __all__ = ["advance", "forward", "read", "write"]
@@ -29,20 +31,33 @@ def network_digest(kind: str) -> str:
 
     kind  a kind of recipe: see Recipe.kind; "" is returned for a kind of the backend `kernel`
 
-    It is the SHA-256 of weights, losses and states of two small trainings, and of a text that is read with their
+    It is the SHA-256 of weights, losses and states of three small trainings, and of a text that is read with their
     weights. The trainings are chaotic, so another rounding shows as well as another equation.
     """
     if not kind.startswith(NUMPY):
         return ""
     *_, optimizer, dtype = kind.split()
     ids, digest = np.arange(400) ** 2 % 23, hashlib.sha256()
-    for sigma, loss in ((0.5, "sum"), ("fan_in", "mean")):
-        recipe = Recipe(64, 20, sigma, 5.0, dtype, OPTIMIZERS[optimizer](0.1), loss, batch=2, backend=NUMPY)
+    rates = OPTIMIZERS[optimizer](0.1)
+    others = rates._replace(**{name: value / 2 or 10.0 for name, value in rates._asdict().items()})
+    for sigma, loss, order, own in (
+        (0.5, "sum", AS_IT_STANDS, rates), ("fan_in", "mean", Order(CHUNKS, 60), others),
+        (0.01, "sum", Order(POSITIONS), others),
+    ):  # fmt: skip
+        recipe = Recipe(64, 20, sigma, 5.0, dtype, own, loss, order, batch=2, backend=NUMPY)
         state, losses, *_ = advance(start(recipe, 23, 1), ids, 30, recipe)[1:]
         nats, _, h = read(state.theta, ids, state.carried, 0.0)
         for array in (state.theta.flat, *(s.flat for s in state.accumulators), losses, nats, h):
             digest.update(array.tobytes())
     return digest.hexdigest()[:16]
+
+
+@lru_cache
+def forward_digest(dtype: str) -> int:
+    """Return a digest, below 2^64, of what `rnn.forward` and `rnn.log_softmax` compute on this machine."""
+    theta = Parameters(rnn.init(64, 23, 0.5, np.random.default_rng(1)).flat.astype(dtype), 64, 23)
+    h, o = rnn.forward(theta, np.arange(40) % 23, np.zeros(64))
+    return int.from_bytes(hashlib.sha256(h.tobytes() + rnn.log_softmax(o).tobytes()).digest()[:8], "big")
 
 
 @np.errstate(all="ignore")  # a number that is not finite is reported as a divergence
@@ -57,14 +72,19 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
         total, g, after = summed(theta, sequences, h)
         loss = total / recipe.batch
         smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
-        if math.isfinite(loss) and (best is None or smooth < best.smooth_loss):
+        if best is None or smooth < best.smooth_loss:
             best = Best(update, smooth, _copied(theta), h[-1])
         g.flat[:] *= recipe.scale
         if not (math.isfinite(loss) and np.isfinite(g.flat).all()):
             raise diverged(update, loss)
         if update % STATISTICS_EVERY == 0:
             statistics.append((loss, *_statistics(theta, sequences, h, g, recipe.clip)))
+        moves = update == 0 and g.flat.any()
         recipe.step(theta, accumulators, g, update)
+        if moves and np.array_equal(theta.flat, best.theta.flat):  # b and c start at 0, so that any step is seen
+            raise CheckFailed(
+                f"{type(recipe.optimizer).__name__}.step changes no weight; it has to change theta in place"
+            )
         h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
         losses[row], smooth_losses[row] = loss, smooth
     end = TrainState(state.update + count, theta, accumulators, h, smooth, best, state.seed)
@@ -76,6 +96,7 @@ def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
     return rnn.forward(theta, x, h_0)
 
 
+@np.errstate(all="ignore")  # a cost that is not finite is reported by the caller
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
     """Return the costs of ids except the first, `total` plus their sum, and the state after; see Backend.read."""
     nats, h = np.empty(len(ids) - 1), h_0.astype(theta.flat.dtype)
@@ -96,10 +117,13 @@ def write(
     while True:
         uniform = np.stack([stream.random(BLOCK) for stream in random])
         ids, p = np.empty(uniform.shape, np.int64), np.empty(uniform.shape)
-        for (s, n), u in np.ndenumerate(uniform):
-            steps, o = rnn.forward(theta, np.array(last[s : s + 1]), states[s])
-            ids[s, n] = last[s] = _drawn(o[0].astype(float), u, temperature, top_k, top_p)
-            p[s, n], states[s] = math.exp(rnn.log_softmax(o)[0, last[s]]), steps[-1]
+        with np.errstate(all="ignore"):
+            for (s, n), u in np.ndenumerate(uniform):
+                steps, o = rnn.forward(theta, np.array(last[s : s + 1]), states[s])
+                if not math.isfinite(o.max()):  # a network whose states are not bounded
+                    raise Damaged("the model's outputs are too large to write text with; train with a smaller eta")
+                ids[s, n] = last[s] = _drawn(o[0].astype(float), u, temperature, top_k, top_p)
+                p[s, n], states[s] = math.exp(rnn.log_softmax(o)[0, last[s]]), steps[-1]
         yield ids, p
 
 
@@ -117,11 +141,13 @@ def _drawn(o: Array, u: float, temperature: float, top_k: int, top_p: float) -> 
 
 def summed(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, Gradients, Array]:
     """Return the loss summed over the sequences, which are the columns of ids, its gradients, and the last states."""
-    results = [rnn.loss_and_gradients(theta, s[:-1], s[1:], h) for s, h in zip(ids.T, h_0, strict=True)]
-    losses, (g, *others), states = zip(*results, strict=True)
-    for other in others:
-        g.flat[:] += other.flat
-    return sum(losses), g, np.stack(states)
+    total, g, states = 0.0, filled(0.0, theta.m, theta.K, theta.flat.dtype), []
+    for sequence, h in zip(ids.T, h_0, strict=True):
+        loss, own, last = rnn.loss_and_gradients(theta, sequence[:-1], sequence[1:], h)
+        total += loss
+        g.flat[:] += own.flat
+        states.append(last)
+    return total, g, np.stack(states)
 
 
 def _statistics(theta: Parameters, ids: Array, h_0: Array, g: Gradients, clip: float) -> tuple[float, float, float]:

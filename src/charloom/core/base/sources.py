@@ -12,8 +12,11 @@ SOURCES = Path(__file__).resolve().parents[3]
 
 def source_hashes(folder: Path = SOURCES) -> dict[str, str]:
     """Return the SHA-256 of each file in the folder of sources, by path relative to the project: `src/train.py`."""
-    files = {file.relative_to(folder.parent).as_posix(): file for file in files_in(folder)}
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    hashes = {}
+    for file in files_in(folder):
+        with suppress(OSError):  # an editor's temporary file; a missing dependency is named at the end
+            hashes[file.relative_to(folder.parent).as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashes
 
 
 def files_in(path: Path) -> list[Path]:

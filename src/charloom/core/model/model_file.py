@@ -25,6 +25,7 @@ class Model:
     first        id of the next sequence's first character
     smooth_loss  nats per sequence, of the row `update`: see network/state.py
     backend      KERNEL or NUMPY; a file has the array `numpy` if its backend is that
+    network      for the backend NUMPY, `forward_digest` of the code that trained the model: the content of that array
     """
 
     theta: Parameters
@@ -34,6 +35,7 @@ class Model:
     update: int
     smooth_loss: float
     backend: str = KERNEL
+    network: int = 0
 
 
 def model_bytes(model: Model) -> bytes:
@@ -47,7 +49,7 @@ def model_bytes(model: Model) -> bytes:
             "update": np.array(model.update, np.int64),
             "smooth_loss": np.array(model.smooth_loss, np.float64),
         }
-        | ({NUMPY: np.array(1, np.int64)} if model.backend == NUMPY else {})
+        | ({NUMPY: np.array(model.network, np.uint64)} if model.backend == NUMPY else {})
     )
 
 
@@ -76,7 +78,8 @@ def read_model(path: Path) -> Model:
     theta = Parameters(flat, len(h), len(vocabulary))
     if not _largest(theta, h) < OUTPUT_LIMIT:
         raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
-    return Model(theta, h, first, vocabulary, update, smooth_loss, NUMPY if NUMPY in arrays else KERNEL)
+    own = (NUMPY, int(arrays[NUMPY])) if NUMPY in arrays else ()
+    return Model(theta, h, first, vocabulary, update, smooth_loss, *own)
 
 
 def _largest(theta: Parameters, h: Array) -> float:
@@ -108,5 +111,5 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
             "update": ((), np.int64),
             "smooth_loss": ((), np.float64),
         }
-        | ({NUMPY: ((), np.int64)} if NUMPY in sizes else {})
+        | ({NUMPY: ((), np.uint64)} if NUMPY in sizes else {})
     )

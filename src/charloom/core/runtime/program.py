@@ -16,7 +16,9 @@ from typing import NoReturn
 from charloom import NEEDED
 
 # At this size more threads are slower; and where none may start, OpenBLAS ends the process.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+os.environ["VECLIB_MAXIMUM_THREADS"] = "1"
 if missing := [name for name in NEEDED if find_spec("yaml" if name == "pyyaml" else name) is None]:
     sys.stderr.write(
         f"charloom: {sys.executable} lacks the packages {', '.join(missing)}: "

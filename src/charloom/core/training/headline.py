@@ -52,4 +52,5 @@ def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float
     wrong = ["the loss is higher than that of a uniform guess"] if exploded else []
     wrong += [f"{saturated:.0%} of the hidden units are saturated"] if saturated > SATURATED else []
     if wrong:
-        sys.stderr.write(f"warning: {' and '.join(wrong)}: a smaller eta, or {recipe.optimizer.advice()}, may help\n")
+        advice = f", or {recipe.optimizer.advice()}," if hasattr(recipe.optimizer, "advice") else ""
+        sys.stderr.write(f"warning: {' and '.join(wrong)}: a smaller eta{advice} may help\n")

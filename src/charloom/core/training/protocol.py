@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.backend.backends import BACKENDS
-from charloom.core.backend.by_numpy import network_digest
+from charloom.core.backend.by_numpy import forward_digest, network_digest
 from charloom.core.base.errors import Diverged
 from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
@@ -16,6 +16,7 @@ from charloom.core.base.storage import write, write_json, write_table
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model, model_bytes
 from charloom.core.model.scoring import bits_per_character, passages
+from charloom.core.network.recipe import NUMPY
 from charloom.core.network.rnn import Parameters
 from charloom.core.network.state import STATISTICS_EVERY, Rows, TrainState, start
 from charloom.core.settings.params import Params
@@ -135,9 +136,9 @@ class Training(NamedTuple):
         """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
-        return Model(
-            theta, h, int(ids[place : place + 1][0]), self.text.vocabulary, update, smooth_loss, params.backend
-        )
+        own = (NUMPY, forward_digest(params.train.dtype)) if params.backend == NUMPY else ()
+        first = int(ids[place : place + 1][0])
+        return Model(theta, h, first, self.text.vocabulary, update, smooth_loss, *own)
 
 
 def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:

@@ -103,7 +103,9 @@ def _colored(text: str, h: Array) -> list[tuple[int, str]]:
     A shade is an integer from −LEVELS to LEVELS, in proportion to the unit's activation h (characters,) after each
     character.
     """
-    runs = groupby(zip(np.rint(LEVELS * h).astype(int).tolist(), text, strict=True), key=lambda pair: pair[0])
+    runs = groupby(
+        zip(np.rint(LEVELS * h.clip(-1, 1)).astype(int).tolist(), text, strict=True), key=lambda pair: pair[0]
+    )
     return [(level, "".join(character for _, character in run)) for level, run in runs]
 
 

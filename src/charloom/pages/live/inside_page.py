@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from charloom.core.network.order import AS_IT_STANDS
+from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES, init
 from charloom.core.text.corpus import Text
 from charloom.grading.backward import STAGES
@@ -36,7 +37,9 @@ def inside_page(results: Results) -> str:
     listed = {STAGE[stage]: options(stage) for stage in STAGES}
     sections = [Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels, "ticks": ticks})]
     scripts, data, best = ["page.js", "passes.js", "break.js"], page_data(results), results.best
-    if best.theta.m > LARGEST:
+    if best.backend != KERNEL:
+        more = "This page computes with tanh, so it shows models of backend: kernel only. charloom score reads a text."
+    elif best.theta.m > LARGEST:
         more = (
             f"The model of this run has {best.theta.m:,} hidden units. The page holds models of up to {LARGEST}, so it "
             "can neither read a text with this model nor follow an update. The command charloom score reads a text."
