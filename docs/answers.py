@@ -25,5 +25,5 @@ def page(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    for each in PAGES:
-        each.write_text(page(each), encoding="utf-8")
+    for readme in PAGES:
+        readme.write_text(page(readme), encoding="utf-8")

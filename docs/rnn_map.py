@@ -8,5 +8,5 @@ def gradients(weights, h, x, y):
     """Return loss, gradients and last state of `rnn.loss_and_gradients`."""
     flat = np.concatenate([weights[name].ravel() for name in student.NAMES])
     theta = student.Parameters(flat, len(h), len(weights["c"]))
-    loss, found, last = student.loss_and_gradients(theta, x, y, h)
-    return loss, {name: getattr(found, name) for name in student.NAMES}, last
+    loss, computed, last = student.loss_and_gradients(theta, x, y, h)
+    return loss, {name: getattr(computed, name) for name in student.NAMES}, last

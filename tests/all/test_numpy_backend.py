@@ -95,7 +95,7 @@ def test_a_study_trains_with_numpy_on_this_machine_only_and_not_with_an_edited_n
     for change in RELU:
         project.edit(RNN, *change)
     refused = charloom(project, "study", "studies/x.yaml", code=2)
-    assert "network/ computes otherwise than at the first start" in refused
+    assert "network/ gives other results than at the first start" in refused
     (project.folder / "studies/y.yaml").write_text(STUDY)  # the same question about another network
     assert "has shown results of eta=0.01" in charloom(project, "study", "studies/y.yaml", code=2)
     (project.folder / "studies/y.yaml").write_text(STUDY.replace("seeds: 2", "seeds: [3, 4]"))

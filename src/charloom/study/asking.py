@@ -191,7 +191,7 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
     warn_of_other_params(study)
     ensure_text(study)
     if _other_arithmetic(study.asked, NUMPY):
-        why = "network/ computes otherwise than at the first start: it was edited, or this is another machine"
+        why = "network/ gives other results than at the first start: it was edited, or this is another machine"
         raise WrongInput(f"{study.path}: {why}; {ANEW}")
     if study.runs and study.asked.small_trials != small_trials(study.asked):
         again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"

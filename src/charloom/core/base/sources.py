@@ -1,4 +1,4 @@
-"""The sources of this project, and their SHA-256. A stage calls this module before it imports any other.
+"""The sources of this project, and their SHA-256. A stage calls this module before it imports the others.
 
 Therefore this module imports the standard library alone, and runs on an old Python, too.
 """

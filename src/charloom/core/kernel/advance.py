@@ -1,6 +1,4 @@
-"""The kernel as a pure function: `advance` takes a training state and returns the losses of the next updates and the
-state after them: see network/state.py.
-"""
+"""The kernel as a pure function: `advance` takes a training state and returns `Rows` (see network/state.py)."""
 
 import math
 from dataclasses import replace
