@@ -1,8 +1,8 @@
 """Prepare the process of a stage, and run it while no other stage runs in this folder.
 
 A stage's script imports this module before any other of the project. The import does what that of `program` does. It
-also hashes all sources before the others are imported, restores the default SIGINT handler, and disables garbage collection
-during the imports.
+also hashes all sources before the others are imported, restores the default SIGINT handler, and disables garbage
+collection during the imports.
 """
 
 import gc
