@@ -38,9 +38,10 @@ class Mlflow:
             case "experiments/create":
                 self.text = given["tags"][0]["value"]
                 said = {"experiment_id": self.experiment}
-            case "experiments/search":
+            case "experiments/search" | "experiments/get" if self.text:
                 tags = [{"key": "charloom.text_sha256", "value": self.text}]
-                said = {"experiments": [{"experiment_id": self.experiment, "tags": tags}] if self.text else []}
+                own = {"experiment_id": self.experiment, "name": "charloom: fox", "tags": tags}
+                said = {"experiments": [own], "experiment": own}
             case "runs/search":
                 said = {"runs": [self._run()] if "` = '" in found else []}
             case "runs/create" | "runs/get":

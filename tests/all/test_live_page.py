@@ -187,14 +187,14 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
 
 @pytest.mark.parametrize("locale", ["en", "sv"])
 @pytest.mark.parametrize(("name", "text", "allowed"), [
-    ("eta", "0,05", "a number above 0, such as 0.05"),
+    ("eta", "0,05", "a number above 0, such as 0.05; a decimal has a point: 0.05"),
     ("eta", "-1", "a number above 0, such as 0.05"),
     ("eta", "1e999", "a number above 0, such as 0.05"),
     ("seed", "1e30", "a whole number from 0 to 2^64 - 1"),
     ("seed", str(2**64), "a whole number from 0 to 2^64 - 1"),
     ("m", "2.5", "a whole number from 1 to 256"),
     ("sigma", "fan", "a number above 0, such as 0.01, or fan_in"),
-    ("top_p", "0,9", "a number above 0 and up to 1, such as 0.9"),
+    ("top_p", "0,9", "a number above 0 and up to 1, such as 0.9; a decimal has a point: 0.9"),
     ("length", "", "a whole number from 0 to 100000"),
 ])  # fmt: skip
 def test_in_chromium_a_typed_text_that_is_not_allowed_gets_a_line_and_no_command(live, locale, name, text, allowed):
