@@ -168,3 +168,14 @@ def test_the_backends_write_the_same_text(choice):
         written = BACKENDS[backend].write(theta, h, np.arange(3), random, *choice)
         texts.append(np.concatenate([next(written)[0], next(written)[0]], axis=1))
     np.testing.assert_array_equal(*texts)
+
+
+@pytest.mark.parametrize("order", [Order("reading"), Order("chunks", 60)], ids=str)
+def test_the_backends_keep_the_same_best_weights_and_state(order):
+    recipe = replace(SMALL.recipe, batch=2, order=order, optimizer=AdaGrad(0.01))
+    of_kernel, of_numpy = (
+        BACKENDS[backend].advance(start(recipe, 6, 1), TEXT.training, 40, recipe).best for backend in (KERNEL, NUMPY)
+    )
+    assert of_numpy.update == of_kernel.update
+    np.testing.assert_allclose(of_numpy.h, of_kernel.h, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(of_numpy.theta.flat, of_kernel.theta.flat, rtol=1e-6, atol=1e-9)

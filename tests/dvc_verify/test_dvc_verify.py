@@ -1,5 +1,6 @@
 """Foreign DVC projects are rebuilt from nothing; each tampered commit is found, and each cause is named."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -147,8 +148,15 @@ def both_edited(project):
     project.run("dvc", "commit", "-f", "-q")  # writes the edited file's hash into dvc.lock
 
 
+def wrong_hash(project: Project) -> None:
+    """Give dvc.lock another hash of count.json."""
+    lock = project.folder / "dvc.lock"
+    lock.write_text(re.sub(r"(path: count\.json\n +hash: md5\n +md5: )\w+", rf"\g<1>{'a' * 32}", lock.read_text()))
+
+
 TAMPERED = {  # what was done to the commit, the line of the difference, and the cause
     "a metric": (edited("count.json", "6", "9"), "count: count.json: words: committed 9, rebuilt 6", ""),
+    "a hash in dvc.lock": (wrong_hash, "count: count.json: dvc.lock has aaaaaaaa", ""),
     "a metric and dvc.lock": (
         both_edited,
         "count: count.json: words: committed 7, rebuilt 6",

@@ -45,6 +45,8 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
     assert (between.verdict, between.n) == (CANNOT_TELL, 3)
     later = "tested at 3 seeds; the 4 later ones decide nothing; the mean of all pairs is 1"
     assert later in between.warnings
+    other = beside([*NEAR, 1.0, 1.0, 1.0, 5.0], looks=(3, 8, 12, 20))
+    assert any("the mean of all pairs is 1.57" in warning for warning in other.warnings)
     assert between.tested_interval == beside(NEAR, looks=(3, 8, 12, 20)).tested_interval
     base, whole = dict.fromkeys("cabd", 0.0), {"d": 1.0, "a": 1.0, "b": 1.02, "c": 0.98}
     for seeds, verdict in ("dabc", WORSE), ("cad", CANNOT_TELL):  # a look is at the baseline's first seeds

@@ -146,8 +146,12 @@ def test_a_damaged_state_is_named_and_the_older_one_taken(stopped, alone, capsys
     damaged = bytearray(newest.read_bytes())
     damaged[1000] ^= 1
     newest.write_bytes(damaged)
-    files, printed = stopped.end()
+    with pytest.raises(Killed):
+        stopped.end(1)
     assert f"warning: not resumed from {newest}: damaged" in capsys.readouterr().err
+    assert not newest.exists()
+    files, printed = stopped.end()
+    assert capsys.readouterr().err == ""
     assert "resumed at update 21\n" in printed
     assert files == alone
 
