@@ -45,7 +45,7 @@ class Origin(Record, extra="ignore"):
     text_sha256: Annotated[str, Field(alias=tag.TEXT, pattern=DIGEST)]
     commit: Annotated[str, Field(alias=tag.COMMIT, pattern="^[0-9a-f]{40}$")]
     uncommitted: Annotated[Literal["true", "params.yaml", "false"], Field(alias=tag.UNCOMMITTED)]
-    network: Annotated[str, Field(alias=tag.NETWORK, pattern="^[0-9a-f]{16}$")] = ""
+    network: Annotated[str, Field(alias=tag.NETWORK, pattern="^([0-9a-f]{16})?$")] = ""
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
     params: dict[str, str]
