@@ -59,7 +59,7 @@ check: $(READY)  ## lint, format, types, the order of the packages
 	@ruff check .
 	@zizmor --quiet --offline --pedantic .github/workflows src/charloom/commands/starting/dot_github/workflows/reproduce.yml
 	@ruff format --check .
-	@mypy src
+	@mypy src packages/*/src
 	@lint-imports --no-logo
 
 track: $(READY)  ## send to MLflow what it has missed

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paired import Measured, Measurement, answered
-from paired.data_types import ALONE, ALPHA, BETTER, CANNOT_TELL, Contrast, Look
-from paired.gate import NOT_WORSE, PASSED, gate
-from paired.rule import decide
-from paired.seeds_needed import POWER, more_seeds, silence
-from paired.seeds_needed import smallest as fewest
-from paired.statistics import moments
+from seedpairs import Measured, Measurement, answered
+from seedpairs.data_types import ALONE, ALPHA, BETTER, CANNOT_TELL, Contrast, Look
+from seedpairs.gate import NOT_WORSE, PASSED, gate
+from seedpairs.rule import decide
+from seedpairs.seeds_needed import POWER, more_seeds, silence
+from seedpairs.seeds_needed import smallest as fewest
+from seedpairs.statistics import moments
 
 # Two standard deviations and the correlation of a pair.
 SPREADS = {"equal, correlated": (1.0, 1.0, 0.5), "1.98 and 0.14": (1.98, 0.14, 0.0)}

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paired import Measured, Measurement
-from paired.answering import verdicts
-from paired.data_types import AVERAGE, CANNOT_TELL, Contrast
-from paired.factors import tested
+from seedpairs import Measured, Measurement
+from seedpairs.answering import verdicts
+from seedpairs.data_types import AVERAGE, CANNOT_TELL, Contrast
+from seedpairs.factors import tested
 
 DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
 PLANS = ((3,), (5,), (10,), (3, 5, 10))

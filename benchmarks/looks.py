@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from factors import DESIGNS, claims, levels_of, name_of
 
-from paired import Measured, Measurement
-from paired.answering import verdicts
+from seedpairs import Measured, Measurement
+from seedpairs.answering import verdicts
 
 ANSWERS = (3, 5, 10)  # numbers of seeds at which the study answers
 MISSING = (0.05, 0.2)  # shares of trials without a value

@@ -22,8 +22,8 @@ from charloom.study.asking import read_study
 from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, used, with_seeds
 from charloom.study.study_file import Study, StudyFile, study_of
-from paired import answered
-from paired.data_types import BETTER, WORSE, Answer
+from seedpairs import answered
+from seedpairs.data_types import BETTER, WORSE, Answer
 
 ROOT = Path(__file__).parent.parent
 USUAL = read_params(ROOT / "params.yaml")

@@ -7,8 +7,8 @@ from pathlib import Path
 from charloom.study.asking import read_study
 from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
-from paired import answered
-from paired.answering import named
+from seedpairs import answered
+from seedpairs.answering import named
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"^(?:\|.*\n)+", re.MULTILINE)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
-    "groundwork", *(f"charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text")),
-    "charloom/core/backend", "charloom/core/model", "charloom/core/training", "charloom/grading", "charloom/checking",
-    "charloom/sampling", "charloom/results",
-    "charloom/signature", "charloom/study", "charloom/pages", "charloom/tracking", "charloom/proof",
-    "charloom/commands", "paired", "dvc_summary", "dvc_verify", "",
+    *(f"src/charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text", "backend")),
+    *(f"src/charloom/{name}" for name in ("core/model", "core/training", "checking", "sampling", "results")),
+    *(f"src/charloom/{name}" for name in ("signature", "study", "pages", "study_pages", "tracking")),
+    "src/charloom/proof", "src/charloom/commands",
+    "packages/seedpairs/src/seedpairs", "packages/dvc-proof/src/dvc_proof", "packages/rnncheck/src/rnncheck", "src",
 )  # fmt: skip
 
 
@@ -32,10 +32,10 @@ def page() -> str:
     lines = ["# The source files", "", "Written by `python docs/map.py > docs/map.md`.", ""]
     lines += [f"Read these eight files first: {first}.", ""]
     for name in ORDER:
-        folder = ROOT / "src" / name
-        about = sentence(folder / "__init__.py") if name else "The stages"
+        folder, package = ROOT / name, (ROOT / name / "__init__.py").exists()
+        about = sentence(folder / "__init__.py") if package else "The stages"
         lines += [f"## `{folder.relative_to(ROOT)}`", "", f"{about}.", ""]
-        files = sorted(folder.rglob("*.py") if name else folder.glob("*.py"))
+        files = sorted(folder.rglob("*.py") if package else folder.glob("*.py"))
         rows = [file for file in files if file.name not in {"__init__.py", "__main__.py"}]
         lines += [f"- [`{file.relative_to(folder)}`](../{file.relative_to(ROOT)}): {sentence(file)}" for file in rows]
         lines.append("")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import ttest_1samp
 
-from paired.statistics import moments, student_interval, student_p
+from seedpairs.statistics import moments, student_interval, student_p
 
 COMPARISONS, SEEDS, FIRST = 100, 10, 3
 ROUNDS = 20_000

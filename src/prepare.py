@@ -6,13 +6,13 @@ from pathlib import Path
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write_json
 from charloom.core.base.terminal import named
+from charloom.core.base.words import in_line
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_samples, check_training
 from charloom.core.settings.params import as_yaml, without_effect
 from charloom.core.settings.pipeline import ensure_repository, files
 from charloom.core.text.corpus import check_lengths, read_prepared, split, survey, write_text
 from charloom.core.text.ngrams import text_metrics
-from groundwork.words import in_line
 
 
 def main(inputs: Inputs) -> None:

@@ -1,6 +1,6 @@
 """Answers that a test writes down."""
 
-from paired.data_types import ALONE, BETTER, Answer, Contrast, Summary
+from seedpairs.data_types import ALONE, BETTER, Answer, Contrast, Summary
 
 BASE, OTHER = "train.initial_accumulator_value=0", "train.initial_accumulator_value=10"
 

@@ -10,7 +10,7 @@ from charloom.core.settings.pipeline import Project as Folder
 from charloom.core.settings.pipeline import names_of, params_of
 from charloom.proof.outputs import outputs
 from charloom.results.dvc_lock import md5
-from groundwork.lock import Stage, Stages
+from dvc_proof.lock import Stage, Stages
 
 
 def refused(project: Project) -> str:

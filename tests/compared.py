@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from paired import Measured, Measurement, answered
+from seedpairs import Measured, Measurement, answered
 
 
 def trials(values):

@@ -5,14 +5,12 @@ from types import ModuleType
 from projects import ALL_STAGES as ALL
 from projects import source
 
-import dvc_summary
-import paired
-from charloom import checking, commands, pages, sampling, tracking
+from charloom import checking, commands, pages, sampling, study_pages, tracking
 from charloom.core import base, kernel, settings
 
 REACHED: dict[ModuleType, tuple[str, ...]] = {
     **dict.fromkeys((base, kernel, settings), ALL),
-    **dict.fromkeys((commands, dvc_summary, paired), ()),
+    **dict.fromkeys((commands, study_pages), ()),
     pages: ("plot",),
     tracking: ("track",),
     sampling: ("sample", "track"),

@@ -13,7 +13,7 @@ from charloom.core.model.scoring import score
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import forward, log_softmax
-from charloom.grading import backward
+from rnncheck import backward
 
 NEXT = "Next fault that the assignment’s check misses"
 POINTS = 201  # of a finished curve

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from grading.layouts import CLASS, FUNCTIONS, written
+from layouts import CLASS, FUNCTIONS, written
 from new_projects import made, working_folder
 from projects import NAMED, ROOT, Project, started, until
 from stores import free_port

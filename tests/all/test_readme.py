@@ -10,7 +10,7 @@ from pathlib import Path
 from code_paths import ALL
 from projects import ROOT, variables
 
-from paired.data_types import VERDICTS
+from seedpairs.data_types import VERDICTS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

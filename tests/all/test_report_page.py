@@ -17,11 +17,11 @@ from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import studies_index, study_page
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from paired import answered
+from charloom.study_pages.compared import Compared
+from charloom.study_pages.study_page import studies_index, study_page
+from seedpairs import answered
 
 PHONE = {"width": 360, "height": 740}
 OPEN = "document.querySelectorAll('details').forEach(details => details.open = true)"

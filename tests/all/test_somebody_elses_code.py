@@ -8,7 +8,7 @@ from contextlib import chdir
 from zipfile import ZipFile
 
 import pytest
-from projects import ROOT, source, until
+from projects import source, until
 from stores import listening, ui
 
 import charloom
@@ -56,7 +56,7 @@ def test_code_of_a_folder_is_not_run_by_commands_that_only_read(planted):
     for command in ("track", "compare", "verify", "summary --base HEAD", "sample --length 9", "score README.md"):
         planted.run("charloom", *command.split(), expect=2 if command == "compare" else 0)  # there is one run
         assert not (planted.folder / MARK).exists(), command
-    planted.run("python", "-P", "-m", "dvc_summary", "--base", "HEAD", PYTHONPATH=str(ROOT / "src"))
+    planted.run("python", "-P", "-m", "dvc_proof", "summary", "--base", "HEAD")
     assert not (planted.folder / MARK).exists()
 
 

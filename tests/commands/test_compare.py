@@ -104,7 +104,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
 
 
 @pytest.mark.parametrize(("command", "instead"), [
-    ("verify", "python -m dvc_verify"), ("summary --base HEAD", "python -m dvc_summary --base REF"),
+    ("verify", "dvc-proof verify"), ("summary --base HEAD", "dvc-proof summary --base REF"),
     ("compare", "charloom compare --table FILE"),
 ])  # fmt: skip
 def test_in_another_dvc_project_a_command_names_what_works_there(project, tmp_path, command, instead):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grading.layouts import CLASS, FUNCTIONS, LAYOUTS, written
+from layouts import CLASS, FUNCTIONS, LAYOUTS, written
 from new_projects import made, new, working_folder
 from projects import ROOT, Project
 
@@ -16,7 +16,7 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.network.rnn import NAMES, init, loss_and_gradients
 from charloom.core.text.corpus import read_prepared
-from charloom.grading import loaded
+from rnncheck import loaded
 
 START = """
 import numpy as np

@@ -9,10 +9,10 @@ from rendered import cells
 from study_projects import ask
 
 from charloom.core.base.progress import duration
+from charloom.core.base.yaml12 import parsed
 from charloom.core.settings.reading import overridden, read_params
 from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.study.conduct import seconds
-from groundwork.yaml12 import parsed
 
 NUMBER, FILE = "is not allowed; allowed is a whole number from 1 to 999,999", "allowed is the relative path"
 UNKNOWN = "not a param that a study can vary; allowed are m, eta, "

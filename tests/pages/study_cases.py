@@ -10,13 +10,13 @@ from projects import ROOT
 from rendered import Page
 
 from charloom.core.settings.reading import read_params
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import study_page
 from charloom.results.study_table import Asked
 from charloom.study.study_file import Study, StudyFile
-from paired import answered
-from paired.answering import named
-from paired.data_types import Answer, Measured, Measurement
+from charloom.study_pages.compared import Compared
+from charloom.study_pages.study_page import study_page
+from seedpairs import answered
+from seedpairs.answering import named
+from seedpairs.data_types import Answer, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)

@@ -24,15 +24,15 @@ from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
 from charloom.core.network.state import start
 from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
-from charloom.grading.backward import STAGES, forward, gradients
-from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
-from charloom.grading.diagnosis import called
-from charloom.grading.gradient import NOTICED
-from charloom.grading.verdicts import faults
-from charloom.pages.live.inside_page import LARGEST, STAGE, inside_page, options, passage, typed
+from charloom.pages.live.inside_page import CHECKS, LARGEST, STAGE, inside_page, passage, typed
 from charloom.pages.sections import TEMPLATES
+from rnncheck.backward import STAGES, forward, gradients
+from rnncheck.cases import LONG, Case, K, M, assignment_case, cases
+from rnncheck.diagnosis import called
+from rnncheck.gradient import NOTICED
+from rnncheck.verdicts import faults
 
-FAULTS = [{}, *(dict([name.split(".")]) for stage in STAGES for name in options(stage).values())]
+FAULTS = [{}, *(dict([name.split(".")]) for stage in STAGES for name in CHECKS["faults"][stage].values())]
 
 
 def asked(*calls):

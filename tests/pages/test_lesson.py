@@ -12,8 +12,8 @@ from rendered import cells, drawn, ensure_whole
 from scipy.stats import t
 
 from charloom.pages.live.live_page import address
-from charloom.pages.study import seed_by_seed
-from charloom.pages.study.study_page import study_page
+from charloom.study_pages import seed_by_seed
+from charloom.study_pages.study_page import study_page
 
 BASE = [2.5 + 0.01 * seed for seed in range(24)]
 DIFFERENCES = [(-1) ** (seed % 3) * (0.02 + 0.001 * seed) for seed in range(24)]

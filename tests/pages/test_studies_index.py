@@ -11,11 +11,11 @@ from study_projects import ask, conducted
 
 from charloom.core.base.storage import sha256
 from charloom.core.settings.pipeline import Project
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import INDEX, studies_index
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from paired import answered
+from charloom.study_pages.compared import Compared
+from charloom.study_pages.study_page import INDEX, studies_index
+from seedpairs import answered
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 OTHER, NEW = TWO.replace("seeds: 2", "seeds: [3, 4]"), TWO.replace("seeds: 2", "seeds: [7, 9]")

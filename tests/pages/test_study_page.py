@@ -9,10 +9,10 @@ from rendered import Page, cells, drawn, ensure_whole, svg
 
 from charloom.core.settings.records import Measure
 from charloom.pages.sections import breakable
-from charloom.pages.study.compared import ABOUT
 from charloom.results.run import POINTS
-from paired import sentences as words
-from paired import tables
+from charloom.study_pages.compared import ABOUT
+from seedpairs import sentences as words
+from seedpairs import tables
 
 COUNTED = "2 settings, 20 trainings of 100,000 updates"
 SAID = {

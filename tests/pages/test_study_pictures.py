@@ -13,10 +13,10 @@ from rendered import drawn
 from scipy.stats import t
 
 from charloom.pages.pictures import STYLE, pictured
-from charloom.pages.study import bands, seed_by_seed
-from charloom.pages.study.compared import COLORS
-from charloom.pages.study.study_page import comparison_picture, study_page
-from paired.data_types import LEVEL
+from charloom.study_pages import bands, seed_by_seed
+from charloom.study_pages.compared import COLORS
+from charloom.study_pages.study_page import comparison_picture, study_page
+from seedpairs.data_types import LEVEL
 
 PICTURES = CASES | {
     "dollars": results({r"a $\very$ long_name_of_a_setting" * 9: [1.0, 2.0], "日本 \n\t": [2.0, 3.0], "": [3.0, 5.0]}),

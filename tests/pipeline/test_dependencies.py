@@ -24,7 +24,7 @@ STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text())["stag
 NAMES = list(STAGES)
 WHOLE = ("prepare", "plot", "track")  # they depend on all of params.yaml
 PACKAGE = SOURCES / "charloom"
-PACKAGES = ("charloom", "groundwork", "paired", "dvc_summary", "dvc_verify")
+PACKAGES = ("charloom", "seedpairs", "dvc_proof", "rnncheck")
 GRAPH = grimp.build_graph(*PACKAGES, cache_dir=None)  # also imports inside functions
 
 
@@ -45,19 +45,11 @@ def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage
     packed = {"charloom.tracking.served"} if stage == "track" else set()  # the code of the models, in the run
     direct = imported(script) & GRAPH.modules | packed
     modules = direct.union(*map(GRAPH.find_upstream_modules, direct)) - {"charloom"}
-    entries = {script, PACKAGE / "__init__.py"}
-    for package, *names in (module.split(".") for module in modules):
-        entries.add(PACKAGE / names[0] if package == "charloom" else SOURCES / package)
+    assert {module.split(".")[0] for module in modules} == {"charloom"}, (
+        "a stage runs the sources that its clone records"
+    )
+    entries = {script, PACKAGE / "__init__.py", *(PACKAGE / module.split(".")[1] for module in modules)}
     assert {ROOT / entry for entry in STAGES[stage]["deps"] if entry.startswith("src")} == entries
-
-
-def test_the_summary_for_any_project_is_the_folders_that_its_page_names():
-    needed = {"dvc_summary"} | {
-        name.partition(".")[0] for name in GRAPH.find_upstream_modules("dvc_summary", as_package=True)
-    }
-    page = (ROOT / "docs/pull_requests.md").read_text(encoding="utf-8")
-    assert needed == {"dvc_summary", "groundwork"}
-    assert "Copy the folders `src/dvc_summary` and `src/groundwork`" in page
 
 
 def test_a_served_model_brings_all_that_it_imports():
@@ -97,7 +89,7 @@ def test_a_stage_depends_on_exactly_the_params_it_reads(project, stage):
 
 
 def test_the_training_key_covers_every_param_and_file_that_train_depends_on_and_nothing_else(project):
-    rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith(("src/charloom", "src/groundwork"))]
+    rooms = [entry for entry in STAGES["train"]["deps"] if entry.startswith("src/charloom")]
     tracked = Project(ROOT).run("git", "ls-files", *rooms)
     others = {entry for entry in STAGES["train"]["deps"] if entry not in rooms}
     params = read_params(project.folder / "params.yaml")

@@ -15,7 +15,7 @@ from charloom.proof.explanations import (
     edits,
 )  # fmt: skip
 from charloom.proof.outputs import Output, Result
-from groundwork.lock import Stage
+from dvc_proof.lock import Stage
 
 TRAIN, PLOT = Stage("x", {"a": "1"}, {"eta": 2}, {}), Stage("y", {"a.csv": "a"}, {}, {})
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dvc_verify.differences import difference
+from dvc_proof.differences import difference
 
 
 @pytest.mark.parametrize(("name", "committed", "rebuilt", "expected"), [

@@ -8,11 +8,11 @@ import pytest
 from projects import Project, copied, said
 
 from charloom.core.base.errors import WrongInput
+from charloom.core.base.git import git
 from charloom.core.settings.pipeline import Project as Folder
 from charloom.proof.outputs import Output, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.verify import verify
-from charloom.results.git import git
 from charloom.signature.hashes import RECIPES
 
 

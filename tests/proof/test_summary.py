@@ -13,10 +13,10 @@ from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
 
+from charloom.core.base.git import git
 from charloom.core.settings.pipeline import Project as Folder
 from charloom.core.settings.reading import overridden
 from charloom.proof.better import Side, better, side
-from charloom.results.git import git
 from charloom.results.keys import setting_params
 from charloom.study.asking import read_study
 

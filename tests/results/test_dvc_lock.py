@@ -7,8 +7,7 @@ from charloom.core.base.errors import Damaged
 from charloom.core.settings.params import flat_of
 from charloom.core.settings.pipeline import params_of
 from charloom.core.settings.reading import read_params
-from charloom.results.dvc_lock import stages_in
-from groundwork.lock import Stage
+from charloom.results.dvc_lock import Stage, stages_in
 
 PARAMS = read_params(ROOT / "params.yaml")
 LOCK = b"""
@@ -16,7 +15,7 @@ stages:
   a:
     cmd: x
     deps: [{path: src, hash: md5, md5: 1.dir}, {path: far, etag: "2"}]
-    params: {params.yaml: {m: 3, train: {updates: 4}, train.clip: 5}, other.yaml: {z: 1}}
+    params: {params.yaml: {m: 3, train: {updates: 4}, train.clip: 5}}
     outs: [{path: out, md5: "3"}]
   b: {cmd: y}
 """
@@ -34,7 +33,7 @@ def test_a_stage_depends_on_the_params_that_it_names_and_on_all_where_an_entry_i
 
 def test_dvc_lock_is_read_by_name():
     """Locks that are none, and stages as they are now: tests/proof/test_contradictions.py."""
-    params = {"m": 3, "train.updates": 4, "train.clip": 5, "other.yaml:z": 1}
+    params = {"m": 3, "train.updates": 4, "train.clip": 5}
     deps = {"src": "1.dir", "far": "{'path': 'far', 'etag': '2'}"}
     assert stages_in(LOCK) == {"a": Stage("x", deps, params, {"out": "3"}), "b": Stage("y", {}, {}, {})}
     with pytest.raises(Damaged):

@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 from rendered import OURS, Page, ensure_harmless
 
 from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_latex, as_markdown, as_text
-from paired import answered, sentences
-from paired.answering import named
-from paired.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
+from seedpairs import answered, sentences
+from seedpairs.answering import named
+from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
 
 
 def plain(said: str) -> str:

@@ -13,7 +13,7 @@ from projects import ROOT, Project
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.settings.records import Measure
 from charloom.study.from_experiments import experiments_measured
-from paired import Measured, Measurement
+from seedpairs import Measured, Measurement
 
 TRAIN = json.loads((ROOT / "metrics/train.json").read_text())
 OWN = Measurement(TRAIN["held_out_bits_per_character"])

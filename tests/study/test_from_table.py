@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from charloom.core.base.errors import WrongInput
 from charloom.study.from_table import table_measured
 from charloom.study.setting_names import setting_name
-from paired import Measured, Measurement
+from seedpairs import Measured, Measurement
 
 TABLE = """lr,opt,seed,loss
 0.1,sgd,1,2.5

@@ -12,8 +12,8 @@ from charloom.core.settings.reading import overridden, read_params
 from charloom.core.settings.records import Measure
 from charloom.study.asking import read_study
 from charloom.study.measuring import MORE_TEXT, measured, of_runs
-from paired import answered
-from paired.data_types import BETTER, CANNOT_TELL
+from seedpairs import answered
+from seedpairs.data_types import BETTER, CANNOT_TELL
 
 USUAL = read_params(ROOT / "params.yaml")
 

@@ -14,13 +14,13 @@ import pytest
 from projects import ROOT, copied, said
 from study_projects import ask, conducted, tables
 
+from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import parsed
 from charloom.results.study_table import read_asked
 from charloom.study.asking import read_study, write_asked
 from charloom.study.measuring import measured
 from charloom.study.seeds import keep, spanned, yaml_of
-from groundwork.words import in_line
-from groundwork.yaml12 import parsed
-from paired import answered
+from seedpairs import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
 ANEW = ", and add `--anew` to the command"

@@ -24,16 +24,16 @@ from charloom.core.base.storage import sha256
 from charloom.core.settings.pipeline import files
 from charloom.core.settings.records import Measure
 from charloom.core.training.protocol import metrics_of
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import study_page
 from charloom.results.run import thinned
 from charloom.results.study_table import read_asked, read_runs
 from charloom.study.asking import read_study, warn_of_other_params, write_asked
 from charloom.study.conduct import undecided
 from charloom.study.measuring import before_it_starts, measured
 from charloom.study.trial import small_trial
-from paired import answered
-from paired.data_types import CANNOT_TELL
+from charloom.study_pages.compared import Compared
+from charloom.study_pages.study_page import study_page
+from seedpairs import answered
+from seedpairs.data_types import CANNOT_TELL
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 # AdaGrad's first steps are of about eta: at 1.7e308 a product of two weights is no number any more.
@@ -322,7 +322,7 @@ from pathlib import Path
 from charloom.results.study_table import METRICS, read_asked, read_runs, write_runs
 from charloom.study.asking import read_study, small_trials
 from charloom.study.measuring import measured
-from paired import answered
+from seedpairs import answered
 study = read_study(Path("studies/initial_accumulator.yaml"))
 assert "twice" in METRICS and "twice" not in study.asked.measures, METRICS
 assert study.asked.small_trials == small_trials(study.asked), "the small trial says another thing"

@@ -10,9 +10,9 @@ import pytest
 from projects import OTHER_WEIGHTS, Project, copied, said, source
 from recorded import tracked
 
+from charloom.core.base.yaml12 import as_yaml_text, parsed
 from charloom.core.network.recipe import Recipe
 from charloom.tracking.asking import PATCH
-from groundwork.yaml12 import as_yaml_text, parsed
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
 COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"

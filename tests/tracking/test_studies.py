@@ -15,11 +15,11 @@ from stores import free_port
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.text.corpus import read_prepared
-from charloom.pages.study.study_page import ALL_STUDIES
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial
+from charloom.study_pages.study_page import ALL_STUDIES
 from charloom.tracking.answering import print_experiments
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store

@@ -13,15 +13,15 @@ from typing import Any, NoReturn
 from charloom.core.runtime.program import ensure_own_sources, run_command
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.settings.records import MEASURE
 from charloom.sampling.options import DEFAULTS, allowed
-from groundwork.words import in_line
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
 ANY_PROJECT = {  # what does the work of a command in any DVC project
-    "verify": "`python -m dvc_verify`",
-    "summary": "`python -m dvc_summary --base REF`",
+    "verify": "`dvc-proof verify`",
+    "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
 }
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
@@ -78,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for 
         case "doctor":
             from charloom.commands.doctor import doctor as run
         case "grade":
-            from charloom.commands.grade import grade as run
+            from rnncheck.cli import grade as run
         case "new":
             from charloom.commands.new import new as run
         case "ui":

@@ -9,17 +9,17 @@ from typing import Any
 
 from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
 from charloom.core.base.storage import write
+from charloom.core.base.words import in_line, listed
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.study_table import ASKED, read_asked, read_runs
 from charloom.sampling.options import allowed
 from charloom.study.asking import as_asked
 from charloom.study.formats import as_json, as_latex, as_markdown, as_text
 from charloom.study.from_table import table_measured
-from groundwork.words import in_line, listed
-from paired import answered
-from paired.answering import named
-from paired.data_types import CANNOT_TELL, Answer, Measured
-from paired.gate import STOPPED, Gate, gate
+from seedpairs import answered
+from seedpairs.answering import named
+from seedpairs.data_types import CANNOT_TELL, Answer, Measured
+from seedpairs.gate import STOPPED, Gate, gate
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
 NAMED = 3  # settings named in a line; further settings are counted
@@ -40,8 +40,8 @@ def compare(arguments: argparse.Namespace) -> None:
         answer = named(answer)
     required = gate(answer, arguments.require) if arguments.require else None
     if figure:
-        from charloom.pages.study.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
-        from charloom.pages.study.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
+        from charloom.study_pages.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
+        from charloom.study_pages.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
         write(figure, comparison_picture(Compared(named(answer))))
     sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))

@@ -15,13 +15,13 @@ from uuid import uuid4
 from charloom.core.base.errors import CharloomError, CheckFailed
 from charloom.core.base.storage import sha256_of_text
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.kernel.cache import cache_home
 from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.reading import read_params
 from charloom.tracking.asking import asked
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
-from groundwork.words import in_line
 
 LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds

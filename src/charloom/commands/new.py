@@ -9,9 +9,9 @@ from pathlib import Path
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import typed
+from charloom.core.base.words import in_line
 from charloom.core.text.corpus import survey
-from charloom.grading.program import guessed, map_of
-from groundwork.words import in_line
+from rnncheck.program import guessed, map_of
 
 FILES = Path(__file__).with_name("starting")  # the files of a new project: see NAMES
 NOVEL = Path(__file__).resolve().parents[3] / "data/moby_dick.txt"  # in a checkout

@@ -11,8 +11,6 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import typed
-from charloom.pages.study.compared import Compared
-from charloom.pages.study.study_page import INDEX, studies_index, study_page
 from charloom.proof.confirm import BYTES, LINES, confirm
 from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
@@ -23,6 +21,8 @@ from charloom.study.measuring import advised
 from charloom.study.seeds import STUDIES
 from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
+from charloom.study_pages.compared import Compared
+from charloom.study_pages.study_page import INDEX, studies_index, study_page
 from charloom.tracking.spool import PAGE
 from charloom.tracking.study_delivery import send_study
 

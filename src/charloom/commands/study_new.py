@@ -10,6 +10,8 @@ from charloom.core.base.processors import processors
 from charloom.core.base.progress import duration
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import typed
+from charloom.core.base.words import in_line, number_of
+from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, plain
 from charloom.core.settings.params import PARAMS, VARIED, as_yaml, flat_of
 from charloom.core.settings.pipeline import is_inside
 from charloom.core.settings.reading import read_mapping, read_params
@@ -27,9 +29,7 @@ from charloom.study.conduct import seconds, surveyed
 from charloom.study.measuring import advised, before_it_starts, measured
 from charloom.study.seeds import STUDIES, by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
-from groundwork.words import in_line, number_of
-from groundwork.yaml12 import NO_YAML, as_yaml_text, plain
-from paired import answered
+from seedpairs import answered
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 SEEDS, SHORT_SEEDS = 5, 3

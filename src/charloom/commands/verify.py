@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.storage import write_json
+from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import machine
 from charloom.proof.explanations import MEANINGS
 from charloom.proof.rows import prove
 from charloom.proof.verify import verify as verified
-from charloom.results.git import git
 from charloom.study.asking import read_study
-from dvc_verify.differences import SAME
-from groundwork.words import in_line
+from dvc_proof.differences import SAME
 
 ROWS = 3  # rows of a study that are rebuilt
 

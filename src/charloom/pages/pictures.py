@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.pages.sections import Picture, Table
-from groundwork.words import in_line
 
 STYLE: Any = mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False)
 (FONT,) = STYLE["font.family"]

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
 from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
@@ -15,14 +17,13 @@ from charloom.core.settings.records import MEASURE
 from charloom.proof.explanations import agreed
 from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
-from charloom.results.dvc_lock import stages_in
-from charloom.results.git import git
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
-from dvc_verify.differences import SAME, Row, difference, last_line
-from groundwork.temporary import temporary_folder
-from groundwork.words import in_line
+from dvc_proof.differences import SAME, Row, difference, last_line
+from dvc_proof.git import Refused
+from dvc_proof.lock import read_lock
+from dvc_proof.temporary import temporary_folder
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
 ASKING_MAY_TAKE = 30  # seconds
@@ -70,8 +71,8 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     place   a temporary folder, which already contains the run's metrics, and those files that it has
     """
     try:
-        recorded = stages_in((place / LOCK).read_bytes()) if (place / LOCK).exists() else None
-    except Damaged:
+        recorded = read_lock(place / LOCK) or None
+    except Refused:
         raise Damaged(f"run {origin.name}: its {LOCK} in MLflow is not in DVC's format") from None
     project, params = _sources(origin, place)
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
+from charloom.core.base.words import number_of
 from charloom.core.network.recipe import KERNEL
 from charloom.core.settings.pipeline import Project
 from charloom.core.settings.records import MEASURE, Measure
@@ -22,13 +23,12 @@ from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, why_used
 from charloom.study.study_file import Study
-from dvc_summary.markdown import code, folded, paragraph
-from groundwork.words import number_of
-from paired import answered
-from paired import sentences as words
-from paired.answering import named
-from paired.data_types import CANNOT_TELL, Answer
-from paired.effects import of_change
+from dvc_proof.markdown import code, folded, paragraph
+from seedpairs import answered
+from seedpairs import sentences as words
+from seedpairs.answering import named
+from seedpairs.data_types import CANNOT_TELL, Answer
+from seedpairs.effects import of_change
 
 NO_DIFFERENCE = "<b>no difference</b>"
 ALLOWED = "allowed are more seeds; another question needs another name"

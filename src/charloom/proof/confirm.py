@@ -10,12 +10,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.words import in_line, listed, number_of
+from charloom.core.base.yaml12 import NO_YAML, plain
 from charloom.core.settings.params import flat_of
 from charloom.pages.live.line import determining, rest, short, version
 from charloom.results.run import Run
 from charloom.study.study_file import Study
-from groundwork.words import in_line, listed, number_of
-from groundwork.yaml12 import NO_YAML, plain
 
 LINES, BYTES, SHOWN = 10_000, 1000, 12  # most lines of a text, bytes of a line, and seeds in a message
 WHOLE = re.compile(r"(charloom:(?:(?!charloom:)[!-~ ]){1,300}?) check:([0-9a-f]{8})")

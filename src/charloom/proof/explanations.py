@@ -11,8 +11,8 @@ from charloom.core.settings.params import PARAMS
 from charloom.core.settings.pipeline import LOCK, PIPELINE
 from charloom.core.settings.records import MEASURE
 from charloom.proof.outputs import Result
-from dvc_summary.facts import compared
-from groundwork.lock import NO_STAGE, Stage, Stages
+from dvc_proof.facts import compared
+from dvc_proof.lock import NO_STAGE, Stage, Stages
 
 TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.base.errors import WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.sources import files_in
 from charloom.core.settings.pipeline import LOCK, OUTS, PIPELINE, Project, is_inside
 from charloom.results.dvc_lock import md5
-from charloom.results.git import git
-from dvc_verify.differences import Row, difference
-from groundwork.lock import Stages, within
+from dvc_proof.differences import Row, difference
+from dvc_proof.lock import Stages, within
 
 
 class Output(NamedTuple):

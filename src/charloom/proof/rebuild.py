@@ -5,22 +5,22 @@
 
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import dvc_verify.rebuild
+import dvc_proof.rebuild
 from charloom.core.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.core.settings.pipeline import LOCK, OWN, PIPELINE, Project, is_inside
 from charloom.proof.outputs import outputs
-from charloom.results.dvc_lock import locked
-from charloom.results.git import git, unavailable
-from dvc_summary.facts import dvc
-from dvc_verify.rebuild import AS_COMMITTED, keep_sources_alone, outward_link, remove, run_stages
-from groundwork.lock import Stages
-from groundwork.words import in_line
+from dvc_proof.facts import dvc
+from dvc_proof.git import Refused
+from dvc_proof.lock import Stages, read_lock
+from dvc_proof.rebuild import AS_COMMITTED, keep_sources_alone, outward_link, remove, run_stages
 
 FETCHING_MAY_TAKE = 3600  # seconds for the text
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
@@ -40,10 +40,19 @@ class Failed(Exception):
         self.stage, self.printed, self.lock = stage, printed, lock
 
 
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Raise Unavailable instead of dvc_proof's Refused; also a decorator."""
+    try:
+        yield
+    except Refused as refused:
+        raise Unavailable(str(refused)) from None
+
+
 @unavailable()
 def checked_out(folder: Path, commit: str, *options: str) -> Project:
     """Clone the commit into the folder, with these options of Git, and return the clone's project."""
-    return Project(dvc_verify.rebuild.checked_out(folder, commit, *options))
+    return Project(dvc_proof.rebuild.checked_out(folder, commit, *options))
 
 
 def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
@@ -113,7 +122,6 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
 
     try:
         run_stages(project.root, stages, say, heard, **variables)
-    except dvc_verify.rebuild.Failed as failed:
-        lock = locked(project) if (project.root / LOCK).exists() else {}
-        raise Failed(failed.stage, failed.printed, lock) from None
-    return locked(project) if (project.root / LOCK).exists() else {}
+    except dvc_proof.rebuild.Failed as failed:
+        raise Failed(failed.stage, failed.printed, read_lock(project.root / LOCK)) from None
+    return read_lock(project.root / LOCK)

@@ -1,17 +1,18 @@
 """Refuse a commit before anything is run: results that no stage rebuilds, and inputs that nobody else has."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
+from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.git import git
+from charloom.core.base.yaml12 import parsed
 from charloom.core.settings.pipeline import LOCK, PIPELINE, Project, is_inside, names_of
 from charloom.proof.outputs import outputs
-from charloom.results.dvc_lock import locked
-from charloom.results.git import git
-from dvc_verify.differences import Row
-from dvc_verify.plotted import plotted
-from groundwork.lock import Stages, within
-from groundwork.yaml12 import parsed
+from dvc_proof.differences import Row
+from dvc_proof.git import Refused
+from dvc_proof.lock import Stages, read_lock, within
+from dvc_proof.plotted import plotted
 
 # The keys of a stage in dvc.yaml that this package knows.
 KEYS = {"desc", "cmd", "params", "deps", "outs", "metrics", "plots", "meta", "frozen", "always_changed"}
@@ -26,13 +27,21 @@ def inspected(clone: Project) -> tuple[Stages, list[Row]]:
     Raises CheckFailed if dvc.lock, dvc.yaml or params.yaml is missing or invalid.
     """
     try:
-        lock = locked(clone)
+        lock = _locked(clone)
         return lock, list(_refusals(clone, lock))
-    except (WrongInput, Damaged) as error:
+    except WrongInput as error:
         line = str(error).replace(f"{clone.root}/", "")
         raise CheckFailed(f"first difference: prepare: {line}") from None
     except (OSError, AttributeError, LookupError, TypeError, ValueError):
         raise CheckFailed(f"first difference: prepare: {PIPELINE}: not in the format that DVC reads") from None
+
+
+def _locked(clone: Project) -> Stages:
+    """Return the stages of the clone's dvc.lock. Raises WrongInput if it is missing or not in DVC's format."""
+    with suppress(Refused):
+        if stages := read_lock(clone.root / LOCK):
+            return stages
+    raise WrongInput(f"{LOCK}: missing, or not in DVC's format; `rm -f {LOCK} && dvc repro` writes it")
 
 
 def _refusals(clone: Project, lock: Stages) -> Iterator[Row]:

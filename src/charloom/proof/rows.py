@@ -11,6 +11,7 @@ from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.storage import read_json
+from charloom.core.base.yaml12 import as_yaml_text
 from charloom.core.model.model_file import read_model
 from charloom.core.runtime.provenance import commit
 from charloom.core.settings.params import PARAMS, Params
@@ -26,8 +27,7 @@ from charloom.results.git import changes
 from charloom.results.run import POINTS, Run, from_folder, thinned
 from charloom.study.asking import ensure_text, write_asked
 from charloom.study.study_file import Study
-from groundwork.temporary import temporary_folder
-from groundwork.yaml12 import as_yaml_text
+from dvc_proof.temporary import temporary_folder
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 

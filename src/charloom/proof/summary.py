@@ -1,6 +1,6 @@
 """`charloom summary`: the changes of a pull request and their results, for readers who do not know the project.
 
-dvc_summary reports on any DVC project. This module adds charloom's own facts: on which machines the results were
+dvc_proof reports on any DVC project. This module adds charloom's own facts: on which machines the results were
 reproduced, and whether the change is better and how sure that is.
 """
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import read_json
+from charloom.core.base.words import number_of
 from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.records import Record
 from charloom.proof.better import better, side
-from dvc_summary import sections
-from dvc_summary.facts import facts_of
-from dvc_summary.markdown import code, table, verdict
-from dvc_verify.differences import SAME
-from groundwork.git import Refused
-from groundwork.words import number_of
+from dvc_proof import sections
+from dvc_proof.differences import SAME
+from dvc_proof.facts import facts_of
+from dvc_proof.git import Refused
+from dvc_proof.markdown import code, table, verdict
 
 
 class Machine(Record, extra="ignore"):

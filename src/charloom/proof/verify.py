@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
+from charloom.core.base.git import git, uncommitted
 from charloom.core.base.sources import files_in
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import visible
@@ -29,13 +30,12 @@ from charloom.proof.outputs import compared, outputs
 from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
 from charloom.proof.refusals import inspected
 from charloom.results.commits import from_commits
-from charloom.results.git import git, uncommitted
 from charloom.results.keys import SIGNATURE
 from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
-from dvc_verify.differences import SAME, Row, last_line
-from groundwork.lock import leaves
-from groundwork.temporary import temporary_folder
+from dvc_proof.differences import SAME, Row, last_line
+from dvc_proof.lock import leaves
+from dvc_proof.temporary import temporary_folder
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
 SHOWN = 8  # digits of a hash

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.storage import columns_of
+from charloom.core.base.yaml12 import NO_YAML, parsed
 from charloom.core.settings.params import PARAMS, Params, with_silent
 from charloom.core.settings.pipeline import files
 from charloom.core.settings.reading import checked
@@ -14,7 +15,6 @@ from charloom.core.settings.records import MEASURE_OF_PART, ResultsRecord, TextM
 from charloom.core.training.headline import outcome_of
 from charloom.results.git import objects
 from charloom.results.run import POINTS, Curve, Run, thinned
-from groundwork.yaml12 import NO_YAML, parsed
 
 CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
 

@@ -2,22 +2,35 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.sources import files_in
+from charloom.core.base.yaml12 import NO_YAML, leaves, parsed
 from charloom.core.settings.pipeline import HERE, LOCK, Project
-from groundwork.git import Refused
-from groundwork.lock import Stages, stages_of
+
+
+class Stage(NamedTuple):
+    """A stage in dvc.lock: DVC's hashes of its inputs and outputs by path, and its params by dotted name."""
+
+    cmd: str
+    deps: dict[str, str]
+    params: dict[str, Any]
+    outs: dict[str, str]
+
+
+Stages = dict[str, Stage]  # by name
 
 
 @cache
 def stages_in(lock: bytes) -> Stages:
     """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is empty or not in DVC's format."""
     try:
-        return stages_of({str(LOCK): lock.decode()})
-    except (Refused, UnicodeDecodeError):
+        return {name: _stage(entry) for name, entry in parsed(lock.decode())["stages"].items()}
+    except (*NO_YAML, AttributeError, TypeError):
         raise Damaged(f"{LOCK}: missing, or not in DVC's format; `rm -f {LOCK} && dvc repro` writes it") from None
 
 
@@ -25,6 +38,14 @@ def locked(project: Project = HERE) -> Stages:
     """Return the stages of the project's dvc.lock. Raises Damaged if the file is missing or not in DVC's format."""
     path = project.root / LOCK
     return stages_in(path.read_bytes() if path.is_file() else b"")
+
+
+def _stage(entry: Mapping[str, Any]) -> Stage:
+    def hashes(files: str) -> dict[str, str]:
+        return {file["path"]: str(file.get("md5", file)) for file in entry.get(files, [])}
+
+    params = entry.get("params", {}).get("params.yaml")
+    return Stage(str(entry["cmd"]), hashes("deps"), dict(leaves(params) if params else ()), hashes("outs"))
 
 
 def md5(path: Path) -> str | None:

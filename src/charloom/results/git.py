@@ -6,11 +6,9 @@ If a Git command fails, every function raises Unavailable with Git's reason.
 import io
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import groundwork.git
-from charloom.core.base.errors import Unavailable
+from charloom.core.base.git import git, printed
 from charloom.core.runtime.provenance import commit
 from charloom.core.settings.pipeline import PIPELINE, root
 
@@ -21,20 +19,6 @@ DIFF = ("diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--no-ext-di
 WEB = re.compile(r"(https?://)(?:[^/@]*@)?([^/@]+/.+?)(?:\.git)?/?")
 SSH = re.compile(r"(?:ssh://)?[^/@:]+@([^/@:]+)(?::\d+(?=/))?[:/]/*(.+?)(?:\.git)?/?")
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the empty tree, which exists in every repository
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Raise Unavailable instead of groundwork's Refused; also a decorator."""
-    try:
-        yield
-    except groundwork.git.Refused as refused:
-        raise Unavailable(str(refused)) from None
-
-
-# The functions of groundwork.git, which raise Unavailable instead of Refused.
-git, printed = unavailable()(groundwork.git.git), unavailable()(groundwork.git.printed)
-uncommitted = unavailable()(groundwork.git.uncommitted)
 
 
 def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

@@ -16,12 +16,11 @@ from typing import Any
 
 from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import Damaged, Unavailable
+from charloom.core.base.git import git
+from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import NO_YAML, leaves, parsed
 from charloom.core.settings.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
-from charloom.results.git import git
-from groundwork.lock import leaves
-from groundwork.words import in_line
-from groundwork.yaml12 import NO_YAML, parsed
 
 FIRST = ("eta", "train.initial_accumulator_value")  # the params that are varied most often: first in a run's name
 LONG = 13  # characters of a param's name from which on it is abbreviated

@@ -21,6 +21,7 @@ from typing import Any
 
 from charloom.core.base.errors import CharloomError, Damaged
 from charloom.core.base.storage import Cells, csv_rows, read_json, write
+from charloom.core.base.yaml12 import NO_YAML, plain
 from charloom.core.network.recipe import NUMPY
 from charloom.core.settings.params import EarlierParams, Params, as_yaml, flat_of
 from charloom.core.settings.reading import checked, overridden
@@ -28,7 +29,6 @@ from charloom.core.settings.records import PASSAGES, Record, TrainMetrics
 from charloom.core.training.headline import DIVERGED, TRAINED, WORSE
 from charloom.results.keys import trial_key
 from charloom.results.run import POINTS, Run
-from groundwork.yaml12 import NO_YAML, plain
 
 ASKED, TRIALS = "asked.json", "trials.csv"
 METRICS = tuple(TrainMetrics.model_fields)

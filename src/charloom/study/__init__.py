@@ -1,4 +1,4 @@
-"""Studies: train several settings with several seeds, and compare the settings. The statistics are in src/paired.
+"""Studies: train several settings with several seeds, and compare the settings, with the statistics of seedpairs.
 
 A *trial* is one training of a setting with a seed, and a *row* of the table trials.csv holds its results. The results
 depend only on the trial's params, its text and the arithmetic, and the row's *key* identifies all three. *Workers*,

@@ -14,6 +14,7 @@ from pathlib import Path
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256_of_text, write_json
 from charloom.core.base.terminal import typed
+from charloom.core.base.words import in_line
 from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.settings.pipeline import HERE, Project
@@ -24,7 +25,6 @@ from charloom.results.keys import SIGNATURE, arithmetic_of, differing
 from charloom.results.study_table import ASKED, METRICS, TRIALS, Asked, Runs, read_asked, read_runs
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
-from groundwork.words import in_line
 
 ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 

@@ -26,9 +26,9 @@ from charloom.study.measuring import before_it_starts, measured
 from charloom.study.seeds import keep, with_first_answer
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
-from paired import answered
-from paired.answering import named
-from paired.data_types import CANNOT_TELL, INTERACTION, Answer
+from seedpairs import answered
+from seedpairs.answering import named
+from seedpairs.data_types import CANNOT_TELL, INTERACTION, Answer
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
 STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from groundwork.words import in_line
-from paired import gate, tables
-from paired import sentences as words
-from paired.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
+from charloom.core.base.words import in_line
+from seedpairs import gate, tables
+from seedpairs import sentences as words
+from seedpairs.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
 
 READABLE = 100  # columns of running text, at most
 # Fields of Contrast that are left out of JSON: of all contrasts, of settings, of effects.

@@ -6,19 +6,20 @@ from operator import itemgetter
 from typing import Any
 
 from charloom.core.base.errors import Damaged, WrongInput, allowed_are
+from charloom.core.base.git import git
+from charloom.core.base.words import in_line, listed, number_of
 from charloom.core.settings.params import Params, flat_of, in_order
 from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.commits import curves_of, from_commits
 from charloom.results.dvc_lock import stages_in
-from charloom.results.git import git, objects
+from charloom.results.git import objects
 from charloom.results.keys import differing, setting_params
 from charloom.results.run import Run
 from charloom.study.measuring import of_runs
 from charloom.study.setting_names import chosen, levels_of, setting_name
 from charloom.study.study_file import ensure_comparable
-from groundwork.words import in_line, listed, number_of
-from paired.data_types import Measured
+from seedpairs.data_types import Measured
 
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import TABLE, csv_rows
+from charloom.core.base.words import in_line, number_of
 from charloom.study.setting_names import chosen, quoted, setting_name
-from groundwork.words import in_line, number_of
-from paired.data_types import Measured, Measurement, Seed
+from seedpairs.data_types import Measured, Measurement, Seed
 
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}

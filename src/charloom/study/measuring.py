@@ -1,22 +1,22 @@
-"""Measurements for the statistics in src/paired, of the runs of settings: of a study's trials, with its warnings."""
+"""Measurements for the statistics in seedpairs, of the runs of settings: of a study's trials, with its warnings."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from charloom.core.base.words import number_of
 from charloom.core.settings.params import Params, flat_of
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
 from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
 from charloom.study.setting_names import levels_of
 from charloom.study.study_file import Study, Trial
-from groundwork.words import number_of
-from paired import answered
-from paired.data_types import Answer, Measured, Measurement
-from paired.factors import inseparable
-from paired.seeds_needed import UNKNOWN
-from paired.sentences import listed, parted
+from seedpairs import answered
+from seedpairs.data_types import Answer, Measured, Measurement
+from seedpairs.factors import inseparable
+from seedpairs.seeds_needed import UNKNOWN
+from seedpairs.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "

@@ -18,17 +18,18 @@ from pathlib import Path
 from shutil import copyfile
 
 from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.storage import csv_rows, sha256
+from charloom.core.base.words import in_line
 from charloom.core.network.recipe import NUMPY
 from charloom.core.settings.pipeline import OWN
-from charloom.results.git import git, objects
+from charloom.results.git import objects
 from charloom.results.keys import weights_key
 from charloom.results.study_table import ASKED, TRIALS, Asked, read_asked
 from charloom.study.asking import as_asked, asked_now, is_started
 from charloom.study.study_file import Study, read_question
 from charloom.study.trial import small_trial
-from groundwork.words import in_line
-from paired.sentences import listed
+from seedpairs.sentences import listed
 
 STUDIES = Path("studies")
 COPIES = OWN / "studies"  # a folder for each content of asked.json, and in it one with the name of the study's file

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 
 from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.base.words import in_line
 from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.results.keys import differing, naming_params
-from groundwork.words import in_line
 
 NAMES_SHOWN = 12  # in a message
 ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value

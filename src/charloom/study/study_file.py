@@ -24,14 +24,14 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, field_validator, model_validator
 
 from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import as_written
 from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed
 from charloom.core.settings.reading import checked, overridden, read_mapping
 from charloom.core.settings.records import MEASURE, NATS, Measure
 from charloom.results.keys import differing, question_key
 from charloom.results.study_table import Asked, Runs
 from charloom.study.setting_names import given_names, levels_of, setting_name
-from groundwork.words import in_line
-from groundwork.yaml12 import as_written
 
 TRIALS_LIMIT = 1_000_000
 ZERO_FIRST = re.compile("(^|,)0[0-9]")  # such as the 05 of 0,05: the second half of a decimal, or no number

@@ -37,12 +37,12 @@ from typing import Any
 from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.core.base.signals import end_at_once
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.core.text.corpus import read_prepared
 from charloom.results.keys import arithmetic_of
 from charloom.results.run import Run
 from charloom.study.study_file import Trial
 from charloom.study.trial import checked_trial, identity
-from groundwork.words import in_line
 
 SCHEDULER_MAY_TAKE = 10  # seconds; a connection is refused after that
 ANSWER_MAY_TAKE = 3  # seconds; after that signals are handled, and the request is sent again

@@ -17,9 +17,9 @@ from urllib.request import url2pathname
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import exclusive
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.settings.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
-from groundwork.words import in_line
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import sha256_of_text, write
+from charloom.core.base.words import in_line
 from charloom.core.settings.pipeline import LOCK
 from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
@@ -36,7 +37,6 @@ from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected, text_of
-from groundwork.words import in_line
 
 ARTIFACTS = {PATCH, str(LOCK), "metrics", "plots", "reports", "report.html", "sample_table.json"}  # see collect.put
 NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model

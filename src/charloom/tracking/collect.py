@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from charloom.core.base.sources import files_in
 from charloom.core.base.storage import append, read_json
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
 from charloom.core.settings.params import PARAMS, Params
 from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Project, files
@@ -26,7 +27,6 @@ from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
 from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Start, Tracked
-from groundwork.words import in_line
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows

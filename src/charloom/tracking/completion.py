@@ -21,6 +21,7 @@ from mlflow.types.schema import ColSpec, Schema
 
 from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.core.settings.records import TextMetrics
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
@@ -28,7 +29,6 @@ from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import register, send_models
 from charloom.tracking.spool import FILES, RATE, SHOWN_FILES, End, Start, Tracked
 from charloom.tracking.store import TAG_LENGTH, Store, with_author
-from groundwork.words import in_line
 
 DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description

@@ -9,11 +9,11 @@ from typing import Any
 
 from charloom.core.base.storage import held, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import process_ended
 from charloom.core.training.record import RATE as RECORDED_RATE
 from charloom.core.training.record import RECORD, spool
 from charloom.tracking.spool import FILES, RATE, End, Start, StudyContents, Tracked
-from groundwork.words import in_line
 
 Content = Path | str | bytes  # a file to copy, or the content
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`

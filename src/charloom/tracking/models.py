@@ -31,6 +31,7 @@ from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
 from charloom import NEEDED
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import tag
@@ -40,7 +41,6 @@ from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
 from charloom.tracking.store import Store, all_results, params_as_text, text_of
-from groundwork.words import in_line
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
 OUR_CODE = Path(__file__).with_name(SERVED).read_bytes()  # read at import: DVC may remove an experiment's folder

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
-from groundwork.words import in_line
+from charloom.core.base.words import in_line
 
 NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
 NOT_FOUND = 404  # HTTP status

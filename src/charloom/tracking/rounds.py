@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from charloom.core.base.errors import Damaged
+from charloom.core.base.words import in_line
 from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import complete, show
 from charloom.tracking.entries import Entry, entries
@@ -13,7 +14,6 @@ from charloom.tracking.experiment_lock import Busy
 from charloom.tracking.limits import limit_memory, time_limit
 from charloom.tracking.store import connected, reason_of
 from charloom.tracking.study_completion import complete_study
-from groundwork.words import in_line
 
 PAUSE = 0.03  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry

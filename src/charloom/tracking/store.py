@@ -31,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from charloom.core.base.errors import CharloomError, Unavailable
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import visible
+from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import identity, known, process
 from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.core.training.record import sender_lock
@@ -40,7 +41,6 @@ from charloom.tracking.address import address, artifacts, create_database, page_
 from charloom.tracking.creation import create_once
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import first_line, masked
-from groundwork.words import in_line
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 

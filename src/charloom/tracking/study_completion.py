@@ -5,11 +5,11 @@ from pathlib import Path
 from mlflow.entities import Run
 
 from charloom.core.base.terminal import warn_once
+from charloom.core.base.words import in_line
 from charloom.tracking import tag
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.spool import FILES, PAGE, PICTURE, SHOWN_FILES, StudyContents
 from charloom.tracking.store import Store, run_page, with_author
-from groundwork.words import in_line
 
 
 def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:

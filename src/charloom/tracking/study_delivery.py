@@ -6,6 +6,7 @@ from pathlib import Path
 
 from charloom.core.base.errors import CharloomError
 from charloom.core.base.storage import append
+from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import identity
 from charloom.core.training.record import RECORD, spool
 from charloom.results.study_table import ASKED, TRIALS
@@ -15,9 +16,8 @@ from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Content, put_files
 from charloom.tracking.spool import PAGE, PICTURE, SHOWN_FILES, StudyContents
-from groundwork.words import in_line
-from paired.data_types import VERDICTS, Answer
-from paired.sentences import by_verdict, effects_by_verdict, told
+from seedpairs.data_types import VERDICTS, Answer
+from seedpairs.sentences import by_verdict, effects_by_verdict, told
 
 SENDING_TIMEOUT = 120  # seconds
 PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder

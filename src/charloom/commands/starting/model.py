@@ -9,7 +9,7 @@ from pydantic import Field, create_model
 from charloom.core.base.errors import WrongInput
 from charloom.core.settings.params import PARAMS, Count, Positive, Section, Seed
 from charloom.core.settings.reading import checked, read_mapping
-from charloom.grading.loaded import functions
+from rnncheck.loaded import functions
 
 import reference
 

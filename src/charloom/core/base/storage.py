@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from charloom.core.base.errors import Damaged, Unavailable, WrongInput, allowed_are
-from groundwork.words import in_line
+from charloom.core.base.words import in_line
 
 LARGEST_TEXT = 1_000_000_000  # bytes
 TABLE = "a CSV table in UTF-8"  # for messages

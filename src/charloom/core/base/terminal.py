@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from groundwork.words import in_line
+from charloom.core.base.words import in_line
 
 # Control characters except \n and \t, lone surrogates, line and paragraph separators; directional embeddings,
 # overrides and isolates.

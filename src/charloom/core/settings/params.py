@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from charloom.core.base.yaml12 import leaves
 from charloom.core.network.order import CHUNKS, Order
 from charloom.core.network.recipe import COMPILED, KERNEL, OPTIMIZERS, Recipe
-from groundwork.lock import leaves
 
 PARAMS = Path("params.yaml")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charloom.core.base.errors import WrongInput
+from charloom.core.base.words import listed
 from charloom.core.settings.params import PARAMS, Params, affects, flat_of
 from charloom.core.settings.reading import read_mapping, read_params
-from groundwork.words import listed
 
 PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
 OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool

@@ -9,9 +9,9 @@ from yaml import MarkedYAMLError
 from yaml.constructor import ConstructorError
 
 from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import LONGEST, NO_YAML, parsed
 from charloom.core.settings.params import PARAMS, Params, flat_of, nested
-from groundwork.words import in_line
-from groundwork.yaml12 import LONGEST, NO_YAML, parsed
 
 QUOTED = 100  # characters of a wrong value that a message shows
 TOO_LONG = "a number of more than 4,300 digits"

@@ -18,8 +18,8 @@ from charloom.core.base.array_file import Layout, header, load, reader
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.storage import ensure_text_size, whole
 from charloom.core.base.types import Array
+from charloom.core.base.words import in_line
 from charloom.core.text.vocabulary import CODE_POINTS, Vocabulary, code_points
-from groundwork.words import in_line
 
 PIECE = 2**18  # bytes read at a time: the arrays computed from them fit the second-level cache
 WRITTEN = 2**20  # numbers written at a time

@@ -8,6 +8,7 @@ from yaml import YAMLError
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import read_json
+from charloom.core.base.yaml12 import parsed
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings import records
@@ -18,7 +19,6 @@ from charloom.pages.along_updates import Curve
 from charloom.results.keys import setting_params
 from charloom.results.run import Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
-from groundwork.yaml12 import parsed
 
 START = "train.initial_accumulator_value"
 

@@ -1,6 +1,8 @@
 """The page that looks inside: it trains a small network with a fault of the gradient, and reads what one types."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,15 +10,14 @@ from matplotlib.ticker import MaxNLocator
 
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.network.recipe import KERNEL
-from charloom.core.network.rnn import NAMES, init
+from charloom.core.network.rnn import init
 from charloom.core.text.corpus import Text
-from charloom.grading.backward import STAGES
-from charloom.grading.cases import LONG, Case, K, M, assignment_case, cases
-from charloom.grading.gradient import NOTICED
-from charloom.grading.verdicts import faults
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import Section, numbers, program, rendered
 
+# The faults of rnncheck by the stages of its backward pass, and the cases that show them: docs/inside_checks.py.
+CHECKS = json.loads(Path(__file__).with_name("inside_checks.json").read_bytes())
+LONG = CHECKS["length"]
 STAGE = {  # what the stages of the backward pass compute
     "g": "g, the gradient at the outputs", "c": "the gradient of c", "V": "the gradient of V",
     "slope": "the slope of tanh", "carry": "what is carried back", "d": "d, the gradient before tanh",
@@ -34,7 +35,7 @@ def inside_page(results: Results) -> str:
     """Return the page as HTML. The sections that need the model are left out if it is larger than LARGEST."""
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
     ticks = list(MaxNLocator(5).tick_values(0.8 * min(levels.values()), 1.05 * max(levels.values())))
-    listed = {STAGE[stage]: options(stage) for stage in STAGES}
+    listed = {STAGE[stage]: names for stage, names in CHECKS["faults"].items()}
     sections = [Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels, "ticks": ticks})]
     scripts, data, best = ["page.js", "passes.js", "break.js"], page_data(results), results.best
     if best.backend != KERNEL:
@@ -67,12 +68,6 @@ def typed(corpus: Text) -> str:
     return words[0] if words else text[:80]
 
 
-def options(stage: str) -> dict[str, str]:
-    """Return the names of a stage's faults by sentence. Of two faults with one sentence, the first."""
-    names = {sentence: f"{stage}.{key}" for key, sentence in reversed(faults()[stage].items())}
-    return dict(reversed(names.items()))
-
-
 def page_data(results: Results) -> dict[str, Any]:
     """Return the data for break.js, to be written as JSON."""
     vocabulary, training = results.corpus.vocabulary, results.corpus.training[: UPDATES * LONG + 1]
@@ -82,15 +77,9 @@ def page_data(results: Results) -> dict[str, Any]:
         "text": vocabulary.decode(training),
         "recipe": SMALL,
         "start": numbers(start.flat),
-        "limit": NOTICED,
-        "checks": {"assignment": [page_case(assignment_case(M, K, LONG))], "grade": [*map(page_case, cases())]},
+        "limit": CHECKS["limit"],
+        "checks": CHECKS["checks"],
     }
-
-
-def page_case(case: Case) -> dict[str, Any]:
-    """Return a case of grading/cases.py; break.js unpacks the weights."""
-    weights = np.concatenate([case.weights[name].ravel() for name in NAMES])
-    return {"weights": numbers(weights), "h": case.h.tolist(), "x": case.x.tolist(), "y": case.y.tolist()}
 
 
 def passage(results: Results) -> list[int]:

@@ -1,0 +1,5 @@
+"""`python -m dvc_proof`: the command `dvc-proof`."""
+
+from dvc_proof.cli import main
+
+main()

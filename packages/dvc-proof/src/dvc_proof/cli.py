@@ -1,0 +1,67 @@
+"""The command `dvc-proof`: verify a project's results, and summarise a branch's changes."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from dvc_proof.differences import SAME
+from dvc_proof.facts import facts_of
+from dvc_proof.git import Refused
+from dvc_proof.markdown import verdict
+from dvc_proof.sections import changed, parted, summary
+from dvc_proof.verify import verify
+from dvc_proof.words import in_line
+
+
+def main() -> None:
+    """Run the command in this folder, and exit with its exit code; if it is impossible, with 2 and a reason."""
+    parser = argparse.ArgumentParser(prog="dvc-proof", description="Reproduce the results of a DVC project.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    about = "Rebuild the results of HEAD in a fresh clone, and compare them. This executes the project's commands."
+    command = commands.add_parser("verify", help="rebuild the committed results and compare", description=about)
+    command.set_defaults(run=verified)
+    command.add_argument("--twice", action="store_true", help="run every stage twice, and name what differs")
+    command.add_argument("--json", action="store_true", help="print JSON; lines go to standard error")
+    about = "Print a branch's changes and their results, in Markdown."
+    command = commands.add_parser("summary", help="summarise a branch's changes", description=about)
+    command.set_defaults(run=summarised)
+    command.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
+    arguments = parser.parse_args()
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        sys.exit(run(arguments))
+    except Refused as refused:
+        sys.stderr.write(f"{in_line(str(refused))}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def summarised(arguments: argparse.Namespace) -> int:
+    """Print the summary for the project in this folder, at most as long as a comment on GitHub. Return 0."""
+    facts = facts_of(arguments.base)
+    print(summary(facts, verdict(Changed=changed(facts), Results=parted(facts))))
+    return 0
+
+
+def verified(arguments: argparse.Namespace) -> int:
+    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return 1 if something differs, else 0."""
+    out = sys.stderr if arguments.json else sys.stdout
+
+    def say(what: object) -> None:
+        print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
+
+    result = verify(say, arguments.twice)
+    for cause in result.causes:
+        say(f"cause  {cause}")
+    if arguments.json:
+        files = [row._asdict() | {"result": "different" if row.what else SAME} for row in result.rows]
+        content = {"commit": result.commit, "last": result.last, "files": files, "causes": result.causes}
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    say(result.last)
+    return int(result.last != SAME)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Differences: the rows of a comparison, and two files compared in one line.
+
+Such a line has the first place that differs, and both values.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from os.path import commonprefix
+from typing import Any, NamedTuple
+
+from dvc_proof.lock import leaves
+from dvc_proof.words import in_line, number_of
+
+LONG = 40  # characters of a value in a line, at most
+CONTEXT = 12  # characters before the first difference of two texts
+NOTHING = object()  # stands for a missing value
+SAME = "same"
+
+
+class Row(NamedTuple):
+    """The result of comparing a file, or another value of a commit, with the rebuilt one.
+
+    stage  name of the stage that makes the file
+    file   path of the file, or name of the value
+    what   description of the difference; "" if there is none
+    """
+
+    stage: str
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return the line for the user: `same  train: metrics/train.json`, or `DIFFERENT  …` with the description."""
+        start = f"{self.stage}: {self.file}"
+        return f"DIFFERENT  {start}: {self.what}" if self.what else f"{SAME}  {start}"
+
+
+def last_line(rows: Iterable[Row]) -> str:
+    """Return the last line of a comparison: `first difference: <stage>: <file>`, or `same` if nothing differs."""
+    return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.what), SAME)
+
+
+def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:
+    """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
+
+    If the bytes differ and all values are equal, the line says so. Each argument has the content of one file, or of all
+    files in a folder, by name. `what` is the line's word for a value of `committed`.
+    """
+    if committed == rebuilt:
+        return ""
+    one, other = _values(committed), _values(rebuilt)
+    differ = [key for key in one | other if one.get(key, NOTHING) != other.get(key, NOTHING)]
+    if not differ:
+        return "the same values in another notation"
+    names, more = list(committed | rebuilt), len(differ) - 1
+    where = differ[0] if len(names) > 1 else differ[0].removeprefix(f"{names[0]}: ")
+    both = _both_values(one.get(differ[0], NOTHING), other.get(differ[0], NOTHING), what)
+    return f"{in_line(where)}: {both}" + (f"; and {number_of(more, 'more value')}" if more else "")
+
+
+def _values(files: dict[str, bytes]) -> dict[str, Any]:
+    """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
+
+    There is a value for each leaf of JSON, and for each cell of a CSV table of numbers. Any other file, and a file with
+    other content than its suffix says, has a value for each line.
+    """
+    pairs = dict[str, Any]()
+    for name, content in files.items():
+        lines = content.decode(errors="surrogateescape").splitlines() or [""]
+        own: dict[str, Any] = {f"line {number}": line for number, line in enumerate(lines, 1)}
+        with suppress(ValueError, RecursionError):
+            if name.endswith(".json"):
+                values = leaves(json.loads(content), lists=True)
+                own = {key: value for key, value in values if key or value not in ({}, [])}
+            elif name.endswith(".csv"):
+                own = dict(_cells(lines))
+        pairs |= {f"{name}: {key or 'the file'}": value for key, value in own.items()}
+    return pairs
+
+
+def _cells(lines: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (place, value) for the first line of a CSV table and for each cell; an empty cell is None.
+
+    A place is `line 3 (update 100): smooth_loss`. Raises ValueError if a cell is no number, or a row has another number
+    of cells than the first line.
+    """
+    head, *rows = csv.reader(lines)
+    yield "line 1", lines[0]
+    for number, row in enumerate(rows, 2):
+        for column, cell in zip(head, row, strict=True):
+            yield f"line {number} ({head[0]} {row[0]}): {column}", json.loads(cell or "null")
+
+
+def _both_values(one: Any, other: Any, what: str) -> str:
+    """Describe two different values, the committed and the rebuilt one; NOTHING stands for a missing value.
+
+    LONG characters of a text are shown, from CONTEXT characters before the first difference.
+    """
+    if isinstance(one, str) and isinstance(other, str):
+        start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
+        one, other = (text[start : start + LONG] for text in (one, other))
+    return f"{what} {_shown(one)}, rebuilt {_shown(other)}"
+
+
+def _shown(value: Any) -> str:
+    line = "nothing" if value is NOTHING else in_line(repr(value) if isinstance(value, str) else json.dumps(value))
+    return line if len(line) <= LONG else f"{line[: LONG - 1]}…"

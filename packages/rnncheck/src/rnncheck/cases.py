@@ -1,0 +1,75 @@
+"""The cases with which a gradient is called: together they show every fault that backward.py knows.
+
+Weights have standard deviation 0.5 and biases are not 0, because small weights hide a wrong slope; the state h_0 is not
+0 in most cases, because a zero state hides a wrong gradient of W; m and K differ, because equal ones hide a transposed
+matrix. Distinct characters make column x_t of the gradient of U equal to d_t.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from charloom.core.base.types import Array
+from rnncheck.backward import Weights, forward
+
+M, K, T = 7, 11, 9  # the sizes of most cases
+LONG = 25
+SEED = 3  # draws no number of cases() from the tail of NumPy's normal numbers, which depends on the processor
+
+
+class Case(NamedTuple):
+    """One call of a gradient: weights of the network's shapes, h (m,), x and y (T,)."""
+
+    name: str
+    weights: Weights
+    h: Array
+    x: Array
+    y: Array
+
+
+def weights(m: int, K: int, sigma: float, rng: np.random.Generator) -> dict[str, Array]:
+    """Return weights, all normal with standard deviation sigma, biases included."""
+    shapes = {"W": (m, m), "U": (m, K), "V": (K, m), "b": (m,), "c": (K,)}
+    return {name: sigma * rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), seed: int = SEED) -> list[Case]:
+    """Return the cases at these sizes. A length that K distinct characters cannot fill repeats characters."""
+    rng = np.random.default_rng(seed)
+    made = []
+
+    def add(about: str, length: int, *, carried: bool = True, distinct: bool = True, scale: float = 1) -> None:
+        theta = weights(m, K, 0.5, rng)
+        for name in "WV":  # so that a large network is not chaotic, and float32 is enough for its states
+            theta[name] *= min(1, np.sqrt(M / m))
+        h = rng.standard_normal(m)
+        h *= carried / np.sqrt(1 + h * h)  # in (−1, 1) as by tanh, whose last bit depends on the processor
+        x, y = rng.permutation(K)[:length] if distinct and length <= K else rng.integers(0, K, length), None
+        y = np.append(x[1:], rng.integers(0, K))
+        if scale != 1:  # gradients beyond 5, of every matrix
+            theta["V"] *= scale
+            y = np.where(rng.random(length) < 0.8, y[0], y)
+        made.append(Case(f"{length} character{'s' * (length > 1)}{about}, h_0 {'not ' * carried}zero", theta, h, x, y))
+
+    for length in lengths:
+        add("", length)
+    middle = min(lengths, key=lambda length: abs(length - T))
+    add("", middle, carried=False)
+    add(" with a repeated one", middle, distinct=False)
+    add(", gradients beyond 5", max(lengths), distinct=False, scale=10)
+    return made
+
+
+def second_window(first: Case) -> tuple[Case, Case]:
+    """Return the case, and the one after it in a text: its state is the last one of the first."""
+    h = forward(*first[1:]).h[-1]
+    return first, first._replace(name=f"a second window after {first.name}", h=h, x=first.y, y=np.roll(first.y, -1))
+
+
+def assignment_case(m: int, K: int, length: int) -> Case:
+    """Return the case of the assignment's own check: weights of sigma 0.01, biases 0, h_0 = 0."""
+    rng = np.random.default_rng(2)
+    theta = weights(m, K, 0.01, rng)
+    theta["b"][:], theta["c"][:] = 0, 0
+    x = rng.integers(0, K, length + 1)
+    return Case("the assignment's own check", theta, np.zeros(m), x[:-1], x[1:])

@@ -1,0 +1,178 @@
+"""Name the faults that explain wrong gradients, in the order of the backward pass.
+
+A fault is named only if the reference with this fault is within tolerance of the program, a hundred times nearer than
+the right gradient, and ten times nearer than any other explanation of as many faults.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+
+from charloom.core.base.types import Array
+from rnncheck.backward import OUTPUTS, RECURRENT, RIGHT, STAGES, STATES, Choice, Pass, gradients
+from rnncheck.cases import Case
+from rnncheck.verdicts import Finding, sentence
+
+LOST = 30  # the tolerance, in rounding errors of a float32 pass
+FLOOR = 1e-7  # a distance below this is rounding
+NEARER_THAN_RIGHT, NEARER_THAN_OTHERS = 100, 10
+Gradients = dict[str, Array]
+EQUATIONS = {"g": "g_t", "d": "d_t", "slope": "d_t", "carry": "d_t"}
+PLACE = "src/charloom/core/network/rnn.py, loss_and_gradients"
+
+
+class Called(NamedTuple):
+    """A case, its right pass, the program's gradients, and per matrix the scale and tolerance of a difference."""
+
+    case: Case
+    right: Pass
+    given: Gradients
+    scale: dict[str, float]
+    tolerance: dict[str, float]
+    own: Array | None = None  # the program's own d_t (T, m), in place of the right ones
+
+
+def called(case: Case, right: Pass, narrow: Pass, given: Gradients) -> Called:
+    """Return the case as called. `narrow` is the pass in float32: LOST times its rounding is tolerated."""
+    exact, rounded = gradients(right, {}), gradients(narrow, {})
+    largest = max(float(abs(value).max()) for value in exact.values())
+    scale = {name: max(float(abs(value).max()), 1e-3 * largest) for name, value in exact.items()}
+    lost = {name: float(abs(exact[name] - rounded[name]).max()) / scale[name] for name in exact}
+    return Called(case, right, given, scale, {name: max(LOST * loss, 1e-6) for name, loss in lost.items()})
+
+
+def bounds(calls: Sequence[Called]) -> dict[str, float]:
+    """Return the bound to which the program clips each matrix: its largest entry if that is a round number, or inf."""
+    largest = {name: max(float(abs(call.given[name]).max()) for call in calls) for name in "WUVbc"}
+    return {name: value if _round(value) else math.inf for name, value in largest.items()}
+
+
+def _round(value: float) -> bool:
+    return value > 0 and math.isfinite(value) and abs(value - float(f"{value:.2g}")) < 1e-6 * value
+
+
+def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
+    """Return the case with the right gradients, and the norm, if the program's are these, shortened to a round norm.
+
+    The norm is that of one matrix or of all. None: it does not clip by a norm in this case.
+    """
+    right, bound = gradients(call.right, {}), ""
+    whole = math.sqrt(sum(float((value**2).sum()) for value in call.given.values()))
+    for name, value in call.given.items():
+        factor = float((value * right[name]).sum() / max(float((right[name] ** 2).sum()), 1e-300))
+        if _size(value - factor * right[name]) > factor * call.tolerance[name] * call.scale[name]:
+            return None
+        if factor < 0.999:
+            norms = [norm for norm in (whole, float(np.linalg.norm(value))) if _round(norm)]
+            if not norms:
+                return None
+            bound = f"{norms[0]:.2g}"
+    return (call._replace(given=right), bound) if bound else None
+
+
+def distances(
+    calls: Sequence[Called], clip: dict[str, float], faults: Choice, names: Sequence[str], limit: float = math.inf
+) -> float:
+    """Return the largest difference of these matrices between the program and the reference, in units of tolerance.
+
+    The first difference above the limit is enough.
+    """
+    worst = 0.0
+    for call in calls:
+        if worst > limit:
+            break
+        reference = gradients(call.right, faults, call.own)
+        for name in names:
+            difference = call.given[name] - np.clip(reference[name], -clip[name], clip[name])
+            scale = max(
+                call.scale[name], _size(call.given[name])
+            )  # the faulty gradient may be larger than the right one
+            worst = max(worst, _size(difference) / scale / call.tolerance[name] if math.isfinite(scale) else math.inf)
+    return worst
+
+
+def _size(difference: Array) -> float:
+    return float(abs(difference).max()) if np.isfinite(difference).all() else math.inf
+
+
+def _choices(stages: Sequence[str], size: int, before: Choice) -> Iterator[dict[str, str]]:
+    """Yield every choice of `size` faults in these stages, added to the faults of earlier stages."""
+    for wrong in combinations(stages, size):
+        for keys in product(*([key for key in STAGES[stage] if key != RIGHT] for stage in wrong)):
+            yield {**before, **dict(zip(wrong, keys, strict=True))}
+
+
+def explained(
+    calls: Sequence[Called], clip: dict[str, float], stages: Sequence[str], before: Choice
+) -> list[Choice] | None:
+    """Return the explanations of the matrices of these stages with the fewest faults, [before] if they are right.
+
+    An explanation includes the faults of earlier stages. Several are variants, or alternatives. None: nothing explains.
+    """
+    names = [stage for stage in stages if stage in "WUVbc"]
+    right = distances(calls, clip, before, names)
+    if right <= 1:
+        return [before]
+    for size in (1, 2):
+        near = [(distances(calls, clip, choice, names, 1), choice) for choice in _choices(stages, size, before)]
+        near = sorted((pair for pair in near if pair[0] <= 1), key=lambda pair: pair[0])
+        if near and max(near[0][0], FLOOR) * NEARER_THAN_RIGHT <= right:
+            return [choice for distance, choice in near if distance < max(near[0][0], FLOOR) * NEARER_THAN_OTHERS]
+    return None
+
+
+def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str], list[Finding]]:
+    """Return the names of the wrong matrices, and the findings."""
+    wrong = [name for name in "cVbUW" if distances(calls, clip, {}, name) > 1]
+    findings: list[Finding] = []
+    earlier: list[Choice] = [{}]
+    for stages in (OUTPUTS, STATES, RECURRENT):
+        found = [(choice, before) for before in earlier if (choice := explained(calls, clip, stages, before))]
+        if not found:
+            names = [name for name in stages if name in wrong]
+            findings += [Finding((located(calls, clip, names),), PLACE, named=False)] if names and calls else []
+            if stages == STATES:  # the gradient of W can still be judged by the program's own d_t
+                calls = [own for call in calls if (own := _with_own_states(call))]
+            earlier = [{}]
+            continue
+        choices, before = min(found, key=lambda pair: len(pair[0][0]))
+        added = [{stage: key for stage, key in choice.items() if stage not in before} for choice in choices]
+        if added[0]:
+            equations = ", ".join(dict.fromkeys(EQUATIONS.get(stage, stage) for choice in added for stage in choice))
+            sentences = tuple(dict.fromkeys(map(sentence, added)))
+            findings.append(Finding(sentences, f"{PLACE}, the equation of {equations}"))
+        earlier = choices
+    return wrong, findings
+
+
+def _with_own_states(call: Called) -> Called | None:
+    """Return the case with the program's d_t, which its gradient of U shows if no character repeats; None otherwise."""
+    d = call.given["U"][:, call.case.x].T
+    rest = np.delete(call.given["U"], call.case.x, axis=1)
+    consistent = _size(d.sum(0) - call.given["b"]) / call.scale["b"] <= call.tolerance["b"] and not rest.any()
+    return call._replace(own=d) if consistent and len(set(call.case.x)) == len(d) else None
+
+
+def located(calls: Sequence[Called], clip: dict[str, float], names: Sequence[str]) -> str:
+    """Return where the difference begins: matrix, case, entry, and the time step if the gradient of U shows it."""
+    for call in calls:
+        for name in sorted(names, key="U".__ne__):
+            ours = np.clip(gradients(call.right, {}, call.own)[name], -clip[name], clip[name])
+            difference = abs(call.given[name] - ours) / call.scale[name]
+            if _size(difference) <= call.tolerance[name]:
+                continue
+            entry = np.unravel_index(int(np.nanargmax(np.nan_to_num(difference, nan=math.inf))), difference.shape)
+            index = ", ".join(map(str, map(int, entry)))
+            text = (
+                f"the gradient of {name} differs in the case of {call.case.name}: entry [{index}] is "
+                f"{call.given[name][entry]:.6g}, and should be {ours[entry]:.6g}"
+            )
+            if name == "U" and len(set(call.case.x)) == len(call.case.x):
+                errors = difference[:, call.case.x].max(axis=0) > call.tolerance[name]
+                steps = [str(t) for t in np.flatnonzero(errors)]
+                text += f"; as no character repeats, its columns show the steps: wrong are t = {', '.join(steps)}"
+            return text
+    return f"the gradient of {', '.join(names)} differs"

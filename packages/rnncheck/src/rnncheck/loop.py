@@ -1,0 +1,197 @@
+"""The verdict on `losses`: the first losses of training, compared with right and wrong loops.
+
+A loop is compared only as far as rounding cannot matter: a twin, whose weights differ by 1e-7, shows how far. Large
+rates allow some updates only, which is why the network is small.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+
+import numpy as np
+
+from charloom.core.base.types import Array
+from rnncheck.backward import Weights, forward, gradients
+from rnncheck.cases import weights
+from rnncheck.gradient import decoded, encoded
+from rnncheck.process import Student, Unreadable
+from rnncheck.verdicts import RIGHT, WRONG, Finding, Verdict, faults
+
+m, K = 10, 8
+HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # of the states h_0 to h_T
+EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
+CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
+SMOOTHED = 3e-4  # the relative error of a loss that is computed from two smooth losses in float32
+PLACE = "src/charloom/core/training/loop.py"
+# A rule's eta if neither the program nor its map has one, its epsilon, and its decays, which AdaGrad has not.
+RULES: dict[str, tuple[float, float, tuple[float, float] | None]] = {
+    "AdaGrad": (0.1, 2.2e-16, None),
+    "AdaGrad with epsilon 1e-08": (0.1, 1e-8, None),
+    "Adam": (0.001, 1e-8, (0.9, 0.999)),
+    "Adam with b2 = 0.99": (0.001, 1e-8, (0.9, 0.99)),
+    "descent": (0.1, 0.0, None),
+}
+# The options of a loop, by name: the first is ours, the others are variants, or faults if faults.toml has them.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "rule": tuple(RULES),
+    "gradient": ("of the sum", "of the mean"),
+    "clip": ("to ±5", "none", "to ±1", "by the norm to 5", "by the norm to 1", "plain_biases"),
+    "state": ("carried", "zero_state", "first_state", "last_but_one"),
+    "epoch": ("from state 0", "kept_state"),
+    "end": ("whole text", "last sequence left out"),
+    "W": ("", "zero_before_first", "last_before_first"),
+    "memory": ("kept", "new_memory", "new_memory_of_epoch"),
+    "targets": ("next characters", "unshifted"),
+    "loss": ("before the step", "after the step"),
+}
+# The index of the first loss that an option can change; 1 for the others.
+EFFECT = {"epoch": EPOCH - 1, "end": EPOCH - 1, "memory": 2, "targets": 0, "loss": 0}
+SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
+VARIANTS = {  # what a note says of a variant
+    "of the mean": "it trains on the mean of the loss",
+    "none": "it does not clip gradients, or clipping never acts",
+    "last sequence left out": "it leaves out the last sequence of an epoch",
+    "after the step": "it measures the loss after the step",
+    "smooth loss": "it returns the smooth loss",
+    "smooth loss from ln K": "it returns the smooth loss, which starts at the loss of a uniform guess",
+}
+
+
+def clipped(gradients: Weights, how: str) -> Weights:
+    """Return the gradients as clipped by an option."""
+    if how == "none":
+        return gradients
+    bound = float(how[-1]) if how[-1].isdecimal() else 5.0
+    if "norm" in how:
+        norm = np.sqrt(sum((g * g).sum() for g in gradients.values()))
+        return {name: g * min(1, bound / norm) for name, g in gradients.items()}
+    return {n: g if how == "plain_biases" and n in "bc" else np.clip(g, -bound, bound) for n, g in gradients.items()}
+
+
+def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> Iterator[float]:
+    """Yield the loss of each update with these options, without end. Raises FloatingPointError if it diverges."""
+    theta = {name: value.copy() for name, value in theta.items()}
+    first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
+    usual, epsilon, decays = RULES[o["rule"]]
+    eta = eta or usual
+    start, h, n = 0, np.zeros(m), 0
+    while True:
+        renewed = o["memory"] == "new_memory"
+        if start + T + 1 > len(ids) - (o["end"] != "whole text"):
+            start, h = 0, h * (o["epoch"] == "kept_state")
+            renewed |= o["memory"] == "new_memory_of_epoch"
+        if renewed:
+            first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
+            n = 0
+        x, y = (ids[start + i : start + i + T] for i in (0, o["targets"] == "next characters"))
+        s = forward(theta, h, x, y, o["gradient"] == "of the mean")
+        n += 1
+        for name, g in clipped(gradients(s, {"W": o["W"]}), o["clip"]).items():
+            if decays:
+                b1, b2 = decays
+                first[name] += (1 - b1) * (g - first[name])
+                second[name] += (1 - b2) * (g * g - second[name])
+                theta[name] -= eta * first[name] / (1 - b1**n) / (np.sqrt(second[name] / (1 - b2**n)) + epsilon)
+            elif o["rule"] == "descent":
+                theta[name] -= eta * g
+            else:
+                second[name] += g * g
+                theta[name] -= eta * g / np.sqrt(second[name] + epsilon)
+        loss = (s if o["loss"] == "before the step" else forward(theta, h, x, y)).losses.sum()
+        yield float(loss)
+        start, h = start + T, s.h[HANDED_ON[o["state"]]] * (o["state"] != "zero_state")
+
+
+def unsmoothed(given: Array, shown: str, T: int) -> Array:
+    """Return the losses (n,) of which a program shows the given values."""
+    if shown == "loss":
+        return given
+    before = {"smooth loss": given[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
+    return np.asarray((given - 0.999 * np.append(before, given[:-1])) / 0.001)
+
+
+def judge(student: Student) -> Verdict:
+    """Call the program's losses, and find the loops that have them."""
+    rng = np.random.default_rng(8)
+    theta = weights(m, K, 0.3, rng)
+    (answer,) = student.call("losses", [])  # for the constants
+    T, eta = int(answer.constants.get("seq_length", 25)), answer.constants.get("eta")
+    ids = rng.choice(K, EPOCH * T + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
+    (answer,) = student.call("losses", [[encoded(theta), encoded(ids), UPDATES]])
+    if answer.error:
+        raise Unreadable(answer.error)
+    given = decoded(answer.values[0], "its result").ravel()
+    if len(given) != UPDATES:
+        raise Unreadable(f"it returns {len(given)} losses, not {UPDATES}")
+    return judged(given, theta, ids, T, eta)
+
+
+@np.errstate(all="ignore")  # wrong loops diverge
+def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
+    """Judge the losses (n,) that a program gave for these weights and ids."""
+    default = {name: values[0] for name, values in OPTIONS.items()}
+    tolerance = {rule: _tolerance(theta, ids, T, eta, default | {"rule": rule}) for rule in OPTIONS["rule"]}
+    series = {(n, shown): unsmoothed(given, shown, T) * n for n in (1, T) for shown in SHOWN}
+    known = faults()["loop"]
+    loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*OPTIONS.values())]
+    furthest, fewest, differ = 0, 2, set[tuple[int, tuple[str, ...]]]()
+    matching: list[tuple[dict[str, str], str]] = []
+    for count, o in sorted(((len(_wrong(o)), o) for o in loops), key=lambda pair: pair[0]):
+        if count > fewest or (matching and not fewest):
+            break
+        sooner = o["loss"] == "after the step"  # then each loss shows its own update
+        heads = [(n, tuple(v for name, v in o.items() if EFFECT.get(name, 1) - sooner <= n)) for n in range(EPOCH + 1)]
+        if any(head in differ for head in heads):  # up to loss n, it equals a loop that differs there
+            continue
+        allowed = tolerance[o["rule"]]
+        agree, shown = _agreement(losses(theta, ids, T, eta, o), series, allowed)
+        furthest = max(furthest, agree)
+        if agree < len(allowed):
+            differ.update(head for head in heads if head[0] == agree)
+        elif (total := count + (shown in known)) <= fewest:
+            matching = [*(matching if total == fewest else []), (o, shown)]
+            fewest = total
+    if not matching:
+        raise Unreadable(
+            f"its losses are those of no known loop from update {furthest + 1} on: "
+            "other gradients, steps, targets or states, or an optimiser that forgets?"
+        )
+    o, shown = matching[0]
+    allowed = tolerance[o["rule"]]
+    if len(allowed) <= EPOCH:
+        raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
+    about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(allowed)} losses compared"
+    if fewest:
+        says = dict.fromkeys(
+            "; and ".join(known[k] for k in (*_wrong(o), shown) if k in known) for o, shown in matching
+        )
+        return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))
+    notes = [VARIANTS[value] for value in (*o.values(), shown) if value in VARIANTS]
+    notes += [f"it clips gradients {o['clip']}"] * (o["clip"] not in {"none", "to ±5"})
+    return Verdict("losses", RIGHT, about, (), (f"no fault: {'; '.join(notes)}",) * bool(notes))
+
+
+def _agreement(
+    ours: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
+) -> tuple[int, str]:
+    """Return how many losses agree with the series that agrees longest, and what this series shows."""
+    alive = list(series)
+    for n, (loss, near) in enumerate(zip(ours, allowed, strict=False)):
+        bounds = {key: max(near, SMOOTHED * (key[1] != "loss")) * abs(loss) for key in alive}
+        left = [key for key in alive if abs(series[key][n] - loss) <= bounds[key]]
+        if not left:
+            return n, alive[0][1]
+        alive = left
+    return len(allowed), alive[0][1]
+
+
+def _wrong(o: Mapping[str, str]) -> list[str]:
+    """Return the options that are faults, by their keys in faults.toml."""
+    return [value for value in o.values() if value in faults()["loop"]]
+
+
+def _tolerance(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> list[float]:
+    """Return the relative difference that is rounding at each update, as far as it can be trusted."""
+    twin = {name: value * (1 + CHANGE) for name, value in theta.items()}
+    ours, theirs = (np.array(list(islice(losses(start, ids, T, eta, o), UPDATES))) for start in (theta, twin))
+    allowed = np.maximum(1e-5, 30 * np.maximum.accumulate(abs(ours - theirs) / ours))
+    return [float(near) for near in allowed if near < TRUSTED]

@@ -1,0 +1,180 @@
+"""The answer of a comparison: each setting compared with the baseline, paired by seed, and each factor's effects."""
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+from typing import TypeVar
+
+from seedpairs.cautions import cautions, without_values
+from seedpairs.data_types import CANNOT_TELL, INTERACTION, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
+from seedpairs.effects import told
+from seedpairs.factors import inseparable, tested
+from seedpairs.pairs import alone, counted, minus, values
+from seedpairs.rule import decide, direction
+from seedpairs.seeds_needed import UNKNOWN, more_seeds
+from seedpairs.statistics import moments, student_interval
+
+T = TypeVar("T")
+IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount")
+
+
+def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
+    """Return two lists of decided contrasts: of each setting except the baseline, and of the effects that are reported.
+
+    Without a complete design there are no effects.
+
+    measured  with trials as `counted` returns them
+    """
+    (effects, family, equal), settings = tested(measured), alone(measured)
+    if effects:  # a look counts once all settings have its seeds
+        settings = [x._replace(at_looks=x.at_looks[: len(effects[0].at_looks)]) for x in settings]
+    looks = max(1, len(measured.looks))
+    decided = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
+    for effect, setting in equal.items():  # an effect that equals a setting's contrast has its seeds and verdict
+        decided[effect] = decided[setting]._replace(**{name: getattr(effects[effect], name) for name in IDENTITY})
+    return decided[len(effects) :], told(decided[: len(effects)])
+
+
+def answered(measured: Measured) -> Answer:
+    """Compare the settings and return the answer.
+
+    The order of the seeds is that of the baseline's trials. Seeds after the look that decides (number of seeds at which
+    the data are tested) are shown, but not tested.
+    """
+    trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
+    measured = replace(measured, settings=trials)
+    settings, effects = verdicts(measured)
+    seeds = _seeds_of(measured, settings)
+    groups = [group for group in inseparable(measured.levels) if len(group) > 1]
+    levels = measured.levels.values()
+    return Answer(
+        **vars(measured),
+        summaries=[_summary(measured, *own) for own in seeds.items()],
+        comparisons=[_whole(measured, contrast, seeds[contrast.setting]) for contrast in settings],
+        bands={name: _bands(curves, measured.baseline, settings) for name, curves in measured.curves.items()},
+        effects=[_with_need(measured, x)._replace(warnings=tuple(without_values(x))) for x in effects],
+        inseparable=tuple({name: tuple(dict.fromkeys(own[name] for own in levels)) for name in x} for x in groups),
+    )
+
+
+def named(answer: Answer) -> Answer:
+    """Return the answer for people: each setting in `names` has its name there, which no other setting may have."""
+
+    def name(setting: str) -> str:
+        return answer.names.get(setting, setting)
+
+    def renamed(by_setting: dict[str, T]) -> dict[str, T]:
+        return {name(setting): value for setting, value in by_setting.items()}
+
+    return replace(
+        answer,
+        baseline=name(answer.baseline),
+        settings=renamed(answer.settings),
+        curves={curve: renamed(own) for curve, own in answer.curves.items()},
+        bands={curve: renamed(own) for curve, own in answer.bands.items()},
+        levels=renamed(answer.levels),
+        amounts=renamed(answer.amounts),
+        summaries=[own._replace(setting=name(own.setting)) for own in answer.summaries],
+        comparisons=[own._replace(setting=name(own.setting)) for own in answer.comparisons],
+    )
+
+
+def _seeds_of(measured: Measured, contrasts: list[Contrast]) -> dict[str, list[Seed]]:
+    """Return the seeds that count, of each setting: those of its contrast's look; the baseline has those of the last.
+
+    Without declared looks, or if the contrast is not tested, all seeds of the setting count.
+    """
+    base = list(measured.settings[measured.baseline])
+    tested = {x.setting: base[: x.at_looks[x.look].seeds] for x in contrasts if measured.looks and x.look is not None}
+    every = {name: list(own) for name, own in measured.settings.items()}
+    return every | tested | {measured.baseline: max(tested.values(), key=len, default=base)}
+
+
+def _summary(measured: Measured, setting: str, seeds: list[Seed]) -> Summary:
+    trials = {seed: measured.settings[setting][seed] for seed in seeds}
+    whole, own = moments(values(trials).values()), trials.values()
+    return Summary(
+        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in own),
+        sum(trial.reached is not None for trial in own), moments(_times(measured, setting, seeds).values()).mean,
+    )  # fmt: skip
+
+
+def _times(measured: Measured, setting: str, seeds: Collection[Seed]) -> dict[Seed, float]:
+    """Return the number of updates to the target by seed, at most the budget; {} without a target or a budget."""
+    budget = (measured.budget or 0) if measured.target else 0
+    trials = [own for own in measured.settings[setting].items() if budget and own[0] in seeds]
+    return {seed: budget if trial.reached is None else min(trial.reached, budget) for seed, trial in trials}
+
+
+def _whole(measured: Measured, contrast: Contrast, seeds: Collection[Seed]) -> Contrast:
+    """Return the setting's contrast with more_seeds, time_interval, warnings and parts set.
+
+    seeds  the seeds of the setting that count
+    """
+    times = minus(*(_times(measured, name, seeds) for name in (contrast.setting, measured.baseline)))
+    return _with_need(measured, contrast)._replace(
+        time_interval=student_interval(moments(times.values()), LEVEL),
+        warnings=tuple(cautions(measured, contrast)),
+        parts=_parts(measured, contrast),
+    )
+
+
+def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
+    """Return two numbers: the parts of the test data whose mean difference has the contrast's sign, and all parts.
+
+    The mean difference of a part is over the pairs that count. The result is None if the contrast has no sign, if the
+    parts are unknown, or if the trials have different numbers of parts.
+    """
+    mean, sides = contrast.mean_difference, [measured.settings[name] for name in (contrast.setting, measured.baseline)]
+    both = [[trials[seed].parts for trials in sides] for seed in contrast.counting]
+    counts = {len(parts) for pair in both for parts in pair}
+    if not mean or len(counts) != 1 or 0 in counts:
+        return None
+    parts = zip(*(zip(*pair, strict=True) for pair in both), strict=True)  # of each part, the pairs of values
+    sums = [math.fsum(ours - theirs for ours, theirs in part) for part in parts]
+    return sum(total * mean > 0 for total in sums), len(sums)
+
+
+def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
+    """Return the contrast with `more_seeds` set, if it has no verdict yet and more seeds could give one.
+
+    Interactions, effects without a share of the level, and averages whose sign other factors reverse are unchanged.
+    """
+    if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
+        return contrast
+    pairs, alpha = moments(contrast.counting.values()), 1.0 - contrast.tested_level
+    if direction(pairs, measured.better) in contrast.barred:  # by lost trials: the number of further seeds is unknown
+        return contrast._replace(more_seeds=UNKNOWN)
+    return contrast._replace(more_seeds=more_seeds(pairs, alpha, measured.smallest_difference))
+
+
+def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, settings: list[Contrast]) -> dict[str, Band]:
+    """Return, by setting, the band of the paired differences: the setting's curve minus the baseline's.
+
+    A setting needs two pairs of curves. Its band has the updates that all these curves have.
+
+    curves  setting, then seed, to the curve
+    """
+    bands, theirs = {}, curves.get(baseline, {})
+    for contrast in settings:
+        ours = curves.get(contrast.setting, {})
+        pairs = [minus(ours[seed], theirs[seed]) for seed in contrast.differences if seed in ours and seed in theirs]
+        if len(pairs) > 1:
+            bands[contrast.setting] = band(pairs)
+    return bands
+
+
+def band(curves: list[Curve]) -> Band:
+    """Return the band of the curves at the updates that all curves have. A single curve has a mean but no interval.
+
+    If there are two curves, an update where their values are equal is left out: no interval is defined there.
+    """
+    result = Band([], [], [])
+    for update in sorted(set.intersection(*map(set, curves))):
+        at = moments(curve[update] for curve in curves)
+        interval = student_interval(at, LEVEL)
+        if at.mean is not None and (interval or at.n == 1):
+            result.updates.append(update)
+            result.means.append(at.mean)
+            result.intervals.extend([interval] if interval else [])
+    return result

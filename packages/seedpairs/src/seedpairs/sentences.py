@@ -1,0 +1,264 @@
+"""An answer in words: the lines that all outputs share. tables.py has the tables; data_types.py defines the terms."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from seedpairs.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
+from seedpairs.effects import at_levels, averages, shown_effects
+from seedpairs.numbers import decimals, number_of, p_shown, percent, shown, span
+from seedpairs.seeds_needed import POWER, UNKNOWN
+
+STATISTIC = "Student's t, two-sided, paired by seed"
+PERCENT = percent(LEVEL)
+NAMED = 3  # settings of one verdict that are named; more are counted
+MANY = 12  # effects of one verdict that are named; more are counted
+SHARED = (
+    "Half of the level is for averages over the other params, a quarter for interactions (a param has another effect "
+    "at another level of a second param), a quarter for single settings against the baseline. A test that succeeds "
+    "passes its share on to the remaining tests; an interaction passes it on to the effects at its levels (Goeman and "
+    "Solari's sequential rejection, Shaffer's restriction). The adjusted p includes all of this; it decides."
+)
+FEWER_SEEDS = (
+    "An average uses all settings, so it needs fewer seeds than a single setting does: it may have a verdict when no "
+    "single setting has one."
+)
+MORE_SEEDS = (
+    f"More seeds: the number that gives a verdict with probability {POWER:g}. Seeds up to the last declared look "
+    "belong to this study. All others are for a new study, with seeds that are not used here."
+)
+
+
+def title(answer: Answer) -> str:
+    """Return a line with the measure, its better direction, and the baseline."""
+    return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
+
+
+def name(contrast: Contrast) -> str:
+    """Return a setting's name, or an effect's name: `eta=0.05 against 0.1` or `eta=0.05 against 0.1 at m=100`."""
+    at = f" at {contrast.other}={contrast.at[0]}" if contrast.kind == AT_LEVEL else ""
+    return contrast.setting or f"{contrast.factor}={contrast.level} against {contrast.reference}{at}"
+
+
+def amount(contrast: Contrast, answer: Answer) -> str:
+    """Return ` (with 2 times as much text)`, the ratio of the two sides' amounts; "" if the ratio is 1 or unknown."""
+    times = f" (with {contrast.amount:.3g} times as much {answer.amount})"
+    return times if answer.amount and round(contrast.amount, 6) != 1.0 else ""
+
+
+def short_verdict(contrast: Contrast) -> str:
+    """Return the verdict. If other factors reverse the effect, return `depends on` and their names instead."""
+    return f"depends on {listed(contrast.turned_by)}" if contrast.turned_by else contrast.verdict
+
+
+def verdict(contrast: Contrast) -> str:
+    """Return the short verdict. For CANNOT_TELL, add the number of seeds needed, or the reason for no test."""
+    if contrast.untested:
+        level = f"{contrast.other}={contrast.at[0]}"
+        return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
+    if contrast.more_seeds is None:
+        return short_verdict(contrast)
+    if contrast.more_seeds == UNKNOWN:
+        return f"{CANNOT_TELL}, an unknown number of more seeds"
+    least, most = contrast.more_seeds
+    many = "at least " * (most is None) + f"about {least}" + f" to {most}" * (most not in {None, least})
+    return f"{CANNOT_TELL}, {many} more seed{'' if many.endswith('about 1') else 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the names, at least one, as `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def told(answer: Answer) -> str:
+    """Return the answer in one line: each verdict, with the settings or effects that have this verdict."""
+    return " ".join(told_by_line(answer)) if answer.effects else "; ".join(_settings_told(answer))
+
+
+def told_by_line(answer: Answer) -> list[str]:
+    """Return the answer with a line for each verdict. If factors were tested, single settings are in the last line."""
+    settings = _settings_told(answer)
+    if answer.effects:
+        return [*effect_lines(answer), f"Single settings against the baseline: {'; '.join(settings)}"]
+    return [f"{line[0].upper()}{line[1:]}" for line in settings]
+
+
+def _settings_told(answer: Answer) -> list[str]:
+    """Return `verdict: settings` for each verdict that occurs. More than NAMED settings are counted, not named."""
+    return [
+        f"{word}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
+        for word, names in by_verdict(answer, answer.comparisons).items()
+    ]
+
+
+def by_verdict(answer: Answer, contrasts: Sequence[Contrast]) -> dict[str, list[str]]:
+    """Return the names of the contrasts by verdict. A verdict that does not occur is left out."""
+    names = {word: [name(x) + amount(x, answer) for x in contrasts if x.verdict == word] for word in VERDICTS}
+    return {word: own for word, own in names.items() if own}
+
+
+def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
+    """Return the names of the averages by verdict. A verdict that does not occur is left out.
+
+    If the effects of an average at the levels of other factors have another verdict, these effects are named instead of
+    the average. Interactions are not named.
+    """
+    reported = list[Contrast]()
+    for average in averages(answer):
+        levels = at_levels(answer, average)
+        reported += [average] if {effect.verdict for effect in levels} <= {average.verdict} else levels
+    return by_verdict(answer, reported)
+
+
+def effect_lines(answer: Answer) -> list[str]:
+    """Return a line for each verdict, with its effects, at most MANY; no lines if no factor was tested."""
+    return [
+        f"{word.capitalize()}: {'; '.join(names[:MANY])}{f'; and {len(names) - MANY} more' * (len(names) > MANY)}."
+        for word, names in effects_by_verdict(answer).items()
+    ]
+
+
+def method(answer: Answer) -> str:
+    """Return a sentence about the test: statistic, level, looks and smallest difference."""
+    looks = f"; looks at {listed(map(str, answer.looks))} seeds" if len(answer.looks) > 1 else ""
+    smallest = answer.smallest_difference
+    least = "" if smallest is None else f"; differences below {smallest:g} do not matter"
+    return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(answer)}{looks}{least}."
+
+
+def _together(answer: Answer) -> str:
+    """Return `, all … together` if several tests share the level, otherwise ""."""
+    if answer.effects:
+        return ", all effects, settings and looks together"
+    return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
+
+
+def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
+    """Return the number of decimals for the differences and their intervals.
+
+    tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
+
+    No end of these intervals is rounded to 0; nor, unless `tested`, an end of an interval at the tested level.
+    """
+    contrasts = list(contrasts)
+    intervals = [own for x in contrasts if (own := (x.tested_interval if tested else None) or x.interval)]
+    ends = chain(*intervals, *(x.tested_interval or () for x in contrasts))
+    return decimals([x.mean_difference for x in contrasts], [(high - low) / 2 for low, high in intervals], ends)
+
+
+def open_effects(answer: Answer) -> Iterator[str]:
+    """Yield a line for each effect of shown_effects that was not tested, or that needs more seeds for a verdict.
+
+    The line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
+    After MANY lines a line counts the rest.
+    """
+    lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]
+    yield from lines[:MANY]
+    if len(lines) > MANY:
+        yield f"{len(lines) - MANY} more effects: {CANNOT_TELL}"
+
+
+def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """Yield a title and the lines below it for each setting except the baseline.
+
+    The title is the setting's name and verdict. The lines are about the test, the number of updates to the target, the
+    explosions, and the warnings. Settings with the verdict CANNOT_TELL are skipped unless `open_too`.
+    """
+    for x in answer.comparisons:
+        if x.verdict != CANNOT_TELL or open_too:
+            lines = [*difference(x, answer), *_counts(x, answer), *(f"warning: {warning}" for warning in x.warnings)]
+            yield f"{x.setting}: {verdict(x)}", lines
+
+
+def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
+    """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
+
+    Lines: the difference with its interval at LEVEL; the interval at the tested level, if it is another; p and the
+    adjusted p; the sign in parts of the test data.
+    """
+    if contrast.mean_difference is None:
+        yield "no seed has a value on both sides"
+        return
+    places = places_of(answer.comparisons if contrast.setting else [contrast])
+    number = shown(contrast.mean_difference, places)
+    sign = "lower" if contrast.mean_difference < 0 else "higher"
+    interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
+    size = f"{number}{f' ({sign})' * bool(number.strip('0.'))}{amount(contrast, answer)}"
+    yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
+    if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
+        yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
+    if contrast.p is not None:
+        adjusted = contrast.adjusted_p not in {None, contrast.p}
+        yield f"p {p_shown(contrast.p)}" + f"; corrected for all tests, {p_shown(contrast.adjusted_p)}" * adjusted
+    if contrast.parts:
+        part, count = contrast.parts
+        yield f"{sign} in {part} of {count} {answer.part}; only the seeds decide"
+
+
+def _counts(contrast: Contrast, answer: Answer) -> Iterator[str]:
+    """Yield lines on the trials of the setting and the baseline: the target, updates until then, and explosions."""
+    by_name = {own.setting: own for own in answer.summaries}
+    ours, base = by_name[contrast.setting], by_name[answer.baseline]
+    if answer.has_times:
+        yield f"{answer.target}: reached by {ours.reached} of {ours.trials}, baseline {base.reached} of {base.trials}"
+        if ours.reached + base.reached and ours.mean_time is not None and base.mean_time is not None:
+            of = contrast.time_interval
+            interval = f"; {PERCENT} interval of the difference {span(of, 0)}" if of else ""
+            yield f"after {ours.mean_time:,.0f} updates, baseline {base.mean_time:,.0f}{interval}"
+    if ours.exploded or base.exploded:
+        yield f"exploded: {ours.exploded} of {ours.trials}, baseline {base.exploded} of {base.trials}"
+
+
+def remarks(answer: Answer) -> Iterator[str]:
+    """Yield a remark on averages, if there are effects and an open comparison, then the warnings of shown effects."""
+    if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
+        yield FEWER_SEEDS
+    for contrast in shown_effects(answer):
+        yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
+
+
+def settings_named(answer: Answer) -> list[str]:
+    """Return a line for each name of the user's, with the setting's own name: `Adam is eta=0.001 optimizer=adam`."""
+    return [f"{name} is {setting}" for setting, name in answer.names.items()]
+
+
+def parted(answer: Answer) -> Iterator[str]:
+    """Yield a line for each group of factors that always change together, with settings that would separate them."""
+    for group in answer.inseparable:
+        levels = "; ".join(f"{factor} {', '.join(levels)}" for factor, levels in group.items())
+        yield (
+            f"{listed(group)} always change together: no number of seeds shows which of them has the effect. Settings "
+            f"with each level of one and each level of the other would: {levels}."
+        )
+
+
+def notes(answer: Answer) -> list[str]:
+    """Return lines that explain how the answer was decided, for first-time readers (`--explain`)."""
+    looks, smallest = len(answer.looks), answer.smallest_difference
+    lines = [
+        f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
+        "probability that chance alone makes a mean difference at least as large.",
+        f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
+        f"Looks: at {listed(map(str, answer.looks))} seeds, as declared; each p is multiplied by {looks}."
+        if looks > 1
+        else "Looks: none declared, so the first answer is the only one. If you test again after more seeds until a "
+        "verdict falls, more than 5 of 100 answers claim a difference that does not exist.",
+    ]
+    if answer.effects:
+        lines.append(SHARED)
+    elif (many := len(answer.comparisons)) > 1:
+        lines.append(
+            f"{many} settings have {many} chances of a false alarm, so the smallest of their p is multiplied by "
+            f"{many}, the next by {many - 1}, and so on (Holm). The adjusted p includes this; it decides."
+        )
+    if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
+        lines.append(MORE_SEEDS)
+    matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
+    if smallest is not None:
+        matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside −{smallest:g} to {smallest:g}."
+    lines.append(f"Smallest difference that matters: {matters}")
+    if answer.has_times:
+        lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")
+    if any(summary.exploded for summary in answer.summaries):
+        lines.append(f"Exploded: {answer.exploded}.")
+    return lines

@@ -1,0 +1,270 @@
+"""What factors do: means and signs by hand, what turns an average, what bars it, and which designs there are."""
+
+import math
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from compared import designed, effect, measured
+
+from seedpairs import answered
+from seedpairs.data_types import (
+    ALONE,
+    AT_LEVEL,
+    AVERAGE,
+    BETTER,
+    CANNOT_TELL,
+    DEPENDS,
+    INTERACTION,
+    NO_DIFFERENCE,
+    WORSE,
+)
+from seedpairs.effects import of_change
+from seedpairs.factors import design, inseparable
+from seedpairs.sentences import effects_by_verdict, open_effects, parted, told, verdict
+from seedpairs.tables import effect_rows as rows
+
+NOISE = np.random.default_rng(5).normal(size=(10, 4, 4)) * 0.01
+TWO = {"a": [1, 2], "b": [1, 2]}
+
+
+def noise(seed, *levels):
+    return float(NOISE[seed, levels[0], levels[-1]])
+
+
+def rising(seed, a, b):
+    """Return more for a second level of the first factor, whatever the other one is."""
+    return a + noise(seed, a, b)
+
+
+def turning(seed, a, b):
+    """Return more for a=2 at b=1, and less at b=2: on average a=2 is higher by a half, which hides that."""
+    return 2.0 * (a == 2) * (b == 1) - 1.0 * (a == 2) * (b == 2) + noise(seed, a, b)
+
+
+def test_each_effect_is_the_mean_over_the_other_factors_within_a_seed():
+    values = {cell: np.random.default_rng(cell).normal(size=5) for cell in product([1, 2, 3], [1, 2], [5, 6])}
+    answer = designed({"a": [1, 2, 3], "b": [1, 2], "c": [5, 6]}, lambda seed, *cell: float(values[cell][seed]))
+    table = np.array([[[values[a, b, c] for c in (5, 6)] for b in (1, 2)] for a in (1, 2, 3)])  # (a, b, c, seed)
+    by_a, by_c, by_b_and_c = table.mean(axis=(1, 2)), table.mean(axis=(0, 1)), table.mean(axis=0)
+    at_5, at_6 = (by_b_and_c[1, c] - by_b_and_c[0, c] for c in (0, 1))
+    assert len(answer.effects) == 3 + 1 + 1 + 3 + 3 + 1
+    for kind, factor, level, reference, at, expected in (
+        (AVERAGE, "a", 3, 2, (), by_a[2] - by_a[1]),
+        (AVERAGE, "c", 6, 5, (), by_c[1] - by_c[0]),
+        (INTERACTION, "b", 2, 1, (5, 6), at_6 - at_5),
+    ):
+        found = effect(answer, kind, factor, level, reference, *at)
+        assert list(found.differences.values()) == pytest.approx(expected)
+
+
+def test_an_average_that_nothing_turns_is_told():
+    answer = designed(TWO, lambda seed, a, b: a - 0.5 * b + noise(seed, a, b))
+    assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
+    assert effect(answer, AVERAGE, "b", 2, 1).verdict == BETTER
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+    line = told(answer)
+    assert line.startswith("Better: b=2 against 1. Worse: a=2 against 1. Single settings against the baseline: ")
+    assert [x for x in answer.effects if x.kind == AT_LEVEL] == []  # levels are shown only where an interaction is
+    assert effect(designed(TWO, rising, better="higher"), AVERAGE, "a", 2, 1).verdict == BETTER
+
+
+def test_a_factor_that_turns_anothers_sign_leaves_no_average_but_the_levels():
+    answer = designed(TWO, turning)
+    average = effect(answer, AVERAGE, "a", 2, 1)
+    assert average.adjusted_p < 0.05
+    assert (average.verdict, average.turned_by) == (CANNOT_TELL, ("b",))
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
+    assert effect(answer, AT_LEVEL, "a", 2, 1, 1).verdict == WORSE
+    assert effect(answer, AT_LEVEL, "a", 2, 1, 2).verdict == BETTER
+    assert effects_by_verdict(answer)[BETTER][:1] == ["a=2 against 1 at b=2"]
+    assert "a=2 against 1 at b=1" in effects_by_verdict(answer)[WORSE]
+    assert [row[0] for row in rows(answer)][:3] == ["a=2 against 1", "a=2 against 1 at b=1", "a=2 against 1 at b=2"]
+    assert next(rows(answer))[-1] == "depends on b"
+
+
+def test_a_factor_that_changes_the_size_alone_leaves_the_average():
+    answer = designed(TWO, lambda seed, a, b: (a == 2) * (1.0 + 2.0 * (b == 2)) + noise(seed, a, b))
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == DEPENDS
+    assert effect(answer, AVERAGE, "a", 2, 1).verdict == WORSE
+    assert effect(answer, AVERAGE, "a", 2, 1).turned_by == ()
+    assert {effect(answer, AT_LEVEL, "a", 2, 1, b).verdict for b in (1, 2)} == {WORSE}
+    once = designed(TWO, lambda s, a, b: -1.0 * (a == 2) * (b == 1) + noise(s, a, b), seeds=8)
+    assert "a=2 against 1 at b=1" in effects_by_verdict(once)[BETTER]  # it does not hold at each level: level by level
+    assert "a=2 against 1" not in effects_by_verdict(once)[BETTER]
+
+
+def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
+    answer = designed(TWO, noise)
+    of_a, of_b = (effect(answer, AVERAGE, factor, 2, 1) for factor in "ab")
+    for average in (of_a, of_b):
+        least, most = average.more_seeds
+        assert 1 <= least <= (most or math.inf)
+        many = f"{'at least ' * (most is None)}about {least}{f' to {most}' * (most not in {None, least})}"
+        assert verdict(average) == f"cannot tell yet, {many} more seeds"
+        assert f"{average.factor}=2 against 1: {verdict(average)}" in list(open_effects(answer))
+    decided = effect(designed(TWO, rising), AVERAGE, "a", 2, 1)
+    assert (decided.verdict, decided.more_seeds) == (WORSE, None)
+    small = designed(TWO, noise, smallest_difference=1.0)
+    assert {each.verdict for each in small.effects} == {NO_DIFFERENCE, CANNOT_TELL}
+    assert effect(small, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+
+
+def test_an_effect_at_a_level_that_was_not_tested_says_why():
+    """At a=1 and 2 the effect of b has two signs; at a=3 chance hides it."""
+    answer = designed(
+        {"a": [1, 2, 3], "b": [1, 2]},
+        lambda seed, a, b: {1: b, 2: -b, 3: 300 * noise(seed, b, a)}[a] + 0.1 * noise(seed, a, b),
+    )
+    at = effect(answer, AT_LEVEL, "b", 2, 1, 3)
+    assert (at.tested_interval, at.more_seeds) == (None, None)
+    assert verdict(at) == "cannot tell yet: not tested, as no interaction of b with a=3 is sure"
+    assert f"b=2 against 1 at a=3: {verdict(at)}" in list(open_effects(answer))
+    assert verdict(effect(answer, AT_LEVEL, "b", 2, 1, 1)) == WORSE
+
+
+def test_levels_are_compared_with_the_baselines():
+    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, noise, baseline=(2, 2))
+    of_a = [(each.level, each.reference) for each in answer.effects if each.kind == AVERAGE and each.factor == "a"]
+    assert of_a == [("1", "2"), ("3", "2"), ("3", "1")]
+    many = designed({"a": [1, 2, 3, 4, 5], "b": [1, 2]}, lambda seed, a, b: noise(seed, a % 4, b))
+    assert sum(x.kind == AVERAGE for x in many.effects) == 4 + 1  # of many levels each with the baseline's alone
+
+
+def test_a_lost_trial_bars_what_rests_on_it():
+    gone = (1, 2, 2)  # seed, a and b
+    answer = designed(TWO, lambda *x: None if x == gone else float(x[1] == 1) + 3.0 * (x[1] == x[2]) + noise(*x))
+    average = effect(answer, AVERAGE, "a", 2, 1)
+    assert (average.n, average.p < 0.001) == (4, True)
+    assert (average.verdict, average.mean_difference < 0) == (CANNOT_TELL, True)
+    barred = "the verdict cannot be better or no difference that matters"
+    assert average.warnings == (f"1 trial without a value; such seeds are missing here; {barred}",)
+    assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
+    assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
+    worse = designed(TWO, lambda *x: None if x == gone else rising(*x))
+    assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
+
+
+def test_a_trial_lost_after_the_look_that_decides_changes_no_effect():
+    seeds = {"seeds": 5, "looks": (3, 5)}
+    whole, lost = (designed(TWO, lambda *x, n=n: None if x == (n, 2, 2) else rising(*x), **seeds) for n in (9, 4))
+    pairs = list(zip([*whole.effects, *whole.comparisons], [*lost.effects, *lost.comparisons], strict=True))
+    early = [pair for pair in pairs if pair[0].look == 0]
+    assert {one.kind for one, _ in early} == {AVERAGE, ALONE}
+    for one, other in early:
+        assert (other.verdict, other.n, other.barred, other.interval) == (one.verdict, one.n, (), one.interval)
+
+
+def test_a_look_counts_once_all_settings_have_its_seeds():
+    whole = designed(TWO, rising, seeds=5, looks=(5, 8))
+    assert effect(whole, AVERAGE, "a", 2, 1).verdict == WORSE
+    short = designed(TWO, rising, seeds=4, looks=(5, 8))
+    assert {each.verdict for each in short.effects} == {CANNOT_TELL}
+    assert effect(short, AVERAGE, "a", 2, 1).n == 4
+    between = designed(TWO, noise, seeds=5, looks=(3, 6))
+    for one in (effect(between, AVERAGE, "a", 2, 1), between.comparisons[0]):
+        assert (one.verdict, one.n, len(one.differences)) == (CANNOT_TELL, 3, 5)
+    assert {own.n for own in between.summaries} == {3}
+
+
+def missing(value, *lost, **others):
+    """Return the answer where the last setting was never trained with these seeds."""
+    cells = {(a, b): {n: value(n, a, b) for n in range(5)} for a in (1, 2) for b in (1, 2)}
+    for seed in lost:
+        del cells[2, 2][seed]
+    levels = {f"a={a} b={b}": {"a": f"{a}", "b": f"{b}"} for a, b in cells}
+    return answered(measured(dict(zip(levels, cells.values(), strict=True)), "a=1 b=1", levels=levels, **others))
+
+
+def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
+    one = effect(missing(rising, 1), AVERAGE, "a", 2, 1)
+    assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
+    early, late = (missing(rising, seed, looks=(3, 5)) for seed in (1, 4))  # a look is at the first seeds
+    assert [effect(answer, AVERAGE, "a", 2, 1).verdict for answer in (early, late)] == [CANNOT_TELL, WORSE]
+    assert {x.verdict for x in early.comparisons} == {CANNOT_TELL}  # all settings have the first seed alone
+
+
+@pytest.mark.parametrize("lost", [(), (4,)])
+def test_an_effect_beside_the_baseline_is_the_setting_by_itself(lost):
+    """One difference is one hypothesis: it may not have two verdicts. A seed that a third setting lacks counts."""
+    answer = missing(lambda seed, a, b: float(a != b) + noise(seed, a, b), *lost)  # each factor turns the other
+    alone = {x.setting: x for x in answer.comparisons}["a=2 b=1"]
+    at = effect(answer, AT_LEVEL, "a", 2, 1, 1)
+    assert (at.n, at.verdict, effect(answer, AT_LEVEL, "a", 2, 1, 2).n) == (5, WORSE, 5 - len(lost))
+    for name in ("verdict", "adjusted_p", "tested_level", "tested_interval", "mean_difference", "p", "n"):
+        assert getattr(at, name) == getattr(alone, name)
+
+
+def test_rounding_alone_and_too_few_seeds_are_no_effect():
+    """0.1 + 0.2 and 0.3 are one number but for their last bit."""
+    answer = designed(TWO, lambda _, a, __: 0.1 + 0.2 if a == 1 else 0.3, seeds=4)
+    assert effect(answer, AVERAGE, "a", 2, 1).differences == dict.fromkeys(range(4), 0.0)
+    assert {each.verdict for each in designed(TWO, noise, seeds=1).effects} == {CANNOT_TELL}
+    assert designed(TWO, noise, seeds=0).effects == []
+
+
+def test_amounts_are_said_where_they_differ():
+    names = [f"a={a} b={b}" for a in (1, 2) for b in (1, 2)]
+    given = {name: 50.0 if name.startswith("a=2") else 25.0 for name in names}
+    answer = designed(TWO, lambda seed, a, b: -a + noise(seed, a, b), amounts=given, amount="text read")
+    assert effect(answer, AVERAGE, "a", 2, 1).amount == 2.0
+    assert effects_by_verdict(answer)[BETTER] == ["a=2 against 1 (with 2 times as much text read)"]
+    assert "(with 2 times as much text read)" in next(rows(answer))[0]
+    assert told(answer).count("(with 2 times as much text read)") == 3
+
+
+def of(*settings):
+    return {str(n): dict(zip("abc", map(str, each), strict=False)) for n, each in enumerate(settings)}
+
+
+def test_no_design():
+    """One setting is missing; one factor; two that are one; b has no effect in a setting."""
+    one, other = [(1, 1), (1, 2), (2, 1)], [(1, 1), (2, 1), (3, 1)]
+    for settings in (one, other, [(1, 1), (2, 2)], [*one, (2,)]):
+        assert design(of(*settings), "0") is None
+
+
+def test_factors_that_always_change_together_are_one():
+    """The settings that would part them are written out. What never changes is no factor."""
+    assert inseparable(of((1, 5, 1), (1, 5, 2))) == [["c"]]
+    levels = of((1, 5, 1), (1, 5, 2), (2, 6, 1), (2, 6, 2))
+    assert inseparable(levels) == [["a", "b"], ["c"]]
+    assert design(levels, "2").levels == {"a": ["2 b=6", "1 b=5"], "c": ["1", "2"]}
+    answer = replace(designed(TWO, noise), inseparable=({"a": ("1", "2"), "b": ("5", "6")},))
+    assert list(parted(answer)) == [
+        "a and b always change together: no number of seeds shows which of them has the effect. Settings with each "
+        "level of one and each level of the other would: a 1, 2; b 5, 6."
+    ]
+
+
+@pytest.mark.parametrize(("of_a", "turned_by", "others"), [  # the effect of a=2 at each level of the others
+    (lambda b, c: (5.0 if b == 1 else -3.0) + (c == 2), {"b"}, {"b"}),
+    (lambda b, c: (b == 1) - 1.0 * (b == 2) + 1.2 * (c == 1) - 1.2 * (c == 2), {"b", "c"}, set()),
+])  # fmt: skip
+def test_where_a_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another(of_a, turned_by, others):
+    """At b=2 a level of c would be a mean over b, which hides as much as the average does."""
+
+    def value(seed, a, b, c):
+        return (a == 2) * of_a(b, c) + noise(seed, a, b) + 0.01 * noise(seed, c, a)
+
+    answer = designed({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, value, seeds=8)
+    assert set(effect(answer, AVERAGE, "a", 2, 1).turned_by) == turned_by
+    assert {each.other for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"} == others
+
+
+def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
+    answer = designed({"a": [1, 2, 3], "b": [1, 2]}, lambda s, a, b: None if a == 3 else 20.0 * b + noise(s, a, b))
+    assert effect(answer, AVERAGE, "b", 2, 1).verdict == WORSE
+    assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
+
+
+def test_of_a_change_the_effect_is_that_of_the_one_factor_that_changed():
+    answer = designed(TWO, turning)
+    before = {"a": "1", "b": "1"}
+    assert of_change(answer, before, before | {"a": "2"}).verdict == WORSE
+    assert of_change(answer, before | {"b": "2"}, {"a": "2", "b": "2"}).verdict == BETTER
+    assert of_change(answer, before, {"a": "2", "b": "2"}) is None
+    assert of_change(answer, before, {"a": "2"}) is None
+    additive = designed(TWO, lambda s, a, b: a - b + noise(s, a, b))
+    assert of_change(additive, before, before | {"b": "2"}) == effect(additive, AVERAGE, "b", 2, 1)

@@ -1,0 +1,127 @@
+"""The presentation of a comparison: which settings are shown, in which order and colours."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from charloom.core.settings.records import BITS, MEASURE_OF_PART, Measure
+from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
+from charloom.pages.sections import Table
+from seedpairs import sentences as words
+from seedpairs.data_types import CANNOT_TELL, Answer, Contrast, Measurement, Seed, Summary
+
+# of the baseline and of other settings whose curves are drawn; of the levels of a factor
+COLORS = VERMILION, BLUE, GREEN, PINK
+FEW = 3  # most comparisons that are shown with all their lines
+ROWS = 40  # most settings in a picture
+# measures and curves in words, by their names in tables
+OF_PART = f"the cost of a part of the held-out text, in {BITS}"
+ABOUT = {measure.value: measure.about for measure in Measure} | {MEASURE_OF_PART: OF_PART}
+
+
+class Row(NamedTuple):
+    """A setting in a picture.
+
+    trials      its trials by seed
+    comparison  None for the baseline
+    bold        whether its name is bold: of many settings, those with a verdict are
+    """
+
+    setting: str
+    color: str
+    trials: dict[Seed, Measurement]
+    summary: Summary
+    comparison: Contrast | None
+    bold: bool
+
+
+class Compared:
+    """An answer, and what the page shows about it.
+
+    If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
+    without a mean last, and only some of them are shown in full.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        """Store the answer, sorted by mean unless `few`."""
+
+        def rank(row: Summary) -> float:
+            return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
+
+        self.answer = answer
+        if not self.few:
+            summaries = sorted(answer.summaries, key=rank)
+            places = {summary.setting: place for place, summary in enumerate(summaries)}
+            comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
+            self.answer = replace(answer, summaries=summaries, comparisons=comparisons)
+
+    @property
+    def asked(self) -> str:
+        """Return the question in words: what the factors do, or whether settings are better than the baseline."""
+        others = [contrast.setting for contrast in self.answer.comparisons]
+        if factors := dict.fromkeys(effect.factor for effect in self.answer.effects):
+            return f"What do {words.listed(factors)} do?"
+        which = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
+        return f"{which} better than {self.answer.baseline}?"
+
+    @property
+    def heading(self) -> str:
+        """Return the question in the user's words (the title) if there are any, else as `asked` words it."""
+        return self.answer.title or self.asked
+
+    @property
+    def told(self) -> list[str]:
+        """Return the answer in words: lines about the effects if some were tested, else a line for each verdict."""
+        return words.effect_lines(self.answer) or words.told_by_line(self.answer)
+
+    @property
+    def unit(self) -> str:
+        """Return the unit of the measure: `bits per character`; "" for a measure that is not charloom's."""
+        measure = Measure.named(self.answer.measure)
+        return measure.unit if measure else ""
+
+    @property
+    def trainings(self) -> int:
+        """Return the number of trials of all settings."""
+        return sum(map(len, self.answer.settings.values()))
+
+    @property
+    def few(self) -> bool:
+        """Return whether there are at most FEW comparisons, so that each is shown with all its lines."""
+        return len(self.answer.comparisons) <= FEW
+
+    @property
+    def decided(self) -> list[str]:
+        """Return the settings that have a verdict."""
+        return [contrast.setting for contrast in self.answer.comparisons if contrast.verdict != CANNOT_TELL]
+
+    @property
+    def arrow(self) -> str:
+        """Return the remark at an axis of values: in which direction they are better."""
+        return "← better" if self.answer.better == "lower" else "better →"
+
+    @property
+    def drawn(self) -> list[str]:
+        """Return the settings whose curves are drawn: the baseline and the first FEW others, in the page's order."""
+        return [self.answer.baseline, *(contrast.setting for contrast in self.answer.comparisons[:FEW])]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return at most ROWS settings for pictures, in the page's order: the baseline and the first others."""
+        comparisons = {contrast.setting: contrast for contrast in self.answer.comparisons[: ROWS - 1]}
+        colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
+        rows = []
+        for summary in self.answer.summaries:
+            if (name := summary.setting) in {self.answer.baseline, *comparisons}:
+                trials, bold = self.answer.settings[name], not self.few and name in self.decided
+                rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
+        return rows
+
+
+def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return the table with its last column, the verdict, moved to the second place.
+
+    A phone's screen shows only two columns.
+    """
+    first, *others = [(name, verdict, *numbers) for name, *numbers, verdict in (head, *rows)]
+    return Table(first, others)

@@ -1,9 +1,0 @@
-"""Compare settings by a few runs of each setting, with Student's t on pairs of runs with the same seed.
-
-The package needs only NumPy and SciPy, and nothing of the program that was run. README.md has an example.
-"""
-
-from paired.answering import answered
-from paired.data_types import Measured, Measurement
-
-__all__ = ["Measured", "Measurement", "answered"]
