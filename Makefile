@@ -136,7 +136,7 @@ $(READY): FORCE
 	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
 	    $(MADE_OF) > $@; }
 	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
-	    printf '../../../../%s\n' src packages/*/src > .venv/lib/python3*/site-packages/_editable_impl_charloom.pth; \
+	    printf '../../../../%s\n' src packages/*/src > .venv/lib/python3*/site-packages/_charloom.pth; \
 	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }
 
 FORCE:
