@@ -5,10 +5,10 @@ from contextlib import chdir
 from pathlib import Path
 
 from charloom.study.asking import read_study
-from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from seedpairs import answered
 from seedpairs.answering import named
+from seedpairs.formats import as_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = re.compile(r"^(?:\|.*\n)+", re.MULTILINE)

@@ -66,7 +66,7 @@ def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
     shutil.copy(folder / "requirements.lock", folder / ".venv/.ready")
     (folder / ".venv/bin/uv").symlink_to(Path(sys.executable).with_name("uv"))
     (sources,) = folder.glob(".venv/lib/python3*/site-packages")
-    (sources / "_editable_impl_charloom.pth").write_text(f"{tmp_path}/first/src")
+    (sources / "_charloom.pth").write_text(f"{tmp_path}/first/src")
     (folder / "src/charloom").mkdir(parents=True)
     (folder / "src/charloom/__init__.py").touch()
     assert project.run("make", "setup", PYTHON="") == ""

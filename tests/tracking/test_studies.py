@@ -17,7 +17,6 @@ from charloom.core.base.errors import Unavailable
 from charloom.core.text.corpus import read_prepared
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
-from charloom.study.formats import as_markdown
 from charloom.study.trial import train_trial
 from charloom.study_pages.study_page import ALL_STUDIES
 from charloom.tracking.answering import print_experiments
@@ -25,6 +24,7 @@ from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
 from charloom.tracking.study_completion import complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
+from seedpairs.formats import as_markdown
 
 STUDY = Path("studies/eta.yaml")
 TABLES = ("trials.csv", "curves.csv", "passages.csv")

@@ -14,12 +14,12 @@ from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.study_table import ASKED, read_asked, read_runs
 from charloom.sampling.options import allowed
 from charloom.study.asking import as_asked
-from charloom.study.formats import as_json, as_latex, as_markdown, as_text
-from charloom.study.from_table import table_measured
-from seedpairs import answered
+from seedpairs import answered, words
 from seedpairs.answering import named
-from seedpairs.data_types import CANNOT_TELL, Answer, Measured
+from seedpairs.data_types import CANNOT_TELL, Measured
+from seedpairs.formats import formatted
 from seedpairs.gate import STOPPED, Gate, gate
+from seedpairs.table import table_measured
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
 NAMED = 3  # settings named in a line; further settings are counted
@@ -35,7 +35,10 @@ def compare(arguments: argparse.Namespace) -> None:
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
-    answer = answered(_measured(arguments))
+    try:
+        answer = answered(_measured(arguments))
+    except words.WrongInput as error:
+        raise WrongInput(str(error)) from None
     if arguments.format != "json":  # JSON has settings and names apart: names may change
         answer = named(answer)
     required = gate(answer, arguments.require) if arguments.require else None
@@ -44,17 +47,10 @@ def compare(arguments: argparse.Namespace) -> None:
         from charloom.study_pages.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
         write(figure, comparison_picture(Compared(named(answer))))
-    sys.stdout.write(_formatted(answer, arguments.format, explain=arguments.explain, required=required))
+    width = shutil.get_terminal_size().columns
+    sys.stdout.write(formatted(answer, arguments.format, width, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)
-
-
-def _formatted(answer: Answer, form: str | None, *, explain: bool, required: Gate | None) -> str:
-    if form == "json":
-        return as_json(answer, required)  # JSON always includes the explanation
-    if form in {"markdown", "latex"}:
-        return (as_latex if form == "latex" else as_markdown)(answer, explain=explain, required=required)
-    return as_text(answer, shutil.get_terminal_size().columns, explain=explain, required=required)
 
 
 def _ensure_passed(required: Gate) -> None:

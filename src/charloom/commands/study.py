@@ -16,7 +16,6 @@ from charloom.proof.rows import prove
 from charloom.sampling.options import allowed
 from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.conduct import conduct
-from charloom.study.formats import as_text
 from charloom.study.measuring import advised
 from charloom.study.seeds import STUDIES
 from charloom.study.study_file import Study
@@ -25,6 +24,7 @@ from charloom.study_pages.compared import Compared
 from charloom.study_pages.study_page import INDEX, studies_index, study_page
 from charloom.tracking.spool import PAGE
 from charloom.tracking.study_delivery import send_study
+from seedpairs.formats import as_text
 
 
 def run_study(arguments: argparse.Namespace) -> None:

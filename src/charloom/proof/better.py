@@ -19,7 +19,6 @@ from charloom.results.commits import from_commits
 from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.run import Run
 from charloom.study.asking import is_started, read_study
-from charloom.study.formats import as_markdown
 from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, why_used
 from charloom.study.study_file import Study
@@ -29,6 +28,7 @@ from seedpairs import sentences as words
 from seedpairs.answering import named
 from seedpairs.data_types import CANNOT_TELL, Answer
 from seedpairs.effects import of_change
+from seedpairs.formats import as_markdown
 
 NO_DIFFERENCE = "<b>no difference</b>"
 ALLOWED = "allowed are more seeds; another question needs another name"

@@ -17,9 +17,10 @@ from charloom.results.git import objects
 from charloom.results.keys import differing, setting_params
 from charloom.results.run import Run
 from charloom.study.measuring import of_runs
-from charloom.study.setting_names import chosen, levels_of, setting_name
+from charloom.study.setting_names import levels_of
 from charloom.study.study_file import ensure_comparable
 from seedpairs.data_types import Measured
+from seedpairs.names import chosen, setting_name
 
 TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
 

@@ -1,20 +1,13 @@
-"""The names of settings: made from the params that differ, given in a study's file, and read again from an option."""
+"""The names of settings: made from the params that differ, or given in a study's file."""
 
-import json
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
-from itertools import islice
 from typing import Any
 
 from charloom.core.base.errors import WrongInput, allowed_are
-from charloom.core.base.words import in_line
 from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.results.keys import differing, naming_params
-
-NAMES_SHOWN = 12  # in a message
-ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
-PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
+from seedpairs.names import first_names
 
 
 def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
@@ -24,47 +17,6 @@ def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
     """
     varied = [name for name in differing(settings) if name != "seed"]
     return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in map(naming_params, settings)]
-
-
-def setting_name(levels: Mapping[str, str]) -> str:
-    """Return a setting's name from its values by the params' names: `eta=0.1 train.initial_accumulator_value=10`.
-
-    Odd names and values are quoted, so that different settings have different names.
-    """
-    return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
-
-
-def quoted(text: str) -> str:
-    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
-    return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
-
-
-def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
-    """Return the name of the setting that `baseline` refers to; for None, the first setting.
-
-    settings  names of all settings, as `setting_name` writes them
-    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one param, also the value alone
-    where     the file or source of the settings, for the message
-
-    Raises WrongInput if no setting or more than one fits, or if there is only one setting.
-    """
-    if len(settings) < 2:
-        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
-    if baseline is None:
-        return next(iter(settings))
-    if baseline in settings:
-        return baseline
-    pairs, values = sorted(PAIR.findall(baseline)), (baseline, quoted(baseline))
-    meant = [name for name in settings if sorted(PAIR.findall(name)) == pairs or name.partition("=")[2] in values]
-    if len(meant) == 1:
-        return meant[0]
-    no = "no setting" if not meant else "more than one setting could be"
-    raise WrongInput(f"{where}: {no} {in_line(baseline)[:80]}; {allowed_are(_first(settings), in_line(baseline))}")
-
-
-def _first(settings: Collection[str]) -> list[str]:
-    """Return the names of the first NAMES_SHOWN settings for a message, and … if there are more."""
-    return [*map(in_line, islice(settings, NAMES_SHOWN)), *["…"] * (len(settings) > NAMES_SHOWN)]
 
 
 def given_names(
@@ -88,7 +40,7 @@ def given_names(
         meant = [x for x, own in having.items() if own == others | dict(values)] or list(having)
         if len(meant) != 1:
             many = "more than one setting" if meant else "no setting"
-            raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(_first(settings), '')}")
+            raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(first_names(settings), '')}")
         (setting,) = meant
         if setting in names:
             raise WrongInput(f"{where}: {name}: {setting} already has the name {names[setting]}; allowed is one")

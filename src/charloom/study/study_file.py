@@ -31,7 +31,8 @@ from charloom.core.settings.reading import checked, overridden, read_mapping
 from charloom.core.settings.records import MEASURE, NATS, Measure
 from charloom.results.keys import differing, question_key
 from charloom.results.study_table import Asked, Runs
-from charloom.study.setting_names import given_names, levels_of, setting_name
+from charloom.study.setting_names import given_names, levels_of
+from seedpairs.names import setting_name
 
 TRIALS_LIMIT = 1_000_000
 ZERO_FIRST = re.compile("(^|,)0[0-9]")  # such as the 05 of 0,05: the second half of a decimal, or no number

@@ -10,13 +10,13 @@ from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import identity
 from charloom.core.training.record import RECORD, spool
 from charloom.results.study_table import ASKED, TRIALS
-from charloom.study.formats import as_markdown
 from charloom.study.study_file import Study
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Content, put_files
 from charloom.tracking.spool import PAGE, PICTURE, SHOWN_FILES, StudyContents
 from seedpairs.data_types import VERDICTS, Answer
+from seedpairs.formats import as_markdown
 from seedpairs.sentences import by_verdict, effects_by_verdict, told
 
 SENDING_TIMEOUT = 120  # seconds

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from seedpairs.data_types import VERDICTS, Contrast, Measured, Seed
-from seedpairs.numbers import number_of, shown
+from seedpairs.numbers import shown
 from seedpairs.pairs import common
 from seedpairs.rule import counted_at
 from seedpairs.statistics import moments, student_p
+from seedpairs.words import number_of
 
 
 def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:

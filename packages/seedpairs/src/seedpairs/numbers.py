@@ -59,8 +59,3 @@ def percent(level: float) -> str:
 def p_shown(p: float | None) -> str:
     """Return p with two significant digits, `below 0.0001` for a smaller p, or `-` for None."""
     return "-" if p is None else "below 0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
-def number_of(n: int, noun: str) -> str:
-    """Return the number and the noun, with an s unless n is 1: `1 seed`, `2,000 seeds`."""
-    return f"{n:,} {noun}" + "s" * (n != 1)

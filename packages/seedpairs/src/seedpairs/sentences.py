@@ -5,8 +5,9 @@ from itertools import chain
 
 from seedpairs.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
 from seedpairs.effects import at_levels, averages, shown_effects
-from seedpairs.numbers import decimals, number_of, p_shown, percent, shown, span
+from seedpairs.numbers import decimals, p_shown, percent, shown, span
 from seedpairs.seeds_needed import POWER, UNKNOWN
+from seedpairs.words import number_of
 
 STATISTIC = "Student's t, two-sided, paired by seed"
 PERCENT = percent(LEVEL)

@@ -19,12 +19,9 @@ from typing import Any, BinaryIO, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
-from charloom.core.base.errors import Damaged, Unavailable, WrongInput, allowed_are
-from charloom.core.base.words import in_line
+from charloom.core.base.errors import Damaged, Unavailable, WrongInput
 
 LARGEST_TEXT = 1_000_000_000  # bytes
-TABLE = "a CSV table in UTF-8"  # for messages
-SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs call CSV, with names for messages
 SEAL = 16  # hexadecimal digits of the checksum of a line
 Record = TypeVar("Record", bound=BaseModel)
 Cells = dict[str, str]  # by column
@@ -133,13 +130,12 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
 
 
 def csv_rows(content: bytes, names: Collection[str]) -> dict[int, Cells]:
-    """Return the rows by line number, from 1, with spaces and tabs removed from both ends of cells.
+    """Return the rows of one of our tables by line number, from 2. Empty lines are skipped.
 
-    content  the table in UTF-8; empty lines are skipped
-    names    the columns that the table must have, each once; it may have more
+    names  the columns that the table must have, each once; it may have more
 
-    Raises ValueError, with a message for the user, if the content is empty, not UTF-8 or not CSV, if a column is
-    missing or occurs twice, or if a row has too few or too many cells.
+    Raises ValueError if the content is empty, not UTF-8 or not CSV, if a column is missing or occurs twice, or if a row
+    has too few or too many cells.
     """
     head, rows = _csv(content, names)
     return {line: dict(zip(head, cells, strict=True)) for line, cells in rows.items()}
@@ -147,26 +143,17 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, Cells]:
 
 def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, list[str]]]:
     """Return the names of the columns, and the cells of each row by line number. See `csv_rows`."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     try:
-        lines = [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells]
+        head, *rows = list(reader) or [[]]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
-    if not lines:
-        raise ValueError("the file is empty; allowed is a table")
-    (first, head), *rows = lines
-    for name in names:
-        if name not in head:
-            if len(head) == 1 and (other := next((x for x in SEPARATORS if x in head[0]), "")):
-                has = f"the columns are separated by {SEPARATORS[other]}"
-                raise ValueError(f"{has}; allowed is a comma, and a point in decimals")
-            raise ValueError(f"no column {in_line(name)}; {allowed_are(map(in_line, head), name)}")
-        if head.count(name) > 1:
-            raise ValueError(f"column {in_line(name)} is in the file twice; allowed is once")
-    for line, cells in rows:
-        if len(cells) != len(head):
-            raise ValueError(f"line {line}: the row has {len(cells)} cells, but line {first} names {len(head)} columns")
-    return head, dict(rows)
+    lines = {line: cells for line, cells in enumerate(rows, 2) if cells}
+    if missing := [name for name in names if head.count(name) != 1]:
+        raise ValueError(f"no column {missing[0]}, or two")
+    if uneven := [line for line, cells in lines.items() if len(cells) != len(head)]:
+        raise ValueError(f"line {uneven[0]}: the row has another number of cells than line 1")
+    return head, lines
 
 
 def sealed(content: Any) -> str:

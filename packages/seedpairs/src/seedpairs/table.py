@@ -3,23 +3,25 @@
 A column has the seed, one or more columns have the setting, and one column has the measure.
 """
 
+import csv
+import io
+import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.errors import WrongInput
-from charloom.core.base.storage import TABLE, csv_rows
-from charloom.core.base.words import in_line, number_of
-from charloom.study.setting_names import chosen, quoted, setting_name
 from seedpairs.data_types import Measured, Measurement, Seed
+from seedpairs.names import chosen, quoted, setting_name
+from seedpairs.words import WrongInput, allowed_are, in_line, number_of
 
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
+SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs call CSV, with names for messages
 SEEDS = 10**15  # a number of this size or more is a seed's text
 
 
@@ -47,7 +49,7 @@ def table_measured(
         if not (rows := csv_rows(file.read_bytes(), used)):
             raise ValueError("there is no row below the names of the columns; allowed is a table")
     except OSError as error:
-        raise WrongInput(f"{file}: {error.strerror}; allowed is {TABLE}") from None
+        raise WrongInput(f"{file}: {error.strerror}; allowed is a CSV table in UTF-8") from None
     except ValueError as error:
         raise WrongInput(f"{in_line(str(file))}: {error}") from None
     if "better" not in declared:
@@ -74,6 +76,48 @@ def table_measured(
     return Measured(
         settings=dict(settings), baseline=base, levels=levels, measure=measure, warnings=warnings, **declared
     )
+
+
+def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]]:
+    """Return the rows by line number, from 1, with spaces and tabs removed from both ends of cells.
+
+    content  the table in UTF-8; empty lines are skipped
+    names    the columns that the table must have, each once; it may have more
+
+    Raises ValueError, with a message for the user, if the content is empty, not UTF-8 or not CSV, if a column is
+    missing or occurs twice, or if a row has too few or too many cells.
+    """
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+    try:
+        lines = [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
+    if not lines:
+        raise ValueError("the file is empty; allowed is a table")
+    (first, head), *rows = lines
+    for name in names:
+        if name not in head:
+            if len(head) == 1 and (other := next((x for x in SEPARATORS if x in head[0]), "")):
+                has = f"the columns are separated by {SEPARATORS[other]}"
+                raise ValueError(f"{has}; allowed is a comma, and a point in decimals")
+            raise ValueError(f"no column {in_line(name)}; {allowed_are(map(in_line, head), name)}")
+        if head.count(name) > 1:
+            raise ValueError(f"column {in_line(name)} is in the file twice; allowed is once")
+    for line, cells in rows:
+        if len(cells) != len(head):
+            raise ValueError(f"line {line}: the row has {len(cells)} cells, but line {first} names {len(head)} columns")
+    return {line: dict(zip(head, cells, strict=True)) for line, cells in rows}
+
+
+def ensure_answered(table: Path) -> None:
+    """Raise WrongInput if the table lies beside the asked.json of a charloom study that has no answer yet.
+
+    A comparison at each new trial claims differences too often.
+    """
+    with suppress(OSError, ValueError, AttributeError, RecursionError):  # no study
+        if not json.loads((table.resolve().parent / "asked.json").read_bytes()).get("answers"):
+            no_answer = "its study has no answer with all its trials yet; `charloom study FILE` trains and answers"
+            raise WrongInput(f"{in_line(str(table))}: {no_answer}")
 
 
 def seed_of(text: str, where: str) -> Seed:

@@ -11,10 +11,10 @@ from compared import designed, measured
 from markdown_it import MarkdownIt
 from rendered import OURS, Page, ensure_harmless
 
-from charloom.study.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_latex, as_markdown, as_text
 from seedpairs import answered, sentences
 from seedpairs.answering import named
 from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
+from seedpairs.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_latex, as_markdown, as_text
 
 
 def plain(said: str) -> str:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charloom.core.base.errors import WrongInput
-from charloom.study.from_table import table_measured
-from charloom.study.setting_names import setting_name
 from seedpairs import Measured, Measurement
+from seedpairs.names import setting_name
+from seedpairs.table import table_measured
+from seedpairs.words import WrongInput
 
 TABLE = """lr,opt,seed,loss
 0.1,sgd,1,2.5

@@ -7,12 +7,10 @@ from itertools import chain
 from textwrap import TextWrapper
 from typing import Any
 
-from rich.cells import cell_len
-
-from charloom.core.base.words import in_line
 from seedpairs import gate, tables
 from seedpairs import sentences as words
 from seedpairs.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
+from seedpairs.words import columns_of, in_line
 
 READABLE = 100  # columns of running text, at most
 # Fields of Contrast that are left out of JSON: of all contrasts, of settings, of effects.
@@ -30,6 +28,20 @@ LATEX = {x: f"\\{x}" for x in "#$%&_{}"} | {x: f"${x}$" for x in "<>|"}
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$"}
 LATEX |= {"[": "{[}", "]": "{]}"}  # [ would begin an option of the \\ or \item before it
 GAP = 2  # between two columns
+
+
+def formatted(
+    answer: Answer, form: str | None, width: int, *, explain: bool = False, required: gate.Gate | None = None
+) -> str:
+    """Return the answer in the format `json`, `markdown` or `latex`; for None, as text in `width` columns.
+
+    explain, required  as `as_text` takes them; JSON always includes the explanation
+    """
+    if form == "json":
+        return as_json(answer, required)
+    if form in {"markdown", "latex"}:
+        return (as_latex if form == "latex" else as_markdown)(answer, explain=explain, required=required)
+    return as_text(answer, width, explain=explain, required=required)
 
 
 def as_text(answer: Answer, width: int, *, explain: bool = False, required: gate.Gate | None = None) -> str:
@@ -80,7 +92,7 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
     if len(rows) == 1:
         return ""
     cells = [tuple(map(in_line, (name, verdict, *numbers))) for name, *numbers, verdict in rows]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(columns_of, column)) for column in zip(*cells, strict=True)]
     if sum(widths) + GAP * (len(widths) - 1) <= width:
         return "\n".join(_row(row, widths, 2) for row in cells)
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
@@ -95,7 +107,7 @@ def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
 
     widths  the widths of the columns, in terminal columns
     """
-    room = (" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+    room = (" " * (width - columns_of(cell)) for cell, width in zip(row, widths, strict=True))
     aligned = (cell + rest if n < names else rest + cell for n, (cell, rest) in enumerate(zip(row, room, strict=True)))
     return (" " * GAP).join(aligned).rstrip()
 

@@ -1,0 +1,32 @@
+"""Words for messages, and the error for wrong input."""
+
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WrongInput(Exception):
+    """A table or an option has an invalid value. The message is one line: the place, the value, what is allowed."""
+
+
+def in_line(name: str) -> str:
+    """Return the name with every non-printable character as an escape such as `\\n`, so that it fits in one line."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+
+
+def number_of(n: int, noun: str) -> str:
+    """Return the number and the noun, with an s unless n is 1: `1 seed`, `2,000 seeds`."""
+    return f"{n:,} {noun}" + "s" * (n != 1)
+
+
+def allowed_are(names: Iterable[str], given: str) -> str:
+    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `given`."""
+    allowed = list(names)
+    near = get_close_matches(given, allowed, n=1)
+    return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def columns_of(text: str) -> int:
+    """Return the number of a terminal's columns that the text takes: a wide letter takes 2, a combining one 0."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.category(letter) in {"Mn", "Me"} for letter in text)
