@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from harmless import Page
 from projects import ROOT
-from rendered import Page
 
 from charloom.core.settings.reading import read_params
 from charloom.results.study_table import Asked

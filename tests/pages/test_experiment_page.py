@@ -8,9 +8,10 @@ from runpy import run_path
 from xml.etree import ElementTree
 
 import pytest
+from harmless import Page
 from pages.reported import HOSTILE, changed, hostile, part, reading
 from recorded import tracked
-from rendered import Page, ensure_whole
+from rendered import ensure_whole
 
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from harmless import Page
 from live import NODE, needs_node, numbers, params_with
 from pages.test_live_script import NOVEL, data_of
 from projects import ROOT
-from rendered import Page
 
 from charloom.core.kernel.advance import advance
 from charloom.core.model.scoring import score

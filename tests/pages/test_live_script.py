@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from harmless import Page
 from live import asked, first_difference, in_kernel, in_page, needs_node, numbers, params_with, start_request
 from pages.reported import HOSTILE, changed
 from projects import ROOT
 from projects import TEXT as FOX
-from rendered import Page, ensure_only_our_script
+from rendered import ensure_only_our_script
 
 from charloom.core.kernel.advance import advance
 from charloom.core.model.model_file import Model

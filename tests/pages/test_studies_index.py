@@ -5,8 +5,9 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from harmless import Page
 from projects import ROOT, STUDIES, copied, said
-from rendered import Page, ensure_only_our_script
+from rendered import ensure_only_our_script
 from study_projects import ask, conducted
 
 from charloom.core.base.storage import sha256

@@ -4,8 +4,9 @@ import re
 from statistics import fmean
 
 import pytest
+from harmless import Page
 from pages.study_cases import CASES, by_levels, page, results, text
-from rendered import Page, cells, drawn, ensure_whole, svg
+from rendered import cells, drawn, ensure_whole, svg
 
 from charloom.core.settings.records import Measure
 from charloom.pages.sections import breakable

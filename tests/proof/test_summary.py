@@ -8,8 +8,8 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from harmless import HOSTILE, ensure_harmless
 from projects import ROOT, Project, copied, said
-from rendered import HOSTILE, ensure_harmless
 from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
 

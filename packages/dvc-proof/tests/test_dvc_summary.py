@@ -6,8 +6,8 @@ import shutil
 from contextlib import chdir
 
 import pytest
+from harmless import HOSTILE, ensure_harmless
 from projects import Project, called
-from rendered import HOSTILE, ensure_harmless
 
 from dvc_proof.cli import main
 from dvc_proof.facts import Facts, compared, dvc, facts_of, not_of_lock

@@ -1,27 +1,29 @@
-"""The package by itself: README's example, and nothing of charloom."""
+"""The package by itself: README's examples, and nothing of a program that was run."""
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
-from projects import ROOT
-
-PACKAGE = ROOT / "packages/seedpairs/src/seedpairs"
-FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[1]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HOUSE = ("charloom", "numba", "pandas", "matplotlib", "mlflow", "pydantic", "rich")
 
 
-def test_the_example_prints_what_stands_below_it_where_there_is_no_charloom(tmp_path):
-    example, printed = FENCED.findall((ROOT / "packages/seedpairs/README.md").read_text(encoding="utf-8"))
-    (tmp_path / "seedpairs").symlink_to(PACKAGE)
-    bare = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+def test_the_examples_print_the_output_below_them_without_any_other_package(tmp_path):
+    _, command, printed, example, answer = FENCED.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    bare = f"import sys\nsys.path.insert(0, {str(ROOT / 'src')!r})\n"
     bare += f"sys.modules |= dict.fromkeys({HOUSE!r})\n"  # None there: its import is an error
-    command = [sys.executable, "-I", "-c", bare + example]
-    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (printed, "")
+    table = re.search(r"<<END\n(.*?)END\nseedpairs (.*)", command[1], re.DOTALL)
+    (tmp_path / "runs.csv").write_text(table[1])
+    called = f"from seedpairs.cli import main\nmain({table[2].split()!r})\n"
+    for code, expected in ((called, printed[1]), (example[1], answer[1])):
+        run = [sys.executable, "-I", "-c", bare + code]
+        done = subprocess.run(run, cwd=tmp_path, check=False, capture_output=True, text=True, env={"COLUMNS": "80"})
+        assert (done.stdout, done.stderr) == (expected, "")
 
 
 def test_no_sentence_is_about_text_models():
-    for file in PACKAGE.glob("*.py"):
+    for file in (ROOT / "src/seedpairs").glob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"params\.yaml|smooth loss|uniform guess|bits per character", text), file

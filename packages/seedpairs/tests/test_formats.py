@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 import pytest
 from answers import OTHER, answer, comparison, summary
 from compared import designed, measured
+from harmless import OURS, Page, ensure_harmless
 from markdown_it import MarkdownIt
-from rendered import OURS, Page, ensure_harmless
 
 from seedpairs import answered, sentences
 from seedpairs.answering import named

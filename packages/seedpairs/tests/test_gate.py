@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 from compared import measured
-from projects import called
 from promises import COUNT, calibration, error, rng
 
-from charloom.commands import cli
 from seedpairs import answered
+from seedpairs.cli import main
 from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE
 from seedpairs.gate import NOT_WORSE, PASSED, STOPPED, gate, lines
 
@@ -33,17 +32,16 @@ def shifted(by: float, noise: list[float]) -> list[float]:
     (LOST, CANNOT_TELL, (6, 6)),
     (shifted(-0.12, [x / 2 for x in WIDE]), CANNOT_TELL, (6, 0)),
 ])  # fmt: skip
-def test_a_table_ends_with_the_exit_code_of_its_verdict(tmp_path, values, verdict, codes):
+def test_a_table_ends_with_the_exit_code_of_its_verdict(tmp_path, capsys, values, verdict, codes):
     """And a copy of its baseline makes no difference in any of them, with a margin and without."""
 
     def ended(*options, **settings):
         rows = [f"{of},{seed},{value}\n" for of, values in settings.items() for seed, value in enumerate(values)]
         (tmp_path / "table.csv").write_text("".join(["of,seed,loss\n", *rows]).replace("None", "nan"))
         columns = ["--setting", "of", "--seed", "seed", "--measure", "loss", "--better", "lower"]
-        table = ["charloom", "compare", "--table", str(tmp_path / "table.csv"), *columns, "--format", "json"]
-        code, printed, complaint = called(cli.main, *table, "--require", *options)
-        assert bool(complaint) == (code > 0)
-        return code, json.loads(printed)
+        with pytest.raises(SystemExit) as ended:
+            main([str(tmp_path / "table.csv"), *columns, "--format", "json", "--require", *options])
+        return ended.value.code, json.loads(capsys.readouterr().out)
 
     for required, code in zip((BETTER, NOT_WORSE), codes, strict=True):
         exit_code, answer = ended(required, "--smallest-difference", "0.05", base=BASE, new=values)

@@ -1,15 +1,16 @@
-"""Simulated comparisons: those of benchmarks/calibration.py and factors.py, fewer of them, always the same."""
+"""Simulated comparisons: those of ../benchmarks, fewer of them, always the same."""
 
 import math
+from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
 import numpy as np
-from projects import ROOT
 from scipy import stats
 
 calibration, factors = (
-    SimpleNamespace(**run_path(str(ROOT / f"benchmarks/{name}.py"))) for name in ("calibration", "factors")
+    SimpleNamespace(**run_path(f"{Path(__file__).parents[1]}/benchmarks/{name}.py"))
+    for name in ("calibration", "factors")
 )
 COUNT = 2000
 
