@@ -8,16 +8,9 @@ unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTOR
 READY := .venv/.ready
 PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
-# Settings are those of make's own line: some shells export HOST or NAME. A library's warnings are no news for anybody.
+# The server's settings are the arguments NAME=value of make itself: some shells export HOST or NAME.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-GIVEN = $(foreach each,$(.VARIABLES),$(if $(findstring command,$(origin $(each))),'$(each)=$($(each))'))
-# What stages and commands import, with what that imports, and Numba's own parts: where PYTHONDONTWRITEBYTECODE is set, as
-# in many containers, it is compiled at set-up, and not in every process. Two of DVC's commands that only read do the rest.
-IMPORTED := hydra, dulwich.porcelain, dvc.repo.experiments.executor.local, dvc.repo.experiments.queue.workspace, \
-    matplotlib.backends.backend_svg, $(foreach stage,$(wildcard src/*.py),$(basename $(notdir $(stage))),) charloom.commands.cli, \
-    charloom.commands.study, charloom.commands.verify, charloom.tracking.rounds, charloom.tracking.answering
-REGISTRIES := from numba.core.registry import cpu_target; cpu_target.target_context.refresh()
-
+SETTINGS = $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),'$(name)=$($(name))'))
 HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone
 
 .PHONY: help setup run study test test-all mutants check verify track ui server server-user server-course server-backup bench live lock clean
@@ -69,16 +62,16 @@ ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127
 	@charloom ui $(if $(PORT),--port '$(PORT)')
 
 server: .venv-server/.ready  ## MLflow for a team, with passwords, until Ctrl-C; docs/sharing.md has its settings: HOST=, NAMES=, PORT=
-	@$(SERVER) start $(GIVEN)
+	@$(SERVER) start $(SETTINGS)
 
 server-user: .venv-server/.ready  ## add a user and print what they type: NAME=ann or FILE=class.txt; PERMISSION=READ, REMOVE=1, LIST=1, RENEW=1
-	@$(SERVER) user $(GIVEN)
+	@$(SERVER) user $(SETTINGS)
 
 server-course: .venv-server/.ready  ## before term: make a text's experiment, whose runs no student may delete: TEXT=data/my.txt FILE=class.txt
-	@$(SERVER) course $(GIVEN)
+	@$(SERVER) course $(SETTINGS)
 
 server-backup: .venv-server/.ready  ## copy database, artifacts and passwords while the server runs: TO=FOLDER
-	@$(SERVER) backup $(GIVEN)
+	@$(SERVER) backup $(SETTINGS)
 
 .venv-server/.ready: server/requirements.txt | $(READY)
 	@echo "making .venv-server from server/requirements.txt"
@@ -122,21 +115,11 @@ lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt 
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
-	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src packages tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name '.*.new' -type f -delete
 
-# Contents count, not times: .ready contains the locks from which .venv was made (both, once TEAM=1 was said), and PYTHON if
-# it was given. Only an `activate` that every shell understands names the folder: it is written again if it does
-# not name this folder.
-MADE_OF = { cat $(LOCKS); $(if $(PYTHON),echo 'PYTHON=$(PYTHON)';) }
+# .ci/setup compares contents, not times.
 $(READY): FORCE
-	@$(MADE_OF) | cmp -s - $@ || { \
-	    PYTHON='$(PYTHON)' bash .ci/setup $(LOCKS); \
-	    [ -z "$${PYTHONDONTWRITEBYTECODE:-}" ] || ( unset PYTHONDONTWRITEBYTECODE; .venv/bin/python -c 'import $(IMPORTED); $(REGISTRIES)'; \
-	      for each in 'repro --dry' 'exp show'; do .venv/bin/dvc $$each > /dev/null 2>&1; done ) || true; \
-	    $(MADE_OF) > $@; }
-	@grep -qsF "VIRTUAL_ENV='$$(pwd -P)/.venv'" .venv/bin/activate || { \
-	    printf '../../../../%s\n' src packages/*/src > .venv/lib/python3*/site-packages/_charloom.pth; \
-	    .venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv; }
+	@PYTHON='$(PYTHON)' bash .ci/setup $(LOCKS)
 
 FORCE:

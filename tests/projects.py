@@ -64,6 +64,16 @@ def seed_of_the_week() -> int:
     return seed
 
 
+def ensure_ready(folder: Path) -> None:
+    """Write .venv/.ready as .ci/setup would, so that make takes the .venv in this folder for a finished one."""
+    scripts = re.search(
+        r"^\[project.scripts\].*?^$\n", (folder / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
+    )
+    sources = sorted(str(path.relative_to(folder)) for path in folder.glob("packages/*/src")) or ["packages/*/src"]
+    lock = (folder / "requirements.lock").read_text()
+    (folder / ".venv/.ready").write_text(f"{scripts[0]}{' '.join(sources)}\n{lock}")
+
+
 def variables(*foreign: str) -> dict[str, str]:
     """Return the variables of this process but for those whose names begin so."""
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

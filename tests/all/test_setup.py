@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from projects import ROOT
+from projects import ROOT, ensure_ready
 
 from charloom.core.base.storage import sha256
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/activate").write_text(f"VIRTUAL_ENV='{tmp_path}/.venv'")
     (tmp_path / ".venv/works").write_text("")
-    shutil.copy(ROOT / "requirements.lock", tmp_path / ".venv/.ready")
+    ensure_ready(tmp_path)
     return tmp_path
 
 

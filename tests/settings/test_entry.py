@@ -9,7 +9,7 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 
 import pytest
-from projects import ROOT, STAGES, Project, called, said, source, started, until
+from projects import ROOT, STAGES, Project, called, ensure_ready, said, source, started, until
 from recorded import waiting
 
 from charloom.core.runtime.program import FOREIGN, run_command
@@ -58,15 +58,16 @@ def test_the_environment_of_a_copied_folder_becomes_its_own(tmp_path):
     """Of its parts those that name a folder: `activate`, and the path to the sources."""
     folder = tmp_path / "it's a copy"
     folder.mkdir()
-    for name in ("Makefile", "requirements.lock"):
-        shutil.copy(ROOT / name, folder)
+    (folder / ".ci").mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", ".ci/setup"):
+        shutil.copy(ROOT / name, folder / name)
     project = Project(folder)
     project.run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "first"))
     (tmp_path / "first").rename(folder / ".venv")
-    shutil.copy(folder / "requirements.lock", folder / ".venv/.ready")
+    ensure_ready(folder)
     (folder / ".venv/bin/uv").symlink_to(Path(sys.executable).with_name("uv"))
     (sources,) = folder.glob(".venv/lib/python3*/site-packages")
-    (sources / "_charloom.pth").write_text(f"{tmp_path}/first/src")
+    (sources / "_charloom.pth").write_text("../../../../src")
     (folder / "src/charloom").mkdir(parents=True)
     (folder / "src/charloom/__init__.py").touch()
     assert project.run("make", "setup", PYTHON="") == ""
