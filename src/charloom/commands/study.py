@@ -22,7 +22,7 @@ from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
 from charloom.study_pages.compared import Compared
 from charloom.study_pages.study_page import INDEX, studies_index, study_page
-from charloom.tracking.spool import PAGE
+from charloom.tracking.spool import PAGE, PICTURE
 from charloom.tracking.study_delivery import send_study
 from seedpairs.formats import as_text
 
@@ -57,12 +57,12 @@ def run_study(arguments: argparse.Namespace) -> None:
         again = f"--confirms {typed(str(study.path))} --seeds {number}"
         print(f"\nThis study declares no looks, {need}: `charloom study new {typed(str(_name_again(study)))} {again}`")
     sys.stdout.flush()
-    page, picture = study_page(study, Compared(answer))
+    page, picture, alone = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)
     if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
         write(INDEX, studies_index())
     print(f"\nmade {study.folder / PAGE}{listed}", flush=True)
-    send_study(study, answer, picture)
+    send_study(study, answer, {PAGE: alone, PICTURE: picture})
 
 
 def _name_again(study: Study) -> Path:

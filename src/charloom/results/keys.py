@@ -164,7 +164,7 @@ def name_of(params: Params, commit: str) -> str:
 
 
 def setting(params: Params) -> str:
-    """Return a name of the setting, to group runs by: all params that affect a result, except the seed and silent values.
+    """Return a name of the setting, to group runs by: its params, except those at silent values.
 
     The params that are varied most often (FIRST) come first.
     """

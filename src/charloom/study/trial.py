@@ -112,8 +112,8 @@ def checked_trial(
 
     text  the path of a prepared file, or its content
 
-    Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`. Raises Unavailable for any
-    exception of the training: another worker may have more memory, or a disk that is not full.
+    Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`. Raises Unavailable
+    for any exception of the training: another worker may have more memory, or a disk that is not full.
     """
     own = code_digests(params.recipe.kind)
     if differ := [name for name in expected if own.get(name) != expected[name]]:

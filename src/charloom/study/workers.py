@@ -200,9 +200,9 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
 
     The caller can stop at each None. While no worker is available, the trials wait, after a warning.
 
-    If a worker fails the check of its `code_digests`, if the training raises an exception, or if the answer is no run of
-    the trial, the worker gets no further trial while it is connected, and a line says why. A line also names a lost
-    worker. A trial without a run goes back to the head of the queue.
+    If a worker fails the check of its code, if the training raises an exception, or if the answer is no run of the
+    trial, the worker gets no further trial while it is connected, and a line says why. A line also names a lost worker.
+    A trial without a run goes back to the head of the queue.
 
     Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
     or fail while they train one trial, or the source of workers is gone.

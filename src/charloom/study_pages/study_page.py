@@ -63,8 +63,8 @@ def _shared(compared: Compared) -> list[Section | None]:
     return [effects_section.section(compared), seed_by_seed.section(compared), bands.section(compared)]
 
 
-def study_page(study: Study, compared: Compared) -> tuple[str, str]:
-    """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
+def study_page(study: Study, compared: Compared) -> tuple[str, str, str]:
+    """Return the study's page as HTML, the SVG of `comparison_picture`, and the page without links to other pages."""
     answer, shared = compared.answer, _shared(compared)
     long = f" of {compared.answer.budget:,} updates" if compared.answer.budget else ""
     if len(read := {*compared.answer.amounts.values()}) == 1:
@@ -78,11 +78,12 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
         f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
-    page = rendered(
-        compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT,
-        links=[ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else [],
-    )  # fmt: skip
-    return page, _together(shared)
+    about_page = {"study": study, "compared": compared, "percent": words.PERCENT}
+    alone = rendered(compared.heading, "\n".join(intro), sections, **about_page)
+    if study.path.parent.resolve() != STUDIES.resolve():
+        return alone, _together(shared), alone
+    page = rendered(compared.heading, "\n".join(intro), sections, links=[ALL_STUDIES], **about_page)
+    return page, _together(shared), alone
 
 
 def _held_out(study: Study) -> str:
