@@ -15,8 +15,7 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from charloom.core.kernel.cache import PASTED
 
@@ -189,11 +188,9 @@ def _register(symbol: Any, emit: Any) -> None:
     emit(builder, left, right) emits the instruction and returns its result.
     """
 
-    @infer_global(symbol)
-    class _Operator(AbstractTemplate):
-        def generic(self, arguments: Any, _: Any) -> Any:
-            vector = next((kind for kind in arguments if isinstance(kind, Vector)), None)
-            return None if vector is None else vector(*arguments)
+    @type_callable(symbol)
+    def _result(_: Any) -> Any:
+        return lambda left, right: next((kind for kind in (left, right) if isinstance(kind, Vector)), None)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return emit(builder, *_vectors(context, builder, signature, arguments))
