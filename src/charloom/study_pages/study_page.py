@@ -5,6 +5,7 @@ The list, studies/index.html, has question, text and answer of every study in th
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,16 +75,15 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str, str]:
     more = [seed_by_seed.lesson(compared), _numbers(compared), decided, _addresses(study), _again(study, compared)]
     sections = [_answer(compared), *shared, *more]
     intro = [
-        *[compared.asked] * bool(answer.title),
+        *([compared.asked] if answer.title else []),
         f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
-    about_page = {"study": study, "compared": compared, "percent": words.PERCENT}
-    alone = rendered(compared.heading, "\n".join(intro), sections, **about_page)
-    if study.path.parent.resolve() != STUDIES.resolve():
-        return alone, _together(shared), alone
-    page = rendered(compared.heading, "\n".join(intro), sections, links=[ALL_STUDIES], **about_page)
-    return page, _together(shared), alone
+    page = partial(
+        rendered, compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT
+    )
+    links = [ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else []
+    return page(links=links), _together(shared), page()
 
 
 def _held_out(study: Study) -> str:
@@ -185,8 +185,8 @@ def _listed(file: Path) -> Listed:
         return Listed(file, f"Refused: {error}", title)
     trainings, seeds = compared.trainings, study.question.seeds
     asked = len(study.settings) * len(seeds)
-    of_asked = f" of {asked:,}" * (trainings < asked)
-    count = f"{trainings:,}{of_asked} trainings, {spanned(seeds)}"
+    trained = f"{trainings:,} of {asked:,}" if trainings < asked else f"{trainings:,}"
+    count = f"{trained} trainings, {spanned(seeds)}"
     about = "; ".join([text_of(study.asked), count, *compared.answer.warnings])
     if not study.asked.answers:
         return Listed(file, f"No answer yet: `charloom study {file}` trains and answers.", compared.heading, about)

@@ -1,7 +1,6 @@
 """Add a study's tables and answer to the spool, and have the sender deliver them."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from charloom.core.base.errors import CharloomError
@@ -33,7 +32,7 @@ def study_contents(study: Study, answer: Answer) -> StudyContents:
     )  # fmt: skip
 
 
-def put_study(contents: StudyContents, pages: Mapping[str, str]) -> Path:
+def put_study(contents: StudyContents, pages: dict[str, str]) -> Path:
     """Add the study and its files to the spool; return the entry's folder.
 
     pages  the study's page without links, and the comparison as SVG, which MLflow's page shows at its drawn width,
@@ -47,12 +46,13 @@ def put_study(contents: StudyContents, pages: Mapping[str, str]) -> Path:
     entry.mkdir(parents=True, exist_ok=True)
     tables = (path.with_suffix("") / name for name in (ASKED, TRIALS, "curves.csv", "passages.csv"))
     shown: dict[str, Content] = {file.name: file for file in (path, *filter(Path.exists, tables))}
-    put_files(entry, {f"{SHOWN_FILES}/{name}": content for name, content in (shown | pages).items()})
+    shown |= pages
+    put_files(entry, {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()})
     append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
     return entry
 
 
-def send_study(study: Study, answer: Answer, pages: Mapping[str, str]) -> None:
+def send_study(study: Study, answer: Answer, pages: dict[str, str]) -> None:
     """Add the study to the spool, and have the sender deliver it. If this fails, print a warning; raise no exception.
 
     pages  as `put_study` takes them
