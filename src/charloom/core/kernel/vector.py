@@ -182,10 +182,10 @@ def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iter
         yield _splat(context, builder, value, kind, signature.return_type)
 
 
-def _register(symbol: Any, emit: Any) -> None:
-    """Define the operator `symbol` for vectors, lane by lane; a scalar operand is broadcast.
+def _register(symbol: Any, instruction: str) -> None:
+    """Define the operator `symbol` for vectors, lane by lane, as this method of LLVM's builder.
 
-    emit(builder, left, right) emits the instruction and returns its result.
+    A scalar operand is broadcast.
     """
 
     @type_callable(symbol)
@@ -193,16 +193,16 @@ def _register(symbol: Any, emit: Any) -> None:
         return lambda left, right: next((kind for kind in (left, right) if isinstance(kind, Vector)), None)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return emit(builder, *_vectors(context, builder, signature, arguments))
+        return getattr(builder, instruction)(*_vectors(context, builder, signature, arguments))
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(symbol, *kinds)(generate)
 
 
-_register(operator.add, lambda builder, left, right: builder.fadd(left, right))
-_register(operator.sub, lambda builder, left, right: builder.fsub(left, right))
-_register(operator.mul, lambda builder, left, right: builder.fmul(left, right))
-_register(operator.truediv, lambda builder, left, right: builder.fdiv(left, right))
+_register(operator.add, "fadd")
+_register(operator.sub, "fsub")
+_register(operator.mul, "fmul")
+_register(operator.truediv, "fdiv")
 
 
 @intrinsic
