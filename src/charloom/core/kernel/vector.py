@@ -15,8 +15,7 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from charloom.core.kernel.cache import PASTED
 
@@ -183,29 +182,27 @@ def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iter
         yield _splat(context, builder, value, kind, signature.return_type)
 
 
-def _register(symbol: Any, emit: Any) -> None:
-    """Define the operator `symbol` for vectors, lane by lane; a scalar operand is broadcast.
+def _register(symbol: Any, instruction: str) -> None:
+    """Define the operator `symbol` for vectors, lane by lane, as this method of LLVM's builder.
 
-    emit(builder, left, right) emits the instruction and returns its result.
+    A scalar operand is broadcast.
     """
 
-    @infer_global(symbol)
-    class _Operator(AbstractTemplate):
-        def generic(self, arguments: Any, _: Any) -> Any:
-            vector = next((kind for kind in arguments if isinstance(kind, Vector)), None)
-            return None if vector is None else vector(*arguments)
+    @type_callable(symbol)
+    def _result(_: Any) -> Any:
+        return lambda left, right: next((kind for kind in (left, right) if isinstance(kind, Vector)), None)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return emit(builder, *_vectors(context, builder, signature, arguments))
+        return getattr(builder, instruction)(*_vectors(context, builder, signature, arguments))
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(symbol, *kinds)(generate)
 
 
-_register(operator.add, lambda builder, left, right: builder.fadd(left, right))
-_register(operator.sub, lambda builder, left, right: builder.fsub(left, right))
-_register(operator.mul, lambda builder, left, right: builder.fmul(left, right))
-_register(operator.truediv, lambda builder, left, right: builder.fdiv(left, right))
+_register(operator.add, "fadd")
+_register(operator.sub, "fsub")
+_register(operator.mul, "fmul")
+_register(operator.truediv, "fdiv")
 
 
 @intrinsic
