@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import keyword
 import re
 import shutil
 import sys
@@ -16,6 +17,7 @@ from charloom.core.base.words import in_line
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "template"
+LIBRARIES = ("dvc", "matplotlib", "mlflow", "numpy", "rnncheck", "ruamel", "seedpairs")
 CALLED = ("start", "gradients", "step", "loss", "write")  # the functions of model.py that the stages call
 
 
@@ -24,13 +26,13 @@ def new(arguments: argparse.Namespace) -> None:
 
     Raises WrongInput if the folder or the program is not allowed, and Unavailable if Git or the file system fails.
     """
-    folder, shown = Path(arguments.folder).resolve(), in_line(arguments.folder)
-    program = Path(arguments.program) if arguments.program else None
-    _ensure_allowed(folder, shown)
-    model = _model_around(program) if program else ""
-    git("var", "GIT_AUTHOR_IDENT")  # fails if Git does not know the user
-    address, commit, about = _source()
+    shown, program = in_line(arguments.folder), Path(arguments.program) if arguments.program else None
     try:
+        folder = Path(arguments.folder).absolute()
+        _ensure_allowed(folder, shown)
+        model = _model_around(program) if program else ""
+        git("var", "GIT_AUTHOR_IDENT")  # fails if Git does not know the user
+        address, commit, about = _source()
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent) as temporary:
             place = Path(temporary, "project")
             shutil.copytree(TEMPLATE, place)
@@ -45,14 +47,16 @@ def new(arguments: argparse.Namespace) -> None:
             git("commit", "--quiet", "--message", "Start with charloom new", folder=place)
             place.replace(folder)
     except OSError as error:
-        raise Unavailable(f"{in_line(str(error.filename or shown))}: {error.strerror}; nothing is written") from None
+        raise Unavailable(f"{shown}: {error.strerror}; nothing is written") from None
     print(f"made {shown}; its requirements.txt {about}")
     print(f"next: cd {typed(arguments.folder)}" + (", fill in src/model.py" if program else "") + ", read README.md")
 
 
 def _ensure_allowed(folder: Path, shown: str) -> None:
     """Raise WrongInput if this folder cannot be a new project."""
-    repositories = [parent for parent in folder.parents if any((parent / name).exists() for name in (".git", ".dvc"))]
+    repositories = [
+        parent for parent in folder.resolve().parents if any((parent / name).exists() for name in (".git", ".dvc"))
+    ]
     for wrong, message in (
         (not TEMPLATE.is_dir(), "this charloom has no folder template/; allowed is `charloom new` of a clone"),
         (not str(folder).isprintable(), "allowed is a path without line breaks and other control characters"),
@@ -82,13 +86,11 @@ def _source() -> tuple[str, str, str]:
 
 def _model_around(program: Path) -> str:
     """Return model.py for the program: an import, what the program defines, and functions to fill in."""
-    shown, taken = in_line(str(program)), {path.stem for path in TEMPLATE.glob("src/*.py")} | sys.stdlib_module_names
+    shown, taken = in_line(str(program)), {*LIBRARIES, *sys.stdlib_module_names, *keyword.kwlist}
     if program.suffix != ".py" or not program.is_file():
         raise WrongInput(f"--program: {shown}: no such program; allowed is a file that ends with .py")
-    if not program.stem.isidentifier() or program.stem in taken:
-        raise WrongInput(
-            f"--program: {shown}: the name is no name of a module, or that of another one; rename the file"
-        )
+    if not program.stem.isidentifier() or program.stem in taken or (TEMPLATE / "src" / program.name).exists():
+        raise WrongInput(f"--program: {shown}: no name for a module, or that of another one; rename the file")
     try:
         tree = ast.parse(program.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
