@@ -63,7 +63,7 @@ def functions(params, own, *names):
     own  the params that the stage itself uses: each other one that no function takes gets a line
     """
     file = f"src/{params['program']}.py"
-    if not Path(file).is_file():
+    if not Path(__file__).with_name(f"{params['program']}.py").is_file():
         raise SystemExit(f"params.yaml: program: {params['program']} is not allowed: {file} does not exist")
     program, bound, unused = importlib.import_module(params["program"]), {}, set(params) - {"program", *own}
     for name in names:

@@ -48,8 +48,8 @@ def record(params, curve, bits):
         mlflow.log_input(dataset, context="training")
         mlflow.log_artifact(PICTURE)
         mlflow.pyfunc.log_model(
-            name="model", python_model="src/served.py", artifacts={"model": MODEL, "data": DATA}, model_config=params,
-            input_example=data["held_out_x"][: params["seq_length"]], code_paths=["src"],
+            name="model", python_model="src/served.py", artifacts={"model": MODEL}, model_config=params,
+            input_example=data["held_out_x"][: params["seq_length"]], code_paths=sorted(map(str, Path("src").glob("*.py"))),
             pip_requirements=[f"numpy=={np.__version__}", f"mlflow=={mlflow.__version__}", "ruamel.yaml"],
         )  # fmt: skip
 

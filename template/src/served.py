@@ -16,7 +16,7 @@ class Served(mlflow.pyfunc.PythonModel):
         model, config = dict(np.load(context.artifacts["model"])), context.model_config
         write = functions(config, set(config), "write").write
         ids = write(weights_of(model), model["state"], np.asarray(model_input), seeded(config["seed"]))
-        return np.load(context.artifacts["data"])["vocabulary"][ids]
+        return model["vocabulary"][ids]
 
 
 mlflow.models.set_model(Served())

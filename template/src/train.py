@@ -36,7 +36,7 @@ def training(model, weights, first, x, y, seq_length, updates):
 
 
 def trained(params, data):
-    """Return the smooth loss by update, and the arrays of the last model: weights, state, and the next input x."""
+    """Return the smooth loss by update, and the arrays of the last model: weights, state, the next input x, vocabulary."""
     model = functions(params, ("seed", "seq_length", "updates", "curve_every"), "start", "gradients", "step")
     x, y, length = data["x"], data["y"], params["seq_length"]
     weights, first = model.start(len(data["vocabulary"]), x[:length], seeded(params["seed"]))
@@ -47,7 +47,8 @@ def trained(params, data):
         if update % params["curve_every"] == 0 or update == params["updates"]:
             curve[update] = smooth
     weights, state, at = last
-    return curve, {f"weights.{name}": w for name, w in weights.items()} | {"state": state, "x": x[at : at + 1]}
+    arrays = {"state": state, "x": x[at : at + 1], "vocabulary": data["vocabulary"]}
+    return curve, arrays | {f"weights.{name}": w for name, w in weights.items()}
 
 
 if __name__ == "__main__":
