@@ -47,9 +47,10 @@ def record(params, curve, bits):
         dataset = mlflow.data.from_numpy(data["x"], str(text), targets=data["y"], name=text.stem, digest=digest)
         mlflow.log_input(dataset, context="training")
         mlflow.log_artifact(PICTURE)
+        example, sources = data["held_out_x"][: params["seq_length"]], sorted(map(str, Path("src").glob("*.py")))
         mlflow.pyfunc.log_model(
             name="model", python_model="src/served.py", artifacts={"model": MODEL}, model_config=params,
-            input_example=data["held_out_x"][: params["seq_length"]], code_paths=sorted(map(str, Path("src").glob("*.py"))),
+            input_example=example, code_paths=sources,
             pip_requirements=[f"numpy=={np.__version__}", f"mlflow=={mlflow.__version__}", "ruamel.yaml"],
         )  # fmt: skip
 

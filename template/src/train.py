@@ -36,7 +36,7 @@ def training(model, weights, first, x, y, seq_length, updates):
 
 
 def trained(params, data):
-    """Return the smooth loss by update, and the arrays of the last model: weights, state, the next input x, vocabulary."""
+    """Return the smooth loss by update, and the arrays of the last model, with the next input x."""
     model = functions(params, ("seed", "seq_length", "updates", "curve_every"), "start", "gradients", "step")
     x, y, length = data["x"], data["y"], params["seq_length"]
     weights, first = model.start(len(data["vocabulary"]), x[:length], seeded(params["seed"]))
