@@ -54,7 +54,7 @@ def wrong_parts(params, data):
     def sample(weights, h, x, n, rng):
         return partial(model.write, length=n)(weights, h, np.array([x]), rng)
 
-    report = rnncheck.check(gradients=model.gradients, step=step, sample=sample)
+    report = rnncheck.check(gradients=model.gradients, step=step, sample=sample, eta=params.get("eta"))
     results = {verdict.part: verdict.result for verdict in report.parts}
     right = report.right and results["gradients"] == "right"  # the others may be unknown to rnncheck
     return wrong + ([] if right else ["the model does not pass rnncheck: see above"])
