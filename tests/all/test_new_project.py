@@ -1,4 +1,4 @@
-"""A project of `charloom new` as its README uses it: an environment of its own, DVC's experiments, MLflow, a workflow."""
+"""A project of `charloom new` as its README uses it: its own environment, experiments, MLflow, and its workflow."""
 
 import json
 import os
