@@ -37,13 +37,13 @@ def record(params, curve, bits):
             mlflow.create_experiment(root.name, (root / "mlartifacts").as_uri())
     mlflow.set_experiment(root.name)
     data, text = np.load(DATA), Path(params["text"])
-    digest = hashlib.sha256(text.read_bytes()).hexdigest()[:32]
     with mlflow.start_run(run_name=os.environ.get("DVC_EXP_NAME")) as run:
         mlflow.log_params(params)
         mlflow.log_metric("held_out_bits", bits)
         points = [mlflow.entities.Metric("smooth_loss", loss, 0, int(update)) for update, loss in curve.tolist()]
         for at in range(0, len(points), 1000):  # MLflow's limit
             mlflow.MlflowClient().log_batch(run.info.run_id, points[at : at + 1000])
+        digest = hashlib.sha256(text.read_bytes()).hexdigest()[:32]
         dataset = mlflow.data.from_numpy(data["x"], str(text), targets=data["y"], name=text.stem, digest=digest)
         mlflow.log_input(dataset, context="training")
         mlflow.log_artifact(PICTURE)

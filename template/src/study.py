@@ -48,8 +48,9 @@ def main():
         parser.error("allowed are two values or more of a param, such as eta=0.05,0.1, and --seeds from 1 on")
     values |= {"seed": map(str, range(1, given.seeds + 1))}
     trials = [dict(zip(values, row, strict=True)) for row in product(*values.values())]
-    for texts in trials:
-        params_of(texts, "prepare", "train", "evaluate")  # refuses a wrong value before the first training
+    known = [params_of(texts, "prepare", "train", "evaluate") for texts in trials]  # refuses a wrong value now
+    if unlisted := set(values) - set(known[0]):
+        raise SystemExit(f"{min(unlisted)}: dvc.yaml does not list it for prepare, train or evaluate: no effect")
     with ProcessPoolExecutor() as pool, Path("study.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, [*values, "held_out_bits"], lineterminator="\n")
         table.writeheader()

@@ -54,15 +54,13 @@ def new(arguments: argparse.Namespace) -> None:
 
 def _ensure_allowed(folder: Path, shown: str) -> None:
     """Raise WrongInput if this folder cannot be a new project."""
-    repositories = [
-        parent for parent in folder.resolve().parents if any((parent / name).exists() for name in (".git", ".dvc"))
-    ]
+    around = [each for each in folder.resolve().parents if (each / ".git").exists() or (each / ".dvc/config").exists()]
     for wrong, message in (
         (not TEMPLATE.is_dir(), "this charloom has no folder template/; allowed is `charloom new` of a clone"),
         (not str(folder).isprintable(), "allowed is a path without line breaks and other control characters"),
         (folder.exists() or folder.is_symlink(), "exists already; allowed is a new folder"),
         (not folder.parent.is_dir(), f"{in_line(str(folder.parent))} is no folder; allowed is an existing one"),
-        (repositories, f"lies in the repository {''.join(map(str, repositories[:1]))}; allowed is a folder outside"),
+        (around, f"lies in the repository {in_line(str(*around[:1]))}; allowed is a folder outside of it"),
     ):
         if wrong:
             raise WrongInput(f"{shown}: {message}")
