@@ -209,11 +209,9 @@ PROGRAMS: list[tuple[str, str, Content, str, str, str]] = [  # what is wrong, th
     ("not Python", "grade my_rnn.py", "def gradients(:\n", "my_rnn.py", "line 1", "valid Python"),
     ("nothing to grade", "grade my_rnn.py", "x = 1\n", "my_rnn.py", "", "gradients step losses following sample"),
     ("no number", "grade --seconds soon my_rnn.py", "x = 1\n", "--seconds", "soon", "1 to 3600"),
-    ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py or .ipynb"),
-    ("a map without a program", "new out --map my_rnn.py", "x = 1\n", "--map", "my_rnn.py", "--program"),
-    ("a folder that is not empty", "new data", str, "data", "", "a new or an empty folder"),
+    ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py"),
+    ("a folder that exists", "new data", str, "data", "", "a new folder"),
     ("a folder in a missing folder", "new out/here", str, "out/here", "out", "an existing"),
-    ("no such text", "new out --text data/your.txt", str, "--text", "data/your.txt", "UTF-8"),
 ]  # fmt: skip
 
 DVC = {  # typed, and what DVC's message names

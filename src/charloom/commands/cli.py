@@ -234,12 +234,10 @@ def _add_program(commands: Any) -> None:
     add("--json", action="store_true", help="print the verdicts as JSON")
     add("--seconds", metavar="N", default="20", help="limit for the calls of a part (default %(default)s)")
 
-    about = "Make a small project in Git and DVC that grades, trains and records your own program."
-    add = _added(commands, "new", "a project around your own program", about)
+    about = "Copy the folder template/: a small project in Git and DVC around a model of your own."
+    add = _added(commands, "new", "a project around a model of your own", about)
     add("folder", metavar="FOLDER", help="the folder to make")
-    add("--program", metavar="FILE", help="your program, my_rnn.py or my_rnn.ipynb (default: a right one, to replace)")
-    add("--map", metavar="FILE", help="the functions that call it (default: my_rnn_map.py or map.py beside it)")
-    add("--text", metavar="FILE", help="a text in UTF-8 (default: the novel of charloom's checkout)")
+    add("--program", metavar="FILE", help="your program, my_rnn.py: copied, with five functions to fill in around it")
 
 
 def main() -> None:
