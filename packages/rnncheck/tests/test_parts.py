@@ -1,20 +1,16 @@
 """Steps, loops and samplers: right ones are right, and wrong ones have their names."""
 
 from itertools import combinations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from inside import inside
-from projects import source
 
-from charloom.core.network.adagrad import AdaGrad
-from charloom.core.network.adam import Adam
-from rnncheck import loop, sampler, steps
+import rnncheck
+from rnncheck import loop, steps
 from rnncheck.cases import weights
-from rnncheck.process import Answer, Unreadable
-from rnncheck.verdicts import faults
+from rnncheck.verdicts import Unreadable, faults
 
+PARTS = ("gradients", "step", "losses", "following", "sample")
 ADAGRAD = """
 import numpy as np
 
@@ -50,12 +46,17 @@ def step(weights, gradients, memory, n):
 CORRECTED = {"m": "self.m[k] / (1 - 0.9 ** self.t)", "v": "self.v[k] / (1 - 0.999 ** self.t)"}
 
 
-def judged(folder, judge, program, slots):
+def functions(program, slots):
     for name, text in slots.items():
         program = program.replace("{" + name + "}", text)
-    (folder / "my_rnn.py").write_text(program)
-    with inside(folder / "my_rnn.py") as student:
-        return judge(student)
+    names = {}
+    exec(program, names)  # noqa: S102
+    return names
+
+
+def judged(part, program, slots, **options):
+    report = rnncheck.check(**{part: functions(program, slots)[part]}, quiet=True, **options)
+    return next(verdict for verdict in report.parts if verdict.part == part)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +87,8 @@ def judged(folder, judge, program, slots):
         ),
     ],
 )
-def test_a_right_step_is_right_and_its_rate_is_inferred(tmp_path, program, slots, about):
-    verdict = judged(tmp_path, steps.judge, program, slots)
+def test_a_right_step_is_right_and_its_rate_is_inferred(program, slots, about):
+    verdict = judged("step", program, slots)
     assert (verdict.result, verdict.about) == ("right", about)
 
 
@@ -98,7 +99,7 @@ def test_a_right_step_is_right_and_its_rate_is_inferred(tmp_path, program, slots
         (ADAGRAD, RIGHT | {"sum": "memory[k] = 0.9 * memory[k] + 0.1 * g ** 2"}, "RMSprop"),
         (ADAGRAD, RIGHT | {"sum": "memory[k] += abs(g)"}, "of |g|"),
         (ADAGRAD, RIGHT | {"root": "(memory[k] + 1e-16)"}, "root of the sum of squares is missing"),
-        (ADAGRAD, RIGHT | {"root": "np.sqrt(memory[k] + 1e-4)"}, "epsilon is 1e-5 or more"),
+        (ADAGRAD, RIGHT | {"root": "np.sqrt(memory[k] + 1e-4)"}, "epsilon is 0.0001"),
         (ADAGRAD, RIGHT | {"root": "1"}, "plain gradient descent"),
         (ADAGRAD, RIGHT | {"gradient": "-gradients[k]"}, "opposite sign"),
         (ADAGRAD, RIGHT | {"root": "np.sqrt(memory[k])"}, "divides by 0"),
@@ -113,49 +114,80 @@ def test_a_right_step_is_right_and_its_rate_is_inferred(tmp_path, program, slots
     ],
 )
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_a_wrong_step_has_its_name(tmp_path, program, slots, says):
-    verdict = judged(tmp_path, steps.judge, program, slots)
+def test_a_wrong_step_has_its_name(program, slots, says):
+    verdict = judged("step", program, slots)
     assert verdict.result == "wrong"
     (finding,) = verdict.findings
     assert says in finding.sentences[0]
     assert len(finding.sentences) == 1
 
 
-def test_a_decorated_step_is_graded(tmp_path):
+def test_a_decorated_step_is_graded():
     head, body = ADAGRAD.split("def step", 1)
     wrapped = f"{head}def any_arguments(f):\n    return lambda *args: f(*args)\n\n@any_arguments\ndef step{body}"
-    assert judged(tmp_path, steps.judge, wrapped, RIGHT).result == "right"
+    assert judged("step", wrapped, RIGHT).result == "right"
 
 
-def test_the_next_step_gets_biases_in_the_documented_shape(tmp_path):
+def test_the_next_step_gets_biases_in_the_documented_shape():
     slots = RIGHT | {"root": RIGHT["root"] + "; assert weights[k].ndim == (2 if k in 'WUV' else 1)"}
     program = ADAGRAD.replace("return weights,", "return {k: w.reshape(len(w), -1) for k, w in weights.items()},")
-    assert judged(tmp_path, steps.judge, program, slots).result == "right"
+    assert judged("step", program, slots).result == "right"
 
 
-def test_the_steps_that_a_rule_explains_are_counted_and_another_eta_is_noted(tmp_path):
+def test_an_unknown_rule_is_not_checked_and_the_steps_that_a_rule_explains_are_counted():
     uncounted = ADAM.replace("self.t += 1", "self.t = 1")
-    (finding,) = judged(tmp_path, steps.judge, uncounted, CORRECTED).findings
-    assert "the first 1 of 6 steps are those of Adam, eta 0.001" in finding.sentences[0]
-    assert finding.place.startswith(source(Adam))
-    (note,) = judged(tmp_path, steps.judge, "eta = 0.05\n" + ADAGRAD, RIGHT).notes
+    verdict = judged("step", uncounted, CORRECTED)
+    assert (verdict.result, verdict.findings) == ("not checked", ())
+    assert "the first 1 of 6 steps are those of Adam, eta 0.001" in verdict.about
+    assert judged("step", ADAGRAD, RIGHT | {"gradient": "gradients[k] + 0.1"}).result == "not checked"
+
+
+def test_another_eta_is_noted():
+    (note,) = judged("step", ADAGRAD, RIGHT, eta=0.05).notes
     assert note == "its eta is 0.1, and the constant eta is 0.05: is there a factor in the step?"
 
 
-def test_a_step_without_a_known_rule_is_not_named(tmp_path):
-    findings = judged(tmp_path, steps.judge, ADAGRAD, RIGHT | {"gradient": "gradients[k] + 0.1"}).findings
-    assert findings
-    assert not any(finding.named for finding in findings)
+def test_a_step_that_keeps_its_memory_in_a_global_says_so():
+    program = ADAGRAD.replace("import numpy as np", "import numpy as np\nkept = {}").replace("memory or {", "kept or {")
+    program = program.replace("    return weights, memory", "    kept.update(memory)\n    return weights")
+    assert judged("step", program, RIGHT).about == "it keeps a memory between calls, and n = 1 does not start a new one"
 
 
-def test_the_right_rules_are_the_networks():
-    G = np.random.default_rng(1).standard_normal((6, 9))
-    for optimizer, options in ((AdaGrad(1.0), {}), (Adam(1.0), steps.ADAM)):
-        theta, accumulators = np.zeros(9), [np.zeros(9) for _ in optimizer.starts]
-        for n, g in enumerate(G):
-            before = theta.copy()
-            optimizer.step(theta, accumulators, g.copy(), n)
-            assert before - theta == pytest.approx(steps.rule(G, **options)[n], rel=1e-6)
+EPSILONS = [("inside", 5e-9), ("outside", 5e-9), ("outside", float(np.finfo(np.float32).eps)), ("inside", 3e-7)]
+
+
+@pytest.mark.parametrize(("place", "epsilon"), EPSILONS)
+@pytest.mark.parametrize("base", ["AdaGrad", "Adam"])
+def test_any_small_epsilon_is_right(base, place, epsilon):
+    options = {"inside": 0, "outside": 0, place: epsilon}
+    verdict = by_rule((steps.ADAM if base == "Adam" else {}) | options)
+    assert (verdict.result, verdict.findings) == ("right", ())
+    assert verdict.about.startswith(base)
+    large = by_rule((steps.ADAM if base == "Adam" else {}) | options | {place: 3e-4})
+    assert (large.result, large.findings[0].named) == ("wrong", True)
+    assert "0.0003" in large.findings[0].sentences[0]
+
+
+def by_rule(options):
+    def step(weights, gradients, memory, n):
+        memory = [*(memory or []), gradients]
+        moves = {k: steps.rule(np.array([g[k].ravel() for g in memory]), **options)[-1] for k in weights}
+        return {k: w - 0.1 * moves[k].reshape(w.shape) for k, w in weights.items()}, memory
+
+    return rnncheck.check(step=step, quiet=True).parts[1]
+
+
+@pytest.mark.parametrize("start", [0.3, 1.0, 10.0])
+def test_a_sum_may_start_at_any_value(start):
+    assert by_rule({"inside": start}).about == f"AdaGrad with a sum from {start:.2g}, eta 0.1"
+
+
+@pytest.mark.parametrize("fault", faults()["step"], ids=lambda fault: fault["says"][:30])
+def test_every_wrong_rule_has_its_name(fault):
+    for options in fault["options"]:
+        verdict = by_rule((steps.ADAM if fault.get("adam") else {}) | options)
+        assert verdict.result == "wrong"
+        assert [f.sentences for f in verdict.findings] == [(fault["says"],)], options
 
 
 def test_a_right_rule_and_a_wrong_one_differ_for_every_eta():
@@ -168,14 +200,14 @@ def test_a_right_rule_and_a_wrong_one_differ_for_every_eta():
             assert abs(one - eta * other).max() > 10 * steps.TOLERANCE * abs(one).max(), (first, second)
 
 
-def given_losses(shown="loss", dtype=float, **changed):
+def given_losses(shown="loss", dtype=float, T=1, **changed):
     rng = np.random.default_rng(8)
     theta = weights(loop.m, loop.K, 0.3, rng)
     ids = rng.choice(loop.K, loop.EPOCH * 25 + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
     losses = loop.losses(theta, ids, 25, None, {name: values[0] for name, values in loop.OPTIONS.items()} | changed)
-    given, smooth = [], {"smooth_from_0": 0, "smooth loss from ln K": 25 * np.log(loop.K)}.get(shown)
+    given, smooth = [], {"smooth_from_0": 0, "smooth loss from ln K": 25 / T * np.log(loop.K)}.get(shown)
     for _ in range(loop.UPDATES):
-        loss = next(losses)
+        loss = next(losses) / T
         smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
         given.append(loss if shown == "loss" else smooth)
     return loop.judged(np.array(given, dtype).astype(float), theta, ids, 25, None)
@@ -273,11 +305,11 @@ DRAWN = {"start": "h = h.copy()", "state": "h", "input": "x", "draw": "x = int(n
         "x = int(np.nonzero(np.cumsum(p) > np.random.rand())[0][0])",
     ],
 )
-def test_a_right_sampler_is_right(tmp_path, draw):
-    assert judged(tmp_path, sampler.sample, SAMPLER, DRAWN | {"draw": draw}).result == "right"
-    assert judged(tmp_path, sampler.following, SAMPLER, DRAWN).result == "right"
+def test_a_right_sampler_is_right(draw):
+    assert judged("sample", SAMPLER, DRAWN | {"draw": draw}).result == "right"
+    assert judged("following", SAMPLER, DRAWN).result == "right"
     counted = SAMPLER.replace("text = []", "text = [x]").replace("return text", "return text[:n]")
-    assert judged(tmp_path, sampler.sample, counted, DRAWN | {"draw": draw}).result == "right"
+    assert judged("sample", counted, DRAWN | {"draw": draw}).result == "right"
 
 
 @pytest.mark.slow
@@ -294,18 +326,36 @@ def test_a_right_sampler_is_right(tmp_path, draw):
         ("used_state", {"start": "h = kept.get(0, h)", "draw": DRAWN["draw"] + "; kept[0] = h"}),
     ],
 )
-def test_a_wrong_sampler_has_its_name(tmp_path, fault, slots):
-    verdict = judged(tmp_path, sampler.sample, "kept = {}\n" + SAMPLER, DRAWN | slots)
+def test_a_wrong_sampler_has_its_name(fault, slots):
+    verdict = judged("sample", "kept = {}\n" + SAMPLER, DRAWN | slots)
     assert [f.sentences for f in verdict.findings] == [(faults()["sample"][fault],)]
 
 
-def test_a_generator_of_its_own_is_found(tmp_path):
+def test_a_generator_of_its_own_is_found():
     slots = DRAWN | {"start": "rng = np.random.default_rng(1)", "draw": "x = int(rng.choice(len(p), p=p))"}
-    assert "every text is the same" in judged(tmp_path, sampler.sample, SAMPLER, slots).findings[0].sentences[0]
+    assert judged("sample", SAMPLER, slots).findings[0].sentences == (faults()["sample"]["fixed_seed"],)
 
 
-def test_wrong_answers_are_not_graded():
-    for value in (None, "text", {"array": [[1, 2]], "dtype": "int64"}, {"array": [7] * loop.UPDATES, "dtype": "int64"}):
-        student = SimpleNamespace(call=lambda *_, value=value: [Answer([value], [[]], "", {})])
-        with pytest.raises(Unreadable):
-            loop.judge(student)
+def test_a_mean_with_a_smooth_loss_from_ln_k_is_right():
+    verdict = given_losses(shown="smooth loss from ln K", T=25)
+    assert verdict.result == "right"
+    assert "which starts at the loss of a uniform guess" in verdict.notes[0]
+
+
+def test_a_sampler_that_reseeds_numpy_is_right_and_told_so():
+    for start in ("np.random.seed(400)", "import random; random.seed(3)"):
+        draw = DRAWN["draw"] if "np" in start else "x = random.choices(range(len(p)), p)[0]"
+        verdict = judged("sample", SAMPLER, DRAWN | {"start": start, "draw": draw})
+        assert (verdict.result, verdict.findings) == ("right", ())
+        assert "every text is the same" in verdict.notes[0]
+    wrong = judged("sample", SAMPLER, DRAWN | {"start": "np.random.seed(400)", "state": "_"})
+    assert [f.sentences for f in wrong.findings] == [(faults()["sample"]["state_lost"],)]
+
+
+@pytest.mark.parametrize("value", [None, "text", [[1, 2]], [7j] * loop.UPDATES, {}, [[1], [1, 2]], 10**400])
+def test_wrong_results_are_not_checked(value):
+    for verdict in rnncheck.check(**dict.fromkeys(PARTS, lambda *_: value), quiet=True).parts:
+        if value is None and verdict.part == "step":  # weights that are changed in place
+            assert verdict.findings[0].sentences == ("it does not change the weights",)
+        else:
+            assert (verdict.result, verdict.findings) == ("not checked", ())

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charloom.core.base.types import Array
+from rnncheck.verdicts import Array
 
 Weights = Mapping[str, Array]
 Choice = Mapping[str, str]  # a fault's key by stage; a stage that is left out is right
@@ -58,26 +58,33 @@ def _halves(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
 
-# A program's loss and last state (m,), from the arguments of its gradients.
-FORWARD: dict[str, Callable[[Weights, Array, Array, Array], tuple[Any, Array]]] = {
-    RIGHT: lambda w, h, x, y: _ends(forward(w, h, x, y)),
-    "h_ignored": lambda w, h, x, y: _ends(forward(w, 0 * h, x, y)),
-    "no_b": lambda w, h, x, y: _ends(forward({**w, "b": 0 * w["b"]}, h, x, y)),
-    "no_c": lambda w, h, x, y: _ends(forward({**w, "c": 0 * w["c"]}, h, x, y)),
-    "transposed": lambda w, h, x, y: _ends(forward({**w, "W": w["W"].T}, h, x, y)),
-    "no_tanh": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=lambda a: a)),
-    "sigmoid": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=_halves)),
-    "last_loss": lambda w, h, x, y: (forward(w, h, x, y).losses[-1], forward(w, h, x, y).h[-1]),
-    "bits": lambda w, h, x, y: (forward(w, h, x, y).losses.sum() / np.log(2), forward(w, h, x, y).h[-1]),
-    "input": lambda w, h, x, y: _ends(forward(w, h, x, x)),
-    "first_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), h),
-    "previous_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).h[-2]),
-    "a_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).a[-1]),
+def _plain(weights: Weights, *names: str) -> Weights:
+    return {**weights, **{name: 0 * weights[name] for name in names}}
+
+
+# A program's forward pass from the arguments of its gradients; its loss and the state that it returns, from the pass.
+FORWARD: dict[str, Callable[[Weights, Array, Array, Array], Pass]] = {
+    RIGHT: forward,
+    "h_ignored": lambda w, h, x, y: forward(w, 0 * h, x, y),
+    "no_b": lambda w, h, x, y: forward(_plain(w, "b"), h, x, y),
+    "no_c": lambda w, h, x, y: forward(_plain(w, "c"), h, x, y),
+    "no_biases": lambda w, h, x, y: forward(_plain(w, "b", "c"), h, x, y),
+    "transposed": lambda w, h, x, y: forward({**w, "W": w["W"].T}, h, x, y),
+    "no_tanh": lambda w, h, x, y: forward(w, h, x, y, squash=lambda a: a),
+    "sigmoid": lambda w, h, x, y: forward(w, h, x, y, squash=_halves),
+    "input": lambda w, h, x, y: forward(w, h, x, x),
 }
-
-
-def _ends(s: Pass) -> tuple[Any, Array]:
-    return s.losses.sum(), s.h[-1]
+LOSS: dict[str, Callable[[Pass], Any]] = {
+    RIGHT: lambda s: s.losses.sum(),
+    "last_loss": lambda s: s.losses[-1],
+    "bits": lambda s: s.losses.sum() / np.log(2),
+}
+LAST: dict[str, Callable[[Pass], Array]] = {
+    RIGHT: lambda s: s.h[-1],
+    "first_returned": lambda s: s.h[0],
+    "previous_returned": lambda s: s.h[-2],
+    "a_returned": lambda s: s.a[-1],
+}
 
 
 Slope = Callable[[Pass], Any]  # the derivative of tanh, (T, m)
@@ -111,6 +118,12 @@ def _again(s: Pass, g: Array, slope: Slope, carry: Carry) -> Array:
     for t in reversed(range(len(d) - 1)):
         d[t] += (d[t + 1] @ s.W) * (1 - s.h[t + 1] ** 2)
     return d
+
+
+def _from_before(d: Array, s: Pass, t: int) -> Array:
+    """Return what d[t - 1] of a list of zeros sends back: at t = 0, Python's d[-1] is the last step."""
+    sent: Array = (d[len(s.a) - 1] if t == 0 else 0 * d[t]) @ s.W
+    return sent
 
 
 def _assigned(X: Array, d: Array, order: int) -> Array:
@@ -219,12 +232,42 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
         **_sums(lambda s, d: d[:, :, None] * s.h[:-1, None]),
     },
 }
+# More faults, which reports/inside.html does not show.
+MORE: dict[str, dict[str, Callable[..., Array]]] = {
+    "carry": {
+        "from_before": lambda s, t, d, e: _from_before(d, s, t),
+        "from_before_unsloped": lambda s, t, d, e: _from_before(e, s, t),
+    },
+}
 OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"), ("W",)
+
+
+def options(stage: str) -> Mapping[str, Callable[..., Array]]:
+    """Return the right function of a stage, and those with a fault, by key."""
+    return STAGES[stage] | MORE.get(stage, {})
 
 
 def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
     """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
-    compute = {stage: options[faults.get(stage, RIGHT)] for stage, options in STAGES.items()}
+    compute = {stage: options(stage)[faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
     d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
     return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}
+
+
+def summed(s: Pass, each: float, carried: float) -> tuple[dict[str, Array], float]:
+    """Return gradients whose sums are clipped to ±each at every step of the way back, and the largest unclipped number.
+
+    carried  what is carried back is clipped to ± this
+    """
+    g = STAGES["g"][RIGHT](s)
+    d = chain(s, g, STAGES["slope"][RIGHT], lambda s, t, d, e: np.clip(d[t + 1] @ s.W, -carried, carried))
+    sums, largest = {"b": d, "c": g}, float(abs(d).max())
+    sums |= {"W": d[:, :, None] * s.h[:-1, None], "U": d[:, :, None] * s.X[:, None], "V": g[:, :, None] * s.h[1:, None]}
+    for name, terms in sums.items():
+        total = 0 * terms[0]
+        for term in terms[::-1]:
+            largest = max(largest, float(abs(total + term).max()))
+            total = np.clip(total + term, -each, each)
+        sums[name] = total
+    return sums, largest
