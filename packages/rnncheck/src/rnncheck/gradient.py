@@ -163,8 +163,12 @@ def _near(given: float, right: float) -> bool:
 
 def _forward(judged: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Finding], bool, bool]:
     """Return findings about loss and last state, whether the loss is a mean, and whether the loss is right."""
-    passes = {key: [compute(*case[1:]) for case in judged] for key, compute in FORWARD.items()}
-    right = passes[""]
+
+    @cache
+    def passes(key: str) -> list[Pass]:
+        return [FORWARD[key](*case[1:]) for case in judged]
+
+    right = passes("")
     # Not in all cases: a number added to p before the logarithm, or a fault, hides it.
     pairs = [(r.loss, len(s.a), s.losses.sum()) for r, s in zip(given, right, strict=True)]
     usual = sum(_near(n * loss, total) - _near(loss, total) for loss, n, total in pairs) > 0
@@ -173,14 +177,14 @@ def _forward(judged: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Fi
     def losses(key: str, loss: str, mean: bool, epsilon: float = 0) -> list[float]:
         return [
             (LOSS[loss](s) if not epsilon else -np.log(np.exp(-s.losses) + epsilon).sum()) / (len(s.a) if mean else 1)
-            for s in passes[key]
+            for s in passes(key)
         ]
 
     def off(expected: list[float]) -> list[int]:
         return [n for n, r in enumerate(given) if compared[n] and not _near(r.loss, expected[n])]
 
     def far(key: str, last: str) -> list[int]:
-        return [n for n, r in enumerate(given) if not abs(r.h - LAST[last](passes[key][n])).max() <= NEAR]
+        return [n for n, r in enumerate(given) if not abs(r.h - LAST[last](passes(key)[n])).max() <= NEAR]
 
     wrong = off(losses("", "", usual))
     if wrong:  # perhaps it adds a number to p

@@ -1,0 +1,164 @@
+"""The command `rnncheck`: cases for a program in any language, its answers, and the check scripts of a class."""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rnncheck.checking import CALLS
+from rnncheck.files import about_of, answers_report, cases_file
+from rnncheck.scripts import script_report
+from rnncheck.verdicts import UNCHECKED, WRONG, Report, Unreadable, Verdict, common
+
+Row = tuple[str, Report]  # the seed, and the report
+
+
+def main() -> None:
+    """Run a command. Exit with 1 if a part of a single program is wrong, and with 2 if nothing can be checked."""
+    parser = argparse.ArgumentParser(prog="rnncheck", description="Check the parts of a vanilla RNN.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    about = "Print the calls of all parts as JSON. A program in any language reads them, and writes answers.json."
+    command = commands.add_parser("cases", help="print the calls for a program in any language", description=about)
+    command.set_defaults(run=cases)
+    command.add_argument("--seed", default="", metavar="NAME", help="other cases for each name")
+    sizes = "m, K and length of a sequence, as 100,83,25, for a program that accepts no other"
+    command.add_argument("--sizes", metavar="m,K,T", help=sizes)
+    command.add_argument("--seq-length", default="25", metavar="N", help="length in training (default %(default)s)")
+    command.add_argument("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
+    about = "Judge the answers of programs. No code of theirs is executed."
+    command = commands.add_parser("answers", help="judge answers to the calls", description=about)
+    command.set_defaults(run=answers)
+    _add_files(command)
+    about = "Run the check scripts of a class, each in a process of its own. This is no sandbox."
+    command = commands.add_parser("class", help="run check scripts", description=about)
+    command.set_defaults(run=scripts)
+    _add_files(command)
+    command.add_argument("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
+    arguments = parser.parse_args()
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+    except (Unreadable, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr.write(f"{_line(str(error))}\n")
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", metavar="FILE", help="several are a class")
+    command.add_argument("--csv", metavar="FILE", help="write a table with a row for each file")
+    command.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+
+
+def cases(arguments: argparse.Namespace) -> int:
+    """Print cases.json, or rnncheck.m. Return 0."""
+    if arguments.matlab:
+        print(Path(__file__).with_name("rnncheck.m").read_text(encoding="utf-8"), end="")
+        return 0
+    content: dict[str, object] = {"seed": arguments.seed, "seq_length": _number(arguments.seq_length)}
+    if arguments.sizes is not None:
+        sizes = [_number(size) for size in arguments.sizes.split(",")]
+        if len(sizes) != 3:
+            raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
+        content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2:]}
+    print(cases_file(about_of(content)), end="")
+    return 0
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() and len(text) < 9 else text
+
+
+def answers(arguments: argparse.Namespace) -> int:
+    """Judge files of answers."""
+    return _shown(arguments, [_tried(answers_report, name) for name in arguments.files])
+
+
+def scripts(arguments: argparse.Namespace) -> int:
+    """Run check scripts, as many at once as the machine has processors."""
+    if not arguments.seconds.isdecimal() or not 0 < int(arguments.seconds) <= 3600:
+        raise Unreadable(f"--seconds: {arguments.seconds} is not allowed; allowed are 1 to 3600")
+    sys.stderr.write("rnncheck class executes the scripts as your user, without a sandbox\n")
+
+    def run(path: Path) -> Row:
+        return "", script_report(path, int(arguments.seconds))
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        return _shown(arguments, list(pool.map(lambda name: _tried(run, name), arguments.files)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _tried(judge: Callable[[Path], Row], name: str) -> Row:
+    """Return the report on a file. If the file cannot be judged, all parts are not checked, and say why."""
+    try:
+        return judge(Path(name))
+    except Unreadable as error:
+        return "", Report((Verdict("file", UNCHECKED, str(error)),))
+    except Exception as error:  # noqa: BLE001  the others are judged
+        return "", Report((Verdict("file", UNCHECKED, f"{type(error).__name__}: {error}"),))
+
+
+def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
+    """Print reports, and write the table. Return the exit code."""
+    (_, report), alone = rows[0], len(rows) == 1 and arguments.csv is None
+    named = list(zip(arguments.files, rows, strict=True))
+    if arguments.json:
+        print(json.dumps([{"file": name, "seed": seed} | json.loads(r.json()) for name, (seed, r) in named], indent=2))
+    elif not alone:
+        width = max(map(len, arguments.files))
+        for name, (_, r) in named:
+            parts = ", ".join(f"{v.part} {v.result}" for v in r.parts if v.about != "not given")
+            print(_line(f"{name:<{width}}  " + (f"not checked: {r.unchecked}" if r.unchecked else parts)))
+        for line in common(r for _, r in rows):
+            print(_line(line))
+    elif not report.unchecked:
+        print("\n".join(map(_line, str(report).splitlines())))
+    if arguments.csv is not None:
+        _write(arguments.csv, named)
+    if not alone:
+        return 0
+    if report.unchecked:
+        raise Unreadable(f"{arguments.files[0]}: nothing can be checked: {report.unchecked}")
+    return int(WRONG in {verdict.result for verdict in report.parts})
+
+
+def _write(path: str, rows: list[tuple[str, Row]]) -> None:
+    """Write the table of --csv. A symbolic link is replaced, not followed."""
+    table = csv.writer(out := io.StringIO(), lineterminator="\n")
+    table.writerow(["file", "seed", *CALLS, "findings"])
+    for name, (seed, report) in rows:
+        results = {verdict.part: verdict.result for verdict in report.parts}
+        found = report.findings or ([report.unchecked] if report.unchecked else [])
+        table.writerow([_line(name), seed, *(results.get(part, UNCHECKED) for part in CALLS), _line("  ".join(found))])
+    if any(os.path.realpath(path) == os.path.realpath(name) for name, _ in rows):
+        raise Unreadable(f"--csv: {path} is one of the files to judge")
+    with tempfile.NamedTemporaryFile("w", dir=Path(path).parent, encoding="utf-8", delete=False) as file:
+        file.write(out.getvalue())
+    try:
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError:
+        Path(file.name).unlink()
+        raise
+
+
+def _line(text: str) -> str:
+    """Return the text in one line, without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+if __name__ == "__main__":
+    main()
