@@ -3,8 +3,8 @@
 import sys
 
 import numpy as np
-import rnncheck
 
+import rnncheck
 from charloom.core.network import rnn
 
 

@@ -1,6 +1,7 @@
 """A program with two faults that the assignment's own gradient check does not show. rnncheck names both."""
 
 import numpy as np
+
 import rnncheck
 
 seq_length, eta = 25, 0.1

@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 from projects import ROOT
-from rnncheck import steps
-from rnncheck.backward import forward, gradients
-from rnncheck.cases import cases
 
 from charloom.core.network import rnn
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
+from rnncheck import steps
+from rnncheck.backward import forward, gradients
+from rnncheck.cases import cases
 
 
 def test_the_right_pass_is_the_networks():

@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for each command
+def _run(arguments: argparse.Namespace) -> None:
     """Run the command. Its module is imported here, because importing the compiler or MLflow takes a second."""
     match arguments.command:
         case "sample":
