@@ -240,20 +240,20 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
     "changed",
     [
         {"state": "zero_state"},
-        {"state": "first_state", "shown": "smooth loss"},
-        {"state": "last_but_one", "rule": "Adam"},
-        {"epoch": "kept_state", "shown": "smooth loss"},
-        {"epoch": "kept_state", "rule": "Adam"},
-        {"shown": "smooth_from_0"},
-        {"memory": "new_memory"},
-        {"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"},
+        pytest.param({"state": "first_state", "shown": "smooth loss"}, marks=pytest.mark.slow),
+        pytest.param({"state": "last_but_one", "rule": "Adam"}, marks=pytest.mark.slow),
+        pytest.param({"epoch": "kept_state", "shown": "smooth loss"}, marks=pytest.mark.slow),
+        pytest.param({"epoch": "kept_state", "rule": "Adam"}, marks=pytest.mark.slow),
+        pytest.param({"shown": "smooth_from_0"}, marks=pytest.mark.slow),
+        pytest.param({"memory": "new_memory"}, marks=pytest.mark.slow),
+        pytest.param({"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"}, marks=pytest.mark.slow),
         {"targets": "unshifted"},
-        {"memory": "new_memory", "rule": "Adam", "loss": "after the step"},
-        {"epoch": "kept_state", "end": "last sequence left out"},
-        {"clip": "plain_biases", "rule": "Adam"},
-        {"W": "zero_before_first", "shown": "smooth loss"},
+        pytest.param({"memory": "new_memory", "rule": "Adam", "loss": "after the step"}, marks=pytest.mark.slow),
+        pytest.param({"epoch": "kept_state", "end": "last sequence left out"}, marks=pytest.mark.slow),
+        pytest.param({"clip": "plain_biases", "rule": "Adam"}, marks=pytest.mark.slow),
+        pytest.param({"W": "zero_before_first", "shown": "smooth loss"}, marks=pytest.mark.slow),
         {"W": "last_before_first", "rule": "Adam"},
-        {"rule": "descent"},
+        pytest.param({"rule": "descent"}, marks=pytest.mark.slow),
         pytest.param({"epoch": "kept_state", "W": "zero_before_first"}, marks=pytest.mark.slow),
         pytest.param({"epoch": "kept_state", "shown": "smooth_from_0"}, marks=pytest.mark.slow),
     ],
@@ -265,6 +265,7 @@ def test_a_wrong_loop_has_its_name(changed):
     assert verdict.findings[0].sentences == ("; and ".join(says),)
 
 
+@pytest.mark.slow
 def test_losses_that_drift_are_not_called_a_fault_also_if_they_are_smoothed():
     rng = np.random.default_rng(8)
     theta = weights(loop.m, loop.K, 0.3, rng)
@@ -342,6 +343,7 @@ def test_a_mean_with_a_smooth_loss_from_ln_k_is_right():
     assert "which starts at the loss of a uniform guess" in verdict.notes[0]
 
 
+@pytest.mark.slow
 def test_a_sampler_that_reseeds_numpy_is_right_and_told_so():
     for start in ("np.random.seed(400)", "import random; random.seed(3)"):
         draw = DRAWN["draw"] if "np" in start else "x = random.choices(range(len(p)), p)[0]"
