@@ -38,6 +38,7 @@ def verdicts(report):
     return [(verdict.part, verdict.result, verdict.about, verdict.findings) for verdict in report.parts]
 
 
+@pytest.mark.slow
 def test_a_program_has_equal_verdicts_through_answers(tmp_path):
     direct = rnncheck.check(**WHOLE, quiet=True, seed="anna")
     through = report(tmp_path / "answers.json", WHOLE, About(seed="anna"))
@@ -45,7 +46,7 @@ def test_a_program_has_equal_verdicts_through_answers(tmp_path):
     assert {v.part: v.result for v in through.parts} == {**dict.fromkeys(WHOLE, "right"), "losses": "not checked"}
 
 
-SOME = [("class", "added_up"), ("rows", "factor"), ("lists", "carried_from_last"), ("kept", "before_tanh")]
+SOME = [("class", "added_up"), ("rows", "factor")]
 ALL = [(name, fault) for name, layout in LAYOUTS.items() for fault in layout.faults if (name, fault) not in SOME]
 
 
