@@ -1,15 +1,15 @@
-"""The command `dvc-proof`: verify a project's results, and summarise a branch's changes."""
+"""The command `dvc-proof`: verify a project's results, summarise a branch's changes, and explain a result's history."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
 
-from dvc_proof.differences import SAME
 from dvc_proof.facts import facts_of
 from dvc_proof.git import Refused
 from dvc_proof.markdown import verdict
 from dvc_proof.sections import changed, parted, summary
+from dvc_proof.temporary import temporary_folder
 from dvc_proof.verify import verify
 from dvc_proof.words import in_line
 
@@ -22,6 +22,8 @@ def main() -> None:
     command = commands.add_parser("verify", help="rebuild the committed results and compare", description=about)
     command.set_defaults(run=verified)
     command.add_argument("--twice", action="store_true", help="run every stage twice, and name what differs")
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end the stages after this time")
+    command.add_argument("--keep", action="store_true", help="keep the clones, and print their folder")
     command.add_argument("--json", action="store_true", help="print JSON; lines go to standard error")
     about = "Print a branch's changes and their results, in Markdown."
     command = commands.add_parser("summary", help="summarise a branch's changes", description=about)
@@ -38,6 +40,13 @@ def main() -> None:
         sys.exit(130)
 
 
+def seconds(text: str) -> float:
+    """Return the number of seconds. Raises ValueError unless it is a positive number."""
+    if not 0 < (number := float(text)) < 1e9:
+        raise ValueError
+    return number
+
+
 def summarised(arguments: argparse.Namespace) -> int:
     """Print the summary for the project in this folder, at most as long as a comment on GitHub. Return 0."""
     facts = facts_of(arguments.base)
@@ -46,21 +55,24 @@ def summarised(arguments: argparse.Namespace) -> int:
 
 
 def verified(arguments: argparse.Namespace) -> int:
-    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return 1 if something differs, else 0."""
+    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return its exit code."""
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(what: object) -> None:
         print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
 
-    result = verify(say, arguments.twice)
+    with temporary_folder("dvc-proof-") as place:
+        result = verify(place.resolve(), say, twice=arguments.twice, seconds=arguments.seconds)
+        if arguments.keep:
+            say(f"the clones are in {place.rename(place.with_suffix(''))}")
     for cause in result.causes:
         say(f"cause  {cause}")
     if arguments.json:
-        files = [row._asdict() | {"result": "different" if row.what else SAME} for row in result.rows]
+        files = [row._asdict() | {"verdict": row.result} for row in result.rows]
         content = {"commit": result.commit, "last": result.last, "files": files, "causes": result.causes}
         print(json.dumps(content, indent=2, ensure_ascii=False))
     say(result.last)
-    return int(result.last != SAME)
+    return result.code
 
 
 if __name__ == "__main__":
