@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Timer
+from types import MappingProxyType
 from typing import NamedTuple
 
 import psutil
@@ -17,6 +18,7 @@ from dvc_proof.words import in_line
 
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 OF_DVC = ("WARNING: ", "ERROR: ", "> ")  # begin lines that DVC prints about a stage
+FAILED = "it failed"
 LONG = 120  # characters of a line of a stage, at most
 NOBODY = (
     "-c",
@@ -45,6 +47,12 @@ class Ran(NamedTuple):
     passed: bool
     late: bool
 
+    @property
+    def failed(self) -> str:
+        """Return the name of the first stage that failed; `dvc` if DVC failed before the first stage."""
+        warned = (name for name, lines in self.started.items() if any(line.startswith(OF_DVC[0]) for line in lines))
+        return next(warned, "dvc")
+
     def reason(self, stage: str) -> str:
         """Return why a stage has no results: the last line that it printed, or the time, or that it never started."""
         if stage not in self.started:
@@ -56,7 +64,7 @@ class Ran(NamedTuple):
         own = [line for line in self.started[stage] if line and not line.startswith(OF_DVC)]
         last = own[-1] if own else "it printed nothing"
         return (
-            "the time was over" if self.late and stage == [*self.started][-1] else f"it failed: {in_line(last)[:LONG]}"
+            "the time was over" if self.late and stage == [*self.started][-1] else f"{FAILED}: {in_line(last)[:LONG]}"
         )
 
 
@@ -113,7 +121,7 @@ def keep_sources_alone(root: Path, outputs: Iterable[str], data: Iterable[str] =
 
 def run_stages(
     root: Path, arguments: Iterable[str], say: Callable[[str], object], other: Callable[[str], object] = lambda _: None,
-    seconds: float | None = None, **variables: str,
+    seconds: float | None = None, variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Ran:  # fmt: skip
     """Run `dvc repro --force` in a clone; a stage that fails stops only the stages that need its outputs.
 
@@ -134,7 +142,7 @@ def run_stages(
     lines, started, late = list[str](), dict[str, list[str]](), Event()
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *arguments],  # -P: none of its code
-        cwd=root, env=environment | variables, text=True, errors="replace",
+        cwd=root, env={**environment, **variables}, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
 

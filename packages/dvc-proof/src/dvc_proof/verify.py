@@ -71,7 +71,7 @@ class Verified(NamedTuple):
 
 def verify(
     place: Path, say: Say, ref: str = "HEAD", targets: Collection[str] = (), *, heard: Say = lambda _: None,
-    twice: bool = False, seconds: float | None = None, **variables: str,
+    twice: bool = False, seconds: float | None = None, without: Collection[str] = (), **variables: str,
 ) -> Verified:  # fmt: skip
     """Verify a commit in a temporary folder, and return the result. `say` is called with each Row, and with progress.
 
@@ -79,6 +79,7 @@ def verify(
     heard      called with the other lines that the stages print
     twice      whether every stage runs in two clones; an output that differs between the two is named
     seconds    the time for all stages
+    without    further paths that the clone must not have
     variables  environment variables for the stages
 
     Raises Refused if Git or DVC cannot read the commit, or a path or a link leads out of the project.
@@ -104,19 +105,21 @@ def verify(
     shown = [path for path in sorted({*pipeline.shown}) if not any(within(path, out) for out in [*outs, *data])]
     if not targets:
         add([*_data(committed, data, complaints), *_others(committed, pipeline)])
-    names = [name for name in targets or pipeline.stages if not pipeline.stages[name].frozen]
+    # A stage without outputs has nothing to compare, and may publish something.
+    stages = {name: stage for name, stage in pipeline.stages.items() if stage.outs}
+    names = [name for name in targets or stages if not stages[name].frozen]
     author = git("log", "-1", "--format=%an", commit)
     say(f"running the commands of {number_of(len(names), 'stage')} of {author}'s commit {commit[:SHOWN]}, as your user")
     runs = list[tuple[Path, Ran, Stages]]()
     for name in ("rebuilt", "again")[: 1 + twice]:
         shutil.copytree(place / "committed", place / name, symlinks=True)
         root = place / name / committed.relative_to(place / "committed")
-        keep_sources_alone(root, _results(pipeline, shown), data)
-        ran = run_stages(root, names, say, heard, seconds, **variables) if names else Ran({}, "", True, False)
+        keep_sources_alone(root, [*_results(pipeline, shown), *without], data)
+        ran = run_stages(root, names, say, heard, seconds, variables) if names else Ran({}, "", True, False)
         sys.stderr.write("" if ran.passed else ran.printed)
         runs.append((root, ran, _aligned(root, pipeline.locked, pipeline_in(root).locked)))
     rebuilt, ran, after = runs[0]
-    for name in dict.fromkeys([*targets, *after]) if targets else pipeline.stages:
+    for name in dict.fromkeys([*targets, *after]) if targets else stages:
         add(_stage(name, pipeline, after, committed, rebuilt) if name in after else [])
         add([] if name in after else _not_rebuilt(name, pipeline, committed, {*complaints}, ran))
     add([] if targets else _shown(committed, rebuilt, shown))
@@ -173,8 +176,6 @@ def _others(root: Path, pipeline: Pipeline) -> Iterator[Row]:
 def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[Row]:
     """Yield a row for each output of a rebuilt stage."""
     old, new = pipeline.locked.get(name, NO_STAGE), after[name]
-    if not pipeline.stages[name].outs:
-        yield Row(name, "no outputs", "")
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
         one = contents(committed, out)
