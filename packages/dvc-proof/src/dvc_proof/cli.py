@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 
+from dvc_proof.blame import blame
 from dvc_proof.facts import facts_of
 from dvc_proof.git import Refused
 from dvc_proof.markdown import verdict
@@ -29,6 +30,13 @@ def main() -> None:
     command = commands.add_parser("summary", help="summarise a branch's changes", description=about)
     command.set_defaults(run=summarised)
     command.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
+    about = "Print the commits that changed a result, and why. Nothing is run without --prove."
+    command = commands.add_parser("blame", help="which commits changed a result, and why", description=about)
+    command.set_defaults(run=blamed)
+    command.add_argument("result", metavar="FILE[:KEY]", help="an output, or a value in a JSON or CSV file in Git")
+    prove = "rebuild the result before and after its last change; this executes the project's commands"
+    command.add_argument("--prove", action="store_true", help=prove)
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end the stages after this time")
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
@@ -52,6 +60,31 @@ def summarised(arguments: argparse.Namespace) -> int:
     facts = facts_of(arguments.base)
     print(summary(facts, verdict(Changed=changed(facts), Results=parted(facts))))
     return 0
+
+
+def blamed(arguments: argparse.Namespace) -> int:
+    """Print a line for each commit that changed the result. With --prove, rebuild it before and after the last change.
+
+    Return 1 if a rebuilt result differs from its commit, 2 if one could not be rebuilt, else 0.
+    """
+    path, _, key = arguments.result.partition(":")
+    changes = list(blame(path, key))
+    for change in changes:
+        _say(change.line)
+    codes, last = [0], changes[0]
+    for commit in (last.commit, last.parent) if arguments.prove else ():
+        if not (commit and last.stage):
+            raise Refused("--prove: no stage makes it in both commits, so it cannot be rebuilt")
+        with temporary_folder("dvc-proof-") as place:
+            result = verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds)
+        claim = {0: "has the rebuilt result", 1: "does not have the rebuilt results", 2: "could not be rebuilt"}
+        _say(f"{commit[:10]}: dvc.lock {claim[result.code]}")
+        codes.append(result.code)
+    return 1 if 1 in codes else max(codes)
+
+
+def _say(line: object) -> None:
+    print(in_line(str(line)), flush=True)
 
 
 def verified(arguments: argparse.Namespace) -> int:
