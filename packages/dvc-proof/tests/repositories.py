@@ -101,7 +101,7 @@ class Repository:
         return Repository(folder)
 
     def proof(self, *arguments: str, expect: int = 0) -> str:
-        """Return what `dvc-proof` prints here, and check its exit code. It runs in this process: importing DVC is slow."""
+        """Return what `dvc-proof` prints, and check its exit code. It runs in this process: importing DVC is slow."""
         printed = io.StringIO()
         argv = patch.object(sys, "argv", ["dvc-proof", *arguments])
         with chdir(self.folder), redirect_stdout(printed), redirect_stderr(printed), argv:

@@ -31,16 +31,28 @@ def record(
     stages = {
         "prepare": {"cmd": "x", "deps": [entry("raw", data)], "outs": [entry("data", f"of {data}")]},
         "train": {
-            "cmd": "y", "deps": [entry("data", f"of {data}"), entry("train.py", code)], "params": {"params.yaml": {"eta": eta}},
+            "cmd": "y",
+            "deps": [entry("data", f"of {data}"), entry("train.py", code)],
+            "params": {"params.yaml": {"eta": eta}},
             "outs": [entry(metric, text), entry(model, f"{eta} {code} {data}")],
         },
-    }  # fmt: skip
+    }
     (repository.folder / metric).write_text(text)
     if lock:
-        lines = [f"  {name}:\n    cmd: {stage['cmd']}\n" + "".join(
-            f"    {kind}:\n" + "".join(f"    - path: {p}\n      hash: md5\n      md5: {h}\n" for p, h in stage[kind])
-            + (f"    params:\n      params.yaml:\n        eta: {eta}\n" if kind == "deps" and "params" in stage else "")
-            for kind in ("deps", "outs")) for name, stage in stages.items()]  # fmt: skip
+        lines = [
+            f"  {name}:\n    cmd: {stage['cmd']}\n"
+            + "".join(
+                f"    {kind}:\n"
+                + "".join(f"    - path: {p}\n      hash: md5\n      md5: {h}\n" for p, h in stage[kind])
+                + (
+                    f"    params:\n      params.yaml:\n        eta: {eta}\n"
+                    if kind == "deps" and "params" in stage
+                    else ""
+                )
+                for kind in ("deps", "outs")
+            )
+            for name, stage in stages.items()
+        ]
         (repository.folder / "dvc.lock").write_text("schema: '2.0'\nstages:\n" + "".join(lines))
     return repository.commit()[:10]
 
@@ -63,9 +75,11 @@ def test_each_change_has_its_values_and_the_first_stage_with_its_cause(history):
     by_data = record(history, float("nan"), eta=2, code="2", data="2")
     record(history, float("nan"), eta=2, code="3", data="2")
     assert told(history, "metric.json:loss") == [
-        (by_data, "2.0 → NaN; prepare: raw"), (by_code, "3.0 → 2.0; train: train.py"),
-        (by_param, "4.0 → 3.0; train: eta 1 → 2"), (first, "nothing → 4.0; no dvc.lock before"),
-    ]  # fmt: skip
+        (by_data, "2.0 → NaN; prepare: raw"),
+        (by_code, "3.0 → 2.0; train: train.py"),
+        (by_param, "4.0 → 3.0; train: eta 1 → 2"),
+        (first, "nothing → 4.0; no dvc.lock before"),
+    ]
     models = told(history, "model.bin")
     assert [commit for commit, _ in models][1:] == [by_data, by_code, by_param, first]
     assert models[3][1] == f"{md5('1 1 1')[:8]} → {md5('2 1 1')[:8]}; train: eta 1 → 2"
@@ -89,9 +103,10 @@ def test_a_renamed_result_is_followed(history):
     second = record(history, 3.0, eta=2)
     renamed = record(history, 3.0, eta=2, metric="other.json", model="best.bin")
     assert told(history, "other.json:loss") == [
-        (renamed, "3.0 → 3.0; renamed from metric.json"), (second, "4.0 → 3.0; train: eta 1 → 2"),
+        (renamed, "3.0 → 3.0; renamed from metric.json"),
+        (second, "4.0 → 3.0; train: eta 1 → 2"),
         (first, "nothing → 4.0; no dvc.lock before"),
-    ]  # fmt: skip
+    ]
     assert [commit for commit, _ in told(history, "best.bin")] == [renamed, second, first]
 
 

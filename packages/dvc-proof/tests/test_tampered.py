@@ -9,7 +9,7 @@ from repositories import Repository
 CLOCK = "  clock:\n    cmd: date +%N > clock.txt\n    outs: [clock.txt: {cache: false}]\n"
 LATER = "  later:\n    cmd: echo '{}' > count.json && echo 1 > one.txt\n    deps: [parts]\n    outs: [one.txt]\n"
 SHOWN = "metrics: [extra.json]\nstages:\n"
-MORE = "stages:\n  more:\n    cmd: tr A-Z a-z < ../words.txt > low.txt\n    deps: [../words.txt]\n    outs: [low.txt: {cache: false}]\n"
+MORE = "stages:\n  more:\n    cmd: tr A-Z a-z < ../words.txt > low.txt\n    deps: [../words.txt]\n    outs: [low.txt: {cache: false}]\n"  # noqa: E501
 
 
 def edit(*edits: tuple[str, str, str]):
@@ -154,48 +154,147 @@ def submodule(project):
 
 OTHER_INPUTS = "from the same inputs"
 DIFFERENT = {  # what was done to the commit, the line of the difference, and the cause
-    "a metric": (edit(("count.json", "10", "9")), "count: count.json: words: committed 9, rebuilt 10", "count.json: edited after count made it: dvc.lock has the hash of what was rebuilt"),
-    "a metric that was no number": (edit(("count.json", "NaN", "0.9")), "count: count.json: no: committed 0.9, rebuilt NaN", "edited after"),
-    "a hash of a metric": (hash_of("count.json"), "count: count.json: dvc.lock has aaaaaaaa…, rebuilt ", "count makes other hashes from the same inputs"),
-    "a hash of an output": (hash_of("words.txt"), "words: words.txt: dvc.lock has aaaaaaaa", "words makes other hashes"),
-    "a metric and its hash": (metric_and_lock, "count: count.json: words: committed 11, rebuilt 10", "it was edited, and `dvc commit` wrote its hash"),
-    "a metric and another hash": (both(metric_and_lock, edit(("count.json", "11", "12"))), "count: count.json: words: committed 12", "edited after count made it: dvc.lock has another hash"),
-    "a param": (edit(("params.yaml", "2", "3")), "count: count.json: words: committed 10, rebuilt 15", "dvc.lock was made with times 2, params.yaml has 3 (stages: count)"),
-    "a param in the lock": (edit(("dvc.lock", "times: 2", "times: 3")), "count: dvc.lock: dvc.lock was made with times 3", "dvc.lock was made with times 3"),
-    "a param that only the lock has": (edit(("dvc.lock", "times: 2", "times: 2\n        eta: 1")), "dvc.lock was made with eta 1, params.yaml has nothing", ""),
-    "code": (edit(("count.py", "times *", "1 + times *")), "count: count.json: words: committed 10, rebuilt 11", "dvc.lock was made with another count.py"),
+    "a metric": (
+        edit(("count.json", "10", "9")),
+        "count: count.json: words: committed 9, rebuilt 10",
+        "count.json: edited after count made it: dvc.lock has the hash of what was rebuilt",
+    ),
+    "a metric that was no number": (
+        edit(("count.json", "NaN", "0.9")),
+        "count: count.json: no: committed 0.9, rebuilt NaN",
+        "edited after",
+    ),
+    "a hash of a metric": (
+        hash_of("count.json"),
+        "count: count.json: dvc.lock has aaaaaaaa…, rebuilt ",
+        "count makes other hashes from the same inputs",
+    ),
+    "a hash of an output": (
+        hash_of("words.txt"),
+        "words: words.txt: dvc.lock has aaaaaaaa",
+        "words makes other hashes",
+    ),
+    "a metric and its hash": (
+        metric_and_lock,
+        "count: count.json: words: committed 11, rebuilt 10",
+        "it was edited, and `dvc commit` wrote its hash",
+    ),
+    "a metric and another hash": (
+        both(metric_and_lock, edit(("count.json", "11", "12"))),
+        "count: count.json: words: committed 12",
+        "edited after count made it: dvc.lock has another hash",
+    ),
+    "a param": (
+        edit(("params.yaml", "2", "3")),
+        "count: count.json: words: committed 10, rebuilt 15",
+        "dvc.lock was made with times 2, params.yaml has 3 (stages: count)",
+    ),
+    "a param in the lock": (
+        edit(("dvc.lock", "times: 2", "times: 3")),
+        "count: dvc.lock: dvc.lock was made with times 3",
+        "dvc.lock was made with times 3",
+    ),
+    "a param that only the lock has": (
+        edit(("dvc.lock", "times: 2", "times: 2\n        eta: 1")),
+        "dvc.lock was made with eta 1, params.yaml has nothing",
+        "",
+    ),
+    "code": (
+        edit(("count.py", "times *", "1 + times *")),
+        "count: count.json: words: committed 10, rebuilt 11",
+        "dvc.lock was made with another count.py",
+    ),
     "code and its hash": (code_and_lock, "count: count.json: words: committed 10, rebuilt 11", OTHER_INPUTS),
-    "a comment": (edit(("count.py", "import", "# x\nimport")), "count: dvc.lock: dvc.lock was made with another count.py", ""),
-    "an input": (edit(("raw.txt", "here", "here too")), "words: words.txt: dvc.lock has", "dvc.lock was made with another raw.txt (stages: words)"),
+    "a comment": (
+        edit(("count.py", "import", "# x\nimport")),
+        "count: dvc.lock: dvc.lock was made with another count.py",
+        "",
+    ),
+    "an input": (
+        edit(("raw.txt", "here", "here too")),
+        "words: words.txt: dvc.lock has",
+        "dvc.lock was made with another raw.txt (stages: words)",
+    ),
     "an input's hash": (hash_of("raw.txt"), "words: dvc.lock: dvc.lock was made with another raw.txt", ""),
-    "a command": (edit(("dvc.yaml", "a-z A-Z", "a-y A-Y")), "words: dvc.lock: dvc.lock was made with cmd tr a-z A-Z", ""),
-    "a size": (edit(("dvc.lock", "size: 24", "size: 23")), "count: count.json: the same hash, but recorded size 23", ""),
-    "a number of files": (edit(("dvc.lock", "nfiles: 2", "nfiles: 3")), "split: parts: the same hash, but recorded nfiles 3, here 2", ""),
-    "an output that dvc.yaml lacks": (edit(("dvc.yaml", "    outs: [parts]\n", "")), "split: parts: dvc.lock has it, and dvc.yaml does not name it", ""),
+    "a command": (
+        edit(("dvc.yaml", "a-z A-Z", "a-y A-Y")),
+        "words: dvc.lock: dvc.lock was made with cmd tr a-z A-Z",
+        "",
+    ),
+    "a size": (
+        edit(("dvc.lock", "size: 24", "size: 23")),
+        "count: count.json: the same hash, but recorded size 23",
+        "",
+    ),
+    "a number of files": (
+        edit(("dvc.lock", "nfiles: 2", "nfiles: 3")),
+        "split: parts: the same hash, but recorded nfiles 3, here 2",
+        "",
+    ),
+    "an output that dvc.yaml lacks": (
+        edit(("dvc.yaml", "    outs: [parts]\n", "")),
+        "split: parts: dvc.lock has it, and dvc.yaml does not name it",
+        "",
+    ),
     "data in Git": (table_in_git, "data, not rebuilt: table.csv: it is not the data of its .dvc file: recorded", ""),
-    "data in Git with other line ends": (windows_table, "table.csv: it is not the data of its .dvc file: …: only the line ends differ", ""),
-    "code with other line ends": (windows_code, "dvc.lock was made with another count.py: only the line ends differ", ""),
-    "the size of data": (edit(("table.csv.dvc", "size: 8", "size: 9")), "table.csv: it is not the data of its .dvc file: the same hash, but recorded size 9, here 8", ""),
+    "data in Git with other line ends": (
+        windows_table,
+        "table.csv: it is not the data of its .dvc file: …: only the line ends differ",
+        "",
+    ),
+    "code with other line ends": (
+        windows_code,
+        "dvc.lock was made with another count.py: only the line ends differ",
+        "",
+    ),
+    "the size of data": (
+        edit(("table.csv.dvc", "size: 8", "size: 9")),
+        "table.csv: it is not the data of its .dvc file: the same hash, but recorded size 9, here 8",
+        "",
+    ),
     "a file of a folder": (part_edited, "split: parts: dvc.lock has …; 1 file of the folder: aa", OTHER_INPUTS),
     "a commit behind another": (replaced, "count: count.json: words: committed 12, rebuilt 10", ""),
     "a metric of no stage": (shown_edited, "dvc.yaml: extra.json: 0: committed 2, rebuilt 1", ""),
-    "a second dvc.yaml": (second_pipeline, "sub/dvc.yaml:more: sub/low.txt: line 1: committed 'any", "sub/low.txt: edited after"),
+    "a second dvc.yaml": (
+        second_pipeline,
+        "sub/dvc.yaml:more: sub/low.txt: line 1: committed 'any",
+        "sub/low.txt: edited after",
+    ),
     "an output of a frozen stage": (frozen, "count: count.json: it is not what dvc.lock has", ""),
-    "a metric without a lock": (both(without_lock_of_count, edit(("count.json", "10", "8"))), "count: count.json: words: committed 8", ""),
+    "a metric without a lock": (
+        both(without_lock_of_count, edit(("count.json", "10", "8"))),
+        "count: count.json: words: committed 8",
+        "",
+    ),
     "a later stage": (stage(LATER), "count: count.json: a later stage overwrites", ""),
-}  # fmt: skip
+}
 UNKNOWN = {
-    "a stage that dvc.yaml lacks": (edit(("dvc.yaml", "  split:", "  other:")), "split: dvc.lock: dvc.yaml has no such stage"),
-    "a frozen stage": (edit(("dvc.yaml", "  count:\n", "  count:\n    frozen: true\n")), "count: no results: it is frozen"),
-    "a metric of nobody": (both(edit(("dvc.yaml", "stages:\n", SHOWN)), lambda p: p.write(extra__json="{}\n")), "dvc.yaml: extra.json: no stage makes it"),
+    "a stage that dvc.yaml lacks": (
+        edit(("dvc.yaml", "  split:", "  other:")),
+        "split: dvc.lock: dvc.yaml has no such stage",
+    ),
+    "a frozen stage": (
+        edit(("dvc.yaml", "  count:\n", "  count:\n    frozen: true\n")),
+        "count: no results: it is frozen",
+    ),
+    "a metric of nobody": (
+        both(edit(("dvc.yaml", "stages:\n", SHOWN)), lambda p: p.write(extra__json="{}\n")),
+        "dvc.yaml: extra.json: no stage makes it",
+    ),
     "no hash": (without_lock_of_count, "count: count.json: dvc.lock has no hash of it"),
     "a failing stage": (failing, "count: no results: it failed: ModuleNotFoundError: No module named 'nothing'"),
     "data that nobody has": (no_data, "data, not rebuilt: table.csv: it cannot be had: "),
     "data that is damaged in the cache": (damaged_cache, "data, not rebuilt: table.csv: it cannot be had: "),
-    "a missing input": (edit(("dvc.yaml", "deps: [raw.txt]", "deps: [raw.txt, nowhere.txt]")), "words: no results: nowhere.txt is missing"),
-    "a result from history": (edit(("dvc.yaml", "cmd: python count.py", "cmd: git show HEAD:count.json > count.json")), "count: no results: it failed: fatal: "),
+    "a missing input": (
+        edit(("dvc.yaml", "deps: [raw.txt]", "deps: [raw.txt, nowhere.txt]")),
+        "words: no results: nowhere.txt is missing",
+    ),
+    "a result from history": (
+        edit(("dvc.yaml", "cmd: python count.py", "cmd: git show HEAD:count.json > count.json")),
+        "count: no results: it failed: fatal: ",
+    ),
     "a submodule": (submodule, "part: dvc.yaml: a submodule"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow

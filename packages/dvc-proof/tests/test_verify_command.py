@@ -113,7 +113,7 @@ def test_an_untouched_commit_is_the_same_and_nothing_is_written(project, tmp_pat
     lines = project.proof("verify").splitlines()
     assert (
         lines[1]
-        == f"running the commands of 3 stages of ann's commit {project.run('git', 'rev-parse', 'HEAD')[:8]}, as your user"
+        == f"running the commands of 3 stages of ann's commit {project.run('git', 'rev-parse', 'HEAD')[:8]}, as your user"  # noqa: E501
     )
     assert {"same  data, not rebuilt: table.csv", "same  words: words.txt", "same  split: parts"} <= {*lines}
     assert lines[-1] == "4 same, 0 different, 0 not verified"
@@ -183,7 +183,7 @@ def test_a_project_below_the_repositorys_top_with_an_import_and_a_submodule(tmp_
     project.folder.mkdir(parents=True)
     project.run("dvc", "init", "-q", "--subdir")
     project.run("dvc", "import", "-q", str(small.folder), "words.txt", "-o", "theirs.txt")
-    copy = "stages:\n  copy:\n    cmd: cat theirs.txt ../shared.txt > mine.txt\n    deps: [theirs.txt, ../shared.txt]\n    outs: [mine.txt]\n"
+    copy = "stages:\n  copy:\n    cmd: cat theirs.txt ../shared.txt > mine.txt\n    deps: [theirs.txt, ../shared.txt]\n    outs: [mine.txt]\n"  # noqa: E501
     project.write(dvc__yaml=copy)
     top.write(models_in_shared__txt="shared\n")
     project.run("dvc", "repro", "-q")
@@ -233,13 +233,16 @@ def test_another_program_is_not_called_a_clock(project):
     assert f"{cause} does not name, or ran on another machine" in printed
 
 
-@pytest.mark.parametrize(("files", "reason"), [
-    ({}, "DVC cannot read the project"),
-    ({"dvc.yaml": "params: [x.yaml]\n", "x.yaml": "a: 1\n"}, "HEAD has no stage"),
-    ({"dvc.yaml": "stages: [1]\n"}, "DVC cannot read the project"),
-    ({"dvc.yaml": "stages:\n  out:\n    cmd: ls\n    outs: [../x]\n"}, "outside the project's folder"),
-    (FILES | {"dvc.lock": "stages: [\n"}, "DVC"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, "DVC cannot read the project"),
+        ({"dvc.yaml": "params: [x.yaml]\n", "x.yaml": "a: 1\n"}, "HEAD has no stage"),
+        ({"dvc.yaml": "stages: [1]\n"}, "DVC cannot read the project"),
+        ({"dvc.yaml": "stages:\n  out:\n    cmd: ls\n    outs: [../x]\n"}, "outside the project's folder"),
+        (FILES | {"dvc.lock": "stages: [\n"}, "DVC"),
+    ],
+)
 def test_what_cannot_be_read_is_one_line(tmp_path, files, reason):
     project = Repository(tmp_path)
     project.run("git", "init", "-q")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from charloom.core.settings.pipeline import LOCK
 from charloom.core.settings.records import MEASURE
 from dvc_proof.data import contents
 from dvc_proof.differences import DIFFERENT
@@ -44,11 +45,12 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
 
 def agreement_of(result: Verified) -> str:
     """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
-    if not result.count(DIFFERENT):
+    rows = [row for row in result.rows if row.file != str(LOCK)]
+    apart = {row.file for row in rows if row.result == DIFFERENT}
+    if not apart:
         return SAME_BITS
-    apart = {row.file for row in result.rows if row.result == DIFFERENT}
     folders = result.committed, result.rebuilt
-    files = [tuple(contents(folder, row.file) for folder in folders) for row in result.rows if row.file]
+    files = [tuple(contents(folder, row.file) for folder in folders) for row in rows]
     if all(_is_near(*pair) for pair in files if pair[0]):
         return WITHIN if any(key_of(file) == SAMPLES for file in apart) else SAME_TEXT
     costs = [math.nan]

@@ -69,9 +69,8 @@ def blame(path: str, key: str = "") -> Iterator[Changed]:
 
     ensure({*names, paths[next(iter(history))]})
     if value(next(iter(history)), posixpath.normpath(path)) is NOTHING:
-        raise Refused(
-            f"{path}{f':{key}' * bool(key)}: HEAD has no such result; allowed are an output, or FILE:KEY for a file in Git"
-        )
+        allowed = "allowed are an output, or FILE:KEY for a value in a JSON or CSV file in Git"
+        raise Refused(f"{path}{f':{key}' * bool(key)}: HEAD has no such result; {allowed}")
     for commit, (parents, when, who) in history.items():
         new, file = value(commit, paths[commit]), paths[commit]
         olds = [value(parent, file) for parent in parents] or [NOTHING]
@@ -115,7 +114,7 @@ def _text(blob: str) -> str:
 
 
 def _hash(blob: str, lock: str, path: str) -> str:
-    """Return the hash of an output in a dvc.lock; "" if it has none. Reading a dvc.lock takes longer than searching it."""
+    """Return the hash of an output in a dvc.lock; "" if it has none. The text is searched first: parsing takes longer."""
     name = re.escape(posixpath.basename(path))
     found = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
     return (
@@ -183,4 +182,5 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
         f"{name} {shown(one.get(name))} → {shown(other.get(name))}" if name in {**one, **other} else name
         for name in change.inputs
     ]
-    return f"{change.name}: {listed(inputs) or f'the same inputs: it is not deterministic, or {UNDECLARED}, or was edited'}"
+    same = f"the same inputs: it is not deterministic, or {UNDECLARED}, or was edited"
+    return f"{change.name}: {listed(inputs) or same}"
