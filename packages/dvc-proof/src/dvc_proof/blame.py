@@ -114,7 +114,7 @@ def _text(blob: str) -> str:
 
 
 def _hash(blob: str, lock: str, path: str) -> str:
-    """Return the hash of an output in a dvc.lock; "" if it has none. The text is searched first: parsing takes longer."""
+    """Return the hash of an output in a dvc.lock; "" if it has none. Parsing takes longer than searching."""
     name = re.escape(posixpath.basename(path))
     found = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
     return (

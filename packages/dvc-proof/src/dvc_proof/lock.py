@@ -50,7 +50,7 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
     stages: Stages = {}
     try:
         for path, text in locks.items():
-            folder, lock = posixpath.dirname(path), _parsed(text)
+            folder, lock = posixpath.dirname(path), parsed(text)
             if next(islice(_values(lock), VALUES, None), None):
                 raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can expand to billions
             own = (
@@ -75,8 +75,8 @@ class _Constructor(SafeConstructor):
             raise ConstructorError(problem="found a merge key, which DVC does not write", problem_mark=node.start_mark)
 
 
-def _parsed(text: str) -> Any:
-    """Return the value of a YAML 1.2 document, as DVC reads it."""
+def parsed(text: str) -> Any:
+    """Return the value of a YAML 1.2 document, as DVC reads it. Raises an exception of ruamel.yaml."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     return yaml.load(text)
@@ -141,3 +141,11 @@ def makers_of(stages: Stages) -> dict[str, str]:
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
     return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}
+
+
+def plotted(entries: Any) -> Iterator[str]:
+    """Yield the files under `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
+    for entry in entries if isinstance(entries, list) else [entries]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]

@@ -1,7 +1,6 @@
 """The stages of a DVC project as DVC reads them: with `foreach`, `matrix`, `wdir` and every dvc.yaml resolved."""
 
 import posixpath
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from dvc.repo import Repo
 from ruamel.yaml.error import YAMLError
 
 from dvc_proof.git import Refused
-from dvc_proof.lock import Stages, stages_of
+from dvc_proof.lock import Stages, plotted, stages_of
 
 
 class Declared(NamedTuple):
@@ -76,11 +75,3 @@ def pipeline_in(root: Path) -> Pipeline:
     tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
     shown = [posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named]
     return Pipeline(stages, locked, tracked, shown)
-
-
-def plotted(entries: Any) -> Iterator[str]:
-    """Yield the files under `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
-    for entry in entries if isinstance(entries, list) else [entries]:
-        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
-            axes = ((options or {}).get(axis) for axis in ("x", "y"))
-            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]
