@@ -58,7 +58,7 @@ def link_above_the_text(project):
 
 
 CLAIMS = {
-    frozen: (5, "not verified  gradcheck: no results: it is frozen"),
+    frozen: (1, "not verified  gradcheck: no results: it is frozen"),
     of_a_submodule: (5, "not verified  part: dvc.yaml: a submodule"),
     subfolder: (1, "DIFFERENT  metrics/dvc.yaml:claim: it failed: "),
     output_by_another_path: (1, "DIFFERENT  train: models/best.npz: dvc.lock has "),

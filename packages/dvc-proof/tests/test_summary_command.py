@@ -231,3 +231,11 @@ def test_what_is_not_as_the_lock_has_it_is_told_where_it_begins():
     }
     found = not_of_lock(status, stages, {"words.txt", "text.txt", "lost.txt"})
     assert found == {"words": ["words.txt"], "curve": ["rate", "cmd"]}
+
+
+@pytest.mark.slow
+def test_the_modules_of_before_are_the_commands(branch):
+    assert branch.run("python", "-P", "-m", "dvc_summary", "--base", "main") == branch.proof(
+        "summary", "--base", "main"
+    )
+    assert "--twice" in branch.run("python", "-P", "-m", "dvc_verify", "--help")

@@ -237,16 +237,6 @@ DIFFERENT = {  # what was done to the commit, the line of the difference, and th
         "",
     ),
     "data in Git": (table_in_git, "data, not rebuilt: table.csv: it is not the data of its .dvc file: recorded", ""),
-    "data in Git with other line ends": (
-        windows_table,
-        "table.csv: it is not the data of its .dvc file: …: only the line ends differ",
-        "",
-    ),
-    "code with other line ends": (
-        windows_code,
-        "dvc.lock was made with another count.py: only the line ends differ",
-        "",
-    ),
     "the size of data": (
         edit(("table.csv.dvc", "size: 8", "size: 9")),
         "table.csv: it is not the data of its .dvc file: the same hash, but recorded size 9, here 8",
@@ -269,6 +259,14 @@ DIFFERENT = {  # what was done to the commit, the line of the difference, and th
     "a later stage": (stage(LATER), "count: count.json: a later stage overwrites", ""),
 }
 UNKNOWN = {
+    "data in Git with other line ends": (
+        windows_table,
+        "data, not rebuilt: table.csv: it is not the data of its .dvc file: ",
+    ),
+    "code with other line ends": (
+        windows_code,
+        "count: dvc.lock: dvc.lock was made with another count.py: only the line ends differ (stages: count)",
+    ),
     "a stage that dvc.yaml lacks": (
         edit(("dvc.yaml", "  split:", "  other:")),
         "split: dvc.lock: dvc.yaml has no such stage",

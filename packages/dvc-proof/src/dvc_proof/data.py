@@ -69,7 +69,7 @@ def main() -> None:
                     repo.pull(f"{clone}/{path}", remote=remote)
                 break
             except CheckoutError:
-                complaints.setdefault(path, "it is neither in the cache nor in a remote")
+                complaints.setdefault(path, "neither the cache nor a remote gives it")
             except Exception as error:  # noqa: BLE001  plugins, servers and files raise exceptions of many types
                 complaints[path] = " ".join(COLOUR.sub("", str(error.__cause__ or error)).split())
     print(json.dumps(complaints))
@@ -118,8 +118,11 @@ def unlike(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> st
 
 
 def measured(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Return the first measure that differs between two entries with the same hash; "" if none differs."""
-    wrong = (key for key in MEASURES if key in entry and key in here and entry[key] != here[key])
+    """Return the first measure that differs between two entries with the same hash; "" if none differs.
+
+    The size of DVC 2 counts line ends that its hash does not.
+    """
+    wrong = (key for key in MEASURES if key in entry and "hash" in entry and key in here and entry[key] != here[key])
     return next((f"the same hash, but recorded {key} {entry[key]}, here {here[key]}" for key in wrong), "")
 
 
