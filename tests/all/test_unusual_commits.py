@@ -14,7 +14,7 @@ from charloom.core.network import recipe
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
-COMMANDS = {"verify": "verify", "study": "verify --study studies/a.yaml", "summary": "summary --base base"}
+COMMANDS = {"verify": "verify", "study": "study studies/a.yaml --prove 3", "summary": "summary --base base"}
 SAME = {"verify": (0, "same")}
 AS_BEFORE = {"summary": (0, "All outputs have the same bits as the base's")}
 

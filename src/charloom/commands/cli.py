@@ -199,8 +199,6 @@ def _add_proof(commands: Any) -> None:
     short = "prove the committed results: rebuild and compare"
     add = _added(commands, "verify", short, about)
     add("--json", action="store_true", help="print the table as JSON")
-    add("--statement", metavar="FILE", help="write an in-toto statement about the rebuilt results, ready to be signed")
-    add("--study", metavar="FILE", help="rebuild three random rows of this study instead of the results")
 
     about = (
         "Run a run in MLflow again, from its commit, uncommitted patch, params and text, in a folder of its own, and "

@@ -2,20 +2,23 @@
 
 import json
 import os
-import shutil
+import re
 from contextlib import chdir
+from html.parser import HTMLParser
 
 import pytest
-from harmless import HOSTILE, ensure_harmless
-from projects import Project, called
+from repositories import NAMED, Repository
 
-from dvc_proof.cli import main
 from dvc_proof.facts import Facts, compared, dvc, facts_of, not_of_lock
 from dvc_proof.git import Refused, printed
 from dvc_proof.lock import Stage, stages_of
 from dvc_proof.markdown import limited, verdict
 from dvc_proof.sections import parted, warnings
 
+HOSTILE = (
+    "|`*a*_b_~~c~~<img src=x onerror=alert(1)>[e](//f)@team</code></table><script>\n\n# g\n\n```\n\u202e\x07&lt;b&gt;"
+)
+OURS = set("ul li b p sub table tr th td code details summary h3".split())  # noqa: SIM905  one line
 PIPELINE = """\
 stages:
   words:
@@ -26,8 +29,8 @@ stages:
     cmd: python curve.py
     deps: [curve.py, words.txt]
     params: [rate, note]
-    metrics: [metrics.json: {cache: false}]
-    outs: [curve.csv: {cache: false}]
+    metrics: [metrics.json: {cache: false}, none.json: {cache: false}]
+    plots: [curve.csv: {cache: false, x: step}]
 """
 CURVE = """\
 import json
@@ -35,63 +38,79 @@ from ruamel.yaml import YAML
 params = YAML(typ="safe").load(open("params.yaml"))
 words = open("words.txt").read()
 json.dump({"loss": params["rate"] * len(words), params["note"]: 1 + params["rate"]}, open("metrics.json", "w"))
+json.dump({"undefined": float("nan")}, open("none.json", "w"))
 open("curve.csv", "w").write(f"step,loss\\n0,{params['rate']}\\n")
 """
 
 
-def written(project: Project, **files: str) -> None:
-    for name, content in files.items():
-        (project.folder / name.replace("__", ".")).write_text(content, encoding="utf-8")
+class Harmless(HTMLParser):
+    """Refuse tags that are not ours, and text of others outside <code>."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.feed(page)
+        assert not self.open
+        assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e]", page)
+
+    def handle_starttag(self, tag, attributes):
+        assert tag in OURS
+        assert {name for name, _ in attributes} <= {"valign", "colspan", "open"}
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        assert "code" in self.open or not re.search(r"alert|@\w|://", data)
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Project:
+def base(tmp_path_factory) -> Repository:
     """A project of two stages that has run, and was committed; its names try to act."""
-    project = Project(tmp_path_factory.mktemp("base"))
-    for command in ("git init -q -b main", "git config user.name t", "git config user.email t@example.invalid"):
-        project.run(*command.split())
+    project = Repository(tmp_path_factory.mktemp("base") / "project")
+    project.folder.mkdir()
+    project.run("git", "init", "-q", "-b", "main")
     project.run("dvc", "init", "-q")
-    written(project, dvc__yaml=PIPELINE, curve__py=CURVE, text__txt="some words")
-    written(project, params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
+    project.write(dvc__yaml=PIPELINE, curve__py=CURVE, text__txt="some words")
+    project.write(params__yaml=f"rate: 1.0\nnote: {json.dumps(HOSTILE)}\n")
     project.run("dvc", "repro", "-q")
     project.commit()
     project.run("git", "checkout", "-q", "--orphan", "apart")
-    project.run("git", "commit", "-q", "-m", "apart")
+    project.run("git", *NAMED, "commit", "-q", "-m", "apart")
     project.run("git", "checkout", "-q", "main")
     return project
 
 
 @pytest.fixture
-def branch(base, tmp_path) -> Project:
+def branch(base, tmp_path) -> Repository:
     """A copy of it, on a branch."""
-    project = Project(tmp_path / "branch")
-    shutil.copytree(base.folder, project.folder)
+    project = base.copied(tmp_path / "branch")
     project.run("git", "checkout", "-q", "-b", "change")
     return project
 
 
-def summarised(project: Project) -> str:
-    with chdir(project.folder):
-        code, summary, complaint = called(lambda: main(), "dvc-proof", "summary", "--base", "main")
-    assert (code, complaint) == (0, "")
+def summarised(project: Repository) -> str:
+    summary = project.proof("summary", "--base", "main")
+    Harmless(summary)
     return summary
 
 
 @pytest.mark.slow
 def test_a_changed_param_edited_code_that_was_not_run_and_an_edited_result_are_told_and_nothing_acts(branch):
     name = HOSTILE.replace("/", "-")
-    written(branch, params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
+    branch.write(params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
     (branch.folder / name).write_text("a file\n")
     branch.run("dvc", "repro", "-q")
     branch.commit()
     said = summarised(branch)
-    tags = ensure_harmless(said)
-    assert "details" in tags.found
     assert "<code>curve</code> is the first with other outputs, because of <code>note</code>, <code>rate</code>" in said
     assert "<td><code>rate</code></td><td><code>1.0</code></td><td><code>2.0</code></td>" in said
     assert "<td><code>loss</code></td><td><code>10</code></td><td><code>20</code></td><td><code>+10</code></td>" in said
+    assert "<p>Plots that have changed: <code>curve.csv</code>.</p>" in said
+    assert "nan" not in said.lower().replace("not deterministic", "")
     assert '<tr valign="top"><td><code>words</code></td><td>the same bits</td><td>the same inputs</td></tr>' in said
-    written(branch, curve__py=CURVE + "# no more\n")
+    branch.write(curve__py=CURVE + "# no more\n")
     branch.edit("metrics.json", "20.0", "9.0")
     branch.commit()
     said = summarised(branch)
@@ -118,7 +137,7 @@ def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lo
 
 @pytest.mark.slow
 def test_aliases_of_a_branch_do_not_fill_the_memory_through_dvc(branch):
-    written(branch, params__yaml=f"rate: 1.0\nnote: x\n{nested('k0: &0 x', 'k{n}: &{n} [{before}]')}")
+    branch.write(params__yaml=f"rate: 1.0\nnote: x\n{nested('k0: &0 x', 'k{n}: &{n} [{before}]')}")
     branch.commit()
     with chdir(branch.folder):
         printed, complaint = dvc(("params", "diff", "--json", "main", "HEAD"), memory="300000")
@@ -142,14 +161,13 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     (("--base", "apart"), "--base: apart and HEAD have no commit in common; "),
 ])  # fmt: skip
 def test_wrong_input_gets_a_line(base, arguments, line):
-    with chdir(base.folder):
-        code, summary, complaint = called(main, "dvc-proof", "summary", "=".join(arguments))
-    assert (code, summary, complaint.count("\n")) == (2, "", 1)
-    assert complaint.startswith(line)
+    printed = base.proof("summary", "=".join(arguments), expect=2)
+    assert printed.count("\n") == 1
+    assert printed.startswith(line)
 
 
 def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
-    project = Project(tmp_path)
+    project = Repository(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Refused, match="git: fatal: not a git repository"):
         facts_of("main")
@@ -160,7 +178,7 @@ def test_outside_a_dvc_repository_it_says_so(tmp_path, monkeypatch):
 
 
 def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
-    return Facts("a", "b", {}, {}, {}, before, after, {}, uncommitted=False, complaints=[])
+    return Facts("a", "b", {}, {}, [], {}, before, after, {}, uncommitted=False, complaints=[])
 
 
 def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
@@ -213,3 +231,11 @@ def test_what_is_not_as_the_lock_has_it_is_told_where_it_begins():
     }
     found = not_of_lock(status, stages, {"words.txt", "text.txt", "lost.txt"})
     assert found == {"words": ["words.txt"], "curve": ["rate", "cmd"]}
+
+
+@pytest.mark.slow
+def test_the_modules_of_before_are_the_commands(branch):
+    assert branch.run("python", "-P", "-m", "dvc_summary", "--base", "main") == branch.proof(
+        "summary", "--base", "main"
+    )
+    assert "--twice" in branch.run("python", "-P", "-m", "dvc_verify", "--help")
