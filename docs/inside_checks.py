@@ -18,7 +18,8 @@ from rnncheck.verdicts import faults
 
 def options(stage: str) -> dict[str, str]:
     """Return the names of a stage's faults by sentence. Of two faults with one sentence, the first."""
-    names = {sentence: f"{stage}.{key}" for key, sentence in reversed(faults()[stage].items())}
+    keys = [key for key in faults()[stage] if key in STAGES[stage]]
+    names = {faults()[stage][key]: f"{stage}.{key}" for key in reversed(keys)}
     return dict(reversed(names.items()))
 
 
