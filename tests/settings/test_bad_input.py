@@ -204,7 +204,7 @@ TABLES: list[tuple[str, Content, str, str, str]] = [  # results.csv
 ]  # fmt: skip
 
 PROGRAMS: list[tuple[str, str, Content, str, str, str]] = [  # what is wrong, the command, and my_rnn.py
-    ("a former command", "grade --csv grades.csv my_rnn.py", "x = 1\n", "grade", "", "rnncheck.check"),
+    ("a former command", "grade --csv grades.csv my_rnn.py", "x = 1\n", "grade", "", "rnncheck"),
     ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py or .ipynb"),
     ("a map without a program", "new out --map my_rnn.py", "x = 1\n", "--map", "my_rnn.py", "--program"),
     ("a folder that is not empty", "new data", str, "data", "", "a new or an empty folder"),

@@ -10,6 +10,8 @@ from rnncheck import loop, steps
 from rnncheck.cases import weights
 from rnncheck.verdicts import Unreadable, faults
 
+FROM_LN_K = "it returns the smooth loss, which starts at the loss of a uniform guess"
+SLOW = pytest.mark.slow
 PARTS = ("gradients", "step", "losses", "following", "sample")
 ADAGRAD = """
 import numpy as np
@@ -217,17 +219,25 @@ def given_losses(shown="loss", dtype=float, T=1, **changed):
     ("changed", "note"),
     [
         ({}, None),
-        ({"dtype": np.float32}, None),
-        ({"rule": "Adam"}, None),
-        ({"rule": "Adam with b2 = 0.99"}, None),
-        ({"rule": "AdaGrad with epsilon 1e-08"}, None),
-        ({"clip": "none"}, "it does not clip gradients, or clipping never acts"),
-        ({"clip": "by the norm to 5"}, "it clips gradients by the norm to 5"),
-        ({"loss": "after the step"}, "it measures the loss after the step"),
-        ({"end": "last sequence left out"}, "it leaves out the last sequence of an epoch"),
-        ({"shown": "smooth loss"}, "it returns the smooth loss"),
-        ({"shown": "smooth loss", "dtype": np.float32}, "it returns the smooth loss"),
-        ({"shown": "smooth loss from ln K"}, "it returns the smooth loss, which starts at the loss of a uniform guess"),
+        pytest.param({"dtype": np.float32}, None, marks=SLOW),
+        pytest.param({"rule": "Adam"}, None, marks=SLOW),
+        pytest.param({"rule": "Adam with b2 = 0.99"}, None, marks=SLOW),
+        pytest.param({"rule": "AdaGrad with epsilon 1e-08"}, None, marks=SLOW),
+        pytest.param({"clip": "none"}, "it does not clip gradients, or clipping never acts", marks=SLOW),
+        pytest.param({"clip": "by the norm to 5"}, "it clips gradients by the norm to 5", marks=SLOW),
+        pytest.param({"loss": "after the step"}, "it measures the loss after the step", marks=SLOW),
+        pytest.param(
+            {"end": "last sequence left out"}, "it leaves out the last sequence of an epoch", marks=pytest.mark.slow
+        ),
+        pytest.param({"shown": "smooth loss"}, "it returns the smooth loss", marks=SLOW),
+        pytest.param(
+            {"shown": "smooth loss", "dtype": np.float32}, "it returns the smooth loss", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"shown": "smooth loss from ln K"},
+            "it returns the smooth loss, which starts at the loss of a uniform guess",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
@@ -240,22 +250,22 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
     "changed",
     [
         {"state": "zero_state"},
-        {"state": "first_state", "shown": "smooth loss"},
-        {"state": "last_but_one", "rule": "Adam"},
-        {"epoch": "kept_state", "shown": "smooth loss"},
-        {"epoch": "kept_state", "rule": "Adam"},
-        {"shown": "smooth_from_0"},
-        {"memory": "new_memory"},
-        {"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"},
+        pytest.param({"state": "first_state", "shown": "smooth loss"}, marks=SLOW),
+        pytest.param({"state": "last_but_one", "rule": "Adam"}, marks=SLOW),
+        pytest.param({"epoch": "kept_state", "shown": "smooth loss"}, marks=SLOW),
+        pytest.param({"epoch": "kept_state", "rule": "Adam"}, marks=SLOW),
+        pytest.param({"shown": "smooth_from_0"}, marks=SLOW),
+        pytest.param({"memory": "new_memory"}, marks=SLOW),
+        pytest.param({"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"}, marks=SLOW),
         {"targets": "unshifted"},
-        {"memory": "new_memory", "rule": "Adam", "loss": "after the step"},
-        {"epoch": "kept_state", "end": "last sequence left out"},
-        {"clip": "plain_biases", "rule": "Adam"},
-        {"W": "zero_before_first", "shown": "smooth loss"},
-        {"W": "last_before_first", "rule": "Adam"},
-        {"rule": "descent"},
-        pytest.param({"epoch": "kept_state", "W": "zero_before_first"}, marks=pytest.mark.slow),
-        pytest.param({"epoch": "kept_state", "shown": "smooth_from_0"}, marks=pytest.mark.slow),
+        pytest.param({"memory": "new_memory", "rule": "Adam", "loss": "after the step"}, marks=SLOW),
+        pytest.param({"epoch": "kept_state", "end": "last sequence left out"}, marks=SLOW),
+        pytest.param({"clip": "plain_biases", "rule": "Adam"}, marks=SLOW),
+        pytest.param({"W": "zero_before_first", "shown": "smooth loss"}, marks=SLOW),
+        pytest.param({"W": "last_before_first", "rule": "Adam"}, marks=SLOW),
+        pytest.param({"rule": "descent"}, marks=SLOW),
+        pytest.param({"epoch": "kept_state", "W": "zero_before_first"}, marks=SLOW),
+        pytest.param({"epoch": "kept_state", "shown": "smooth_from_0"}, marks=SLOW),
     ],
 )
 def test_a_wrong_loop_has_its_name(changed):
@@ -265,6 +275,7 @@ def test_a_wrong_loop_has_its_name(changed):
     assert verdict.findings[0].sentences == ("; and ".join(says),)
 
 
+@pytest.mark.slow
 def test_losses_that_drift_are_not_called_a_fault_also_if_they_are_smoothed():
     rng = np.random.default_rng(8)
     theta = weights(loop.m, loop.K, 0.3, rng)
@@ -301,8 +312,8 @@ DRAWN = {"start": "h = h.copy()", "state": "h", "input": "x", "draw": "x = int(n
     "draw",
     [
         DRAWN["draw"],
-        "x = int(np.searchsorted(np.cumsum(p), rng.random()))",
-        "x = int(np.nonzero(np.cumsum(p) > np.random.rand())[0][0])",
+        pytest.param("x = int(np.searchsorted(np.cumsum(p), rng.random()))", marks=SLOW),
+        pytest.param("x = int(np.nonzero(np.cumsum(p) > np.random.rand())[0][0])", marks=SLOW),
     ],
 )
 def test_a_right_sampler_is_right(draw):
@@ -331,17 +342,20 @@ def test_a_wrong_sampler_has_its_name(fault, slots):
     assert [f.sentences for f in verdict.findings] == [(faults()["sample"][fault],)]
 
 
+@pytest.mark.slow
 def test_a_generator_of_its_own_is_found():
     slots = DRAWN | {"start": "rng = np.random.default_rng(1)", "draw": "x = int(rng.choice(len(p), p=p))"}
     assert judged("sample", SAMPLER, slots).findings[0].sentences == (faults()["sample"]["fixed_seed"],)
 
 
+@pytest.mark.slow
 def test_a_mean_with_a_smooth_loss_from_ln_k_is_right():
     verdict = given_losses(shown="smooth loss from ln K", T=25)
     assert verdict.result == "right"
     assert "which starts at the loss of a uniform guess" in verdict.notes[0]
 
 
+@pytest.mark.slow
 def test_a_sampler_that_reseeds_numpy_is_right_and_told_so():
     for start in ("np.random.seed(400)", "import random; random.seed(3)"):
         draw = DRAWN["draw"] if "np" in start else "x = random.choices(range(len(p)), p)[0]"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import rnncheck
-from rnncheck.checking import CALLS
+from rnncheck.checking import PARTS
 from rnncheck.diagnosis import EQUATIONS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -22,7 +22,7 @@ def test_the_program_and_its_check_print_what_stands_below_them(tmp_path):
 
 
 def test_the_signatures_are_those_of_the_parts():
-    assert dict(re.findall(r"^def (\w+)\((.*?)\)", SIGNATURES, re.MULTILINE)).keys() == CALLS.keys()
+    assert dict(re.findall(r"^def (\w+)\((.*?)\)", SIGNATURES, re.MULTILINE)).keys() == PARTS.keys()
     described = dict(re.findall(r"^    (\w+) +\w+\((.*?)\)", rnncheck.check.__doc__, re.MULTILINE))
     assert dict(re.findall(r"^def (\w+)\((.*?)\)", SIGNATURES, re.MULTILINE)) == described
 

@@ -54,24 +54,16 @@ def forward(
     return Pass(W, V, eye[x], eye[y], a, states, np.exp(o), -o[np.arange(len(x)), y], 1 / len(x) if mean else 1.0)
 
 
-def _halves(a: Array) -> Array:
-    return 1 / (1 + np.exp(-a))
-
-
-def _plain(weights: Weights, *names: str) -> Weights:
-    return {**weights, **{name: 0 * weights[name] for name in names}}
-
-
 # A program's forward pass from the arguments of its gradients; its loss and the state that it returns, from the pass.
 FORWARD: dict[str, Callable[[Weights, Array, Array, Array], Pass]] = {
     RIGHT: forward,
     "h_ignored": lambda w, h, x, y: forward(w, 0 * h, x, y),
-    "no_b": lambda w, h, x, y: forward(_plain(w, "b"), h, x, y),
-    "no_c": lambda w, h, x, y: forward(_plain(w, "c"), h, x, y),
-    "no_biases": lambda w, h, x, y: forward(_plain(w, "b", "c"), h, x, y),
+    "no_b": lambda w, h, x, y: forward({**w, "b": 0 * w["b"]}, h, x, y),
+    "no_c": lambda w, h, x, y: forward({**w, "c": 0 * w["c"]}, h, x, y),
+    "no_biases": lambda w, h, x, y: forward({**w, "b": 0 * w["b"], "c": 0 * w["c"]}, h, x, y),
     "transposed": lambda w, h, x, y: forward({**w, "W": w["W"].T}, h, x, y),
     "no_tanh": lambda w, h, x, y: forward(w, h, x, y, squash=lambda a: a),
-    "sigmoid": lambda w, h, x, y: forward(w, h, x, y, squash=_halves),
+    "sigmoid": lambda w, h, x, y: forward(w, h, x, y, squash=lambda a: 1 / (1 + np.exp(-a))),
     "input": lambda w, h, x, y: forward(w, h, x, x),
 }
 LOSS: dict[str, Callable[[Pass], Any]] = {
@@ -118,12 +110,6 @@ def _again(s: Pass, g: Array, slope: Slope, carry: Carry) -> Array:
     for t in reversed(range(len(d) - 1)):
         d[t] += (d[t + 1] @ s.W) * (1 - s.h[t + 1] ** 2)
     return d
-
-
-def _from_before(d: Array, s: Pass, t: int) -> Array:
-    """Return what d[t - 1] of a list of zeros sends back: at t = 0, Python's d[-1] is the last step."""
-    sent: Array = (d[len(s.a) - 1] if t == 0 else 0 * d[t]) @ s.W
-    return sent
 
 
 def _assigned(X: Array, d: Array, order: int) -> Array:
@@ -196,6 +182,8 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
         "carried_from_last": lambda s, t, d, e: d[len(s.a) - 1] @ s.W,
         "carried_from_two_later": lambda s, t, d, e: d[t + 2] @ s.W,
         "added_up": lambda s, t, d, e: d[t + 1 :].sum(0) @ s.W,
+        "from_before": lambda s, t, d, e: d[len(s.a) - 1] @ s.W * (t == 0),  # d[-1] at t = 0, and 0 from d[t - 1]
+        "from_before_unsloped": lambda s, t, d, e: e[len(s.a) - 1] @ s.W * (t == 0),
     },
     "d": {
         RIGHT: chain,
@@ -232,24 +220,12 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
         **_sums(lambda s, d: d[:, :, None] * s.h[:-1, None]),
     },
 }
-# More faults, which reports/inside.html does not show.
-MORE: dict[str, dict[str, Callable[..., Array]]] = {
-    "carry": {
-        "from_before": lambda s, t, d, e: _from_before(d, s, t),
-        "from_before_unsloped": lambda s, t, d, e: _from_before(e, s, t),
-    },
-}
 OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"), ("W",)
-
-
-def options(stage: str) -> Mapping[str, Callable[..., Array]]:
-    """Return the right function of a stage, and those with a fault, by key."""
-    return STAGES[stage] | MORE.get(stage, {})
 
 
 def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
     """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
-    compute = {stage: options(stage)[faults.get(stage, RIGHT)] for stage in STAGES}
+    compute = {stage: STAGES[stage][faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
     d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
     return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}

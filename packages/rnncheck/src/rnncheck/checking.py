@@ -1,6 +1,7 @@
 """Call the author's functions, and report on them."""
 
 import os
+import pickle
 import random
 import sysconfig
 import warnings
@@ -18,12 +19,12 @@ from rnncheck.results import array, matrices
 from rnncheck.verdicts import UNCHECKED, Given, Report, Unreadable, Verdict
 
 REPORT = "RNNCHECK_REPORT"  # the file to which a report is appended: see scripts.py
-CALLS = {
-    "gradients": gradient.calls,
-    "step": steps.calls,
-    "losses": loop.calls,
-    "following": sampler.following_calls,
-    "sample": sampler.sample_calls,
+PARTS = {
+    "gradients": (gradient.calls, gradient.judge),
+    "step": (steps.calls, steps.judge),
+    "losses": (loop.calls, loop.judge),
+    "following": (sampler.following_calls, sampler.judge_following),
+    "sample": (sampler.sample_calls, sampler.judge_sample),
 }
 
 
@@ -73,7 +74,7 @@ def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, et
     for part, function in functions.items():
         if function is not None:
             given = answers[part] = Given()
-            given.answer = partial(_answer, part, function, CALLS[part](about), given)
+            given.answer = partial(_answer, part, function, PARTS[part][0](about), given)
     try:
         return report_on(answers, about, eta)
     finally:
@@ -83,25 +84,18 @@ def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, et
 
 def report_on(answers: Mapping[str, Given], about: About, eta: float | None) -> Report:
     """Judge the answers to the calls of each part."""
-    judges: dict[str, Callable[[Given], Verdict]] = {
-        "gradients": lambda given: gradient.judge(about, given),
-        "step": lambda given: steps.judge(about, given, eta),
-        "losses": lambda given: loop.judge(about, given, eta),
-        "following": lambda given: sampler.judge_following(about, given),
-        "sample": lambda given: sampler.judge_sample(about, given),
-    }
     verdicts = []
-    for part, judge in judges.items():
+    for part, (_, judge) in PARTS.items():
         verdict = Verdict(part, UNCHECKED, "not given")
         if part in answers:
             try:
                 with np.errstate(all="ignore"):
-                    verdict = judge(answers[part])
+                    verdict = judge(about, answers[part], eta)
             except Unreadable as error:
-                verdict = Verdict(part, UNCHECKED, str(error))
+                hint = "; does it need sizes of its own? See `sizes` in README.md" if part == "gradients" else ""
+                verdict = Verdict(part, UNCHECKED, f"{error}{hint if about.lengths[1:] else ''}")
             if answers[part].changed:
-                notes = (*verdict.notes, "it changes the weights or the state that it is given")
-                verdict = verdict._replace(notes=notes)
+                verdict = verdict._replace(notes=(*verdict.notes, "it changes the weights that it is given"))
         verdicts.append(verdict)
     return Report(tuple(verdicts))
 
@@ -116,20 +110,15 @@ def _answer(part: str, function: Callable[..., Any], calls: list[dict[str, Any]]
             if part == "sample":
                 return _texts(function, call, given, 10_000 * number)
             arguments = deepcopy(call)
+            before = pickle.dumps(arguments)
             _seed(0)
             value = function(*arguments.values())
-            given.changed |= part != "losses" and not all(map(_equal, call.values(), arguments.values()))
+            given.changed |= part != "losses" and pickle.dumps(arguments) != before
             return value
     except Unreadable:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author's function raises
         raise Unreadable(f"{where(error)}{type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping):
-        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
-    return np.array_equal(one, other)
 
 
 def _seed(number: int) -> np.random.Generator:
@@ -171,16 +160,11 @@ def _texts(function: Callable[..., Any], call: Any, given: Given, first: int) ->
 
 def where(error: BaseException) -> str:
     """Return the author's line in which the error arose: `my_rnn.py, line 3: `."""
-    libraries = (
-        str(Path(__file__).parent),
-        *map(sysconfig.get_path, ("stdlib", "purelib")),
-        "<frozen",
-        "<__array",
-    )
+    own, *libraries = str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib"))
     trace, found = error.__traceback__, ""
     while trace:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(libraries):
+        if not file.startswith((own, *libraries, "<frozen", "<__array")):
             found = f"{Path(file).name if Path(file).is_file() else 'a cell'}, line {trace.tb_lineno}: "
         trace = trace.tb_next
     return found

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from rnncheck.checking import CALLS
+from rnncheck.checking import PARTS
 from rnncheck.files import about_of, answers_report, cases_file
 from rnncheck.scripts import script_report
 from rnncheck.verdicts import UNCHECKED, WRONG, Report, Unreadable, Verdict, common
@@ -23,27 +24,31 @@ def main() -> None:
     """Run a command. Exit with 1 if a part of a single program is wrong, and with 2 if nothing can be checked."""
     parser = argparse.ArgumentParser(prog="rnncheck", description="Check the parts of a vanilla RNN.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    about = "Print the calls of all parts as JSON. A program in any language reads them, and writes answers.json."
-    command = commands.add_parser("cases", help="print the calls for a program in any language", description=about)
-    command.set_defaults(run=cases)
-    command.add_argument("--seed", default="", metavar="NAME", help="other cases for each name")
-    sizes = "m, K and length of a sequence, as 100,83,25, for a program that accepts no other"
-    command.add_argument("--sizes", metavar="m,K,T", help=sizes)
-    command.add_argument("--seq-length", default="25", metavar="N", help="length in training (default %(default)s)")
-    command.add_argument("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
-    about = "Judge the answers of programs. No code of theirs is executed."
-    command = commands.add_parser("answers", help="judge answers to the calls", description=about)
-    command.set_defaults(run=answers)
-    _add_files(command)
-    about = "Run the check scripts of a class, each in a process of its own. This is no sandbox."
-    command = commands.add_parser("class", help="run check scripts", description=about)
-    command.set_defaults(run=scripts)
-    _add_files(command)
-    command.add_argument("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
+    adders = {}
+    for name, run, about in (
+        (
+            "cases",
+            cases,
+            "Print the calls of all parts as JSON, for a program in any language.",
+        ),
+        ("answers", answers, "Judge answers to the calls. No code of a student is executed."),
+        ("class", scripts, "Run check scripts, each in a process of its own. This is no sandbox."),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(run=run)
+        add = adders[name] = command.add_argument
+        if name != "cases":
+            add("files", nargs="+", metavar="FILE", help="several are a class")
+            add("--csv", metavar="FILE", help="write a table with a row for each file")
+            add("--json", action="store_true", help="print the verdicts as JSON")
+    adders["cases"]("--seed", default="", metavar="NAME", help="other cases for each name")
+    adders["cases"]("--sizes", metavar="m,K,T", help="m, K and length of a sequence, if the program accepts no other")
+    adders["cases"]("--seq-length", default="25", metavar="N", help="length in training (default %(default)s)")
+    adders["cases"]("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
+    adders["class"]("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
     arguments = parser.parse_args()
-    run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        code = run(arguments)
+        code = arguments.run(arguments)
         sys.stdout.flush()
     except (Unreadable, OSError) as error:
         if isinstance(error, BrokenPipeError):
@@ -55,23 +60,17 @@ def main() -> None:
     sys.exit(code)
 
 
-def _add_files(command: argparse.ArgumentParser) -> None:
-    command.add_argument("files", nargs="+", metavar="FILE", help="several are a class")
-    command.add_argument("--csv", metavar="FILE", help="write a table with a row for each file")
-    command.add_argument("--json", action="store_true", help="print the verdicts as JSON")
-
-
 def cases(arguments: argparse.Namespace) -> int:
     """Print cases.json, or rnncheck.m. Return 0."""
     if arguments.matlab:
         print(Path(__file__).with_name("rnncheck.m").read_text(encoding="utf-8"), end="")
         return 0
-    content: dict[str, object] = {"seed": arguments.seed, "seq_length": _number(arguments.seq_length)}
+    content: dict[str, Any] = {"seed": arguments.seed, "seq_length": _number(arguments.seq_length)}
     if arguments.sizes is not None:
         sizes = [_number(size) for size in arguments.sizes.split(",")]
         if len(sizes) != 3:
             raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
-        content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2:]}
+        content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2]}
     print(cases_file(about_of(content)), end="")
     return 0
 
@@ -105,10 +104,9 @@ def _tried(judge: Callable[[Path], Row], name: str) -> Row:
     """Return the report on a file. If the file cannot be judged, all parts are not checked, and say why."""
     try:
         return judge(Path(name))
-    except Unreadable as error:
-        return "", Report((Verdict("file", UNCHECKED, str(error)),))
     except Exception as error:  # noqa: BLE001  the others are judged
-        return "", Report((Verdict("file", UNCHECKED, f"{type(error).__name__}: {error}"),))
+        reason = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
+        return "", Report((Verdict("file", UNCHECKED, reason),))
 
 
 def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
@@ -138,21 +136,16 @@ def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
 def _write(path: str, rows: list[tuple[str, Row]]) -> None:
     """Write the table of --csv. A symbolic link is replaced, not followed."""
     table = csv.writer(out := io.StringIO(), lineterminator="\n")
-    table.writerow(["file", "seed", *CALLS, "findings"])
+    table.writerow(["file", "seed", *PARTS, "findings"])
     for name, (seed, report) in rows:
         results = {verdict.part: verdict.result for verdict in report.parts}
         found = report.findings or ([report.unchecked] if report.unchecked else [])
-        table.writerow([_line(name), seed, *(results.get(part, UNCHECKED) for part in CALLS), _line("  ".join(found))])
+        table.writerow([_line(name), seed, *(results.get(part, UNCHECKED) for part in PARTS), _line("  ".join(found))])
     if any(os.path.realpath(path) == os.path.realpath(name) for name, _ in rows):
         raise Unreadable(f"--csv: {path} is one of the files to judge")
-    with tempfile.NamedTemporaryFile("w", dir=Path(path).parent, encoding="utf-8", delete=False) as file:
-        file.write(out.getvalue())
-    try:
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
-    except OSError:
-        Path(file.name).unlink()
-        raise
+    with tempfile.TemporaryDirectory(prefix=".rnncheck-", dir=Path(path).parent) as folder:
+        Path(folder, "table").write_text(out.getvalue(), encoding="utf-8")
+        Path(folder, "table").replace(path)
 
 
 def _line(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnncheck.backward import OUTPUTS, RECURRENT, RIGHT, STATES, Choice, Pass, gradients, options
+from rnncheck.backward import OUTPUTS, RECURRENT, RIGHT, STAGES, STATES, Choice, Pass, gradients
 from rnncheck.cases import Case
 from rnncheck.verdicts import Array, Finding, sentence
 
@@ -99,7 +99,7 @@ def _size(difference: Array) -> float:
 def _choices(stages: Sequence[str], size: int, before: Choice) -> Iterator[dict[str, str]]:
     """Yield every choice of `size` faults in these stages, added to the faults of earlier stages."""
     for wrong in combinations(stages, size):
-        for keys in product(*([key for key in options(stage) if key != RIGHT] for stage in wrong)):
+        for keys in product(*([key for key in STAGES[stage] if key != RIGHT] for stage in wrong)):
             yield {**before, **dict(zip(wrong, keys, strict=True))}
 
 

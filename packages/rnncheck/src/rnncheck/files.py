@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 
 from rnncheck.cases import About
-from rnncheck.checking import CALLS, report_on
+from rnncheck.checking import PARTS, report_on
 from rnncheck.verdicts import Given, Report, Unreadable
 
 LARGEST_FILE = 20 << 20  # bytes
 LARGEST_NETWORK = 40_000  # entries of all matrices
-LARGEST_LENGTH = 200
 SEED = re.compile(r"(?:\w[\w.-]{0,39})?", re.ASCII)
 FIELDS = {"gradients": ("loss", "gradients", "h"), "following": ("p", "h")}  # of an answer
 
 
 def cases_file(about: About) -> str:
     """Return the content of cases.json."""
-    calls = {part: [_plain(call) for call in calls(about)] for part, calls in CALLS.items()}
+    calls = {part: [_plain(call) for call in calls(about)] for part, (calls, _) in PARTS.items()}
     return json.dumps({"cases": about._asdict()} | calls) + "\n"
 
 
@@ -37,21 +36,20 @@ def _plain(value: Any) -> Any:
 
 def about_of(content: Mapping[str, Any]) -> About:
     """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
-    lengths = content.get("lengths", list(About().lengths))
-    given = About()._asdict() | dict(content) | {"lengths": tuple(lengths if isinstance(lengths, list) else [lengths])}
-    allowed = {"m": range(2, 201), "K": range(2, 201), "seq_length": range(2, LARGEST_LENGTH + 1)}
-    numbers = {**{name: (given[name],) for name in allowed}, "lengths": given["lengths"]}
+    given = About()._asdict() | dict(content)
+    given["lengths"] = given["lengths"] if isinstance(given["lengths"], list | tuple) else [given["lengths"]]
+    spans = {"m": range(2, 201), "K": range(2, 201), "seq_length": range(2, 201), "lengths": range(1, 201)}
+    numbers = {name: given[name] if name == "lengths" else (given[name],) for name in spans}
     for name, values in numbers.items():
-        span = allowed.get(name, range(1, LARGEST_LENGTH + 1))
-        if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in span for v in values):
-            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {span[0]} to {span[-1]}")
+        if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in spans[name] for v in values):
+            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {spans[name][0]} to 200")
     if not isinstance(given["seed"], str) or not SEED.fullmatch(given["seed"]):
         raise Unreadable("cases: seed is not allowed: allowed are up to 40 letters, digits, '_', '-' and '.'")
     whole = {name: tuple(map(int, values)) for name, values in numbers.items()}
-    m, K, length = (whole[name][0] for name in allowed)
+    (m,), (K,), (length,), lengths = whole.values()
     if m * (m + 2 * K + 1) + K > LARGEST_NETWORK:
         raise Unreadable(f"cases: m = {m} with K = {K} is not allowed: the network has more than 40,000 weights")
-    return About(given["seed"], m, K, whole["lengths"], length)
+    return About(given["seed"], m, K, lengths, length)
 
 
 def read(path: Path) -> bytes:
@@ -79,7 +77,7 @@ def answers_report(path: Path) -> tuple[str, Report]:
     about, eta = about_of(content["cases"]), content.get("eta")
     if eta is not None and (type(eta) not in (int, float) or not 1e-9 < eta < 1e9):
         raise Unreadable("eta is not allowed: allowed are numbers from 1e-9 to 1e9")
-    return about.seed, report_on({part: _given(part, content[part]) for part in CALLS if part in content}, about, eta)
+    return about.seed, report_on({part: _given(part, content[part]) for part in PARTS if part in content}, about, eta)
 
 
 def _given(part: str, entries: Any) -> Given:

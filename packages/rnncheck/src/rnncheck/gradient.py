@@ -1,6 +1,7 @@
 """The verdict on `gradients`: loss and last state first, then the gradients of the program's own loss."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -55,12 +56,11 @@ def asked(about: About) -> Asked:
     pairs = [(case, case) for case in made]
     pairs += [second_window(made[len(about.lengths) // 2]), (assignment_case(about.m, about.K, about.lengths[-1]),) * 2]
     own = [start := cases(SMALL)[0]]
-    for name in "WUVbc":
-        for index in range(start.weights[name].size):
-            for step in STEPS:
-                moved = start.weights[name].copy()
-                moved.flat[index] += step
-                own.append(start._replace(weights={**start.weights, name: moved}))
+    for name, index in [(n, i) for n in "WUVbc" for i in range(start.weights[n].size)]:
+        for step in STEPS:
+            moved = start.weights[name].copy()
+            moved.flat[index] += step
+            own.append(start._replace(weights={**start.weights, name: moved}))
     large = made[0]._replace(weights={**made[0].weights, "c": made[0].weights["c"] + 1000})  # the same p
     return Asked(pairs, own, large)
 
@@ -71,23 +71,20 @@ def calls(about: About) -> list[dict[str, Any]]:
     return [{"weights": c.weights, "h": c.h, "x": c.x, "y": c.y} for c in (*sum(pairs, ()), *own, large)]
 
 
-def judge(about: About, given: Given) -> Verdict:
+def judge(about: About, given: Given, eta: float | None = None) -> Verdict:
     """Judge the program's gradients."""
     pairs, own, large = asked(about)
     last = 2 * len(pairs)
-    values = zip(sum(pairs, ()), given(0, last), strict=True)
-    read = [returned(case, value) for case, value in values]
+    read = [returned(case, value) for case, value in zip(sum(pairs, ()), given(0, last), strict=True)]
     for (one, two), first, second in zip(pairs, read[::2], read[1::2], strict=True):
         if one is two and not same(_flat(first), _flat(second)):
             return Verdict("gradients", WRONG, findings=(Finding((AGAIN,), named=False),))
     verdict = _judged([two for _, two in pairs], read[1::2], lambda: given(last, last + len(own)), own)
-    overflows = False
-    if all(np.isfinite(result.loss) for result in read):
-        try:
-            overflows = not np.isfinite(returned(large, given.answer(last + len(own))).loss)
-        except Unreadable:  # an exception at an overflow
-            overflows = False
-    notes = ["its softmax overflows if outputs are above 709: it does not subtract their maximum"] * overflows
+    notes = []
+    with suppress(Unreadable):  # an exception at an overflow
+        finite = all(np.isfinite(result.loss) for result in read)
+        if finite and not np.isfinite(returned(large, given.answer(last + len(own))).loss):
+            notes = ["its softmax overflows if outputs are above 709: it does not subtract their maximum"]
     return verdict._replace(notes=(*verdict.notes, *notes))
 
 
@@ -143,17 +140,12 @@ def _clipped(calls: Sequence[Called], clip: dict[str, float]) -> str:
         return ""
     for each, carried in product({np.inf, 5.0, *clip.values()}, repeat=2):
         told = [(call, n, total) for call in calls for n, total in summed(call.right, each, carried)[0].items()]
-        near = (
+        if all(
             abs(c.given[n] - np.clip(t, -clip[n], clip[n])).max() <= c.tolerance[n] * c.scale[n] for c, n, t in told
-        )
-        if all(near):
+        ):
             return f"but it clips to ±{min(each, carried):g} at each step of the way back, not after it"
-    shorter = all(
-        abs(call.given[n]).max() < abs(total[n]).max() + call.tolerance[n] * call.scale[n]
-        for call, (total, largest) in zip(calls, sums, strict=True)
-        for n in total
-        if largest >= 4.99
-    )
+    outer = [(c, total) for c, (total, largest) in zip(calls, sums, strict=True) if largest >= 4.99]
+    shorter = all(abs(c.given[n]).max() < abs(t[n]).max() + c.tolerance[n] * c.scale[n] for c, t in outer for n in t)
     return "but it clips: with sums beyond 5, its gradients are smaller" if shorter else ""
 
 
@@ -204,15 +196,13 @@ def _forward(judged: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Fi
         case, r, s = judged[states[0]], given[states[0]], right[states[0]]
         says = f"the last h in the case of {case.name} begins with {r.h[0]:.6g}, not with {s.h[-1][0]:.6g}"
         return [Finding((says,), "h_t", named=False)], usual, True
-    fits: dict[int, list[tuple[tuple[str, ...], bool]]] = {}
+    fits: dict[int, list[tuple[list[str], bool]]] = {}
     for key, loss, mean in product(FORWARD, LOSS, (False, True)):
         if (key or loss) and not off(losses(key, loss, mean)):
-            for last in LAST:
-                if not far(key, last):
-                    chosen = tuple(filter(None, (key, loss, last)))
-                    fits.setdefault(len(chosen), []).append((chosen, mean))
+            for chosen in [[*filter(None, (key, loss, last))] for last in LAST if not far(key, last)]:
+                fits.setdefault(len(chosen), []).append((chosen, mean))
     fewest = fits[min(fits)] if fits else []
-    if len({chosen for chosen, _ in fewest}) == 1:
+    if fewest and all(chosen == fewest[0][0] for chosen, _ in fewest):
         chosen, mean = fewest[0]
         return [Finding((sentence({"forward": key}),)) for key in chosen], mean, False
     n = wrong[0]
@@ -227,16 +217,14 @@ def _begin(
     judged: Sequence[Case], given: Sequence[Returned], right: Sequence[Pass], losses: set[int], states: set[int]
 ) -> str:
     """Return where the forward pass starts to differ, as far as losses and last states show it, "" if they do not."""
-    order = sorted(range(len(judged)), key=lambda n: len(judged[n].x))
-    first = min((n for n in order if n in losses | states), key=lambda n: (len(judged[n].x), n not in states))
-    length = len(judged[first].x)
+    first = min(losses | states, key=lambda n: (len(judged[n].x), n not in states))
+    length, shorter = len(judged[first].x), [len(case.x) for case in judged if len(case.x) < len(judged[first].x)]
     if length > 2:
-        shorter = [len(judged[n].x) for n in order if len(judged[n].x) < length]
         return f"; up to t = {max(shorter) - 1}, loss and state are right" if shorter else ""
     if first in states:
         return f"; the difference begins at t = {length - 1}, in a or h"
-    p = given[first].gradients["c"] + right[first].Y[0] if length == 1 else None
-    if p is not None and abs(p - right[first].p[0]).max() <= NEAR:
+    p = given[first].gradients["c"] + right[first].Y[0]
+    if length == 1 and abs(p - right[first].p[0]).max() <= NEAR:
         return "; the difference begins at t = 0, in the loss: h is right, and so is p, by the gradient of c"
     return f"; the difference begins at t = {length - 1}, in o, p or the loss: h is right"
 
@@ -250,22 +238,16 @@ def _of_own_loss(
         read = [returned(tiny[0], value) for value in own()]
     except Unreadable:
         return verdict
-    losses = np.array([r.loss for r in read[1:]])
-    if not np.isfinite(losses).all():
-        return verdict
-    losses = losses.reshape(-1, 4)
+    losses = np.array([r.loss for r in read[1:]]).reshape(-1, 4)
     coarse, fine = ((losses[:, i + 1] - losses[:, i]) / (2 * STEPS[i + 1]) for i in (0, 2))
     scale = abs(fine).max()
-    if not (scale > 0 and abs(coarse - fine).max() < 1e-5 * scale):
+    if not (scale > 0 and abs(coarse - fine).max() < 1e-5 * scale):  # as if a loss is not finite
         return verdict
     split = np.split(fine, np.cumsum([tiny[0].weights[name].size for name in "WUVb"]))
-    wrong = [
-        n for n, f in zip("WUVbc", split, strict=True) if not abs(read[0].gradients[n].ravel() - f).max() < 1e-3 * scale
-    ]
+    pairs = list(zip("WUVbc", split, strict=True))
+    wrong = [n for n, f in pairs if not abs(read[0].gradients[n].ravel() - f).max() < 1e-3 * scale]
     if wrong:
         text = f"the gradient of {', '.join(wrong)} is not the derivative of the program's own loss"
-        return verdict._replace(
-            about="the forward pass, and " + ", ".join(f"d{n}" for n in wrong),
-            findings=(*findings, Finding((text,), ", ".join(wrong), named=False)),
-        )
+        about = "the forward pass, and " + ", ".join(f"d{n}" for n in wrong)
+        return verdict._replace(about=about, findings=(*findings, Finding((text,), ", ".join(wrong), named=False)))
     return verdict._replace(about="the forward pass; the gradients are right for the program's own loss")

@@ -31,7 +31,7 @@ def following_calls(about: About) -> list[dict[str, Any]]:
     return calls
 
 
-def judge_following(about: About, given: Given) -> Verdict:
+def judge_following(about: About, given: Given, eta: float | None) -> Verdict:
     """Compare distribution and state with the right ones."""
     calls, results = following_calls(about), list[list[Array]]()
     for call, value in zip(calls, given(0, len(calls)), strict=True):
@@ -63,8 +63,7 @@ def _power(exponent: float) -> Model:
     def model(theta: Weights, h: Array, first: int, text: Array) -> Array:
         p = _read(theta, h, first, text)
         powers: Array = (p / p.max(axis=1, keepdims=True)) ** exponent
-        powers /= powers.sum(axis=1, keepdims=True)
-        return powers
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     return _each(model)
 
@@ -113,7 +112,7 @@ def sample_calls(about: About) -> list[dict[str, Any]]:
     return 2 * [same_arguments | {"n": n, "texts": texts} for n, texts in ((LENGTH, 1), (SHORT, TEXTS))]
 
 
-def judge_sample(about: About, given: Given) -> Verdict:
+def judge_sample(about: About, given: Given, eta: float | None) -> Verdict:
     """Compare the texts that the program draws with its distributions."""
     call = sample_calls(about)[0]
     theta, h, first = call["weights"], call["h"], call["x"]

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from rnncheck.checking import CALLS, REPORT
+from rnncheck.checking import PARTS, REPORT
 from rnncheck.files import read
 from rnncheck.verdicts import RIGHT, UNCHECKED, WRONG, Finding, Report, Unreadable, Verdict
 
@@ -59,7 +59,7 @@ def _merged(lines: bytes) -> Report:
             for part in json.loads(line)["parts"]:
                 texts = [([str(text)[:500] for text in f["sentences"]], f["named"] is True) for f in part["findings"]]
                 found = tuple(Finding(tuple(sentences), "", named) for sentences, named in texts)
-                if part["result"] not in (RIGHT, WRONG, UNCHECKED) or part["part"] not in CALLS:
+                if part["result"] not in (RIGHT, WRONG, UNCHECKED) or part["part"] not in PARTS:
                     raise ValueError
                 verdict = Verdict(part["part"], part["result"], str(part["about"])[:500], found)
                 if verdict.about != "not given" or verdict.part not in parts:

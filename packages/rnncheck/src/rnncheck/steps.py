@@ -42,13 +42,7 @@ def rule(
     n, squares = np.arange(len(G))[:, None], abs(G) ** power
     first = decayed(G, b1) / (1 - b1 ** (n + counts[0]) if counts[0] else 1)
     total = start + np.cumsum(squares, axis=0)
-    moments = {
-        "sum": total,
-        "mean": total / (n + 1),
-        "late": total - squares,
-        "present": squares,
-        "none": np.ones_like(G),
-    }
+    moments = {"sum": total, "mean": total / (n + 1), "late": total - squares, "present": squares, "none": 0 * G + 1}
     moment = moments[second]
     if decay and second != "none":
         moment = decayed(squares, decay) / (1 - decay ** (n + counts[1]) if counts[1] else 1)
@@ -160,22 +154,18 @@ def _judged(
     kinds = ", ".join(dict.fromkeys(f"{about}, eta {eta:.4g}" for about, eta in right.values()))
     if len({f"{eta:.3g}" for _, eta in right.values()}) > 1:
         wrong["eta differs between the matrices",] = list(moved[0])
-    texts, findings = list[str](), list[Finding]()
-    for says, names in wrong.items():
-        of = "" if len(names) == len(moved[0]) else f", for {', '.join(names)}"
-        if says[0].startswith(UNKNOWN):
-            texts.append(f"{says[0]}{of}")
-        else:
-            findings.append(Finding(tuple(f"{text}{of}" for text in says)))
+    known = {says: names for says, names in wrong.items() if not says[0].startswith(UNKNOWN)}
+    of = {says: f", for {', '.join(names)}" * (len(names) < len(moved[0])) for says, names in wrong.items()}
+    findings = [Finding(tuple(f"{text}{of[says]}" for text in says)) for says in known]
+    texts = [f"{says[0]}{of[says]}" for says in wrong if says not in known]
     notes = [
         f"it clips the gradients of {', '.join(n)} to ±{bound:g}" for bound, n in clips.items() if 0 < bound < np.inf
     ]
     fitted = next((eta for _, eta in right.values()), 0)
     if set_eta and fitted and not 0.999 < fitted / set_eta < 1.001:
         notes.append(f"its eta is {fitted:.4g}, and the constant eta is {set_eta:g}: is there a factor in the step?")
-    notes += ["with gradients beyond 5 it takes other steps: does it clip them by their norm, or not everywhere?"] * (
-        0.0 in clips
-    )
+    if 0.0 in clips:
+        notes.append("beyond ±5 it takes other steps: does it clip gradients by their norm, or not everywhere?")
     result = WRONG if findings else UNCHECKED if texts else RIGHT
     return Verdict("step", result, "; ".join(filter(None, [kinds, *texts])), tuple(findings), tuple(notes))
 
@@ -188,12 +178,9 @@ def _explained(steps: Array, G: Array) -> tuple[Rule, float, tuple[str, ...]]:
     """Return the right rule and its eta, or what is wrong: a sentence, or alternatives."""
     none: Rule = "", False, {}
     if not np.isfinite(steps).all():
-        at_zero = np.isfinite(np.delete(steps, 0, axis=1)).all()
-        says = (
-            "it divides by 0 if all gradients of a weight were 0"
-            if at_zero
-            else "it makes weights infinite, or no number: it divides by 0, or takes the root of a negative number"
-        )
+        says = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"
+        if np.isfinite(np.delete(steps, 0, axis=1)).all():
+            says = "it divides by 0 if all gradients of a weight were 0"
         return none, 0, (says,)
     if not steps.any():
         return none, 0, ("it does not change the weights",)
