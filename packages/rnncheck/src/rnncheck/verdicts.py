@@ -86,7 +86,7 @@ class Report(NamedTuple):
 
     def __repr__(self) -> str:
         """Return results and findings in one line, for pytest."""
-        return f"<{', '.join(f'{v.part} {v.result}' for v in self.parts)}; {' '.join(self.findings)}>"
+        return f"<{'; '.join([', '.join(f'{v.part} {v.result}' for v in self.parts), *self.findings])}>"
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook."""
