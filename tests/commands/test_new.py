@@ -53,7 +53,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place, monkeypatch):
         (["link"], "link: exists already"),
         (["my.txt"], "my.txt: exists already"),
         (["no/such"], f"no/such: {place}/no is no folder; allowed is an existing one\n"),
-        (["repository/x"], f"repository/x: lies in the repository {place}/repository; allowed is a folder outside of it\n"),
+        (["repository/x"], f"repository/x: lies in the repository {place}/repository; allowed is a folder outside"),
         ([ROOT / "x"], f"{ROOT}/x: lies in the repository {ROOT}"),
         (["a\nb"], r"a\nb: allowed is a path without line breaks"),
         (["a\x1b[2Jb"], r"a\x1b[2Jb: allowed is a path without line breaks"),
