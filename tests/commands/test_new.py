@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -103,6 +104,11 @@ def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
 
 
 def test_a_new_project_is_one_commit_of_the_template_and_has_the_novel_with_its_source(place, monkeypatch):
+    used = place / "used"  # the template, after somebody ran it in its place
+    shutil.copytree(TEMPLATE, used)
+    (used / "models").mkdir()
+    (used / "models/last.npz").write_text("a result")
+    monkeypatch.setattr(module, "TEMPLATE", used)
     monkeypatch.setenv("GIT_DIR", "elsewhere")  # as in a hook
     code, printed, complaint = new("my project")
     monkeypatch.delenv("GIT_DIR", raising=False)
@@ -119,7 +125,7 @@ def test_a_new_project_is_one_commit_of_the_template_and_has_the_novel_with_its_
     assert not (project.folder / "data/moby_dick.txt").is_symlink()
     novel = hashlib.sha256((project.folder / "data/moby_dick.txt").read_bytes()).hexdigest()
     assert novel in (project.folder / "data/README.md").read_text()
-    assert sorted(path.name for path in place.iterdir()) == ["my project"]  # no temporary folder
+    assert sorted(path.name for path in place.iterdir()) == ["my project", "used"]  # no temporary folder
 
 
 @pytest.mark.parametrize(
