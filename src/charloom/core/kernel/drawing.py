@@ -74,8 +74,8 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        of = Recurrence(out=a, to=1, start=a, at=0, x=h, step=0, w=w.WT, n=m, batch=1)
-        recurrence(of, VECTORS, None, 0, p // w.WT.shape[1] * w.WT.shape[1])
+        sums = Recurrence(out=a, to=1, start=a, at=0, x=h, step=0, w=w.WT, n=m, batch=1)
+        recurrence(sums, VECTORS, None, 0, p // w.WT.shape[1] * w.WT.shape[1])
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
         recurrence(Recurrence(out=o, to=0, start=w.c, at=0, x=h, step=0, w=w.VT, n=m, batch=1), VECTORS, None, 0, q)

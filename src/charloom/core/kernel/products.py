@@ -158,7 +158,7 @@ class Summands(NamedTuple):
 
 
 @njit(**INNER)
-def recurrence(of: Recurrence, width: Any, batched: Any, begin: int, end: int) -> None:
+def recurrence(sums: Recurrence, width: Any, batched: Any, begin: int, end: int) -> None:
     """Compute a step of a recurrence; j goes from 0 to n − 1 at even steps, and from n − 1 to 0 at odd ones.
 
     The sums of a sequence do not depend on the batch. Odd steps begin with the last panel, which is still in the cache.
@@ -166,10 +166,10 @@ def recurrence(of: Recurrence, width: Any, batched: Any, begin: int, end: int) -
     width, batched  see Scratch
     begin, end      range of columns of `out`, in multiples of `unit`
     """
-    lanes, wide = 64 // of.out.itemsize, of.w.shape[1]
-    apart = len(of.w) // (of.out.shape[1] // wide)
-    odd = of.step % 2 == 1
-    j, stride = (of.n - 1, -1) if odd else (0, 1)
+    lanes, wide = 64 // sums.out.itemsize, sums.w.shape[1]
+    apart = len(sums.w) // (sums.out.shape[1] // wide)
+    odd = sums.step % 2 == 1
+    j, stride = (sums.n - 1, -1) if odd else (0, 1)
     while begin < end:
         first = max(begin, (end - 1) // wide * wide) if odd else begin
         panel = Summands(offset=first // wide * wide, row=first // wide * apart + j, j=j, stride=stride)
@@ -177,32 +177,32 @@ def recurrence(of: Recurrence, width: Any, batched: Any, begin: int, end: int) -
             limit, block = first + wide, len(width) * lanes
             for column in range(0, wide, block):
                 k = min(column, wide - block)  # the last block overlaps the one before it, so there is no remainder
-                _tile(of, panel, 0, k, ONE, width)
+                _tile(sums, panel, 0, k, ONE, width)
         else:
             limit, middle = in_panel(first, end, wide, len(batched) * lanes)
-            _tiles(of, panel, first, middle, batched)
-            _tiles(of, panel, middle, limit, ONE)
+            _tiles(sums, panel, first, middle, batched)
+            _tiles(sums, panel, middle, limit, ONE)
         begin, end = (begin, first) if odd else (limit, end)
 
 
 @njit(**INNER)
-def _tiles(of: Recurrence, panel: Summands, begin: int, end: int, width: Any) -> None:
+def _tiles(sums: Recurrence, panel: Summands, begin: int, end: int, width: Any) -> None:
     """Compute columns of a recurrence, of one panel, for a batch. From three sequences on no tile has fewer rows."""
-    for k in range(begin - panel.offset, end - panel.offset, len(width) * 64 // of.out.itemsize):
+    for k in range(begin - panel.offset, end - panel.offset, len(width) * 64 // sums.out.itemsize):
         i = 0
-        while i < of.batch:
-            left = of.batch - i
+        while i < sums.batch:
+            left = sums.batch - i
             if left == ROWS or left > 7:
-                _tile(of, panel, i, k, TILE, width)
+                _tile(sums, panel, i, k, TILE, width)
                 i += ROWS
             elif left in (4, 7):
-                _tile(of, panel, i, k, (0, 0, 0, 0), width)
+                _tile(sums, panel, i, k, (0, 0, 0, 0), width)
                 i += 4
             elif left == 2:
-                _tile(of, panel, i, k, (0, 0), width)
+                _tile(sums, panel, i, k, (0, 0), width)
                 i += 2
             else:
-                _tile(of, panel, i, k, (0, 0, 0), width)
+                _tile(sums, panel, i, k, (0, 0, 0), width)
                 i += 3
 
 
@@ -216,15 +216,15 @@ def unit(wide: int, lanes: int, batch: int) -> int:
 
 
 @njit(**PASTED)
-def _tile(of: Recurrence, panel: Summands, i: int, k: int, height: Any, width: Any) -> None:
+def _tile(sums: Recurrence, panel: Summands, i: int, k: int, height: Any, width: Any) -> None:
     """Compute a tile of a recurrence: len(height) rows of the batch from i on, len(width) vectors from column k on."""
-    a = load_tile(of.start, of.at * of.batch + i, panel.offset + k, height, width)
+    a = load_tile(sums.start, sums.at * sums.batch + i, panel.offset + k, height, width)
     row, j = panel.row, panel.j
-    for _ in range(of.n):
-        a = add_outer(a, of.x, of.step * of.batch + i, j, height, of.w, row, k)
+    for _ in range(sums.n):
+        a = add_outer(a, sums.x, sums.step * sums.batch + i, j, height, sums.w, row, k)
         j += panel.stride
         row += panel.stride
-    store_tile(of.out, of.to * of.batch + i, panel.offset + k, height, a)
+    store_tile(sums.out, sums.to * sums.batch + i, panel.offset + k, height, a)
 
 
 @njit(**PASTED)
