@@ -15,7 +15,7 @@ def edited(name, old, new):
 
 def without_text(project):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
-    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt", PYTHONPATH="")
     (project.folder / "data/fox.txt").unlink()
     shutil.rmtree(project.folder / ".dvc/cache/files")
 
