@@ -15,7 +15,7 @@ def edited(name, old, new):
 
 def without_text(project):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
-    project.run("dvc", "add", "-q", "data/fox.txt")
+    project.run("dvc", "add", "-q", "data/fox.txt", PYTHONPATH="")
     (project.folder / "data/fox.txt").unlink()
     shutil.rmtree(project.folder / ".dvc/cache/files")
 
@@ -90,6 +90,7 @@ def test_what_cannot_be_verified_is_no_difference_and_ends_with_5(project, plant
 def test_a_lock_or_a_pipeline_that_is_none_is_a_line(project, name, content):
     (project.folder / name).write_text(content)
     project.commit()
-    complaint = said(project, "verify", code=1)[1]
-    assert complaint.splitlines()[-1].startswith("first difference: prepare: ")
+    complaint = said(project, "verify", code=2 if name == "dvc.yaml" else 1)[1]
+    start = "dvc.yaml: " if name == "dvc.yaml" else "first difference: prepare: "
+    assert complaint.splitlines()[-1].startswith(start)
     assert "Traceback" not in complaint
