@@ -20,7 +20,7 @@ from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from charloom.study.seeds import spanned, with_first_answer
+from charloom.study.seeds import STUDIES, spanned, with_first_answer
 from charloom.study.study_file import Study, read_question
 from charloom.study_pages import bands, effects_section, seed_by_seed
 from charloom.study_pages.compared import ABOUT, Compared, verdict_second
@@ -29,7 +29,6 @@ from seedpairs import sentences as words
 from seedpairs.answering import named
 from seedpairs.data_types import CANNOT_TELL, VERDICTS
 
-STUDIES = Path("studies")  # the folder of a project's studies
 DECIDING = 3  # the first lines of a comparison: see words.difference
 TARGET = "train.target_smooth_loss"
 INDEX = STUDIES / "index.html"

@@ -247,26 +247,18 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: A
     """Write the transposed SQUARE × SQUARE block at source[row, column] to the block at target[to_row, to_column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        source_, row_, column_, target_, to_row_, to_column_ = arguments
-
-        def after(start: Any, i: int) -> Any:
-            return builder.add(start, ir.Constant(start.type, i))
-
-        rows = [
-            _read(context, builder, source, (source_, after(row_, i), column_), 1, SQUARE)[0] for i in range(SQUARE)
-        ]
+        places, targets = (_below(builder, place, SQUARE) for place in (arguments[:3], arguments[3:]))
+        rows = [_read(context, builder, source, place, 1, SQUARE)[0] for place in places]
         # Each round interleaves row i with row i + SQUARE / 2; after log2(SQUARE) rounds the rows are the columns.
+        kind = ir.VectorType(ir.IntType(32), SQUARE)
         low, high = (
-            ir.Constant(
-                ir.VectorType(ir.IntType(32), SQUARE), [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]
-            )
-            for half in (0, SQUARE // 2)
+            ir.Constant(kind, [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]) for half in (0, SQUARE // 2)
         )
         for _round in range(SQUARE.bit_length() - 1):
             pairs = [(rows[i], rows[i + SQUARE // 2]) for i in range(SQUARE // 2)]
             rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
-        for i, register in enumerate(rows):
-            _write(context, builder, target, (target_, after(to_row_, i), to_column_), [register])
+        for place, register in zip(targets, rows, strict=True):
+            _write(context, builder, target, place, [register])
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate

@@ -14,11 +14,12 @@ from charloom.core.base.types import Array
 from charloom.core.kernel.arrays import log
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings.records import MEASURE_OF_PART
-from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
+from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, GREY, PINK, VERMILION, drawing, limits, pictured, write_legend
 from charloom.pages.sections import Picture, Section
+from charloom.results.run import Curve
 
 UNITS = "nats per sequence"
 PUBLISHED = "published run, on another novel"
