@@ -23,7 +23,7 @@ def main() -> None:
     command = commands.add_parser("verify", help="rebuild the committed results and compare", description=about)
     command.set_defaults(run=verified)
     command.add_argument("--twice", action="store_true", help="run every stage twice, and name what differs")
-    command.add_argument("--seconds", metavar="N", type=seconds, help="end the stages after this time")
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
     command.add_argument("--keep", action="store_true", help="keep the clones, and print their folder")
     command.add_argument("--json", action="store_true", help="print JSON; lines go to standard error")
     about = "Print a branch's changes and their results, in Markdown."
@@ -36,7 +36,7 @@ def main() -> None:
     command.add_argument("result", metavar="FILE[:KEY]", help="an output, or a value in a JSON or CSV file in Git")
     prove = "rebuild the result before and after its last change; this executes the project's commands"
     command.add_argument("--prove", action="store_true", help=prove)
-    command.add_argument("--seconds", metavar="N", type=seconds, help="end the stages after this time")
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:

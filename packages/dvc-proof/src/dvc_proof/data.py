@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,20 +32,26 @@ MEASURES = ("size", "nfiles")  # what DVC records of a file or folder besides it
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
-def fetched(root: Path, paths: Iterable[str]) -> dict[str, str]:
+def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> dict[str, str]:
     """Fetch data into a clone, from the project's cache or a remote; return a complaint for each path without content.
 
-    A process of its own fetches all of them, because starting DVC takes a second, and a remote may never answer.
+    A process of its own fetches all of them, because starting DVC takes a second, and a remote may never answer: after
+    `seconds`, by default FETCHING_MAY_TAKE, the process is killed.
     """
     if not (missing := [path for path in paths if not (root / path).exists()]):
         return {}
     command = [sys.executable, "-P", "-m", "dvc_proof.data", str(root), str(project_folder()), *missing]
-    complaint, printed = "DVC failed", b""
+    complaint, complaints, limit = (
+        "DVC failed while it fetched the data",
+        dict[str, str](),
+        seconds or FETCHING_MAY_TAKE,
+    )
     try:
-        printed = subprocess.run(command, capture_output=True, check=False, timeout=FETCHING_MAY_TAKE).stdout
-        complaints: dict[str, str] = json.loads((printed.splitlines() or [b"{}"])[-1])
-    except (subprocess.TimeoutExpired, ValueError) as error:
-        complaint, complaints = f"{type(error).__name__} while DVC fetched it", {}
+        printed = subprocess.run(command, capture_output=True, check=False, timeout=limit).stdout
+        with suppress(ValueError):  # DVC printed something else
+            complaints = json.loads((printed.splitlines() or [b"{}"])[-1])
+    except subprocess.TimeoutExpired:
+        complaint = f"not fetched within {limit:g} s"
     return {path: complaints.get(path, complaint) for path in missing if not (root / path).exists()}
 
 

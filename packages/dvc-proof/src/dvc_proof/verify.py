@@ -80,7 +80,7 @@ def verify(
     targets    the stages that are rebuilt, with all that they need; by default all
     heard      called with the other lines that the stages print
     twice      whether every stage runs in two clones; an output that differs between the two is named
-    seconds    the time for all stages
+    seconds    the time for fetching data, and again for all stages of a clone
     without    further paths that the clone must not have
     variables  environment variables for the stages
 
@@ -103,7 +103,7 @@ def verify(
 
     outs = {out: stage for stage in pipeline.stages.values() for out in stage.outs}
     data = {path: stage for stage in pipeline.tracked.values() for path in stage.outs}
-    complaints = fetched(committed, [*data, *(out for out, stage in outs.items() if stage.frozen)])
+    complaints = fetched(committed, [*data, *(out for out, stage in outs.items() if stage.frozen)], seconds)
     shown = [path for path in sorted({*pipeline.shown}) if not any(within(path, out) for out in [*outs, *data])]
     if not targets:
         add([*_data(committed, data, complaints), *_others(committed, pipeline)])
