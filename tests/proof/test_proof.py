@@ -6,9 +6,9 @@ from contextlib import chdir
 import pytest
 from projects import Project, copied, said
 
-from charloom.core.base.errors import WrongInput
+from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
+from charloom.proof.rebuild import cloned, rebuilt_lock
 from charloom.proof.verify import verify
 from charloom.signature.hashes import RECIPES
 
@@ -57,11 +57,11 @@ def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_ch
 
 
 @pytest.mark.slow
-def test_dvc_that_fails_before_the_first_stage_is_named(finished, tmp_path):
+def test_a_project_that_dvc_cannot_read_names_the_file(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     (project.folder / "broken.dvc").write_text("outs: [")
     project.commit()
     with chdir(project.folder):
         clone = cloned(tmp_path / "clone", git("rev-parse", "HEAD"))
-    with pytest.raises(Failed, match=r"^dvc$"):
+    with pytest.raises(Unavailable, match=r"broken\.dvc"):
         rebuilt_lock(clone, print)
