@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from inspect import getdoc
 from pathlib import Path
 
 import rnncheck
@@ -23,7 +24,7 @@ def test_the_program_and_its_check_print_what_stands_below_them(tmp_path):
 
 def test_the_signatures_are_those_of_the_parts():
     assert dict(re.findall(r"^def (\w+)\((.*?)\)", SIGNATURES, re.MULTILINE)).keys() == PARTS.keys()
-    described = dict(re.findall(r"^    (\w+) +\w+\((.*?)\)", rnncheck.check.__doc__, re.MULTILINE))
+    described = dict(re.findall(r"^(\w+) +\w+\((.*?)\)", getdoc(rnncheck.check), re.MULTILINE))
     assert dict(re.findall(r"^def (\w+)\((.*?)\)", SIGNATURES, re.MULTILINE)) == described
 
 
