@@ -189,6 +189,8 @@ def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuil
             yield Row(name, out, differs or later or measured(entry, new.entries[out]))
         elif not locked:
             yield Row(name, out, "dvc.lock has no hash of it; `dvc repro` writes it", UNKNOWN)
+        elif relocked and unlike(rebuilt, out, relocked, new.entries[out]):
+            yield Row(name, out, LATER)
         else:
             what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN] or 'nothing'}…"
             files = folder_files(project_folder(), locked, hashes(rebuilt, out))
