@@ -86,7 +86,8 @@ def verify(
 
     Raises Refused if Git or DVC cannot read the commit, or a path or a link leads out of the project.
     """
-    commit = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    options = [] if ref == "HEAD" else ["--end-of-options"]  # a branch may have the name HEAD, and does not count
+    commit = git("rev-parse", "--verify", *options, f"{ref}^{{commit}}")
     if ref == "HEAD" and uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
     committed = checked_out(place / "committed", commit)
@@ -181,6 +182,9 @@ def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuil
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
         one = contents(committed, out)
+        if not one and (committed / out).is_symlink():
+            yield Row(name, out, "it is not committed: Git has a link that leads nowhere")
+            continue
         differs = one and difference(one, contents(rebuilt, out))
         if differs or locked == relocked:
             later = (
