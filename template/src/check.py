@@ -27,7 +27,7 @@ def wrong_gradients(gradients, weights, state, rng):
         direction = rng.normal(size=np.shape(g))
         direction *= 1e-5 / np.linalg.norm(direction)
         moved = (weights | {name: weights[name] + sign * direction} for sign in (1, -1))
-        high, low = (gradients(each, state)[0] for each in moved)
+        high, low = (gradients(weights_moved, state)[0] for weights_moved in moved)
         numeric, own = (high - low) / 2e-5, (g * direction).sum() / 1e-5
         if not abs(numeric - own) <= 1e-4 * (abs(numeric) + abs(own) + 1e-3):
             wrong.append(f"gradients: {name} has the slope {numeric:.6g} along a random direction, not {own:.6g}")

@@ -1,4 +1,4 @@
-"""What the stages share: params, random numbers, and the functions of the model. A failure is one line."""
+"""Functions of all stages: read params, seed random numbers, load the model. A failure is one line."""
 
 import os
 import platform
@@ -70,12 +70,12 @@ def functions(params, own, *names):
         if not hasattr(program, name):
             raise SystemExit(f"{file}: {name}({GIVEN[name]}) is missing")
         arguments = inspect.signature(getattr(program, name)).parameters.values()
-        wanted = {each.name for each in arguments if each.kind is each.KEYWORD_ONLY}
+        wanted = {argument.name for argument in arguments if argument.kind is argument.KEYWORD_ONLY}
         if len(arguments) - len(wanted) != GIVEN[name].count(",") + 1:
             raise SystemExit(f"{file}: {name} takes ({GIVEN[name]}); params follow after a *, such as (…, *, eta)")
         if missing := wanted - set(params):
             raise SystemExit(f"{file}: {name} takes {min(missing)}, which dvc.yaml does not list for this stage")
-        bound[name] = partial(getattr(program, name), **{each: params[each] for each in wanted})
+        bound[name] = partial(getattr(program, name), **{param: params[param] for param in wanted})
         unused -= wanted
     for name in sorted(unused):
         print(f"params.yaml: {name} has no effect here: {', '.join(names)} of {file} do not take it", flush=True)

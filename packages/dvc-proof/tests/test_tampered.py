@@ -120,6 +120,12 @@ def frozen(project):
     project.edit("count.json", "10", "9")
 
 
+def broken_link(project):
+    path = project.folder / "count.json"
+    path.unlink()
+    path.symlink_to("nowhere.json")
+
+
 def without_lock_of_count(project):
     lock = project.folder / "dvc.lock"
     lock.write_text(re.sub(r"  count:\n(    .*\n)+", "", lock.read_text()))
@@ -256,6 +262,7 @@ DIFFERENT = {  # what was done to the commit, the line of the difference, and th
         "count: count.json: words: committed 8",
         "",
     ),
+    "a link in place of a result": (broken_link, "count: count.json: it is not committed", ""),
     "a later stage": (stage(LATER), "count: count.json: a later stage overwrites", ""),
 }
 UNKNOWN = {
@@ -291,6 +298,7 @@ UNKNOWN = {
         edit(("dvc.yaml", "cmd: python count.py", "cmd: git show HEAD:count.json > count.json")),
         "count: no results: it failed: fatal: ",
     ),
+    "a result that Git lacks": (lambda p: (p.folder / "count.json").unlink(), "count: count.json: it is not committed"),
     "a submodule": (submodule, "part: dvc.yaml: a submodule"),
 }
 

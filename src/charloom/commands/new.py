@@ -54,7 +54,8 @@ def new(arguments: argparse.Namespace) -> None:
 
 def _ensure_allowed(folder: Path, shown: str) -> None:
     """Raise WrongInput if this folder cannot be a new project."""
-    around = [each for each in folder.resolve().parents if (each / ".git").exists() or (each / ".dvc/config").exists()]
+    parents = folder.resolve().parents
+    around = [parent for parent in parents if (parent / ".git").exists() or (parent / ".dvc/config").exists()]
     for wrong, message in (
         (not TEMPLATE.is_dir(), "this charloom has no folder template/; allowed is `charloom new` of a clone"),
         (not str(folder).isprintable(), "allowed is a path without line breaks and other control characters"),
@@ -98,8 +99,8 @@ def _model_around(program: Path) -> str:
     for node in tree.body:
         line = ast.unparse(node).partition("\n")[0]
         if isinstance(node, ast.ClassDef):
-            methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
-            line += "".join(f" {each.name}({ast.unparse(each.args)})" for each in methods)
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            line += "".join(f" {method.name}({ast.unparse(method.args)})" for method in methods)
         elif isinstance(node, ast.For | ast.While | ast.With | ast.Expr) and node is not tree.body[0]:
             line = f"line {node.lineno} runs at the import: {line}"
         lines.append(f"#   {line}")

@@ -91,8 +91,9 @@ def verify(say: Callable[[object], None]) -> Verified:
         rows = [*hashes, *map(_own, result.rows)]
         outs = [row.file for row in result.rows]
         for path in git("ls-files", "-z", "--", *RESULTS).split("\0")[:-1]:
-            if (result.committed / path).is_file() and not any(within(path, out) for out in outs):
-                rows += [] if path.endswith("/.gitignore") else [Row("track", path, "no stage makes it", UNKNOWN)]
+            is_result = (result.committed / path).is_file() and not path.endswith("/.gitignore")
+            if is_result and not any(within(path, out) for out in outs):
+                rows.append(Row("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
         verified = Verified(commit, rows, result.causes)
         if any(row.result == UNKNOWN or row.file == FAILED for row in rows):

@@ -47,8 +47,8 @@ def blame(path: str, key: str = "") -> Iterator[Changed]:
     history = {
         commit: (parents.split(), when, who) for commit, parents, when, who in (line.split("\0") for line in log)
     }
-    listed_ = git("log", "--all-match", "--format=", "--name-only", "-z", "--relative", "--", "*dvc.lock")
-    names = {name for name in listed_.replace("\n", "\0").split("\0") if is_lock(name)}
+    changed_files = git("log", "--all-match", "--format=", "--name-only", "-z", "--relative", "--", "*dvc.lock")
+    names = {name for name in changed_files.replace("\n", "\0").split("\0") if is_lock(name)}
     paths = dict.fromkeys(history, posixpath.normpath(path))
     blobs = dict[tuple[str, str], str]()
 
@@ -96,9 +96,7 @@ def blame(path: str, key: str = "") -> Iterator[Changed]:
         else:
             old, reason = olds[0], _reason(file, before, after)
         merge = "; a merge: none of its parents has this value" * (len(parents) > 1)
-        values = " → ".join(
-            shown(each) if key else shown(each if each is NOTHING else each[:SHOWN]).strip("'") for each in (old, new)
-        )
+        values = " → ".join(shown(side) if key or side is NOTHING else str(side)[:SHOWN] for side in (old, new))
         maker = next((name for name, stage in after.items() for out in stage.outs if within(file, out)), "")
         yield Changed(commit, parent, f"{commit[:10]} {when} {who}: {values}; {reason}{merge}", maker)
 

@@ -13,12 +13,17 @@ from dvc_proof.lock import Stages, plotted, stages_of
 
 
 class Declared(NamedTuple):
-    """A stage of a dvc.yaml: command, paths of inputs and outputs, and whether it is frozen: DVC does not run it."""
+    """A stage of a dvc.yaml: command, and paths of inputs and outputs.
+
+    frozen  whether DVC does not run it
+    in_git  the outputs that DVC does not cache, so that they are to be in Git
+    """
 
     cmd: str
     deps: list[str]
     outs: list[str]
     frozen: bool
+    in_git: list[str]
 
 
 class Pipeline(NamedTuple):
@@ -70,7 +75,8 @@ def pipeline_in(root: Path) -> Pipeline:
         folders[name] = posixpath.normpath(place(entry.wdir))
         if entry.cmd is not None:
             deps = [dep for dep in entry.deps if type(dep).__name__ != "ParamsDependency"]
-            stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen)
+            in_git = [out for out, file in zip(outs, entry.outs, strict=True) if not file.use_cache]
+            stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen, in_git)
     locked = stages_of(locks, folders)
     tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
     shown = [posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named]

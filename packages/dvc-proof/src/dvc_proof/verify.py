@@ -182,8 +182,8 @@ def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuil
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
         one = contents(committed, out)
-        if not one and (committed / out).is_symlink():
-            yield Row(name, out, "it is not committed: Git has a link that leads nowhere")
+        if out in pipeline.stages[name].in_git and not (committed / out).exists():  # a link may lead nowhere
+            yield Row(name, out, "it is not committed", DIFFERENT if (committed / out).is_symlink() else UNKNOWN)
             continue
         differs = one and difference(one, contents(rebuilt, out))
         if differs or locked == relocked:

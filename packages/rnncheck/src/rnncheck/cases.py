@@ -19,7 +19,7 @@ SEED = 3  # draws no number of cases() from the tail of NumPy's normal numbers, 
 
 
 class About(NamedTuple):
-    """What the cases depend on.
+    """The settings from which the cases are computed.
 
     seed        a name, "" for the usual cases
     m, K        sizes of the network in the cases of gradients, step and following
