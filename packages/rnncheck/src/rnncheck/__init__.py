@@ -1,8 +1,8 @@
 """Check a vanilla RNN: which of its parts are right, and which known fault explains a part that is wrong.
 
 `check` calls functions in this process. `files` writes calls to a file and reads answers from one, for programs in any
-language. Both give the answers to the same judges: `gradient`, `steps`, `loop` and `sampler`, which know faults as
-data.
+language. The same four modules judge the results of both:
+`gradient`, `steps`, `loop` and `sampler`. They know faults as data (backward.py, faults.toml).
 """
 
 from rnncheck import layouts

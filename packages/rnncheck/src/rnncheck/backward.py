@@ -234,7 +234,7 @@ def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Arra
 def summed(s: Pass, each: float, carried: float) -> tuple[dict[str, Array], float]:
     """Return gradients whose sums are clipped to ±each at every step of the way back, and the largest unclipped number.
 
-    carried  what is carried back is clipped to ± this
+    carried  bound to which the gradient that each step passes to the step before it is clipped
     """
     g = STAGES["g"][RIGHT](s)
     d = chain(s, g, STAGES["slope"][RIGHT], lambda s, t, d, e: np.clip(d[t + 1] @ s.W, -carried, carried))

@@ -128,7 +128,7 @@ def _seed(number: int) -> np.random.Generator:
 
 
 def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
-    """Return the weights after each step, from those after the step before."""
+    """Call the function for one step after the other, each time with the weights of the last; return all weights."""
     weights, memory, after = deepcopy(call["weights"]), None, []
     shapes = {name: value.shape for name, value in weights.items()}
     m, K = shapes["U"]

@@ -69,7 +69,7 @@ def cases(arguments: argparse.Namespace) -> int:
     if arguments.sizes is not None:
         sizes = [_number(size) for size in arguments.sizes.split(",")]
         if len(sizes) != 3:
-            raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
+            raise Unreadable("--sizes: allowed are three integers, such as 100,83,25")
         content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2]}
     print(cases_file(about_of(content)), end="")
     return 0

@@ -53,9 +53,10 @@ def _round(value: float) -> bool:
 
 
 def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
-    """Return the case with the right gradients, and the norm, if the program's are these, shortened to a round norm.
+    """Return the case with unclipped gradients, and the norm, if the program clips right gradients by their norm.
 
-    The norm is that of one matrix or of all. None: it does not clip by a norm in this case.
+    The norm is a round number: that of one matrix, or of all together. Return None if the program does not clip by a
+    norm in this case.
     """
     right, bound = gradients(call.right, {}), ""
     whole = math.sqrt(sum(float((value**2).sum()) for value in call.given.values()))
@@ -108,7 +109,8 @@ def explained(
 ) -> list[Choice] | None:
     """Return the explanations of the matrices of these stages with the fewest faults, [before] if they are right.
 
-    An explanation includes the faults of earlier stages. Several are variants, or alternatives. None: nothing explains.
+    An explanation includes the faults of earlier stages. Several are variants of one fault, or alternatives.
+    Return None if no known faults explain the matrices.
     """
     names = [stage for stage in stages if stage in "WUVbc"]
     right = distances(calls, clip, before, names)

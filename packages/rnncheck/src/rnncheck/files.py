@@ -1,4 +1,4 @@
-"""cases.json, the calls of all parts, and answers.json, what a program in any language answered: see README.md."""
+"""Write cases.json, the calls of all parts, and read answers.json, the results of a program: see README.md."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
 
 
 def about_of(content: Mapping[str, Any]) -> About:
-    """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
+    """Return the settings of the cases, from the object `cases` of a file. Raises Unreadable, naming the key."""
     given = About()._asdict() | dict(content)
     given["lengths"] = given["lengths"] if isinstance(given["lengths"], list | tuple) else [given["lengths"]]
     spans = {"m": range(2, 201), "K": range(2, 201), "seq_length": range(2, 201), "lengths": range(1, 201)}
@@ -86,12 +86,12 @@ def _given(part: str, entries: Any) -> Given:
 
     def answer(number: int) -> Any:
         if not isinstance(entries, list):
-            raise Unreadable("not a list of answers")
+            raise Unreadable("answers.json has no list of answers for this part")
         last = entries[min(number, len(entries) - 1)] if entries else {}
         if isinstance(last, dict) and "error" in last:
             raise Unreadable(f"its program says: {' '.join(str(last['error']).split())[:300]}")
         if number >= len(entries):
-            raise Unreadable(f"{len(entries)} answers only; answer {number} is missing")
+            raise Unreadable(f"answer {number} is missing: answers.json has {len(entries)} answers")
         try:
             value = _decoded(entries[number])
             return [value[name] for name in FIELDS[part]] if part in FIELDS else value

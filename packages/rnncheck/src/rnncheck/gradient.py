@@ -32,7 +32,7 @@ class Returned(NamedTuple):
 
 
 def returned(case: Case, value: Any) -> Returned:
-    """Return what a call returned. Raises Unreadable."""
+    """Check the shapes of what a call returned, and return it in one form. Raises Unreadable."""
     loss, given, h = parts(value, "loss, gradients, h")
     loss, (m, K) = array(loss, "the loss"), case.weights["U"].shape
     if loss.size != 1:
@@ -42,7 +42,12 @@ def returned(case: Case, value: Any) -> Returned:
 
 
 class Asked(NamedTuple):
-    """The calls: pairs of consecutive ones, of which the second is judged; those for own losses; one with large o."""
+    """The cases for which the program is called.
+
+    pairs  pairs of cases; the second of each is judged. Equal ones show whether the program keeps a state
+    own    a case, and the same with one weight changed: for central differences of the program's own loss
+    large  a case with outputs o above 1000, which overflow in a careless softmax
+    """
 
     pairs: list[tuple[Case, Case]]
     own: list[Case]
@@ -51,7 +56,7 @@ class Asked(NamedTuple):
 
 @cache
 def asked(about: About) -> Asked:
-    """Return the calls."""
+    """Return all cases."""
     made = cases(about)
     pairs = [(case, case) for case in made]
     pairs += [second_window(made[len(about.lengths) // 2]), (assignment_case(about.m, about.K, about.lengths[-1]),) * 2]
@@ -95,7 +100,11 @@ def _flat(r: Returned) -> list[Array]:
 def _judged(
     judged: Sequence[Case], given: Sequence[Returned], own: Callable[[], Iterable[Any]], tiny: list[Case]
 ) -> Verdict:
-    """Judge the results of cases. `own` returns those of the cases for central differences, `tiny`."""
+    """Judge the results of the program.
+
+    judged, given  the cases, and the program's results for them
+    own            returns the results for the cases `tiny`, for central differences; called only if the loss is wrong
+    """
     findings, mean, right_loss = _forward(judged, given)
     notes = ["its loss is the mean over the sequence"] * mean
     notes += ["its matrices are transposed"] * any(r.turned for r in given)

@@ -100,7 +100,7 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
 
 
 def unsmoothed(given: Array, shown: str, T: int) -> Array:
-    """Return the losses (n,) of which a program shows the given values. T is 1 if they are means."""
+    """Convert a program's values (n,), which may be smooth losses, to losses. T is 1 if they are means."""
     if shown == "loss":
         return given
     before = {"smooth loss": given[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
@@ -121,7 +121,7 @@ def calls(about: About) -> list[dict[str, Any]]:
 
 
 def judge(about: About, given: Given, eta: float | None) -> Verdict:
-    """Find the loops that have the program's losses. eta is what the program trains with, None if it does not say."""
+    """Find the loops that have the program's losses. `eta` is the program's learning rate; None if it does not say."""
     first, second = (array(value, "its result").ravel() for value in given(0, 2))
     if len(first) != UPDATES:
         raise Unreadable(f"it returns {len(first)} losses, not {UPDATES}")
@@ -178,7 +178,7 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
 def _agreement(
     ours: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
 ) -> tuple[int, str]:
-    """Return how many losses agree with the series that agrees longest, and what this series shows."""
+    """Return how many losses of a loop agree with the program's, and the entry of SHOWN for which most do."""
     alive = list(series)
     for n, (loss, near) in enumerate(zip(ours, allowed, strict=False)):
         bounds = {key: max(near, SMOOTHED * (key[1] != "loss")) * abs(loss) for key in alive}

@@ -25,7 +25,7 @@ def array(value: Any, name: str) -> Array:
             raise TypeError
         return np.array(numbers, float)
     except (ValueError, TypeError, OverflowError):
-        raise Unreadable(f"{name} is a {type(value).__name__}, and no array of real numbers") from None
+        raise Unreadable(f"{name} is a {type(value).__name__}; allowed is an array of real numbers") from None
 
 
 def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
@@ -46,7 +46,7 @@ def named(value: Any, about: str) -> dict[str, Any]:
     short = {match[1]: item for name, item in plain.items() if (match := NAME.fullmatch(name))}
     short = {name.lower(): short[name] for name in "BC" if name in short} | short
     if lacking := [name for name in SHAPES if name not in short]:
-        raise Unreadable(f"{about} lack {', '.join(lacking)}: expected is a dict of arrays")
+        raise Unreadable(f"{about} lack {', '.join(lacking)}; allowed is a dict of arrays")
     return short
 
 

@@ -91,7 +91,7 @@ FAULTS: dict[str, Sequence[Model]] = {
 
 
 def fit(theta: Weights, h: Array, first: int, texts: Sequence[Array], model: Model) -> bool:
-    """Return whether the texts, which all start from h and the first id, can be the model's."""
+    """Return whether the model can have drawn the texts, which all start from h and the first id."""
     p, eye = np.concatenate(model(theta, h, first, texts)), np.eye(len(theta["c"]))
     surplus, variance = eye[np.concatenate(texts)] - p, p * (1 - p)
     before = np.concatenate([np.append(first, text[:-1]) for text in texts])
@@ -139,9 +139,9 @@ def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:
     """Return the texts (count, n) of ids. The first id may stand before each. Raises Unreadable."""
     texts = array(value, "its text")
     if texts.size not in (count * n, count * (n + 1)):
-        raise Unreadable(f"it does not return {n} ids for a text of {n}")
+        raise Unreadable(f"its text does not have {n} ids")
     texts = texts.reshape(count, -1)
     texts = texts[:, 1:] if texts.shape[1] == n + 1 and (texts[:, 0] == first).all() else texts
     if texts.shape[1] != n or not np.isin(texts, range(5)).all():
-        raise Unreadable(f"it does not return {n} ids below 5")
+        raise Unreadable(f"its text does not have {n} ids from 0 to 4")
     return list(texts.astype(int))

@@ -65,5 +65,5 @@ def _merged(lines: bytes) -> Report:
                 if verdict.about != "not given" or verdict.part not in parts:
                     parts[verdict.part] = verdict
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Unreadable("its report is not one of rnncheck.check") from None
+        raise Unreadable("its report was not written by rnncheck.check") from None
     return Report(tuple(parts.values()))

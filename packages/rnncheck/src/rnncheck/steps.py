@@ -76,7 +76,7 @@ def epsilons(steps: Array, g: Array) -> tuple[float, float]:
 
 
 def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
-    """Return every rule. A right one may have this epsilon."""
+    """Return all rules, right and wrong ones. Right rules also occur with this epsilon instead of their usual one."""
     made: list[Rule] = [("AdaGrad", True, {}), ("Adam", True, ADAM)]
     pairs = list(product((0.8, 0.9, 0.95), (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)))
     names = [f"Adam{f' with b1 = {b1:g}' * (b1 != 0.9)}{f' with b2 = {b2:g}' * (b2 != 0.999)}" for b1, b2 in pairs]
@@ -101,7 +101,7 @@ def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
 
 
 def _asked(about: About) -> tuple[dict[str, Array], list[list[dict[str, Array]]]]:
-    """Return the weights, and gradients within 5 and beyond."""
+    """Return the weights, and two sequences of gradients: all entries within ±5, and the same 100 times larger."""
     rng = generator(3, about.seed)
     theta = weights(about.m, about.K, 0.01, rng)
     within = [{name: _spread(value.shape, rng) for name, value in theta.items()} for _ in range(STEPS)]
@@ -135,7 +135,12 @@ def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 def _judged(
     moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, Array]], set_eta: float | None
 ) -> Verdict:
-    """Judge the steps (n, size) of each matrix for its gradients, within 5 and beyond. `set_eta` is the constant."""
+    """Find the rule that explains the program's steps, for each matrix, and report rules that are wrong.
+
+    moved    the steps (n, size) of each matrix, for two calls: with gradients within ±5, and with larger ones
+    given    the gradients (n, size) of these calls
+    set_eta  the eta that the program says that it has; None if it does not say
+    """
     wrong: dict[tuple[str, ...], list[str]] = {}
     right: dict[str, tuple[str, float]] = {}
     clips: dict[float, list[str]] = {}
@@ -175,7 +180,10 @@ def _largest(steps: Array) -> float:
 
 
 def _explained(steps: Array, G: Array) -> tuple[Rule, float, tuple[str, ...]]:
-    """Return the right rule and its eta, or what is wrong: a sentence, or alternatives."""
+    """Return the right rule that has these steps, its eta, and (). If there is none, return sentences on what is wrong.
+
+    Several sentences are alternatives: each of these rules explains the steps.
+    """
     none: Rule = "", False, {}
     if not np.isfinite(steps).all():
         says = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"

@@ -96,14 +96,14 @@ class Report(NamedTuple):
 
 
 class Given:
-    """The answers to the calls of a part. `given(first, last)` returns the values of these calls.
+    """The results of the calls of a part. `given(first, last)` returns the results of calls first to last − 1.
 
     changed   a call changed its arguments
     reseeded  a call set the seed of a generator that had been seeded before the call
     """
 
     def __init__(self, values: Sequence[Any] = ()) -> None:
-        """Store the values of the calls. `answer`, which returns the value of a call or raises, may be replaced."""
+        """Store the results of the calls. `answer` returns the result of a call, or raises; callers may replace it."""
         self.answer: Callable[[int], Any] = values.__getitem__
         self.changed = self.reseeded = False
 
