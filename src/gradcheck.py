@@ -63,7 +63,7 @@ def main(inputs: Inputs) -> None:
     write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     wrong = lines and reason in {"kernel", "rnn"}
-    print(f"gradient {'wrong' if wrong else 'right'}; errors by complex step, and by the report's central differences:")
+    print(f"gradient {'wrong' if wrong else 'right'}; relative errors, by the complex step and by central differences:")
     print(f"{'':10}{'entries':>9}{'not zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:

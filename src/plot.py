@@ -1,4 +1,4 @@
-"""plot: write the report's page and pictures, and two pages that compute: a training again, and a look inside."""
+"""plot: write report.html and its pictures, and two pages with programs: live.html trains, inside.html explains."""
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write

@@ -137,7 +137,9 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
         both = f"{recorded.get(name, 'missing')} in the run, {here.get(name, 'missing')} in its commit and patch"
         raise CheckFailed(in_line(f"first difference: params: {name} is {both}"))
     if experiment_key(params, origin.text_sha256, origin.network) != origin.experiment:
-        raise CheckFailed("first difference: text: the run's tags for text and experiment contradict each other")
+        raise CheckFailed(
+            "first difference: text: the run's experiment key is not that of its params and of the text in its tag"
+        )
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"
         raise WrongInput(f"{in_line(text)} with SHA-256 {origin.text_sha256}: not in {where}")

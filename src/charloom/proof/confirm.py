@@ -68,7 +68,9 @@ def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
 def _setting(study: Study, text: str, settings: str, others: str) -> str:
     """Return the name of the study's setting that a line is about; "" if there is none.
 
-    text, settings, others  the line's digest of the text, its settings as ` a=1 b=2`, and its digest of the others
+    text      the line's digest of the text
+    settings  the params that the line names, as ` a=1 b=2`
+    others    the line's digest of all other params
     """
     try:
         named = {name: plain(value) for name, value in (pair.split("=") for pair in settings.split())}
@@ -103,7 +105,11 @@ def _end(run: Run) -> End:
 
 
 def _contradiction(seed: int, line: End, row: End) -> str:
-    """Return `; seed 12: 2.71 in a line, 2.69 in the row`: the bits, with the digits that differ, or else the ends."""
+    """Return `; seed 12: 2.71 in a line, 2.69 in the row`.
+
+    The numbers are the held-out bits, with as many digits as show that they differ. If the bits are equal or missing,
+    the hashes of the results, or the divergence, are shown instead.
+    """
     (ours, end), (theirs, other_end) = line, row
     digits = range(3, 18) if end == other_end or None not in {ours, theirs} else ()  # (): one of the two diverged
     pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (ours, theirs)] for n in digits)

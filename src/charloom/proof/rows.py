@@ -35,7 +35,7 @@ DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 def prove(study: Study, count: int) -> None:
     """Rebuild `count` random rows of the study (all, if there are fewer), print progress, and `same` at the end.
 
-    The last line is `agrees` if a row of the backend `numpy` has other bits: see explanations.agreed.
+    The last line is `agrees` if a row of the backend `numpy` differs only by rounding: see explanations.agreed.
 
     The rows are rebuilt with the sources of the working folder at the start, committed or not. If all rows were
     rebuilt, asked.json records these sources as the study's. Raises CheckFailed at the first row that differs. Raises

@@ -68,7 +68,7 @@ class Asked(Record):
     left_open: str = ""
     answers: list[int] = []  # noqa: RUF012  pydantic copies it
     earlier: int = 0
-    small_trials: dict[str, str] = {}  # noqa: RUF012  likewise
+    small_trials: dict[str, str] = {}  # noqa: RUF012  pydantic copies it
     params: EarlierParams
 
     def network(self, params: Params) -> str:

@@ -93,9 +93,9 @@ def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
 
 
 def with_training_text(study: Study, project: Project = HERE) -> Study:
-    """Return the study with the digest of what its trainings read of the text.
+    """Return the study with the digest of the part of the text that its trainings read.
 
-    Files that differ in a byte-order mark, in line ends, or in a held-out end of the same length have one digest.
+    The digest is the same if files differ only in a byte-order mark, in line ends, or in held-out text of equal length.
     Raises WrongInput if the text is invalid.
     """
     text = survey(project.root / study.asked.text)

@@ -100,9 +100,9 @@ def _answered(study: Study, seeds: int) -> Study:
 
 
 def _move_away(folder: Path) -> None:
-    """Move a study's old tables and page to .charloom, before another asked.json vouches for them; print a line.
+    """Move a study's old tables and page to .charloom, before a new asked.json could be taken for theirs; print a line.
 
-    A copy of asked.json comes first, because its answers count as long as the copy exists.
+    A copy of asked.json is made first: the answers in it count as long as the copy exists.
     """
     if (folder / ASKED).exists():
         to = keep(folder)

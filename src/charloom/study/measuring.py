@@ -75,7 +75,7 @@ def _warnings(study: Study) -> Iterator[str]:
     """Yield the study's warnings, each if it applies.
 
     1. At the first start, params.yaml differed from HEAD's in a param that the question leaves open.
-    2. Params change together in all settings: which `vary` separates them, for each group of such params.
+    2. Some params change together in all settings. The warning has a `vary` that would separate their effects.
     3. All settings have fewer updates, and read less text, than the training of params.yaml.
     4. Seeds were added after an answer, and the study declares no looks.
     5. Other questions about the baseline had been answered before.

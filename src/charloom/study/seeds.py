@@ -103,7 +103,7 @@ def is_void(study: Study) -> bool:
 def used(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
     """Return the used seeds, each with what was shown: `studies/eta.yaml has shown results of eta=0.1`.
 
-    others  answered questions; one that is the study's own uses no seed
+    others  answered questions; an answer to the study's own question uses no seed
     """
     ours, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:

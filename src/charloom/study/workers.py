@@ -173,9 +173,10 @@ def cluster(text: Path, address: str) -> Cluster:
     Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
     """
     try:
-        from dask import config  # noqa: PLC0415  an extra, and a second to import
-        from distributed import Client  # noqa: PLC0415  likewise
-        from distributed.scheduler import KilledWorker  # noqa: PLC0415  likewise
+        # Dask is optional, and takes a second to import.
+        from dask import config  # noqa: PLC0415
+        from distributed import Client  # noqa: PLC0415
+        from distributed.scheduler import KilledWorker  # noqa: PLC0415
     except ImportError:
         raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` installs it") from None
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are reported in one line instead

@@ -21,9 +21,9 @@ if PACKED.exists():  # missing while MLflow saves the model, in a process that h
     unpack_archive(PACKED, SOURCES.name)
     sys.path.insert(0, SOURCES.name)
 
-from charloom.core.base.errors import WrongInput  # noqa: E402  see above
-from charloom.core.model.model_file import read_model  # noqa: E402  likewise
-from charloom.sampling.options import DEFAULTS  # noqa: E402  likewise
+from charloom.core.base.errors import WrongInput  # noqa: E402  from the unpacked sources
+from charloom.core.model.model_file import read_model  # noqa: E402
+from charloom.sampling.options import DEFAULTS  # noqa: E402
 
 
 class Writer(PythonModel):

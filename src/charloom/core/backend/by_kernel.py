@@ -22,7 +22,7 @@ CHUNK = 100  # characters read at a time
 
 
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
-    """Return the costs of ids except the first, `total` plus their sum, added chunk by chunk, and the state after."""
+    """Return the costs of ids, their sum added to `total`, and the last state: see Backend.read. Reads in chunks."""
     w = weights(theta, -np.inf)
     z = scratch(w, theta.m, theta.K, CHUNK)
     z.h[0, : theta.m] = h_0

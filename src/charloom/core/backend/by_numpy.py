@@ -98,7 +98,7 @@ def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
 
 @np.errstate(all="ignore")  # a cost that is not finite is reported by the caller
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
-    """Return the costs of ids except the first, `total` plus their sum, and the state after; see Backend.read."""
+    """Return the costs of ids, their sum added to `total`, and the last state: see Backend.read."""
     nats, h = np.empty(len(ids) - 1), h_0.astype(theta.flat.dtype)
     for first in range(0, len(nats), CHUNK):
         x, y = ids[first : first + CHUNK + 1][:-1], ids[first + 1 : first + CHUNK + 1]

@@ -25,7 +25,7 @@ def printed(
     folder  the folder in which Git runs; None: the working folder
     index   path of an index file to use instead of the user's; "": the user's
     given   standard input for Git
-    empty   an exit code that means an empty result and no error, besides 0
+    empty   an exit code, besides 0, that is no error; the result is then empty
     seconds  the time that Git may take
 
     Raises Unavailable at any other exit code (with the first line of Git's message), if a name after `--end-of-options`

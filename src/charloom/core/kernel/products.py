@@ -131,7 +131,7 @@ def _gradients(
 class Recurrence(NamedTuple):
     """One step of a recurrence: out[to] = start[at] + Σ_j x[step, j] · w[j], j from 0 to n − 1.
 
-    Row r of the batch has row to · batch + r of `out`, and likewise of `start` and x. w is in panels.
+    Row r of the batch has row to · batch + r of `out`, of `start` and of x. w is in panels.
     """
 
     out: Array

@@ -23,7 +23,7 @@ class Model:
 
     h            (m,) state carried into the next sequence
     first        id of the next sequence's first character
-    smooth_loss  nats per sequence, of the row `update`: see network/state.py
+    smooth_loss  the smooth loss of row `update` (see network/state.py), in nats per sequence
     backend      KERNEL or NUMPY; a file has the array `numpy` if its backend is that
     network      for the backend NUMPY, `forward_digest` of the code that trained the model: the content of that array
     """

@@ -59,7 +59,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     for name in FOREIGN:
         os.environ.pop(name, None)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115  likewise
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
     codecs.register_error("charloom", _without)
     sys.stdout.reconfigure(errors="charloom")  # type: ignore[union-attr]
     try:

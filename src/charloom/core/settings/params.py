@@ -59,8 +59,8 @@ class Prepare(Section):
 
 
 class Gradcheck(Section):
-    """The gradient check: the largest allowed relative error, the entries to compare in each matrix (see
-    check.initial_errors), and the seed of the weights.
+    """The gradient check: the largest allowed relative error, the number of entries to compare in each
+    matrix (see check.initial_errors), and the seed of the weights that it draws.
     """
 
     tolerance: Annotated[Positive, NOTHING]

@@ -61,7 +61,7 @@ def checked(model: type[Checked], values: Any, path: Path, *, strict: bool | Non
 
     The message names the first wrong key, its value and what is allowed.
 
-    strict  whether a text is no number; None: as the model says
+    strict  whether a text such as "5" is refused as a number; None: as the model declares
     """
     try:
         return model.model_validate(values, strict=strict)

@@ -139,8 +139,8 @@ class TrainMetrics(Record):
 class ResultsRecord(Record):
     """metrics/results.json: the hash of a training's weights and trace (see results_hash).
 
-    network  the digest of the code in network/ and of this machine's rounding, if the backend is `numpy`, else "": two
-             trainings with other digests may differ; the file leaves "" out
+    network  with the backend `numpy`, a digest of what network/ computes on this machine; otherwise "", which the file
+             leaves out. Trainings with different digests may have different results
     """
 
     results: str

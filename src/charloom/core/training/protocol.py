@@ -32,7 +32,7 @@ TRAINED_FOR_EACH_READ = 32  # characters trained per held-out character read at 
 class Trained(NamedTuple):
     """A completed training.
 
-    rows      its last block, which is the row of the final weights
+    rows      the last block: a single row, which has the loss of the final weights
     trace     the trace of all rows
     held_out  the checkpoints' costs of held-out text, in bits per character, by update; none for a checkpoint
               whose cost is None: see Training.held_out_along

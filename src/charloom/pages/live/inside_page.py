@@ -1,4 +1,4 @@
-"""The page that looks inside: it trains a small network with a fault of the gradient, and reads what one types."""
+"""The page inside.html: it trains a small network with a fault of the gradient, and reads a text that you type."""
 
 import json
 import re
@@ -83,9 +83,10 @@ def page_data(results: Results) -> dict[str, Any]:
 
 
 def passage(results: Results) -> list[int]:
-    """Return the ids of the sequence that follows the best model's update, and of one more character.
+    """Return the ids of the sequence that training reads after the best model's update, and of one more character.
 
-    If that sequence begins an epoch, the state in the model's file is zero, as in training.
+    With a batch or another order than reading from front to back, the sequence is the first one of the text instead. If
+    the sequence begins an epoch, the state in the model's file is zero, as in training.
     """
     params, in_epoch = results.params, results.best.update % results.train.updates_per_epoch
     start = in_epoch * params.seq_length if params.loss_of[1:] == (1, AS_IT_STANDS) else 0

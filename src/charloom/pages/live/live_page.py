@@ -130,7 +130,9 @@ def page_params(params: Params) -> dict[str, Any]:
 
 
 def address(base: Params, params: Params) -> tuple[str, str]:
-    """Return the address that fills the page's form with a setting, without a seed, or the values that it cannot have.
+    """Return the address that opens the page with a setting in its form, without a seed, and "".
+
+    If the form cannot have some values of the setting, return "" and these values.
 
     base  the params of the project's run, which the page holds
     """
