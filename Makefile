@@ -1,17 +1,17 @@
-# Every target makes .venv first, if it is missing or its lock has changed. PYTHON=python3.12: with this Python (.ci/setup).
+# Each target first makes .venv if it is missing or its lock has changed. PYTHON=python3.12 makes it with this Python (.ci/setup).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# Git sets its variables in a hook or an alias: the commands here would use another repository. With PYTHONWARNINGS=error,
-# a deprecation in a library would end them.
+# In a hook or an alias Git sets variables that would make the commands use another repository. PYTHONWARNINGS=error would
+# make a deprecation warning of a library an error.
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX PYTHONWARNINGS
 READY := .venv/.ready
 PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
-# The server's settings are the arguments NAME=value of make itself: some shells export HOST or NAME.
+# The server's options are the arguments NAME=value of make, and no environment variables: some shells export HOST or NAME.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),'$(name)=$($(name))'))
-HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # what runs the workflows, which runs on Linux alone
+HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # the environment of the tests that run the workflows; Linux only
 
 .PHONY: help setup run study test test-all mutants check verify track ui server server-user server-course server-backup bench live lock clean
 .DEFAULT_GOAL := help

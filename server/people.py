@@ -49,7 +49,7 @@ class Server:
             body = json.dumps(values).encode()
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310  our own server
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  likewise
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  the server's own address
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             raise Refused(f"{self.local}: HTTP {error.code}: {error.read(300).decode(errors='replace')!a}", 1) from None
