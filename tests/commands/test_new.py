@@ -63,7 +63,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(place, monkeypatch):
         (["new", "--program", "nul.py"], "--program: nul.py: "),
         (["new", "--program", "latin.py"], "--program: latin.py: "),
         (["new", "--program", "deep.py"], "--program: deep.py: "),
-        *((["new", "--program", f"{name}.py"], f"--program: {name}.py: no name for a module, or that of another one")
+        *((["new", "--program", f"{name}.py"], f"--program: {name}.py: not a module's name, or that of another module")
           for name in ("my rnn", "random", "numpy", "train", "class")),
     ):  # fmt: skip
         code, printed, complaint = new(*arguments)

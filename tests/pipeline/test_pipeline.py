@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from projects import STAGES, said
 
+from charloom.core.settings import pipeline
 from charloom.core.settings.records import Measure
 
 
@@ -20,7 +22,15 @@ def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, f
 
 def test_every_stage_makes_the_same_bytes_again(project):
     before = project.contents()
-    assert len(before) == 1 + 5 + 5 + 3 + 2 + 6 + 11
+    stages = pipeline.Project(project.folder).stages()
+    entries = [
+        entry for stage in STAGES for key in ("outs", "metrics", "plots") for entry in stages[stage].get(key, [])
+    ]
+    outs = [Path(name) for name in pipeline.names_of(entries, "")]
+    lacking = [str(out) for out in outs if not any(Path(name).is_relative_to(out) for name in before)]
+    assert lacking == [], "dvc.yaml declares these outputs, and no stage writes them"
+    foreign = [name for name in before if not any(Path(name).is_relative_to(out) for out in outs)]
+    assert foreign == [], "a stage writes these files, and dvc.yaml does not declare them"
     for folder in ("data/prepared", "metrics", "plots", "models", "reports"):
         shutil.rmtree(project.folder / folder)
     for stage in STAGES:

@@ -76,7 +76,7 @@ def _doubled(rows):
 @pytest.mark.parametrize(
     ("edit", "said"),
     [(_seed_of_another, "line 3: seed 2 has the same results as seed 1; "),
-     (_doubled, f"no column {BITS}, or two; "),
+     (_doubled, f"column {BITS} is missing, or occurs twice; "),
      (lambda rows: [*rows, rows[-1]], "occurs a second time; ")],
 )  # fmt: skip
 def test_a_table_that_says_what_its_keys_do_not_is_damage(folder, edit, said):

@@ -262,7 +262,7 @@ CHANGED = (
     "--anew` starts the study again, with params.yaml as it is now\n"
 )
 REFUSED = [  # a file, what stands in it (everything: the file is removed) and what instead, the exit code, the line
-    ("studies/a/trials.csv", "seed,", "sead,", 3, "studies/a/trials.csv: no column seed, or two; "),
+    ("studies/a/trials.csv", "seed,", "sead,", 3, "studies/a/trials.csv: column seed is missing, or occurs twice; "),
     ("studies/a/curves.csv", ",100,", ",100,,", 3, "studies/a/curves.csv: line 3: the row has another number of "),
     ("studies/a/asked.json", "", "", 3, "studies/a/asked.json: No such file or directory; `git restore"),
     ("studies/a/asked.json", '"small_trials": {', '"small_trials": {"x": "0", ', 2,

@@ -210,7 +210,7 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
 
 
 def without_evidence(errors: GradcheckErrors) -> list[str]:
-    """Return the matrices whose compared entries have gradient and derivative zero in both states: nothing is shown."""
+    """Return the matrices about which the check shows nothing: all compared entries are zero in both gradients."""
     sides = [(name, getattr(errors.zero, name), getattr(errors.carried, name)) for name in NAMES]
     return [name for name, *rows in sides if all(row.entries_zero == row.entries for row in rows)]
 

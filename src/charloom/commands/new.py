@@ -89,7 +89,7 @@ def _model_around(program: Path) -> str:
     if program.suffix != ".py" or not program.is_file():
         raise WrongInput(f"--program: {shown}: no such program; allowed is a file that ends with .py")
     if not program.stem.isidentifier() or program.stem in taken or (TEMPLATE / "src" / program.name).exists():
-        raise WrongInput(f"--program: {shown}: no name for a module, or that of another one; rename the file")
+        raise WrongInput(f"--program: {shown}: not a module's name, or that of another module; rename the file")
     try:
         tree = ast.parse(program.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -55,7 +55,7 @@ class Asked(Record):
     left_open     in words: uncommitted changes of params that the question does not set; empty if none
     answers       the numbers of seeds at which an answer was given
     earlier       number of answered questions about this baseline on this text that were known at the first start
-    small_trials  for each kind of recipe, the digest of the row of a small training by the sources that made the rows
+    small_trials  for each kind of recipe, the digest of a small trial by the sources that made the rows
     params        all params; a setting replaces some of these values
     """
 

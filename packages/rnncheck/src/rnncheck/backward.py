@@ -89,7 +89,8 @@ def chain(
 ) -> Array:
     """Return d (T, m), computed from the last step to the first, with this slope, carry and combination of both.
 
-    carry gets the step t, d, and e, which is d before the slope: each (T + 2, m) with zeros after the sequence.
+    carry is called with the step t, with d, and with e, which is d before its product with the slope. d and e are
+    (T + 2, m), with zeros after the sequence.
     """
     out, slopes, (d, e) = g @ s.V, np.broadcast_to(slope(s), s.a.shape), np.zeros((2, len(g) + 2, len(s.W)), g.dtype)
     for t in reversed(range(len(g))):

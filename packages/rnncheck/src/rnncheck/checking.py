@@ -51,7 +51,7 @@ def check(
     sizes       m, K and the length of a sequence, for functions that accept no other sizes
     seq_length  length of a sequence in `losses`
     eta         learning rate of `step` and `losses`, if it is known
-    seed        any name: other cases
+    seed        a name; each name gives other cases
     quiet       print nothing
     """
     about = About(seed=seed, seq_length=seq_length)

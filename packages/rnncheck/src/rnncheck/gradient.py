@@ -225,7 +225,7 @@ def _forward(judged: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Fi
 def _begin(
     judged: Sequence[Case], given: Sequence[Returned], right: Sequence[Pass], losses: set[int], states: set[int]
 ) -> str:
-    """Return where the forward pass starts to differ, as far as losses and last states show it, "" if they do not."""
+    """Return where the forward pass first differs from the right one; "" if losses and last states do not show it."""
     first = min(losses | states, key=lambda n: (len(judged[n].x), n not in states))
     length, shorter = len(judged[first].x), [len(case.x) for case in judged if len(case.x) < len(judged[first].x)]
     if length > 2:

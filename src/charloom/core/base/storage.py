@@ -150,7 +150,7 @@ def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, l
         raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
     lines = {line: cells for line, cells in enumerate(rows, 2) if cells}
     if missing := [name for name in names if head.count(name) != 1]:
-        raise ValueError(f"no column {missing[0]}, or two")
+        raise ValueError(f"column {missing[0]} is missing, or occurs twice")
     if uneven := [line for line, cells in lines.items() if len(cells) != len(head)]:
         raise ValueError(f"line {uneven[0]}: the row has another number of cells than line 1")
     return head, lines

@@ -14,6 +14,7 @@ from charloom.core.kernel.cache import PASTED
 from charloom.core.kernel.vector import load, square_root, store
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
+from charloom.core.network.recipe import COMPILED, OPTIMIZERS
 
 
 def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
@@ -26,7 +27,7 @@ def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, 
 
 @overload(step, inline="always", strict=False)
 def _step(rates: Any, w: Any, accumulators: Any, i: Any, k: Any, g: Any) -> Any:
-    return {AdaGrad: _adagrad, Adam: _adam}[rates.instance_class]
+    return STEPS[rates.instance_class][0]
 
 
 def _adagrad(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
@@ -50,14 +51,30 @@ def rates_at(rates: Any, update: int) -> Any:
 
 @overload(rates_at, inline="always", strict=False)
 def _rates_at(rates: Any, update: Any) -> Any:
+    return STEPS[rates.instance_class][1](rates)
+
+
+def _constant_rates(_: Any) -> Any:
+    return lambda rates, update: rates  # noqa: ARG005  Numba compares the names of arguments
+
+
+def _adam_rates(rates: Any) -> Any:
     number = rates.dtype
 
-    def _adam_at(rates: Any, update: int) -> Any:
+    def adam_at(rates: Any, update: int) -> Any:
         eta, b1, b2, eps = float64(rates.eta), float64(rates.b1), float64(rates.b2), float64(rates.eps)
         root = math.sqrt(1.0 - power(b2, update + 1))
         return Adam(number(eta * root / (1.0 - power(b1, update + 1))), rates.b1, rates.b2, number(eps * root))
 
-    return {AdaGrad: lambda rates, update: rates, Adam: _adam_at}[rates.instance_class]  # noqa: ARG005  Numba compares the names of arguments
+    return adam_at
+
+
+# For each optimiser its step, and a function that returns the code of `rates_at` for the type of its rates.
+STEPS = {AdaGrad: (_adagrad, _constant_rates), Adam: (_adam, _adam_rates)}
+if missing := [name for name in COMPILED if OPTIMIZERS[name] not in STEPS]:
+    raise NotImplementedError(
+        f"STEPS of kernel/steps.py has no {missing[0]}, which is in COMPILED of network/recipe.py"
+    )
 
 
 @njit(**PASTED)

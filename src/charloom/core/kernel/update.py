@@ -3,7 +3,7 @@
 signature/plain.py computes the same update, bit for bit, in plain loops: read it first. passes.py has the forward and
 backward pass.
 
-Speed: the gradients of W and V are never stored as whole matrices; the optimiser's step follows the sum. A row of UT
+Speed: the gradients of W and V are never stored as whole matrices: an entry's step follows its sum. A row of UT
 whose character does not occur has gradient zero; it is skipped if the optimiser would not change it.
 """
 

@@ -1,0 +1,36 @@
+"""Places that a new param or optimiser needs, and that no code derives from a list: see CONTRIBUTING.md."""
+
+import re
+
+import pytest
+from projects import ROOT
+
+from charloom.core.network.recipe import OPTIMIZERS
+from charloom.core.settings.params import VARIED
+
+RATES = {rate for kind in OPTIMIZERS.values() for rate in kind._fields} - {"eta"}
+
+
+def test_studies_md_lists_the_params_that_a_study_can_vary():
+    text = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    top, train = re.search(r"A study may vary (.*), and these params of `train`: (.*?)\. `", text).groups()
+    listed = re.findall(r"`(\w+)`", top) + [f"train.{name}" for name in re.findall(r"`(\w+)`", train)]
+    assert sorted(listed) == sorted(VARIED), "docs/studies.md lists other params than Params lets a study vary"
+
+
+@pytest.mark.parametrize("param", [name for name in VARIED if name.rpartition(".")[2] in RATES])
+def test_the_glossary_explains_each_rate_of_an_optimiser(param):
+    assert f"`{param}`" in (ROOT / "docs/glossary.md").read_text(encoding="utf-8"), f"docs/glossary.md lacks {param}"
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_page_explains_the_first_step_of_each_optimiser(optimizer):
+    text = (ROOT / "src/charloom/pages/templates/first-updates.html").read_text(encoding="utf-8")
+    condition = f'results.params.optimizer == "{optimizer}" %}}'
+    assert text.partition(condition)[2].strip().partition("{%")[0], f"first-updates.html has no text for {optimizer}"
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_each_optimiser_has_tests_of_its_step(kind):
+    name = f"tests/network/test_{kind.__module__.rpartition('.')[2]}.py"
+    assert (ROOT / name).exists(), f"{name} is missing: a step computed by hand"
