@@ -103,7 +103,7 @@ def _judged(
     """Judge the results of the program.
 
     judged, given  the cases, and the program's results for them
-    own            returns the results for the cases `tiny`, for central differences; called only if the loss is wrong
+    own            returns the results for the cases `tiny`, by which the gradients of a wrong loss are judged
     """
     findings, mean, right_loss = _forward(judged, given)
     notes = ["its loss is the mean over the sequence"] * mean
