@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_NAMESPACE GIT_PREFIX PYTHONWARNINGS
 READY := .venv/.ready
 PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
-LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),requirements-team.lock))
+LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),.ci/requirements-team.lock))
 # The server's options are the arguments NAME=value of make, and no environment variables: some shells export HOST or NAME.
 SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),'$(name)=$($(name))'))
@@ -107,11 +107,11 @@ lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt 
 	    --extra cluster --extra dev --extra setup --no-emit-index-url --custom-compile-command 'make lock' -o .requirements.lock.new
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c .requirements.lock.new \
 	    --no-emit-index-url --no-header --no-annotate | awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' \
-	    .requirements.lock.new - > .requirements-team.lock.new
+	    .requirements.lock.new - > .ci/.requirements-team.lock.new
 	@for each in server tests/all tests/hosted src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
-	@python .ci/wheels.py .requirements.lock.new .requirements-team.lock.new server/requirements.txt
-	@mv .requirements.lock.new requirements.lock; mv .requirements-team.lock.new requirements-team.lock
+	@python .ci/wheels.py .requirements.lock.new .ci/.requirements-team.lock.new server/requirements.txt
+	@mv .requirements.lock.new requirements.lock; mv .ci/.requirements-team.lock.new .ci/requirements-team.lock
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
 	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

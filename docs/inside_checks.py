@@ -1,6 +1,12 @@
-"""Write the file of which reports/inside.html shows rnncheck: see `CHECKS` in inside_page.py, and CONTRIBUTING.md.
+"""Write the file of which reports/inside.html shows rnncheck: see `CHECKS` in inside_page.py.
 
-A stage imports nothing outside src/, so the page reads a file. A test compares.
+A stage imports nothing outside src/, so the page reads a file, and a test compares:
+`python docs/inside_checks.py > src/charloom/pages/live/inside_checks.json`.
+
+A fault that rnncheck names is a function in its backward.py, or options in steps.py, loop.py or sampler.py, and a
+sentence in faults.toml. Two faults with the same sentence are variants of one fault. A fault of the gradient (`STAGES`)
+is also in pages/templates/passes.js, except a variant of another fault, or in UNSHOWN below. A test fails if two faults
+of the backward pass cannot be told apart in float32.
 """
 
 import json

@@ -19,7 +19,7 @@ from charloom.core.base.storage import sha256
 def folder(tmp_path):
     """A folder whose environment stands for one that works."""
     (tmp_path / ".ci").mkdir()
-    for name in ("Makefile", ".ci/setup", "requirements.lock", "requirements-team.lock", "pyproject.toml"):
+    for name in ("Makefile", ".ci/setup", "requirements.lock", ".ci/requirements-team.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/bin/activate").write_text(f"VIRTUAL_ENV='{tmp_path}/.venv'")
@@ -57,7 +57,7 @@ def test_contents_decide_and_without_a_network_the_old_environment_stays(folder)
 
     A team's packages and a Python are asked for once.
     """
-    lock, team, ready = (folder / name for name in ("requirements.lock", "requirements-team.lock", ".venv/.ready"))
+    lock, team, ready = (folder / name for name in ("requirements.lock", ".ci/requirements-team.lock", ".venv/.ready"))
     lock.touch()
     assert setup(folder) == ""
     python = f"PYTHON={sys.executable}"

@@ -23,7 +23,7 @@ PARTS = (
     "README.md",
     "LICENSE",
     "requirements.lock",
-    "requirements-team.lock",
+    ".ci/requirements-team.lock",
 )
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 

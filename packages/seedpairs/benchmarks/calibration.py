@@ -164,7 +164,7 @@ def page(count: int) -> Iterator[str]:
         "comparisons per number. The code that `charloom compare` runs decides each comparison. The sampling error of "
         f"a share is ±{error:.4f} at 0.05, and at most ±{0.98 / math.sqrt(count):.4f} (95 % interval). Effects are in "
         "standard deviations of the paired difference. *Looks*: the numbers of seeds at which the code decides. "
-        "*Spread*: the standard deviations of setting and baseline. [Glossary](../docs/glossary.md)."
+        "*Spread*: the standard deviations of setting and baseline."
     )
     yield "\n## Share of comparisons that claim a difference: false claims at effect 0, power at the others"
     yield from _table("looks", "spread", *(f"effect {x:g}" for x in EFFECTS), "mean of seeds used, by effect")

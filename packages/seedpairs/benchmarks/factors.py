@@ -182,8 +182,7 @@ def page(count: int) -> Iterator[str]:
         "runs decides each study. 3 × 2 × 2 settings are all combinations of three factors with 3, 2 and 2 values. "
         "Effects are in standard deviations of the paired difference of two settings. *Spread*: the settings have "
         f"equal standard deviations, or unequal ones, from a range of {UNEQUAL[0]} to {UNEQUAL[1]}. *3, 5, 10 seeds* "
-        f"are three looks. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). "
-        "[Glossary](../docs/glossary.md)."
+        f"are three looks. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval)."
     )
     yield "\n## No effect: share of studies that claim an effect of a factor, an interaction or a setting"
     yield from _table("settings", "spread", *(f"{', '.join(map(str, looks))} seeds" for looks in PLANS))

@@ -23,7 +23,7 @@ from charloom.tracking.asking import asked
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
 
-LOCKS = Path("requirements.lock"), Path("requirements-team.lock")
+LOCKS = Path("requirements.lock"), Path(".ci/requirements-team.lock")
 ASKING_MAY_TAKE = 30  # seconds
 Check = tuple[str, str, bool]  # what is checked, the result, and whether it prevents a run
 

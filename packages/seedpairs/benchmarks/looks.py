@@ -1,7 +1,7 @@
 """Measure the rate of false claims with undeclared looks, and with missing trials, in simulated studies.
 
 `python benchmarks/looks.py` writes benchmarks/looks.md; `python benchmarks/looks.py 200` simulates fewer studies. No
-setting differs from another, so each claim is false. The code that `charloom study` runs decides each study.
+setting differs from another, so each claim is false. The code that `charloom compare` runs decides each study.
 """
 
 import sys
@@ -57,8 +57,7 @@ def page(count: int) -> Iterator[str]:
     yield (
         f"Written by `python benchmarks/looks.py{argument}`: {count:,} simulated studies per number. No setting "
         "differs from another, so each claim is false. A number is the share of studies in which an answer claims a "
-        f"difference or an effect. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval). "
-        "[Glossary](../docs/glossary.md)."
+        f"difference or an effect. A share of 0.05 has a sampling error of ±{error:.3f} (95 % interval)."
     )
     seeds = f"{', '.join(map(str, ANSWERS[:-1]))} and {ANSWERS[-1]}"
     yield f"\n## Answers at {seeds} seeds, without declared looks\n"
