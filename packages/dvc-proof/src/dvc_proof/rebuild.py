@@ -3,6 +3,7 @@
 `dvc-proof verify`, `charloom again` and `charloom study --prove` run stages by this module.
 """
 
+import json
 import os
 import posixpath
 import shutil
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import psutil
 
 from dvc_proof.git import OF_A_REPOSITORY, git
-from dvc_proof.lock import Stages, within
+from dvc_proof.lock import Stages, parsed, within
 from dvc_proof.stages import Pipeline, pipeline_in
 from dvc_proof.words import in_line
 
@@ -95,6 +96,9 @@ def rebuild(
     without    further paths that the clone must not have, relative to root
     seconds    the time after which DVC and the stages are ended
     """
+    for file in (root / file for file, imported in pipeline.tracked.items() if imported.deps):
+        content = parsed(file.read_text(encoding="utf-8"))  # DVC would ask the source of imported data for news
+        file.write_text(json.dumps({key: content[key] for key in content if key not in {"deps", "frozen", "md5"}}))
     data = [path for file in pipeline.tracked.values() for path in file.outs]
     _keep_sources_alone(root, [*_results(pipeline), *without], data)
     ran = _run_stages(root, names, say, heard, seconds, variables) if names else Rebuilt({}, "", True, False, {})
