@@ -8,7 +8,7 @@ from projects import Project, copied, said
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.proof.rebuild import cloned, rebuilt_lock
+from charloom.proof.rebuild import cloned, rebuild
 from charloom.proof.verify import verify
 from charloom.signature.hashes import RECIPES
 
@@ -64,4 +64,4 @@ def test_a_project_that_dvc_cannot_read_names_the_file(finished, tmp_path):
     with chdir(project.folder):
         clone = cloned(tmp_path / "clone", git("rev-parse", "HEAD"))
     with pytest.raises(Unavailable, match=r"broken\.dvc"):
-        rebuilt_lock(clone, print)
+        rebuild(clone, print)

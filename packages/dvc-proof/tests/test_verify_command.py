@@ -1,6 +1,7 @@
 """Honest projects of every shape are the same: none is accused."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -198,13 +199,16 @@ def test_a_project_below_the_repositorys_top_with_an_import_and_a_submodule(tmp_
 
 @pytest.mark.slow
 def test_the_shape_of_dvcs_own_example(tmp_path, small):
-    """Imported data, nested params, folders between stages, metrics and plots at the top of dvc.yaml."""
+    """Imported data in the cache, nested params, folders between stages, metrics and plots at the top of dvc.yaml."""
     params = "prepare: {split: 0.2, seed: 1}\nfeaturize: {max_features: 2}\ntrain: {n_est: 5}\n"
     project = made(tmp_path / "project", {"params.yaml": params, "data/x": ""})
-    project.run("dvc", "import", "-q", str(small.folder), "words.txt", "-o", "data/data.xml")
+    source = small.copied(tmp_path / "source").folder
+    project.run("dvc", "import", "-q", str(source), "words.txt", "-o", "data/data.xml")
     project.write(dvc__yaml=GET_STARTED + "artifacts: {data: {path: data/data.xml, type: dataset}}\n")
     project.run("dvc", "repro", "-q")
     project.commit()
+    shutil.rmtree(source)
+    (project.folder / "data/data.xml").unlink()
     rows = ["prepare: data/prepared", "train: model.pkl", "evaluate: eval/metrics.json", "evaluate: eval/plots"]
     lines = project.proof("verify").splitlines()
     assert {f"same  {row}" for row in [*rows, "data, not rebuilt: data/data.xml"]} <= {*lines}
@@ -256,6 +260,25 @@ def test_what_cannot_be_read_is_one_line(tmp_path, files, reason):
     printed = project.proof("verify", expect=2)
     assert reason in printed
     assert "Traceback" not in printed
+    assert len(printed.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("params.yaml", "times: 1\ntimes: 2\n", ["'params.yaml'", "line 2", "times"]),
+        ("dvc.yaml", "stages:\n  a: {cmd: ls}\n  a: {cmd: ls}\n", ["'dvc.yaml'", "line 3", '"a"']),
+        ("dvc.yaml", "stages: {a: {cmd: ls, output: [b]}}\n", ["'dvc.yaml'", "output"]),
+        ("sub/x.dvc", "outs: [\n", ["'sub/x.dvc'", "line 2"]),
+    ],
+)
+def test_a_file_that_dvc_cannot_read_is_named_with_line_and_key_as_in_the_project(project, name, content, words):
+    (project.folder / name).parent.mkdir(exist_ok=True)
+    (project.folder / name).write_text(content)
+    project.commit()
+    printed = project.proof("verify", expect=2)
+    assert [word for word in words if word not in printed] == [], printed
+    assert "committed/" not in printed
     assert len(printed.splitlines()) == 1
 
 

@@ -15,7 +15,7 @@ from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
 from charloom.core.settings.records import MEASURE
 from charloom.proof.explanations import agreed
-from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
+from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
@@ -80,15 +80,14 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     for line in changed.splitlines():
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
-    try:
-        lock = rebuilt_lock(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
-    except Failed as failed:
-        sys.stderr.write(visible(failed.printed))
-        return [Row(failed.stage, "it failed", "its output is above")], "", ""
+    ran = rebuild(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
+    if not ran.passed:
+        sys.stderr.write(visible(ran.printed))
+        return [Row(ran.failed, "it failed", "its output is above")], "", ""
     rows = dict[str, Row]()
     stages = [stage for stage in (recorded or {}).values() if stage.outs]
     hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
-    for stage, entry in lock.items():
+    for stage, entry in ran.stages.items():
         for path, digest in (entry.deps | entry.outs).items():
             at = place / path if (place / path).exists() else place / Path(path).name  # a page's file is at the top
             stored = contents(at.parent, at.name) if path in entry.outs else {}
@@ -105,7 +104,7 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     points = difference(one, other, "in the run")
     both = f"the run has {origin.results[:DIGITS]}, this training {run.results[:DIGITS]}"
     last = Row("train", METRICS, points), Row("train", "results", both if run.results != origin.results else "")
-    outs = {path for entry in lock.values() for path in entry.outs}
+    outs = {path for entry in ran.stages.values() for path in entry.outs}
     count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
     compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
     costs = [side.get(MEASURE, {}).get(str(params.train.updates)) for side in (theirs, ours)]

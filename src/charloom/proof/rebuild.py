@@ -1,4 +1,4 @@
-"""Rebuild results from sources only: clones of this project with its text, and the dvc.lock of their stages.
+"""Rebuild results of this project with dvc_proof: a clone with the text, and a run of its stages.
 
 `charloom study --prove` and `charloom again` use this module.
 """
@@ -14,27 +14,14 @@ from charloom.core.base.git import git
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.settings.pipeline import LOCK, OWN, PIPELINE, Project, is_inside
+from charloom.core.settings.pipeline import OWN, PIPELINE, Project, is_inside
+from dvc_proof import rebuild as dvc_proof
 from dvc_proof.data import fetched
 from dvc_proof.git import Refused
-from dvc_proof.lock import Stages, read_lock
-from dvc_proof.rebuild import AS_COMMITTED, checked_out, keep_sources_alone, outward_link, remove, run_stages
+from dvc_proof.rebuild import AS_COMMITTED, Rebuilt, checked_out, outward_link, remove
 from dvc_proof.stages import pipeline_in
 
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
-
-
-class Failed(Exception):
-    """A stage failed.
-
-    stage    its name; `dvc` if DVC failed before the first stage
-    printed  the output of DVC and all stages
-    """
-
-    def __init__(self, stage: str, printed: str) -> None:
-        """Store the stage's name and the output."""
-        super().__init__(stage)
-        self.stage, self.printed = stage, printed
 
 
 @contextmanager
@@ -87,28 +74,24 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
     return target.is_file() and sha256(target) == digest
 
 
-def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, **variables: str) -> Stages:
-    """Run stages of a clone from nothing, on its sources alone; return the stages of the dvc.lock of this run.
+def rebuild(project: Project, say: Callable[[object], object], *stages: str, **variables: str) -> Rebuilt:
+    """Run stages of a clone from nothing, on its sources alone; return how they ended.
 
     say        called with a line when a stage starts, and with the lines of its progress
     stages     names of stages, to run with all stages that they depend on; by default all stages that have outputs
     variables  environment variables for the stages
 
-    dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
-    stage fails, or any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
+    Raises CheckFailed if a stage is frozen, and Unavailable if DVC cannot read the project.
     """
-    pipeline = unavailable()(pipeline_in)(project.root)
-    if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
-        raise Failed(frozen, f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`\n")
-    results = [out for stage in pipeline.stages.values() for out in stage.outs]
-    unavailable()(keep_sources_alone)(project.root, [*results, str(LOCK), str(OWN)])
+    with unavailable():
+        pipeline = pipeline_in(project.root)
+        if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
+            what = f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`"
+            raise CheckFailed(f"{frozen} fails: {what}")
+        names = stages or tuple(name for name, stage in pipeline.stages.items() if stage.outs)
+        return dvc_proof.rebuild(project.root, pipeline, names, say, progress_of(say), variables, [str(OWN)])
 
-    def heard(line: str) -> None:
-        if PROGRESS.match(line):
-            say(in_line(line))
 
-    names = stages or tuple(name for name, stage in pipeline.stages.items() if stage.outs)
-    ran = run_stages(project.root, names, say, heard, None, variables)
-    if not ran.passed:
-        raise Failed(ran.failed, ran.printed)
-    return read_lock(project.root / LOCK)
+def progress_of(say: Callable[[object], object]) -> Callable[[object], object]:
+    """Return a function that says those lines of a stage that tell its progress."""
+    return lambda line: PROGRESS.match(str(line)) and say(in_line(str(line)))

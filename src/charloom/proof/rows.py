@@ -22,7 +22,7 @@ from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
 from charloom.proof.disagreements import disagreements
 from charloom.proof.explanations import agreed
-from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
+from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.git import changes
 from charloom.results.run import POINTS, Run, from_folder, thinned
 from charloom.study.asking import ensure_text, write_asked
@@ -94,13 +94,12 @@ def _rebuilt(project: Project, params: Params) -> Run:
     values = overridden(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
-    try:
-        rebuilt_lock(project, partial(print, flush=True), "train")
-    except Failed as failed:
-        if failed.stage == "train" and (match := DIVERGING.search(failed.printed)):
+    ran = rebuild(project, partial(print, flush=True), "train")
+    if not ran.passed:
+        if ran.failed == "train" and (match := DIVERGING.search(ran.printed)):
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")
-        last = (failed.printed.strip().splitlines() or ["no output"])[-1]
-        raise CheckFailed(f"{failed.stage} fails: {last}") from None
+        last = (ran.printed.strip().splitlines() or ["no output"])[-1]
+        raise CheckFailed(f"{ran.failed} fails: {last}")
     model, prepared = read_model(path["models/last"]), read_prepared(path["prepared/text"])
     passages = Training(params, prepared, Path(), {}).passages(model.theta, model.h)
     return from_folder(params, path)._replace(passages=passages)

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.core.base.words import in_line
 from charloom.core.network.recipe import KERNEL
 from charloom.core.settings.pipeline import OWN, Project, ensure_repository
 from charloom.proof.explanations import agreed, agreement_of
-from charloom.proof.rebuild import PROGRESS
+from charloom.proof.rebuild import progress_of
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE
 from charloom.results.run import from_folder
@@ -76,14 +75,10 @@ def verify(say: Callable[[object], None]) -> Verified:
     if last_line(hashes) != SAME:
         return Verified(commit, hashes, hints)
 
-    def heard(line: object) -> None:
-        if PROGRESS.match(str(line)):
-            say(in_line(str(line)))
-
     with temporary_folder("charloom-verify-") as place:
         try:
             result = dvc_proof.verify(
-                place.resolve(), lambda line: say(_own(line)), heard=heard, without=[str(OWN)],
+                place.resolve(), lambda line: say(_own(line)), heard=progress_of(say), without=[str(OWN)],
                 NUMBA_CACHE_DIR=str(place / "compiled"),
             )  # fmt: skip
         except Refused as refused:

@@ -5,7 +5,7 @@ The history of dvc.lock is the history of the results: nothing is run.
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -45,60 +45,71 @@ def blame(path: str, key: str = "") -> Iterator[Changed]:
     """
     log = git("log", "--topo-order", "--format=%H%x00%P%x00%as%x00%an", "HEAD").splitlines()
     history = {
-        commit: (parents.split(), when, who) for commit, parents, when, who in (line.split("\0") for line in log)
+        commit: (parents.split(), f"{when} {who}") for commit, parents, when, who in (x.split("\0") for x in log)
     }
-    changed_files = git("log", "--all-match", "--format=", "--name-only", "-z", "--relative", "--", "*dvc.lock")
-    names = {name for name in changed_files.replace("\n", "\0").split("\0") if is_lock(name)}
-    paths = dict.fromkeys(history, posixpath.normpath(path))
-    blobs = dict[tuple[str, str], str]()
-
-    def ensure(files: set[str]) -> None:
-        wanted = [(commit, file) for commit in history for file in files if (commit, file) not in blobs]
-        lines = printed("cat-file", "--batch-check", given="".join(f"{c}:./{f}\n" for c, f in wanted).encode())
-        found = (line.split() for line in lines.decode(errors="replace").splitlines())
-        blobs.update(zip(wanted, (words[0] if words[1:2] == ["blob"] else "" for words in found), strict=True))
-
-    def value(commit: str, file: str) -> Any:
-        if (commit, file) not in blobs:
-            ensure({file})
-        if blob := blobs[commit, file]:
-            return _values(file, blob).get(key, NOTHING) if key else blob
-        return (
-            NOTHING if key else next(filter(None, (_hash(blobs[commit, lock], lock, file) for lock in names)), NOTHING)
-        )
-
-    ensure({*names, paths[next(iter(history))]})
-    if value(next(iter(history)), posixpath.normpath(path)) is NOTHING:
+    head, path = next(iter(history)), posixpath.normpath(path)
+    values, paths = _Values(history, key), dict.fromkeys(history, path)
+    if values.at(head, path) is NOTHING:
         allowed = "allowed are an output, or FILE:KEY for a value in a JSON or CSV file in Git"
         raise Refused(f"{path}{f':{key}' * bool(key)}: HEAD has no such result; {allowed}")
-    for commit, (parents, when, who) in history.items():
-        new, file = value(commit, paths[commit]), paths[commit]
-        olds = [value(parent, file) for parent in parents] or [NOTHING]
-        if any(equal(new, old) for old in olds) or new is olds[0] is NOTHING:
-            paths |= {
-                parent: file
-                for parent, old in zip(parents, olds, strict=False)
-                if paths[parent] != file and old is not NOTHING
-            }
+    for commit, (parents, about) in history.items():
+        file, parent = paths[commit], parents[0] if parents else ""
+        new, olds = values.at(commit, file), [values.at(parent, file) for parent in parents] or [NOTHING]
+        if any(equal(new, old) for old in olds):
+            # A parent that has the result under this path may have got another one from a child that renamed it.
+            paths |= {one: file for one, old in zip(parents, olds, strict=False) if old is not NOTHING}
             continue
-        parent = parents[0] if parents else ""
-        before, after = (
-            _stages({lock: blobs[at, lock] for lock in names if at and blobs[at, lock]}) for at in (parent, commit)
-        )
-        if parent and olds[0] is NOTHING and (renamed := _renamed(parent, commit, file, before, after)):
-            _rename(paths, history, parent, renamed)
-            old = value(parent, renamed)
-            reason = (
-                f"renamed from {renamed}"
-                if equal(old, new)
-                else f"renamed from {renamed}; {_reason(file, before, after)}"
-            )
-        else:
-            old, reason = olds[0], _reason(file, before, after)
+        before, after, old = values.stages(parent), values.stages(commit), olds[0]
+        reason = _reason(file, before, after)
+        if parent and old is NOTHING and (renamed := _renamed(parent, commit, file, before, after)):
+            paths |= dict.fromkeys(git("log", "--format=%H", parent).splitlines(), renamed)
+            old = values.at(parent, renamed)
+            reason = f"renamed from {renamed}" + (f"; {reason}" if not equal(old, new) else "")
+        both = " → ".join(shown(side) if key or side is NOTHING else str(side)[:SHOWN] for side in (old, new))
         merge = "; a merge: none of its parents has this value" * (len(parents) > 1)
-        values = " → ".join(shown(side) if key or side is NOTHING else str(side)[:SHOWN] for side in (old, new))
         maker = next((name for name, stage in after.items() for out in stage.outs if within(file, out)), "")
-        yield Changed(commit, parent, f"{commit[:10]} {when} {who}: {values}; {reason}{merge}", maker)
+        yield Changed(commit, parent, f"{commit[:10]} {about}: {both}; {reason}{merge}", maker)
+
+
+class _Values:
+    """The values of a result in all commits, from the files in Git and from dvc.lock."""
+
+    def __init__(self, commits: Iterable[str], key: str) -> None:
+        changed = git("log", "--format=", "--name-only", "-z", "--relative", "--", "*dvc.lock").replace("\n", "\0")
+        self.commits, self.key = [*commits], key
+        self.locks = sorted({name for name in changed.split("\0") if is_lock(name)})
+        self.hashes = dict[tuple[str, ...], str]()  # of outputs, by dvc.lock, path, and the lines that name the path
+        self.known = dict[str, dict[str, str]]()  # results of `blobs`, by file
+
+    def at(self, commit: str, file: str) -> Any:
+        """Return the value in a commit; for a whole output, the hash of its content in Git or else in dvc.lock."""
+        if blob := self.blobs(file)[commit]:
+            return _values(file, blob).get(self.key, NOTHING) if self.key else blob
+        hashes = (self.locked(lock, self.blobs(lock)[commit], file) for lock in self.locks if not self.key)
+        return next(filter(None, hashes), NOTHING)
+
+    def blobs(self, file: str) -> dict[str, str]:
+        """Return Git's hash of the file in each commit; "" if the commit lacks it."""
+        if file not in self.known:
+            given = "".join(f"{commit}:./{file}\n" for commit in self.commits).encode()
+            lines = printed("cat-file", "--batch-check", given=given).decode(errors="replace").splitlines()
+            blobs = (words[0] if words[1:2] == ["blob"] else "" for words in map(str.split, lines))
+            self.known[file] = dict(zip(self.commits, blobs, strict=True))
+        return self.known[file]
+
+    def stages(self, commit: str) -> Stages:
+        """Return the stages in the dvc.lock files of the commit; none for "", or if a merge left its marks in one."""
+        blobs = {lock: self.blobs(lock)[commit] for lock in self.locks if commit}
+        return _stages({lock: blob for lock, blob in blobs.items() if blob})
+
+    def locked(self, lock: str, blob: str, path: str) -> str:
+        """Return the hash of an output in a dvc.lock; "" if it has none. Parsing takes longer than searching."""
+        name = re.escape(posixpath.basename(path))
+        lines = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
+        if lines and (place := (lock, path, *lines)) not in self.hashes:
+            outs = (stage.outs for stage in _stages({lock: blob}).values())
+            self.hashes[place] = next((own[path] for own in outs if path in own), "")
+        return self.hashes[place] if lines else ""
 
 
 @cache
@@ -111,50 +122,21 @@ def _text(blob: str) -> str:
     return printed("cat-file", "blob", blob).decode(errors="replace")
 
 
-def _hash(blob: str, lock: str, path: str) -> str:
-    """Return the hash of an output in a dvc.lock; "" if it has none. Parsing takes longer than searching."""
-    name = re.escape(posixpath.basename(path))
-    found = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
-    return (
-        _locked(lock, path, tuple(found), blob_of_first.setdefault((lock, path, tuple(found)), blob)) if found else ""
-    )
-
-
-blob_of_first = dict[tuple[str, str, tuple[str, ...]], str]()  # the first dvc.lock with these entries of a path
-
-
-@cache
-def _locked(lock: str, path: str, _: tuple[str, ...], blob: str) -> str:
-    return next((stage.outs[path] for stage in _stages({lock: blob}).values() if path in stage.outs), "")
-
-
 def _stages(blobs: dict[str, str]) -> Stages:
     try:
         return stages_of({lock: _text(blob) for lock, blob in blobs.items()})
-    except Refused:  # a merge left its marks in it
+    except Refused:
         return {}
 
 
 def _renamed(parent: str, commit: str, file: str, before: Stages, after: Stages) -> str:
     """Return the path that the result had in the parent; "" if it had none."""
-    lines = git("diff", "--find-renames", "--relative", "--diff-filter=R", "--name-status", "-z", parent, commit).split(
-        "\0"
-    )
-    moved = {lines[i + 2]: lines[i + 1] for i in range(0, len(lines) - 2, 3)}
-    old, new = (
-        {out: digest for stage in side.values() for out, digest in stage.outs.items()} for side in (before, after)
-    )
+    options = "--find-renames", "--relative", "--diff-filter=R", "--name-status", "-z"
+    names = git("diff", *options, parent, commit).split("\0")
+    moved = dict(zip(names[2::3], names[1::3], strict=False))
+    old, new = ({out: own for stage in side.values() for out, own in stage.outs.items()} for side in (before, after))
     same = (out for out, digest in old.items() if out not in new and digest == new.get(file))
     return moved.get(file) or next(same, "")
-
-
-def _rename(paths: dict[str, str], history: dict[str, tuple[list[str], str, str]], commit: str, path: str) -> None:
-    """Set the path of the result in this commit and all commits before it."""
-    stack = [commit]
-    while stack:
-        if paths.get(one := stack.pop(), path) != path:
-            paths[one] = path
-            stack += history[one][0]
 
 
 def _reason(path: str, before: Stages, after: Stages) -> str:
@@ -162,14 +144,14 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
     if not (before and after):
         return "no dvc.lock before" if after else "no dvc.lock"
     both = before | after
-    makers, wanted = (
-        makers_of(both),
+    wanted, makers = (
         [name for name, stage in both.items() if any(within(path, out) for out in stage.outs)],
+        makers_of(both),
     )
     if not wanted:
         return "no dvc.lock has it"
     for name in wanted:
-        wanted += [makers[dep] for dep in both[name].deps if dep in makers and makers[dep] not in wanted]
+        wanted += {makers[dep] for dep in both[name].deps if dep in makers} - {*wanted}
     change = next((change for change in compared(before, after) if change.apart and change.name in wanted), None)
     if not change:
         return "dvc.lock has not changed: it was edited, or committed apart"

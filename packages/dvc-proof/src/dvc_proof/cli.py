@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import TextIO
 
 from dvc_proof.blame import blame
 from dvc_proof.facts import facts_of
@@ -76,24 +78,15 @@ def blamed(arguments: argparse.Namespace) -> int:
         if not (commit and last.stage):
             raise Refused("--prove: no stage makes it in both commits, so it cannot be rebuilt")
         with temporary_folder("dvc-proof-") as place:
-            result = verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds)
-        claim = {0: "has the rebuilt result", 1: "does not have the rebuilt results", 2: "could not be rebuilt"}
-        _say(f"{commit[:10]}: dvc.lock {claim[result.code]}")
-        codes.append(result.code)
+            codes.append(verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds).code)
+        claim = ("has the rebuilt result", "does not have the rebuilt results", "could not be rebuilt")[codes[-1]]
+        _say(f"{commit[:10]}: dvc.lock {claim}")
     return 1 if 1 in codes else max(codes)
-
-
-def _say(line: object) -> None:
-    print(in_line(str(line)), flush=True)
 
 
 def verified(arguments: argparse.Namespace) -> int:
     """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return its exit code."""
-    out = sys.stderr if arguments.json else sys.stdout
-
-    def say(what: object) -> None:
-        print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
-
+    say = partial(_say, file=sys.stderr) if arguments.json else _say
     with temporary_folder("dvc-proof-") as place:
         result = verify(place.resolve(), say, twice=arguments.twice, seconds=arguments.seconds)
         if arguments.keep:
@@ -106,6 +99,10 @@ def verified(arguments: argparse.Namespace) -> int:
         print(json.dumps(content, indent=2, ensure_ascii=False))
     say(result.last)
     return result.code
+
+
+def _say(line: object, file: TextIO | None = None) -> None:
+    print(in_line(str(line)), file=file, flush=True)  # the commit's author chose its file names
 
 
 if __name__ == "__main__":

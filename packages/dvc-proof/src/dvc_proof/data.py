@@ -24,7 +24,6 @@ from dvc_proof.git import git
 from dvc_proof.words import listed, number_of
 
 FETCHING_MAY_TAKE = 3600  # seconds
-CACHE = "cache-of-the-project"  # stands for it among the remotes
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SHOWN = 8  # digits of a hash
 MEASURES = ("size", "nfiles")  # what DVC records of a file or folder besides its hash
@@ -41,11 +40,8 @@ def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> d
     if not (missing := [path for path in paths if not (root / path).exists()]):
         return {}
     command = [sys.executable, "-P", "-m", "dvc_proof.data", str(root), str(project_folder()), *missing]
-    complaint, complaints, limit = (
-        "DVC failed while it fetched the data",
-        dict[str, str](),
-        seconds or FETCHING_MAY_TAKE,
-    )
+    complaint, complaints = "DVC failed while it fetched the data", dict[str, str]()
+    limit = seconds or FETCHING_MAY_TAKE
     try:
         printed = subprocess.run(command, capture_output=True, check=False, timeout=limit).stdout
         with suppress(ValueError):  # DVC printed something else
@@ -63,17 +59,14 @@ def main() -> None:
     clone, project, *paths = sys.argv[1:]
     with Repo(project) as own:
         remotes, name, cache = own.config["remote"], own.config["core"].get("remote"), own.cache.local_cache_dir
-    settings = {
-        "cache": {"dir": f"{clone}/.dvc/cache", "type": ["copy"]},
-        "remote": {**remotes, CACHE: {"url": cache}},
-        "core": {"site_cache_dir": f"{clone}/.dvc/tmp/site", "remote": name or CACHE},
-    }
+    core = {"site_cache_dir": f"{clone}/.dvc/tmp/site"} | ({"remote": name} if name else {})
     complaints = dict[str, str]()
     for path in paths:
-        for remote in (CACHE, None):
+        for folder, fetch in ((cache, Repo.checkout), (f"{clone}/.dvc/cache", Repo.pull)):
             try:
-                with Repo(clone, config=settings) as repo:
-                    repo.pull(f"{clone}/{path}", remote=remote)
+                config = {"cache": {"dir": folder, "type": ["copy"]}, "remote": remotes, "core": core}
+                with Repo(clone, config=config) as repo:
+                    fetch(repo, f"{clone}/{path}")
                 break
             except CheckoutError:
                 complaints.setdefault(path, "neither the cache nor a remote gives it")

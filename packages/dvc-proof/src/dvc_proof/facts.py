@@ -4,7 +4,7 @@ import json
 import posixpath
 import subprocess
 import sys
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -107,11 +107,12 @@ def facts_of(ref: str) -> Facts:
     commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
-    plots = changed_plots(base, head)
+    paths = git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]
     for values in metrics.values():  # NaN equals NaN
         for name in [name for name, both in values.items() if equal(both.get("old"), both.get("new"))]:
             del values[name]
-    files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
+    files = _with_readers([path for path in paths if path not in params and not is_lock(path)], after)
+    plots = _plots(paths, head, names)
     stale = None if any(complaints[2:]) else not_of_lock(status[0] if status else {}, after, names)
     return Facts(
         base, head, params, metrics, plots, files, before, after, stale, edited, list(filter(None, complaints))
@@ -151,33 +152,30 @@ def is_lock(path: str) -> bool:
     return posixpath.basename(path) == "dvc.lock"
 
 
-def changed_files(base: str, head: str, stages: Stages) -> dict[str, list[str]]:
-    """Return the files that differ between the commits, with the stages that depend on each.
-
-    `stages` are HEAD's. dvc.lock and the outputs of these stages are left out.
+def _with_readers(paths: Iterable[str], stages: Stages) -> dict[str, list[str]]:
+    """Return these files, except outputs of the stages, with the stages that depend on each.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """
     outs = {out for stage in stages.values() for out in stage.outs}
-    files = dict[str, list[str]]()
-    for path in git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]:
-        if not is_lock(path) and not any(within(path, out) for out in outs):
-            files[path] = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
+    files = {
+        path: [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
+        for path in paths
+        if not any(within(path, out) for out in outs)
+    }
     return dict(sorted(files.items(), key=lambda file: (not file[1], file[0])))
 
 
-def changed_plots(base: str, head: str) -> list[str]:
-    """Return the plots that head's dvc.yaml files declare and that differ between the commits, if they are in Git."""
-    changed = git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]
+def _plots(paths: Iterable[str], head: str, names: Iterable[str]) -> list[str]:
+    """Return those of the changed paths that are plots of a dvc.yaml; names: all paths in head."""
     declared = list[str]()
-    for file in git("ls-tree", "-r", "-z", "--name-only", head).split("\0"):
-        if posixpath.basename(file) == "dvc.yaml":
-            with suppress(Refused, AttributeError, TypeError):  # DVC complains about it
-                content = parsed(git("show", f"{head}:./{file}"))
-                entries = [content.get("plots", []), *(stage.get("plots", []) for stage in content["stages"].values())]
-                names = (name for entry in entries for name in plotted(entry))
-                declared += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in names]
-    return [path for path in changed if any(within(path, plot) for plot in declared)]
+    for file in (name for name in names if posixpath.basename(name) == "dvc.yaml"):
+        with suppress(Refused, AttributeError, TypeError):  # DVC complains about it
+            content = parsed(git("show", f"{head}:./{file}"))
+            entries = [content.get("plots", []), *(stage.get("plots", []) for stage in content["stages"].values())]
+            plots = (name for entry in entries for name in plotted(entry))
+            declared += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in plots]
+    return [path for path in paths if any(within(path, plot) for plot in declared)]
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:

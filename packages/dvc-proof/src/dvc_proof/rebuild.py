@@ -1,51 +1,52 @@
-"""Rebuild results from sources only: run stages in a clone without outputs, caches and history of results."""
+"""Rebuild results from sources only: run stages in a clone without outputs, caches and history of results.
 
+`dvc-proof verify`, `charloom again` and `charloom study --prove` run stages by this module.
+"""
+
+import json
 import os
+import posixpath
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Timer
-from types import MappingProxyType
 from typing import NamedTuple
 
 import psutil
 
 from dvc_proof.git import OF_A_REPOSITORY, git
+from dvc_proof.lock import Stages, parsed, within
+from dvc_proof.stages import Pipeline, pipeline_in
 from dvc_proof.words import in_line
 
 STARTS = "Running stage '"  # DVC prints this when a stage starts
 OF_DVC = ("WARNING: ", "ERROR: ", "> ")  # begin lines that DVC prints about a stage
 FAILED = "it failed"
 LONG = 120  # characters of a line of a stage, at most
-NOBODY = (
-    "-c",
-    "user.name=dvc-proof",
-    "-c",
-    "user.email=dvc-proof@localhost",
-    "-c",
-    "commit.gpgSign=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-)
+NOBODY = ("-c", "user.name=dvc-proof", "-c", "user.email=dvc-proof@localhost")
+NO_HOOKS = ("-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null")
 AS_COMMITTED = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")  # no conversion of line ends by the user's settings
+Say = Callable[[object], object]
 
 
-class Ran(NamedTuple):
+class Rebuilt(NamedTuple):
     """The end of a run of stages.
 
     started  what each started stage printed, by name, in the order of their starts
     printed  everything that DVC and the stages printed
     passed   whether no stage failed
     late     whether the time was over, so that the run was ended
+    stages   the stages of the dvc.lock files that the run wrote: those that have results
     """
 
     started: dict[str, list[str]]
     printed: str
     passed: bool
     late: bool
+    stages: Stages
 
     @property
     def failed(self) -> str:
@@ -55,17 +56,12 @@ class Ran(NamedTuple):
 
     def reason(self, stage: str) -> str:
         """Return why a stage has no results: the last line that it printed, or the time, or that it never started."""
+        if self.late and stage not in [*self.started][:-1]:
+            return "the time was over"
         if stage not in self.started:
-            return (
-                "the time was over"
-                if self.late
-                else "it did not start: an input is missing, or an earlier stage failed"
-            )
+            return "it did not start: an input is missing, or an earlier stage failed"
         own = [line for line in self.started[stage] if line and not line.startswith(OF_DVC)]
-        last = own[-1] if own else "it printed nothing"
-        return (
-            "the time was over" if self.late and stage == [*self.started][-1] else f"{FAILED}: {in_line(last)[:LONG]}"
-        )
+        return f"{FAILED}: {in_line(own[-1] if own else 'it printed nothing')[:LONG]}"
 
 
 def checked_out(folder: Path, commit: str, *options: str) -> Path:
@@ -85,33 +81,62 @@ def outward_link(folder: Path) -> Path | None:
     return None
 
 
-def keep_sources_alone(root: Path, outputs: Iterable[str], data: Iterable[str] = ()) -> None:
-    """Remove outputs, compiled Python files, DVC's cache and Git's history from the clone: they contain results.
+def rebuild(
+    root: Path, pipeline: Pipeline, names: Collection[str], say: Say, heard: Say, variables: dict[str, str],
+    without: Collection[str] = (), seconds: float | None = None,
+) -> Rebuilt:  # fmt: skip
+    """Run stages in a clone from nothing, on its sources alone; return how they ended, with their new dvc.lock.
 
-    root     the project's folder in the clone
-    outputs  paths of outputs, dvc.lock files and other results, relative to root
-    data     paths of data that DVC tracks: DVC runs no stage that reads data which is in Git, too
+    root       the project's folder in the clone
+    pipeline   the pipeline of the commit
+    names      names of stages; the stages that they need run, too
+    say        called with `rebuilding NAME` when a stage starts
+    heard      called with every other line that DVC and the stages print
+    variables  environment variables for the stages, besides those of this process without DVC's and MLflow's
+    without    further paths that the clone must not have, relative to root
+    seconds    the time after which DVC and the stages are ended
+    """
+    for file in (root / file for file, imported in pipeline.tracked.items() if imported.deps):
+        content = parsed(file.read_text(encoding="utf-8"))  # DVC would ask the source of imported data for news
+        file.write_text(json.dumps({key: content[key] for key in content if key not in {"deps", "frozen", "md5"}}))
+    data = [path for file in pipeline.tracked.values() for path in file.outs]
+    _keep_sources_alone(root, [*_results(pipeline), *without], data)
+    ran = _run_stages(root, names, say, heard, seconds, variables) if names else Rebuilt({}, "", True, False, {})
+    return ran._replace(stages=pipeline_in(root).locked)
+
+
+def _results(pipeline: Pipeline) -> Iterator[str]:
+    """Yield the paths of files that contain results: a clone in which stages run must not have them."""
+    deps = [dep for stage in pipeline.stages.values() for dep in stage.deps]
+    yield from (path for path in pipeline.shown if not any(within(dep, path) or within(path, dep) for dep in deps))
+    for name, stage in pipeline.stages.items():
+        yield posixpath.join(posixpath.dirname(name.rpartition(":")[0]), "dvc.lock")
+        yield from () if stage.frozen else stage.outs
+
+
+def _keep_sources_alone(root: Path, results: Collection[str], data: Collection[str]) -> None:
+    """Remove results, compiled Python files, DVC's cache and Git's history from the clone.
+
+    data  paths of data that DVC tracks: DVC runs no stage that reads data which is in Git, too
 
     The clone becomes a repository with one commit of the other files, on the branch of HEAD in the working folder, with
     the user's name if that repository has one: stages with DVCLive read these. DVC keeps its cache inside the clone.
     """
     top = Path(git("rev-parse", "--show-toplevel", folder=root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
-    for path in (*bytecode, root / ".dvc/cache", top / ".git", *(root / output for output in outputs)):
+    for path in (*bytecode, root / ".dvc/cache", top / ".git", *(root / result for result in results)):
         remove(path)
-    if (root / ".dvc").is_dir():  # the committed DVC settings may name folders outside the clone
-        site = root / ".dvc/tmp/site"
-        config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {site}\n"
-        (root / ".dvc/config.local").write_text(config, encoding="utf-8")
+    # The committed DVC settings may name folders outside the clone.
+    config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {root / '.dvc/tmp/site'}\n"
+    (root / ".dvc/config.local").write_text(config, encoding="utf-8")
     git("init", "--quiet", "--template=", folder=top)
     (top / ".git/info").mkdir(exist_ok=True)
     (top / ".git/info/attributes").write_text("* -text -filter -ident -working-tree-encoding\n", encoding="utf-8")
-    branch = git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1)
-    if branch:
+    if branch := git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1):
         git("symbolic-ref", "HEAD", f"refs/heads/{branch}", folder=top)
     git("add", "--all", folder=top)
     git("--literal-pathspecs", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", ".git", *data, folder=root)
-    git(*NOBODY, "commit", "--quiet", "--allow-empty", "--no-verify", "--message=without results", folder=top)
+    git(*NOBODY, *NO_HOOKS, "commit", "--quiet", "--allow-empty", "--message=without results", folder=top)
     if not branch:
         git("checkout", "--quiet", "--detach", folder=top)
     for name in ("user.name", "user.email"):
@@ -119,36 +144,26 @@ def keep_sources_alone(root: Path, outputs: Iterable[str], data: Iterable[str] =
             git("config", name, value, folder=top)
 
 
-def run_stages(
-    root: Path, arguments: Iterable[str], say: Callable[[str], object], other: Callable[[str], object] = lambda _: None,
-    seconds: float | None = None, variables: Mapping[str, str] = MappingProxyType({}),
-) -> Ran:  # fmt: skip
-    """Run `dvc repro --force` in a clone; a stage that fails stops only the stages that need its outputs.
+def _run_stages(
+    root: Path, names: Collection[str], say: Say, heard: Say, seconds: float | None, variables: dict[str, str]
+) -> Rebuilt:
+    """Run `dvc repro --force`; a stage that fails stops only the stages that need its outputs.
 
-    root       the project's folder in the clone
-    arguments  names of stages, or options of `dvc repro`
-    say        called with `rebuilding NAME` when a stage starts
-    other      called with every other line that DVC and the stages print
-    seconds    the time after which DVC and the stages are ended
-    variables  environment variables for the stages, besides those of this process without DVC's and MLflow's
-
-    Processes that the stages have left are terminated.
+    Processes that the stages have left are ended.
     """
     foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    own, paths = str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "").split(os.pathsep)
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path != own)  # it has modules of other names
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
     lines, started, late = list[str](), dict[str, list[str]](), Event()
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *arguments],  # -P: none of its code
+        [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *names],  # -P: none of its code
         cwd=root, env={**environment, **variables}, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
 
         def end() -> None:
             late.set()
-            _end_processes(root, process.pid)
+            _end_processes(root)
 
         timer = Timer(seconds or 0, end)
         if seconds:
@@ -161,13 +176,12 @@ def run_stages(
                     say(f"rebuilding {name}")
                 else:
                     [*started.values(), []][max(len(started) - 1, 0)].append(line.strip())
-                    other(line.strip())
+                    heard(line.strip())
+            process.wait()
         finally:  # also after Ctrl-C
             timer.cancel()
-            if process.poll() is None and sys.exc_info()[0]:
-                process.terminate()
             _end_processes(root)
-    return Ran(started, "".join(lines), not process.returncode, late.is_set())
+    return Rebuilt(started, "".join(lines), not process.returncode, late.is_set(), {})
 
 
 def remove(path: Path) -> None:
@@ -178,17 +192,19 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _end_processes(folder: Path, parent: int = 0) -> None:
-    """Terminate processes whose working folder is in this folder: stages start some for compilation or for MLflow.
+def _end_processes(folder: Path) -> None:
+    """End the processes whose working folder is in this folder, and those that they have started.
 
-    `parent` and the processes that it has started are killed. Wait at most 5 seconds for the end of the others.
+    A process that has not ended after 5 seconds is killed.
     """
-    with suppress(psutil.Error):
-        for process in (*psutil.Process(parent).children(recursive=True), psutil.Process(parent)) if parent else ():
-            process.kill()
-    processes = psutil.process_iter(["cwd"])  # None if the system does not tell it
-    running = [process for process in processes if Path(process.info["cwd"] or "/").is_relative_to(folder.resolve())]
-    for process in running:
+    everything = psutil.process_iter(["cwd"])  # None if the system does not tell it
+    running = {one for one in everything if Path(one.info["cwd"] or "/").is_relative_to(folder.resolve())}
+    for process in [*running]:
         with suppress(psutil.Error):  # it has ended
+            running.update(process.children(recursive=True))
+    for process in running:
+        with suppress(psutil.Error):
             process.terminate()
-    psutil.wait_procs(running, timeout=5)
+    for process in psutil.wait_procs(running, timeout=5)[1]:
+        with suppress(psutil.Error):
+            process.kill()

@@ -1,5 +1,6 @@
 """The stages of a DVC project as DVC reads them: with `foreach`, `matrix`, `wdir` and every dvc.yaml resolved."""
 
+import os
 import posixpath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from dvc.repo import Repo
 from ruamel.yaml.error import YAMLError
 
 from dvc_proof.git import Refused
-from dvc_proof.lock import Stages, plotted, stages_of
+from dvc_proof.lock import Stages, plotted, stages_of, within
 
 
 class Declared(NamedTuple):
@@ -32,7 +33,7 @@ class Pipeline(NamedTuple):
     stages   the stages of every dvc.yaml, by DVC's name
     locked   the stages of every dvc.lock beside such a file, by DVC's name, also those that no dvc.yaml has
     tracked  data that `dvc add` or `dvc import` tracks: the .dvc files by path, as stages
-    shown    files that a dvc.yaml names outside its stages: metrics, plots, artifacts
+    shown    metrics, plots and artifacts that a dvc.yaml names outside its stages, if no stage and no .dvc has them
     """
 
     stages: dict[str, Declared]
@@ -54,7 +55,7 @@ def pipeline_in(root: Path) -> Pipeline:
             named += [(file, name) for file, plots in index._plots.items() for name in plotted(plots)]
             named += [(file, own["path"]) for file, all_ in index._artifacts.items() for own in all_.values()]
     except (DvcException, YAMLError, ValueError, LookupError, RecursionError) as error:
-        raise Refused(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
+        raise Refused(f"DVC cannot read the project: {_reason(error, root)}") from None
 
     def place(path: str) -> str:
         return posixpath.relpath(path, root.resolve())
@@ -79,5 +80,16 @@ def pipeline_in(root: Path) -> Pipeline:
             stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen, in_git)
     locked = stages_of(locks, folders)
     tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
-    shown = [posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named]
-    return Pipeline(stages, locked, tracked, shown)
+    declared = [out for stage in (*stages.values(), *tracked.values()) for out in stage.outs]
+    shown = {posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named}
+    undeclared = [path for path in sorted(shown) if not any(within(path, out) for out in declared)]
+    return Pipeline(stages, locked, tracked, undeclared)
+
+
+def _reason(error: Exception, root: Path) -> str:
+    """Return DVC's message and its cause in one line, with the line of a YAML file, and paths relative to the root."""
+    cause: Any = error.__cause__ or ""
+    mark = getattr(cause, "problem_mark", None)
+    more = f"line {mark.line + 1}: {cause.problem}" if mark else str(cause)
+    message = f"{error}: {more}" if more not in str(error) else str(error)
+    return " ".join(message.replace(f"{os.path.relpath(root)}/", "").split())

@@ -18,35 +18,23 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     The process holds a lock of the folder, which the system releases when the process ends.
     """
     for left in Path(gettempdir()).glob(f"{prefix}*{SUFFIX}"):
-        with suppress(OSError):  # it is in use, or another user's
-            descriptor = _locked(left, fcntl.LOCK_NB)
+        with suppress(OSError), _locked(left):  # it is in use, or another user's
             shutil.rmtree(left, ignore_errors=True)
-            os.close(descriptor)
-    folder, descriptor = _made(prefix)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+    folder = Path(mkdtemp(prefix=prefix))
+    with _locked(folder):
+        folder = folder.rename(f"{folder}{SUFFIX}")  # with the suffix, but no lock, another process would remove it
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _made(prefix: str) -> tuple[Path, int]:
-    """Make a folder, and return it with its open lock."""
-    while True:
-        folder = Path(mkdtemp(SUFFIX, prefix))
-        with suppress(FileNotFoundError):  # another process has removed it before it was locked
-            descriptor = _locked(folder)
-            if folder.exists():
-                return folder, descriptor
-            os.close(descriptor)
-
-
-def _locked(folder: Path, option: int = 0) -> int:
-    """Lock the folder and return its descriptor. Raises OSError if that is not possible, or not now with LOCK_NB."""
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock the folder during the block. Raises OSError if that is not possible, or another process has locked it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | option)
-    except OSError:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
         os.close(descriptor)
-        raise
-    return descriptor

@@ -1,10 +1,9 @@
 """Verify a commit of a DVC project: rebuild its results from nothing, compare them, and explain differences."""
 
-import posixpath
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +23,8 @@ from dvc_proof.data import (
 from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, Row, difference
 from dvc_proof.facts import compared
 from dvc_proof.git import Refused, git, uncommitted
-from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of, within
-from dvc_proof.rebuild import Ran, checked_out, keep_sources_alone, outward_link, run_stages
+from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of
+from dvc_proof.rebuild import Rebuilt, Say, checked_out, outward_link, rebuild
 from dvc_proof.stages import Pipeline, pipeline_in
 from dvc_proof.words import number_of
 
@@ -33,7 +32,6 @@ DATA = "data, not rebuilt"  # stands for a stage in the rows of data files
 LINE_ENDS = re.compile(r"only the line ends differ( \(stages: .*\))?$")
 LATER = "a later stage overwrites what this stage makes"
 SUBMODULE = "160000"  # Git's mode for a submodule
-Say = Callable[[object], object]
 
 
 class Verified(NamedTuple):
@@ -105,7 +103,6 @@ def verify(
     outs = {out: stage for stage in pipeline.stages.values() for out in stage.outs}
     data = {path: stage for stage in pipeline.tracked.values() for path in stage.outs}
     complaints = fetched(committed, [*data, *(out for out, stage in outs.items() if stage.frozen)], seconds)
-    shown = [path for path in sorted({*pipeline.shown}) if not any(within(path, out) for out in [*outs, *data])]
     if not targets:
         add([*_data(committed, data, complaints), *_others(committed, pipeline)])
     # A stage without outputs has nothing to compare, and may publish something.
@@ -113,39 +110,28 @@ def verify(
     names = [name for name in targets or stages if not stages[name].frozen]
     author = git("log", "-1", "--format=%an", commit)
     say(f"running the commands of {number_of(len(names), 'stage')} of {author}'s commit {commit[:SHOWN]}, as your user")
-    runs = list[tuple[Path, Ran, Stages]]()
+    runs = list[Rebuilt]()
     for name in ("rebuilt", "again")[: 1 + twice]:
         shutil.copytree(place / "committed", place / name, symlinks=True)
         root = place / name / committed.relative_to(place / "committed")
-        keep_sources_alone(root, [*_results(pipeline, shown), *without], data)
-        ran = run_stages(root, names, say, heard, seconds, variables) if names else Ran({}, "", True, False)
+        ran = rebuild(root, pipeline, names, say, heard, variables, without, seconds)
         sys.stderr.write("" if ran.passed else ran.printed)
-        runs.append((root, ran, _aligned(root, pipeline.locked, pipeline_in(root).locked)))
-    rebuilt, ran, after = runs[0]
+        runs.append(ran._replace(stages=_aligned(root, pipeline.locked, ran.stages)))
+    root, ran, after = place / "rebuilt" / committed.relative_to(place / "committed"), runs[0], runs[0].stages
     for name in dict.fromkeys([*targets, *after]) if targets else stages:
-        add(_stage(name, pipeline, after, committed, rebuilt) if name in after else [])
+        add(_stage(name, pipeline, after, committed, root) if name in after else [])
         add([] if name in after else _not_rebuilt(name, pipeline, committed, {*complaints}, ran))
-    add([] if targets else _shown(committed, rebuilt, shown))
+    add([] if targets else _shown(committed, root, pipeline.shown))
     deps = [(path, recorded) for stage in pipeline.locked.values() for path, recorded in stage.deps.items()]
     notes = {path: line_ends(committed, path, recorded) for path, recorded in deps}
     conflicts = contradictions(pipeline.locked, after | _not_run(committed, pipeline, after), notes)
     add(Row(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
-    unstable = [
-        (change.name, out) for *_, other in runs[1:] for change in compared(after, other) for out in change.outs
-    ]
+    changes = [change for other in runs[1:] for change in compared(after, other.stages)]
+    unstable = [(change.name, out) for change in changes for out in change.outs]
     add(Row(name, out, "two runs here differ") for name, out in unstable)
     known = {out: digest(committed, out) for out in outs}
     causes = [*conflicts, *edits(pipeline.locked, after, known, twice and not unstable)]
-    return Verified(commit, rows, causes, committed, rebuilt)
-
-
-def _results(pipeline: Pipeline, shown: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of files that contain results: a clone in which stages run must not have them."""
-    deps = [dep for stage in pipeline.stages.values() for dep in stage.deps]
-    yield from (path for path in shown if not any(within(dep, path) or within(path, dep) for dep in deps))
-    for name, stage in pipeline.stages.items():
-        yield posixpath.join(posixpath.dirname(name.rpartition(":")[0]), "dvc.lock")
-        yield from () if stage.frozen else stage.outs
+    return Verified(commit, rows, causes, committed, root)
 
 
 def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[Row]:
@@ -201,7 +187,7 @@ def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuil
             yield Row(name, out, what + line_ends(rebuilt, out, locked) + files)
 
 
-def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Ran) -> Iterator[Row]:
+def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Rebuilt) -> Iterator[Row]:
     """Yield a row with the reason why a stage has no results, and one for each committed output that was edited."""
     stage, old, makers = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE), makers_of(pipeline.locked)
     absent = (dep for dep in stage.deps if "://" not in dep and dep not in makers and not (root / dep).exists())
