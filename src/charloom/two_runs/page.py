@@ -1,0 +1,2 @@
+def two_runs_page(x):
+    return ""
