@@ -87,7 +87,8 @@ class Comparison(NamedTuple):
         if not self.bits:
             return f"A and B cost the same: {both[0]:.3f} bits per character of the held-out text."
         kind = "less" if self.bits < 0 else "more"
-        return f"B costs {abs(self.bits):.3f} bits {kind} per character of the held-out text: {both[1]:.3f}, A {both[0]:.3f}."
+        costs = f"{both[1]:.3f} instead of {both[0]:.3f}"
+        return f"B costs {abs(self.bits):.3f} bits {kind} per character of the held-out text than A: {costs}."
 
     @property
     def difference(self) -> str:
@@ -238,7 +239,8 @@ def as_json(own: Comparison) -> str:
             "seeds": reading.seeds, "shares": shares, "held_out_text": reading.text, "bits_a": bits_a, "bits_b": bits_b,
             "gains": [passage._asdict() for passage in reading.gains],
             "loses": [passage._asdict() for passage in reading.loses],
-            "words": dict(zip(("better", "worse"), ([w._asdict() for w in part] for part in reading.words), strict=True)),
+            "words_better": [word._asdict() for word in reading.words[0]],
+            "words_worse": [word._asdict() for word in reading.words[1]],
             "fork": reading.fork and {**reading.fork._asdict(), "p": reading.fork.p.tolist()},
             "vocabulary": reading.vocabulary,
         }  # fmt: skip
