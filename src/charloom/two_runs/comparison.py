@@ -15,7 +15,7 @@ from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.core.text.corpus import read_prepared
 from charloom.results.keys import differing
 from charloom.two_runs import costs
-from charloom.two_runs.costs import Fork, Passage, Share, Word
+from charloom.two_runs.costs import Fork, Guesses, Passage, Share, Word
 from charloom.two_runs.seeds import in_studies, models_at_hand, train_models
 from charloom.two_runs.sides import Side, at_hand, code_patch, read_side
 
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
     bits            of each character but the first, with A's and with B's model: two arrays (n,)
     shares          the shares of the difference by title of the division
     gains, loses    passages
-    guesses         for each of these passages, for both models, the likeliest characters at each place
+    guesses         of A's and of B's model, for each of these passages, the likeliest characters at each place
     words           those that cost B less, those that cost B more
     fork            the samples' fork; None if there is none
     vocabulary      the characters of Fork.p
@@ -43,7 +43,7 @@ class Reading(NamedTuple):
     shares: dict[str, list[Share]]
     gains: list[Passage]
     loses: list[Passage]
-    guesses: list[list[list[list[tuple[str, float]]]]]
+    guesses: list[list[list[Guesses]]]
     words: tuple[list[Word], list[Word]]
     fork: Fork | None
     vocabulary: str
@@ -118,7 +118,9 @@ def compare_runs(names: list[str], seeds: int, folder: Path) -> Comparison:
     """
     a, b = (read_side(name, folder / label) for name, label in zip(names, "ab", strict=True))
     values = [flat_of(side.run.params) for side in (a, b)]
-    params = [(name, *(as_yaml(own[name]) for own in values)) for name in differing([a.run.params, b.run.params])]
+    params = [
+        (name, as_yaml(values[0][name]), as_yaml(values[1][name])) for name in differing([a.run.params, b.run.params])
+    ]
     code = sorted(path for path in a.code | b.code if a.code.get(path) != b.code.get(path)) if a.code and b.code else []
     differs_at = {
         name: costs.first_difference(a.run.curves.get(name, {}), b.run.curves.get(name, {}))
@@ -173,9 +175,9 @@ def _reading(a: Side, b: Side, seeds: int) -> tuple[Reading, dict[int, float]]:
         text=HARMFUL.sub("\N{REPLACEMENT CHARACTER}", held_out), bits=(nats[0] / LN2, nats[1] / LN2),
         shares={title: costs.shares(labels, nats[0], nats[1], nats[2:]) for title, labels in divisions.items()},
         gains=gains, loses=loses,
-        guesses=[[costs.likeliest(model, ids, passage) for model in models] for passage in (*gains, *loses)],
+        guesses=[costs.likeliest(model, ids, [*gains, *loses]) for model in models],
         words=costs.words(held_out, nats[0], nats[1], nats[2:]),
-        fork=costs.fork(*models, int(ids[0])), vocabulary=text.vocabulary.characters, seeds=[*others],
+        fork=costs.fork(models[0], models[1], int(ids[0])), vocabulary=text.vocabulary.characters, seeds=[*others],
     )  # fmt: skip
     return reading, {seed: own.total / len(own.nats) / LN2 for seed, own in zip(others, scores[2:], strict=True)}
 
@@ -195,11 +197,10 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
     """
     sentences = [verdict] if verdict else []
     if half is not None and own.bits is not None:
-        often = f"Two trainings of A’s setting that differ only in the seed differ by less than {half:.3f} bits in 95 % of all cases"
-        larger = (
-            "is larger, so it is probably not chance" if abs(own.bits) > half else "is smaller, so it can be chance"
-        )
-        sentences.append(f"{often}, by {len(known)} other seeds. The difference here {larger}.")
+        often = f"by less than {half:.3f} bits in 95 % of all cases (from {len(known)} other seeds)"
+        more = "is larger, so it is hardly chance" if abs(own.bits) > half else "is smaller, so it can be chance"
+        pairs = "Two trainings of A’s setting that differ only in the seed differ"
+        sentences.append(f"{pairs} {often}. The difference between A and B {more}.")
     elif not verdict:
         have = f"{number_of(len(known), 'other seed')} of A’s setting {'is' if len(known) == 1 else 'are'} known"
         sentences.append(

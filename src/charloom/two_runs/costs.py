@@ -30,12 +30,13 @@ PLACES = (
     "first letter of a word", "second letter", "later letter", "capital letter", "digit", "space", "line break",
     "punctuation and other characters",
 )  # fmt: skip
-FREQUENCIES = ("never", "1 to 9 times", "10 to 99 times", "100 to 999 times", "1,000 times or more", "no letter")
+FREQUENCIES = ("never", "1 to 9 times", "10 to 99 times", "100 to 999 times", "1,000 times or more", "outside words")
 LONG, MOST = 120, 5  # characters of a passage, passages of each kind
 WORDS = 12  # most words of each kind
 LIKELIEST = 3
 STREAMS, WRITTEN = 10, 300  # random streams of which one is shown, and characters that are written
 
+Guesses = list[tuple[str, float]]  # characters with their probabilities
 Labels = tuple[Sequence[str], Array]  # names of parts, and for each cost the index of its part (n,)
 
 
@@ -75,7 +76,7 @@ class Word(NamedTuple):
     """A word, its number in the held-out text, and the sum of the differences of its characters, in bits."""
 
     word: str
-    count: int
+    occurrences: int
     bits: float
 
 
@@ -160,7 +161,7 @@ def by_frequency(text: str, training: str) -> Labels:
 def by_block(n: int) -> Labels:
     """Return the block of each of n costs: PASSAGES blocks, as in a study's table."""
     bounds = [n * part // PASSAGES for part in range(PASSAGES + 1)]
-    names = [f"characters {start + 2:,} to {end + 1:,}" for start, end in pairwise(bounds)]
+    names = [f"{start + 2:,} to {end + 1:,}" for start, end in pairwise(bounds)]
     return names, np.repeat(np.arange(PASSAGES), np.diff(bounds))
 
 
@@ -182,13 +183,16 @@ def passages(differences: Array) -> tuple[list[Passage], list[Passage]]:
     return kinds[0], kinds[1]
 
 
-def likeliest(model: Model, ids: Array, passage: Passage) -> list[list[tuple[str, float]]]:
-    """Return, for each character of the passage, the model's LIKELIEST characters with their probabilities."""
-    first = passage.start - 1
-    h = score(model.theta, ids[: first + 1], model.h, model.backend).h
-    p = np.exp(log_softmax(forward(model.theta, ids[first : first + passage.length], h)[1]))
-    best = np.argsort(-p, axis=1, kind="stable")[:, :LIKELIEST]
-    return [[(model.vocabulary.characters[k], float(row[k])) for k in top] for row, top in zip(p, best, strict=True)]
+def likeliest(model: Model, ids: Array, chosen: Sequence[Passage]) -> list[list[Guesses]]:
+    """Return, for each character of each passage, the model's LIKELIEST characters with their probabilities."""
+    h, read, rows = model.h, 0, dict[Passage, list[Guesses]]()
+    for passage in sorted(chosen):  # one reading for all
+        first = passage.start - 1
+        h, read = score(model.theta, ids[read : first + 1], h, model.backend).h, first
+        p = np.exp(log_softmax(forward(model.theta, ids[first : first + passage.length], h)[1]))
+        best = np.argsort(-p, axis=1, kind="stable")[:, :LIKELIEST]
+        rows[passage] = [[(model.vocabulary.characters[k], float(p[t, k])) for k in top] for t, top in enumerate(best)]
+    return [rows[passage] for passage in chosen]
 
 
 def words(text: str, a: Array, b: Array, seeds: Sequence[Array] = ()) -> tuple[list[Word], list[Word]]:
@@ -247,5 +251,5 @@ def divisions(text: Text, held_out: str) -> dict[str, Labels]:
     return {
         "By place in the word": by_place(held_out),
         "By the number of times that the training text has the word": by_frequency(held_out, training),
-        "By block of the held-out text": by_block(len(held_out) - 1),
+        "By block of the held-out text: characters": by_block(len(held_out) - 1),
     }

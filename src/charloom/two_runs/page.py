@@ -11,18 +11,20 @@ from markupsafe import Markup
 
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
+from charloom.core.base.words import in_line
 from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.pages.along_updates import draw, over_updates, settled, table_of
 from charloom.pages.pictures import BLUE, GREY, drawing, limits, pictured, write_legend
-from charloom.pages.sections import HYPHEN, TEMPLATES, Picture, Section, breakable, program, script
+from charloom.pages.sections import HYPHEN, TEMPLATES, Picture, Section, Table, breakable, program, script
 from charloom.results.run import Curve
 from charloom.two_runs.comparison import CURVES, Comparison, Reading
-from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Share
+from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
 
 OWN = Path(__file__).with_name("templates")
 LONGEST_PATCH = 60_000  # characters of a patch that are shown
 SHOWN = 50_000  # most characters of the held-out text that are shown
 STEPS = 1000  # costs in the page are in 1 / STEPS bits
+LONGEST_WORD = 30  # characters of a word that are shown
 BLOCK = 2000  # characters that are shown at a time
 NARROW = 0.0005  # probability below which a character is not drawn in the fork's bars
 CONTINUED = 200  # characters of a sample after the fork
@@ -31,18 +33,37 @@ UNITS = {MEASURE_OF_PART: "bits per character", "smooth_loss": "nats per sequenc
 
 def two_runs_page(own: Comparison) -> str:
     """Return the page as HTML. Equal comparisons give equal bytes."""
-    sections = [Section("difference", "What differs", {"patch": own.patch[:LONGEST_PATCH], "longest": LONGEST_PATCH})]
+    sections = [
+        Section(
+            "difference",
+            "What differs",
+            {
+                "patch": own.patch[:LONGEST_PATCH],
+                "longest": LONGEST_PATCH,
+                "params": Table(("param", "A", "B"), own.params),
+            },
+        )
+    ]
     code = None
     if reading := own.reading:
         of = {title: (rows, _scale(rows)) for title, rows in reading.shares.items()}
         sections.append(Section("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}))
         sections.append(Section("passages", "The text", _texts(reading)))
-        sections.append(Section("words", "Words", None))
+        sections.append(
+            Section(
+                "words",
+                "Words",
+                [
+                    (title, _words(rows))
+                    for title, rows in zip(("B costs less", "B costs more"), reading.words, strict=True)
+                ],
+            )
+        )
         code = program(["page.js"], _data(reading))
         code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
     sections.append(Section("along", "Curves", None, _curves(own)))
     if reading and reading.fork:
-        sections.append(Section("fork", "A sample forks", _fork(reading)))
+        sections.append(Section("fork", "A sample forks", _fork(reading, reading.fork)))
     names = [side.name for side in (own.a, own.b)]
     page = _environment().get_template("base.html")
     return page.render(
@@ -84,10 +105,15 @@ def _texts(reading: Reading) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _words(rows: list[Word]) -> Table:
+    cells = [(in_line(row.word[:LONGEST_WORD]), f"{row.occurrences:,}", f"{row.bits:+.1f}") for row in rows]
+    return Table(("word", "occurs", "bits in all"), cells)
+
+
 def _data(reading: Reading) -> dict[str, Any]:
     """Return the data for two_runs.js."""
     rows = []
-    for passage, guesses in zip((*reading.gains, *reading.loses), reading.guesses, strict=True):
+    for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
         at = slice(passage.start - 1, passage.start - 1 + passage.length)
         likeliest = [["  ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
         text = reading.text[passage.start : passage.start + passage.length]
@@ -141,11 +167,9 @@ def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -
     return pictured(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
 
 
-def _fork(reading: Reading) -> dict[str, Any]:
+def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
     """Return the fork for the template: of both models, the stacked probabilities and the continuation."""
-    own, characters = reading.fork, reading.vocabulary
-    assert own is not None
-    rows = []
+    characters, rows = reading.vocabulary, []
     for label, p, text in zip("AB", own.p, own.texts, strict=True):
         named, drawn = _spelled(list(zip(characters, map(float, p), strict=True))), characters.index(text[0])
         starts = np.concatenate(([0.0], np.cumsum(p)))
@@ -153,7 +177,7 @@ def _fork(reading: Reading) -> dict[str, Any]:
             (x, float(start), width, x == named[drawn][0]) for (x, width), start in zip(named, starts, strict=False)
         ]
         top = sorted(named, key=lambda pair: -pair[1])[:LIKELIEST]
-        rows.append((label, [bar for bar in bars if bar[2] > NARROW], named[drawn], top, text[:CONTINUED]))
+        rows.append((label, [bar for bar in bars if bar[1] > NARROW], named[drawn], top, text[:CONTINUED]))
     return {"rows": rows, "drawn": own.drawn, "common": own.common, "streams": STREAMS, "stream": own.stream}
 
 
