@@ -108,19 +108,19 @@ class Comparison(NamedTuple):
         return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def compare_runs(names: list[str], seeds: int, folder: Path) -> Comparison:
-    """Compare two runs, given by their names.
+def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
+    """Compare two runs.
 
+    runs    their names
     seeds   at least so many other seeds of A's setting are trained; 0: none
     folder  an empty folder for the files of runs in MLflow
 
     Raises WrongInput if a name is wrong, or `seeds` cannot be trained.
     """
-    a, b = (read_side(name, folder / label) for name, label in zip(names, "ab", strict=True))
+    a, b = (read_side(name, folder / label) for name, label in zip(runs, "ab", strict=True))
     values = [flat_of(side.run.params) for side in (a, b)]
-    params = [
-        (name, as_yaml(values[0][name]), as_yaml(values[1][name])) for name in differing([a.run.params, b.run.params])
-    ]
+    names = differing([a.run.params, b.run.params])
+    params = [(name, as_yaml(values[0][name]), as_yaml(values[1][name])) for name in names]
     code = sorted(path for path in a.code | b.code if a.code.get(path) != b.code.get(path)) if a.code and b.code else []
     differs_at = {
         name: costs.first_difference(a.run.curves.get(name, {}), b.run.curves.get(name, {}))
@@ -169,7 +169,7 @@ def _reading(a: Side, b: Side, seeds: int) -> tuple[Reading, dict[int, float]]:
     nats = [own.nats for own in scores]
     differences = (nats[1] - nats[0]) / LN2
     held_out = text.vocabulary.decode(ids)
-    gains, loses = costs.passages(differences)
+    gains, loses = costs.passages(differences, held_out)
     divisions = costs.divisions(text, held_out)
     reading = Reading(
         text=HARMFUL.sub("\N{REPLACEMENT CHARACTER}", held_out), bits=(nats[0] / LN2, nats[1] / LN2),

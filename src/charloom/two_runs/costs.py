@@ -165,14 +165,20 @@ def by_block(n: int) -> Labels:
     return names, np.repeat(np.arange(PASSAGES), np.diff(bounds))
 
 
-def passages(differences: Array) -> tuple[list[Passage], list[Passage]]:
+def passages(differences: Array, text: str) -> tuple[list[Passage], list[Passage]]:
     """Return the passages, of LONG characters, that gain most and that lose most, without overlap, in this order.
 
+    A passage begins after white space, if the text has some.
+
+
     differences  (n,) of the costs, B − A: a passage gains if their sum is negative
+    text         the n + 1 characters
     """
     length = min(LONG, len(differences))
     total = np.concatenate(([0.0], np.cumsum(differences)))
-    sums, free, kinds = total[length:] - total[:-length], np.ones(len(differences) - length + 1, bool), []
+    sums, kinds = total[length:] - total[:-length], []
+    free = np.array([character.isspace() for character in text[: len(sums)]])
+    free = free if free.any() else np.ones(len(sums), bool)
     for sign in (1, -1):
         chosen = list[Passage]()
         while len(chosen) < MOST and (sign * sums[free] < 0).any():
@@ -251,5 +257,5 @@ def divisions(text: Text, held_out: str) -> dict[str, Labels]:
     return {
         "By place in the word": by_place(held_out),
         "By the number of times that the training text has the word": by_frequency(held_out, training),
-        "By block of the held-out text: characters": by_block(len(held_out) - 1),
+        "By block of the held-out text": by_block(len(held_out) - 1),
     }

@@ -21,44 +21,28 @@ from charloom.two_runs.comparison import CURVES, Comparison, Reading
 from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
 
 OWN = Path(__file__).with_name("templates")
+PARAMS = ("param", "A", "B")  # the columns of the table of params
 LONGEST_PATCH = 60_000  # characters of a patch that are shown
 SHOWN = 50_000  # most characters of the held-out text that are shown
 STEPS = 1000  # costs in the page are in 1 / STEPS bits
 LONGEST_WORD = 30  # characters of a word that are shown
 BLOCK = 2000  # characters that are shown at a time
-NARROW = 0.0005  # probability below which a character is not drawn in the fork's bars
 CONTINUED = 200  # characters of a sample after the fork
 UNITS = {MEASURE_OF_PART: "bits per character", "smooth_loss": "nats per sequence"}
 
 
 def two_runs_page(own: Comparison) -> str:
     """Return the page as HTML. Equal comparisons give equal bytes."""
-    sections = [
-        Section(
-            "difference",
-            "What differs",
-            {
-                "patch": own.patch[:LONGEST_PATCH],
-                "longest": LONGEST_PATCH,
-                "params": Table(("param", "A", "B"), own.params),
-            },
-        )
-    ]
-    code = None
+    about = {"patch": own.patch[:LONGEST_PATCH], "longest": LONGEST_PATCH, "params": Table(PARAMS, own.params)}
+    sections, code = [Section("difference", "What differs", about)], None
     if reading := own.reading:
         of = {title: (rows, _scale(rows)) for title, rows in reading.shares.items()}
-        sections.append(Section("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}))
-        sections.append(Section("passages", "The text", _texts(reading)))
-        sections.append(
-            Section(
-                "words",
-                "Words",
-                [
-                    (title, _words(rows))
-                    for title, rows in zip(("B costs less", "B costs more"), reading.words, strict=True)
-                ],
-            )
-        )
+        words = zip(("B costs less", "B costs more"), map(_words, reading.words), strict=True)
+        sections += [
+            Section("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}),
+            Section("passages", "The text", _texts(reading)),
+            Section("words", "Words", list(words)),
+        ]
         code = program(["page.js"], _data(reading))
         code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
     sections.append(Section("along", "Curves", None, _curves(own)))
@@ -115,7 +99,7 @@ def _data(reading: Reading) -> dict[str, Any]:
     rows = []
     for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
         at = slice(passage.start - 1, passage.start - 1 + passage.length)
-        likeliest = [["  ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
+        likeliest = [[", ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
         text = reading.text[passage.start : passage.start + passage.length]
         rows.append([text, *(_packed(bits[at]) for bits in reading.bits), likeliest])
     whole = [reading.text[:SHOWN], *(_packed(bits[: SHOWN - 1]) for bits in reading.bits)]
@@ -144,7 +128,7 @@ def _curves(own: Comparison) -> list[Picture]:
             continue
         pictures.append(_picture(name, f"{about} ({UNITS[name]})", {"A": a, "B": b}, own))
         if not own.unlike and (common := {update: b[update] - a[update] for update in a if update in b}):
-            title = f"B minus A: {about} ({UNITS[name]})"
+            title = f"B − A ({UNITS[name]})"
             pictures.append(_picture(f"{name}-difference", title, {"B − A": common}, own))
     return pictures
 
@@ -172,12 +156,9 @@ def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
     characters, rows = reading.vocabulary, []
     for label, p, text in zip("AB", own.p, own.texts, strict=True):
         named, drawn = _spelled(list(zip(characters, map(float, p), strict=True))), characters.index(text[0])
-        starts = np.concatenate(([0.0], np.cumsum(p)))
-        bars = [
-            (x, float(start), width, x == named[drawn][0]) for (x, width), start in zip(named, starts, strict=False)
-        ]
+        bars = [(*pair, pair == named[drawn]) for pair in named]
         top = sorted(named, key=lambda pair: -pair[1])[:LIKELIEST]
-        rows.append((label, [bar for bar in bars if bar[1] > NARROW], named[drawn], top, text[:CONTINUED]))
+        rows.append((label, bars, named[drawn], top, text[:CONTINUED]))
     return {"rows": rows, "drawn": own.drawn, "common": own.common, "streams": STREAMS, "stream": own.stream}
 
 
