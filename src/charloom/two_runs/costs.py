@@ -28,7 +28,7 @@ LEVEL = 0.95
 COUNTED = 10_000_000  # most characters of the training text in which words are counted
 PLACES = (
     "first letter of a word", "second letter", "later letter", "capital letter", "digit", "space", "line break",
-    "punctuation and other characters",
+    "punctuation and others",
 )  # fmt: skip
 FREQUENCIES = ("never", "1 to 9 times", "10 to 99 times", "100 to 999 times", "1,000 times or more", "outside words")
 LONG, MOST = 120, 5  # characters of a passage, passages of each kind

@@ -20,11 +20,11 @@ from charloom.core.settings.pipeline import LOCK, PIPELINE, files
 from charloom.core.settings.reading import checked
 from charloom.core.settings.records import ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.training.headline import outcome_of
-from charloom.proof.again import ASKING_MAY_TAKE, RUN
+from charloom.proof.origin import RUN, origin_of
 from charloom.results.dvc_lock import Stages, md5, stages_in
 from charloom.results.git import changes, objects
 from charloom.results.run import TABLES, Curve, Run
-from charloom.tracking.asking import PATCH, Origin, asked
+from charloom.tracking.asking import PATCH
 
 WORKSPACE = "workspace"
 METRICS = ("metrics/train", "metrics/prepare", "metrics/results")
@@ -68,7 +68,7 @@ def read_side(name: str, folder: Path) -> Side:
         number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(changes("/"))
     elif run := RUN.fullmatch(name):
         folder.mkdir()
-        origin = Origin.model_validate_json(asked("describe", run[1], str(folder), seconds=ASKING_MAY_TAKE))
+        origin = origin_of(run[1], folder)
         number, recorded = origin.commit, origin.params
         contents = [b"", *(_content(folder / path) for path in wanted[1:])]
         patch = _without_params(_content(folder / PATCH).decode(errors="replace"))
