@@ -93,19 +93,21 @@ class Comparison(NamedTuple):
     @property
     def difference(self) -> str:
         """Return the sentence about what differs."""
-        rows = [f"{name} is {a} in A and {b} in B" for name, a, b in self.params]
+        rows = []
+        if self.params:
+            rows.append(f"params: {'; '.join(f'{name} is {a} in A and {b} in B' for name, a, b in self.params)}")
         if self.a.run.text_sha256 != self.b.run.text_sha256:
-            rows.append("the text differs")
+            rows.append("the text")
         if self.code:
-            rows.append(f"the code of the training differs in {listed(self.code)}")
-        elif not (self.a.code and self.b.code):
-            rows.append("the code of the training is not recorded")
-        elif not rows:
-            return "Nothing differs: params, text and the code of the training are equal."
-        else:
-            rows.append("everything else is equal")
-        sentence = "; ".join(rows)
-        return f"{sentence[0].upper()}{sentence[1:]}."
+            rows.append(f"the code of the training: {listed(self.code)}")
+        unknown = "" if self.a.code and self.b.code else " Whether the code of the training differs is not recorded."
+        if not rows:
+            return (
+                f"Params and text are equal.{unknown}"
+                if unknown
+                else "Params, text and code of the training are equal."
+            )
+        return f"What differs: {', and '.join(rows)}. {unknown.strip() or 'Everything else is equal.'}"
 
 
 def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
@@ -196,7 +198,9 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
     half     see Comparison
     """
     sentences = [verdict] if verdict else []
-    if half is not None and own.bits is not None:
+    if not own.bits:
+        return []
+    if half is not None:
         often = f"by less than {half:.3f} bits in 95 % of all cases (from {len(known)} other seeds)"
         more = "is larger, so it is hardly chance" if abs(own.bits) > half else "is smaller, so it can be chance"
         pairs = "Two trainings of A’s setting that differ only in the seed differ"
