@@ -93,21 +93,13 @@ class Comparison(NamedTuple):
     @property
     def difference(self) -> str:
         """Return the sentence about what differs."""
-        rows = []
-        if self.params:
-            rows.append(f"params: {'; '.join(f'{name} is {a} in A and {b} in B' for name, a, b in self.params)}")
-        if self.a.run.text_sha256 != self.b.run.text_sha256:
-            rows.append("the text")
-        if self.code:
-            rows.append(f"the code of the training: {listed(self.code)}")
-        unknown = "" if self.a.code and self.b.code else " Whether the code of the training differs is not recorded."
-        if not rows:
-            return (
-                f"Params and text are equal.{unknown}"
-                if unknown
-                else "Params, text and code of the training are equal."
-            )
-        return f"What differs: {', and '.join(rows)}. {unknown.strip() or 'Everything else is equal.'}"
+        rows = [f"{name} is {a} in A and {b} in B" for name, a, b in self.params]
+        params = f"Params that differ: {'; '.join(rows)}." if rows else "All params are equal."
+        text = " The texts differ." if self.a.run.text_sha256 != self.b.run.text_sha256 else ""
+        if not (self.a.code and self.b.code):
+            return f"{params}{text} Whether the code of the training differs is not recorded."
+        code = f"differs: {listed(self.code)}" if self.code else "is equal"
+        return f"{params}{text} The code of the training {code}."
 
 
 def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
@@ -253,10 +245,5 @@ def as_json(own: Comparison) -> str:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    bits = side.run.facts[1].held_out_bits_per_character
-    return {
-        "name": side.name,
-        "commit": side.commit,
-        "held_out_bits_per_character": bits,
-        "params": flat_of(side.run.params),
-    }
+    metrics = side.run.facts[1].model_dump()
+    return {"name": side.name, "commit": side.commit, "metrics": metrics, "params": flat_of(side.run.params)}
