@@ -18,6 +18,7 @@ from charloom.two_runs import costs
 from charloom.two_runs.costs import Fork, Guesses, Passage, Share, Word
 from charloom.two_runs.seeds import in_studies, models_at_hand, train_models
 from charloom.two_runs.sides import Side, at_hand, code_patch, read_side
+from seedpairs.data_types import CANNOT_TELL
 
 FETCH = "`dvc fetch --all-commits` brings it if a remote has it."
 TRAIN_SEEDS = "The option --seeds 5 trains further seeds."
@@ -132,11 +133,11 @@ def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
     verdict, known = in_studies(a, b)
     try:
         reading, bits_of_seeds = _reading(a, b, seeds)
+        own, known = own._replace(reading=reading), known | bits_of_seeds
     except _Missing as missing:
-        return own._replace(missing=str(missing), chance=_chance(own, verdict, known, None))
-    known |= bits_of_seeds
+        own = own._replace(missing=str(missing))
     half = costs.half_width([*known.values()])
-    return own._replace(reading=reading, half=half, chance=_chance(own, verdict, known, half))
+    return own._replace(half=half, chance=_chance(own, verdict, known, half))
 
 
 class _Missing(Exception):
@@ -189,9 +190,11 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
     known    costs of A's setting with other seeds
     half     see Comparison
     """
-    sentences = [verdict] if verdict else []
     if not own.bits:
         return []
+    sentences = [verdict] if verdict else []
+    if verdict and CANNOT_TELL not in verdict:
+        return sentences
     if half is not None:
         often = f"by less than {half:.3f} bits in 95 % of all cases (from {len(known)} other seeds)"
         more = "is larger, so it is hardly chance" if abs(own.bits) > half else "is smaller, so it can be chance"
