@@ -81,7 +81,8 @@ def read_side(name: str, folder: Path) -> Side:
     with suppress(Damaged):  # a run in MLflow may have none
         stages = stages_in(lock)
     try:
-        values = dict(leaves(parsed(params.decode()) or {})) | {key: plain(value) for key, value in recorded.items()}
+        written = parsed(params.decode())
+        values = {key: plain(value) for key, value in recorded.items()} | (dict(leaves(written)) if written else {})
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
     for stage in (name for name in ("prepare", "train") if name in stages):
