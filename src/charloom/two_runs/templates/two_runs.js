@@ -4,7 +4,7 @@ const visibleOf = character => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[charac
 const bitsOf = value => `${value === 65535 ? "over " : ""}${(value / data.steps).toFixed(2)} bits`
 // Shade the characters in `pre`. costs: of A and B, undefined for a character without a cost; guesses: of A and B.
 const paint = (pre, characters, costs, guesses) => {
-  const tell = pre.nextElementSibling, size = n => Math.abs(costs[1][n] - costs[0][n])
+  const tell = pre.nextElementSibling, change = n => costs[1][n] - costs[0][n]
   pre.replaceChildren(...characters.map((textContent, n) => {
     const span = element("span", { textContent }), difference = (costs[1][n] - costs[0][n]) / data.steps || 0
     const share = Math.round(Math.min(Math.abs(difference) / 4, 1) * 60)
@@ -16,12 +16,15 @@ const paint = (pre, characters, costs, guesses) => {
     const span = pre.children[n]
     if (!span) return
     span.classList.add("at")
-    const lines = ["A", "B"].map((label, k) => `${label} ${costs[k][n] === undefined ? "no cost" : bitsOf(costs[k][n])}`
-      + (guesses ? `; it expects ${guesses[k][n]}` : ""))
-    tell.textContent = `“${visibleOf(characters[n])}”: ${lines.join("\n")}`
+    const line = k => (costs[k][n] === undefined ? "no cost" : bitsOf(costs[k][n])) + ` in ${"AB"[k]}`
+      + (guesses ? `, which expects ${guesses[k][n]}` : "")
+    tell.textContent = `“${visibleOf(characters[n])}” costs ${line(0)}${guesses ? "\n" : " "}and ${line(1)}`
   }
   tell.textContent = ""
-  if (guesses) show(characters.reduce((most, _, n) => size(n) > size(most) ? n : most, 0))
+  if (guesses) { // first the character that changes most, in the passage's own direction
+    const sum = characters.reduce((sum, _, n) => sum + change(n), 0)
+    show(characters.reduce((most, _, n) => change(n) / sum > change(most) / sum ? n : most, 0))
+  }
   pre.onclick = ({ target }) => show([...pre.children].indexOf(target))
   pre.onkeydown = event => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
