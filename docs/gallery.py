@@ -1,7 +1,8 @@
 """Photograph parts of reports/report.html and live.html for docs/gallery.md and README: `python docs/gallery.py`.
 
 For the last picture, `charloom compare HEAD EXPERIMENT --seeds 5 --page reports/two_runs.html` comes first, with an
-experiment from `dvc exp run -S train.initial_accumulator_value=10`. It needs a Chromium. The pictures are in Git: take them again where the page's look or the results change.
+experiment from `dvc exp run -S train.initial_accumulator_value=10`. It needs a Chromium. The pictures are in Git: take
+them again where the page's look or the results change.
 """
 
 import shutil

@@ -50,20 +50,20 @@ def test_the_difference_is_that_of_the_metrics_and_is_the_sum_of_each_list_of_ba
     assert "The code of the training differs: src/charloom/core." in " ".join(printed.split())
     assert "One seed each, so this can be chance" in printed
     values = json.loads(said(project, "compare", "first", "slower", "--format", "json")[0])
-    assert values["bits_per_character"] == other - one
-    for rows in values["shares"].values():
+    assert values["bits"] == other - one
+    for rows in values["reading"]["shares"].values():
         assert sum(row["difference"] for row in rows) == pytest.approx(other - one, abs=1e-9)
         assert {row["half"] for row in rows} == {None}
     assert HOSTILE in values["patch"]
-    assert values["losses_differ_at"]["loss"] == 1
+    assert values["differs_at"]["loss"] == 1
 
 
 def test_the_costs_of_a_model_are_those_of_charloom_score_to_the_last_bit(project, tmp_path):
     values = json.loads(said(project, "compare", "workspace", "first", "--format", "json")[0])
-    (tmp_path / "text.txt").write_text(values["held_out_text"], encoding="utf-8")
+    (tmp_path / "text.txt").write_text(values["reading"]["text"], encoding="utf-8")
     printed, _ = said(project, "score", str(tmp_path / "text.txt"), "--model", "models/last.npz", "--top", "999999")
     whole = re.search(r"in full +(\S+)", printed)[1]
-    assert float(whole) == values["a"]["metrics"]["held_out_bits_per_character"]
+    assert float(whole) == values["a"]["run"]["metrics"]["held_out_bits_per_character"]
     own = compared(project, "workspace", "first")
     nats = own.reading.bits[0] * LN2
     assert nats.sum() / len(nats) / LN2 == pytest.approx(float(whole), abs=1e-12)

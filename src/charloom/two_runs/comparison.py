@@ -5,6 +5,9 @@ import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from pydantic import BaseModel
+
 from charloom.core.base.terminal import HARMFUL, visible
 from charloom.core.base.types import Array
 from charloom.core.base.words import in_line, listed, number_of
@@ -223,30 +226,15 @@ def _named(side: Side) -> str:
 
 def as_json(own: Comparison) -> str:
     """Return all values as JSON."""
-    content: dict[str, Any] = {
-        "a": _side(own.a), "b": _side(own.b), "comparable": not own.unlike, "unlike": own.unlike,
-        "bits_per_character": own.bits, "half_width": own.half, "chance": own.chance, "missing": own.missing,
-        "params": {name: {"a": a, "b": b} for name, a, b in own.params}, "code": own.code, "patch": own.patch,
-        "losses_differ_at": own.differs_at,
-    }  # fmt: skip
-    if reading := own.reading:
-        bits_a, bits_b = (bits.tolist() for bits in reading.bits)
-        shares = {
-            title: [{**share._asdict(), "difference": share.difference} for share in rows]
-            for title, rows in reading.shares.items()
-        }
-        content |= {
-            "seeds": reading.seeds, "shares": shares, "held_out_text": reading.text, "bits_a": bits_a, "bits_b": bits_b,
-            "gains": [passage._asdict() for passage in reading.gains],
-            "loses": [passage._asdict() for passage in reading.loses],
-            "words_better": [word._asdict() for word in reading.words[0]],
-            "words_worse": [word._asdict() for word in reading.words[1]],
-            "fork": reading.fork and {**reading.fork._asdict(), "p": reading.fork.p.tolist()},
-            "vocabulary": reading.vocabulary,
-        }  # fmt: skip
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_opened(own), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _side(side: Side) -> dict[str, Any]:
-    metrics = side.run.facts[1].model_dump()
-    return {"name": side.name, "commit": side.commit, "metrics": metrics, "params": flat_of(side.run.params)}
+def _opened(value: Any) -> Any:
+    """Return the value with named tuples and records as mappings, and arrays as lists."""
+    if isinstance(value, BaseModel | np.ndarray):
+        return value.model_dump() if isinstance(value, BaseModel) else value.tolist()
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {key: _opened(part) for key, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {key: _opened(part) for key, part in value.items()}
+    return [_opened(part) for part in value] if isinstance(value, list | tuple) else value

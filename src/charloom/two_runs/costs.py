@@ -44,6 +44,7 @@ class Share(NamedTuple):
     """A part of the text, and its share of both costs, in bits per character.
 
     characters  number of characters
+    difference  b − a
     half        half the width of the prediction interval of b − a for two runs that differ only in the seed; None if
                 there are fewer than FEWEST seeds
     """
@@ -52,12 +53,8 @@ class Share(NamedTuple):
     characters: int
     a: float
     b: float
+    difference: float
     half: float | None
-
-    @property
-    def difference(self) -> float:
-        """Return b − a."""
-        return self.b - self.a
 
     @property
     def beyond_chance(self) -> bool:
@@ -123,11 +120,9 @@ def shares(parts: Labels, a: Array, b: Array, seeds: Sequence[Array] = ()) -> li
         return np.bincount(index, nats, len(names)) / len(nats) / LN2
 
     ours, theirs, others = of(a), of(b), [of(nats) for nats in seeds]
-    return [
-        Share(name, int(count[k]), float(ours[k]), float(theirs[k]), half_width([float(own[k]) for own in others]))
-        for k, name in enumerate(names)
-        if count[k]
-    ]
+    halves = [half_width([float(own[k]) for own in others]) for k in range(len(names))]
+    rows = zip(names, count.tolist(), ours.tolist(), theirs.tolist(), (theirs - ours).tolist(), halves, strict=True)
+    return [Share(*row) for row in rows if row[1]]
 
 
 def by_place(text: str) -> Labels:
