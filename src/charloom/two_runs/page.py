@@ -22,8 +22,8 @@ from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Shar
 
 OWN = Path(__file__).with_name("templates")
 PARAMS = ("param", "A", "B")  # the columns of the table of params
-LONGEST_PATCH = 60_000  # characters of a patch that are shown
-SHOWN = 50_000  # most characters of the held-out text that are shown
+LONGEST_PATCH = 40_000  # characters of a patch that are shown
+SHOWN = 40_000  # most characters of the held-out text that are shown
 STEPS = 1000  # costs in the page are in 1 / STEPS bits
 LONGEST_WORD = 30  # characters of a word that are shown
 BLOCK = 2000  # characters that are shown at a time
