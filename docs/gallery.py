@@ -1,6 +1,8 @@
 """Photograph parts of reports/report.html and live.html for docs/gallery.md and README: `python docs/gallery.py`.
 
-It needs a Chromium. The pictures are in Git: take them again where the page's look or the results change.
+For the last picture, `charloom compare HEAD EXPERIMENT --seeds 5 --page reports/two_runs.html` comes first, with an
+experiment from `dvc exp run -S train.initial_accumulator_value=10`. It needs a Chromium. The pictures are in Git: take
+them again where the page's look or the results change.
 """
 
 import shutil
@@ -14,7 +16,7 @@ MARGIN = 16  # pixels
 
 
 def main() -> None:
-    """Write docs/first_updates.png, docs/expected.png and docs/live.png."""
+    """Write docs/first_updates.png, docs/expected.png, docs/two_runs.png and docs/live.png."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1000, "height": 1200}, device_scale_factor=1.25)
@@ -25,6 +27,11 @@ def main() -> None:
             clip = {side: box[side] - MARGIN for side in ("x", "y")}
             clip |= {side: box[side] + 2 * MARGIN for side in ("width", "height")}
             page.screenshot(path=HERE / f"{name}.png", full_page=True, clip=clip)
+        page.goto((HERE.parent / "reports/two_runs.html").as_uri())
+        first, last = (page.locator(part).bounding_box() for part in ("#bits .key", "#bits table >> nth=1"))
+        clip = {"x": last["x"] - MARGIN, "y": first["y"] - MARGIN, "width": last["width"] + 2 * MARGIN}
+        clip["height"] = last["y"] + last["height"] - clip["y"] + MARGIN
+        page.screenshot(path=HERE / "two_runs.png", full_page=True, clip=clip)
         page.goto((HERE.parent / "reports/live.html").as_uri())
         page.locator("[name=start]").click()
         page.get_by_text("After 30,000 updates").wait_for(timeout=0)

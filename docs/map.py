@@ -9,7 +9,7 @@ ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
     *(f"src/charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text", "backend")),
     *(f"src/charloom/{name}" for name in ("core/model", "core/training", "checking", "sampling", "results")),
     *(f"src/charloom/{name}" for name in ("signature", "study", "pages", "study_pages", "tracking")),
-    "src/charloom/proof", "src/charloom/commands",
+    "src/charloom/proof", "src/charloom/two_runs", "src/charloom/commands",
     "packages/seedpairs/src/seedpairs", "packages/dvc-proof/src/dvc_proof", "packages/rnncheck/src/rnncheck", "src",
 )  # fmt: skip
 

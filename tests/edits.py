@@ -5,12 +5,12 @@ from types import ModuleType
 from projects import ALL_STAGES as ALL
 from projects import source
 
-from charloom import checking, commands, pages, sampling, study_pages, tracking
+from charloom import checking, commands, pages, sampling, study_pages, tracking, two_runs
 from charloom.core import base, kernel, settings
 
 REACHED: dict[ModuleType, tuple[str, ...]] = {
     **dict.fromkeys((base, kernel, settings), ALL),
-    **dict.fromkeys((commands, study_pages), ()),
+    **dict.fromkeys((commands, study_pages, two_runs), ()),
     pages: ("plot",),
     tracking: ("track",),
     sampling: ("sample", "track"),

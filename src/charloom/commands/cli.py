@@ -165,10 +165,14 @@ def _add_questions(commands: Any) -> None:
 
     about = (
         "Print which settings are better than the baseline, by how much, and how sure that is. Settings are compared "
-        "seed by seed. The source is a study or a table; by default, DVC's experiments and HEAD."
+        "seed by seed. The source is a study or a table; by default, DVC's experiments and HEAD. Or compare two runs: "
+        "how they differ, and in which characters of the held-out text B costs less than A."
     )
     add = _added(commands, "compare", "print which settings are better", about)
-    add("source", metavar="STUDY", nargs="?", help="studies/NAME (default: DVC's experiments)")
+    runs = "A B: two runs, each a commit, a branch, a DVC experiment, HEAD, workspace, or a run in MLflow"
+    add("source", metavar="SOURCE", nargs="*", help=f"studies/NAME (default: DVC's experiments), or {runs}")
+    add("--page", metavar="FILE", help="for two runs: also write a page, FILE.html")
+    add("--seeds", metavar="N", help="for two runs: train A's setting until N other seeds exist, to measure chance")
     add("--table", metavar="FILE", help="a CSV table with a row for each trial")
     add("--setting", metavar="COLUMNS", help="the table's columns that identify the setting: a,b")
     add("--seed", metavar="COLUMN", help="the table's column with the seed")

@@ -14,6 +14,7 @@ from charloom.core.settings.records import MEASURE, Measure
 from charloom.results.study_table import ASKED, read_asked, read_runs
 from charloom.sampling.options import allowed
 from charloom.study.asking import as_asked
+from dvc_proof.temporary import temporary_folder
 from seedpairs import answered, words
 from seedpairs.answering import named
 from seedpairs.data_types import CANNOT_TELL, Measured
@@ -22,6 +23,8 @@ from seedpairs.gate import STOPPED, Gate, gate
 from seedpairs.table import table_measured
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
+OF_RUNS = ("page", "seeds")  # the options of two runs
+MOST_SEEDS = 40  # fewer than two_runs.seeds.CANDIDATES
 NAMED = 3  # settings named in a line; further settings are counted
 DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
@@ -29,9 +32,17 @@ DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # n
 def compare(arguments: argparse.Namespace) -> None:
     """Print the comparison's answer; if --figure is given, also write the answer as a picture (SVG).
 
-    Raises WrongInput if an option is invalid or missing, or options exclude each other. With --require, raises
-    CheckFailed if a setting fails; if none fails, raises Undecided if a setting cannot be judged yet.
+    Two sources are two runs: see `_compare_runs`. Raises WrongInput if an option is invalid or missing, or options
+    exclude each other. With --require, raises CheckFailed if a setting fails; if none fails, raises Undecided if a
+    setting cannot be judged yet.
     """
+    if len(arguments.source) > 1:
+        _compare_runs(arguments)
+        return
+    arguments.source = next(iter(arguments.source), None)
+    for name in OF_RUNS:
+        if getattr(arguments, name) is not None:
+            raise WrongInput(f"--{name}: needs two runs: charloom compare A B --{name} …")
     figure = None if arguments.figure is None else Path(arguments.figure)
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
@@ -51,6 +62,41 @@ def compare(arguments: argparse.Namespace) -> None:
     sys.stdout.write(formatted(answer, arguments.format, width, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)
+
+
+def _compare_runs(arguments: argparse.Namespace) -> None:
+    """Print the difference of two runs; if --page is given, also write the page.
+
+    Raises WrongInput if an option is invalid or for studies only, and CheckFailed, after the output, if the two runs
+    have different texts or held-out parts.
+    """
+    given = {name: value for name, value in vars(arguments).items() if value not in (None, False)}
+    runs = arguments.source
+    if len(runs) > 2:
+        raise WrongInput(f"{in_line(runs[2])}: too many runs; allowed are two, or one study")
+    for name in given.keys() - {"source", "command", "format", *OF_RUNS}:
+        raise WrongInput(f"{_option(name)}: not allowed with two runs, {in_line(runs[0])} and {in_line(runs[1])}")
+    if arguments.format not in (None, "json"):
+        raise WrongInput(f"--format: {arguments.format} is not allowed with two runs; allowed is json")
+    page = None if arguments.page is None else Path(arguments.page)
+    if page and page.suffix != ".html":
+        raise WrongInput(f"--page: {in_line(arguments.page)} is not allowed; allowed is a name that ends in .html")
+    number = 0 if arguments.seeds is None else allowed("samples", arguments.seeds, "--seeds")
+    if number > MOST_SEEDS:
+        raise WrongInput(f"--seeds: {number} is not allowed; allowed is a whole number from 1 to {MOST_SEEDS}")
+    from charloom.two_runs.comparison import as_json, as_text, compare_runs  # noqa: PLC0415  imports the compiler
+
+    with temporary_folder("charloom-compare-") as folder:
+        compared = compare_runs(runs, number, folder)
+    if page:
+        from charloom.two_runs.page import two_runs_page  # noqa: PLC0415  matplotlib takes a second to import
+
+        write(page, two_runs_page(compared))
+    width = shutil.get_terminal_size().columns
+    sys.stdout.write(as_json(compared) if arguments.format else as_text(compared, width))
+    sys.stdout.flush()
+    if compared.unlike:
+        raise CheckFailed(f"not comparable: {compared.unlike}")
 
 
 def _ensure_passed(required: Gate) -> None:

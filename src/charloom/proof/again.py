@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
 from charloom.core.settings.records import MEASURE
 from charloom.proof.explanations import agreed
+from charloom.proof.origin import RUN, origin_of
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
-from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
+from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.collect import this_run
 from dvc_proof.data import contents
 from dvc_proof.differences import SAME, Row, difference, last_line
@@ -25,8 +25,6 @@ from dvc_proof.git import Refused
 from dvc_proof.lock import read_lock
 from dvc_proof.temporary import temporary_folder
 
-RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
-ASKING_MAY_TAKE = 30  # seconds
 METRICS = "metrics in MLflow"
 DIGITS = 12  # shown digits of a hash
 
@@ -42,7 +40,7 @@ def again(arguments: argparse.Namespace) -> None:
         allowed = "a run's id in MLflow (32 hexadecimal digits), or the address of its page"
         raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
     with temporary_folder("charloom-again-") as place:
-        origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
+        origin = origin_of(run[1], place)
         rows, same, agrees = _compared(origin, place)
         for row in rows:
             _say(row)

@@ -1,0 +1,175 @@
+"""The page of two runs. Its templates, its styles and its script are in templates/, on top of those of `pages`."""
+
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from markupsafe import Markup
+
+from charloom.core.base.terminal import visible
+from charloom.core.base.types import Array
+from charloom.core.base.words import in_line
+from charloom.core.settings.records import MEASURE_OF_PART
+from charloom.pages.along_updates import draw, over_updates, settled, table_of
+from charloom.pages.pictures import BLUE, GREY, drawing, limits, pictured, write_legend
+from charloom.pages.sections import HYPHEN, TEMPLATES, Picture, Section, Table, breakable, program, script
+from charloom.results.run import Curve
+from charloom.two_runs.comparison import CURVES, Comparison, Reading
+from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
+
+OWN = Path(__file__).with_name("templates")
+PARAMS = ("param", "A", "B")  # the columns of the table of params
+LONGEST_PATCH = 40_000  # characters of a patch that are shown
+SHOWN = 40_000  # most characters of the held-out text that are shown
+STEPS = 1000  # costs in the page are in 1 / STEPS bits
+LONGEST_WORD = 30  # characters of a word that are shown
+BLOCK = 2000  # characters that are shown at a time
+CONTINUED = 200  # characters of a sample after the fork
+UNITS = {MEASURE_OF_PART: "bits per character", "smooth_loss": "nats per sequence"}
+
+
+def two_runs_page(own: Comparison) -> str:
+    """Return the page as HTML. Equal comparisons give equal bytes."""
+    about = {"patch": own.patch[:LONGEST_PATCH], "longest": LONGEST_PATCH, "params": Table(PARAMS, own.params)}
+    sections, code = [Section("difference", "What differs", about)], None
+    if reading := own.reading:
+        of = {title: (rows, _scale(rows)) for title, rows in reading.shares.items()}
+        words = zip(("B costs less", "B costs more"), map(_words, reading.words), strict=True)
+        sections += [
+            Section("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}),
+            Section("passages", "The text", _texts(reading)),
+            Section("words", "Words", list(words)),
+        ]
+        code = program(["page.js"], _data(reading))
+        code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
+    sections.append(Section("along", "Curves", None, _curves(own)))
+    if reading and reading.fork:
+        sections.append(Section("fork", "A sample forks", _fork(reading, reading.fork)))
+    names = [side.name for side in (own.a, own.b)]
+    page = _environment().get_template("base.html")
+    return page.render(
+        title=f"Two runs: {names[0]} and {names[1]}", intro=_intro(own), sections=sections, links=(), program=code,
+        own=own, reading=reading,
+    )  # fmt: skip
+
+
+def _intro(own: Comparison) -> str:
+    sides = [
+        f"{label}: {side.name}, commit {side.commit[:7]}, seed {side.run.params.seed}, {side.run.params.prepare.text}"
+        for label, side in (("A", own.a), ("B", own.b))
+    ]
+    return "\n".join(visible(line) for line in sides)
+
+
+def _scale(rows: list[Share]) -> float:
+    """Return the largest value on the bars' axis: that of the longest bar, or of an interval up to twice as wide."""
+    longest = max(abs(row.difference) for row in rows)
+    return max([longest, *(min(row.half or 0.0, 2 * longest) for row in rows)]) or 1.0
+
+
+def _texts(reading: Reading) -> dict[str, Any]:
+    """Return the passages for the template: text, and the sums of both costs."""
+    places = [*reading.gains, *reading.loses]
+    rows = [
+        (
+            reading.text[passage.start : passage.start + passage.length],
+            *(float(bits[passage.start - 1 :][: passage.length].sum()) for bits in reading.bits),
+            passage.start + 1,
+        )
+        for passage in places
+    ]
+    gains = len(reading.gains)
+    read = len(reading.text)
+    return {
+        "kinds": (("B gains most", 0, rows[:gains]), ("B loses most", gains, rows[gains:])), "long": LONG,
+        "shown": min(read, SHOWN), "read": read, "blocks": -(-min(read, SHOWN) // BLOCK), "first": reading.text[:BLOCK],
+    }  # fmt: skip
+
+
+def _words(rows: list[Word]) -> Table:
+    cells = [(in_line(row.word[:LONGEST_WORD]), f"{row.occurrences:,}", f"{row.bits:+.1f}") for row in rows]
+    return Table(("word", "occurs", "bits in all"), cells)
+
+
+def _data(reading: Reading) -> dict[str, Any]:
+    """Return the data for two_runs.js."""
+    rows = []
+    for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
+        at = slice(passage.start - 1, passage.start - 1 + passage.length)
+        likeliest = [[", ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
+        text = reading.text[passage.start : passage.start + passage.length]
+        rows.append([text, *(_packed(bits[at]) for bits in reading.bits), likeliest])
+    whole = [reading.text[:SHOWN], *(_packed(bits[: SHOWN - 1]) for bits in reading.bits)]
+    return {"passages": rows, "whole": whole, "steps": STEPS, "block": BLOCK}
+
+
+def _spelled(guesses: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    shown = {" ": "␣", "\n": "↵", "\t": "⇥"}
+    return [(shown.get(character, visible(character)), p) for character, p in guesses]
+
+
+def _packed(bits: Array) -> str:
+    """Return costs for the script: uint16 in Base64, in 1 / STEPS bits; the largest number stands for more."""
+    return b64encode(np.minimum(np.rint(bits * STEPS), 2**16 - 1).astype("<u2").tobytes()).decode()
+
+
+def _curves(own: Comparison) -> list[Picture]:
+    """Return pictures of the curves that both runs have, each with a picture of the differences below it.
+
+    Losses in nats per sequence are left out if they cannot be compared. Differences are left out between two texts.
+    """
+    pictures, params = [], [own.a.run.params, own.b.run.params]
+    for name, about in CURVES.items():
+        a, b = (side.run.curves.get(name, {}) for side in (own.a, own.b))
+        if not (a and b) or (name == "smooth_loss" and params[0].loss_of != params[1].loss_of):
+            continue
+        pictures.append(_picture(name, f"{about} ({UNITS[name]})", {"A": a, "B": b}, own))
+        if not own.unlike and (common := {update: b[update] - a[update] for update in a if update in b}):
+            title = f"B − A ({UNITS[name]})"
+            pictures.append(_picture(f"{name}-difference", title, {"B − A": common}, own))
+    return pictures
+
+
+def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -> Picture:
+    updates = max(side.run.params.train.updates for side in (own.a, own.b))
+    later = {label: settled(curve, updates) for label, curve in curves.items()}
+    values = [value for curve in later.values() for value in curve.values()]
+    with drawing(2.5) as (figure, axes):
+        for label, curve in later.items():
+            draw(axes, curve, GREY if label == "A" else BLUE, label)
+        over_updates(axes, updates)
+        axes.set_ylim(limits([*values, 0.0] if len(curves) == 1 else values))
+        if len(curves) == 1:
+            axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+            axes.set_title(title)
+        else:
+            write_legend(figure, axes, title)
+    caption = "Below 0, B costs less." if len(curves) == 1 else "The first twentieth of the updates is left out."
+    return pictured(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
+
+
+def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
+    """Return the fork for the template: of both models, the stacked probabilities and the continuation."""
+    characters, rows = reading.vocabulary, []
+    for label, p, text in zip("AB", own.p, own.texts, strict=True):
+        named, drawn = _spelled(list(zip(characters, map(float, p), strict=True))), characters.index(text[0])
+        bars = [(*pair, pair == named[drawn]) for pair in named]
+        top = sorted(named, key=lambda pair: -pair[1])[:LIKELIEST]
+        rows.append((label, bars, named[drawn], top, text[:CONTINUED]))
+    return {"rows": rows, "drawn": own.drawn, "common": own.common, "streams": STREAMS, "stream": own.stream}
+
+
+def _environment() -> Environment:
+    loaders = [FileSystemLoader(OWN), FileSystemLoader(TEMPLATES), PrefixLoader({"pages": FileSystemLoader(TEMPLATES)})]
+    environment = Environment(
+        loader=ChoiceLoader(loaders), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,
+    )  # fmt: skip
+    digest = lambda text: f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"  # noqa: E731
+    environment.filters.update(breakable=breakable, csp_hash=digest, thousands="{:,}".format)
+    environment.filters["minus"] = lambda text: HYPHEN.sub("−", text)
+    environment.globals["script"] = script("save.js")
+    return environment

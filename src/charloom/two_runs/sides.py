@@ -1,0 +1,158 @@
+"""Find a run by its name, and read its files: from a commit, a DVC experiment, the working folder, or MLflow."""
+
+import re
+from collections.abc import Iterator
+from configparser import ConfigParser, Error
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from charloom.core.base.errors import Damaged, WrongInput
+from charloom.core.base.git import git, printed
+from charloom.core.base.storage import columns_of
+from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import NO_YAML, leaves, parsed, plain
+from charloom.core.runtime.provenance import commit
+from charloom.core.settings.params import PARAMS, Params, nested, with_silent
+from charloom.core.settings.pipeline import LOCK, PIPELINE, files
+from charloom.core.settings.reading import checked
+from charloom.core.settings.records import ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.training.headline import outcome_of
+from charloom.proof.origin import RUN, origin_of
+from charloom.results.dvc_lock import Stages, md5, stages_in
+from charloom.results.git import changes, objects
+from charloom.results.run import TABLES, Curve, Run
+from charloom.tracking.asking import PATCH
+
+WORKSPACE = "workspace"
+METRICS = ("metrics/train", "metrics/prepare", "metrics/results")
+CODE = ("src", str(PIPELINE), "requirements.lock")  # the code in a patch; params are shown by their values
+PART = re.compile(r"^(?=diff --git )", re.MULTILINE)  # where the patch of a file begins
+ALLOWED = f"a commit, a branch, a DVC experiment, HEAD, {WORKSPACE}, or a run in MLflow (its id, or its page's address)"
+
+
+class Side(NamedTuple):
+    """One of the two runs.
+
+    name    as the user typed it
+    commit  the commit on which the run's code is based
+    run     the run, with all curves that its files have
+    stages  the stages in its dvc.lock; {} if it has none
+    patch   the uncommitted changes of its code
+    """
+
+    name: str
+    commit: str
+    run: Run
+    stages: Stages
+    patch: str = ""
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Return DVC's hashes of the code that prepares the text and trains, by path; {} if they are unknown."""
+        used = [self.stages[name].deps.items() for name in ("prepare", "train") if name in self.stages]
+        return {path: digest for deps in used for path, digest in deps if path.startswith("src")}
+
+
+def read_side(name: str, folder: Path) -> Side:
+    """Return the run with this name. The files of a run in MLflow are written into `folder`, which is made.
+
+    Raises WrongInput if there is no such run, or if it has no results that this version can read. Raises Unavailable
+    if Git or MLflow fails.
+    """
+    paths = {key: path for key, path in files("track").items() if key in METRICS or key in TABLES}
+    wanted, recorded, patch = [PARAMS, LOCK, *paths.values()], dict[str, str](), ""
+    if name == WORKSPACE:
+        number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(changes("/"))
+    elif run := RUN.fullmatch(name):
+        folder.mkdir()
+        origin = origin_of(run[1], folder)
+        number, recorded = origin.commit, origin.params
+        contents = [b"", *(_content(folder / path) for path in wanted[1:])]
+        patch = _without_params(_content(folder / PATCH).decode(errors="replace"))
+    else:
+        number = _commit(name)
+        contents = [content for _, content in objects(f"{number}:./{path}" for path in wanted)]
+    params, lock, *rest = contents
+    where = Path(f"{in_line(name)}: {PARAMS}")
+    stages = Stages()
+    with suppress(Damaged):  # a run in MLflow may have none
+        stages = stages_in(lock)
+    try:
+        written = parsed(params.decode())
+        values = {key: plain(value) for key, value in recorded.items()} | (dict(leaves(written)) if written else {})
+    except NO_YAML:
+        raise WrongInput(f"{where}: not YAML") from None
+    for stage in (name for name in ("prepare", "train") if name in stages):
+        values |= stages[stage].params  # params.yaml may have been edited after the training
+    content = dict(zip(paths, rest, strict=True))
+    return Side(name, number, _run(checked(Params, with_silent(nested(values)), where), content, name), stages, patch)
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _without_params(patch: str) -> str:
+    return "".join(part for part in PART.split(patch) if not part.startswith(f"diff --git a/{PARAMS} "))
+
+
+def _commit(name: str) -> str:
+    """Return the hash of a commit, or of a DVC experiment. Raises WrongInput if neither has this name."""
+    verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+    if number := git(*verify, f"{name}^{{commit}}", empty=1) if name else "":
+        return number
+    refs = git("for-each-ref", "--format=%(objectname)/%(refname)", "refs/exps").split("\n")
+    if number := next((ref.partition("/")[0] for ref in refs if ref.split("/")[5:] == [name]), ""):
+        return number
+    raise WrongInput(f"{in_line(name) or 'an empty name'}: no such run; allowed is {ALLOWED}")
+
+
+def _run(params: Params, content: dict[str, bytes], name: str) -> Run:
+    """Return the run in these files, given by key. A missing table of a curve gives an empty curve."""
+    train, text, results = (content[key] for key in METRICS)
+    if not train:
+        raise WrongInput(f"{in_line(name)}: no results; `dvc repro` makes those of the working folder")
+    try:
+        metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
+        hashed = ResultsRecord.model_validate_json(results or b'{"results": ""}')
+    except ValidationError:
+        raise WrongInput(f"{in_line(name)}: metrics of another version of charloom") from None
+    curves: dict[str, Curve] = {}
+    for key, names in TABLES.items():
+        with suppress(ValueError):  # missing, or of another version
+            for curve, points in columns_of(content.get(key, b""), names).items():
+                curves[curve] = curves.get(curve, {}) | points
+    outcome = outcome_of(metrics, about.K, params.seq_length)
+    return Run(params, about.sha256, outcome, metrics, curves, hashed.results, about, network=hashed.network)
+
+
+def at_hand(side: Side, key: str) -> Path | None:
+    """Return a file with the run's output `key`, by its hash in dvc.lock, from the working folder or DVC's cache."""
+    path = files("track" if key.startswith("models") else "prepare")[key]
+    digest = next((stage.outs[str(path)] for stage in side.stages.values() if str(path) in stage.outs), "")
+    if digest and path.is_file() and md5(path) == digest:
+        return path
+    caches = [cache / digest[:2] / digest[2:] for cache in _caches()] if digest.isalnum() else []
+    return next((file for file in caches if file.is_file()), None)
+
+
+def _caches() -> Iterator[Path]:
+    """Yield the folders of DVC's cache: that of DVC 3, then that of DVC 2."""
+    settings, folder = ConfigParser(interpolation=None, strict=False), Path(".dvc")
+    with suppress(Error, UnicodeDecodeError):
+        settings.read([folder / "config", folder / "config.local"])
+    cache = folder / settings.get("cache", "dir", fallback="cache")
+    yield from (cache / "files/md5", cache)
+
+
+def code_patch(a: Side, b: Side) -> str:
+    """Return the difference of the code of two runs as a patch: of their commits, then the uncommitted changes."""
+    options = ("--no-color", "--no-ext-diff", "--no-textconv", "--relative")
+    patch = printed("diff", *options, a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
+    parts = [patch.decode(errors="replace")]
+    if a.patch != b.patch:
+        parts += [f"# uncommitted in {label}\n{side.patch}" for label, side in (("A", a), ("B", b)) if side.patch]
+    return "".join(parts)
