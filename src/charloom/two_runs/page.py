@@ -147,7 +147,13 @@ def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -
             axes.set_title(title)
         else:
             write_legend(figure, axes, title)
-    caption = "Below 0, B costs less." if len(curves) == 1 else "The first twentieth of the updates is left out."
+    caption = (
+        "Below 0, B costs less."
+        if len(curves) == 1
+        else "The first twentieth of the updates is left out."
+        if later != curves
+        else ""
+    )
     return pictured(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
 
 
