@@ -219,14 +219,8 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
 
 def as_text(own: Comparison, width: int) -> str:
     """Return the first part of the page as text for a terminal."""
-    lines = [
-        f"A  {_named(own.a)}",
-        f"B  {_named(own.b)}",
-        "",
-        own.headline,
-        f"{own.about_params} {own.about_code}",
-        *own.chance,
-    ]
+    lines = [f"A  {_named(own.a)}", f"B  {_named(own.b)}", "", own.headline, own.about_params, own.about_code]
+    lines += own.chance
     lines += [own.missing] if own.missing else []
     files = [line.split(" b/")[-1] for line in own.patch.splitlines() if line.startswith("diff --git ")]
     lines += [f"Files of the code that differ: {listed(files)}"] if files else []
