@@ -46,7 +46,7 @@ def test_the_difference_is_that_of_the_metrics_and_is_the_sum_of_each_list_of_ba
     metrics = [json.loads(project.run("git", "show", f"{name}:metrics/train.json")) for name in ("first", "slower")]
     one, other = (own["held_out_bits_per_character"] for own in metrics)
     assert f"B costs {abs(other - one):.3f} bits {'less' if other < one else 'more'}" in printed
-    assert "eta is 0.1 in A and 0.05 in B." in " ".join(printed.split())
+    assert "Params that differ: eta is 0.1 in A and 0.05 in B." in " ".join(printed.split())
     assert "The code of the training differs: src/charloom/core." in " ".join(printed.split())
     assert "One seed each, so this can be chance" in printed
     values = json.loads(said(project, "compare", "first", "slower", "--format", "json")[0])

@@ -14,6 +14,7 @@ from charloom.core.base.words import in_line, listed, number_of
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
 from charloom.core.settings.params import as_yaml, flat_of
+from charloom.core.settings.pipeline import ensure_repository
 from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.core.text.corpus import read_prepared
 from charloom.results.keys import differing
@@ -95,15 +96,19 @@ class Comparison(NamedTuple):
         return f"B costs {abs(self.bits):.3f} bits {kind} per character of the held-out text than A: {costs}."
 
     @property
-    def difference(self) -> str:
-        """Return the sentence about what differs."""
+    def about_params(self) -> str:
+        """Return the sentence about params."""
         rows = [f"{name} is {a} in A and {b} in B" for name, a, b in self.params]
-        params = f"Params that differ: {'; '.join(rows)}." if rows else "All params are equal."
-        text = " The texts differ." if self.a.run.text_sha256 != self.b.run.text_sha256 else ""
+        return f"Params that differ: {'; '.join(rows)}." if rows else "All params are equal."
+
+    @property
+    def about_code(self) -> str:
+        """Return the sentences about the text and the code."""
+        text = "The texts differ. " if self.a.run.text_sha256 != self.b.run.text_sha256 else ""
         if not (self.a.code and self.b.code):
-            return f"{params}{text} Whether the code of the training differs is not recorded."
+            return f"{text}Whether the code of the training differs is not recorded."
         code = f"differs: {listed(self.code)}" if self.code else "is equal"
-        return f"{params}{text} The code of the training {code}."
+        return f"{text}The code of the training {code}."
 
 
 def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
@@ -115,6 +120,7 @@ def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
 
     Raises WrongInput if a name is wrong, or `seeds` cannot be trained.
     """
+    ensure_repository()
     a, b = (read_side(name, folder / label) for name, label in zip(runs, "ab", strict=True))
     values = [flat_of(side.run.params) for side in (a, b)]
     names = differing([a.run.params, b.run.params])
@@ -213,7 +219,8 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
 
 def as_text(own: Comparison, width: int) -> str:
     """Return the first part of the page as text for a terminal."""
-    lines = [f"A  {_named(own.a)}", f"B  {_named(own.b)}", "", own.headline, own.difference, *own.chance]
+    lines = [f"A  {_named(own.a)}", f"B  {_named(own.b)}", "", own.headline, own.about_params, own.about_code]
+    lines += own.chance
     lines += [own.missing] if own.missing else []
     files = [line.split(" b/")[-1] for line in own.patch.splitlines() if line.startswith("diff --git ")]
     lines += [f"Files of the code that differ: {listed(files)}"] if files else []

@@ -147,7 +147,8 @@ def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -
             axes.set_title(title)
         else:
             write_legend(figure, axes, title)
-    caption = "Below 0, B costs less." if len(curves) == 1 else "The first twentieth of the updates is left out."
+    left_out = "The first twentieth of the updates is left out." if later != curves else ""
+    caption = "Below 0, B costs less." if len(curves) == 1 else left_out
     return pictured(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
 
 
