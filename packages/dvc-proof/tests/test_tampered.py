@@ -337,7 +337,7 @@ def test_a_run_has_its_time_and_its_folder_can_be_kept(project, tmp_path, monkey
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     project.edit("dvc.yaml", "cmd: python count.py", "cmd: cd / && sleep 300")
     project.commit()
-    printed = project.proof("verify", "--seconds", "3", "--keep", expect=1)
+    printed = project.proof("verify", "--seconds", "15", "--keep", expect=1)
     assert "not verified  count: no results: the time was over" in printed
     assert "same  words: words.txt" in printed
     kept = re.search(r"^the clones are in (.*)$", printed, re.MULTILINE)[1]

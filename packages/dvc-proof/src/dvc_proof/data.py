@@ -21,6 +21,7 @@ from dvc.repo import Repo
 from dvc_data.hashfile.istextfile import istextfile
 
 from dvc_proof.git import git
+from dvc_proof.rebuild import remove
 from dvc_proof.words import listed, number_of
 
 FETCHING_MAY_TAKE = 3600  # seconds
@@ -67,7 +68,11 @@ def main() -> None:
                 config = {"cache": {"dir": folder, "type": ["copy"]}, "remote": remotes, "core": core}
                 with Repo(clone, config=config) as repo:
                     fetch(repo, f"{clone}/{path}")
-                break
+                    recorded = repo.find_outs_by_path(f"{clone}/{path}")[0].hash_info.value
+                if recorded in {digest(Path(clone), path), digest(Path(clone), path, legacy=True)}:
+                    break
+                remove(Path(clone, path))
+                complaints[path] = "the cache has other content"  # DVC does not look when it checks out
             except CheckoutError:
                 complaints.setdefault(path, "neither the cache nor a remote gives it")
             except Exception as error:  # noqa: BLE001  plugins, servers and files raise exceptions of many types
