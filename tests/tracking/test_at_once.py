@@ -217,5 +217,5 @@ def test_a_run_that_another_host_sends_has_not_failed_and_is_sent_after_that(pro
         client.delete_experiment_tag(experiment, tag)
         work.next_time = 0.0  # it need not wait
         assert not rounds.run_round(entry.sender, works)
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{folder.name}\tMLflow run ")
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f'{{"entry":"{folder.name}","delivered":"MLflow run ')
     one_run_of(project, 1)

@@ -21,7 +21,7 @@ from charloom.core.training.record import RECORD, spool, start_of
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import IDLE_LIMIT, run_round
+from charloom.tracking.rounds import IDLE_LIMIT, Delivery, run_round
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_wai
         assert run_round(identity(), {}) == {}
     entry = Entry(waits)
     (waits / "run.jsonl").unlink()
-    assert run_round(entry.sender, {waits: entry}) == {}
+    assert run_round(entry.sender, {waits: Delivery(entry)}) == {}
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
 
@@ -217,6 +217,6 @@ def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_wa
         run = this_run()
         start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
         append(spool() / "new" / RECORD, [start], create=True)
-        (entry,) = run_round(identity(), {}).values()
-    assert (entry.reason, entry.has_ended) == ("", False)
-    assert 0 < entry.retry_until - time.monotonic() <= IDLE_LIMIT
+        (work,) = run_round(identity(), {}).values()
+    assert (work.reason, work.entry.has_ended) == ("", False)
+    assert 0 < work.retry_until - time.monotonic() <= IDLE_LIMIT

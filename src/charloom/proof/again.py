@@ -42,7 +42,7 @@ def again(arguments: argparse.Namespace) -> None:
         allowed = "a run's id in MLflow (32 hexadecimal digits), or the address of its page"
         raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
     with temporary_folder("charloom-again-") as place:
-        origin = Origin.model_validate_json(asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE))
+        origin: Origin = asked("describe", run[1], str(place), seconds=ASKING_MAY_TAKE)
         rows, same, agrees = _compared(origin, place)
         for row in rows:
             _say(row)

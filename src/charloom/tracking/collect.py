@@ -26,7 +26,7 @@ from charloom.results.study_table import FIRST_METRICS
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
-from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Start, Tracked
+from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Started, Tracked
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows
@@ -113,7 +113,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
     start = start_of(run.params, run.text_sha256, "", run.network)
-    first = entry.first if entry else Start.model_validate(start)
+    first = entry.first if entry else Started.model_validate(start)
     folder = entry.folder if entry else spool() / f"{first.experiment[:12]}-{run.results[:16]}"
     recorded = entry.points if entry else {}
     last = max((when for _, when in recorded.values()), default=first.started)

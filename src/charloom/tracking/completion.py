@@ -23,11 +23,12 @@ from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.settings.records import TextMetrics
+from charloom.core.training.record import End
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import register, send_models
-from charloom.tracking.spool import FILES, RATE, SHOWN_FILES, End, Start, Tracked
+from charloom.tracking.spool import FILES, RATE, SHOWN_FILES, Started, Tracked
 from charloom.tracking.store import TAG_LENGTH, Store, with_author
 
 DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
@@ -215,7 +216,7 @@ def _table(trainings: list[dict[str, Any]]) -> str:
     return f"{HEADING}{COLUMNS}{''.join(lines)}" if trainings else ""
 
 
-def _training_row(start: Start, end: End) -> dict[str, Any]:
+def _training_row(start: Started, end: End) -> dict[str, Any]:
     """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
     when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

@@ -10,6 +10,8 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
@@ -21,7 +23,9 @@ from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 from charloom.tracking.recorded import ensure_recorded
+from charloom.tracking.spool import Outcome
 
+SENDER = "charloom.tracking.sender"
 POLL_INTERVAL = 0.02  # seconds
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
@@ -34,7 +38,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     sender that has ended is started again.
 
     add      adds the entries, each with a request for its delivery, and returns their folders
-    seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
+    seconds  longest time without a change of the log; the whole wait takes at most TOTAL_FACTOR times as long
     patient  wait to the end for a server, too. Otherwise, unless CI is `true`, the wait for a server ends after
              SERVER_WAIT seconds, with a line that says so, and the sender goes on
 
@@ -45,28 +49,30 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     lock, reasons = sender_lock(identity()), dict[str, None]()
     impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
-        start_sender(lock.stem)
+        start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
-            progress = time.monotonic()
+            progress, changed = time.monotonic(), 0
             last = progress + (SERVER_WAIT if impatient else TOTAL_FACTOR * seconds)
             next_start = progress + STARTING_MAY_TAKE
             while pending and time.monotonic() < min(last, progress + seconds):
                 if time.monotonic() > next_start:  # does nothing if the sender runs
-                    start_sender(lock.stem)
+                    start_sender(SENDER, lock.stem)
                     next_start = time.monotonic() + STARTING_MAY_TAKE
-                for row in log:
+                if changed != (changed := os.fstat(log.fileno()).st_mtime_ns):
                     progress = time.monotonic()
-                    name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
-                    if name.startswith("warning: "):
-                        sys.stderr.write(f"{name}\n")
-                    elif name in pending:
-                        pending.remove(name)
-                        if line:
-                            print(line, flush=True)
-                        elif reason:
-                            reasons[reason] = None
+                for row in log:
+                    if row.startswith(b"warning: "):
+                        sys.stderr.write(row.decode(errors="replace"))
+                    with suppress(ValidationError):
+                        outcome = Outcome.model_validate_json(row)
+                        if outcome.entry in pending:
+                            pending.remove(outcome.entry)
+                            if outcome.delivered:
+                                print(outcome.delivered, flush=True)
+                            elif outcome.failure:
+                                reasons[outcome.failure] = None
                 time.sleep(POLL_INTERVAL)
     except OSError as error:
         raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None

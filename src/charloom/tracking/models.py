@@ -39,7 +39,7 @@ from charloom.tracking.creation import create_once
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
-from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
+from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Started
 from charloom.tracking.store import Store, all_results, params_as_text, text_of
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
@@ -139,7 +139,7 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     about.save(str(folder / "MLmodel"))
 
 
-def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
+def better_model(start: Started, train: TrainMetrics) -> tuple[str, float, str, str]:
     """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
 
     The measure (smaller is better) is the held-out bits per character. If no text is held out, the model is BEST, and
@@ -155,7 +155,7 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 
 
-def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
+def register(store: Store, run: Run, addresses: dict[str, str], start: Started, train: TrainMetrics) -> None:
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
     `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
