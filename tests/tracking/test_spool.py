@@ -3,7 +3,6 @@
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from itertools import count
@@ -17,11 +16,11 @@ from recorded import a_training, holds_what_the_files_hold, sent, tracked
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
-from charloom.core.training.record import RECORD, spool, start_of
+from charloom.core.training.record import spool
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import IDLE_LIMIT, Delivery, run_round
+from charloom.tracking.rounds import Delivery, run_round
 
 
 @pytest.fixture(scope="module")
@@ -203,20 +202,10 @@ def test_what_is_trained_and_tracked_again_at_any_step_of_the_delivery_is_counte
 
 def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_waits(waits, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # an entry is sent by the environment that put it there
+        patch.setenv("MLFLOW_TRACKING_USERNAME", "another")  # an entry is sent by the user who put it there
         assert run_round(identity(), {}) == {}
     entry = Entry(waits)
     (waits / "run.jsonl").unlink()
     assert run_round(entry.sender, {waits: Delivery(entry)}) == {}
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
-
-
-def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_waited_for_without_end(project):
-    with chdir(project.folder):
-        run = this_run()
-        start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
-        append(spool() / "new" / RECORD, [start], create=True)
-        (work,) = run_round(identity(), {}).values()
-    assert (work.reason, work.entry.has_ended) == ("", False)
-    assert 0 < work.retry_until - time.monotonic() <= IDLE_LIMIT

@@ -112,7 +112,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
-    start = start_of(run.params, run.text_sha256, "", run.network)
+    start = start_of(run.params, run.text_sha256, run.network)
     first = entry.first if entry else Started.model_validate(start)
     folder = entry.folder if entry else spool() / f"{first.experiment[:12]}-{run.results[:16]}"
     recorded = entry.points if entry else {}

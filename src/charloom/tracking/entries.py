@@ -6,18 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.storage import held, sha256, unsealed, write
+from charloom.core.base.storage import held, is_held, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.runtime.provenance import process_ended
 from charloom.core.training.record import RATE as RECORDED_RATE
-from charloom.core.training.record import RECORD, End, spool
+from charloom.core.training.record import RECORD, End, recording_lock, spool
 from charloom.tracking.spool import FILES, RATE, Started, StudyContents, Tracked
 
 Content = Path | str | bytes  # a file to copy, or the content
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
 UNKNOWN = -1  # see Entry.sent
-SHORTEST_PAUSE = 1.0
 
 
 class Entry:
@@ -73,11 +71,8 @@ class Entry:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the last training of the record has ended or was killed; True for a study.
-
-        False if no end is recorded and the state of the training's process is unknown: see process_ended.
-        """
-        return bool(self.study or self.end) or not self.start.process or process_ended(self.start.process)
+        """Return whether the last training of the record has ended or was killed; True for a study."""
+        return bool(self.study or self.end) or not is_held(recording_lock(self.folder))
 
     @property
     def is_intact(self) -> bool:

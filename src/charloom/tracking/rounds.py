@@ -2,28 +2,28 @@
 
 import math
 import os
-import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from charloom.core.base.errors import Damaged
+from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
+from charloom.core.training.record import sender_lock
 from charloom.tracking.address import database, store_lock
-from charloom.tracking.completion import complete, show
-from charloom.tracking.entries import SHORTEST_PAUSE, Entry, entries
-from charloom.tracking.experiment_lock import Busy
-from charloom.tracking.limits import limit_memory, note_progress, time_limit
+from charloom.tracking.completion import complete, complete_study, show
+from charloom.tracking.entries import Entry, entries
+from charloom.tracking.limits import limit_memory, time_limit
+from charloom.tracking.reasons import Refused
 from charloom.tracking.spool import Outcome
 from charloom.tracking.store import connected, reason_of
-from charloom.tracking.study_completion import complete_study
 
 PAUSE = 0.03  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
 IDLE_LIMIT = 600  # seconds after a training's last line until the sender stops waiting for the next
-LONGEST_PAUSE = 30.0  # mean seconds between two attempts while another sender is busy: sixty must not fill a server
+LOCK_WAIT = 20  # seconds until another sender, of other sources, has ended its attempt at the same entry
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goes on
 
 
@@ -33,13 +33,13 @@ class Delivery:
     reason     why the last attempt failed, or an empty text
     next_time, retry_until  the times between which the next attempt is allowed; a new line in the record removes the
                second limit, and a request for delivery both
-    pause      the mean time until the next attempt while other senders are busy with the same experiment
+    refused    whether the store has refused the last attempt
     """
 
     def __init__(self, entry: Entry):
         """Allow an attempt at once."""
         self.entry, self.seen = entry, (entry.size, entry.requests)
-        self.reason, self.next_time, self.retry_until, self.pause = "", 0.0, math.inf, SHORTEST_PAUSE
+        self.reason, self.next_time, self.retry_until, self.refused = "", 0.0, math.inf, False
 
     def look(self) -> None:
         """Adapt the times to the lines that were read since the last call."""
@@ -52,24 +52,19 @@ class Delivery:
     def attempt(self) -> None:
         """Try to deliver the entry now; print the Outcome if a run or study was completed, or the attempt failed.
 
-        If another sender has delivered the entry, the Outcome is empty. If another sender is busy with the same
-        experiment, nothing is printed.
+        If another sender has delivered the entry, the Outcome is empty.
         """
-        now, line, self.reason = time.monotonic(), "", ""
+        now, line, self.reason, self.refused = time.monotonic(), "", "", False
         self.next_time = now + LIVE_PERIOD
         try:
-            with time_limit(SILENCE_LIMIT):
-                try:
-                    line = self._send()
-                except Busy:
-                    self.next_time = now + random.uniform(0.5, 1.5) * self.pause  # noqa: S311  two senders must not always meet
-                    self.pause = min(1.5 * self.pause, LONGEST_PAUSE)
-                    note_progress()  # `deliver` waits on
-                    return
+            with time_limit(SILENCE_LIMIT), exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT):
+                line = self._send()
         except FileNotFoundError:  # another sender has delivered the entry
             self.retry_until = 0.0
         except Damaged as error:
             self.reason, self.retry_until = str(error), 0.0
+        except Refused as error:
+            self.reason, self.retry_until, self.refused = str(error), 0.0, True
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             self.retry_until = min(self.retry_until, time.monotonic() + RETRY_PERIOD)
@@ -119,6 +114,8 @@ def send_all(identity: str) -> None:
         remaining = run_round(identity, remaining)
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
+        elif any(delivery.refused for delivery in remaining.values()):
+            return  # another sender may have another password
         time.sleep(PAUSE)
 
 

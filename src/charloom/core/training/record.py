@@ -10,17 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 from charloom.core.backend.by_numpy import network_digest
+from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.base.sources import SOURCES
-from charloom.core.base.storage import append, is_held
-from charloom.core.runtime.provenance import commit, identity, known, machine, process
+from charloom.core.base.storage import append, exclusive, is_held
+from charloom.core.runtime.provenance import commit, identity, known, machine
 from charloom.core.settings.params import EarlierParams, Params
 from charloom.core.settings.pipeline import OWN, root
 from charloom.core.settings.records import Record
@@ -35,11 +36,10 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     """The start of a training: params, text, time and machine.
 
     record          a random name; the first Start's name identifies the record
-    sender          digest of the sender's environment: see provenance.identity
+    sender          see provenance.identity
     text_sha256     SHA-256 of the text
     params          all params
     started         seconds since 1970
-    process         its process: see provenance.process; empty if `track` writes the record, after the training
     machine         processor, system and versions: see provenance.machine
     commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
                     `unknown: ` and the reason if Git fails
@@ -52,7 +52,6 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     text_sha256: str
     params: EarlierParams
     started: float
-    process: str
     machine: dict[str, str]
     commit: str
     dvc_experiment: str
@@ -75,7 +74,8 @@ class End(Record):
 class Recording:
     """The record of a running training, for a `with` block.
 
-    At the end of the block the end is appended. If no exception ends the block, the caller sets `results` before.
+    The process holds the record's lock in the block. At the end of the block the end is appended. If no exception ends
+    the block, the caller sets `results` before.
     """
 
     def __init__(self, key: str, params: Params, text_sha256: str, send: Callable[[str], None] = lambda _: None):
@@ -85,11 +85,14 @@ class Recording:
         send  starts the sender with this `identity` unless it runs; it may raise OSError
         """
         network = network_digest(params.recipe.kind)
-        self.start, self.characters = start_of(params, text_sha256, process(), network), params.characters
+        self.start, self.characters = start_of(params, text_sha256, network), params.characters
         self.path = spool() / sha256(f"{key} {params.model_dump_json()}".encode()).hexdigest()[:24] / RECORD
         self.send = send
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
+        self.lock = ExitStack()
+        with suppress(Unavailable):
+            self.lock.enter_context(exclusive(recording_lock(self.path.parent), "a training", 1))
         with suppress(OSError):
             append(self.path, [self.start], create=True)
 
@@ -133,19 +136,16 @@ class Recording:
         status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
         end = End(status=status, ended=round(time.time(), 3), results=None if error else self.results)
         self._append([end.model_dump()])
+        self.lock.close()
         if status == "FAILED":
             self._send()
 
 
-def start_of(params: Params, text_sha256: str, process_name: str, network: str = "") -> dict[str, Any]:
-    """Return the first line of a record, a Start, for a training that starts now.
-
-    process_name  from provenance.process; "" if `track` writes the record after the training
-    network       see ResultsRecord
-    """
+def start_of(params: Params, text_sha256: str, network: str = "") -> dict[str, Any]:
+    """Return the first line of a record, a Start, for a training that starts now. `network`: see ResultsRecord."""
     return {
         "record": uuid4().hex, "sender": identity(), "text_sha256": text_sha256, "params": params.model_dump(),
-        "started": round(time.time(), 3), "process": process_name, "machine": machine(), "commit": known(commit),
+        "started": round(time.time(), 3), "machine": machine(), "commit": known(commit),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
     } | ({"network": network} if network else {})  # fmt: skip
 
@@ -155,9 +155,17 @@ def spool() -> Path:
     return root() / OWN / "spool"
 
 
-def sender_lock(sender: str) -> Path:
-    """Return the lock file that the sender with this `identity` holds while it runs. Its log is beside it."""
-    return root() / OWN / "sender" / f"{sender}.lock"
+def recording_lock(entry: Path) -> Path:
+    """Return the lock file that a training holds while it records into the entry's folder."""
+    return root() / OWN / "recording" / f"{entry.name}.lock"
+
+
+def sender_lock(name: str) -> Path:
+    """Return the lock file of the sender with this `identity`, or of an attempt to send the entry with this name.
+
+    The sender's log is beside its lock file.
+    """
+    return root() / OWN / "sender" / f"{name}.lock"
 
 
 def start_sender(module: str, sender: str) -> None:
