@@ -9,7 +9,7 @@ from pathlib import Path
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
-from charloom.core.training.record import sender_lock
+from charloom.core.training.record import leave_request, sender_lock
 from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
@@ -108,7 +108,8 @@ def send_all(identity: str) -> None:
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     has_address = "MLFLOW_TRACKING_URI" in os.environ
     remaining, end = dict[Path, Delivery](), time.monotonic() + LINGER
-    while (now := time.monotonic()) < end:
+    (leave := leave_request(sender_lock(identity))).unlink(missing_ok=True)
+    while (now := time.monotonic()) < end and not leave.exists():
         if not has_address:  # MLflow sets it, but the folder with the database may have been moved since
             os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
