@@ -69,7 +69,8 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     start, entry.sent = entry.first, UNKNOWN  # the number may be of another run
     experiment = store.experiment_of(start.text_sha256, start.params.prepare.text)
     own, complete_runs = _runs_of(store, experiment, entry, ViewType.ACTIVE_ONLY)
-    equal = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
+    equals = [run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results]
+    equal = next((run for run in [*own[:1], *equals] if run in equals), None)
     for other in own[1:]:  # a request that was sent again has created two
         if other.info.status == "RUNNING":
             store.end_run(other, "KILLED", None)

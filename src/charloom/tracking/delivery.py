@@ -40,7 +40,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
 
     add      adds the entries, each with a request for its delivery, and returns their folders
     seconds  longest time without a change of the log; the whole wait takes at most TOTAL_FACTOR times as long
-    patient  replace a running sender, because its environment may be another one, and wait to the end for a server, too.
+    patient  replace a running sender, because its environment may be another one, and wait to the end for any store.
              Otherwise, unless CI is `true`, the wait for a server ends after SERVER_WAIT seconds, with a line that says
              so, and the sender goes on
 
