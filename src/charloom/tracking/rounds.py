@@ -64,7 +64,8 @@ class Delivery:
         except Damaged as error:
             self.reason, self.retry_until = str(error), 0.0
         except Refused as error:
-            self.reason, self.retry_until, self.refused = str(error), 0.0, True
+            self.reason, self.refused = str(error), True
+            self.next_time, self.retry_until = now + RETRY_PAUSE, 0.0
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             self.retry_until = min(self.retry_until, time.monotonic() + RETRY_PERIOD)
@@ -115,8 +116,8 @@ def send_all(identity: str) -> None:
         remaining = run_round(identity, remaining)
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
-        elif any(delivery.refused for delivery in remaining.values()):
-            return  # another sender may have another password
+        elif any(delivery.refused and delivery.entry.can_complete for delivery in remaining.values()):
+            return  # the sender of the next command may have another password; a training would start one again and again
         time.sleep(PAUSE)
 
 
