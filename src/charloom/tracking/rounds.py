@@ -117,7 +117,7 @@ def send_all(identity: str) -> None:
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
         elif any(delivery.refused and delivery.entry.can_complete for delivery in remaining.values()):
-            return  # the sender of the next command may have another password; a training would start one again and again
+            return  # the next command may have another password; a training would start a sender again and again
         time.sleep(PAUSE)
 
 
