@@ -28,6 +28,7 @@ from charloom.tracking.spool import Outcome
 
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL, RESTART_INTERVAL = 0.02, 3.0  # seconds
+LEAVE_WAIT = 20.0  # seconds; a failing attempt takes less
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 
@@ -51,8 +52,8 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     lock, reasons = sender_lock(identity()), dict[str, None]()
     impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
-        if patient and is_held(lock):
-            leave_request(lock).touch()
+        if patient:
+            _end_sender(lock)
         start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
@@ -82,6 +83,15 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
+
+
+def _end_sender(lock: Path) -> None:
+    """Ask a running sender to leave, and wait until it has; one that sends something large goes on meanwhile."""
+    end = time.monotonic() + LEAVE_WAIT
+    if is_held(lock):
+        leave_request(lock).touch()
+    while is_held(lock) and time.monotonic() < end:
+        time.sleep(POLL_INTERVAL)
 
 
 def _outcomes(log: BinaryIO) -> Iterator[Outcome]:
