@@ -50,7 +50,7 @@ verify: $(READY)  ## rebuild the committed results from nothing and compare them
 
 check: $(READY)  ## lint, format, types, the order of the packages
 	@ruff check .
-	@zizmor --quiet --offline --pedantic .github/workflows src/charloom/commands/starting/dot_github/workflows/reproduce.yml
+	@zizmor --quiet --offline --pedantic .github/workflows template/.github/workflows
 	@ruff format --check .
 	@mypy src packages/*/src
 	@lint-imports --no-logo

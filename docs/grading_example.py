@@ -1,6 +1,8 @@
-"""A program with two faults that the assignment's own gradient check does not show. `charloom grade` names both."""
+"""A program with two faults that the assignment's own gradient check does not show. rnncheck names both."""
 
 import numpy as np
+
+import rnncheck
 
 seq_length, eta = 25, 0.1
 
@@ -57,3 +59,7 @@ def losses(weights, ids, n):
         history.append(loss)
         position += seq_length
     return history
+
+
+if __name__ == "__main__":
+    rnncheck.check(gradients=gradients, step=step, losses=losses, seq_length=seq_length, eta=eta)

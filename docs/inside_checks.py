@@ -15,10 +15,13 @@ from rnncheck.cases import LONG, Case, K, M, assignment_case, cases
 from rnncheck.gradient import NOTICED
 from rnncheck.verdicts import faults
 
+UNSHOWN = {"from_before", "from_before_unsloped"}  # faults that passes.js does not have
+
 
 def options(stage: str) -> dict[str, str]:
     """Return the names of a stage's faults by sentence. Of two faults with one sentence, the first."""
-    names = {sentence: f"{stage}.{key}" for key, sentence in reversed(faults()[stage].items())}
+    keys = [key for key in faults()[stage] if key not in UNSHOWN]
+    names = {faults()[stage][key]: f"{stage}.{key}" for key in reversed(keys)}
     return dict(reversed(names.items()))
 
 

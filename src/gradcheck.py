@@ -12,7 +12,7 @@ from charloom.core.runtime.inputs import Inputs
 from charloom.core.settings.pipeline import files
 from charloom.core.text.corpus import read_prepared
 
-KNOWN = "charloom grade src/charloom/core/network/rnn.py --map docs/rnn_map.py"
+KNOWN = "python docs/check_rnn.py"
 ENTRIES, FEW = 200, 20  # entries of a matrix to compare for rnn.py: if it trains; if the kernel trains
 SEQUENCES = 2  # of a batch: for rnn.py a batch is a loop
 WRONG = {  # what each kind of failure says

@@ -5,33 +5,12 @@ import re
 
 from projects import Project, said
 
-from charloom.core.settings.params import Params
-from charloom.core.settings.pipeline import Project as Folder
-from charloom.core.settings.pipeline import names_of, params_of
-from charloom.proof.outputs import outputs
 from charloom.results.dvc_lock import md5
-from dvc_proof.lock import Stage, Stages
 
 
-def refused(project: Project) -> str:
-    """Return what verify prints of a claim that it must not call the same, and of which it must make no statement."""
-    printed = "".join(said(project, "verify", "--statement", "statement.json", code=1))
-    assert not (project.folder / "statement.json").exists()
-    return printed
-
-
-def as_rebuilt(folder: Folder) -> Stages:
-    """Return the stages that dvc.lock would have if DVC had made the outputs from the inputs in this folder."""
-    params, stages = folder.params(), dict.fromkeys(output.stage for output in outputs(folder))
-    return {stage: present(folder, stage, params) for stage in stages}
-
-
-def present(folder: Folder, name: str, params: Params) -> Stage:
-    """Return the stage as DVC would record it in dvc.lock now."""
-    declared = folder.declared(name)
-    deps = {path: md5(folder.root / path) or "" for path in names_of(declared["deps"], params.prepare.text)}
-    outs = {output.path: md5(folder.root / output.path) or "" for output in outputs(folder) if output.stage == name}
-    return Stage(str(declared.get("cmd")), deps, params_of(declared, params), outs)
+def refused(project: Project, code: int = 1) -> str:
+    """Return what verify prints of a claim that it must not call the same."""
+    return "".join(said(project, "verify", code=code))
 
 
 def relock(project: Project, name: str, content: bytes | None = None) -> None:

@@ -1,22 +1,21 @@
-"""Small projects of `charloom new`."""
+"""Projects of `charloom new`."""
 
 from pathlib import Path
 
+import pytest
 from projects import Project, called
 
 from charloom.commands import cli
 
-TEXT = "the quick brown fox jumps over the lazy dog, and naps. " * 40
+SMALL = {"m": 8, "updates": 50, "curve_every": 10, "length": 20}
 
 
-def working_folder(folder: Path, monkeypatch) -> Path:
-    """Make the folder the working folder, with a text and a program, and give Git a name."""
+def working_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the folder the working folder, and give Git a name."""
     monkeypatch.chdir(folder)
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.invalid")
-    (folder / "my.txt").write_text(TEXT)
-    (folder / "my_rnn.py").write_text("x = 1\n")
     return folder
 
 
@@ -25,10 +24,11 @@ def new(*arguments: object) -> tuple[int, str, str]:
     return called(cli.main, "charloom", "new", *map(str, arguments))
 
 
-def made(folder: Path, *arguments: object, **params: object) -> Project:
-    """Return a new project with a small network and these params."""
-    code, _, complaint = new(folder, "--text", "my.txt", *arguments)
+def made(folder: Path, *arguments: object) -> Project:
+    """Return a new project with a small network and a short text."""
+    code, _, complaint = new(folder, *arguments)
     assert code == 0, complaint
     project = Project(folder.resolve())
-    project.set(**{"m": 5, "updates": 50, "checkpoint_every": 50, "sample_length": 20} | params)
+    (project.folder / "data/moby_dick.txt").write_text("the quick brown fox jumps over the lazy dog, and naps. " * 40)
+    project.set(**SMALL)
     return project

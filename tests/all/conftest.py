@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from charloom.core.settings.pipeline import Project as Folder
-from charloom.proof.outputs import outputs
+from dvc_proof.stages import pipeline_in
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -22,7 +21,7 @@ if sys.argv[1] == "repro":
         source = Path({finished!r}, name)
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, name)
-    sys.argv[1] = "commit"
+    sys.argv[1:] = ["commit", "--force", *sys.argv[4:]]
 runpy.run_module("dvc", run_name="__main__", alter_sys=True)
 """
 
@@ -31,7 +30,7 @@ runpy.run_module("dvc", run_name="__main__", alter_sys=True)
 def rebuilt_once(finished, tmp_path_factory, monkeypatch):
     """Let DVC, asked to run stages, take the results of the finished project, which it made from nothing."""
     folder = tmp_path_factory.mktemp("stand-in")
-    results = [output.path for output in outputs(Folder(finished.folder))]
+    results = [out for stage in pipeline_in(finished.folder).stages.values() for out in stage.outs]
     (folder / "dvc").mkdir()
     (folder / "dvc/__init__.py").touch()
     code = DVC.format(folder=str(folder), results=results, finished=str(finished.folder))

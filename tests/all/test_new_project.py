@@ -1,109 +1,113 @@
-"""A project of `charloom new` as its README uses it: DVC's experiments, kills, MLflow's store, a rebuild, a wheel."""
+"""A project of `charloom new` as its README uses it: its own environment, experiments, MLflow, and its workflow."""
 
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import zipfile
-from pathlib import Path
+import sysconfig
 
-import psutil
+import mlflow
+import numpy as np
 import pytest
-from layouts import CLASS, FUNCTIONS, written
 from new_projects import made, working_folder
-from projects import NAMED, ROOT, Project, started, until
+from projects import NAMED, ROOT
+from runners import STAND_IN, act, needs_act
 from stores import free_port
 
-from charloom import commands
+PACKAGES = ("seedpairs", "dvc-proof", "rnncheck")
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A working folder with a text."""
-    return working_folder(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def project(place):
-    """A project whose map is a guess, after the two commands of its README."""
-    program = written(place / "mine", CLASS)
-    program.with_name("map.py").unlink()
-    project = made(place / "new", "--program", program)
+def project(tmp_path, monkeypatch):
+    """A small project with committed results."""
+    working_folder(tmp_path, monkeypatch)
+    project = made(tmp_path / "new")
     project.run("dvc", "repro")
     project.commit("First results")
-    assert "gradients" in (project.folder / "programs/my_rnn_map.py").read_text()
     return project
 
 
-def test_one_change_is_an_experiment_with_its_difference_and_a_run_in_mlflow(project):
+def test_it_reproduces_in_an_environment_without_charloom(tmp_path, monkeypatch):
+    """The environment has the wheels of the three packages, and the other libraries of ours."""
+    working_folder(tmp_path, monkeypatch)
+    project, environment = made(tmp_path / "new"), tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    for package in PACKAGES:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "wheels"]
+        subprocess.run(command, cwd=ROOT / "packages" / package, check=True, capture_output=True)
+    install = ["uv", "pip", "install", "-q", "--no-deps", "--offline", "--python", environment]
+    subprocess.run([*install, *(tmp_path / "wheels").glob("*.whl")], check=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))  # its own path files are not read
+    path = {"PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    project.run("python", "-c", "import charloom", expect=1, **path)
+    assert "gradients  right" in project.run("python", "-m", "dvc", "repro", **path)
+    project.commit("First results")
+    assert project.run("git", "status", "--short") == ""
+    assert " passed" in project.run("python", "-m", "pytest", **path)
+    verified = project.run("dvc-proof", "verify", "--twice", **path)
+    assert "same  train: models/last.npz\n" in verified
+    assert "eta=0.2" in project.run("python", "src/study.py", "eta=0.1,0.2", "--seeds", "2", **path)
+
+
+def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
     project.run("dvc", "exp", "run", "-n", "faster", "-S", "eta=0.5")
     assert re.search(r"eta +0.1 +0.5", project.run("dvc", "params", "diff"))
-    difference = project.run("dvc", "metrics", "diff")
-    assert re.search(r"held_out_bits_per_character +[0-9.]+ +[0-9.]+ +-?[0-9.]+", difference)
+    assert re.search(r"held_out_bits +[0-9.]+ +[0-9.]+ +-?[0-9.]+", project.run("dvc", "metrics", "diff"))
     assert "index.html" in project.run("dvc", "plots", "diff")
-    assert project.run("dvc", "status") == "Data and pipelines are up to date.\n"
     new, first = project.runs()
     assert (new.info.run_name, new.data.params["eta"], first.data.params["eta"]) == ("faster", "0.5", "0.1")
-    metrics = json.loads((project.folder / "metrics/train.json").read_text())
-    assert new.data.metrics == pytest.approx(metrics)
-    assert new.data.tags["grade"] == "right"
+    bits = json.loads((project.folder / "metrics/held_out.json").read_text())["held_out_bits"]
+    assert new.data.metrics["held_out_bits"] == pytest.approx(bits)
+    client = project.client()
+    curve = [(point.step, point.value) for point in client.get_metric_history(new.info.run_id, "smooth_loss")]
+    table = np.loadtxt(project.folder / "plots/smooth_loss.csv", delimiter=",", skiprows=1)
+    np.testing.assert_allclose(curve, table)
+    assert [file.path for file in client.list_artifacts(new.info.run_id)] == ["smooth_loss.png"]
+    (used,) = new.inputs.dataset_inputs
+    assert (used.dataset.name, len(used.dataset.digest)) == ("moby_dick", 32)
+    (model,) = client.search_logged_models(
+        [new.info.experiment_id], filter_string=f"source_run_id = '{new.info.run_id}'"
+    )
+    served = mlflow.pyfunc.load_model(model.artifact_location)
+    assert served.metadata.signature.inputs.is_tensor_spec()
+    example = served.input_example
+    assert example.shape == (25,)
+    assert len(served.predict(example)) == 20
 
 
-def test_a_killed_training_leaves_nothing_half_written_and_the_next_one_gives_the_same_bytes(project):
-    results = {path: path.read_bytes() for path in sorted((project.folder / "models").glob("*"))}
-    lock = (project.folder / "dvc.lock").read_bytes()
-    project.set(updates=100000)
-    process = started(project, "dvc", "repro")
-    until(lambda: len(list((project.folder / "models").glob("*.npz"))) > 20)
-    training = [
-        child for child in psutil.Process(process.pid).children(recursive=True) if "train.py" in child.cmdline()
-    ]
-    for child in training:
-        os.kill(child.pid, signal.SIGKILL)
-    assert process.wait() != 0
-    assert not (project.folder / "metrics/train.json").exists()
-    project.set(updates=50)
-    project.run("dvc", "repro", "--force")
-    assert {path: path.read_bytes() for path in sorted((project.folder / "models").glob("*"))} == results
-    assert (project.folder / "dvc.lock").read_bytes() == lock
-    assert project.run("git", "status", "--short", "-uno") == ""
+def test_an_experiment_in_a_folder_of_its_own_has_its_run_in_the_projects_store(project):
+    project.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "eta=0.5")
+    assert [run.info.run_name for run in project.runs()][:1] == ["apart"]
+    assert len([*(project.folder / "mlartifacts").rglob("smooth_loss.png")]) == 2
 
 
-def test_a_missing_store_does_not_fail_a_training(project):
+def test_a_missing_store_does_not_fail_a_stage(project):
     address = f"http://127.0.0.1:{free_port()}"
-    assert "\nnot in MLflow: " in project.run("dvc", "repro", "--force", "-s", "train", MLFLOW_TRACKING_URI=address)
+    assert "\nnot in MLflow: " in project.run("dvc", "repro", "--force", "-s", "plot", MLFLOW_TRACKING_URI=address)
     assert project.run("git", "status", "--short") == ""
 
 
-def test_a_fresh_clone_is_rebuilt_twice_to_the_same_bytes_and_a_tampered_one_is_found(project, tmp_path):
-    clone = Project(tmp_path / "clone")
-    project.run("git", "clone", "-q", str(project.folder), str(clone.folder))
-    steps = (clone.folder / ".github/workflows/reproduce.yml").read_text()
-    assert "run: python -P -m dvc_verify --twice | tee" in steps
-    assert clone.run(sys.executable, "-P", "-m", "dvc_verify", "--twice").endswith("\nsame\n")
-    clone.edit("metrics/train.json", "smooth_loss", "smooth_lass")
-    clone.run("git", *NAMED, "commit", "-qam", "tampered")
-    assert "metrics/train.json" in clone.run(sys.executable, "-P", "-m", "dvc_verify", expect=1)
-    assert "smooth_lass" in clone.run(sys.executable, "-P", "-m", "dvc_summary", "--base", "HEAD^1")
-
-
-def test_dvc_repro_stops_at_a_wrong_program_and_an_experiment_opens_the_gate(place):
-    project = made(place / "new", "--program", written(place / "mine", FUNCTIONS, "no_target"))
-    project.commit("smaller")
+def test_a_wrong_gradient_stops_before_training(project):
+    project.edit("src/model.py", "d.T @ states[:-1]", "d[1:].T @ states[1:-1]")
     says = project.run("dvc", "repro", expect=255)
-    assert "\nprograms/my_rnn.py: gradients: The target is not subtracted from p" in says
-    project.run("dvc", "exp", "run", "-S", "only_if_right=false")
-    (run,) = project.runs()
-    assert run.data.tags["grade"] == "gate open: wrong or not graded"
-    assert run.data.params["only_if_right"] == "False"
+    assert "The state before t = 0 in the gradient of W is 0" in says
+    assert "Running stage 'train'" not in says
 
 
-def test_the_wheel_has_the_files_of_a_new_project(tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    folder = Path(commands.__file__).with_name("starting")
-    files = {str(path.relative_to(ROOT / "src")) for path in folder.rglob("*") if path.is_file()}
-    assert {name for name in files if "__pycache__" not in name} <= set(zipfile.ZipFile(wheel).namelist())
+@needs_act
+def test_its_workflow_passes_and_fails_after_a_metric_was_edited(project, tmp_path):
+    """Its `pip install` is a stand-in: the packages are here."""
+    project.run("git", "branch", "-M", "main")
+    project.run("git", "remote", "add", "origin", "https://github.com/them/theirs.git")
+    for folder, result in (("right", "success"), ("edited", "failure")):
+        (tmp_path / folder / "bin").mkdir(parents=True)
+        (tmp_path / folder / "bin/pip").symlink_to(STAND_IN)
+        ran = act(project, tmp_path / folder, "reproduce.yml", "push", {"ref": "refs/heads/main"})
+        assert ran.jobs == {"reproduce": result}, ran.printed
+        assert " passed" in ran.printed
+        metrics = project.folder / "metrics/held_out.json"
+        metrics.write_text(re.sub(r": (\d)", lambda digit: f": {int(digit[1]) - 1}", metrics.read_text()))
+        project.run("git", *NAMED, "commit", "-qam", "better")
+    assert re.search(r"metrics/held_out.json: held_out_bits: committed .*, rebuilt ", ran.printed)

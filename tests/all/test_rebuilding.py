@@ -1,6 +1,5 @@
 """What a rebuild takes: sources, params and text of the commit, and nothing else that lies there."""
 
-import json
 import py_compile
 import shutil
 from contextlib import chdir
@@ -29,7 +28,7 @@ def text_metrics(*given, own=text_metrics):
 """
 
 
-def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(project, tmp_path):
+def test_a_commit_is_the_same_anywhere(project, tmp_path):
     """It is below another folder; DVC keeps its text; a stage reads params of another file; foreign code lies there."""
     (project.folder / "more.yaml").write_text("x: 1\n")
     project.edit("dvc.yaml", "params: [seed, sample]", "params: [seed, sample, {more.yaml: [x]}]")
@@ -43,10 +42,10 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
     below = Project(tmp_path / "whole/below")
     project.run("git", "init", "-q", str(tmp_path / "whole"))
     shutil.copytree(project.folder, below.folder, ignore=shutil.ignore_patterns(".git"))
-    head = below.commit()
+    below.commit()
     assert "data/fox.txt\n" not in below.run("git", "ls-files")
     below.edit("README.md", "a test", "an uncommitted change")
-    printed = below.run("charloom", "verify", "--statement", "statement.json", **HOSTILE, TMPDIR=str(tmp_path))
+    printed = below.run("charloom", "verify", **HOSTILE, TMPDIR=str(tmp_path))
     lines = printed.splitlines()
     assert lines[-1] == "same"
     assert "agreement  the same bits: every result is equal to the last bit" in lines
@@ -55,13 +54,6 @@ def test_a_commit_is_the_same_anywhere_and_its_statement_names_it_and_its_files(
         assert f"same  {row}" in lines
     assert not list(tmp_path.glob("charloom-verify-*"))
     assert "an uncommitted change" in (below.folder / "README.md").read_text()
-
-    statement = json.loads((below.folder / "statement.json").read_text())
-    digests = {each["name"]: each["digest"] for each in statement["predicate"]["configuration"]}
-    assert digests["commit"] == {"gitCommit": head}
-    listed = [f"{each['digest']['sha256']}  {each['name']}\n" for each in statement["subject"]]
-    (below.folder / "SHA256SUMS").write_text("".join(listed))
-    assert below.run("sha256sum", "--check", "SHA256SUMS").count(": OK\n") == len(listed)
 
 
 def forge_bytecode(project: Project) -> Path:
@@ -125,7 +117,7 @@ def test_nothing_but_sources_params_and_text_reaches_a_rebuilt_result(project, t
     lines = refused(project).splitlines()
     for row in ("prepare: metrics/prepare.json", "train: metrics/train.json", "sample: metrics/sample.json"):
         assert any(line.startswith(f"DIFFERENT  {row}: ") for line in lines), lines
-    assert "DIFFERENT  gradcheck: metrics/gradcheck.json: a later stage overwrites what gradcheck makes" in lines
+    assert "DIFFERENT  gradcheck: metrics/gradcheck.json: a later stage overwrites what this stage makes" in lines
     assert not list(outside.iterdir())
 
 
@@ -137,6 +129,6 @@ def test_a_result_that_no_stage_makes_fails_the_rebuild(project):
     project.append(source(adagrad))
     project.commit()
     printed = refused(project)
-    assert "cause  dvc.lock was made with another src/charloom/core (stages: prepare" in printed
+    assert "cause  dvc.lock was made with another src/charloom/core (stages: " in printed
     assert printed.endswith("first difference: gradcheck: it failed\n")
     assert "\nagreement " not in printed

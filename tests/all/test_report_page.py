@@ -40,7 +40,7 @@ def pages(finished, tmp_path_factory):
     with chdir(ROOT):
         contents["index"] = studies_index()
         study = read_study(Path("studies/initial_accumulator.yaml"))
-        contents["committed study"], _ = study_page(study, Compared(answered(measured(study))))
+        contents["committed study"], *_ = study_page(study, Compared(answered(measured(study))))
     contents |= {name: CASES[name].page for name in SECTIONS.keys() & CASES.keys()}
     for name, content in contents.items():
         (folder / f"{name}.html").write_text(content, encoding="utf-8")

@@ -14,7 +14,7 @@ from charloom.core.network import recipe
 
 MEASURE = "held_out_bits_per_character"
 QUESTION = f"vary: {{eta: [0.1, 0.05]}}\nbaseline: {{eta: 0.1}}\nseeds: 4\nmeasure: {MEASURE}\n"
-COMMANDS = {"verify": "verify", "study": "verify --study studies/a.yaml", "summary": "summary --base base"}
+COMMANDS = {"verify": "verify", "study": "study studies/a.yaml --prove 3", "summary": "summary --base base"}
 SAME = {"verify": (0, "same")}
 AS_BEFORE = {"summary": (0, "All outputs have the same bits as the base's")}
 
@@ -111,7 +111,7 @@ def test_a_study_is_proven_whatever_is_in_params_yaml(project):
     project = subfolder_of_a_strange_repository(project)
     project.edit("params.yaml", "eta: 0.1", "eta: 0.1\neta: 1")
     project.commit()
-    line = 'params.yaml: line 4: found duplicate key "eta"'
+    line = "below/params.yaml, YAML file"  # the words are DVC's
     ensure_told(project, {"verify": (1, line), "study": (0, "same"), "summary": (0, "dvc params:")})
 
 

@@ -197,7 +197,7 @@ def odd(finished, tmp_path_factory) -> Project:
     ("ui --prot 5001", 2, "--prot: unknown option; allowed are --port, --help; did you mean --port?"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
     ("smaple", 2, "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, "
-     "again, track, doctor, ui, grade, new; did you mean sample?"),
+     "again, track, doctor, ui, new; did you mean sample?"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),
     ("sample 'a\nb'", 2, "unrecognized arguments: a\\nb; "),
     ("", 2, "charloom: the following arguments are required: COMMAND"),

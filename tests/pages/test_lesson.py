@@ -74,7 +74,7 @@ def test_the_page_has_an_address_for_each_setting_that_the_live_page_trains():
     }  # fmt: skip
     params = {name: params_with(**changes) for name, (changes, _) in settings.items()}
     case = results({name: spread(2, 3) for name in settings})
-    page, _ = study_page(case.study._replace(settings=params, baseline="as it is"), case.compared)
+    page, *_ = study_page(case.study._replace(settings=params, baseline="as it is"), case.compared)
     section = ensure_whole(page) and page.partition('<section id="addresses"')[2].partition("</section>")[0]
     shown = re.findall(r"<dt>(.*?)</dt><dd>(?:none: .*?)?<code>([^<]*)</code></dd>", section.replace("<wbr>", ""))
     assert dict(shown) == {name: text.replace("&", "&amp;") for name, (_, text) in settings.items()}
@@ -86,6 +86,6 @@ def test_the_page_of_a_study_on_another_text_says_how_the_live_page_trains_on_it
     study = CASES["one seed"].study
     params = params_with(prepare__text="data/my.txt")
     asked = study.asked.model_copy(update={"params": params})
-    page, _ = study_page(study._replace(asked=asked), CASES["one seed"].compared)
+    page, *_ = study_page(study._replace(asked=asked), CASES["one seed"].compared)
     assert """dvc exp run -S "prepare.text='data/my.txt'\"""" in html.unescape(ensure_whole(page) and page)
     assert address(params_with(batch=8), params_with(batch=8)) == ("", "batch=8")

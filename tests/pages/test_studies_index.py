@@ -20,6 +20,7 @@ from seedpairs import answered
 
 TWO = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 2\nmeasure: held_out_bits_per_character\n"
 OTHER, NEW = TWO.replace("seeds: 2", "seeds: [3, 4]"), TWO.replace("seeds: 2", "seeds: [7, 9]")
+SENT: list[dict[str, str]] = []  # the pages that MLflow would get
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def studied(finished, tmp_path_factory):
     """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun."""
     project = copied(finished, tmp_path_factory.mktemp("index") / "project")
     with pytest.MonkeyPatch.context() as patch:  # sending to MLflow takes seconds, and is tested elsewhere
-        patch.setattr("charloom.commands.study.send_study", lambda *_: None)
+        patch.setattr("charloom.commands.study.send_study", lambda *given: SENT.append(given[-1]))
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
         ask(project, OTHER.replace("0.05", "0.2"), "c")
@@ -80,6 +81,8 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
     assert page == studied.folder / "studies/b/report.html"
     back = re.search(r'<a href="(\.\./.*?)">All studies', page.read_text(encoding="utf-8"))[1]
     assert (page.parent / back).resolve() == (studied.folder / INDEX).resolve()
+    linked = re.sub('<p class="note"><a href="../index.html">.*</p>\n', "", page.read_text(encoding="utf-8"))
+    assert SENT[0]["report.html"] == linked  # MLflow has no list of all studies
 
 
 def test_a_page_has_the_size_of_the_held_out_text(studied):

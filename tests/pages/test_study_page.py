@@ -21,7 +21,7 @@ SAID = {
         f"Is eta=0.05 better than eta=0.1? Text: data/moby_dick.txt (SHA-256 ffffffffffff…). {COUNTED}. Measure: bits;",
         "None of the 20 trainings exploded.",
         "At the end, eta=0.1: 45.5 (95 % interval 43.3 to 47.7); eta=0.05: 46.5 (",
-        "charloom study studies/a.yaml --prove 1", "charloom verify --study studies/a.yaml",
+        "charloom study studies/a.yaml --prove 1",
         "bits (← better)", "setting minus baseline (← better)",
     ],
     "names": [

@@ -203,7 +203,7 @@ def test_a_long_name_is_cut_and_a_letter_that_the_font_has_not_is_a_sign():
 
 def test_each_name_is_drawn_as_it_is_given():
     made = CASES["names like markup"]
-    page, picture = study_page(made.study, made.compared)
+    page, picture, _ = study_page(made.study, made.compared)
     texts = [element.text for element in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314  our own
     for own in (drawn(page, "settings-picture"), texts):
         assert {name.removesuffix(" (baseline)") for name in own} >= {*LIKE_MARKUP}
@@ -213,7 +213,7 @@ def test_each_name_is_drawn_as_it_is_given():
 @pytest.mark.parametrize("name", ["two settings", "hostile names", "nothing but explosions"])
 def test_the_picture_by_itself_is_the_pages_own(name):
     made = PICTURES[name]
-    page, picture = study_page(made.study, made.compared)
+    page, picture, _ = study_page(made.study, made.compared)
     assert picture == comparison_picture(made.compared)  # equal answers give equal bytes
     root = ElementTree.fromstring(picture)  # noqa: S314  our own
     own = [element.get("id") for element in root if element.tag.endswith("}svg")]

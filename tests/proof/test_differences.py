@@ -17,7 +17,7 @@ from dvc_proof.differences import difference
     ("a.csv", "u,a\n0,1\n", "u,b\n0,1\n", "line 1: committed 'u,a', rebuilt 'u,b'; and 2 more values"),
     ("a.csv", "u,a\n0,1\n", "u,a\n0,\n", "line 2 (u 0): a: committed 1, rebuilt null"),
     ("a.csv", "u,a\n0,1\n", "u,a\n0,x\n", "line 2 (u 0): u: committed 0, rebuilt nothing; and 2 more values"),
-    ("a.csv", "u,a\n0,1\n", "u,a\r\n0,1\r\n", "the same values in another notation"),
+    ("a.csv", "u,a\n0,1\n", "u,a\r\n0,1\r\n", "only the line ends differ"),
     ("a.html", "<p>\na quick fox", "<p>\na quack fox", "line 2: committed 'a quick fox', rebuilt 'a quack fox'"),
     ("a.html", "x\x1b[1m", "x\x1b[2m", "line 1: committed 'x\\x1b[1m', rebuilt 'x\\x1b[2m'"),
     ("a", b"\xff\x00\x01", b"\xff\x00\x02", "line 1: committed '\\udcff\\x00\\x01', rebuilt '\\udcff\\x00\\x02'"),

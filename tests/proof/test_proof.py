@@ -1,33 +1,16 @@
 """What verify compares, how it names a difference before it rebuilds anything, and what it refuses."""
 
 import json
-import re
 from contextlib import chdir
 
 import pytest
 from projects import Project, copied, said
 
-from charloom.core.base.errors import WrongInput
+from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.core.settings.pipeline import Project as Folder
-from charloom.proof.outputs import Output, outputs
-from charloom.proof.rebuild import Failed, cloned, rebuilt_lock
+from charloom.proof.rebuild import cloned, rebuilt_lock
 from charloom.proof.verify import verify
 from charloom.signature.hashes import RECIPES
-
-
-def test_every_output_is_known_with_whether_git_has_it_and_no_word_in_dvc_yaml_takes_it_out(tmp_path):
-    outs = "a.json: {cache: false, meta: {varies: it does}}, reports/b.png: {meta: {varies: it does}}"
-    (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{outs}]}}}}")
-    assert [*outputs(Folder(tmp_path))] == [Output("train", "a.json", True), Output("train", "reports/b.png", False)]
-
-
-@pytest.mark.parametrize("path", ["../a.json", "/a.json", "a/../../b.json"])
-def test_an_output_outside_of_the_folder_is_refused(tmp_path, path):
-    (tmp_path / "dvc.yaml").write_text(f"stages: {{train: {{outs: [{path}]}}}}")
-    line = f"train: output {re.escape(path)} is not allowed; allowed is a path in this folder"
-    with pytest.raises(WrongInput, match=line):
-        list(outputs(Folder(tmp_path)))
 
 
 @pytest.mark.slow
@@ -59,14 +42,10 @@ def test_a_signature_that_is_none_is_a_line(project):
         assert complaint.startswith("first difference: signature: signature.json: not what ")
 
 
-@pytest.mark.parametrize(("options", "line"), [
-    (["--statement", "no/x.json"], "--statement: no/x.json is not allowed; allowed is a file in a folder"),
-    (["--statement", "src"], "--statement: src is not allowed; allowed is a file in a folder"),
-    (["--study", "studies/x.yaml", "--json"], "--json: cannot be combined with --study"),
-    (["--study", "studies/x.yaml"], "studies/x.yaml: No such file or directory"),
-])  # fmt: skip
-def test_options_that_do_not_go_together_are_refused(finished, options, line):
-    assert line in said(finished, "verify", *options, code=2)[1]
+@pytest.mark.parametrize("option", ["--statement=x.json", "--study=studies/x.yaml"])
+def test_an_option_that_there_was_is_refused(finished, option):
+    complaint = said(finished, "verify", option, code=2)[1]
+    assert complaint.startswith(f"{option.partition(chr(61))[0]}: unknown option; allowed are ")
 
 
 def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_check(tmp_path):
@@ -78,11 +57,11 @@ def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_ch
 
 
 @pytest.mark.slow
-def test_dvc_that_fails_before_the_first_stage_is_named(finished, tmp_path):
+def test_a_project_that_dvc_cannot_read_names_the_file(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     (project.folder / "broken.dvc").write_text("outs: [")
     project.commit()
     with chdir(project.folder):
         clone = cloned(tmp_path / "clone", git("rev-parse", "HEAD"))
-    with pytest.raises(Failed, match=r"^dvc$"):
+    with pytest.raises(Unavailable, match=r"broken\.dvc"):
         rebuilt_lock(clone, print)

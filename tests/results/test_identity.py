@@ -1,23 +1,28 @@
 """What can matter to the results names an experiment, and nothing else does. A hash of results is theirs alone."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import pytest
-from projects import ROOT
+from projects import ROOT, STUDIES
 from pydantic import TypeAdapter
 
 from charloom.core.settings import params
-from charloom.core.settings.params import WEIGHTS, Params, flat_of
+from charloom.core.settings.params import WEIGHTS, EarlierParams, Params, flat_of
 from charloom.core.settings.reading import overridden, read_params
 from charloom.core.training.trace import results_hash
-from charloom.results.keys import experiment_key, question_key, run_name, trial_key, weights_key
+from charloom.results.keys import experiment_key, question_key, run_name, setting, trial_key, weights_key
+from charloom.results.study_table import read_asked, read_runs
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
 # As charloom 0.1 named the committed run; and as rows of its study are named since.
 TEXT = "fe282a57094ed62e7144fb7c804a9748fc1c909bf3b49d06e7276015f9f67240"
 ARITHMETIC = "30043ec1491acad2"
+# Keys that five commits computed for their params.yaml with some changes, and those of a run in the store of another.
+EARLIER = json.loads(Path(__file__).with_name("earlier_keys.json").read_bytes())
 LAST, BEST, TRACE = np.arange(6.0), np.arange(6.0) + 1, (np.arange(3.0), np.arange(4.0))
 NO_MATTER = {"prepare.text", "train.save_every", "gradcheck.seed", "gradcheck.tolerance", "gradcheck.entries"}
 OTHER = {
@@ -93,6 +98,22 @@ def test_minus_zero_is_zero():
 def test_keys_are_frozen():
     assert experiment_key(PARAMS, TEXT) == "b1bb4c78e35620d528c00d2e97840f9788e1188013bb6dfca4fda48305e335b1"
     assert trial_key(PARAMS, TEXT, ARITHMETIC) == "f817d9b8ae17a18f"
+
+
+@pytest.mark.parametrize("row", EARLIER, ids=[row["version"] for row in EARLIER])
+def test_keys_equal_those_that_earlier_versions_computed_or_stored(row):
+    params = TypeAdapter(EarlierParams).validate_python(row["params"])
+    now = {
+        "experiment": experiment_key(params, row["text"]),
+        "trial": trial_key(params, row["text"], ARITHMETIC),
+        "setting": setting(params),
+    }
+    assert {name: now[name] for name in now.keys() & row} == {name: row[name] for name in now.keys() & row}
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=[folder.name for folder in STUDIES])
+def test_rows_of_committed_studies_have_the_keys_of_their_params(folder):
+    assert read_runs(folder, read_asked(folder / "asked.json"), curves=False)  # Damaged, if a row has another key
 
 
 @pytest.mark.parametrize("value", ["silent", "other"])

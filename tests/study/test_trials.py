@@ -369,7 +369,7 @@ def test_a_measure_knows_which_values_are_better_and_its_unit(monkeypatch):
     study = study._replace(runs=runs, question=question)
     answer = answered(measured(study))
     assert (answer.better, answer.comparisons[0].verdict) == ("higher", verdict)
-    page, picture = study_page(study, Compared(answer))
+    page, picture, _ = study_page(study, Compared(answer))
     for words in ("higher is better", "in percent", "better →"):
         assert words in page, words
     assert "right (better →)" in picture

@@ -20,7 +20,7 @@ from charloom.results.keys import arithmetic_of
 from charloom.results.run import Run
 from charloom.study import workers as sources
 from charloom.study.study_file import Trial
-from charloom.study.trial import checked_trial, identity
+from charloom.study.trial import checked_trial, code_digests
 from charloom.study.workers import Processes, outcomes
 
 KIND = "adagrad float64"
@@ -75,13 +75,13 @@ def dead() -> BrokenExecutor:
 def test_this_process_has_the_arithmetic_of_the_committed_signature():
     with chdir(ROOT):
         for kind in ("adagrad float64", "adagrad float32"):
-            assert identity(kind)[f"{kind} arithmetic"] == arithmetic_of(kind)
+            assert code_digests(kind)[f"{kind} arithmetic"] == arithmetic_of(kind)
 
 
 def test_a_process_trains_only_if_it_is_as_expected(finished):
     with chdir(finished.folder):
         params, text = read_params(), finished.folder / files("train")["prepared/text"]
-    own, read = identity(KIND), read_prepared(text)
+    own, read = code_digests(KIND), read_prepared(text)
     for name in own:
         with pytest.raises(CheckFailed, match=f"^its {name} is {own[name]}, not 0123$"):
             checked_trial(params, own | {name: "0123"}, text, "a text", 1)

@@ -9,17 +9,20 @@ from contextlib import chdir
 
 import pytest
 from claims import relock
-from projects import Project
+from projects import Project, source
 from recorded import waiting
 
+from charloom import pages
+from charloom.core import kernel
+
 INPUTS = {  # of prepare, by what it is: text that is there, and what is written instead
-    "a source": ("src/charloom/core/kernel/update.py", '"""', '"""So: '),
+    "a source": (source(kernel), '"""', '"""So: '),
     "a param": ("params.yaml", "seed: 1 ", "seed: 77 "),
     "data": ("data/fox.txt", "lazy", "busy"),
 }
 OUTPUT = ("metrics/prepare.json", '"characters": ', '"characters":  ')
 FOREIGN = {
-    "another package's source": ("src/charloom/pages/__init__.py", '"""', '"""So: '),
+    "another package's source": (source(pages), '"""', '"""So: '),
     "another stage's param": ("params.yaml", "temperature: 1.0", "temperature: 0.5"),
 }
 REFUSED = "; run not recorded; try `dvc repro"

@@ -17,7 +17,6 @@ from charloom.core.text.corpus import read_prepared
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.trial import train_trial
-from charloom.study_pages.study_page import ALL_STUDIES
 from charloom.tracking.answering import experiment_ids
 from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry
@@ -28,7 +27,7 @@ from seedpairs.formats import as_markdown
 STUDY = Path("studies/eta.yaml")
 TABLES = ("trials.csv", "curves.csv", "passages.csv")
 FILE = "vary: {{eta: [0.1, {eta}]}}\nbaseline: {{eta: 0.1}}\nseeds: {seeds}\nmeasure: held_out_bits_per_character\n"
-INDEX_LINK = f'<a href="{ALL_STUDIES[0]}">{ALL_STUDIES[1]}</a>'
+PAGES = {"report.html": "<!doctype html>\n", "comparison.svg": "<svg/>"}
 
 
 def trained(project: Project, seeds: int = 1, eta: float = 0.05):
@@ -41,7 +40,6 @@ def trained(project: Project, seeds: int = 1, eta: float = 0.05):
         runs = {trial.key: train_trial(trial.params, text, study.asked.sha256) for trial in trials}
         write_asked(study)
         write_runs(study.folder, study.columns, runs.items())
-        (study.folder / "report.html").write_text(f"<!doctype html>\n{INDEX_LINK}")
         return study._replace(runs=runs)
 
 
@@ -53,7 +51,7 @@ def a_study(project: Project, seeds: int = 1, eta: float = 0.05):
 def sent(project: Project, contents) -> list:
     """Send the study from this process; return the runs of all studies."""
     with chdir(project.folder):
-        put_study(contents, "<svg/>")
+        put_study(contents, PAGES)
         recorded.sent()
     client = project.client()
     (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
@@ -80,8 +78,7 @@ def test_a_study_is_a_run_that_says_what_it_says_and_has_its_files(project):
     for name in TABLES:
         there = Path(client.download_artifacts(study.info.run_id, name))
         assert there.read_bytes() == (project.folder / "studies/eta" / name).read_bytes()
-    page = Path(client.download_artifacts(study.info.run_id, "report.html")).read_text()
-    assert page == "<!doctype html>\n"  # without the link to a page that MLflow does not have
+    assert {name: Path(client.download_artifacts(study.info.run_id, name)).read_text() for name in PAGES} == PAGES
 
 
 def test_a_study_is_its_question_and_its_text_whoever_sends_what_answer_and_whatever_its_name(project, monkeypatch):
@@ -122,9 +119,9 @@ def test_of_two_who_send_a_study_at_once_the_newest_answer_is_shown_first(projec
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
     with chdir(project.folder):
-        first = put_study(contents.model_copy(update={"description": "**worse**"}), "<svg/>")
+        first = put_study(contents.model_copy(update={"description": "**worse**"}), PAGES)
         monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "another")  # another sender has to send it
-        assert put_study(contents, "<svg/>") == first
+        assert put_study(contents, PAGES) == first
         entry = Entry(first)
 
     def work() -> None:
@@ -169,10 +166,10 @@ def test_a_study_that_was_not_sent_is_a_warning_and_is_sent_by_the_next_command(
     with chdir(project.folder):
         with monkeypatch.context() as patch:
             patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-            send_study(study, answer(), "<svg/>")
+            send_study(study, answer(), PAGES)
         complaint = capfd.readouterr().err
         assert complaint.startswith("warning: the study was not sent to MLflow (")
         assert complaint.endswith("); `charloom study studies/eta.yaml` retries\n")
         assert complaint.count("\n") == 1
-        send_study(study, answer(), "<svg/>")
+        send_study(study, answer(), PAGES)
         assert capfd.readouterr().out == "MLflow study studies/eta.yaml: `make ui` shows it\n"

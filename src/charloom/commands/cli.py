@@ -24,6 +24,7 @@ ANY_PROJECT = {  # what does the work of a command in any DVC project
     "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
 }
+GRADE = "grade: replaced by `rnncheck.check(gradients=…)` in your own program; see packages/rnncheck/README.md"
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
@@ -54,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for each command
+def _run(arguments: argparse.Namespace) -> None:
     """Run the command. Its module is imported here, because importing the compiler or MLflow takes a second."""
     match arguments.command:
         case "sample":
@@ -77,8 +78,6 @@ def _run(arguments: argparse.Namespace) -> None:  # noqa: PLR0912  a branch for 
             from charloom.tracking.delivery import catch_up as run
         case "doctor":
             from charloom.commands.doctor import doctor as run
-        case "grade":
-            from rnncheck.cli import grade as run
         case "new":
             from charloom.commands.new import new as run
         case "ui":
@@ -200,8 +199,6 @@ def _add_proof(commands: Any) -> None:
     short = "prove the committed results: rebuild and compare"
     add = _added(commands, "verify", short, about)
     add("--json", action="store_true", help="print the table as JSON")
-    add("--statement", metavar="FILE", help="write an in-toto statement about the rebuilt results, ready to be signed")
-    add("--study", metavar="FILE", help="rebuild three random rows of this study instead of the results")
 
     about = (
         "Run a run in MLflow again, from its commit, uncommitted patch, params and text, in a folder of its own, and "
@@ -225,21 +222,11 @@ def _add_record(commands: Any) -> None:
 
 
 def _add_program(commands: Any) -> None:
-    """Add `grade` and `new`, the commands about somebody else's program."""
-    about = "Print which parts of a program are right, and what is wrong with the others. This executes its code."
-    add = _added(commands, "grade", "which parts of your own program are right", about)
-    add("files", metavar="FILE", nargs="+", help="a program, my_rnn.py or my_rnn.ipynb; several are a class")
-    add("--map", metavar="FILE", help="the functions that call the program (default: map.py beside it)")
-    add("--csv", metavar="FILE", help="write a table with a row for each program")
-    add("--json", action="store_true", help="print the verdicts as JSON")
-    add("--seconds", metavar="N", default="20", help="limit for the calls of a part (default %(default)s)")
-
-    about = "Make a small project in Git and DVC that grades, trains and records your own program."
-    add = _added(commands, "new", "a project around your own program", about)
+    """Add `new`, the command about a project of one's own."""
+    about = "Copy the folder template/: a small project in Git and DVC around a model of your own."
+    add = _added(commands, "new", "a project around a model of your own", about)
     add("folder", metavar="FOLDER", help="the folder to make")
-    add("--program", metavar="FILE", help="your program, my_rnn.py or my_rnn.ipynb (default: a right one, to replace)")
-    add("--map", metavar="FILE", help="the functions that call it (default: my_rnn_map.py or map.py beside it)")
-    add("--text", metavar="FILE", help="a text in UTF-8 (default: the novel of charloom's checkout)")
+    add("--program", metavar="FILE", help="your program, my_rnn.py: copied, with five functions to fill in around it")
 
 
 def main() -> None:
@@ -253,6 +240,8 @@ def main() -> None:
 
     def command_line() -> None:
         for first in sys.argv[1:2]:
+            if first == "grade":
+                raise WrongInput(GRADE)
             if first not in (*commands.choices, "-h", "--help"):
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()

@@ -1,90 +1,112 @@
-"""`charloom new`: a small project in Git and DVC around one's own program."""
+"""`charloom new`: a copy of the folder template/, a project in Git and DVC that imports nothing of charloom."""
 
 import argparse
+import ast
+import keyword
 import re
-import subprocess
+import shutil
+import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from charloom.core.base.errors import Unavailable, WrongInput
-from charloom.core.base.storage import write
+from charloom.core.base.git import git
 from charloom.core.base.terminal import typed
 from charloom.core.base.words import in_line
-from charloom.core.text.corpus import survey
-from rnncheck.program import guessed, map_of
 
-FILES = Path(__file__).with_name("starting")  # the files of a new project: see NAMES
-NOVEL = Path(__file__).resolve().parents[3] / "data/moby_dick.txt"  # in a checkout
-NAMES = {"dot_": ".", "stages_dvc": "dvc"}  # Git and DVC would read the files of these names here, too
-PROGRAM = re.compile(r"my_rnn(\.py)?")  # its name in FILES
-NO_NAME = "Git has no name for you: `git config --global user.name …`, and user.email"
-COMMANDS = (
-    ("git", "init", "--quiet"),
-    ("dvc", "init", "--quiet"),
-    ("git", "add", "."),
-    ("git", "commit", "--quiet", "--message", "Start with charloom new"),
-)
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE = ROOT / "template"
+LIBRARIES = ("dvc", "matplotlib", "mlflow", "numpy", "rnncheck", "ruamel", "seedpairs")
+CALLED = ("start", "gradients", "step", "loss", "write")  # the functions of model.py that the stages call
 
 
 def new(arguments: argparse.Namespace) -> None:
-    """Write the project's folder and commit it. The folder appears when it is complete. The program is not executed.
+    """Copy the template, and commit the copy. The folder appears when it is complete. No program is executed.
 
-    Raises WrongInput if the folder exists and is not empty, or a file is missing, and Unavailable if the folder cannot
-    be written, or Git or DVC fails.
+    Raises WrongInput if the folder or the program is not allowed, and Unavailable if Git or the file system fails.
     """
-    folder, shown = Path(arguments.folder).resolve(), in_line(arguments.folder)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise WrongInput(f"{shown}: exists already; allowed is a new or an empty folder")
-    if not folder.parent.is_dir():
-        raise WrongInput(
-            f"{shown}: {in_line(str(Path(arguments.folder).parent))} is no folder; allowed is an existing one"
-        )
-    if arguments.map is not None and arguments.program is None:
-        raise WrongInput(f"--map: {in_line(arguments.map)} needs --program, the program that it calls")
-    program, text = Path(arguments.program or FILES / "reference.py"), Path(arguments.text or NOVEL)
-    mapped = map_of(program) if arguments.map is None else Path(arguments.map)
-    for option, file, endings in (
-        ("program", program, [".py", ".ipynb"]),
-        ("map", mapped, [".py"]),
-        ("text", text, []),
-    ):
-        if file is not None and not (file.is_file() and (not endings or file.suffix in endings)):
-            allowed = f"a file that ends with {' or '.join(endings)}" if endings else "a text in UTF-8"
-            raise WrongInput(f"--{option}: {in_line(str(file))}: no such file; allowed is {allowed}")
-    survey(text)
+    shown, program = in_line(arguments.folder), Path(arguments.program) if arguments.program else None
     try:
+        folder = Path(arguments.folder).absolute()
+        _ensure_allowed(folder, shown)
+        model = _model_around(program) if program else ""
+        git("var", "GIT_AUTHOR_IDENT")  # fails if Git does not know the user
+        address, commit, about = _source()
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent) as temporary:
             place = Path(temporary, "project")
-            own = _write(place, program, mapped, text)
-            for command in COMMANDS:
-                done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
-                if done.returncode:
-                    said = done.stderr.strip() or done.stdout.strip()
-                    why = NO_NAME if "user.email" in said else said.rpartition("\n")[2]
-                    raise Unavailable(f"{command[0]} {command[1]}: {in_line(why)}; nothing is written")
+            shutil.copytree(TEMPLATE, place)
+            requirements = place / "requirements.txt"
+            requirements.write_text(requirements.read_text().replace("ADDRESS", address).replace("COMMIT", commit))
+            if program:
+                shutil.copyfile(program, place / "src" / program.name)
+                (place / "src/model.py").write_text(model, encoding="utf-8")
+            git("init", "--quiet", folder=place)
+            git("clean", "-fdqX", folder=place)  # the results of somebody who ran the template itself
+            git("add", ".", folder=place)
+            git("commit", "--quiet", "--message", "Start with charloom new", folder=place)
             place.replace(folder)
     except OSError as error:
-        raise Unavailable(f"{error.filename or shown}: {error.strerror}; nothing is written") from None
-    print(f"made {shown} with programs/{own}, and committed it; its README.md says what is in it")
-    print(f"next: cd {typed(arguments.folder)} && dvc repro")
+        raise Unavailable(f"{shown}: {error.strerror}; nothing is written") from None
+    print(f"made {shown}; its requirements.txt {about}")
+    print(f"next: cd {typed(arguments.folder)}" + (", fill in src/model.py" if program else "") + ", read README.md")
 
 
-def _write(place: Path, program: Path, mapped: Path | None, text: Path) -> str:
-    """Write the project's files, with copies of the program, its map and the text, to the folder `place`.
+def _ensure_allowed(folder: Path, shown: str) -> None:
+    """Raise WrongInput if this folder cannot be a new project."""
+    parents = folder.resolve().parents
+    around = [parent for parent in parents if (parent / ".git").exists() or (parent / ".dvc/config").exists()]
+    for wrong, message in (
+        (not TEMPLATE.is_dir(), "this charloom has no folder template/; allowed is `charloom new` of a clone"),
+        (not str(folder).isprintable(), "allowed is a path without line breaks and other control characters"),
+        (folder.exists() or folder.is_symlink(), "exists already; allowed is a new folder"),
+        (not folder.parent.is_dir(), f"{in_line(str(folder.parent))} is no folder; allowed is an existing one"),
+        (around, f"lies in the repository {in_line(str(*around[:1]))}; allowed is a folder outside of it"),
+    ):
+        if wrong:
+            raise WrongInput(f"{shown}: {message}")
 
-    Return the name of the program's copy. A map may import the program by its name. A name that Python cannot import,
-    or that a stage has, is replaced.
-    """
-    stem = program.stem if program.stem.isidentifier() and not (FILES / f"{program.stem}.py").exists() else "my_rnn"
-    copy = place / "programs" / f"{stem}{program.suffix}"
-    for file in FILES.rglob("*"):
-        if file.is_file() and file.suffix != ".pyc":
-            content = PROGRAM.sub(lambda name: copy.name if name[1] else stem, file.read_text(encoding="utf-8"))
-            name = str(file.relative_to(FILES))
-            for here, there in NAMES.items():
-                name = name.replace(here, there)
-            write(place / name, content)
-    for source, target in ((program, copy), (mapped, guessed(copy)), (text, place / "data/text.txt")):
-        if source is not None:
-            write(target, source.read_bytes())
-    return copy.name
+
+def _source() -> tuple[str, str, str]:
+    """Return what replaces ADDRESS and COMMIT in requirements.txt, and a sentence about it."""
+    try:
+        url, commit = git("config", "remote.origin.url", folder=ROOT), git("rev-parse", "HEAD", folder=ROOT)
+    except Unavailable:
+        return "ADDRESS", "COMMIT", "needs ADDRESS and COMMIT of charloom: fill them in; this clone has no origin"
+    if name := re.fullmatch(r"([^/:]+):(?!//)/?(.+)", url):  # user@host:path
+        url = f"ssh://{name[1]}/{name[2]}"
+    parts = urlsplit(url if "://" in url else (ROOT / url).resolve().as_uri())
+    user = f"{parts.username}@" if parts.scheme == "ssh" and parts.username else ""  # no login to anything else
+    address = urlunsplit((parts.scheme, user + parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    if git("for-each-ref", "--contains", commit, "refs/remotes/origin", folder=ROOT):
+        return address, commit, f"installs seedpairs, dvc-proof and rnncheck from {address}"
+    return address, "COMMIT", f"needs a COMMIT of {address}: fill it in; {commit[:10]} of this clone is not pushed"
+
+
+def _model_around(program: Path) -> str:
+    """Return model.py for the program: an import, what the program defines, and functions to fill in."""
+    shown, taken = in_line(str(program)), {*LIBRARIES, *sys.stdlib_module_names, *keyword.kwlist}
+    if program.suffix != ".py" or not program.is_file():
+        raise WrongInput(f"--program: {shown}: no such program; allowed is a file that ends with .py")
+    if not program.stem.isidentifier() or program.stem in taken or (TEMPLATE / "src" / program.name).exists():
+        raise WrongInput(f"--program: {shown}: no name for a module, or that of another one; rename the file")
+    try:
+        tree = ast.parse(program.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise WrongInput(f"--program: {shown}: {in_line(str(error))}; allowed is a program of Python 3") from None
+    lines = [f'"""The functions that the stages call, around {program.name}."""', "", "import numpy as np"]
+    lines += ["", f"import {program.stem}", "", f"# {program.name} has:"]
+    for node in tree.body:
+        line = ast.unparse(node).partition("\n")[0]
+        if isinstance(node, ast.ClassDef):
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            line += "".join(f" {method.name}({ast.unparse(method.args)})" for method in methods)
+        elif isinstance(node, ast.For | ast.While | ast.With | ast.Expr) and node is not tree.body[0]:
+            line = f"line {node.lineno} runs at the import: {line}"
+        lines.append(f"#   {line}")
+    for node in ast.parse((TEMPLATE / "src/model.py").read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name in CALLED:
+            missing = ast.parse(f"raise SystemExit('src/model.py: {node.name} is to be filled in')").body
+            node.body = node.body[:1] + list[ast.stmt](missing)
+            lines += ["", "", ast.unparse(node)]
+    return "\n".join([*lines, ""])

@@ -22,8 +22,9 @@ from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
 from charloom.study_pages.compared import Compared
 from charloom.study_pages.study_page import INDEX, studies_index, study_page
-from charloom.tracking.spool import PAGE
+from charloom.tracking.spool import PAGE, PICTURE
 from charloom.tracking.study_delivery import send_study
+from seedpairs.data_types import Answer
 from seedpairs.formats import as_text
 
 
@@ -33,36 +34,47 @@ def run_study(arguments: argparse.Namespace) -> None:
     With --prove, only rebuild rows of the study's table; with --confirm, only compare rows with lines of the live page.
     Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
+    path = Path(arguments.file)
     for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
         conflicts = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
         if getattr(arguments, option) is not None and conflicts:
             raise WrongInput(f"--{conflicts[0]}: cannot be combined with --{option}, which {does}")
     if arguments.confirm is not None:
         lines = lines_at(arguments.confirm, LINES, BYTES)
-        confirm(read_study(Path(arguments.file)), lines, source_name(arguments.confirm))
-        return
-    if arguments.prove is not None:
-        study = read_study(Path(arguments.file))
+        confirm(read_study(path), lines, source_name(arguments.confirm))
+    elif arguments.prove is not None:
+        study = read_study(path)
         warn_of_other_params(study)
         prove(study, allowed("prove", arguments.prove, "--prove"))
-        return
-    jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
-    if arguments.dask is not None:
-        ensure_address(arguments.dask)
-    study, answer = conduct(Path(arguments.file), jobs, arguments.dask, anew=arguments.anew)
-    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=arguments.explain))
+    else:
+        jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
+        if arguments.dask is not None:
+            ensure_address(arguments.dask)
+        study, answer = conduct(path, jobs, arguments.dask, anew=arguments.anew)
+        _print_answer(study, answer, explain=arguments.explain)
+        send_study(study, answer, _write_pages(study, answer))
+
+
+def _print_answer(study: Study, answer: Answer, *, explain: bool) -> None:
+    """Print the answer, and the command for a new study if the answer lacks a verdict."""
+    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=explain))
     number, many = advised(study, answer)
     if number:
         need = f"so a verdict needs a new study, with {many}"
         again = f"--confirms {typed(str(study.path))} --seeds {number}"
         print(f"\nThis study declares no looks, {need}: `charloom study new {typed(str(_name_again(study)))} {again}`")
     sys.stdout.flush()
-    page, picture = study_page(study, Compared(answer))
+
+
+def _write_pages(study: Study, answer: Answer) -> dict[str, str]:
+    """Write the study's page and the list of all studies; return the pages for MLflow, by file name."""
+    page, picture, alone = study_page(study, Compared(answer))
     write(study.folder / PAGE, page)
-    if listed := f" and {INDEX}" * (study.path.parent.resolve() == INDEX.parent.resolve()):
+    is_listed = study.path.parent.resolve() == INDEX.parent.resolve()
+    if is_listed:
         write(INDEX, studies_index())
-    print(f"\nmade {study.folder / PAGE}{listed}", flush=True)
-    send_study(study, answer, picture)
+    print(f"\nmade {study.folder / PAGE}{f' and {INDEX}' if is_listed else ''}", flush=True)
+    return {PAGE: alone, PICTURE: picture}
 
 
 def _name_again(study: Study) -> Path:

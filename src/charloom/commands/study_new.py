@@ -1,6 +1,7 @@
 """`charloom study new`: write a study's file from options, and estimate how long its trainings take."""
 
 import argparse
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     not in studies/, or an option is invalid, and Unavailable if the memory is too small.
     """
     path = Path(arguments.file)
-    if path.parent.resolve() != STUDIES.resolve():
-        raise WrongInput(f"{in_line(str(path))}: allowed is a file in {STUDIES}/, such as {STUDIES}/mine.yaml")
-    ensure_no_other_files(path.with_suffix(""))
-    if path.exists() or path.with_suffix("").exists():
-        raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
+    _ensure_new(path)
     given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     if arguments.confirms is None:
         asked = _asked(arguments, given)
@@ -62,18 +59,34 @@ def new_study(arguments: argparse.Namespace) -> None:
     ensure_own_question(study)
     seeds = study.question.seeds
     asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
-    trials = [trial.params for setting in study.trials().values() for trial in setting]
-    jobs = processors()
-    text, lengths = surveyed(study, 1)  # checks the memory for one job; `charloom study --jobs` checks for more
-    duration_seconds = seconds(trials, len(text.vocabulary), lengths, jobs)
-    warnings = before_it_starts(study)
+    lines = [*_estimate(study), *before_it_starts(study), f"next: charloom study {typed(str(path))}"]
     write(path, f"{HEAD}{as_yaml_text(asked)}")
-    count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {len(trials):,} trainings"
-    print(f"made {in_line(str(path))}: {count}{why}")
+    trainings = len(study.settings) * len(seeds)
+    count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {trainings:,} trainings"
+    print(f"made {in_line(str(path))}: {count}{why}", *lines, sep="\n")
+
+
+def _ensure_new(path: Path) -> None:
+    """Raise WrongInput if the file or its folder exists, or the file is not in studies/."""
+    if path.parent.resolve() != STUDIES.resolve():
+        raise WrongInput(f"{in_line(str(path))}: allowed is a file in {STUDIES}/, such as {STUDIES}/mine.yaml")
+    ensure_no_other_files(path.with_suffix(""))
+    if path.exists() or path.with_suffix("").exists():
+        raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
+
+
+def _estimate(study: Study) -> Iterator[str]:
+    """Yield lines on the smallest difference and on the time of all trainings.
+
+    Raises WrongInput or Unavailable as `surveyed` does for one job; `charloom study --jobs` checks the memory for more.
+    """
     if least := study.question.smallest_difference:
-        print(f"a difference below {least:g} does not matter: the file sets smallest_difference")
-    print(f"about {duration(duration_seconds)} on {number_of(jobs, 'processor')}, estimated from the first updates")
-    print("".join(f"{line}\n" for line in warnings) + f"next: charloom study {typed(str(path))}")
+        yield f"a difference below {least:g} does not matter: the file sets smallest_difference"
+    jobs, (text, lengths) = processors(), surveyed(study, 1)
+    took = seconds(
+        [trial.params for own in study.trials().values() for trial in own], len(text.vocabulary), lengths, jobs
+    )
+    yield f"about {duration(took)} on {number_of(jobs, 'processor')}, estimated from the first updates"
 
 
 def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict[str, Any]:
@@ -85,7 +98,7 @@ def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict
     if text is not None:
         inside = not Path(text).is_absolute() and is_inside(Path(text))
         if not inside or not Path(text).is_file():
-            missing = "no such file; " * (inside and not Path(text).exists())
+            missing = "no such file; " if inside and not Path(text).exists() else ""
             shown = in_line(text) or "''"
             raise WrongInput(f"--text: {shown}: {missing}allowed is the relative path of a file in this folder")
     if not arguments.vary:
@@ -105,12 +118,10 @@ def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     measure = MEASURE if arguments.measure is None else arguments.measure
-    named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline}
-    named |= {
-        "seeds": given or (SHORT_SEEDS if arguments.short else SEEDS),
-        "measure": measure,
-        "smallest_difference": (Measure.named(measure) or Measure.HELD_OUT).least,  # another name is refused later
-    }
+    seeds = given or (SHORT_SEEDS if arguments.short else SEEDS)
+    least = (Measure.named(measure) or Measure.HELD_OUT).least  # another name is refused later
+    named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline, "seeds": seeds}
+    named |= {"measure": measure, "smallest_difference": least}
     return {key: value for key, value in named.items() if value is not None}
 
 
@@ -123,10 +134,9 @@ def _confirming(
     look. Raises WrongInput if there is no answer, another option names a part of the question, or params.yaml or the
     text make another question.
     """
-    for name in (
-        name for name in ("vary", "text", "measure", "title", "short") if getattr(arguments, name) not in (None, False)
-    ):
-        raise WrongInput(f"--{name}: cannot be combined with --confirms, which asks the same question")
+    for name in ("vary", "text", "measure", "title", "short"):
+        if getattr(arguments, name) not in (None, False):
+            raise WrongInput(f"--{name}: cannot be combined with --confirms, which asks the same question")
     file = Path(arguments.confirms)
     answered_study = read_study(file)
     if not answered_study.asked.answers:

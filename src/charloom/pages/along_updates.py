@@ -8,7 +8,7 @@ A curve has its values by update, in ascending order.
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -16,10 +16,9 @@ from matplotlib.transforms import ScaledTranslation
 
 from charloom.pages.pictures import BLUE, GREY
 from charloom.pages.sections import Table
+from charloom.results.run import Curve, Point
 from charloom.results.run import thinned as every_nth
 
-Curve = dict[int, float]  # a value by update
-Point = TypeVar("Point")
 SETTLED = 20  # a picture starts after 1 / SETTLED of the updates
 FEWEST = 3  # points that must remain; otherwise the curve is drawn from its first point
 POINTS = 1000  # most points of a curve that are drawn: two for each pixel of a phone

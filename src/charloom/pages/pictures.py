@@ -152,7 +152,7 @@ def in_lines(setting: str, wide: int = WIDE) -> str:
     An empty name becomes `(no name)`.
     """
     lines = textwrap.wrap(known(setting), wide, break_on_hyphens=False) or ["(no name)"]
-    return "\n".join(lines[:LINES]) + "…" * (len(lines) > LINES)
+    return "\n".join(lines[:LINES]) + ("…" if len(lines) > LINES else "")
 
 
 def known(text: str) -> str:

@@ -1,7 +1,7 @@
 """A page in one HTML file. A page makes no request, escapes all text, and allows only our scripts, by their hashes.
 
-base.html is the layout of every page, parts.html has the macros of sections, page.css is the style sheet, and save.js
-saves a picture or a table as a file.
+base.html is the layout of every page, parts.html has the macros of sections, short.html has the sections that need no
+file of their own, page.css is the style sheet, and save.js saves a picture or a table as a file.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class Picture(NamedTuple):
 class Section(NamedTuple):
     """A section of a page.
 
-    name      the section's id on the page; its template is NAME.html in templates/
+    name      the section's id on the page; its template is NAME.html in templates/, or in short.html
     title     the section's heading
     it        what the template needs, as its variable `it`
     pictures  the pictures, as the template's variable `pictures`

@@ -15,11 +15,11 @@ from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
 from charloom.core.settings.reading import checked, read_mapping
 from charloom.core.settings.records import MEASURE
 from charloom.proof.explanations import agreed
-from charloom.proof.outputs import contents
 from charloom.proof.rebuild import Failed, bring_text, cloned, rebuilt_lock
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin, asked
 from charloom.tracking.collect import this_run
+from dvc_proof.data import contents
 from dvc_proof.differences import SAME, Row, difference, last_line
 from dvc_proof.git import Refused
 from dvc_proof.lock import read_lock
@@ -91,10 +91,10 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     for stage, entry in lock.items():
         for path, digest in (entry.deps | entry.outs).items():
             at = place / path if (place / path).exists() else place / Path(path).name  # a page's file is at the top
-            stored = contents(at) if path in entry.outs else {}
+            stored = contents(at.parent, at.name) if path in entry.outs else {}
             what = f"the run's {LOCK} has another hash" if recorded and hashes.get(path) != digest else ""
             if stored:
-                what = difference(stored, contents(project.root / path), "in the run") or what
+                what = difference(stored, contents(project.root, path), "in the run") or what
             if stored or recorded:
                 rows.setdefault(path, Row(stage, path, what))
     run, history = this_run(project, params), json.loads((place / HISTORY).read_bytes())

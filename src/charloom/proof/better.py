@@ -14,7 +14,7 @@ from charloom.core.network.recipe import KERNEL
 from charloom.core.settings.pipeline import Project
 from charloom.core.settings.records import MEASURE, Measure
 from charloom.proof.disagreements import disagreements
-from charloom.proof.rebuild import checked_out
+from charloom.proof.rebuild import unavailable
 from charloom.results.commits import from_commits
 from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.run import Run
@@ -23,6 +23,7 @@ from charloom.study.measuring import measured
 from charloom.study.seeds import is_same, why_used
 from charloom.study.study_file import Study
 from dvc_proof.markdown import code, folded, paragraph
+from dvc_proof.rebuild import checked_out
 from seedpairs import answered
 from seedpairs import sentences as words
 from seedpairs.answering import named
@@ -56,7 +57,8 @@ Studies = dict[Path, Study]  # by file
 def side(commit: str, folder: Path) -> Side:
     """Clone the commit into a new folder, and return the side. A symbolic link becomes a file with the link's text."""
     run = next(from_commits([commit])).run
-    return Side(checked_out(folder, commit, "-c", "core.symlinks=false"), run if isinstance(run, Run) else None)
+    project = Project(unavailable()(checked_out)(folder, commit, "-c", "core.symlinks=false"))
+    return Side(project, run if isinstance(run, Run) else None)
 
 
 def better(before: Side, after: Side) -> tuple[str, list[str]]:

@@ -1,23 +1,22 @@
-"""Explain why rebuilt results differ from the committed ones, and how far they agree."""
+"""How far rebuilt results agree with the committed ones."""
 
 import json
 import math
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from charloom.core.settings.params import PARAMS
-from charloom.core.settings.pipeline import LOCK, PIPELINE
+from charloom.core.settings.pipeline import LOCK
 from charloom.core.settings.records import MEASURE
-from charloom.proof.outputs import Result
-from dvc_proof.facts import compared
-from dvc_proof.lock import NO_STAGE, Stage, Stages
+from dvc_proof.data import contents
+from dvc_proof.differences import DIFFERENT
+from dvc_proof.verify import Verified
 
 TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")
 MATTERS = 0.01  # bits per character: the smallest difference that matters to a reader
-SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # values of Output.key
+SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # values of key_of
 NEAR = f"within {TOLERANCE:g} of the committed one, relative to it"
 MEANINGS = {
     "the same bits": "every result is equal to the last bit",
@@ -44,71 +43,26 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
     return f"agrees: held-out {one:.6g} and {other:.6g} bits per character; {ROUNDS}"
 
 
-def contradictions(committed: Stages, rebuilt: Stages) -> dict[str, list[str]]:
-    """Return a sentence for each input that differs between the two dvc.lock files, with the stages that read it.
-
-    An input that another stage makes counts only if all outputs of that stage have the same hashes: otherwise the
-    outputs explain it.
-
-    committed, rebuilt  the stages of both files; stages that only `committed` has were not rebuilt and do not count
-    """
-    changes = [change for change in compared(committed, rebuilt) if change.name in rebuilt]
-    apart = {change.name for change in changes if change.apart}
-    sentences = defaultdict[str, list[str]](list)
-    for change in changes:
-        before, after = committed.get(change.name, NO_STAGE), rebuilt[change.name]
-        unexplained = [path for path, maker in change.earlier.items() if maker not in apart]
-        for name in () if change.side else (*change.inputs, *unexplained):
-            sentences[_input(name, before, after)].append(change.name)
-        if change.side:
-            sentences[f"{LOCK} has no stage {change.name}"].append(change.name)
-    return {f"{sentence} (stages: {', '.join(stages)})": stages for sentence, stages in sentences.items()}
-
-
-def _input(name: str, before: Stage, after: Stage) -> str:
-    one, other = ({"cmd": stage.cmd, **stage.params}.get(name, "nothing") for stage in (before, after))
-    if one != other:
-        file = PIPELINE if name == "cmd" else PARAMS
-        return f"{LOCK} was made with {name} {one}, {file} has {other}"
-    return f"{LOCK} was made with another {name}" if name in before.deps else f"{LOCK} has no hash of the input {name}"
-
-
-def edits(results: list[Result], committed: Stages, rebuilt: Stages) -> Iterator[str]:
-    """Yield sentences about outputs, or their hashes in dvc.lock, that were edited after their stage made them.
-
-    An edit changes some outputs of a stage; another machine or other sources usually change all of them.
-
-    committed, rebuilt  the stages of both dvc.lock files
-    """
-    changes = compared(committed, rebuilt)
-    same = {change.name: change.same for change in changes if not (change.side or change.inputs or change.earlier)}
-    sentences = defaultdict[str, list[str]](list)
-    for (stage, path, in_git), locked, relocked, digest, *_ in results:
-        if in_git and digest not in {None, locked, relocked}:
-            recorded = "the hash of what was rebuilt" if locked == relocked else "another hash"
-            sentences[f"edited after {stage} made it: {LOCK} has {recorded}"].append(path)
-        elif locked != relocked and same.get(stage):
-            edited = f"edited after {stage} made it, and {LOCK} too" if digest == locked else f"{LOCK} was edited"
-            sentences[f"{edited}: {stage} makes other outputs with the same hashes from the same inputs"].append(path)
-        elif locked != relocked and stage in same:
-            reason = f"{LOCK} was made with other sources or on a machine with other arithmetic, or edited"
-            sentences[f"{stage} makes other hashes from the same inputs: {reason}"].append(path)
-    for sentence, paths in sentences.items():
-        yield f"{', '.join(paths)}: {sentence}"
-
-
-def agreement_of(results: list[Result]) -> str:
+def agreement_of(result: Verified) -> str:
     """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
-    if all(result.same for result in results):
+    rows = [row for row in result.rows if row.file != str(LOCK)]
+    apart = {row.file for row in rows if row.result == DIFFERENT}
+    if not apart:
         return SAME_BITS
-    figures = [result for result in results if result.output.in_git]
-    if all(_is_near(result.committed, result.rebuilt) for result in figures):
-        return SAME_TEXT if all(result.same for result in results if result.output.key == SAMPLES) else WITHIN
+    folders = result.committed, result.rebuilt
+    files = [tuple(contents(folder, row.file) for folder in folders) for row in rows]
+    if all(_is_near(*pair) for pair in files if pair[0]):
+        return WITHIN if any(key_of(file) == SAMPLES for file in apart) else SAME_TEXT
     costs = [math.nan]
     with suppress(ValueError, LookupError, TypeError, ArithmeticError, RecursionError):  # not as the stage writes them
-        (metrics,) = (result for result in figures if result.output.key == METRICS)
-        costs = [float(json.loads(*files.values())[MEASURE]) for files in (metrics.committed, metrics.rebuilt)]
+        (metrics,) = (row.file for row in result.rows if key_of(row.file) == METRICS)
+        costs = [float(json.loads((folder / metrics).read_bytes())[MEASURE]) for folder in folders]
     return SAME_CONCLUSION if abs(costs[0] - costs[-1]) <= MATTERS else ANOTHER
+
+
+def key_of(path: str) -> str:
+    """Return the key of an output in `pipeline.files`, folder and name without suffix: `metrics/train`."""
+    return f"{Path(path).parent.name}/{Path(path).stem}"
 
 
 def _is_near(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> bool:

@@ -1,6 +1,6 @@
 """Rebuild results from sources only: clones of this project with its text, and the dvc.lock of their stages.
 
-`charloom verify`, `charloom study --prove` and `charloom again` use this module.
+`charloom study --prove` and `charloom again` use this module.
 """
 
 import re
@@ -9,20 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import dvc_proof.rebuild
 from charloom.core.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
 from charloom.core.base.git import git
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.settings.pipeline import LOCK, OWN, PIPELINE, Project, is_inside
-from charloom.proof.outputs import outputs
-from dvc_proof.facts import dvc
+from dvc_proof.data import fetched
 from dvc_proof.git import Refused
 from dvc_proof.lock import Stages, read_lock
-from dvc_proof.rebuild import AS_COMMITTED, keep_sources_alone, outward_link, remove, run_stages
+from dvc_proof.rebuild import AS_COMMITTED, checked_out, keep_sources_alone, outward_link, remove, run_stages
+from dvc_proof.stages import pipeline_in
 
-FETCHING_MAY_TAKE = 3600  # seconds for the text
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
 
 
@@ -31,13 +29,12 @@ class Failed(Exception):
 
     stage    its name; `dvc` if DVC failed before the first stage
     printed  the output of DVC and all stages
-    lock     the stages that ran before it, as in the dvc.lock of this run
     """
 
-    def __init__(self, stage: str, printed: str, lock: Stages) -> None:
-        """Store the stage's name, the output, and the stages that ran."""
+    def __init__(self, stage: str, printed: str) -> None:
+        """Store the stage's name and the output."""
         super().__init__(stage)
-        self.stage, self.printed, self.lock = stage, printed, lock
+        self.stage, self.printed = stage, printed
 
 
 @contextmanager
@@ -49,12 +46,6 @@ def unavailable() -> Iterator[None]:
         raise Unavailable(str(refused)) from None
 
 
-@unavailable()
-def checked_out(folder: Path, commit: str, *options: str) -> Project:
-    """Clone the commit into the folder, with these options of Git, and return the clone's project."""
-    return Project(dvc_proof.rebuild.checked_out(folder, commit, *options))
-
-
 def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     """Clone the commit into the folder, apply the patch unless it is empty, and return the clone's project.
 
@@ -64,8 +55,8 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     Raises CheckFailed if a symbolic link leads out of the clone, Damaged if the patch does not apply, and Unavailable
     if Git fails.
     """
-    top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    project = checked_out(folder, commit)
+    place = git("rev-parse", "--show-prefix")
+    project = Project(unavailable()(checked_out)(folder, commit))
     if patch and patch.exists() and patch.stat().st_size:
         try:
             git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
@@ -75,11 +66,8 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
         raise CheckFailed(f"first difference: {link}: a link that leads out of the repository")
     with suppress(WrongInput):  # `contradictions` reports invalid params
         text = project.params().prepare.text
-        if not (project.root / text).exists() and (project.root / f"{text}.dvc").exists():
-            get = ("get", top, f"{place}{text}", "--rev", commit, "--out", text)
-            if complaint := dvc(get, FETCHING_MAY_TAKE, project.root, "unlimited")[1]:
-                remove(project.root / text)  # a part of it
-                warn_once(str(project.root), in_line(f"{text}: {complaint}"))
+        if (project.root / f"{text}.dvc").exists() and (complaint := fetched(project.root, [text]).get(text)):
+            warn_once(str(project.root), in_line(f"{text}: {complaint}"))
     return project
 
 
@@ -109,19 +97,18 @@ def rebuilt_lock(project: Project, say: Callable[[object], None], *stages: str, 
     dvc.lock and all outputs are removed first, so the result contains exactly the stages that ran. Raises Failed if a
     stage fails, or any stage of the pipeline is frozen, and WrongInput if dvc.yaml is invalid.
     """
-    for name, declared in project.stages().items():
-        if declared.get("frozen"):
-            raise Failed(name, f"{PIPELINE}: {name} is frozen, and DVC does not run it; remove `frozen: true`\n", {})
-    results = list(outputs(project))
-    unavailable()(keep_sources_alone)(project.root, [*(output.path for output in results), str(LOCK), str(OWN)])
-    stages = stages or tuple(dict.fromkeys(output.stage for output in results))
+    pipeline = unavailable()(pipeline_in)(project.root)
+    if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
+        raise Failed(frozen, f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`\n")
+    results = [out for stage in pipeline.stages.values() for out in stage.outs]
+    unavailable()(keep_sources_alone)(project.root, [*results, str(LOCK), str(OWN)])
 
     def heard(line: str) -> None:
         if PROGRESS.match(line):
             say(in_line(line))
 
-    try:
-        run_stages(project.root, stages, say, heard, **variables)
-    except dvc_proof.rebuild.Failed as failed:
-        raise Failed(failed.stage, failed.printed, read_lock(project.root / LOCK)) from None
+    names = stages or tuple(name for name, stage in pipeline.stages.items() if stage.outs)
+    ran = run_stages(project.root, names, say, heard, None, variables)
+    if not ran.passed:
+        raise Failed(ran.failed, ran.printed)
     return read_lock(project.root / LOCK)

@@ -1,10 +1,23 @@
 """Keys and names of experiments, of trials and of runs.
 
-A key identifies params and text. It leaves out each param that cannot change the record that it identifies: the
-settings of samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A
-key also leaves out each param at its silent value, the behaviour before the param existed (SILENT). So a new param
-changes no existing key. Silent values complete the params of files from earlier versions; they never complete
-params.yaml.
+Keys identify three things: a run (its params and text), a setting (a run without its seed), and the code (a digest of
+results that it computes).
+
+function         identifies                                              used for
+experiment_key   a run, with its samples, and the code of network/       runs in MLflow
+trial_key        a run, and the code by `arithmetic_of`                  rows of a study's table
+question_key     the settings of a study, and the code of network/       studies in MLflow, equal questions
+weights_key      a setting, without updates and backend                  seeds that an answer has used
+arithmetic_of    the code of the kernel, by signature.json               asked.json, trial_key
+arithmetic       the same, computed by this process: hashes.py           a worker, which has to agree
+small_trial      the code of the kernel and of the measures: trial.py    asked.json, a worker
+network_digest   the code of network/, on this machine: by_numpy.py      metrics/results.json, experiment_key
+resume.key       a run, by all inputs of the stage `train`               the folder of a resume state
+
+The key of a run or a setting leaves out each param that cannot change the record that it identifies: the settings of
+samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A key also
+leaves out each param at its silent value, the behaviour before the param existed (SILENT). So a new param changes no
+existing key. Silent values complete the params of files from earlier versions; they never complete params.yaml.
 """
 
 import hashlib
@@ -27,11 +40,7 @@ LONG = 13  # characters of a param's name from which on it is abbreviated
 
 SIGNATURE = Path("signature.json")
 DIGITS = 16  # hexadecimal digits of a key in a table
-
-
-def naming_params(params: Params) -> dict[str, Any]:
-    """Return the params that identify an experiment, by their dotted names, silent values included."""
-    return _affecting(params, "weights", "measure", "samples")
+ALL = ("weights", "measure", "samples")  # the kinds of params that affect a result: see Affects
 
 
 def _affecting(params: Params, *kinds: str) -> dict[str, Any]:
@@ -57,11 +66,11 @@ def differing(settings: Collection[Params]) -> list[str]:
 
 
 def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
-    """Return the key of an experiment: SHA-256 of its naming params and its text's SHA-256, 64 hexadecimal digits.
+    """Return the key of an experiment: SHA-256 of its params and its text's SHA-256, 64 hexadecimal digits.
 
     network  the result of `network_digest` for the code that trains: "" with the backend `kernel`
     """
-    return _key(naming_params(params), text_sha256, network)
+    return _key(_affecting(params, *ALL), text_sha256, network)
 
 
 def weights_key(params: Params, text_sha256: str) -> str:
@@ -139,7 +148,7 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
     """
     text = flat_of(params)["prepare.text"]
     other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
-    differ = _settings(naming_params(params), committed)
+    differ = _settings(_affecting(params, *ALL), committed)
     return " · ".join([*other, *(differ or ["as committed"]), f"seed {params.seed}"])
 
 
@@ -148,18 +157,18 @@ def name_of(params: Params, commit: str) -> str:
 
     If Git has no readable params.yaml, no param counts as different.
     """
-    usual = naming_params(params)
+    usual = flat_of(params)
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or its params.yaml is no mapping
         usual = SILENT | dict(leaves(parsed(git("show", f"{commit or '-'}:./{PARAMS}"))))
     return run_name(params, usual)
 
 
 def setting(params: Params) -> str:
-    """Return a name of the setting, to group runs by: all naming params except the seed and those at silent values.
+    """Return a name of the setting, to group runs by: its params, except those at silent values.
 
     The params that are varied most often (FIRST) come first.
     """
-    return " ".join(_settings(naming_params(params), SILENT))
+    return " ".join(_settings(_affecting(params, *ALL), SILENT))
 
 
 def _settings(named: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:

@@ -62,7 +62,7 @@ def ensure_no_other_files(folder: Path) -> None:
     names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
     if names and not is_started(folder):
         is_left = folder.parent.name == "studies" and names == ["report.html"]
-        mend = f"`rm {typed(str(folder / names[0]))}`, or " * is_left
+        mend = f"`rm {typed(str(folder / names[0]))}`, or " if is_left else ""
         raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; {mend}give the study another name")
 
 

@@ -124,5 +124,7 @@ def _by_setting(runs: list[Run]) -> tuple[dict[str, dict[int, Run]], list[str]]:
     for _, name, run in rows:
         if trials.setdefault(name, {}).setdefault(run.params.seed, run).metrics != run.metrics:
             contradictions.append(f"{name}, seed {run.params.seed}")
+    if not contradictions:
+        return trials, []
     which = f"{listed(contradictions, 1)}; the first of each counts: HEAD's, or the newest"
-    return trials, [f"equal params, different results: {which}"] * bool(contradictions)
+    return trials, [f"equal params, different results: {which}"]

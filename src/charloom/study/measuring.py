@@ -54,7 +54,7 @@ def before_it_starts(study: Study) -> list[str]:
     Factors are inseparable if they change together in all settings.
     """
     answer = answered(measured(study))
-    return [*[ONE_SEED] * (len(study.question.seeds) == 1), *parted(answer), *answer.warnings]
+    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(answer), *answer.warnings]
 
 
 def advised(study: Study, answer: Answer) -> tuple[int, str]:
@@ -135,7 +135,8 @@ def of_runs(
         levels=dict(zip(params, levels_of(params.values()), strict=True)),
         target=f"smooth loss below {min(targets):g}" if one_length and len(targets) == 1 else "",
         budget=min(budgets) if len(budgets) == 1 else None, amounts=amounts, amount="text read", exploded=EXPLODED,
-        part="passages of the held-out text", warnings=(*warnings, *[MORE_TEXT] * (len({*amounts.values()}) > 1)),
+        part="passages of the held-out text",
+        warnings=(*warnings, MORE_TEXT) if len({*amounts.values()}) > 1 else (*warnings,),
         **declared,
     )  # fmt: skip
 

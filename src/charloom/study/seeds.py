@@ -173,7 +173,7 @@ def with_first_answer(study: Study) -> Study:
     same = [other for other in known if is_same(study, other) and not is_void(other)]
     if not same and (why := why_used(study, known)):
         new = yaml_of(free(taken(study), len(study.question.seeds)))
-        anew = ", and add `--anew` to the command" * is_started(study.folder)
+        anew = ", and add `--anew` to the command" if is_started(study.folder) else ""
         raise WrongInput(f"{study.path}: {why}; write {new}{anew}")
     baseline = _keys(study, study.baseline)
     earlier = len({other.named for other in known if baseline & _keys(other, other.baseline)} - {study.named})
@@ -187,7 +187,7 @@ def spanned(seeds: Collection[int]) -> str:
     first, last = min(seeds), max(seeds)
     if len(seeds) > 2 and last - first == len(seeds) - 1:
         return f"seeds {first} to {last}"
-    return f"seed{'s' * (len(seeds) > 1)} {listed(map(str, sorted(seeds)))}"
+    return f"{'seeds' if len(seeds) > 1 else 'seed'} {listed(map(str, sorted(seeds)))}"
 
 
 def yaml_of(seeds: list[int]) -> str:

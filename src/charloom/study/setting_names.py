@@ -6,7 +6,7 @@ from typing import Any
 
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.settings.params import Params, as_yaml, flat_of
-from charloom.results.keys import differing, naming_params
+from charloom.results.keys import differing, setting_params
 from seedpairs.names import first_names
 
 
@@ -15,8 +15,8 @@ def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
 
     The seed is left out, and a param that has no effect in this setting.
     """
-    varied = [name for name in differing(settings) if name != "seed"]
-    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in map(naming_params, settings)]
+    varied, values = differing(settings), map(setting_params, settings)
+    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in values]
 
 
 def given_names(

@@ -15,10 +15,11 @@ All other params are those of params.yaml at the first start: asking.py records 
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import product
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
@@ -129,7 +130,7 @@ class Study(NamedTuple):
     baseline: str
     asked: Asked
     runs: Runs
-    names: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
+    names: Mapping[str, str] = MappingProxyType({})
     results: frozenset[str] = frozenset()
 
     def trials(self) -> dict[str, list[Trial]]:

@@ -96,8 +96,8 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
 _prepared = lru_cache(read_prepared)
 
 
-def identity(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
-    """Return what all workers must have in common, by name: the digests of the arithmetic and of a small trial.
+def code_digests(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
+    """Return the digests of the code that all workers must have, by name: of the arithmetic, and of a small trial.
 
     kind    the kind of a recipe
     digest  returns the digest of the arithmetic for a kind; the default computes it, `arithmetic_of` reads it
@@ -112,10 +112,10 @@ def checked_trial(
 
     text  the path of a prepared file, or its content
 
-    Raises CheckFailed, and trains nothing, if this process's identity is not `expected`. Raises Unavailable for any
-    exception of the training: another worker may have more memory, or a disk that is not full.
+    Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`. Raises Unavailable
+    for any exception of the training: another worker may have more memory, or a disk that is not full.
     """
-    own = identity(params.recipe.kind)
+    own = code_digests(params.recipe.kind)
     if differ := [name for name in expected if own.get(name) != expected[name]]:
         raise CheckFailed("; ".join(f"its {name} is {own.get(name)}, not {expected[name]}" for name in differ))
     try:

@@ -42,7 +42,7 @@ from charloom.core.text.corpus import read_prepared
 from charloom.results.keys import arithmetic_of
 from charloom.results.run import Run
 from charloom.study.study_file import Trial
-from charloom.study.trial import checked_trial, identity
+from charloom.study.trial import checked_trial, code_digests
 
 SCHEDULER_MAY_TAKE = 10  # seconds; a connection is refused after that
 ANSWER_MAY_TAKE = 3  # seconds; after that signals are handled, and the request is sent again
@@ -200,16 +200,16 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
 
     The caller can stop at each None. While no worker is available, the trials wait, after a warning.
 
-    If a worker fails the check of its `identity`, if the training raises an exception, or if the answer is no run of
-    the trial, the worker gets no further trial while it is connected, and a line says why. A line also names a lost
-    worker. A trial without a run goes back to the head of the queue.
+    If a worker fails the check of its code, if the training raises an exception, or if the answer is no run of the
+    trial, the worker gets no further trial while it is connected, and a line says why. A line also names a lost worker.
+    A trial without a run goes back to the head of the queue.
 
     Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
     or fail while they train one trial, or the source of workers is gone.
     """
     waiting, refused, failures = deque(trials), set[str](), Counter[str]()
     tasks: dict[Future[Run], tuple[str, Trial]] = {}  # the task's worker and trial
-    expected = {kind: identity(kind, arithmetic_of) for kind in {trial.params.recipe.kind for trial in trials}}
+    expected = {kind: code_digests(kind, arithmetic_of) for kind in {trial.params.recipe.kind for trial in trials}}
 
     def put_back(trial: Trial, why: str, *, failed: bool = True) -> None:
         waiting.appendleft(trial)

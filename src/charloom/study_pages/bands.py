@@ -87,7 +87,8 @@ def _picture(
     ends, columns = [], []
     for setting, band in bands.items():
         means, spans = _cells(band)
-        ends.append(f"{setting}: {means[-1]}" + f" ({words.PERCENT} interval {spans[-1]})" * bool(band.intervals))
+        interval = f" ({words.PERCENT} interval {spans[-1]})" if band.intervals else ""
+        ends.append(f"{setting}: {means[-1]}{interval}")
         columns.append((setting, dict(zip(band.updates, means, strict=True))))
         columns.append((f"{words.PERCENT} interval", dict(zip(band.updates, spans, strict=True))))
     caption = f"{about[0].upper()}{about[1:]}. At the end, {'; '.join(ends)}."

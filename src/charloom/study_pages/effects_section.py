@@ -38,7 +38,8 @@ def _in_rows(compared: Compared) -> Picture:
         is_sure = effect.verdict != CANNOT_TELL
         lines.append(line_of(name, INK if is_sure else GREY, effect, list(effect.counting.values()), bold=is_sure))
     end = " Each effect is averaged over the params that its name does not contain."
-    end += f" Shown are {len(lines)} of {len(every)} effects." * (len(lines) < len(every))
+    if len(lines) < len(every):
+        end += f" Shown are {len(lines)} of {len(every)} effects."
     names = "effects-picture", "what each factor does", "first level minus second"
     return differences(compared, lines, names, ("A dot is a seed", end), effects_table(answer))
 

@@ -33,8 +33,8 @@ def _settings(compared: Compared, places: int) -> Picture:
     """
     rows, answer, lines = compared.rows, compared.answer, []
     for row in rows:
-        notes = ["baseline"] * (row.comparison is None)
-        notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] * bool(row.summary.exploded)
+        notes = ["baseline"] if row.comparison is None else []
+        notes += [f"{row.summary.exploded} of {len(row.trials)} exploded"] if row.summary.exploded else []
         name = f"{row.setting} ({', '.join(notes)})" if notes else row.setting
         counting = islice(row.trials.values(), row.summary.trials)  # later seeds are in the table only
         dots = [trial.value for trial in counting if trial.value is not None and not trial.exploded]
@@ -52,10 +52,13 @@ def _settings(compared: Compared, places: int) -> Picture:
             " The best mean is at the top; this order is no verdict. In bold: settings that have a verdict. Coloured: "
             "settings whose curves are drawn."
         )
-    caption += f" Shown are {len(rows)} of {len(answer.summaries)} settings." * (len(rows) < len(answer.summaries))
+    if len(rows) < len(answer.summaries):
+        caption += f" Shown are {len(rows)} of {len(answer.summaries)} settings."
 
     def cell(trial: Measurement) -> str:
-        return "diverged" if trial.value is None else shown(trial.value, places) + " exploded" * trial.exploded
+        if trial.value is None:
+            return "diverged"
+        return f"{shown(trial.value, places)} exploded" if trial.exploded else shown(trial.value, places)
 
     cells = {
         own.setting: {seed: cell(x) for seed, x in answer.settings[own.setting].items()} for own in answer.summaries

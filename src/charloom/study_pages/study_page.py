@@ -5,6 +5,7 @@ The list, studies/index.html, has question, text and answer of every study in th
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import Asked
 from charloom.study.asking import read_study
 from charloom.study.measuring import measured
-from charloom.study.seeds import spanned, with_first_answer
+from charloom.study.seeds import STUDIES, spanned, with_first_answer
 from charloom.study.study_file import Study, read_question
 from charloom.study_pages import bands, effects_section, seed_by_seed
 from charloom.study_pages.compared import ABOUT, Compared, verdict_second
@@ -28,7 +29,6 @@ from seedpairs import sentences as words
 from seedpairs.answering import named
 from seedpairs.data_types import CANNOT_TELL, VERDICTS
 
-STUDIES = Path("studies")  # the folder of a project's studies
 DECIDING = 3  # the first lines of a comparison: see words.difference
 TARGET = "train.target_smooth_loss"
 INDEX = STUDIES / "index.html"
@@ -63,8 +63,8 @@ def _shared(compared: Compared) -> list[Section | None]:
     return [effects_section.section(compared), seed_by_seed.section(compared), bands.section(compared)]
 
 
-def study_page(study: Study, compared: Compared) -> tuple[str, str]:
-    """Return the study's page as HTML, and the SVG of `comparison_picture`. The pictures are drawn once for both."""
+def study_page(study: Study, compared: Compared) -> tuple[str, str, str]:
+    """Return the study's page as HTML, the SVG of `comparison_picture`, and the page without links to other pages."""
     answer, shared = compared.answer, _shared(compared)
     long = f" of {compared.answer.budget:,} updates" if compared.answer.budget else ""
     if len(read := {*compared.answer.amounts.values()}) == 1:
@@ -74,15 +74,15 @@ def study_page(study: Study, compared: Compared) -> tuple[str, str]:
     more = [seed_by_seed.lesson(compared), _numbers(compared), decided, _addresses(study), _again(study, compared)]
     sections = [_answer(compared), *shared, *more]
     intro = [
-        *[compared.asked] * bool(answer.title),
+        *([compared.asked] if answer.title else []),
         f"Text: {text_of(study.asked)}. {len(answer.summaries)} settings, {compared.trainings:,} trainings{long}.",
         f"Measure: {answer.measure}{about}; {answer.better} is better.{_held_out(study)}",
     ]
-    page = rendered(
-        compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT,
-        links=[ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else [],
-    )  # fmt: skip
-    return page, _together(shared)
+    page = partial(
+        rendered, compared.heading, "\n".join(intro), sections, study=study, compared=compared, percent=words.PERCENT
+    )
+    links = [ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else []
+    return page(links=links), _together(shared), page()
 
 
 def _held_out(study: Study) -> str:
@@ -184,8 +184,8 @@ def _listed(file: Path) -> Listed:
         return Listed(file, f"Refused: {error}", title)
     trainings, seeds = compared.trainings, study.question.seeds
     asked = len(study.settings) * len(seeds)
-    of_asked = f" of {asked:,}" * (trainings < asked)
-    count = f"{trainings:,}{of_asked} trainings, {spanned(seeds)}"
+    trained = f"{trainings:,} of {asked:,}" if trainings < asked else f"{trainings:,}"
+    count = f"{trained} trainings, {spanned(seeds)}"
     about = "; ".join([text_of(study.asked), count, *compared.answer.warnings])
     if not study.asked.answers:
         return Listed(file, f"No answer yet: `charloom study {file}` trains and answers.", compared.heading, about)

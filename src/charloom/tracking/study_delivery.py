@@ -1,6 +1,5 @@
 """Add a study's tables and answer to the spool, and have the sender deliver them."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from charloom.study.study_file import Study
 from charloom.tracking import tag
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Content, put_files
-from charloom.tracking.spool import PAGE, PICTURE, SHOWN_FILES, StudyContents
+from charloom.tracking.spool import SHOWN_FILES, StudyContents
 from seedpairs.data_types import VERDICTS, Answer
 from seedpairs.formats import as_markdown
 from seedpairs.sentences import by_verdict, effects_by_verdict, told
 
 SENDING_TIMEOUT = 120  # seconds
-PARENT_LINK = re.compile(r'<a href="\.\./[^"]*">[^<]*</a>')  # the page in MLflow has no parent folder
 
 
 def study_contents(study: Study, answer: Answer) -> StudyContents:
@@ -34,34 +32,33 @@ def study_contents(study: Study, answer: Answer) -> StudyContents:
     )  # fmt: skip
 
 
-def put_study(contents: StudyContents, picture: str) -> Path:
+def put_study(contents: StudyContents, pages: dict[str, str]) -> Path:
     """Add the study and its files to the spool; return the entry's folder.
 
-    picture  the comparison as SVG, which MLflow's page shows at its drawn width, unlike a PNG
+    pages  the study's page without links, and the comparison as SVG, which MLflow's page shows at its drawn width,
+           unlike a PNG, by file name
 
-    The links of the study's page to pages in its parent folder are removed, because the spool and MLflow have no such
-    pages. Raises OSError or Unavailable if the spool cannot be written, and FileNotFoundError if the sender removes the
+    Raises OSError or Unavailable if the spool cannot be written, and FileNotFoundError if the sender removes the
     study's earlier entry at this moment.
     """
     entry, path = spool() / f"study-{contents.question}", Path(contents.name)
     is_new = not (entry / RECORD).exists()
     entry.mkdir(parents=True, exist_ok=True)
-    page = PARENT_LINK.sub("", (path.with_suffix("") / PAGE).read_text(encoding="utf-8"))
     tables = (path.with_suffix("") / name for name in (ASKED, TRIALS, "curves.csv", "passages.csv"))
     shown: dict[str, Content] = {file.name: file for file in (path, *filter(Path.exists, tables))}
-    shown |= {PAGE: page, PICTURE: picture}
+    shown |= pages
     put_files(entry, {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()})
     append(entry / RECORD, [contents.model_dump(mode="json"), {"sender": identity()}], create=is_new)
     return entry
 
 
-def send_study(study: Study, answer: Answer, picture: str) -> None:
+def send_study(study: Study, answer: Answer, pages: dict[str, str]) -> None:
     """Add the study to the spool, and have the sender deliver it. If this fails, print a warning; raise no exception.
 
-    picture  the comparison as SVG
+    pages  as `put_study` takes them
     """
     try:
-        deliver(lambda: [put_study(study_contents(study, answer), picture)], SENDING_TIMEOUT)
+        deliver(lambda: [put_study(study_contents(study, answer), pages)], SENDING_TIMEOUT)
     except (CharloomError, OSError) as error:
         hint = f"`charloom study {in_line(str(study.path))}` retries"
         sys.stderr.write(f"warning: the study was not sent to MLflow ({in_line(str(error))}); {hint}\n")

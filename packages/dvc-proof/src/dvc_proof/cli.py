@@ -1,15 +1,16 @@
-"""The command `dvc-proof`: verify a project's results, and summarise a branch's changes."""
+"""The command `dvc-proof`: verify a project's results, summarise a branch's changes, and explain a result's history."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable
 
-from dvc_proof.differences import SAME
+from dvc_proof.blame import blame
 from dvc_proof.facts import facts_of
 from dvc_proof.git import Refused
 from dvc_proof.markdown import verdict
 from dvc_proof.sections import changed, parted, summary
+from dvc_proof.temporary import temporary_folder
 from dvc_proof.verify import verify
 from dvc_proof.words import in_line
 
@@ -22,11 +23,20 @@ def main() -> None:
     command = commands.add_parser("verify", help="rebuild the committed results and compare", description=about)
     command.set_defaults(run=verified)
     command.add_argument("--twice", action="store_true", help="run every stage twice, and name what differs")
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
+    command.add_argument("--keep", action="store_true", help="keep the clones, and print their folder")
     command.add_argument("--json", action="store_true", help="print JSON; lines go to standard error")
     about = "Print a branch's changes and their results, in Markdown."
     command = commands.add_parser("summary", help="summarise a branch's changes", description=about)
     command.set_defaults(run=summarised)
     command.add_argument("--base", metavar="REF", required=True, help="branch or commit to compare with: origin/main")
+    about = "Print the commits that changed a result, and why. Nothing is run without --prove."
+    command = commands.add_parser("blame", help="which commits changed a result, and why", description=about)
+    command.set_defaults(run=blamed)
+    command.add_argument("result", metavar="FILE[:KEY]", help="an output, or a value in a JSON or CSV file in Git")
+    prove = "rebuild the result before and after its last change; this executes the project's commands"
+    command.add_argument("--prove", action="store_true", help=prove)
+    command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
@@ -38,6 +48,13 @@ def main() -> None:
         sys.exit(130)
 
 
+def seconds(text: str) -> float:
+    """Return the number of seconds. Raises ValueError unless it is a positive number."""
+    if not 0 < (number := float(text)) < 1e9:
+        raise ValueError
+    return number
+
+
 def summarised(arguments: argparse.Namespace) -> int:
     """Print the summary for the project in this folder, at most as long as a comment on GitHub. Return 0."""
     facts = facts_of(arguments.base)
@@ -45,22 +62,50 @@ def summarised(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def blamed(arguments: argparse.Namespace) -> int:
+    """Print a line for each commit that changed the result. With --prove, rebuild it before and after the last change.
+
+    Return 1 if a rebuilt result differs from its commit, 2 if one could not be rebuilt, else 0.
+    """
+    path, _, key = arguments.result.partition(":")
+    changes = list(blame(path, key))
+    for change in changes:
+        _say(change.line)
+    codes, last = [0], changes[0]
+    for commit in (last.commit, last.parent) if arguments.prove else ():
+        if not (commit and last.stage):
+            raise Refused("--prove: no stage makes it in both commits, so it cannot be rebuilt")
+        with temporary_folder("dvc-proof-") as place:
+            result = verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds)
+        claim = {0: "has the rebuilt result", 1: "does not have the rebuilt results", 2: "could not be rebuilt"}
+        _say(f"{commit[:10]}: dvc.lock {claim[result.code]}")
+        codes.append(result.code)
+    return 1 if 1 in codes else max(codes)
+
+
+def _say(line: object) -> None:
+    print(in_line(str(line)), flush=True)
+
+
 def verified(arguments: argparse.Namespace) -> int:
-    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return 1 if something differs, else 0."""
+    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return its exit code."""
     out = sys.stderr if arguments.json else sys.stdout
 
     def say(what: object) -> None:
         print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
 
-    result = verify(say, arguments.twice)
+    with temporary_folder("dvc-proof-") as place:
+        result = verify(place.resolve(), say, twice=arguments.twice, seconds=arguments.seconds)
+        if arguments.keep:
+            say(f"the clones are in {place.rename(place.with_suffix(''))}")
     for cause in result.causes:
         say(f"cause  {cause}")
     if arguments.json:
-        files = [row._asdict() | {"result": "different" if row.what else SAME} for row in result.rows]
+        files = [row._asdict() | {"verdict": row.result} for row in result.rows]
         content = {"commit": result.commit, "last": result.last, "files": files, "causes": result.causes}
         print(json.dumps(content, indent=2, ensure_ascii=False))
     say(result.last)
-    return int(result.last != SAME)
+    return result.code
 
 
 if __name__ == "__main__":

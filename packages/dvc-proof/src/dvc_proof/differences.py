@@ -16,30 +16,37 @@ from dvc_proof.words import in_line, number_of
 LONG = 40  # characters of a value in a line, at most
 CONTEXT = 12  # characters before the first difference of two texts
 NOTHING = object()  # stands for a missing value
-SAME = "same"
+SAME, DIFFERENT, UNKNOWN = "same", "different", "not verified"
 
 
 class Row(NamedTuple):
     """The result of comparing a file, or another value of a commit, with the rebuilt one.
 
-    stage  name of the stage that makes the file
-    file   path of the file, or name of the value
-    what   description of the difference; "" if there is none
+    stage    name of the stage that makes the file
+    file     path of the file, or name of the value
+    what     description of the difference, or the reason why nothing is known; "" if the two are the same
+    verdict  DIFFERENT or UNKNOWN, if there is a description
     """
 
     stage: str
     file: str
     what: str
+    verdict: str = DIFFERENT
+
+    @property
+    def result(self) -> str:
+        """Return the verdict: SAME, DIFFERENT or UNKNOWN."""
+        return self.verdict if self.what else SAME
 
     def __str__(self) -> str:
         """Return the line for the user: `same  train: metrics/train.json`, or `DIFFERENT  …` with the description."""
-        start = f"{self.stage}: {self.file}"
-        return f"DIFFERENT  {start}: {self.what}" if self.what else f"{SAME}  {start}"
+        shown = self.result.upper() if self.result == DIFFERENT else self.result
+        return f"{shown}  {self.stage}: {self.file}{f': {self.what}' if self.what else ''}"
 
 
 def last_line(rows: Iterable[Row]) -> str:
     """Return the last line of a comparison: `first difference: <stage>: <file>`, or `same` if nothing differs."""
-    return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.what), SAME)
+    return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.result == DIFFERENT), SAME)
 
 
 def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:
@@ -50,8 +57,11 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str
     """
     if committed == rebuilt:
         return ""
+    unix = ({name: content.replace(b"\r\n", b"\n") for name, content in side.items()} for side in (committed, rebuilt))
+    if next(unix) == next(unix):
+        return "only the line ends differ"
     one, other = _values(committed), _values(rebuilt)
-    differ = [key for key in one | other if one.get(key, NOTHING) != other.get(key, NOTHING)]
+    differ = [key for key in one | other if not equal(one.get(key, NOTHING), other.get(key, NOTHING))]
     if not differ:
         return "the same values in another notation"
     names, more = list(committed | rebuilt), len(differ) - 1
@@ -60,37 +70,49 @@ def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str
     return f"{in_line(where)}: {both}" + (f"; and {number_of(more, 'more value')}" if more else "")
 
 
+def equal(one: Any, other: Any) -> bool:
+    """Return whether two values are equal. NaN equals NaN, and 1 equals no True."""
+    return (one == other and isinstance(one, bool) == isinstance(other, bool)) or (one != one and other != other)  # noqa: PLR0124
+
+
 def _values(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
     There is a value for each leaf of JSON, and for each cell of a CSV table of numbers. Any other file, and a file with
     other content than its suffix says, has a value for each line.
     """
-    pairs = dict[str, Any]()
-    for name, content in files.items():
-        lines = content.decode(errors="surrogateescape").splitlines() or [""]
-        own: dict[str, Any] = {f"line {number}": line for number, line in enumerate(lines, 1)}
-        with suppress(ValueError, RecursionError):
-            if name.endswith(".json"):
-                values = leaves(json.loads(content), lists=True)
-                own = {key: value for key, value in values if key or value not in ({}, [])}
-            elif name.endswith(".csv"):
-                own = dict(_cells(lines))
-        pairs |= {f"{name}: {key or 'the file'}": value for key, value in own.items()}
-    return pairs
+    return {
+        f"{name}: {key or 'the file'}": value
+        for name, content in files.items()
+        for key, value in values_of(name, content).items()
+    }
+
+
+def values_of(name: str, content: bytes) -> dict[str, Any]:
+    """Return the values in one file by place: see `_values`."""
+    lines = content.decode(errors="surrogateescape").splitlines() or [""]
+    with suppress(ValueError, RecursionError):
+        if name.endswith(".json"):
+            values = leaves(json.loads(content), lists=True)
+            return {key: value for key, value in values if key or value not in ({}, [])}
+        if name.endswith(".csv"):
+            return dict(_cells(lines))
+    return {f"line {number}": line for number, line in enumerate(lines, 1)}
 
 
 def _cells(lines: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield (place, value) for the first line of a CSV table and for each cell; an empty cell is None.
 
-    A place is `line 3 (update 100): smooth_loss`. Raises ValueError if a cell is no number, or a row has another number
-    of cells than the first line.
+    A place is `line 3 (update 100): smooth_loss` if the first column counts up, and else `line 3: smooth_loss`. Raises
+    ValueError if a cell is no number, or a row has another number of cells than the first line.
     """
     head, *rows = csv.reader(lines)
     yield "line 1", lines[0]
+    index = [json.loads(row[0] or "null") for row in rows if row]
+    counts = all(isinstance(at, int) for at in index) and index == sorted({*index})
     for number, row in enumerate(rows, 2):
         for column, cell in zip(head, row, strict=True):
-            yield f"line {number} ({head[0]} {row[0]}): {column}", json.loads(cell or "null")
+            yield f"line {number}{f' ({head[0]} {row[0]})' * counts}: {column}", json.loads(cell or "null")
 
 
 def _both_values(one: Any, other: Any, what: str) -> str:
@@ -101,9 +123,10 @@ def _both_values(one: Any, other: Any, what: str) -> str:
     if isinstance(one, str) and isinstance(other, str):
         start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
         one, other = (text[start : start + LONG] for text in (one, other))
-    return f"{what} {_shown(one)}, rebuilt {_shown(other)}"
+    return f"{what} {shown(one)}, rebuilt {shown(other)}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as at most LONG characters of one line."""
     line = "nothing" if value is NOTHING else in_line(repr(value) if isinstance(value, str) else json.dumps(value))
     return line if len(line) <= LONG else f"{line[: LONG - 1]}…"

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dvc_proof.differences import equal
 from dvc_proof.git import Refused, git, uncommitted
-from dvc_proof.lock import NO_STAGE, Stages, makers_of, stages_of, within
+from dvc_proof.lock import NO_STAGE, Stages, makers_of, parsed, plotted, stages_of, within
 
 PRINTED = 10_000_000  # bytes that DVC may print
 MISSING = ("deleted", "not in cache")  # DVC's words for a file that was not made on this machine
@@ -45,6 +47,7 @@ class Facts(NamedTuple):
 
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
+    plots           changed files that head's dvc.yaml declares as plots
     files           changed files, except dvc.lock, outputs of stages, and the files in `params`, with the names of
                     HEAD's stages that depend on each
     before, after   stages of the dvc.lock files at base and head, by name
@@ -58,6 +61,7 @@ class Facts(NamedTuple):
     head: str
     params: dict[str, Any]
     metrics: dict[str, Any]
+    plots: list[str]
     files: dict[str, list[str]]
     before: Stages
     after: Stages
@@ -103,9 +107,15 @@ def facts_of(ref: str) -> Facts:
     commands += [] if edited or not after else [("status", "--json")]
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
+    plots = changed_plots(base, head)
+    for values in metrics.values():  # NaN equals NaN
+        for name in [name for name, both in values.items() if equal(both.get("old"), both.get("new"))]:
+            del values[name]
     files = {path: users for path, users in changed_files(base, head, after).items() if path not in params}
     stale = None if any(complaints[2:]) else not_of_lock(status[0] if status else {}, after, names)
-    return Facts(base, head, params, metrics, files, before, after, stale, edited, list(filter(None, complaints)))
+    return Facts(
+        base, head, params, metrics, plots, files, before, after, stale, edited, list(filter(None, complaints))
+    )
 
 
 def dvc(
@@ -154,6 +164,20 @@ def changed_files(base: str, head: str, stages: Stages) -> dict[str, list[str]]:
         if not is_lock(path) and not any(within(path, out) for out in outs):
             files[path] = [name for name, stage in stages.items() if any(within(path, dep) for dep in stage.deps)]
     return dict(sorted(files.items(), key=lambda file: (not file[1], file[0])))
+
+
+def changed_plots(base: str, head: str) -> list[str]:
+    """Return the plots that head's dvc.yaml files declare and that differ between the commits, if they are in Git."""
+    changed = git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]
+    declared = list[str]()
+    for file in git("ls-tree", "-r", "-z", "--name-only", head).split("\0"):
+        if posixpath.basename(file) == "dvc.yaml":
+            with suppress(Refused, AttributeError, TypeError):  # DVC complains about it
+                content = parsed(git("show", f"{head}:./{file}"))
+                entries = [content.get("plots", []), *(stage.get("plots", []) for stage in content["stages"].values())]
+                names = (name for entry in entries for name in plotted(entry))
+                declared += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in names]
+    return [path for path in changed if any(within(path, plot) for plot in declared)]
 
 
 def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[str]) -> dict[str, list[str]]:

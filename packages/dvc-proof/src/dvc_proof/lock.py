@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -23,33 +24,41 @@ class Stage(NamedTuple):
     deps, outs  hashes of inputs and outputs, by path relative to the project's folder; for a file without a hash, its
                 whole entry as text
     params      values by dotted name, such as `train.eta`; a param of another file than params.yaml is `file:name`
+    entries     the whole entries of inputs and outputs by path: `size`, `nfiles`, and `hash`, which DVC 2 did not write
     """
 
     cmd: str
     deps: dict[str, str]
     params: dict[str, Any]
     outs: dict[str, str]
+    entries: Mapping[str, Any] = MappingProxyType({})
 
 
 NO_STAGE = Stage("", {}, {}, {})
 Stages = dict[str, Stage]  # by name, in the order in which they run
 
 
-def stages_of(locks: Mapping[str, str]) -> Stages:
+def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProxyType({})) -> Stages:
     """Return the stages of several dvc.lock files by name, every stage after the stages whose outputs it reads.
 
-    locks  content of the files by path; a stage of a dvc.lock in a subfolder gets the name folder/dvc.yaml:name
+    locks    content of the files by path; a stage of a dvc.lock in a subfolder gets the name folder/dvc.yaml:name. A
+             .dvc file is a stage under its own path
+    folders  the working folders of stages by name; by default the folder of the dvc.lock
 
     Raises Refused if a file is not in DVC's format, or has more than VALUES values.
     """
     stages: Stages = {}
     try:
         for path, text in locks.items():
-            folder, lock = posixpath.dirname(path), _parsed(text)
+            folder, lock = posixpath.dirname(path), parsed(text)
             if next(islice(_values(lock), VALUES, None), None):
                 raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can expand to billions
-            for name, entry in lock["stages"].items():
-                stages[f"{folder}/dvc.yaml:{name}" if folder else name] = _stage(entry, folder)
+            own = (
+                {path: {"cmd": ""} | lock}
+                if path.endswith(".dvc")
+                else {f"{folder}/dvc.yaml:{name}" if folder else name: entry for name, entry in lock["stages"].items()}
+            )
+            stages |= {name: _stage(entry, folders.get(name, folder)) for name, entry in own.items()}
         makers = makers_of(stages)
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
@@ -66,8 +75,8 @@ class _Constructor(SafeConstructor):
             raise ConstructorError(problem="found a merge key, which DVC does not write", problem_mark=node.start_mark)
 
 
-def _parsed(text: str) -> Any:
-    """Return the value of a YAML 1.2 document, as DVC reads it."""
+def parsed(text: str) -> Any:
+    """Return the value of a YAML 1.2 document, as DVC reads it. Raises an exception of ruamel.yaml."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     return yaml.load(text)
@@ -93,14 +102,19 @@ def _values(nested: Any) -> Iterator[bool]:
 def _stage(entry: Any, folder: str) -> Stage:
     deps, outs = (
         {
-            posixpath.normpath(posixpath.join(folder, file["path"])): str(file.get(file.get("hash", "md5"), file))
+            posixpath.normpath(posixpath.join(folder, file["path"])): file
             for file in entry.get(kind, [])
+            if "path" in file or kind == "outs"
         }
         for kind in ("deps", "outs")
     )
+    hashes = (
+        {path: str(file.get(file.get("hash", "md5"), file)) for path, file in files.items()} for files in (deps, outs)
+    )
     files = entry.get("params", {}).items()
     params = [leaves(values, "" if file == "params.yaml" else f"{file}:") for file, values in files]
-    return Stage(str(entry["cmd"]), deps, dict(pair for pairs in params for pair in pairs), outs)
+    own_deps, own_outs = hashes
+    return Stage(str(entry["cmd"]), own_deps, dict(pair for pairs in params for pair in pairs), own_outs, deps | outs)
 
 
 def leaves(nested: Any, prefix: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:
@@ -127,3 +141,11 @@ def makers_of(stages: Stages) -> dict[str, str]:
     makers = {out: name for name, stage in stages.items() for out in stage.outs}
     read = {dep for stage in stages.values() for dep in stage.deps if dep not in makers}
     return makers | {dep: name for dep in read for out, name in makers.items() if within(dep, out)}
+
+
+def plotted(entries: Any) -> Iterator[str]:
+    """Yield the files under `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
+    for entry in entries if isinstance(entries, list) else [entries]:
+        for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
+            axes = ((options or {}).get(axis) for axis in ("x", "y"))
+            yield from [file for axis in axes if isinstance(axis, dict) for file in axis] or [name]

@@ -97,7 +97,7 @@ def _figures(old: Any = None, new: Any = None, diff: Any = None, **_: Any) -> li
     A value has six significant digits, or all digits if both values are equal in six.
     """
     short = [f"{value:.6g}" if isinstance(value, float) else value for value in (old, new)]
-    number = isinstance(diff, int | float) and not isinstance(diff, bool)
+    number = isinstance(diff, int | float) and not isinstance(diff, bool) and diff == diff  # noqa: PLR0124  no NaN
     change = code(f"{diff:+.4g}" if isinstance(diff, float) else f"{diff:+,}") if number else ""
     return [*_both(*((old, new) if short[0] == short[1] else short)), change]
 
@@ -109,6 +109,8 @@ def results(facts: Facts) -> Iterator[str]:
     """
     yield "### Results"
     yield _by_file("metric", facts.metrics, _figures, "before", "after", "change") or "No metric has changed."
+    if facts.plots:
+        yield paragraph(f"Plots that have changed: {codes(facts.plots)}.")
     rows = []
     for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""

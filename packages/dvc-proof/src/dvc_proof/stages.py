@@ -1,7 +1,6 @@
 """The stages of a DVC project as DVC reads them: with `foreach`, `matrix`, `wdir` and every dvc.yaml resolved."""
 
 import posixpath
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,32 +9,43 @@ from dvc.repo import Repo
 from ruamel.yaml.error import YAMLError
 
 from dvc_proof.git import Refused
-from dvc_proof.lock import Stage, Stages, leaves
-from dvc_proof.plotted import plotted
+from dvc_proof.lock import Stages, plotted, stages_of
+
+
+class Declared(NamedTuple):
+    """A stage of a dvc.yaml: command, and paths of inputs and outputs.
+
+    frozen  whether DVC does not run it
+    in_git  the outputs that DVC does not cache, so that they are to be in Git
+    """
+
+    cmd: str
+    deps: list[str]
+    outs: list[str]
+    frozen: bool
+    in_git: list[str]
 
 
 class Pipeline(NamedTuple):
     """The stages of a project, with paths relative to its folder.
 
-    stages   commands, params and hashes as in dvc.lock, by DVC's name of the stage. A missing hash is "", and so is
-             the command if dvc.lock has another one than dvc.yaml
-    frozen   names of stages with a command that DVC does not run
-    tracked  data that `dvc add` or `dvc import` tracks: its path and the .dvc file
-    files    every dvc.yaml with stages
+    stages   the stages of every dvc.yaml, by DVC's name
+    locked   the stages of every dvc.lock beside such a file, by DVC's name, also those that no dvc.yaml has
+    tracked  data that `dvc add` or `dvc import` tracks: the .dvc files by path, as stages
     shown    files that a dvc.yaml names outside its stages: metrics, plots, artifacts
     """
 
-    stages: Stages
-    frozen: list[str]
-    tracked: dict[str, str]
-    files: list[str]
+    stages: dict[str, Declared]
+    locked: Stages
+    tracked: Stages
     shown: list[str]
 
 
 def pipeline_in(root: Path) -> Pipeline:
     """Return the pipeline of the project in this folder.
 
-    Raises Refused if the folder is no DVC project, if a dvc.yaml or dvc.lock is invalid, or if a path leads out.
+    Raises Refused if the folder is no DVC project, if a dvc.yaml, dvc.lock or .dvc is invalid, or if an output is
+    outside the project's folder.
     """
     try:
         with Repo(str(root)) as repo:
@@ -46,34 +56,28 @@ def pipeline_in(root: Path) -> Pipeline:
     except (DvcException, YAMLError, ValueError, LookupError, RecursionError) as error:
         raise Refused(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
 
-    def place(entry: Any) -> str:
-        return posixpath.relpath(entry.path, root.resolve())
+    def place(path: str) -> str:
+        return posixpath.relpath(path, root.resolve())
 
-    def name_of(entry: Any) -> str:  # as DVC prints it if it runs in this folder
-        return entry.name if place(entry) == "dvc.yaml" else f"{place(entry)}:{entry.name}"
+    def paths(files: Any) -> list[str]:
+        return [place(file.fs_path) if getattr(file, "protocol", "") == "local" else str(file) for file in files]
 
-    def paths(files: Any) -> Iterator[tuple[str, Any]]:
-        for file in files:
-            path = posixpath.relpath(file.fs_path, root.resolve()) if file.protocol == "local" else "../"
-            if path.startswith("../"):
-                raise Refused(f"{file}: outside the project's folder, where verification does not follow")
-            yield path, file.hash_info.value if file.hash_info else ""
-
-    stages, tracked = Stages(), dict[str, str]()
-    run = [entry for entry in entries if entry.cmd is not None]
+    stages, folders, locks = dict[str, Declared](), dict[str, str](), dict[str, str]()
     for entry in entries:
-        if entry not in run:
-            tracked |= {path: place(entry) for path, _ in paths(entry.outs)}
-            continue
-        values = dict(paths(entry.deps))
-        params = {path: value for path, value in values.items() if isinstance(value, dict)}
-        dotted = [leaves(value, "" if path == "params.yaml" else f"{path}:") for path, value in params.items()]
-        deps, outs = (
-            {p: v or "" for p, v in pairs if p not in params} for pairs in (values.items(), paths(entry.outs))
-        )
-        cmd = "" if entry.cmd_changed else str(entry.cmd)  # DVC takes it from dvc.yaml, and the rest from dvc.lock
-        stages[name_of(entry)] = Stage(cmd, deps, dict(pair for pairs in dotted for pair in pairs), outs)
-    files = sorted({place(entry) for entry in run})
-    frozen = [name_of(entry) for entry in run if entry.frozen]
-    folders = ((posixpath.dirname(posixpath.relpath(file, root.resolve())), name) for file, name in named)
-    return Pipeline(stages, frozen, tracked, files, [posixpath.normpath(posixpath.join(*pair)) for pair in folders])
+        file, outs = place(entry.path), paths(entry.outs)
+        if outside := next((out for out in outs if out.startswith("../") or "://" in out), ""):
+            raise Refused(f"{outside}: an output outside the project's folder, where verification does not follow")
+        lock = file if entry.cmd is None else posixpath.join(posixpath.dirname(file), "dvc.lock")
+        # as DVC prints it if it runs in this folder
+        name = lock if entry.cmd is None else entry.name if file == "dvc.yaml" else f"{file}:{entry.name}"
+        if (root / lock).is_file():
+            locks[lock] = (root / lock).read_text(encoding="utf-8", errors="replace")
+        folders[name] = posixpath.normpath(place(entry.wdir))
+        if entry.cmd is not None:
+            deps = [dep for dep in entry.deps if type(dep).__name__ != "ParamsDependency"]
+            in_git = [out for out, file in zip(outs, entry.outs, strict=True) if not file.use_cache]
+            stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen, in_git)
+    locked = stages_of(locks, folders)
+    tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
+    shown = [posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named]
+    return Pipeline(stages, locked, tracked, shown)

@@ -1,144 +1,246 @@
-"""Verify HEAD of a DVC project: rebuild its results from nothing, compare them, and explain differences."""
+"""Verify a commit of a DVC project: rebuild its results from nothing, compare them, and explain differences."""
 
 import posixpath
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dvc_proof.differences import SAME, Row, difference, last_line
-from dvc_proof.facts import compared, dvc
+from dvc_proof.causes import contradictions, edits
+from dvc_proof.data import (
+    SHOWN,
+    contents,
+    digest,
+    fetched,
+    folder_files,
+    hashes,
+    line_ends,
+    measured,
+    project_folder,
+    unlike,
+)
+from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, Row, difference
+from dvc_proof.facts import compared
 from dvc_proof.git import Refused, git, uncommitted
-from dvc_proof.lock import NO_STAGE, within
-from dvc_proof.rebuild import Failed, checked_out, keep_sources_alone, outward_link, run_stages
-from dvc_proof.sections import UNEXPLAINED
+from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of, within
+from dvc_proof.rebuild import Ran, checked_out, keep_sources_alone, outward_link, run_stages
 from dvc_proof.stages import Pipeline, pipeline_in
-from dvc_proof.temporary import temporary_folder
-from dvc_proof.words import listed
+from dvc_proof.words import number_of
 
-FETCHING_MAY_TAKE = 3600  # seconds for the data of one path
-SHOWN = 8  # digits of a hash
+DATA = "data, not rebuilt"  # stands for a stage in the rows of data files
+LINE_ENDS = re.compile(r"only the line ends differ( \(stages: .*\))?$")
+LATER = "a later stage overwrites what this stage makes"
+SUBMODULE = "160000"  # Git's mode for a submodule
+Say = Callable[[object], object]
 
 
 class Verified(NamedTuple):
-    """The result of a verification: HEAD's hash, the compared files, and sentences that explain differences."""
+    """The result of a verification.
+
+    commit     its hash
+    rows       the compared files
+    causes     sentences that explain differences
+    committed  the project's folder in a clone of the commit
+    rebuilt    the project's folder in the clone in which the stages have run
+    """
 
     commit: str
     rows: list[Row]
     causes: list[str]
+    committed: Path
+    rebuilt: Path
+
+    def count(self, verdict: str) -> int:
+        """Return the number of stages and data files with this verdict, the worst of their rows."""
+        verdicts = dict[tuple[str, str], set[str]]()
+        for row in self.rows:
+            verdicts.setdefault((row.stage, row.file if row.stage == DATA else ""), set()).add(row.result)
+        worst = [next(name for name in (DIFFERENT, UNKNOWN, SAME) if name in own) for own in verdicts.values()]
+        return worst.count(verdict)
 
     @property
     def last(self) -> str:
         """Return the last line of the output."""
-        return last_line(self.rows)
+        return ", ".join(f"{self.count(verdict)} {verdict}" for verdict in (SAME, DIFFERENT, UNKNOWN))
+
+    @property
+    def code(self) -> int:
+        """Return the exit code: 0 if all is the same, 1 if something differs, else 2."""
+        return 1 if self.count(DIFFERENT) else 2 if self.count(UNKNOWN) else 0
 
 
-def verify(say: Callable[[object], None], twice: bool = False) -> Verified:
-    """Verify HEAD and return the result. `say` is called with each Row, and with lines about progress.
+def verify(
+    place: Path, say: Say, ref: str = "HEAD", targets: Collection[str] = (), *, heard: Say = lambda _: None,
+    twice: bool = False, seconds: float | None = None, without: Collection[str] = (), **variables: str,
+) -> Verified:  # fmt: skip
+    """Verify a commit in a temporary folder, and return the result. `say` is called with each Row, and with progress.
 
-    twice  whether every stage runs in two clones; an output that differs between the two is named
+    targets    the stages that are rebuilt, with all that they need; by default all
+    heard      called with the other lines that the stages print
+    twice      whether every stage runs in two clones; an output that differs between the two is named
+    seconds    the time for fetching data, and again for all stages of a clone
+    without    further paths that the clone must not have
+    variables  environment variables for the stages
 
-    Raises Refused if Git or DVC cannot read HEAD, or a path or a link leads out of the project.
+    Raises Refused if Git or DVC cannot read the commit, or a path or a link leads out of the project.
     """
-    commit = git("rev-parse", "--verify", "HEAD")
-    if uncommitted():
+    options = [] if ref == "HEAD" else ["--end-of-options"]  # a branch may have the name HEAD, and does not count
+    commit = git("rev-parse", "--verify", *options, f"{ref}^{{commit}}")
+    if ref == "HEAD" and uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
-    with temporary_folder("dvc-verify-") as folder:
-        place = folder.resolve()
-        committed = checked_out(place / "committed", commit)
-        if link := outward_link(place / "committed"):
-            raise Refused(f"{link}: a link that leads out of the repository")
-        before, rows = pipeline_in(committed), list[Row]()
-        if not before.stages:
-            raise Refused("HEAD has no stage in this folder or below: nothing can be rebuilt")
+    committed = checked_out(place / "committed", commit)
+    if link := outward_link(place / "committed"):
+        raise Refused(f"{link}: a link that leads out of the repository")
+    pipeline, rows = pipeline_in(committed), list[Row]()
+    if not (pipeline.stages or pipeline.locked or pipeline.tracked):
+        raise Refused("HEAD has no stage and no data in this folder or below: nothing can be verified")
 
-        def add(more: Iterable[Row]) -> bool:
-            """Report and store the rows; return whether no row so far has a difference."""
-            for row in more:
-                say(row)
-                rows.append(row)
-            return last_line(rows) == SAME
+    def add(more: Iterable[Row]) -> None:
+        for row in more:  # other line ends are Windows's, and accuse nobody
+            rows.append(row._replace(verdict=UNKNOWN) if LINE_ENDS.search(row.what) else row)
+            say(rows[-1])
 
-        if not add([*_refused(before), *_fetched(committed, before, commit)]):
-            return Verified(commit, rows, [])
-        runs = list[Pipeline]()
-        for name in ("rebuilt", "again")[: 1 + twice]:
-            shutil.copytree(place / "committed", place / name, symlinks=True)
-            root = place / name / committed.relative_to(place / "committed")
-            try:
-                locks = [posixpath.join(posixpath.dirname(file), "dvc.lock") for file in before.files]
-                keep_sources_alone(root, [*(out for stage in before.stages.values() for out in stage.outs), *locks])
-                run_stages(root, ["--all-pipelines"], say, lambda _: None)
-                runs.append(pipeline_in(root))
-            except Failed as failed:
-                sys.stderr.write(failed.printed)
-                add([Row(failed.stage, "it failed", "its output is on standard error")])
-                return Verified(commit, rows, list(_causes(before, before, None)))
-        first, *second = runs
-        add(_compared(committed, before, place / "rebuilt" / committed.relative_to(place / "committed"), first))
-        unstable = [
-            (change.name, out)
-            for other in second
-            for change in compared(first.stages, other.stages)
-            for out in change.outs
-        ]
-        add(Row(stage, out, "two runs here differ") for stage, out in unstable)
-        return Verified(commit, rows, list(_causes(before, first, {stage for stage, _ in unstable} if twice else None)))
-
-
-def _refused(pipeline: Pipeline) -> Iterator[Row]:
-    """Yield a row for each result of a clone that no stage rebuilds."""
-    outputs = {out: (name, digest) for name, stage in pipeline.stages.items() for out, digest in stage.outs.items()}
-    for name in pipeline.frozen:
-        yield Row(name, "dvc.yaml", "it is frozen, and DVC does not run it")
-    for out, (name, digest) in outputs.items():
-        if not digest:
-            yield Row(name, out, "dvc.lock has no hash of it; `dvc repro` writes it")
-    for path in pipeline.shown:
-        if not any(within(path, out) for out in outputs):
-            yield Row("dvc.yaml", path, "no stage makes it")
+    outs = {out: stage for stage in pipeline.stages.values() for out in stage.outs}
+    data = {path: stage for stage in pipeline.tracked.values() for path in stage.outs}
+    complaints = fetched(committed, [*data, *(out for out, stage in outs.items() if stage.frozen)], seconds)
+    shown = [path for path in sorted({*pipeline.shown}) if not any(within(path, out) for out in [*outs, *data])]
+    if not targets:
+        add([*_data(committed, data, complaints), *_others(committed, pipeline)])
+    # A stage without outputs has nothing to compare, and may publish something.
+    stages = {name: stage for name, stage in pipeline.stages.items() if stage.outs}
+    names = [name for name in targets or stages if not stages[name].frozen]
+    author = git("log", "-1", "--format=%an", commit)
+    say(f"running the commands of {number_of(len(names), 'stage')} of {author}'s commit {commit[:SHOWN]}, as your user")
+    runs = list[tuple[Path, Ran, Stages]]()
+    for name in ("rebuilt", "again")[: 1 + twice]:
+        shutil.copytree(place / "committed", place / name, symlinks=True)
+        root = place / name / committed.relative_to(place / "committed")
+        keep_sources_alone(root, [*_results(pipeline, shown), *without], data)
+        ran = run_stages(root, names, say, heard, seconds, variables) if names else Ran({}, "", True, False)
+        sys.stderr.write("" if ran.passed else ran.printed)
+        runs.append((root, ran, _aligned(root, pipeline.locked, pipeline_in(root).locked)))
+    rebuilt, ran, after = runs[0]
+    for name in dict.fromkeys([*targets, *after]) if targets else stages:
+        add(_stage(name, pipeline, after, committed, rebuilt) if name in after else [])
+        add([] if name in after else _not_rebuilt(name, pipeline, committed, {*complaints}, ran))
+    add([] if targets else _shown(committed, rebuilt, shown))
+    deps = [(path, recorded) for stage in pipeline.locked.values() for path, recorded in stage.deps.items()]
+    notes = {path: line_ends(committed, path, recorded) for path, recorded in deps}
+    conflicts = contradictions(pipeline.locked, after | _not_run(committed, pipeline, after), notes)
+    add(Row(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
+    unstable = [
+        (change.name, out) for *_, other in runs[1:] for change in compared(after, other) for out in change.outs
+    ]
+    add(Row(name, out, "two runs here differ") for name, out in unstable)
+    known = {out: digest(committed, out) for out in outs}
+    causes = [*conflicts, *edits(pipeline.locked, after, known, twice and not unstable)]
+    return Verified(commit, rows, causes, committed, rebuilt)
 
 
-def _fetched(root: Path, pipeline: Pipeline, commit: str) -> Iterator[Row]:
-    """Fetch the data that DVC tracks into a clone of the commit; yield a row for each path."""
-    top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
-    for path, file in pipeline.tracked.items():
-        complaint = ""
-        if not (root / path).exists():
-            get = ("get", top, f"{place}{path}", "--rev", commit, "--out", path)
-            complaint = dvc(get, FETCHING_MAY_TAKE, root, "unlimited")[1]
-        status, failed = dvc(("status", "--json", file), FETCHING_MAY_TAKE, root, "unlimited")
-        outs = [entry.get("changed outs", {}) for entries in status.values() for entry in entries]
-        changed = any("modified" in own.values() for own in outs)  # "not in cache" means that the hash is right
-        what = complaint or failed or ("its content is not that of its .dvc file" if changed else "")
-        yield Row("data, not rebuilt", path, what)
+def _results(pipeline: Pipeline, shown: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of files that contain results: a clone in which stages run must not have them."""
+    deps = [dep for stage in pipeline.stages.values() for dep in stage.deps]
+    yield from (path for path in shown if not any(within(dep, path) or within(path, dep) for dep in deps))
+    for name, stage in pipeline.stages.items():
+        yield posixpath.join(posixpath.dirname(name.rpartition(":")[0]), "dvc.lock")
+        yield from () if stage.frozen else stage.outs
 
 
-def _compared(committed: Path, before: Pipeline, rebuilt: Path, after: Pipeline) -> Iterator[Row]:
-    """Yield a row for each output, and one for each stage whose inputs are others than its dvc.lock says."""
-    names = git("ls-files", "-z", folder=committed).split("\0")[:-1]
-    for name, stage in before.stages.items():
-        new = after.stages.get(name, NO_STAGE)
-        for out, digest in stage.outs.items():
-            mine = [path for path in names if within(path, out)]
-            one, other = ({p: (r / p).read_bytes() for p in mine if (r / p).is_file()} for r in (committed, rebuilt))
-            now = new.outs.get(out, "")
-            hashes = f"dvc.lock has {digest[:SHOWN]}…, rebuilt {now[:SHOWN] or 'nothing'}…" if digest != now else ""
-            yield Row(name, out, difference(one, other) or hashes)
-    for change in compared(before.stages, after.stages):
-        if change.inputs:
-            yield Row(change.name, "dvc.lock", f"it was written with other values of {listed(change.inputs)}")
+def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[Row]:
+    """Yield a row for each file or folder that DVC tracks: its content compared with its .dvc file."""
+    for path, file in data.items():
+        if path in complaints:
+            yield Row(DATA, path, f"it cannot be had: {complaints[path]}", UNKNOWN)
+        elif "None" in file.outs[path] or file.outs[path].startswith("{"):
+            yield Row(DATA, path, "its .dvc file has no hash", UNKNOWN)
+        else:
+            what = unlike(root, path, file.outs[path], file.entries[path])
+            yield Row(DATA, path, what and f"it is not the data of its .dvc file: {what}")
 
 
-def _causes(before: Pipeline, after: Pipeline, unstable: set[str] | None) -> Iterator[str]:
-    """Yield a sentence for each stage whose outputs differ. `unstable` are stages whose outputs differ in two runs."""
-    for change in compared(before.stages, after.stages):
-        if change.outs and change.inputs:
-            yield f"{change.name}: {listed(change.inputs)} changed after dvc.lock was written"
-        elif change.outs and change.earlier:
-            yield f"{change.name}: it reads the outputs of {listed(change.earlier.values())}"
-        elif change.outs and unstable is not None and change.name not in unstable:
-            yield f"{change.name}: two runs here agree, so dvc.lock is of another machine, library or program"
-        elif change.outs:
-            yield f"{change.name}: {UNEXPLAINED}"
+def _others(root: Path, pipeline: Pipeline) -> Iterator[Row]:
+    """Yield a row for each entry of a dvc.lock that no dvc.yaml has, and for each dvc.yaml in a submodule."""
+    for name, stage in pipeline.locked.items():
+        if name not in pipeline.stages:
+            yield Row(name, "dvc.lock", "dvc.yaml has no such stage, so nothing makes its outputs", UNKNOWN)
+        for out in stage.outs.keys() - {*pipeline.stages[name].outs} if name in pipeline.stages else ():
+            yield Row(name, out, "dvc.lock has it, and dvc.yaml does not name it")
+    top = Path(git("rev-parse", "--show-toplevel"))
+    for entry in git("ls-files", "-z", "--stage", folder=root).split("\0")[:-1]:
+        mode, path = entry.split(" ")[0], entry.partition("\t")[2]
+        place = top / git("rev-parse", "--show-prefix") / path
+        # DVC skips a submodule that is a DVC repository itself.
+        if mode == SUBMODULE and not (place / ".dvc").exists() and [*place.rglob("dvc.yaml")]:
+            yield Row(path, "dvc.yaml", "a submodule, which verification does not clone", UNKNOWN)
+
+
+def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[Row]:
+    """Yield a row for each output of a rebuilt stage."""
+    old, new = pipeline.locked.get(name, NO_STAGE), after[name]
+    for out in pipeline.stages[name].outs:
+        locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
+        one = contents(committed, out)
+        if out in pipeline.stages[name].in_git and not (committed / out).exists():  # a link may lead nowhere
+            yield Row(name, out, "it is not committed", DIFFERENT if (committed / out).is_symlink() else UNKNOWN)
+            continue
+        differs = one and difference(one, contents(rebuilt, out))
+        if differs or locked == relocked:
+            later = (
+                "" if digest(rebuilt, out) == new.outs.get(out) or not unlike(rebuilt, out, locked, entry) else LATER
+            )
+            yield Row(name, out, differs or later or measured(entry, new.entries[out]))
+        elif not locked:
+            yield Row(name, out, "dvc.lock has no hash of it; `dvc repro` writes it", UNKNOWN)
+        elif relocked and unlike(rebuilt, out, relocked, new.entries[out]):
+            yield Row(name, out, LATER)
+        else:
+            what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN] or 'nothing'}…"
+            files = folder_files(project_folder(), locked, hashes(rebuilt, out))
+            yield Row(name, out, what + line_ends(rebuilt, out, locked) + files)
+
+
+def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Ran) -> Iterator[Row]:
+    """Yield a row with the reason why a stage has no results, and one for each committed output that was edited."""
+    stage, old, makers = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE), makers_of(pipeline.locked)
+    absent = (dep for dep in stage.deps if "://" not in dep and dep not in makers and not (root / dep).exists())
+    dep = next((dep for dep in stage.deps if dep in missing), next(absent, ""))
+    reason = (
+        "it is frozen, and DVC does not run it" if stage.frozen else f"{dep} is missing" if dep else ran.reason(name)
+    )
+    yield Row(name, "no results", reason or ran.reason(name), UNKNOWN)
+    for out in (out for out in old.outs if (root / out).exists()):
+        if what := unlike(root, out, old.outs[out], old.entries[out]):
+            yield Row(name, out, f"it is not what dvc.lock has: {what}")
+
+
+def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[Row]:
+    """Yield a row for each file that a dvc.yaml names and no stage declares: some stages write such files."""
+    for path in paths:
+        one, other = contents(committed, path), contents(rebuilt, path)
+        if one:
+            yield Row("dvc.yaml", path, *([difference(one, other)] if other else ["no stage makes it", UNKNOWN]))
+
+
+def _aligned(root: Path, before: Stages, after: Stages) -> Stages:
+    """Return the rebuilt stages, with DVC 2's hash of each file that has it: DVC 3 hashes other bytes of a text."""
+    stages = Stages()
+    for name, stage in after.items():
+        old = before.get(name, NO_STAGE)
+        legacy = {path: recorded for path, recorded in (old.deps | old.outs).items() if "hash" not in old.entries[path]}
+        equal = {path: own for path, own in legacy.items() if digest(root, path, legacy=True) == own}
+        deps, outs = ({path: equal.get(path, own) for path, own in files.items()} for files in (stage.deps, stage.outs))
+        stages[name] = stage._replace(deps=deps, outs=outs)
+    return stages
+
+
+def _not_run(root: Path, pipeline: Pipeline, after: Stages) -> Stages:
+    """Return the stages that have not run, with the command and the hashes that their inputs have in the commit."""
+    makers, stages = makers_of(pipeline.locked), Stages()
+    for name in pipeline.stages.keys() & pipeline.locked.keys() - after.keys():
+        old = pipeline.locked[name]
+        own = [dep for dep in old.deps if dep not in makers and (root / dep).exists()]
+        changed = {dep: digest(root, dep) for dep in own if unlike(root, dep, old.deps[dep], old.entries[dep])}
+        stages[name] = old._replace(cmd=pipeline.stages[name].cmd, deps=old.deps | changed)
+    return stages

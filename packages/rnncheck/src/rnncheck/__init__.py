@@ -1,5 +1,12 @@
-"""Grading somebody else's program: it is called with given weights, and compared with right and known wrong ones.
+"""Check a vanilla RNN: which of its parts are right, and which known fault explains a part that is wrong.
 
-`backward`, `steps`, `loop` and `sampler` are references with faults as data: pure functions. `definitions` loads
-the program, and `child` calls it, in a process of its own. `process` starts this process, limits and ends it.
+`check` calls functions in this process. `files` writes calls to a file and reads answers from one, for programs in any
+language. Both give the answers to the same judges: `gradient`, `steps`, `loop` and `sampler`, which know faults as
+data.
 """
+
+from rnncheck import layouts
+from rnncheck.checking import check
+from rnncheck.verdicts import Finding, Report, Verdict
+
+__all__ = ["Finding", "Report", "Verdict", "check", "layouts"]

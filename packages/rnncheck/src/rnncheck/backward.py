@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charloom.core.base.types import Array
+from rnncheck.verdicts import Array
 
 Weights = Mapping[str, Array]
 Choice = Mapping[str, str]  # a fault's key by stage; a stage that is left out is right
@@ -54,30 +54,29 @@ def forward(
     return Pass(W, V, eye[x], eye[y], a, states, np.exp(o), -o[np.arange(len(x)), y], 1 / len(x) if mean else 1.0)
 
 
-def _halves(a: Array) -> Array:
-    return 1 / (1 + np.exp(-a))
-
-
-# A program's loss and last state (m,), from the arguments of its gradients.
-FORWARD: dict[str, Callable[[Weights, Array, Array, Array], tuple[Any, Array]]] = {
-    RIGHT: lambda w, h, x, y: _ends(forward(w, h, x, y)),
-    "h_ignored": lambda w, h, x, y: _ends(forward(w, 0 * h, x, y)),
-    "no_b": lambda w, h, x, y: _ends(forward({**w, "b": 0 * w["b"]}, h, x, y)),
-    "no_c": lambda w, h, x, y: _ends(forward({**w, "c": 0 * w["c"]}, h, x, y)),
-    "transposed": lambda w, h, x, y: _ends(forward({**w, "W": w["W"].T}, h, x, y)),
-    "no_tanh": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=lambda a: a)),
-    "sigmoid": lambda w, h, x, y: _ends(forward(w, h, x, y, squash=_halves)),
-    "last_loss": lambda w, h, x, y: (forward(w, h, x, y).losses[-1], forward(w, h, x, y).h[-1]),
-    "bits": lambda w, h, x, y: (forward(w, h, x, y).losses.sum() / np.log(2), forward(w, h, x, y).h[-1]),
-    "input": lambda w, h, x, y: _ends(forward(w, h, x, x)),
-    "first_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), h),
-    "previous_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).h[-2]),
-    "a_returned": lambda w, h, x, y: (forward(w, h, x, y).losses.sum(), forward(w, h, x, y).a[-1]),
+# A program's forward pass from the arguments of its gradients; its loss and the state that it returns, from the pass.
+FORWARD: dict[str, Callable[[Weights, Array, Array, Array], Pass]] = {
+    RIGHT: forward,
+    "h_ignored": lambda w, h, x, y: forward(w, 0 * h, x, y),
+    "no_b": lambda w, h, x, y: forward({**w, "b": 0 * w["b"]}, h, x, y),
+    "no_c": lambda w, h, x, y: forward({**w, "c": 0 * w["c"]}, h, x, y),
+    "no_biases": lambda w, h, x, y: forward({**w, "b": 0 * w["b"], "c": 0 * w["c"]}, h, x, y),
+    "transposed": lambda w, h, x, y: forward({**w, "W": w["W"].T}, h, x, y),
+    "no_tanh": lambda w, h, x, y: forward(w, h, x, y, squash=lambda a: a),
+    "sigmoid": lambda w, h, x, y: forward(w, h, x, y, squash=lambda a: 1 / (1 + np.exp(-a))),
+    "input": lambda w, h, x, y: forward(w, h, x, x),
 }
-
-
-def _ends(s: Pass) -> tuple[Any, Array]:
-    return s.losses.sum(), s.h[-1]
+LOSS: dict[str, Callable[[Pass], Any]] = {
+    RIGHT: lambda s: s.losses.sum(),
+    "last_loss": lambda s: s.losses[-1],
+    "bits": lambda s: s.losses.sum() / np.log(2),
+}
+LAST: dict[str, Callable[[Pass], Array]] = {
+    RIGHT: lambda s: s.h[-1],
+    "first_returned": lambda s: s.h[0],
+    "previous_returned": lambda s: s.h[-2],
+    "a_returned": lambda s: s.a[-1],
+}
 
 
 Slope = Callable[[Pass], Any]  # the derivative of tanh, (T, m)
@@ -183,6 +182,8 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
         "carried_from_last": lambda s, t, d, e: d[len(s.a) - 1] @ s.W,
         "carried_from_two_later": lambda s, t, d, e: d[t + 2] @ s.W,
         "added_up": lambda s, t, d, e: d[t + 1 :].sum(0) @ s.W,
+        "from_before": lambda s, t, d, e: d[len(s.a) - 1] @ s.W * (t == 0),  # d[-1] at t = 0, and 0 from d[t - 1]
+        "from_before_unsloped": lambda s, t, d, e: e[len(s.a) - 1] @ s.W * (t == 0),
     },
     "d": {
         RIGHT: chain,
@@ -224,7 +225,25 @@ OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"),
 
 def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
     """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
-    compute = {stage: options[faults.get(stage, RIGHT)] for stage, options in STAGES.items()}
+    compute = {stage: STAGES[stage][faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
     d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
     return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}
+
+
+def summed(s: Pass, each: float, carried: float) -> tuple[dict[str, Array], float]:
+    """Return gradients whose sums are clipped to ±each at every step of the way back, and the largest unclipped number.
+
+    carried  what is carried back is clipped to ± this
+    """
+    g = STAGES["g"][RIGHT](s)
+    d = chain(s, g, STAGES["slope"][RIGHT], lambda s, t, d, e: np.clip(d[t + 1] @ s.W, -carried, carried))
+    sums, largest = {"b": d, "c": g}, float(abs(d).max())
+    sums |= {"W": d[:, :, None] * s.h[:-1, None], "U": d[:, :, None] * s.X[:, None], "V": g[:, :, None] * s.h[1:, None]}
+    for name, terms in sums.items():
+        total = 0 * terms[0]
+        for term in terms[::-1]:
+            largest = max(largest, float(abs(total + term).max()))
+            total = np.clip(total + term, -each, each)
+        sums[name] = total
+    return sums, largest

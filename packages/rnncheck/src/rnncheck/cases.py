@@ -5,16 +5,42 @@ Weights have standard deviation 0.5 and biases are not 0, because small weights 
 matrix. Distinct characters make column x_t of the gradient of U equal to d_t.
 """
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
-from charloom.core.base.types import Array
 from rnncheck.backward import Weights, forward
+from rnncheck.verdicts import Array
 
 M, K, T = 7, 11, 9  # the sizes of most cases
 LONG = 25
 SEED = 3  # draws no number of cases() from the tail of NumPy's normal numbers, which depends on the processor
+
+
+class About(NamedTuple):
+    """The settings from which the cases are computed.
+
+    seed        a name, "" for the usual cases
+    m, K        sizes of the network in the cases of gradients, step and following
+    lengths     lengths of the sequences in the cases of gradients
+    seq_length  length of a sequence in training, for the text of losses
+    """
+
+    seed: str = ""
+    m: int = M
+    K: int = K
+    lengths: tuple[int, ...] = (1, 2, T, LONG)
+    seq_length: int = 25
+
+
+def generator(number: int, seed: str) -> np.random.Generator:
+    """Return the generator of a part's cases."""
+    own = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "little") if seed else 0
+    return np.random.default_rng([number, own] if seed else number)
+
+
+USUAL = About()
 
 
 class Case(NamedTuple):
@@ -33,12 +59,12 @@ def weights(m: int, K: int, sigma: float, rng: np.random.Generator) -> dict[str,
     return {name: sigma * rng.standard_normal(shape) for name, shape in shapes.items()}
 
 
-def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), seed: int = SEED) -> list[Case]:
-    """Return the cases at these sizes. A length that K distinct characters cannot fill repeats characters."""
-    rng = np.random.default_rng(seed)
+def cases(about: About = USUAL) -> list[Case]:
+    """Return the cases of gradients. A length that K distinct characters cannot fill repeats characters."""
+    m, K, lengths, rng = about.m, about.K, about.lengths, generator(SEED, about.seed)
     made = []
 
-    def add(about: str, length: int, *, carried: bool = True, distinct: bool = True, scale: float = 1) -> None:
+    def add(title: str, length: int, *, carried: bool = True, distinct: bool = True, scale: float = 1) -> None:
         theta = weights(m, K, 0.5, rng)
         for name in "WV":  # so that a large network is not chaotic, and float32 is enough for its states
             theta[name] *= min(1, np.sqrt(M / m))
@@ -49,7 +75,7 @@ def cases(m: int = M, K: int = K, lengths: tuple[int, ...] = (1, 2, T, LONG), se
         if scale != 1:  # gradients beyond 5, of every matrix
             theta["V"] *= scale
             y = np.where(rng.random(length) < 0.8, y[0], y)
-        made.append(Case(f"{length} character{'s' * (length > 1)}{about}, h_0 {'not ' * carried}zero", theta, h, x, y))
+        made.append(Case(f"{length} character{'s' * (length > 1)}{title}, h_0 {'not ' * carried}zero", theta, h, x, y))
 
     for length in lengths:
         add("", length)

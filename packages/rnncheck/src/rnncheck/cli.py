@@ -1,116 +1,157 @@
-"""`charloom grade`: which parts of somebody's program are right, and what is wrong with the others."""
+"""The command `rnncheck`: cases for a program in any language, its answers, and the check scripts of a class."""
 
 import argparse
 import csv
 import io
 import json
+import os
 import sys
-from collections import Counter
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from charloom.core.base.errors import CheckFailed, WrongInput
-from charloom.core.base.processors import processors
-from charloom.core.base.progress import progress
-from charloom.core.base.storage import write
-from charloom.core.base.words import in_line, number_of
-from rnncheck.program import JUDGES, MAP, graded, guessed, map_of
-from rnncheck.verdicts import UNGRADED, WRONG, Verdict
+from rnncheck.checking import PARTS
+from rnncheck.files import about_of, answers_report, cases_file
+from rnncheck.scripts import script_report
+from rnncheck.verdicts import UNCHECKED, WRONG, Report, Unreadable, Verdict, common
 
-Results = Mapping[str, list[Verdict]]  # the verdicts on each program, by the name of its file
+Row = tuple[str, Report]  # the seed, and the report
 
 
-def grade(arguments: argparse.Namespace) -> None:
-    """Grade a program, or with --csv or several files a class, and print the verdicts.
+def main() -> None:
+    """Run a command. Exit with 1 if a part of a single program is wrong, and with 2 if nothing can be checked."""
+    parser = argparse.ArgumentParser(prog="rnncheck", description="Check the parts of a vanilla RNN.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    adders = {}
+    for name, run, about in (
+        (
+            "cases",
+            cases,
+            "Print the calls of all parts as JSON, for a program in any language.",
+        ),
+        ("answers", answers, "Judge answers to the calls. No code of a student is executed."),
+        ("class", scripts, "Run check scripts, each in a process of its own. This is no sandbox."),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.set_defaults(run=run)
+        add = adders[name] = command.add_argument
+        if name != "cases":
+            add("files", nargs="+", metavar="FILE", help="several are a class")
+            add("--csv", metavar="FILE", help="write a table with a row for each file")
+            add("--json", action="store_true", help="print the verdicts as JSON")
+    adders["cases"]("--seed", default="", metavar="NAME", help="other cases for each name")
+    adders["cases"]("--sizes", metavar="m,K,T", help="m, K and length of a sequence, if the program accepts no other")
+    adders["cases"]("--seq-length", default="25", metavar="N", help="length in training (default %(default)s)")
+    adders["cases"]("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
+    adders["class"]("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
+    arguments = parser.parse_args()
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except (Unreadable, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr.write(f"{_line(str(error))}\n")
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
 
-    Raises WrongInput if a file is missing, or if no part of a single program can be graded, and CheckFailed if a part
-    of a single program is wrong.
-    """
-    maps = {guessed(Path(name)) for name in arguments.files}  # `*.py` names them, too
-    programs = {name: _map(Path(name), arguments.map) for name in arguments.files if Path(name) not in maps}
+
+def cases(arguments: argparse.Namespace) -> int:
+    """Print cases.json, or rnncheck.m. Return 0."""
+    if arguments.matlab:
+        print(Path(__file__).with_name("rnncheck.m").read_text(encoding="utf-8"), end="")
+        return 0
+    content: dict[str, Any] = {"seed": arguments.seed, "seq_length": _number(arguments.seq_length)}
+    if arguments.sizes is not None:
+        sizes = [_number(size) for size in arguments.sizes.split(",")]
+        if len(sizes) != 3:
+            raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
+        content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2]}
+    print(cases_file(about_of(content)), end="")
+    return 0
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() and len(text) < 9 else text
+
+
+def answers(arguments: argparse.Namespace) -> int:
+    """Judge files of answers."""
+    return _shown(arguments, [_tried(answers_report, name) for name in arguments.files])
+
+
+def scripts(arguments: argparse.Namespace) -> int:
+    """Run check scripts, as many at once as the machine has processors."""
     if not arguments.seconds.isdecimal() or not 0 < int(arguments.seconds) <= 3600:
-        raise WrongInput(f"--seconds: {in_line(arguments.seconds)} is not allowed; allowed are 1 to 3600")
-    names = in_line(next(iter(programs))) if len(programs) == 1 else number_of(len(programs), "program")
-    sys.stderr.write(f"grade executes definitions and functions of {names}, within limits, but not in a sandbox\n")
-    results: dict[str, list[Verdict]] = {}
-    with progress("grade", len(programs), stderr=True) as report, ThreadPoolExecutor(processors()) as pool:
-        given = [(Path(name).resolve(), mapped, int(arguments.seconds)) for name, mapped in programs.items()]
-        for name, verdicts in zip(programs, pool.map(lambda one: graded(*one), given), strict=True):
-            results[name] = verdicts
-            report(len(results), "")
-    one_program = len(programs) == 1 and arguments.csv is None
-    verdicts = next(iter(results.values()))
-    nothing = _ungraded(verdicts) if one_program else ""
+        raise Unreadable(f"--seconds: {arguments.seconds} is not allowed; allowed are 1 to 3600")
+    sys.stderr.write("rnncheck class executes the scripts as your user, without a sandbox\n")
+
+    def run(path: Path) -> Row:
+        return "", script_report(path, int(arguments.seconds))
+
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        return _shown(arguments, list(pool.map(lambda name: _tried(run, name), arguments.files)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _tried(judge: Callable[[Path], Row], name: str) -> Row:
+    """Return the report on a file. If the file cannot be judged, all parts are not checked, and say why."""
+    try:
+        return judge(Path(name))
+    except Exception as error:  # noqa: BLE001  the others are judged
+        reason = str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
+        return "", Report((Verdict("file", UNCHECKED, reason),))
+
+
+def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
+    """Print reports, and write the table. Return the exit code."""
+    (_, report), alone = rows[0], len(rows) == 1 and arguments.csv is None
+    named = list(zip(arguments.files, rows, strict=True))
     if arguments.json:
-        print(json.dumps([_content(name, verdicts) for name, verdicts in results.items()], indent=2))
-    elif not nothing:
-        print("\n".join(map(in_line, _lines(verdicts) if one_program else _class(results))))
-    if arguments.csv is not None:  # after the output, which a full disk then does not cost
-        write(Path(arguments.csv), _table(results))
-    if nothing:
-        raise WrongInput(f"{names}: nothing can be graded: {in_line(nothing)}")
-    if one_program and (wrong := [verdict.part for verdict in verdicts if verdict.result == WRONG]):
-        raise CheckFailed(f"{names}: wrong: {', '.join(wrong)}")
+        print(json.dumps([{"file": name, "seed": seed} | json.loads(r.json()) for name, (seed, r) in named], indent=2))
+    elif not alone:
+        width = max(map(len, arguments.files))
+        for name, (_, r) in named:
+            parts = ", ".join(f"{v.part} {v.result}" for v in r.parts if v.about != "not given")
+            print(_line(f"{name:<{width}}  " + (f"not checked: {r.unchecked}" if r.unchecked else parts)))
+        for line in common(r for _, r in rows):
+            print(_line(line))
+    elif not report.unchecked:
+        print("\n".join(map(_line, str(report).splitlines())))
+    if arguments.csv is not None:
+        _write(arguments.csv, named)
+    if not alone:
+        return 0
+    if report.unchecked:
+        raise Unreadable(f"{arguments.files[0]}: nothing can be checked: {report.unchecked}")
+    return int(WRONG in {verdict.result for verdict in report.parts})
 
 
-def _map(program: Path, given: str | None) -> Path | None:
-    """Return the program's map: the given one, or my_rnn_map.py or map.py beside it, or None.
-
-    Raises WrongInput if a file is missing.
-    """
-    for file in (program, *([Path(given)] if given is not None else [])):
-        if not file.is_file() or file.suffix not in {".py", ".ipynb"}:
-            raise WrongInput(f"{in_line(str(file))}: no such program; allowed are files that end with .py or .ipynb")
-    if given is None:
-        return map_of(program)
-    return Path(given).resolve() if Path(given).resolve() != program.resolve() else None
-
-
-def _lines(verdicts: list[Verdict]) -> list[str]:
-    """Return a line for each part, then findings and notes."""
-    lines = [f"{v.part:<9}  {v.result}" + (f": {v.about}" if v.about else "") for v in verdicts]
-    return lines + [f"{v.part}: {text}" for v in verdicts for text in (*v.findings, *v.notes)]
-
-
-def _ungraded(verdicts: list[Verdict]) -> str:
-    """Return why no part of the program is graded, "" if a part is."""
-    if any(v.result != UNGRADED for v in verdicts):
-        return ""
-    if len({v.about for v in verdicts}) == 1 and verdicts[0].about != "not defined":
-        return verdicts[0].about
-    reasons = [f"{v.part}: {v.about}" for v in verdicts if not v.about.startswith("not defined")]
-    nothing = f"neither the program nor {MAP} beside it defines {', '.join(JUDGES)}, and no map could be guessed: "
-    nothing += "the layout is unknown, or loss or last state are wrong; see docs/grading.md"
-    return "; ".join(reasons) or nothing
-
-
-def _class(results: Results) -> list[str]:
-    """Return a line for each program, then one for each fault that several programs have."""
-    width, counts = max(map(len, results)), Counter[str]()
-    for verdicts in results.values():
-        counts.update({f"{v.part}: {says}" for v in verdicts for f in v.findings if f.named for says in f.sentences})
-    lines = []
-    for name, verdicts in results.items():
-        parts = ", ".join(f"{v.part} {v.result}" for v in verdicts)
-        lines.append(f"{name:<{width}}  " + (f"not graded: {reason}" if (reason := _ungraded(verdicts)) else parts))
-    return lines + [f"{count} programs: {text}" for text, count in counts.most_common() if count > 1]
-
-
-def _content(name: str, verdicts: list[Verdict]) -> dict[str, object]:
-    """Return the verdicts on a program for --json."""
-    found = [[f._asdict() | {"text": str(f)} for f in verdict.findings] for verdict in verdicts]
-    parts = [verdict._asdict() | {"findings": f} for verdict, f in zip(verdicts, found, strict=True)]
-    return {"file": name, "parts": parts}
-
-
-def _table(results: Results) -> str:
-    """Return the table of --csv: a row for each program, with a column for each part, and one for findings."""
+def _write(path: str, rows: list[tuple[str, Row]]) -> None:
+    """Write the table of --csv. A symbolic link is replaced, not followed."""
     table = csv.writer(out := io.StringIO(), lineterminator="\n")
-    table.writerow(["file", *JUDGES, "findings"])
-    for name, verdicts in results.items():
-        found = [f"{v.part}: {finding}" for v in verdicts for finding in v.findings]
-        ungraded = [v for v in verdicts if v.result == UNGRADED and v.about != "not defined"]
-        found += [reason] if (reason := _ungraded(verdicts)) else [f"{v.part}: {v.about}" for v in ungraded]
-        table.writerow([name, *(verdict.result for verdict in verdicts), "  ".join(found)])
-    return out.getvalue()
+    table.writerow(["file", "seed", *PARTS, "findings"])
+    for name, (seed, report) in rows:
+        results = {verdict.part: verdict.result for verdict in report.parts}
+        found = report.findings or ([report.unchecked] if report.unchecked else [])
+        table.writerow([_line(name), seed, *(results.get(part, UNCHECKED) for part in PARTS), _line("  ".join(found))])
+    if any(os.path.realpath(path) == os.path.realpath(name) for name, _ in rows):
+        raise Unreadable(f"--csv: {path} is one of the files to judge")
+    with tempfile.TemporaryDirectory(prefix=".rnncheck-", dir=Path(path).parent) as folder:
+        Path(folder, "table").write_text(out.getvalue(), encoding="utf-8")
+        Path(folder, "table").replace(path)
+
+
+def _line(text: str) -> str:
+    """Return the text in one line, without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,17 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.core.base.types import Array
 from rnncheck.backward import OUTPUTS, RECURRENT, RIGHT, STAGES, STATES, Choice, Pass, gradients
 from rnncheck.cases import Case
-from rnncheck.verdicts import Finding, sentence
+from rnncheck.verdicts import Array, Finding, sentence
 
 LOST = 30  # the tolerance, in rounding errors of a float32 pass
 FLOOR = 1e-7  # a distance below this is rounding
 NEARER_THAN_RIGHT, NEARER_THAN_OTHERS = 100, 10
 Gradients = dict[str, Array]
 EQUATIONS = {"g": "g_t", "d": "d_t", "slope": "d_t", "carry": "d_t"}
-PLACE = "src/charloom/core/network/rnn.py, loss_and_gradients"
 
 
 class Called(NamedTuple):
@@ -133,7 +131,9 @@ def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str]
         found = [(choice, before) for before in earlier if (choice := explained(calls, clip, stages, before))]
         if not found:
             names = [name for name in stages if name in wrong]
-            findings += [Finding((located(calls, clip, names),), PLACE, named=False)] if names and calls else []
+            findings += (
+                [Finding((located(calls, clip, names),), ", ".join(names), named=False)] if names and calls else []
+            )
             if stages == STATES:  # the gradient of W can still be judged by the program's own d_t
                 calls = [own for call in calls if (own := _with_own_states(call))]
             earlier = [{}]
@@ -143,7 +143,7 @@ def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str]
         if added[0]:
             equations = ", ".join(dict.fromkeys(EQUATIONS.get(stage, stage) for choice in added for stage in choice))
             sentences = tuple(dict.fromkeys(map(sentence, added)))
-            findings.append(Finding(sentences, f"{PLACE}, the equation of {equations}"))
+            findings.append(Finding(sentences, equations))
         earlier = choices
     return wrong, findings
 

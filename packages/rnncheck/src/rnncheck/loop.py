@@ -6,23 +6,21 @@ rates allow some updates only, which is why the network is small.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
+from typing import Any
 
 import numpy as np
 
-from charloom.core.base.types import Array
 from rnncheck.backward import Weights, forward, gradients
-from rnncheck.cases import weights
-from rnncheck.gradient import decoded, encoded
-from rnncheck.process import Student, Unreadable
-from rnncheck.verdicts import RIGHT, WRONG, Finding, Verdict, faults
+from rnncheck.cases import About, generator, weights
+from rnncheck.results import array
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, faults, same
 
 m, K = 10, 8
 HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # of the states h_0 to h_T
 EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
 CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
 SMOOTHED = 3e-4  # the relative error of a loss that is computed from two smooth losses in float32
-PLACE = "src/charloom/core/training/loop.py"
-# A rule's eta if neither the program nor its map has one, its epsilon, and its decays, which AdaGrad has not.
+# A rule's eta if the program names none, its epsilon, and its decays, which AdaGrad has not.
 RULES: dict[str, tuple[float, float, tuple[float, float] | None]] = {
     "AdaGrad": (0.1, 2.2e-16, None),
     "AdaGrad with epsilon 1e-08": (0.1, 1e-8, None),
@@ -102,27 +100,34 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
 
 
 def unsmoothed(given: Array, shown: str, T: int) -> Array:
-    """Return the losses (n,) of which a program shows the given values."""
+    """Return the losses (n,) of which a program shows the given values. T is 1 if they are means."""
     if shown == "loss":
         return given
     before = {"smooth loss": given[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
     return np.asarray((given - 0.999 * np.append(before, given[:-1])) / 0.001)
 
 
-def judge(student: Student) -> Verdict:
-    """Call the program's losses, and find the loops that have them."""
-    rng = np.random.default_rng(8)
+def _asked(about: About) -> tuple[dict[str, Array], Array]:
+    """Return the weights and the ids."""
+    rng = generator(8, about.seed)
     theta = weights(m, K, 0.3, rng)
-    (answer,) = student.call("losses", [])  # for the constants
-    T, eta = int(answer.constants.get("seq_length", 25)), answer.constants.get("eta")
-    ids = rng.choice(K, EPOCH * T + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
-    (answer,) = student.call("losses", [[encoded(theta), encoded(ids), UPDATES]])
-    if answer.error:
-        raise Unreadable(answer.error)
-    given = decoded(answer.values[0], "its result").ravel()
-    if len(given) != UPDATES:
-        raise Unreadable(f"it returns {len(given)} losses, not {UPDATES}")
-    return judged(given, theta, ids, T, eta)
+    return theta, rng.choice(K, EPOCH * about.seq_length + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
+
+
+def calls(about: About) -> list[dict[str, Any]]:
+    """Return the arguments of both calls, which are equal."""
+    theta, ids = _asked(about)
+    return 2 * [{"weights": theta, "ids": ids, "n": UPDATES}]
+
+
+def judge(about: About, given: Given, eta: float | None) -> Verdict:
+    """Find the loops that have the program's losses. eta is what the program trains with, None if it does not say."""
+    first, second = (array(value, "its result").ravel() for value in given(0, 2))
+    if len(first) != UPDATES:
+        raise Unreadable(f"it returns {len(first)} losses, not {UPDATES}")
+    if not same([first], [second]):
+        raise Unreadable(AGAIN)
+    return judged(first, *_asked(about), about.seq_length, eta)
 
 
 @np.errstate(all="ignore")  # wrong loops diverge
@@ -130,7 +135,7 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
     """Judge the losses (n,) that a program gave for these weights and ids."""
     default = {name: values[0] for name, values in OPTIONS.items()}
     tolerance = {rule: _tolerance(theta, ids, T, eta, default | {"rule": rule}) for rule in OPTIONS["rule"]}
-    series = {(n, shown): unsmoothed(given, shown, T) * n for n in (1, T) for shown in SHOWN}
+    series = {(n, shown): unsmoothed(given, shown, T // n) * n for n in (1, T) for shown in SHOWN}
     known = faults()["loop"]
     loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*OPTIONS.values())]
     furthest, fewest, differ = 0, 2, set[tuple[int, tuple[str, ...]]]()
@@ -164,7 +169,7 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
         says = dict.fromkeys(
             "; and ".join(known[k] for k in (*_wrong(o), shown) if k in known) for o, shown in matching
         )
-        return Verdict("losses", WRONG, about, (Finding(tuple(says), PLACE),))
+        return Verdict("losses", WRONG, about, (Finding(tuple(says)),))
     notes = [VARIANTS[value] for value in (*o.values(), shown) if value in VARIANTS]
     notes += [f"it clips gradients {o['clip']}"] * (o["clip"] not in {"none", "to ±5"})
     return Verdict("losses", RIGHT, about, (), (f"no fault: {'; '.join(notes)}",) * bool(notes))

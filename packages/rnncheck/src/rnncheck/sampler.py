@@ -7,37 +7,43 @@ accused with a probability below 1e-6, and only after a second set of texts.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from charloom.core.base.types import Array
 from rnncheck.backward import Weights, forward
-from rnncheck.cases import K, M, weights
-from rnncheck.gradient import NEAR, WRONG_FORWARD, decoded, encoded, fitted
-from rnncheck.process import Student, Unreadable
-from rnncheck.verdicts import RIGHT, WRONG, Finding, Verdict, sentence
+from rnncheck.cases import About, M, generator, weights
+from rnncheck.gradient import NEAR
+from rnncheck.results import array, fitted, parts
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same, sentence
 
 LENGTH, SHORT, TEXTS = 3000, 3, 1000  # characters of a long text, of a short one; number of short ones
 ERROR = 1e-6
 Model = Callable[[Weights, Array, int, Sequence[Array]], list[Array]]  # weights, h, first id, texts → p (n, K) of each
 
 
-def following(student: Student) -> Verdict:
-    """Call the program's `following`, and compare distribution and state."""
-    rng = np.random.default_rng(5)
-    cases = [(weights(M, K, 0.5, rng), np.tanh(rng.standard_normal(M)), int(x)) for x in rng.integers(0, K, 5)]
-    (answer,) = student.call("following", [[encoded(value) for value in case] for case in cases])
-    if answer.error:
-        raise Unreadable(answer.error)
-    for (theta, h, x), value in zip(cases, answer.values, strict=True):
-        if not isinstance(value, list) or len(value) != 2:
-            raise Unreadable("it does not return p, h")
-        s = forward(theta, h, np.array([x]), np.array([0]))
-        for name, given, right in (("p", value[0], s.p[0]), ("h", value[1], s.h[1])):
-            array, _ = fitted(given, right.shape, name)
-            if not abs(array - right).max() <= NEAR:
-                says = f"its {name} begins with {array[0]:.6g}, not with {right[0]:.6g}"
-                return Verdict("following", WRONG, name, (Finding((says,), WRONG_FORWARD, named=False),))
+def following_calls(about: About) -> list[dict[str, Any]]:
+    """Return the arguments of all calls of `following`: each twice."""
+    rng, calls = generator(5, about.seed), []
+    for x in rng.integers(0, about.K, 5):
+        theta, h = weights(about.m, about.K, 0.5, rng), np.tanh(rng.standard_normal(about.m))
+        calls += 2 * [{"weights": theta, "h": h, "x": int(x)}]
+    return calls
+
+
+def judge_following(about: About, given: Given, eta: float | None) -> Verdict:
+    """Compare distribution and state with the right ones."""
+    calls, results = following_calls(about), list[list[Array]]()
+    for call, value in zip(calls, given(0, len(calls)), strict=True):
+        s = forward(call["weights"], call["h"], np.array([call["x"]]), np.array([0]))
+        rights = (("p", s.p[0]), ("h", s.h[1]))
+        results.append([fitted(v, r.shape, n)[0] for v, (n, r) in zip(parts(value, "p, h"), rights, strict=True)])
+        for array_, (name, right) in zip(results[-1], rights, strict=True):
+            if not abs(array_ - right).max() <= NEAR:
+                says = f"its {name} begins with {array_[0]:.6g}, not with {right[0]:.6g}"
+                return Verdict("following", WRONG, name, (Finding((says,), f"{name}_t", named=False),))
+    if not all(same(one, two) for one, two in zip(results[::2], results[1::2], strict=True)):
+        raise Unreadable(AGAIN)
     return Verdict("following", RIGHT)
 
 
@@ -57,8 +63,7 @@ def _power(exponent: float) -> Model:
     def model(theta: Weights, h: Array, first: int, text: Array) -> Array:
         p = _read(theta, h, first, text)
         powers: Array = (p / p.max(axis=1, keepdims=True)) ** exponent
-        powers /= powers.sum(axis=1, keepdims=True)
-        return powers
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     return _each(model)
 
@@ -100,34 +105,43 @@ def fit(theta: Weights, h: Array, first: int, texts: Sequence[Array], model: Mod
     return True
 
 
-def sample(student: Student) -> Verdict:
-    """Let the program draw texts, and compare them with its distributions."""
-    rng = np.random.default_rng(6)
-    theta, h, first = weights(M, 5, 0.8, rng), np.tanh(2 * rng.standard_normal(M)), 2
-    lengths = [LENGTH, *[SHORT] * TEXTS]
-    for attempt in range(2):
-        seeds = range(10_000 * attempt, 10_000 * attempt + len(lengths))
-        given = [encoded(theta), encoded(h), first]
-        (answer,) = student.call("sample", [[*given, n, {"rng": seed}] for n, seed in zip(lengths, seeds, strict=True)])
-        if answer.error:
-            raise Unreadable(answer.error)
-        texts = [_text(value, n, first) for value, n in zip(answer.values, lengths, strict=True)]
+def sample_calls(about: About) -> list[dict[str, Any]]:
+    """Return the arguments of all calls of `sample`: two sets, each with one long text and many short ones."""
+    rng = generator(6, about.seed)
+    same_arguments = {"weights": weights(M, 5, 0.8, rng), "h": np.tanh(2 * rng.standard_normal(M)), "x": 2}
+    return 2 * [same_arguments | {"n": n, "texts": texts} for n, texts in ((LENGTH, 1), (SHORT, TEXTS))]
+
+
+def judge_sample(about: About, given: Given, eta: float | None) -> Verdict:
+    """Compare the texts that the program draws with its distributions."""
+    call = sample_calls(about)[0]
+    theta, h, first = call["weights"], call["h"], call["x"]
+    for attempt in (0, 2):
+        long, short = given(attempt, attempt + 2)
+        texts = [*_texts(long, 1, LENGTH, first), *_texts(short, TEXTS, SHORT, first)]
         if all(text[0] == first for text in texts):  # the program counts the first character among the n
             texts = [text[1:] for text in texts]
+        likeliest = fit(theta, h, first, texts, FAULTS["likeliest"][0])
+        fixed = not likeliest and len({tuple(text) for text in texts[1:]}) == 1
+        texts = texts[:1] if fixed else texts
         if fit(theta, h, first, texts, _power(1)):
-            return Verdict("sample", RIGHT)
+            if fixed and not given.reseeded:
+                return Verdict("sample", WRONG, "", (Finding((sentence({"sample": "fixed_seed"}),)),))
+            note = "every text is the same: it, or a constructor, seeds np.random or random in every call"
+            return Verdict("sample", RIGHT, notes=(note,) * fixed)
     named = [key for key, models in FAULTS.items() if any(fit(theta, h, first, texts, model) for model in models)]
     says = "its characters do not have the frequencies of the network's distribution, in two sets of texts"
-    if len({tuple(text) for text in texts[1:]}) == 1 and named != ["likeliest"]:
-        says, named = "every text is the same: it seeds a generator of its own, or does not draw at random", []
     sentences = tuple(sentence({"sample": key}) for key in named) or (says,)
-    return Verdict("sample", WRONG, "", (Finding(sentences, "src/charloom/sampling/writing.py", bool(named)),))
+    return Verdict("sample", WRONG, "", (Finding(sentences, named=bool(named)),))
 
 
-def _text(value: object, n: int, first: int) -> Array:
-    """Return the text of n ids. The first id may stand before it. Raises Unreadable."""
-    text = decoded(value, "its text").ravel()
-    text = text[1:] if len(text) == n + 1 and text[0] == first else text
-    if len(text) != n or not all(i in range(5) for i in text):
-        raise Unreadable(f"it does not return {n} ids")
-    return text.astype(int)
+def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:
+    """Return the texts (count, n) of ids. The first id may stand before each. Raises Unreadable."""
+    texts = array(value, "its text")
+    if texts.size not in (count * n, count * (n + 1)):
+        raise Unreadable(f"it does not return {n} ids for a text of {n}")
+    texts = texts.reshape(count, -1)
+    texts = texts[:, 1:] if texts.shape[1] == n + 1 and (texts[:, 0] == first).all() else texts
+    if texts.shape[1] != n or not np.isin(texts, range(5)).all():
+        raise Unreadable(f"it does not return {n} ids below 5")
+    return list(texts.astype(int))

@@ -1,20 +1,31 @@
-"""The verdicts on the parts of a program, with findings."""
+"""The verdicts on the parts of a program, with findings, and the report that has all of them."""
 
+import html
+import json
 import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnncheck.backward import Choice
+import numpy as np
+from numpy.typing import NDArray
 
-RIGHT, WRONG, UNGRADED = "right", "wrong", "not graded"
+Array = NDArray[Any]
+RIGHT, WRONG, UNCHECKED = "right", "wrong", "not checked"
+AGAIN = "the second call with the same arguments returns something else: the program keeps a state between calls"
+
+
+class Unreadable(Exception):
+    """A part cannot be checked: a call fails, or does not return what README.md says."""
 
 
 class Finding(NamedTuple):
     """Something wrong in a part.
 
     sentences  what the program does: one sentence, or alternatives between which the results do not decide
-    place      where the right thing stands in this repository, "" if nowhere
+    place      the names of the equations in README.md to compare with, "" if there are none
     named      the sentences are faults that explain the results; otherwise the sentence says where a difference begins
     """
 
@@ -25,11 +36,11 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         """Return the finding as text."""
         text = f"either {'; or '.join(self.sentences)}" if len(self.sentences) > 1 else self.sentences[0]
-        return text[:1].upper() + text[1:] + "." + (f" Compare {self.place}." if self.place else "")
+        return text[:1].upper() + text[1:] + "." + (f" Compare the equation of {self.place}." if self.place else "")
 
 
 class Verdict(NamedTuple):
-    """The verdict on a part: RIGHT, WRONG or UNGRADED, a few words, findings, and notes that accuse of nothing."""
+    """The verdict on a part: RIGHT, WRONG or UNCHECKED, a few words, findings, and notes that accuse of nothing."""
 
     part: str
     result: str
@@ -38,12 +49,91 @@ class Verdict(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Report(NamedTuple):
+    """The verdicts on all parts."""
+
+    parts: tuple[Verdict, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether at least one part is right, and no part is wrong."""
+        results = {verdict.result for verdict in self.parts}
+        return RIGHT in results and WRONG not in results
+
+    @property
+    def findings(self) -> list[str]:
+        """The findings of all parts, as text."""
+        return [f"{verdict.part}: {finding}" for verdict in self.parts for finding in verdict.findings]
+
+    @property
+    def unchecked(self) -> str:
+        """Why no part is checked, "" if a part is."""
+        if any(verdict.result != UNCHECKED for verdict in self.parts):
+            return ""
+        reasons = [f"{verdict.part}: {verdict.about}" for verdict in self.parts if verdict.about != "not given"]
+        return "; ".join(reasons) or "no part is given"
+
+    def json(self) -> str:
+        """Return the report as JSON in one line."""
+        found = [[f._asdict() | {"text": str(f)} for f in verdict.findings] for verdict in self.parts]
+        parts = [verdict._asdict() | {"findings": f} for verdict, f in zip(self.parts, found, strict=True)]
+        return json.dumps({"right": self.right, "parts": parts}, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        """Return a line for each part, then findings and notes."""
+        lines = [f"{v.part:<9}  {v.result}" + (f": {v.about}" if v.about else "") for v in self.parts]
+        return "\n".join(lines + [f"{v.part}: {text}" for v in self.parts for text in (*v.findings, *v.notes)])
+
+    def __repr__(self) -> str:
+        """Return results and findings in one line, for pytest."""
+        return f"<{'; '.join([', '.join(f'{v.part} {v.result}' for v in self.parts), *self.findings])}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook."""
+        rows = [(v.part, v.result, " ".join(map(str, (v.about, *v.findings, *v.notes)))) for v in self.parts]
+        cells = ["".join(f"<td style='text-align: left'>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+
+
+class Given:
+    """The answers to the calls of a part. `given(first, last)` returns the values of these calls.
+
+    changed   a call changed its arguments
+    reseeded  a call set the seed of a generator that had been seeded before the call
+    """
+
+    def __init__(self, values: Sequence[Any] = ()) -> None:
+        """Store the values of the calls. `answer`, which returns the value of a call or raises, may be replaced."""
+        self.answer: Callable[[int], Any] = values.__getitem__
+        self.changed = self.reseeded = False
+
+    def __call__(self, first: int, last: int) -> Iterator[Any]:
+        """Yield the values of the calls from first to last − 1. A program may reuse its arrays: read each at once."""
+        return map(self.answer, range(first, last))
+
+
 @cache
 def faults() -> dict[str, Any]:
     """Return the content of faults.toml."""
     return tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
 
 
-def sentence(choice: Choice) -> str:
+def sentence(choice: Mapping[str, str]) -> str:
     """Return the sentences of the faults as one."""
     return "; and ".join(faults()[stage][key] for stage, key in choice.items())
+
+
+def same(one: Iterable[Array], other: Iterable[Array]) -> bool:
+    """Return whether two results are equal but for rounding. NaN equals NaN."""
+    pairs = zip(one, other, strict=True)
+    return all(np.allclose(*pair, rtol=1e-5, atol=1e-7, equal_nan=True) for pair in pairs)
+
+
+def common(reports: Iterable[Report]) -> list[str]:
+    """Return a line for each named fault that several reports have, the most frequent first."""
+    counts = Counter[str]()
+    for report in reports:
+        counts.update(
+            {f"{v.part}: {says}" for v in report.parts for f in v.findings if f.named for says in f.sentences}
+        )
+    return [f"{count} programs: {text}" for text, count in counts.most_common() if count > 1]

@@ -15,6 +15,7 @@ import numpy as np
 
 from charloom.core.base.sources import SOURCES
 from charloom.core.kernel.advance import advance
+from charloom.core.kernel.cache import folder_of
 from charloom.core.kernel.crew import ALONE
 from charloom.core.kernel.drawing import streams, write
 from charloom.core.kernel.layout import scratch, weights
@@ -31,8 +32,7 @@ def compile_ahead(K: int) -> None:
     Does nothing if the cache has code of these sources, if there is no cache, or if the system refuses another process.
     A later stage compiles the code that the process has not finished.
     """
-    folder = getattr(updates._cache, "folder", None)
-    if folder is not None and not folder.exists():
+    if (folder := folder_of(updates)) and not folder.exists():
         with suppress(OSError):  # the system refuses another process
             subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__, str(K)], env=os.environ | {"PYTHONPATH": str(SOURCES)},

@@ -53,6 +53,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return dispatcher
 
 
+def folder_of(function: Any) -> Path | None:
+    """Return the folder in which the code of a `compiled` function is cached; None if it is not cached."""
+    return getattr(function._cache, "folder", None)
+
+
 def cache_home() -> Path:
     """Return the folder of all caches: `charloom` in NUMBA_CACHE_DIR, in XDG_CACHE_HOME or in ~/.cache.
 

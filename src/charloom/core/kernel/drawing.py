@@ -15,7 +15,7 @@ from charloom.core.kernel.cache import INNER, compiled
 from charloom.core.kernel.elementary import vector_tanh
 from charloom.core.kernel.layout import ROWS, WIDTHS, Weights, zeros
 from charloom.core.kernel.passes import exponentials
-from charloom.core.kernel.products import ONE, add_product, copy_row, recurrence
+from charloom.core.kernel.products import ONE, Recurrence, add_product, copy_row, recurrence
 from charloom.core.kernel.vector import load, store
 
 VECTORS = (0,) * WIDTHS[0]  # the compiler reads the number of vectors at a time from the tuple's type
@@ -74,10 +74,11 @@ def _step(w: Weights, z: Streams, first: int, m: int) -> None:
         for k in range(0, p, lanes):
             store(a, s, k, load(w.UT, x[first + s], k) + load(w.b, 0, k))
     if len(x) == 1:
-        recurrence(a, 1, a, 0, h, 0, 1, w.WT, m, VECTORS, None, 0, p // w.WT.shape[1] * w.WT.shape[1])
+        sums = Recurrence(out=a, to=1, start=a, at=0, x=h, step=0, w=w.WT, n=m, batch=1)
+        recurrence(sums, VECTORS, None, 0, p // w.WT.shape[1] * w.WT.shape[1])
         for k in range(0, p, lanes):
             store(h, 0, k, vector_tanh(load(a, 1, k)))
-        recurrence(o, 0, w.c, 0, h, 0, 1, w.VT, m, VECTORS, None, 0, q)
+        recurrence(Recurrence(out=o, to=0, start=w.c, at=0, x=h, step=0, w=w.VT, n=m, batch=1), VECTORS, None, 0, q)
         return
     add_product(a, h[first:], rows, w.WT, m, 0, p // w.WT.shape[1] * w.WT.shape[1], ONE)
     for s in range(rows):

@@ -16,7 +16,7 @@ from charloom.core.kernel.cache import INNER, compiled
 from charloom.core.kernel.crew import Crew, meet, share
 from charloom.core.kernel.elementary import vector_exp, vector_log, vector_tanh
 from charloom.core.kernel.layout import Scratch, Sizes, Weights
-from charloom.core.kernel.products import add_product, copy_row, recurrence, unit
+from charloom.core.kernel.products import Recurrence, add_product, copy_row, recurrence, unit
 from charloom.core.kernel.vector import load, splat, store, where_less
 
 
@@ -41,7 +41,8 @@ def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(a, row, k, load(w.UT, ids[position + row], k) + load(w.b, 0, k))
-        recurrence(h, t + 1, a, t, h, t, n, w.WT, m, z.width, z.batched, begin, end)
+        sums = Recurrence(out=h, to=t + 1, start=a, at=t, x=h, step=t, w=w.WT, n=m, batch=n)
+        recurrence(sums, z.width, z.batched, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 store(h, row + n, k, vector_tanh(load(h, row + n, k)))
@@ -133,7 +134,8 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
     add_product(a, o, T * n, V, K, begin, end, z.across)
     finite = True
     for t in range(T - 1, -1, -1):
-        recurrence(d, t, a, t, d, t + 1, n, W, m if t < T - 1 else 0, z.width, z.batched, begin, end)
+        sums = Recurrence(out=d, to=t, start=a, at=t, x=d, step=t + 1, w=W, n=m if t < T - 1 else 0, batch=n)
+        recurrence(sums, z.width, z.batched, begin, end)
         for row in range(t * n, t * n + n):
             for k in range(begin, end, lanes):
                 state = load(h, row + n, k)

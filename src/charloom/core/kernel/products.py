@@ -4,7 +4,7 @@ Bottlenecks at m = 100 on a processor of 2022: multiplications in `add_product`;
 roots in `learn`; reading w from the second-level cache in `recurrence`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import njit
 
@@ -128,60 +128,81 @@ def _gradients(
         store_tile(g, to, k - column, TILE, x)
 
 
+class Recurrence(NamedTuple):
+    """One step of a recurrence: out[to] = start[at] + Σ_j x[step, j] · w[j], j from 0 to n − 1.
+
+    Row r of the batch has row to · batch + r of `out`, and likewise of `start` and x. w is in panels.
+    """
+
+    out: Array
+    to: int
+    start: Array
+    at: int
+    x: Array
+    step: int
+    w: Array
+    n: int
+    batch: int
+
+
+class Summands(NamedTuple):
+    """The summands of a recurrence in one panel: the columns of `out` begin at `offset`.
+
+    The first summand has number j, and is in row `row` of w. `stride` leads from a summand to the next one: 1 or −1.
+    """
+
+    offset: int
+    row: int
+    j: int
+    stride: int
+
+
 @njit(**INNER)
-def recurrence(
-    out: Array, to: int, start: Array, at: int, x: Array, step: int, batch: int, w: Array, n: int, width: Any,
-    batched: Any, begin: int, end: int,
-) -> None:  # fmt: skip
-    """Compute out[to] = start[at] + Σ_j x[step, j] · w[j]; j from 0 to n − 1 at even steps, n − 1 to 0 at odd ones.
+def recurrence(sums: Recurrence, width: Any, batched: Any, begin: int, end: int) -> None:
+    """Compute a step of a recurrence; j goes from 0 to n − 1 at even steps, and from n − 1 to 0 at odd ones.
 
-    A batch has `batch` rows for each of to, at and step. The sums of a sequence do not depend on the batch.
+    The sums of a sequence do not depend on the batch. Odd steps begin with the last panel, which is still in the cache.
 
-    w               matrix in panels; odd steps begin with the last panel, which is still in the cache
     width, batched  see Scratch
     begin, end      range of columns of `out`, in multiples of `unit`
     """
-    to, at, x_row = to * batch, at * batch, step * batch
-    lanes, wide = 64 // out.itemsize, w.shape[1]
-    apart = len(w) // (out.shape[1] // wide)
-    odd = step % 2 == 1
-    j, stride = (n - 1, -1) if odd else (0, 1)
+    lanes, wide = 64 // sums.out.itemsize, sums.w.shape[1]
+    apart = len(sums.w) // (sums.out.shape[1] // wide)
+    odd = sums.step % 2 == 1
+    j, stride = (sums.n - 1, -1) if odd else (0, 1)
     while begin < end:
         first = max(begin, (end - 1) // wide * wide) if odd else begin
-        row, offset = first // wide * apart + j, first // wide * wide
+        panel = Summands(offset=first // wide * wide, row=first // wide * apart + j, j=j, stride=stride)
         if batched is None:  # the compiler skips the other branch
             limit, block = first + wide, len(width) * lanes
             for column in range(0, wide, block):
                 k = min(column, wide - block)  # the last block overlaps the one before it, so there is no remainder
-                _tile(out, to, start, at, offset, x, x_row, j, w, row, k, stride, n, ONE, width)
+                _tile(sums, panel, 0, k, ONE, width)
         else:
             limit, middle = in_panel(first, end, wide, len(batched) * lanes)
-            _tiles(out, to, start, at, offset, x, x_row, j, w, row, first, middle, stride, n, batch, batched)
-            _tiles(out, to, start, at, offset, x, x_row, j, w, row, middle, limit, stride, n, batch, ONE)
+            _tiles(sums, panel, first, middle, batched)
+            _tiles(sums, panel, middle, limit, ONE)
         begin, end = (begin, first) if odd else (limit, end)
 
 
 @njit(**INNER)
-def _tiles(
-    out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int,
-    begin: int, end: int, stride: int, n: int, batch: int, width: Any,
-) -> None:  # fmt: skip
+def _tiles(sums: Recurrence, panel: Summands, begin: int, end: int, width: Any) -> None:
     """Compute columns of a recurrence, of one panel, for a batch. From three sequences on no tile has fewer rows."""
-    for k in range(begin - offset, end - offset, len(width) * 64 // out.itemsize):
+    for k in range(begin - panel.offset, end - panel.offset, len(width) * 64 // sums.out.itemsize):
         i = 0
-        while i < batch:
-            left = batch - i
+        while i < sums.batch:
+            left = sums.batch - i
             if left == ROWS or left > 7:
-                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, TILE, width)
+                _tile(sums, panel, i, k, TILE, width)
                 i += ROWS
             elif left in (4, 7):
-                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0, 0), width)
+                _tile(sums, panel, i, k, (0, 0, 0, 0), width)
                 i += 4
             elif left == 2:
-                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0), width)
+                _tile(sums, panel, i, k, (0, 0), width)
                 i += 2
             else:
-                _tile(out, to + i, start, at + i, offset, x, x_row + i, j, w, row, k, stride, n, (0, 0, 0), width)
+                _tile(sums, panel, i, k, (0, 0, 0), width)
                 i += 3
 
 
@@ -195,20 +216,15 @@ def unit(wide: int, lanes: int, batch: int) -> int:
 
 
 @njit(**PASTED)
-def _tile(
-    out: Array, to: int, start: Array, at: int, offset: int, x: Array, x_row: int, j: int, w: Array, row: int, k: int,
-    stride: int, n: int, height: Any, width: Any,
-) -> None:  # fmt: skip
-    """Compute a tile of a recurrence: len(height) rows and len(width) vectors of `out`, from column `offset` + k on.
-
-    The summands are w[row, k] and the vectors below it (stride 1) or above it (stride −1), n in all.
-    """
-    a = load_tile(start, at, offset + k, height, width)
-    for _ in range(n):
-        a = add_outer(a, x, x_row, j, height, w, row, k)
-        j += stride
-        row += stride
-    store_tile(out, to, offset + k, height, a)
+def _tile(sums: Recurrence, panel: Summands, i: int, k: int, height: Any, width: Any) -> None:
+    """Compute a tile of a recurrence: len(height) rows of the batch from i on, len(width) vectors from column k on."""
+    a = load_tile(sums.start, sums.at * sums.batch + i, panel.offset + k, height, width)
+    row, j = panel.row, panel.j
+    for _ in range(sums.n):
+        a = add_outer(a, sums.x, sums.step * sums.batch + i, j, height, sums.w, row, k)
+        j += panel.stride
+        row += panel.stride
+    store_tile(sums.out, sums.to * sums.batch + i, panel.offset + k, height, a)
 
 
 @njit(**PASTED)

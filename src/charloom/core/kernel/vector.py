@@ -15,8 +15,7 @@ from typing import Any
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from charloom.core.kernel.cache import PASTED
 
@@ -183,29 +182,27 @@ def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iter
         yield _splat(context, builder, value, kind, signature.return_type)
 
 
-def _register(symbol: Any, emit: Any) -> None:
-    """Define the operator `symbol` for vectors, lane by lane; a scalar operand is broadcast.
+def _register(symbol: Any, instruction: str) -> None:
+    """Define the operator `symbol` for vectors, lane by lane, as this method of LLVM's builder.
 
-    emit(builder, left, right) emits the instruction and returns its result.
+    A scalar operand is broadcast.
     """
 
-    @infer_global(symbol)
-    class _Operator(AbstractTemplate):
-        def generic(self, arguments: Any, _: Any) -> Any:
-            vector = next((kind for kind in arguments if isinstance(kind, Vector)), None)
-            return None if vector is None else vector(*arguments)
+    @type_callable(symbol)
+    def _result(_: Any) -> Any:
+        return lambda left, right: next((kind for kind in (left, right) if isinstance(kind, Vector)), None)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return emit(builder, *_vectors(context, builder, signature, arguments))
+        return getattr(builder, instruction)(*_vectors(context, builder, signature, arguments))
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(symbol, *kinds)(generate)
 
 
-_register(operator.add, lambda builder, left, right: builder.fadd(left, right))
-_register(operator.sub, lambda builder, left, right: builder.fsub(left, right))
-_register(operator.mul, lambda builder, left, right: builder.fmul(left, right))
-_register(operator.truediv, lambda builder, left, right: builder.fdiv(left, right))
+_register(operator.add, "fadd")
+_register(operator.sub, "fsub")
+_register(operator.mul, "fmul")
+_register(operator.truediv, "fdiv")
 
 
 @intrinsic
@@ -250,26 +247,18 @@ def transpose(_: Any, source: Any, row: Any, column: Any, target: Any, to_row: A
     """Write the transposed SQUARE × SQUARE block at source[row, column] to the block at target[to_row, to_column]."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        source_, row_, column_, target_, to_row_, to_column_ = arguments
-
-        def after(start: Any, i: int) -> Any:
-            return builder.add(start, ir.Constant(start.type, i))
-
-        rows = [
-            _read(context, builder, source, (source_, after(row_, i), column_), 1, SQUARE)[0] for i in range(SQUARE)
-        ]
+        places, targets = (_below(builder, place, SQUARE) for place in (arguments[:3], arguments[3:]))
+        rows = [_read(context, builder, source, place, 1, SQUARE)[0] for place in places]
         # Each round interleaves row i with row i + SQUARE / 2; after log2(SQUARE) rounds the rows are the columns.
+        kind = ir.VectorType(ir.IntType(32), SQUARE)
         low, high = (
-            ir.Constant(
-                ir.VectorType(ir.IntType(32), SQUARE), [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]
-            )
-            for half in (0, SQUARE // 2)
+            ir.Constant(kind, [(i // 2 + half) + SQUARE * (i % 2) for i in range(SQUARE)]) for half in (0, SQUARE // 2)
         )
         for _round in range(SQUARE.bit_length() - 1):
             pairs = [(rows[i], rows[i + SQUARE // 2]) for i in range(SQUARE // 2)]
             rows = [builder.shuffle_vector(*pair, mask) for pair in pairs for mask in (low, high)]
-        for i, register in enumerate(rows):
-            _write(context, builder, target, (target_, after(to_row_, i), to_column_), [register])
+        for place, register in zip(targets, rows, strict=True):
+            _write(context, builder, target, place, [register])
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate

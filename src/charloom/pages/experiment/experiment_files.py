@@ -15,9 +15,8 @@ from charloom.core.settings import records
 from charloom.core.settings.params import PARAMS, SILENT, VARIED, Params
 from charloom.core.settings.reading import overridden
 from charloom.core.text.corpus import Text, read_prepared
-from charloom.pages.along_updates import Curve
 from charloom.results.keys import setting_params
-from charloom.results.run import Run, from_folder
+from charloom.results.run import Curve, Run, from_folder
 from charloom.results.study_table import read_asked, read_runs
 
 START = "train.initial_accumulator_value"

@@ -14,11 +14,12 @@ from charloom.core.base.types import Array
 from charloom.core.kernel.arrays import log
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.core.settings.records import MEASURE_OF_PART
-from charloom.pages.along_updates import MANY_EPOCHS, Curve, draw, mark, over_updates, settled, table_of
+from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, GREY, PINK, VERMILION, drawing, limits, pictured, write_legend
 from charloom.pages.sections import Picture, Section
+from charloom.results.run import Curve
 
 UNITS = "nats per sequence"
 PUBLISHED = "published run, on another novel"
@@ -64,7 +65,9 @@ def _whole(results: Results, others: dict[str, Curve]) -> Picture:
     caption = (
         f"From {next(iter(curve.values())):.1f} at the start to {results.train.smooth_loss:.1f} at the end. Dashed: a "
         f"uniform guess, and counted n-grams on the training text ({counted})."
-    ) + f" Circles: other people’s runs ({', '.join(others)})." * bool(others)
+    )
+    if others:
+        caption += f" Circles: other people’s runs ({', '.join(others)})."
     table = table_of({"smooth loss": curve, **others}, ".3f")
     return pictured(figure, "loss-whole", f"smooth loss over all updates, {UNITS}", caption, table)
 
@@ -120,7 +123,7 @@ def _held_out(results: Results) -> Picture:
         "The cost of held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
         f"is the cost of {train.held_out_characters_read:,} characters with the last model."
         + ("" if bits is None else f" The lowest point is {bits:.3f}, after {lowest:,} updates.")
-        + " Checkpoints in the first twentieth of the updates are left out." * (len(later) < len(curve)),
+        + (" Checkpoints in the first twentieth of the updates are left out." if len(later) < len(curve) else ""),
         table_of({"bits per character": curve}, ".4f"),
     )  # fmt: skip
 

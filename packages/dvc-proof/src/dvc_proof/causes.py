@@ -1,0 +1,67 @@
+"""Explain differences between a commit and its rebuilt results, by two dvc.lock files and the committed files."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from dvc_proof.facts import compared
+from dvc_proof.lock import NO_STAGE, Stage, Stages
+
+UNDECLARED = "depends on something that dvc.yaml does not name"
+
+
+def contradictions(before: Stages, after: Stages, notes: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return a sentence for each input that differs between the two dvc.lock files, with the stages that read it.
+
+    An input that another stage makes counts only if all outputs of that stage have the same hashes: otherwise the
+    outputs explain it.
+
+    before, after  the stages of both files; stages that only `before` has were not rebuilt and do not count
+    notes          what is known of an input that differs, by path: `: only the line ends differ`
+    """
+    changes = [change for change in compared(before, after) if change.name in after]
+    apart = {change.name for change in changes if change.apart}
+    sentences = defaultdict[str, list[str]](list)
+    for change in changes:
+        one, other = before.get(change.name, NO_STAGE), after[change.name]
+        unexplained = [path for path, maker in change.earlier.items() if maker not in apart]
+        for name in () if change.side else (*change.inputs, *unexplained):
+            sentences[_input(name, one, other) + notes.get(name, "")].append(change.name)
+    return {f"{sentence} (stages: {', '.join(stages)})": stages for sentence, stages in sentences.items()}
+
+
+def _input(name: str, before: Stage, after: Stage) -> str:
+    one, other = ({"cmd": stage.cmd, **stage.params}.get(name, "nothing") for stage in (before, after))
+    if one != other:
+        file = "dvc.yaml" if name == "cmd" else name.partition(":")[0] if ":" in name else "params.yaml"
+        return f"dvc.lock was made with {name} {one}, {file} has {other}"
+    return f"dvc.lock {'was made with another' if name in before.deps else 'has no hash of the input'} {name}"
+
+
+def edits(before: Stages, after: Stages, committed: Mapping[str, str], stable: bool) -> Iterator[str]:
+    """Yield sentences about outputs, or their hashes in dvc.lock, that the rebuilt stage makes otherwise.
+
+    An edit changes some outputs of a stage; another machine or other sources usually change all of them.
+
+    committed  hashes of the outputs in Git, by path
+    stable     whether two runs here made the same outputs; False if there was one run
+    """
+    sentences = defaultdict[str, list[str]](list)
+    for change in compared(before, after):
+        name, causes = change.name, [*change.inputs, *change.earlier]
+        old, new = before.get(name, NO_STAGE).outs, after.get(name, NO_STAGE).outs
+        for path in (path for path in old if path in new):
+            locked, relocked, digest = old[path], new[path], committed.get(path, "")
+            start = f"edited after {name} made it"
+            if digest not in {"", locked} and (digest != relocked or locked == relocked):
+                recorded = "the hash of what was rebuilt" if locked == relocked else "another hash"
+                sentences[f"{start}: dvc.lock has {recorded}"].append(path)
+            elif locked != relocked and change.same and not causes:
+                edited = f"{start}, and dvc.lock too" if digest == locked else "dvc.lock was edited"
+                others = f"{name} makes other outputs with the same hashes from the same inputs"
+                sentences[f"{edited}: {others}"].append(path)
+            elif locked != relocked and not causes:
+                reasons = f"{'' if stable else 'is not deterministic, '}{UNDECLARED}, or ran on another machine"
+                reasons += " or with other versions; or it was edited, and `dvc commit` wrote its hash"
+                sentences[f"{name} makes other hashes from the same inputs: it {reasons}"].append(path)
+    for sentence, paths in sentences.items():
+        yield f"{', '.join(paths)}: {sentence}"

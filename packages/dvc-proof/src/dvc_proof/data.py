@@ -1,0 +1,170 @@
+"""Data files and folders: fetch them, hash them, and say how they differ from a hash that DVC has recorded.
+
+`python -m dvc_proof.data CLONE PROJECT PATH…` fetches paths into a clone, and prints a complaint for each as JSON.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import CheckoutError
+from dvc.fs import localfs
+from dvc.ignore import DvcIgnoreFilter
+from dvc.repo import Repo
+from dvc_data.hashfile.istextfile import istextfile
+
+from dvc_proof.git import git
+from dvc_proof.words import listed, number_of
+
+FETCHING_MAY_TAKE = 3600  # seconds
+CACHE = "cache-of-the-project"  # stands for it among the remotes
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+SHOWN = 8  # digits of a hash
+MEASURES = ("size", "nfiles")  # what DVC records of a file or folder besides its hash
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+
+def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> dict[str, str]:
+    """Fetch data into a clone, from the project's cache or a remote; return a complaint for each path without content.
+
+    A process of its own fetches all of them, because starting DVC takes a second, and a remote may never answer: after
+    `seconds`, by default FETCHING_MAY_TAKE, the process is killed.
+    """
+    if not (missing := [path for path in paths if not (root / path).exists()]):
+        return {}
+    command = [sys.executable, "-P", "-m", "dvc_proof.data", str(root), str(project_folder()), *missing]
+    complaint, complaints, limit = (
+        "DVC failed while it fetched the data",
+        dict[str, str](),
+        seconds or FETCHING_MAY_TAKE,
+    )
+    try:
+        printed = subprocess.run(command, capture_output=True, check=False, timeout=limit).stdout
+        with suppress(ValueError):  # DVC printed something else
+            complaints = json.loads((printed.splitlines() or [b"{}"])[-1])
+    except subprocess.TimeoutExpired:
+        complaint = f"not fetched within {limit:g} s"
+    return {path: complaints.get(path, complaint) for path in missing if not (root / path).exists()}
+
+
+def main() -> None:
+    """Fetch each path in turn, so that one that cannot be had stops no other.
+
+    The project's cache is asked first, then its remotes, by the settings of the project: a clone lacks the local ones.
+    """
+    clone, project, *paths = sys.argv[1:]
+    with Repo(project) as own:
+        remotes, name, cache = own.config["remote"], own.config["core"].get("remote"), own.cache.local_cache_dir
+    settings = {
+        "cache": {"dir": f"{clone}/.dvc/cache", "type": ["copy"]},
+        "remote": {**remotes, CACHE: {"url": cache}},
+        "core": {"site_cache_dir": f"{clone}/.dvc/tmp/site", "remote": name or CACHE},
+    }
+    complaints = dict[str, str]()
+    for path in paths:
+        for remote in (CACHE, None):
+            try:
+                with Repo(clone, config=settings) as repo:
+                    repo.pull(f"{clone}/{path}", remote=remote)
+                break
+            except CheckoutError:
+                complaints.setdefault(path, "neither the cache nor a remote gives it")
+            except Exception as error:  # noqa: BLE001  plugins, servers and files raise exceptions of many types
+                complaints[path] = " ".join(COLOUR.sub("", str(error.__cause__ or error)).split())
+    print(json.dumps(complaints))
+
+
+def files_in(root: Path, path: str) -> dict[str, Path]:
+    """Return the files of a folder by name relative to it, or the file under the name ""; {} if nothing exists.
+
+    Files that .dvcignore excludes are left out.
+    """
+    top = root / path
+    if not top.is_dir():
+        return {"": top} if top.is_file() else {}
+    found = DvcIgnoreFilter(localfs, str(root)).find(localfs, str(top))
+    return {Path(file).relative_to(top).as_posix(): Path(file) for file in sorted(found)}
+
+
+def contents(root: Path, path: str) -> dict[str, bytes]:
+    """Return the content of the files of `files_in`, by name; a file alone has its own name."""
+    return {name or Path(path).name: file.read_bytes() for name, file in files_in(root, path).items()}
+
+
+def hashes(root: Path, path: str, legacy: bool = False) -> dict[str, str]:
+    """Return the MD5 of each file of `files_in`. DVC 2 read a text with the line ends of Unix: `legacy`."""
+    return {name: _of_file(file, legacy) for name, file in files_in(root, path).items()}
+
+
+def digest(root: Path, path: str, legacy: bool = False) -> str:
+    """Return DVC's hash of the file or folder, computed without DVC; "" if nothing exists."""
+    own = hashes(root, path, legacy)
+    if not (root / path).is_dir():
+        return own.get("", "")
+    entries = [{"md5": value, "relpath": name} for name, value in sorted(own.items())]
+    return f"{_md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def unlike(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> str:
+    """Return how the content differs from a recorded hash; "" if it does not.
+
+    recorded, entry  the hash, and the whole entry of a dvc.lock or .dvc file, with size and number of files
+    """
+    own, files = digest(root, path), files_in(root, path)
+    if own != recorded and ("hash" in entry or digest(root, path, legacy=True) != recorded):
+        return f"recorded {recorded[:SHOWN]}…, here {own[:SHOWN] or 'nothing'}…{line_ends(root, path, recorded)}"
+    return measured(entry, {"size": sum(file.stat().st_size for file in files.values()), "nfiles": len(files)})
+
+
+def measured(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Return the first measure that differs between two entries with the same hash; "" if none differs.
+
+    The size of DVC 2 counts line ends that its hash does not.
+    """
+    wrong = (key for key in MEASURES if key in entry and "hash" in entry and key in here and entry[key] != here[key])
+    return next((f"the same hash, but recorded {key} {entry[key]}, here {here[key]}" for key in wrong), "")
+
+
+def line_ends(root: Path, path: str, recorded: str) -> str:
+    """Return `: only the line ends differ` if the recorded hash is that of the file with other line ends; else ""."""
+    unix = (root / path).read_bytes().replace(b"\r\n", b"\n") if (root / path).is_file() else b""
+    both = [_md5(content).hexdigest() for content in (unix, unix.replace(b"\n", b"\r\n"))]
+    return ": only the line ends differ" if unix and recorded in both else ""
+
+
+def folder_files(project: Path, recorded: str, own: Mapping[str, str]) -> str:
+    """Return the names of the files that differ from those of a folder's recorded hash; "" if the cache lacks its list.
+
+    project  the folder of the project that has the cache
+    own      hashes of the files by name, as `hashes` returns them
+    """
+    for cache in (project / ".dvc/cache/files/md5", project / ".dvc/cache"):
+        if recorded.endswith(".dir") and (file := cache / recorded[:2] / recorded[2:]).is_file():
+            other = {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
+            names = sorted(name for name in {**own, **other} if own.get(name) != other.get(name))
+            return f"; {number_of(len(names), 'file')} of the folder: {listed(names)}"
+    return ""
+
+
+def project_folder() -> Path:
+    """Return the project's folder: the working folder, by its real path."""
+    return Path(git("rev-parse", "--show-toplevel")) / git("rev-parse", "--show-prefix")
+
+
+def _of_file(file: Path, legacy: bool) -> str:
+    if legacy and istextfile(str(file), localfs):
+        return _md5(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, _md5).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Call the author's functions, and report on them."""
+
+import os
+import pickle
+import random
+import sysconfig
+import warnings
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnncheck import gradient, loop, sampler, steps
+from rnncheck.cases import About
+from rnncheck.results import array, matrices
+from rnncheck.verdicts import UNCHECKED, Given, Report, Unreadable, Verdict
+
+REPORT = "RNNCHECK_REPORT"  # the file to which a report is appended: see scripts.py
+PARTS = {
+    "gradients": (gradient.calls, gradient.judge),
+    "step": (steps.calls, steps.judge),
+    "losses": (loop.calls, loop.judge),
+    "following": (sampler.following_calls, sampler.judge_following),
+    "sample": (sampler.sample_calls, sampler.judge_sample),
+}
+
+
+def check(
+    *,
+    gradients: Callable[..., Any] | None = None,
+    step: Callable[..., Any] | None = None,
+    following: Callable[..., Any] | None = None,
+    sample: Callable[..., Any] | None = None,
+    losses: Callable[..., Any] | None = None,
+    sizes: tuple[int, int, int] | None = None,
+    seq_length: int = 25,
+    eta: float | None = None,
+    seed: str = "",
+    quiet: bool = False,
+) -> Report:
+    """Call the functions, print which parts are right and what is wrong with the others, and return the report.
+
+    gradients   gradients(weights, h, x, y) → loss, gradients, last h
+    step        step(weights, gradients, memory, n) → weights, memory
+    following   following(weights, h, x) → p, h
+    sample      sample(weights, h, x, n, rng) → ids
+    losses      losses(weights, ids, n) → losses
+    sizes       m, K and the length of a sequence, for functions that accept no other sizes
+    seq_length  length of a sequence in `losses`
+    eta         learning rate of `step` and `losses`, if it is known
+    seed        any name: other cases
+    quiet       print nothing
+    """
+    about = About(seed=seed, seq_length=seq_length)
+    if sizes:
+        about = about._replace(m=sizes[0], K=sizes[1], lengths=(sizes[2],))
+    functions = {"gradients": gradients, "step": step, "losses": losses, "following": following, "sample": sample}
+    report = checked(functions, about, eta)
+    if os.environ.get(REPORT):
+        with Path(os.environ[REPORT]).open("a", encoding="utf-8") as file:
+            file.write(report.json() + "\n")
+    if not quiet:
+        print(report)
+    return report
+
+
+def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, eta: float | None) -> Report:
+    """Call the functions with the cases. The generators of NumPy and `random` keep their states."""
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002  programs use it
+    answers = {}
+    for part, function in functions.items():
+        if function is not None:
+            given = answers[part] = Given()
+            given.answer = partial(_answer, part, function, PARTS[part][0](about), given)
+    try:
+        return report_on(answers, about, eta)
+    finally:
+        np.random.set_state(states[0])  # noqa: NPY002
+        random.setstate(states[1])
+
+
+def report_on(answers: Mapping[str, Given], about: About, eta: float | None) -> Report:
+    """Judge the answers to the calls of each part."""
+    verdicts = []
+    for part, (_, judge) in PARTS.items():
+        verdict = Verdict(part, UNCHECKED, "not given")
+        if part in answers:
+            try:
+                with np.errstate(all="ignore"):
+                    verdict = judge(about, answers[part], eta)
+            except Unreadable as error:
+                hint = "; does it need sizes of its own? See `sizes` in README.md" if part == "gradients" else ""
+                verdict = Verdict(part, UNCHECKED, f"{error}{hint if about.lengths[1:] else ''}")
+            if answers[part].changed:
+                verdict = verdict._replace(notes=(*verdict.notes, "it changes the weights that it is given"))
+        verdicts.append(verdict)
+    return Report(tuple(verdicts))
+
+
+def _answer(part: str, function: Callable[..., Any], calls: list[dict[str, Any]], given: Given, number: int) -> Any:
+    """Return what the function returns for the call of this number. Raises Unreadable, in one line, if it fails."""
+    call = calls[number]
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            if part == "step":
+                return _steps(function, call)
+            if part == "sample":
+                return _texts(function, call, given, 10_000 * number)
+            arguments = deepcopy(call)
+            before = pickle.dumps(arguments)
+            _seed(0)
+            value = function(*arguments.values())
+            given.changed |= part != "losses" and pickle.dumps(arguments) != before
+            return value
+    except Unreadable:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the author's function raises
+        raise Unreadable(f"{where(error)}{type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
+
+
+def _seed(number: int) -> np.random.Generator:
+    np.random.seed(number)  # noqa: NPY002
+    random.seed(number)
+    return np.random.default_rng(number)
+
+
+def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
+    """Return the weights after each step, from those after the step before."""
+    weights, memory, after = deepcopy(call["weights"]), None, []
+    shapes = {name: value.shape for name, value in weights.items()}
+    m, K = shapes["U"]
+    for n, gradients in enumerate(call["gradients"], 1):
+        _seed(n)
+        value = function(weights, deepcopy(gradients), memory, n)
+        value, memory = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+        value = weights if value is None else value
+        after.append(matrices(value, m, K, "the weights")[0])
+        own = isinstance(value, Mapping) and all(getattr(value.get(n), "shape", 0) == s for n, s in shapes.items())
+        weights = value if own else deepcopy(after[-1])
+    return after
+
+
+def _texts(function: Callable[..., Any], call: Any, given: Given, first: int) -> Any:
+    """Return the texts of a call. Each has generators of its own."""
+    *arguments, count = call.values()
+    texts, states = list[Any](), list[Any]()
+    for number in range(first, first + count):
+        rng = _seed(number)
+        texts.append(array(function(*deepcopy(arguments), rng), "its text").ravel())
+        if len(states) < 2:
+            states.append((np.random.get_state(legacy=False)["state"]["key"], random.getstate()))  # noqa: NPY002
+    if len(states) == 2:
+        (numpy, python), (other_numpy, other_python) = states
+        given.reseeded = np.array_equal(numpy, other_numpy) or python == other_python
+    return texts
+
+
+def where(error: BaseException) -> str:
+    """Return the author's line in which the error arose: `my_rnn.py, line 3: `."""
+    own, *libraries = str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib"))
+    trace, found = error.__traceback__, ""
+    while trace:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith((own, *libraries, "<frozen", "<__array")):
+            found = f"{Path(file).name if Path(file).is_file() else 'a cell'}, line {trace.tb_lineno}: "
+        trace = trace.tb_next
+    return found

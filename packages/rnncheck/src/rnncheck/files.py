@@ -1,0 +1,116 @@
+"""cases.json, the calls of all parts, and answers.json, what a program in any language answered: see README.md."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnncheck.cases import About
+from rnncheck.checking import PARTS, report_on
+from rnncheck.verdicts import Given, Report, Unreadable
+
+LARGEST_FILE = 20 << 20  # bytes
+LARGEST_NETWORK = 40_000  # entries of all matrices
+SEED = re.compile(r"(?:\w[\w.-]{0,39})?", re.ASCII)
+FIELDS = {"gradients": ("loss", "gradients", "h"), "following": ("p", "h")}  # of an answer
+
+
+def cases_file(about: About) -> str:
+    """Return the content of cases.json."""
+    calls = {part: [_plain(call) for call in calls(about)] for part, (calls, _) in PARTS.items()}
+    return json.dumps({"cases": about._asdict()} | calls) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {"shape": value.shape, "data": value.ravel().tolist()} if isinstance(value, np.ndarray) else value
+
+
+def about_of(content: Mapping[str, Any]) -> About:
+    """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
+    given = About()._asdict() | dict(content)
+    given["lengths"] = given["lengths"] if isinstance(given["lengths"], list | tuple) else [given["lengths"]]
+    spans = {"m": range(2, 201), "K": range(2, 201), "seq_length": range(2, 201), "lengths": range(1, 201)}
+    numbers = {name: given[name] if name == "lengths" else (given[name],) for name in spans}
+    for name, values in numbers.items():
+        if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in spans[name] for v in values):
+            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {spans[name][0]} to 200")
+    if not isinstance(given["seed"], str) or not SEED.fullmatch(given["seed"]):
+        raise Unreadable("cases: seed is not allowed: allowed are up to 40 letters, digits, '_', '-' and '.'")
+    whole = {name: tuple(map(int, values)) for name, values in numbers.items()}
+    (m,), (K,), (length,), lengths = whole.values()
+    if m * (m + 2 * K + 1) + K > LARGEST_NETWORK:
+        raise Unreadable(f"cases: m = {m} with K = {K} is not allowed: the network has more than 40,000 weights")
+    return About(given["seed"], m, K, lengths, length)
+
+
+def read(path: Path) -> bytes:
+    """Return the content of a regular file of at most 20 MB. Raises Unreadable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        reason = "a symbolic link" if path.is_symlink() else getattr(error, "strerror", None) or "not a file name"
+        raise Unreadable(f"{reason}: allowed are regular files") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
+            raise Unreadable("not a regular file, or larger than 20 MB")
+        return file.read(LARGEST_FILE)
+
+
+def answers_report(path: Path) -> tuple[str, Report]:
+    """Return the seed of an answers.json, and the report on it. Raises Unreadable if the file is no such file."""
+    try:
+        content = json.loads(read(path))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {' '.join(str(error).split())[:100]}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("cases"), dict):
+        raise Unreadable('no object with the object "cases" of cases.json')
+    about, eta = about_of(content["cases"]), content.get("eta")
+    if eta is not None and (type(eta) not in (int, float) or not 1e-9 < eta < 1e9):
+        raise Unreadable("eta is not allowed: allowed are numbers from 1e-9 to 1e9")
+    return about.seed, report_on({part: _given(part, content[part]) for part in PARTS if part in content}, about, eta)
+
+
+def _given(part: str, entries: Any) -> Given:
+    """Return the answers to a part's calls. They are read when they are judged."""
+    given = Given()
+
+    def answer(number: int) -> Any:
+        if not isinstance(entries, list):
+            raise Unreadable("not a list of answers")
+        last = entries[min(number, len(entries) - 1)] if entries else {}
+        if isinstance(last, dict) and "error" in last:
+            raise Unreadable(f"its program says: {' '.join(str(last['error']).split())[:300]}")
+        if number >= len(entries):
+            raise Unreadable(f"{len(entries)} answers only; answer {number} is missing")
+        try:
+            value = _decoded(entries[number])
+            return [value[name] for name in FIELDS[part]] if part in FIELDS else value
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Unreadable(f"answer {number} cannot be read: {type(error).__name__} {str(error)[:100]}") from None
+
+    given.answer = answer
+    return given
+
+
+def _decoded(value: Any) -> Any:
+    """Return a number, an array {shape, data}, or a list or an object of them. null is NaN."""
+    if isinstance(value, dict) and value.keys() >= {"shape", "data"}:
+        shape, data = (item if isinstance(item, list) else [item] for item in (value["shape"], value["data"]))
+        if not all(type(number) in (int, float, type(None)) for number in data):
+            raise ValueError("data has an entry that is not a number")
+        return np.array(data, float).reshape([int(size) for size in shape if size >= 0])
+    if isinstance(value, dict):
+        return {name: _decoded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return float("nan") if value is None else value

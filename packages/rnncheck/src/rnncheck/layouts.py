@@ -1,0 +1,71 @@
+"""Functions for `check` from programs in layouts that many authors use.
+
+Each returns a `gradients`: `rnncheck.check(gradients=rnncheck.layouts.min_char_rnn(globals()))`.
+"""
+
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import numpy as np
+
+Function = Callable[..., Any]
+NAMES = {"W": "Whh", "U": "Wxh", "V": "Why", "b": "bh", "c": "by"}  # of min-char-rnn
+
+
+def min_char_rnn(names: MutableMapping[str, Any]) -> Function:
+    """Adapt lossFun(inputs, targets, hprev) of min-char-rnn. `names` is the program's globals()."""
+
+    def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
+        K, m = weights["V"].shape
+        new = {theirs: weights[ours].reshape(len(weights[ours]), -1) for ours, theirs in NAMES.items()}
+        new |= {"vocab_size": K, "hidden_size": m, "seq_length": len(x)}
+        old = {name: names[name] for name in new if name in names}
+        names.update(new)
+        try:
+            loss, dU, dW, dV, db, dc, last = names["lossFun"](x.tolist(), y.tolist(), h.reshape(-1, 1))
+        finally:
+            names.update(old)
+        return loss, {"W": dW, "U": dU, "V": dV, "b": db, "c": dc}, last
+
+    return gradients
+
+
+def cs231n(rnn_forward: Function, rnn_backward: Function) -> Function:
+    """Adapt rnn_forward(x, h0, Wx, Wh, b) and rnn_backward(dh, cache) of CS231n. The layer of outputs is ours."""
+
+    def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
+        W, U, V, b, c = (weights[name] for name in "WUVbc")
+        states, cache = rnn_forward(np.eye(len(c))[x][None], h[None], U.T, W.T, b)
+        loss, g = _outputs(np.array(states)[0] @ V.T + c, y)
+        _, _, dU, dW, db = rnn_backward((g @ V)[None], cache)
+        return loss, {"W": dW.T, "U": dU.T, "V": g.T @ states[0], "b": db, "c": g.sum(0)}, states[0, -1]
+
+    return gradients
+
+
+def specialisation(rnn_cell_forward: Function, rnn_cell_backward: Function) -> Function:
+    """Adapt rnn_cell_forward and rnn_cell_backward of the deep-learning specialisation."""
+
+    def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
+        W, U, V, b, c = (weights[name] for name in "WUVbc")
+        theirs = {"Waa": W, "Wax": U, "Wya": V, "ba": b[:, None], "by": c[:, None]}
+        a, caches, p = h[:, None], list[Any](), list[Any]()
+        for i in x:
+            a, y_hat, cache = rnn_cell_forward(np.eye(len(c))[:, [i]], a, theirs)
+            caches, p = [*caches, cache], [*p, y_hat[:, 0]]
+        g, states = np.array(p) - np.eye(len(c))[y], np.array([cache[0][:, 0] for cache in caches])
+        total, back = {"V": g.T @ states, "c": g.sum(0), "W": 0, "U": 0, "b": 0}, 0
+        for g_t, cache in zip(g[::-1], caches[::-1], strict=True):
+            step = rnn_cell_backward((g_t @ V)[:, None] + back, cache)
+            back = step["da_prev"]
+            total |= {n: total[n] + step[k] for n, k in (("W", "dWaa"), ("U", "dWax"), ("b", "dba"))}
+        return -np.log(np.array(p)[np.arange(len(y)), y]).sum(), total, a
+
+    return gradients
+
+
+def _outputs(o: Any, y: Any) -> tuple[Any, Any]:
+    """Return the loss, and its gradient with respect to the outputs o (T, K)."""
+    p = np.exp(o - o.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(y)), y]).sum(), p - np.eye(o.shape[1])[y]
