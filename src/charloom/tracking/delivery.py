@@ -14,10 +14,10 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
-from charloom.core.base.storage import append, is_held
+from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.pipeline import HERE, ensure_repository
-from charloom.core.training.record import leave_request, sender_lock, start_sender
+from charloom.core.training.record import sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
@@ -28,7 +28,6 @@ from charloom.tracking.spool import Outcome
 
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL, RESTART_INTERVAL = 0.02, 3.0  # seconds
-LEAVE_WAIT = 20.0  # seconds; a failing attempt takes less
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 
@@ -41,9 +40,8 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
 
     add      adds the entries, each with a request for its delivery, and returns their folders
     seconds  longest time without a change of the log; the whole wait takes at most TOTAL_FACTOR times as long
-    patient  replace a running sender, because its environment may be another one, and wait to the end for any store.
-             Otherwise, unless CI is `true`, the wait for a server ends after SERVER_WAIT seconds, with a line that says
-             so, and the sender goes on
+    patient  wait to the end for any store. Otherwise, unless CI is `true`, the wait for a server ends after SERVER_WAIT
+             seconds, with a line that says so, and the sender goes on
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
     or if the sender's log or our own database cannot be used.
@@ -52,8 +50,6 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     lock, reasons = sender_lock(identity()), dict[str, None]()
     impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
-        if patient:
-            _end_sender(lock)
         start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
@@ -83,15 +79,6 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
-
-
-def _end_sender(lock: Path) -> None:
-    """Ask a running sender to leave, and wait until it has; one that sends something large goes on meanwhile."""
-    end = time.monotonic() + LEAVE_WAIT
-    if is_held(lock):
-        leave_request(lock).touch()
-    while is_held(lock) and time.monotonic() < end:
-        time.sleep(POLL_INTERVAL)
 
 
 def _outcomes(log: BinaryIO) -> Iterator[Outcome]:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from charloom.core.base.errors import Damaged
+from charloom.core.base.errors import Damaged, Unavailable
 from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
-from charloom.core.training.record import leave_request, sender_lock
+from charloom.core.training.record import sender_lock
 from charloom.tracking.address import database, store_lock
 from charloom.tracking.completion import complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
@@ -42,11 +42,17 @@ class Delivery:
         self.reason, self.next_time, self.retry_until, self.refused = "", 0.0, math.inf, False
 
     def look(self) -> None:
-        """Adapt the times to the lines that were read since the last call."""
+        """Adapt the times to the lines that were read since the last call.
+
+        Raises Unavailable if the delivery was requested after a failure: a sender that has the environment of the new
+        request, such as another password or certificate, has to start.
+        """
         (size, requests), self.seen = self.seen, (self.entry.size, self.entry.requests)
         if self.entry.size > size:
             self.retry_until = math.inf
         if self.entry.requests > requests:
+            if self.reason:
+                raise Unavailable(f"{self.entry.folder}: requested after a failure")
             self.next_time = 0.0
 
     def attempt(self) -> None:
@@ -64,8 +70,7 @@ class Delivery:
         except Damaged as error:
             self.reason, self.retry_until = str(error), 0.0
         except Refused as error:
-            self.reason, self.refused = str(error), True
-            self.next_time, self.retry_until = now + RETRY_PAUSE, 0.0
+            self.reason, self.refused, self.retry_until = str(error), True, 0.0
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             self.retry_until = min(self.retry_until, time.monotonic() + RETRY_PERIOD)
@@ -103,28 +108,32 @@ class Delivery:
 
 
 def send_all(identity: str) -> None:
-    """Run rounds until no work has been left for LINGER seconds for the sender with this identity."""
+    """Run rounds until no work has been left for LINGER seconds for the sender with this identity.
+
+    Return earlier if the store has refused all that is left, because the next sender may have another password. Raises
+    Unavailable if a delivery was requested after a failure.
+    """
     limit_memory()
     if database():  # MLflow must not keep connections to a file that another file may replace
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     has_address = "MLFLOW_TRACKING_URI" in os.environ
     remaining, end = dict[Path, Delivery](), time.monotonic() + LINGER
-    (leave := leave_request(sender_lock(identity))).unlink(missing_ok=True)
-    while (now := time.monotonic()) < end and not leave.exists():
+    while (now := time.monotonic()) < end:
         if not has_address:  # MLflow sets it, but the folder with the database may have been moved since
             os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
         elif any(delivery.refused and delivery.entry.can_complete for delivery in remaining.values()):
-            return  # the next command may have another password; a training would start a sender again and again
+            return  # a training without files would start a sender again and again
         time.sleep(PAUSE)
 
 
 def run_round(identity: str, earlier: Mapping[Path, Delivery]) -> dict[Path, Delivery]:
     """Deliver what can be delivered now of the entries that this sender has to deliver.
 
-    Print an Outcome for each attempt, and return the deliveries by folder, without those that are complete.
+    Print an Outcome for each attempt, and return the deliveries by folder, without those that are complete. Raises
+    Unavailable, before the first attempt, if a delivery was requested after a failure.
 
     identity  the sender's identity
     earlier   the deliveries that the last round returned
@@ -133,6 +142,7 @@ def run_round(identity: str, earlier: Mapping[Path, Delivery]) -> dict[Path, Del
     own = [earlier.get(entry.folder) or Delivery(entry) for entry in entries(known) if entry.sender == identity]
     for delivery in own:
         delivery.look()
+    for delivery in own:
         if delivery.next_time <= time.monotonic() < delivery.retry_until:
             delivery.attempt()
     return {work.entry.folder: work for work in own if work.entry.path.exists()}  # a delivered entry is removed

@@ -11,11 +11,12 @@ identity. The sender
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 
-and exits when no work has been left for ten seconds, or at once if the store has refused all that is left: the next
-sender may have another password. It retries a failing entry for two minutes, and longer while its training writes. A
-later line starts a sender again; `make track` replaces a running one. Delivery is idempotent, so the sender may be
-killed at any time. Its log, which `track` reads, has an Outcome for each attempt that a command waits for; the log's
-time changes with each piece that was sent. A damaged entry, or an entry that the store refuses, delays no other entry.
+and exits when no work has been left for ten seconds. It exits at once if the store has refused all that is left, or if
+a delivery was requested after a failure: the next sender may have another password or certificate. It retries a failing
+entry for two minutes, and longer while its training writes. A later line starts a sender again. Delivery is idempotent,
+so the sender may be killed at any time. Its log, which `track` reads, has an Outcome for each attempt that a command
+waits for; the log's time changes with each piece that was sent. A damaged entry, or an entry that the store refuses,
+delays no other entry.
 """
 
 import os
@@ -29,7 +30,7 @@ from charloom.core.training.record import sender_lock
 
 
 def main() -> None:
-    """Run the sender, unless another process holds its lock."""
+    """Run the sender until it has nothing to do or is replaced, unless another process holds its lock."""
     identity = sys.argv[1]
     with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
         from charloom.tracking.rounds import send_all  # noqa: PLC0415  MLflow's import takes seconds

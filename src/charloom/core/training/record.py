@@ -168,11 +168,6 @@ def sender_lock(name: str) -> Path:
     return root() / OWN / "sender" / f"{name}.lock"
 
 
-def leave_request(lock: Path) -> Path:
-    """Return the file that asks the sender with this lock to leave it to another sender."""
-    return lock.with_suffix(".leave")
-
-
 def start_sender(module: str, sender: str) -> None:
     """Start the sender with this `identity` as a separate process, unless it runs.
 
