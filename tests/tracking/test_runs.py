@@ -422,3 +422,21 @@ def test_a_project_from_before_a_stage_existed_has_a_run_without_that_stages_poi
     assert run.curves.keys() - earlier.curves.keys() == {"known_words", "longest_copy"}
     assert earlier.curves.items() <= run.curves.items()
     assert earlier.results == run.results
+
+
+def test_the_numbers_that_a_stage_of_ones_own_declares_as_metrics_reach_mlflow(project):
+    """The metrics of train stay curves; a text, a truth value, and a number of another output are none."""
+    tracked(project)
+    (before,) = project.runs()
+    (project.folder / "metrics/words.json").write_text('{"count": 5, "share": {"of > 9": 0.25}, "a": "b", "c": true}')
+    (project.folder / "metrics/other.json").write_text('{"other": 5}')
+    project.edit(
+        "dvc.yaml", "metrics/sample.json,\n      plots", "metrics/words.json, metrics/other.json,\n      plots"
+    )
+    stage = "{cmd: x, outs: [metrics/other.json], metrics: [metrics/words.json: {cache: false}]}"
+    project.edit("dvc.yaml", "stages:\n", f"stages:\n  words: {stage}\n")
+    project.set(eta=0.2)  # another experiment
+    tracked(project)
+    after = in_order(project)[-1]
+    assert after.data.metrics == before.data.metrics | {"count": 5.0, "share.of _ 9": 0.25}
+    assert [*history(project.client(), after, "count").items()] == [(400, 5.0)]

@@ -10,11 +10,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from mlflow import MlflowClient
 from projects import copied
 from recorded import a_training, holds_what_the_files_hold, sent, tracked
 
 from charloom.core.base.errors import Unavailable
-from charloom.core.base.storage import append
+from charloom.core.base.storage import append, unsealed
 from charloom.core.runtime.provenance import identity
 from charloom.core.training.record import spool
 from charloom.tracking.collect import put, this_run
@@ -73,6 +74,21 @@ def test_every_point_of_a_run_that_waits_counts(waits, capsys):
             sent()
     record.write_bytes(content)
     assert Entry(waits).is_intact
+
+
+def test_an_entry_of_an_earlier_version_is_sent(waits):
+    """Its start names the process that recorded it, and its sender is of other sources."""
+    record = waits / "run.jsonl"
+    start, *lines = [unsealed(line) for line in record.read_bytes().split(b"\n") if line]
+    record.unlink()
+    append(record, [start | {"process": "1234 5678.9 boot", "sender": "0" * 16}, *lines[:-1]], create=True)
+    assert [entry.sender for entry in entries()] == ["0" * 16]
+    append(record, [{"sender": identity()}])
+    sent()
+    assert not [*entries()]
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
+    (run,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert (run.info.status, run.data.tags["charloom.record"]) == ("FINISHED", start["record"])
 
 
 @pytest.mark.slow

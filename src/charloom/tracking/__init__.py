@@ -33,5 +33,6 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could name any address and any size
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could request a delay of an hour
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # keep no connection to a file that another file may replace
 }.items():
     os.environ.setdefault(_name, _value)

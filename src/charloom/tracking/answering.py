@@ -28,7 +28,7 @@ from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import HISTORY, PATCH, Origin
-from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, not_permitted
+from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, masked, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected, text_of
 
@@ -130,7 +130,7 @@ def ask_store(text_sha256: str) -> list[Row]:
     if file and not file.exists():
         return [("MLflow", f"{file}: the first run creates it", False)]
     with connected() as store:
-        local = "MLflow", re.sub("//[^/ ]*@", "//***@", store.uri.partition("?")[0]) + ": answers", False
+        local = "MLflow", masked(store.uri.partition("?")[0]) + ": answers", False
         return _server(store, store.experiments.get(text_sha256)) if store.remote else [local]
 
 

@@ -62,7 +62,7 @@ def asked(question: str, *arguments: str, seconds: int) -> Any:
     """
     relocate_store()  # in this process, because the other one prints nothing
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as for the sender
-    with get_context("spawn").Pool(1, _prepare) as pool:  # the end of the block kills the process
+    with get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
         try:
             return pool.apply_async(_answer, (question, arguments)).get(seconds)
         except Timeout:
@@ -73,13 +73,9 @@ def asked(question: str, *arguments: str, seconds: int) -> Any:
             raise Unavailable(first_line(error)) from None
 
 
-def _prepare() -> None:
-    """Let this process print nothing: MLflow and its libraries would."""
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-
-
 def _answer(question: str, arguments: tuple[str, ...]) -> Any:
+    for stream in (1, 2):  # MLflow and its libraries would print
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     answering = import_module("charloom.tracking.answering")  # MLflow's import takes seconds
     limit_memory()
     return getattr(answering, question)(*arguments)

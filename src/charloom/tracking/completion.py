@@ -99,20 +99,19 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
 def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
     """Send the study whose entry is in the folder; return the study's run.
 
-    The run is the newest one with the study's question and text, because two deliveries at the same moment make two; a
-    missing run is created. If a run has an answer from more trials than `contents`, nothing is sent, with a warning.
+    Two deliveries at the same moment make two runs with the study's question and text. The one with most trials, of
+    equal ones the newest, is the study's; a missing run is created. If this run has an answer from more trials than
+    `contents`, nothing is sent, with a warning.
     """
     experiment = store.experiment_of_studies()
     same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
     tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
     runs = store.search(experiment, same) or [store.create_run(experiment, Path(contents.name).stem, tags, same)]
-    for run in runs:
-        trials = run.data.tags.get(tag.TRIALS, "")
-        if trials.isdecimal() and int(trials) > contents.trials:
-            reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
-            warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
-            return run
-    run = runs[-1]
+    run = max(reversed(runs), key=lambda run: _number(run.data.tags, tag.TRIALS))
+    if (trials := _number(run.data.tags, tag.TRIALS)) > contents.trials:
+        reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
+        warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
+        return run
     store.upload(folder / FILES / SHOWN_FILES, run.info.artifact_uri)
     picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
     page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
@@ -188,14 +187,13 @@ def _add_trainings(store: Store, run: Run, entry: Entry) -> None:
     Several senders may do so at the same moment. Each repeats the views until no training was added while it wrote
     them, so the last views have all trainings.
     """
-    earlier, count = _listed(
-        run, {key: run.data.tags[key] for key in run.data.tags if not key.startswith(tag.TRAINING)}
-    )
-    times = {row["when"] for row in earlier}
+    tags, written = run.data.tags, set[str]()
+    times = {row["when"] for row in _listed(run, {tag.TRAININGS: tags.get(tag.TRAININGS, "[]")})}
     new = {key: row for key, row in _training_tags(store, entry).items() if json.loads(row)["when"] not in times}
     if new:
-        store.set_tags(run, new | {tag.EARLIER: str(count)})
-        tags, written = run.data.tags | new | {tag.EARLIER: str(count)}, set[str]()
+        new[tag.EARLIER] = tags.get(tag.EARLIER, tags.get(tag.REPRODUCTIONS, "0"))
+        store.set_tags(run, new)
+        tags = tags | new
         while written != (written := {key for key in tags if key.startswith(tag.TRAINING)}):
             store.set_tags(run, _views(run, tags))
             tags = store.client.get_run(run.info.run_id).data.tags
@@ -206,21 +204,22 @@ def _views(run: Run, tags: dict[str, str]) -> dict[str, str]:
 
     The list has the first training, and as many of the newest ones as fit into a tag.
     """
-    (rows, count), own = _listed(run, tags), f"{tag.TRAINING}{tags.get(tag.RECORD)}"
-    count += sum(key != own for key in tags if key.startswith(tag.TRAINING))
+    rows, own = _listed(run, tags), f"{tag.TRAINING}{tags.get(tag.RECORD)}"
+    count = _number(tags, tag.EARLIER) + sum(key != own for key in tags if key.startswith(tag.TRAINING))
     users, head = [row["by"] for row in rows if row.get("by")], tags.get(tag.NOTE, "").partition(HEADING)[0]
     while len(rows) > 1 and len(head + _table(rows)) > TAG_LENGTH:
         del rows[1]
-    authors = with_authors(tags, *users)
-    return {tag.NOTE: head + _table(rows), tag.REPRODUCTIONS: str(count), tag.USER: authors}
+    return {tag.NOTE: head + _table(rows), tag.REPRODUCTIONS: str(count), tag.USER: with_authors(tags, *users)}
 
 
-def _listed(run: Run, tags: dict[str, str]) -> tuple[list[dict[str, Any]], int]:
-    """Return a run's trainings in their order, and the number of reproductions that earlier versions counted.
+def _number(tags: dict[str, str], name: str) -> int:
+    """Return the number in the tag, or 0."""
+    return int(text) if (text := tags.get(name, "")).isdecimal() else 0
 
-    A malformed tag is left out, with a warning.
-    """
-    rows, count = list[dict[str, Any]](), tags.get(tag.EARLIER, tags.get(tag.REPRODUCTIONS, "0"))
+
+def _listed(run: Run, tags: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the run's trainings that these of its tags list, in order. Leave out a malformed tag, with a warning."""
+    rows = list[dict[str, Any]]()
     for key, value in tags.items():
         try:
             if key.startswith(tag.TRAINING) or key == tag.TRAININGS:
@@ -230,7 +229,7 @@ def _listed(run: Run, tags: dict[str, str]) -> tuple[list[dict[str, Any]], int]:
                 rows += new
         except (ValueError, TypeError, KeyError, AttributeError):
             warn_once(run.info.run_id + key, f"MLflow run {in_line(run.info.run_name)}: tag {key} is malformed")
-    return sorted(rows, key=lambda row: str(row["when"])), int(count) if count.isdecimal() else 0
+    return sorted(rows, key=lambda row: str(row["when"]))
 
 
 def _table(trainings: list[dict[str, Any]]) -> str:

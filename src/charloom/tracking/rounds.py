@@ -10,7 +10,7 @@ from charloom.core.base.errors import Damaged, Unavailable
 from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
 from charloom.core.training.record import sender_lock
-from charloom.tracking.address import database, store_lock
+from charloom.tracking.address import store_lock
 from charloom.tracking.completion import complete, complete_study, show
 from charloom.tracking.entries import Entry, entries
 from charloom.tracking.limits import limit_memory, time_limit
@@ -114,8 +114,6 @@ def send_all(identity: str) -> None:
     Unavailable if a delivery was requested after a failure.
     """
     limit_memory()
-    if database():  # MLflow must not keep connections to a file that another file may replace
-        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     has_address = "MLFLOW_TRACKING_URI" in os.environ
     remaining, end = dict[Path, Delivery](), time.monotonic() + LINGER
     while (now := time.monotonic()) < end:
