@@ -58,8 +58,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
             last = progress + (SERVER_WAIT if impatient else TOTAL_FACTOR * seconds)
             next_start = progress + RESTART_INTERVAL
             while pending and time.monotonic() < min(last, progress + seconds):
-                if time.monotonic() > next_start:  # does nothing if the sender runs
-                    start_sender(SENDER, lock.stem)
+                if time.monotonic() > next_start and start_sender(SENDER, lock.stem):
                     next_start = time.monotonic() + RESTART_INTERVAL
                 if changed != (changed := os.fstat(log.fileno()).st_mtime_ns):
                     progress = time.monotonic()

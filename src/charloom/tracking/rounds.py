@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from charloom.core.base.errors import Damaged, Unavailable
@@ -58,7 +59,8 @@ class Delivery:
     def attempt(self) -> None:
         """Try to deliver the entry now; print the Outcome if a run or study was completed, or the attempt failed.
 
-        If another sender has delivered the entry, the Outcome is empty.
+        If another sender has delivered the entry, the Outcome is empty. Raises Unavailable, before the Outcome, if the
+        attempt failed and the delivery was requested in the meantime: see `look`.
         """
         now, line, self.reason, self.refused = time.monotonic(), "", "", False
         self.next_time = now + LIVE_PERIOD
@@ -74,6 +76,10 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             self.retry_until = min(self.retry_until, time.monotonic() + RETRY_PERIOD)
+        if self.reason:
+            with suppress(OSError):
+                self.entry.read()
+            self.look()
         if self.entry.can_complete or self.reason:
             outcome = Outcome(entry=self.entry.folder.name, delivered=in_line(line), failure=in_line(self.reason))
             print(outcome.model_dump_json(), flush=True)

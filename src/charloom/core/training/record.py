@@ -78,7 +78,7 @@ class Recording:
     the block, the caller sets `results` before.
     """
 
-    def __init__(self, key: str, params: Params, text_sha256: str, send: Callable[[str], None] = lambda _: None):
+    def __init__(self, key: str, params: Params, text_sha256: str, send: Callable[[str], object] = lambda _: None):
         """Begin the record of a training that starts now.
 
         key   the training key: trainings with equal keys have equal results
@@ -168,20 +168,22 @@ def sender_lock(name: str) -> Path:
     return root() / OWN / "sender" / f"{name}.lock"
 
 
-def start_sender(module: str, sender: str) -> None:
-    """Start the sender with this `identity` as a separate process, unless it runs.
+def start_sender(module: str, sender: str) -> bool:
+    """Start the sender with this `identity` as a separate process, unless it runs; return whether it was started.
 
     module  the sender's program
 
     Nobody waits for the sender: a slow store cannot delay training. It works in the main repository, because an
     experiment's folder may be removed. Raises OSError if its log cannot be written, or no process can start.
     """
-    if not is_held(lock := sender_lock(sender)):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        # Each thread that MLflow starts would map 64 MB for small objects of its own.
-        variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
-        with lock.with_suffix(".log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables,
-                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+    if is_held(lock := sender_lock(sender)):
+        return False
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    # Each thread that MLflow starts would map 64 MB for small objects of its own.
+    variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+    with lock.with_suffix(".log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables,
+            start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    return True
