@@ -164,7 +164,8 @@ def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):
     ("name", "value", "differs"),
     [
         ("MLFLOW_TRACKING_URI", "http://ann:secret@host:5001/x", True),
-        ("MLFLOW_TRACKING_URI", "http://ben:word@host:5000/x", False),
+        ("MLFLOW_TRACKING_URI", "http://ann:word@host:5000/x", False),
+        ("MLFLOW_TRACKING_URI", "http://ben:secret@host:5000/x", True),
         ("MLFLOW_TRACKING_USERNAME", "ben", True),
         ("MLFLOW_TRACKING_PASSWORD", "another-secret", False),
         ("HTTPS_PROXY", "http://proxy", False),

@@ -48,7 +48,7 @@ def machine() -> dict[str, str]:
 
 
 def identity() -> str:
-    """Return 16 digits: a digest of the sources, the store's address without its login, and the user's name.
+    """Return 16 digits: a digest of the sources, the store's address without its password, and the user's name.
 
     An entry names the digest of the process that began its record or last requested its delivery. A sender sends the
     entries that name its own digest.
@@ -56,6 +56,7 @@ def identity() -> str:
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     with suppress(ValueError):  # not an address
         parts = urlsplit(address)
-        address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        login, _, host = parts.netloc.rpartition("@")
+        address = parts._replace(netloc=f"{login.partition(':')[0]}@{host}").geturl()
     state = address, os.environ.get("MLFLOW_TRACKING_USERNAME", ""), source_hashes(SOURCES)
     return sha256(repr(state).encode()).hexdigest()[:16]
