@@ -67,10 +67,8 @@ def asked(question: str, *arguments: str, seconds: int) -> Any:
             return pool.apply_async(_answer, (question, arguments)).get(seconds)
         except Timeout:
             raise Unavailable(f"no answer within {seconds} s") from None
-        except CharloomError as error:
-            raise error from None
         except Exception as error:  # noqa: BLE001  libraries raise exceptions of their own
-            raise Unavailable(first_line(error)) from None
+            raise (error if isinstance(error, CharloomError) else Unavailable(first_line(error))) from None
 
 
 def _answer(question: str, arguments: tuple[str, ...]) -> Any:
