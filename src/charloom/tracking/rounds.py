@@ -23,7 +23,6 @@ PAUSE = 0.03  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
-IDLE_LIMIT = 600  # seconds after a training's last line until the sender stops waiting for the next
 LOCK_WAIT = 20  # seconds until another sender, of other sources, has ended its attempt at the same entry
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goes on
 
@@ -74,9 +73,9 @@ class Delivery:
         except Refused as error:
             self.reason, self.refused, self.retry_until = str(error), True, 0.0
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-            self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
-            self.retry_until = min(self.retry_until, time.monotonic() + RETRY_PERIOD)
+            self.reason, self.retry_until = reason_of(error), min(self.retry_until, time.monotonic() + RETRY_PERIOD)
         if self.reason:
+            self.next_time = now + RETRY_PAUSE
             with suppress(OSError):
                 self.entry.read()
             self.look()
@@ -107,7 +106,7 @@ class Delivery:
                 else:
                     show(store, entry, ended=ended)
         if not entry.can_complete:
-            self.retry_until = 0.0 if ended else min(self.retry_until, time.monotonic() + IDLE_LIMIT)
+            self.retry_until = 0.0 if ended else self.retry_until
             return ""
         entry.remove()
         return f"MLflow {name}: {store.where_shown(run)}"
