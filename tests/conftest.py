@@ -54,7 +54,11 @@ os.environ.setdefault(STARTED_BY, str(os.getpid()))
 
 
 def pytest_configure():
-    """Refuse to test with other params: hundreds of tests would fail."""
+    """Refuse another clone's environment, whose commands run its sources, and params that fail hundreds of tests."""
+    for folder in map(Path, sys.path):
+        if (folder / "charloom/core").is_dir() and folder.resolve() != ROOT / "src":
+            line = f"{sys.executable}: would run the sources in {folder}; `. .venv/bin/activate` chooses this clone's"
+            pytest.exit(line, 2)
     params = (ROOT / "params.yaml").read_text()
     if other := [old for old in SMALL if not re.search(rf"(^|\s){old}\b", params)]:
         pytest.exit(f"params.yaml: {other[0]!r} is missing; allowed are the committed params (git stash)", 2)

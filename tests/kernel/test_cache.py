@@ -33,29 +33,72 @@ assert numba.njit(lambda x: absolute(x))(-21) == 21
 """
 
 
-def test_an_edit_of_any_file_that_compiled_code_contains_and_a_new_file_give_another_key(tmp_path):
-    clone, package = (shutil.copytree(cache.PACKAGE, tmp_path / name, ignore=IGNORED) for name in ("one", "two"))
+@pytest.fixture
+def package(folder, tmp_path):
+    """A copy of the sources that compiled code contains."""
+    return shutil.copytree(cache.PACKAGE, tmp_path / "package", ignore=IGNORED)
+
+
+def folder_name(package):
+    """Return the name of the folder of the function's code with these sources."""
+    return cache.FolderCache(twice, package).folder.name
+
+
+def test_an_edit_of_any_source_and_a_new_source_give_another_folder(package, tmp_path):
     sources = [*package.glob("kernel/*.py"), *package.glob("network/[!r]*.py"), package / "network/recipe.py"]
     assert len(sources) > 10
-    keys = [cache.FolderCache(twice, package).key]
-    assert keys[0] == cache.FolderCache(twice, clone).key
+    names = [folder_name(package)]
+    assert names[0] == folder_name(shutil.copytree(package, tmp_path / "clone"))
     for source in [*sources, package / "kernel/new.py"]:
         with source.open("a") as file:
-            file.write("# edited\n")
-        keys.append(cache.FolderCache(twice, package).key)
-    assert len(set(keys)) == len(sources) + 2
-    (package / "network/rnn.py").write_text("# the equations: compiled code contains nothing of this file\n")
-    assert cache.FolderCache(twice, package).key == keys[-1]
+            file.write("EDITED = 1\n")
+        names.append(folder_name(package))
+    assert len(set(names)) == len(sources) + 2
+    (package / "network/rnn.py").write_text("EQUATIONS = 1  # compiled code contains nothing of this file\n")
+    assert folder_name(package) == names[-1]
 
 
-def test_an_edit_of_the_functions_own_file_outside_the_room_gives_another_key(tmp_path):
-    own, keys = tmp_path / "own.py", []
-    for source in ("def f(): ...", "def f(): ...  # edited"):
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda source: "# a comment\n\n" + source + "# another\n",
+        lambda source: source.replace('"""Run', '"""Edited.\n\n    Run'),
+        lambda source: source.replace(" = ", "  =  "),
+    ],
+    ids=["comments", "docstrings", "layout"],
+)
+def test_an_edit_that_changes_no_syntax_tree_keeps_the_folder(package, edit):
+    name, path = folder_name(package), package / "kernel/advance.py"
+    source = path.read_text()
+    assert edit(source) != source
+    path.write_text(edit(source))
+    assert [folder_name(package), folder_name(package)] == [name, name]
+
+
+def test_a_string_that_is_no_docstring_and_the_optimisation_level_give_another_folder(package, monkeypatch):
+    names, path = [folder_name(package)], package / "kernel/advance.py"
+    for text in ("one", "two"):
+        path.write_text(f"{path.read_text()}TEXT = '{text}'\n")
+        names.append(folder_name(package))
+    monkeypatch.setattr(cache.config, "OPT", 1)
+    assert len({*names, folder_name(package)}) == 4
+
+
+def test_a_damaged_name_of_a_folder_is_computed_again(package, folder):
+    name = folder_name(package)
+    (file,) = folder.glob("*.folder")
+    file.write_text(name[:5])
+    assert [folder_name(package), file.read_text()] == [name, name]
+
+
+def test_an_edit_of_the_functions_own_file_gives_another_folder(tmp_path):
+    own, names = tmp_path / "own.py", set()
+    for source in ("def f(): ...", "def f(): return 1"):
         own.write_text(source)
-        names = {"__name__": "own"}
-        exec(compile(source, own, "exec"), names)  # noqa: S102  as an import would
-        keys.append(cache.FolderCache(names["f"]).key)
-    assert len(set(keys)) == 2
+        defined = {"__name__": "own"}
+        exec(compile(source, own, "exec"), defined)  # noqa: S102  as an import would
+        names.add(cache.FolderCache(defined["f"]).folder.name)
+    assert len(names) == 2
 
 
 def twice(x):
@@ -114,7 +157,7 @@ def test_a_damaged_file_is_compiled_again_and_whole_then(folder, capsys, cut):
 def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
     with files_of_at_most(100):
         assert [called(), called(0.5)] == [(42, True), (1.0, True)]
-    (inside,) = folder.iterdir()
+    (inside,) = (each for each in folder.iterdir() if each.is_dir())
     line = f"warning: {inside}: File too large: compiled code is not cached; the next start compiles again\n"
     assert capsys.readouterr() == ("", line)
     assert list(inside.iterdir()) == []

@@ -114,6 +114,14 @@ def test_another_python_is_refused_in_a_line(project, program):
     one_line(printed, "make setup")
 
 
+@pytest.mark.slow
+def test_pytest_refuses_the_environment_of_another_clone_in_a_line(project):
+    other = project.folder / "src"
+    command = (sys.executable, "-m", "pytest", "-n", "0", "--collect-only", "tests/text")
+    printed = project.run(*command, expect=2, cwd=ROOT, PYTHONPATH=str(other))
+    one_line(printed, sys.executable, str(other), ". .venv/bin/activate")
+
+
 def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_first(project):
     with exclusive(project.folder / ".charloom/stage.lock", "it"):
         line = f"busy: process {os.getpid()} runs a stage in this folder; wait until it has ended, or end it\n"

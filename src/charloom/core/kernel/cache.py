@@ -2,7 +2,8 @@
 
 The hash covers all Python files of this package and of `network`, and the file of the compiled function: compiled code
 contains the kernel's functions, the order of an optimiser's rates, and LN2. It contains nothing of network/rnn.py, so
-an edit of the equations for the backend `numpy` compiles nothing again.
+an edit of the equations for the backend `numpy` compiles nothing again. Nor does an edit of a comment, a docstring or
+the layout: the hash is that of the syntax trees.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -10,6 +11,7 @@ Numba unpickles any file that it finds there. In this cache a file begins with t
 wrong hash is not unpickled but replaced. If the folder is not writable, the code is compiled but not cached.
 """
 
+import ast
 import hashlib
 import os
 import pickle
@@ -17,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ COMPILED: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": F
 INNER = COMPILED | {"no_cpython_wrapper": True, "_nrt": False}
 PASTED = INNER | {"inline": "always"}  # inlined into the calling function, for short functions
 DIGEST = hashlib.sha256().digest_size
+NAME_LENGTH = 16  # of a folder's name: hexadecimal digits
 MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is removed
 
 
@@ -67,16 +71,46 @@ def cache_home() -> Path:
     return Path(next(filter(None, variables), None) or Path.home() / ".cache") / "charloom"
 
 
+def _hash(parts: list[bytes]) -> str:
+    """Return the first digits of the SHA-256 of the parts."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:NAME_LENGTH]
+
+
+def _syntax_tree(source: bytes) -> bytes:
+    """Return the syntax tree of a Python file, as text, without its docstrings and positions."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree).encode()
+
+
 class FolderCache(NullCache):
     """A cache with a file for each function and signature (the types of its arguments), in a folder of `cache_home`."""
 
     def __init__(self, function: Callable[..., Any], package: Path = PACKAGE) -> None:
-        """Compute the folder's name from the package's sources now, at import, when they equal the imported code."""
+        """Read the package's sources now, at import, when they equal the imported code."""
         sources = {file for pattern in SOURCES for file in package.glob(pattern)} - {package / "network" / "rnn.py"}
         files = sorted({*sources, Path(function.__code__.co_filename)})
-        contents = [file.read_bytes() for file in files]
-        self.key = hashlib.sha256(b"\0".join([*contents, str(config.OPT).encode()])).hexdigest()
-        self.folder, self.name = cache_home() / self.key[:16], f"{function.__module__}.{function.__qualname__}"
+        self.option = str(config.OPT).encode()
+        self.contents = [file.read_bytes() for file in files]
+        self.home, self.name = cache_home(), f"{function.__module__}.{function.__qualname__}"
+
+    @cached_property
+    def folder(self) -> Path:
+        """Return the folder for the syntax trees of the sources, without docstrings and positions.
+
+        Parsing takes a tenth of a second, so a file in the cache contains the result for sources of these bytes.
+        """
+        known = self.home / f"{_hash([*self.contents, self.option])}.folder"
+        with suppress(OSError):
+            if len(name := known.read_text()) == NAME_LENGTH:
+                return self.home / name
+        name = _hash([*map(_syntax_tree, self.contents), self.option])
+        with suppress(OSError):  # the next process parses again
+            self.home.mkdir(parents=True, exist_ok=True)
+            known.write_text(name)
+        return self.home / name
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the cached code for this signature, or None if its file is missing, unreadable or damaged."""
@@ -127,7 +161,11 @@ class FolderCache(NullCache):
 
         Files that this class did not write stay, and so do their folders.
         """
-        for folder in self.folder.parent.glob("[0-9a-f]" * 16):
+        for file in self.home.glob("*.folder"):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > MAX_AGE:
+                    file.unlink()
+        for folder in self.home.glob("[0-9a-f]" * NAME_LENGTH):
             with suppress(OSError):
                 if time.time() - folder.stat().st_mtime > MAX_AGE:
                     for file in folder.glob("*.compiled"):  # also temporary files of killed processes
