@@ -431,9 +431,8 @@ def test_the_numbers_that_a_stage_of_ones_own_declares_as_metrics_reach_mlflow(p
     (before,) = project.runs()
     (project.folder / "metrics/words.json").write_text('{"count": 5, "share": {"of > 9": 0.25}, "a": "b", "c": true}')
     (project.folder / "metrics/other.json").write_text('{"other": 5}')
-    project.edit(
-        "dvc.yaml", "metrics/sample.json,\n      plots", "metrics/words.json, metrics/other.json,\n      plots"
-    )
+    own = "metrics/words.json, metrics/other.json"
+    project.edit("dvc.yaml", "metrics/sample.json,\n      plots", f"metrics/sample.json, {own},\n      plots")
     stage = "{cmd: x, outs: [metrics/other.json], metrics: [metrics/words.json: {cache: false}]}"
     project.edit("dvc.yaml", "stages:\n", f"stages:\n  words: {stage}\n")
     project.set(eta=0.2)  # another experiment
