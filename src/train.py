@@ -1,5 +1,7 @@
 """train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
+from functools import partial
+
 from charloom.core.runtime.stage import run_stage
 from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import CheckFailed
@@ -12,7 +14,9 @@ from charloom.core.text.corpus import read_prepared
 from charloom.core.training import resume
 from charloom.core.training.headline import say
 from charloom.core.training.protocol import Training, run, write_results
-from charloom.core.training.record import Recording
+from charloom.core.training.record import Recording, start_sender
+
+SEND = partial(start_sender, "charloom.tracking.sender")  # a program of its own, so that an edit of it does not retrain
 
 
 def main(inputs: Inputs) -> None:
@@ -32,7 +36,7 @@ def main(inputs: Inputs) -> None:
     training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with Recording(training.save_to.name, params, about.sha256) as record:
+        with Recording(training.save_to.name, params, about.sha256, SEND) as record:
             trained = run(training, path["models/checkpoints"], record.points)
             metrics, record.results = write_results(training, trained, path)
             # Before the resume state is removed and the record is marked as complete.

@@ -1,11 +1,8 @@
 """Two machines that send to one store at the same moment: two threads, without a lock of this machine between them."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import chdir
-
-from charloom.tracking.experiment_lock import Busy
 
 LONG = 60  # seconds, which only a test that fails takes
 
@@ -15,26 +12,20 @@ class Died(BaseException):
 
 
 class Machine(threading.Thread):
-    """A machine with this work to do: like a sender, it tries again if it finds another one at work."""
+    """A machine with this work to do."""
 
     def __init__(self, work: Callable[[], None]):
         super().__init__(daemon=True)
         self.work, self.rests, self.failed = work, threading.Event(), None
 
     def run(self) -> None:
-        busy = True
-        while busy:
-            busy = False
-            try:
-                self.work()
-            except Busy:
-                busy = True
-                time.sleep(0.01)
-            except Died:
-                pass
-            except Exception as error:  # noqa: BLE001  the test raises it
-                self.failed = error
-            self.rests.set()
+        try:
+            self.work()
+        except Died:
+            pass
+        except Exception as error:  # noqa: BLE001  the test raises it
+            self.failed = error
+        self.rests.set()
 
 
 def at_once(project, monkeypatch, machines, where, question, condition=lambda *_, **__: True, dies=False, always=True):

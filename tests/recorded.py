@@ -70,6 +70,11 @@ def trained_again(project: Project) -> None:
     a_training(project, run.results, curve(run))
 
 
+def trainings(run) -> list[dict]:
+    """Return the trainings that the run counts."""
+    return [json.loads(value) for key, value in run.data.tags.items() if key.startswith("charloom.training.")]
+
+
 def waiting(project: Project) -> list[Entry]:
     """Return the trainings in the project's spool."""
     with chdir(project.folder):

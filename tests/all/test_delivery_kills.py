@@ -1,6 +1,5 @@
 """Training, sender, `track` and store, killed at drawn steps: another try leaves one complete run, counted once."""
 
-import json
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from projects import Project, copied, seed_of_the_week
-from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, waiting
+from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, trainings, waiting
 from sqlalchemy import Engine, event
 
 from charloom.core.runtime.provenance import identity
@@ -120,7 +119,7 @@ def test_killed_at_any_step_it_is_delivered_once(finished, tmp_path, monkeypatch
         (run,) = project.runs()
         client = project.client()
         holds_what_the_files_hold(project, client, run)
-        assert len(json.loads(run.data.tags["charloom.trainings"])) == 1, disturbed
+        assert len(trainings(run)) == 1, disturbed
         assert run.data.tags["charloom.reproductions"] == "0", disturbed
         assert len(client.search_model_versions("")) == 1, disturbed
         assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(project)), disturbed

@@ -92,7 +92,8 @@ class Ended:
 
 def failures(project: Project) -> int:
     """Return the number of failed attempts that the senders' logs have."""
-    return sum(log.read_bytes().count(b"\t\t") for log in (project.folder / ".charloom/sender").glob("*.log"))
+    logs = (project.folder / ".charloom/sender").glob("*.log")
+    return sum(log.read_bytes().count(b'"delivered":"","failure":"') for log in logs)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,24 +1,20 @@
 """What a hostile server or a strange name could do, and may not. More servers are in tests/all/test_outages.py."""
 
-import os
-import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 from hostile import Mlflow, hostile
 from mlflow.exceptions import MlflowException
-from projects import said
+from projects import said, until
 from recorded import tracked
 from stores import answering, free_port
 
 from charloom.core.base.errors import Unavailable
-from charloom.core.base.storage import exclusive, sha256
-from charloom.core.training.record import sender_lock
-from charloom.tracking import sender
+from charloom.core.base.storage import sha256
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.asking import asked
 from charloom.tracking.reasons import MAX_LENGTH, first_line
+from charloom.tracking.rounds import LINGER
 from charloom.tracking.store import Store, connected
 
 LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
@@ -135,17 +131,14 @@ def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypa
         assert log.read_text().startswith("Traceback")
 
 
-def test_logs_of_senders_are_removed_after_a_month(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    old, new = sender_lock("old").with_suffix(".log"), sender_lock("new").with_suffix(".log")
-    for log, days in ((old, 31), (new, 29)):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
-        os.utime(log, (time.time() - days * 86400,) * 2)
-    monkeypatch.setattr(sys, "argv", ["sender", "another"])
-    with exclusive(sender_lock("another"), "a test"):
-        sender.main()
-    assert {log.name for log in old.parent.glob("*.log")} == {"new.log"}
+@pytest.mark.slow
+def test_a_sender_that_the_store_refuses_leaves_at_once(project, monkeypatch):
+    """The next one may have another password."""
+    with answering(401, body=b"who are you?") as (address, _):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        _, complaint = said(project, "track", code=5)
+        until(lambda: not project.senders(), LINGER / 2)
+    assert "the server requires a login" in complaint
 
 
 @pytest.mark.parametrize(

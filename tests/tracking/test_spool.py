@@ -3,7 +3,6 @@
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from itertools import count
@@ -11,17 +10,18 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from mlflow import MlflowClient
 from projects import copied
 from recorded import a_training, holds_what_the_files_hold, sent, tracked
 
 from charloom.core.base.errors import Unavailable
-from charloom.core.base.storage import append
+from charloom.core.base.storage import append, unsealed
 from charloom.core.runtime.provenance import identity
-from charloom.core.training.record import RECORD, spool, start_of
+from charloom.core.training.record import spool
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import IDLE_LIMIT, run_round
+from charloom.tracking.rounds import Delivery, run_round
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,21 @@ def test_every_point_of_a_run_that_waits_counts(waits, capsys):
             sent()
     record.write_bytes(content)
     assert Entry(waits).is_intact
+
+
+def test_an_entry_of_an_earlier_version_is_sent(waits):
+    """Its start names the process that recorded it, and its sender is of other sources."""
+    record = waits / "run.jsonl"
+    start, *lines = [unsealed(line) for line in record.read_bytes().split(b"\n") if line]
+    record.unlink()
+    append(record, [start | {"process": "1234 5678.9 boot", "sender": "0" * 16}, *lines[:-1]], create=True)
+    assert [entry.sender for entry in entries()] == ["0" * 16]
+    append(record, [{"sender": identity()}])
+    sent()
+    assert not [*entries()]
+    client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
+    (run,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert (run.info.status, run.data.tags["charloom.record"]) == ("FINISHED", start["record"])
 
 
 @pytest.mark.slow
@@ -203,20 +218,10 @@ def test_what_is_trained_and_tracked_again_at_any_step_of_the_delivery_is_counte
 
 def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_waits(waits, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # an entry is sent by the environment that put it there
+        patch.setenv("MLFLOW_TRACKING_USERNAME", "another")  # an entry is sent by the user who put it there
         assert run_round(identity(), {}) == {}
     entry = Entry(waits)
     (waits / "run.jsonl").unlink()
-    assert run_round(entry.sender, {waits: entry}) == {}
+    assert run_round(entry.sender, {waits: Delivery(entry)}) == {}
     (spool() / "new/.files.new").mkdir(parents=True)
     assert list(entries()) == []
-
-
-def test_a_training_that_no_machine_here_knows_and_that_writes_nothing_is_not_waited_for_without_end(project):
-    with chdir(project.folder):
-        run = this_run()
-        start = start_of(run.params, run.text_sha256, "another-machine 1 1.0")
-        append(spool() / "new" / RECORD, [start], create=True)
-        (entry,) = run_round(identity(), {}).values()
-    assert (entry.reason, entry.has_ended) == ("", False)
-    assert 0 < entry.retry_until - time.monotonic() <= IDLE_LIMIT

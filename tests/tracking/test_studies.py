@@ -1,6 +1,5 @@
 """A study in a real MLflow store: one run, nothing twice, and beside the pipeline's runs."""
 
-import threading
 from contextlib import chdir
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from charloom.core.text.corpus import read_prepared
 from charloom.results.study_table import write_runs
 from charloom.study.asking import read_study, write_asked
 from charloom.study.trial import train_trial
-from charloom.tracking.answering import print_experiments
+from charloom.tracking.answering import experiment_ids
+from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry
 from charloom.tracking.store import Store
-from charloom.tracking.study_completion import complete_study
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 from seedpairs.formats import as_markdown
 
@@ -115,46 +114,41 @@ def test_an_answer_of_more_trials_than_ours_is_not_replaced(project, capsys, sto
     assert (line in capsys.readouterr().err) != replaced
 
 
-@pytest.mark.parametrize("question", ["create_experiment", "set_experiment_tag", "create_run", "set_terminated"])
-def test_two_who_send_a_study_at_once_have_one_and_of_two_versions_that_wait_the_later_is_sent(
-    project, monkeypatch, question
-):
+@pytest.mark.parametrize("question", ["create_experiment", "create_run", "log_batch", "set_terminated"])
+def test_of_two_who_send_a_study_at_once_the_newest_answer_is_shown_first(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
     contents = a_study(project)
     with chdir(project.folder):
         first = put_study(contents.model_copy(update={"description": "**worse**"}), PAGES)
-        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "another")  # another sender has to send it
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "another")  # another sender has to send it
         assert put_study(contents, PAGES) == first
         entry = Entry(first)
 
     def work() -> None:
         """Connect without the lock that two machines do not have in common."""
         store = Store()
-        store.sender = threading.current_thread().name
         store.connect()
         complete_study(store, entry.folder, entry.study)
 
     at_once(project, monkeypatch, [Machine(work), Machine(work)], MlflowClient, question)
-    (study,) = sent(project, contents)
-    assert study.info.status == "FINISHED"
-    assert study.data.tags["mlflow.note.content"].startswith("**better")
+    *_, newest = sorted(sent(project, contents), key=lambda run: run.info.start_time)
+    assert newest.info.status == "FINISHED"
+    assert newest.data.tags["mlflow.note.content"].startswith("**better")
 
 
 @pytest.mark.slow
 def test_the_page_of_studies_is_named_beside_the_one_of_runs_and_what_brings_it_back_if_it_is_deleted(project, capfd):
-    def said():
-        capfd.readouterr()
+    def ids():
         with chdir(project.folder):
-            print_experiments()
-        return capfd.readouterr().out.split("\n")
+            return experiment_ids()
 
-    assert said() == ["", "", ""]
+    assert ids() == ["", ""]
     contents = a_study(project)
     (study,) = sent(project, contents)
     number = study.info.experiment_id
-    assert said() == ["", number, ""]
+    assert ids() == ["", number]
     tracked(project)
-    runs, studies, _ = said()
+    runs, studies = ids()
     assert studies == number
     client = project.client()
     assert client.get_experiment(runs).name == "charloom fox"
@@ -172,6 +166,7 @@ def test_a_study_that_was_not_sent_is_a_warning_and_is_sent_by_the_next_command(
     with chdir(project.folder):
         with monkeypatch.context() as patch:
             patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+            patch.setenv("CI", "true")  # a busy machine starts the sender later than anybody would wait
             send_study(study, answer(), PAGES)
         complaint = capfd.readouterr().err
         assert complaint.startswith("warning: the study was not sent to MLflow (")

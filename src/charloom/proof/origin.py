@@ -11,4 +11,5 @@ ASKING_MAY_TAKE = 30  # seconds
 
 def origin_of(run_id: str, folder: Path) -> Origin:
     """Return the origin of the run, and write its metrics and artifacts into the folder. Raises as `asked` does."""
-    return Origin.model_validate_json(asked("describe", run_id, str(folder), seconds=ASKING_MAY_TAKE))
+    origin: Origin = asked("describe", run_id, str(folder), seconds=ASKING_MAY_TAKE)
+    return origin

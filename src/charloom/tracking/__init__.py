@@ -10,11 +10,8 @@ The modules, from the spool to the store:
     spool, entries               the format of the spool; read an entry's record, its files and their checksums
     delivery                     start the sender and wait for its outcome; `charloom track`
     sender, rounds               the sender's process and its lock; its rounds, and its retries
-    completion                   show, create and complete a run
-    study_completion             create or update the run of a study
-    experiment_lock              the lock of an experiment or a study, across machines
+    completion                   show, create and complete a run; create or update the run of a study
     models, served               send a run's models and register the better one; the code of a served model
-    creation                     create an object by a request that must not be executed twice
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 
 The commands' questions to a store run in a subprocess (asking, answering). `charloom ui` is in ui. All use address,
@@ -36,5 +33,6 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",  # a server could name any address and any size
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server could request a delay of an hour
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",  # keep no connection to a file that another file may replace
 }.items():
     os.environ.setdefault(_name, _value)

@@ -1,17 +1,13 @@
-"""The process that queries a store for a command: see asking.py.
+"""The functions that query a store for a command, in a process of their own: see asking.py.
 
-python -m charloom.tracking.answering QUESTION [ARGUMENT …]
-
-QUESTION is a key of QUESTIONS; the arguments are those of its function. The answer for `charloom doctor` (`ask_store`)
-consists of rows: what was checked, the finding, and whether it is a problem. The check leaves no data on a server. To
-check a permission, an invalid request is sent: a server that permits the operation answers with the HTTP status 400
-(invalid), a server that denies it with 403.
+The answer for `charloom doctor` (`ask_store`) consists of rows: what was checked, the finding, and whether it is a
+problem. The check leaves no data on a server. To check a permission, an invalid request is sent: a server that permits
+the operation answers with the HTTP status 400 (invalid), a server that denies it with 403.
 """
 
 import json
 import os
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,6 @@ from mlflow.tracking._tracking_service.utils import get_default_host_creds  # ty
 from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
-from charloom.core.runtime.program import run_command
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import sha256_of_text, write
 from charloom.core.base.words import in_line
@@ -33,8 +28,7 @@ from charloom.core.settings.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import HISTORY, PATCH, Origin
-from charloom.tracking.limits import limit_memory
-from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, not_permitted
+from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, masked, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected, text_of
 
@@ -43,8 +37,8 @@ NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes
 MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
 
 
-def fetch(address: str, file: str) -> None:
-    """Download the model at `address` to the npz file `file`; print a warning if an alias names another text's model.
+def fetch(address: str, file: str) -> str:
+    """Download the model at `address` to the npz file `file`; return a warning if an alias names another text's model.
 
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
@@ -62,7 +56,7 @@ def fetch(address: str, file: str) -> None:
             with suppress(WrongInput, OSError):  # without params.yaml or a text, nothing can be said
                 text = Path(read_params().prepare.text)
                 if at and text_of(store.client.get_model_version_by_alias(name, alias)) != sha256_of_text(text):
-                    print(f"warning: {in_line(address)} is a model of another text than {in_line(str(text))}")
+                    return f"warning: {in_line(address)} is a model of another text than {in_line(str(text))}\n"
         except MlflowException as error:
             if error.error_code in NO_MODEL or str(error).startswith(MALFORMED):
                 raise WrongInput(f"--model: {address}: {reason or first_line(error)}") from None
@@ -71,10 +65,11 @@ def fetch(address: str, file: str) -> None:
             if not reason or getattr(getattr(error, "response", None), "status_code", None) != NOT_FOUND:
                 raise
             raise WrongInput(f"--model: {address}: {reason}; the run's page in MLflow lists its models") from None
+    return ""
 
 
-def describe(run_id: str, folder: str) -> None:
-    """Print the Origin of the run as JSON. Write its metrics (HISTORY) and artifacts (ARTIFACTS) into the folder.
+def describe(run_id: str, folder: str) -> Origin:
+    """Return the Origin of the run. Write its metrics (HISTORY) and artifacts (ARTIFACTS) into the folder.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
     Unavailable if a request fails.
@@ -101,7 +96,7 @@ def describe(run_id: str, folder: str) -> None:
     values = run.data.tags | {"name": run.info.run_name, "params": run.data.params}
     values[tag.KEY] = values.get(tag.KEY, "").partition(":")[0]  # earlier versions added a suffix :1, :2, …
     try:
-        print(Origin.model_validate(values).model_dump_json(by_alias=True))
+        return Origin.model_validate(values)
     except ValidationError as error:
         which = str(error.errors()[0]["loc"][0])
         value = in_line(str(values.get(which, "")))[:80]
@@ -109,36 +104,34 @@ def describe(run_id: str, folder: str) -> None:
         raise WrongInput(f"{name}: {which} is missing or invalid: {value!r}; {allowed}") from None
 
 
-def print_experiments() -> None:
-    """Print the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
+def experiment_ids() -> list[str]:
+    """Return the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
 
-    Each id is a line, quoted for a URL; the line is empty if the experiment is missing. Raises WrongInput if
-    params.yaml is invalid, and Unavailable if the store cannot be used.
+    Each id is quoted for a URL, and "" if the experiment is missing. Raises WrongInput if params.yaml is invalid, and
+    Unavailable if the store cannot be used.
     """
     with connected() as store:
         text = Path(read_params().prepare.text)
-        for key in (sha256_of_text(text) if text.is_file() else "", STUDIES):
-            experiment = store.experiments.get(key)
-            print(quote(str(experiment.experiment_id)[:100], safe="") if experiment else "")
+        ours = [store.experiments.get(key) for key in (sha256_of_text(text) if text.is_file() else "", STUDIES)]
+        return [quote(str(experiment.experiment_id)[:100], safe="") if experiment else "" for experiment in ours]
 
 
 Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a problem
 
 
-def ask_store(text_sha256: str) -> None:
-    """Check the store, and print the rows as JSON.
+def ask_store(text_sha256: str) -> list[Row]:
+    """Check the store, and return the rows.
 
     text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
 
     Raises Unavailable if the store does not answer or refuses the login.
     """
     file = database()
-    rows: list[Row] = [("MLflow", f"{file}: the first run creates it", False)]
-    if not file or file.exists():
-        with connected() as store:
-            local = "MLflow", re.sub("//[^/ ]*@", "//***@", store.uri.partition("?")[0]) + ": answers", False
-            rows = _server(store, store.experiments.get(text_sha256)) if store.remote else [local]
-    print(json.dumps(rows))
+    if file and not file.exists():
+        return [("MLflow", f"{file}: the first run creates it", False)]
+    with connected() as store:
+        local = "MLflow", masked(store.uri.partition("?")[0]) + ": answers", False
+        return _server(store, store.experiments.get(text_sha256)) if store.remote else [local]
 
 
 def _server(store: Store, experiment: Experiment | None) -> list[Row]:
@@ -162,16 +155,3 @@ def _server(store: Store, experiment: Experiment | None) -> list[Row]:
     denied = ask(f"{path}/create", **body).status_code == 403
     rows.append(("may write", not_permitted(what) if denied else what, denied))
     return rows
-
-
-QUESTIONS = {question.__name__: question for question in (ask_store, describe, fetch, print_experiments)}
-
-
-def main() -> None:
-    """Print the answer to the question to standard output."""
-    limit_memory()
-    QUESTIONS[sys.argv[1]](*sys.argv[2:])
-
-
-if __name__ == "__main__":
-    run_command(main, os._exit)  # without MLflow's cleanup, which takes most of a second

@@ -1,23 +1,23 @@
 """Queries to a store, and the Origin of a run, the answer to one of them.
 
-Each query runs in a subprocess (answering.py), which can be killed.
+Each query runs in a process of its own (answering.py), which can be killed.
 """
 
 import os
-import subprocess
-import sys
-from typing import Annotated, Literal
+from importlib import import_module
+from multiprocessing import TimeoutError as Timeout
+from multiprocessing import get_context
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from charloom.core.base.errors import Damaged, Unavailable, WrongInput
-from charloom.core.base.sources import SOURCES
+from charloom.core.base.errors import CharloomError, Unavailable
 from charloom.core.settings.records import Record
 from charloom.tracking import tag
 from charloom.tracking.address import relocate_store
+from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
 
-RAISED = {error.exit_code: error for error in (WrongInput, Damaged)}
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
 HISTORY = "history.json"  # written by answering.describe: the values of each metric by update, by name
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
@@ -51,26 +51,29 @@ class Origin(Record, extra="ignore"):
     params: dict[str, str]
 
 
-def asked(question: str, *arguments: str, seconds: int) -> str:
-    """Run a function of answering.QUESTIONS in a subprocess; return the function's output.
+def asked(question: str, *arguments: str, seconds: int) -> Any:
+    """Call a function of answering.py in another process; return what it returns.
 
     question   name of the function
     arguments  the function's arguments
-    seconds    longest time for the query; then the subprocess is killed
+    seconds    longest time for the query; then the process is killed
 
-    Raises the WrongInput, Damaged or Unavailable that the function raises, and Unavailable if the subprocess fails in
-    another way.
+    Raises the CharloomError that the function raises, and Unavailable if it fails in another way.
     """
-    relocate_store()  # in this process, because the subprocess's standard error is captured
-    command = [sys.executable, "-P", "-m", "charloom.tracking.answering", question, *arguments]
-    try:
-        process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-            timeout=seconds, env={"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES)},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"no answer within {seconds} s") from None
-    if process.returncode:
-        last = (process.stderr.strip().splitlines() or [f"exit {process.returncode}"])[-1]
-        raise RAISED.get(process.returncode, Unavailable)(first_line(last))
-    return process.stdout
+    relocate_store()  # in this process, because the other one prints nothing
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as for the sender
+    with get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
+        try:
+            return pool.apply_async(_answer, (question, arguments)).get(seconds)
+        except Timeout:
+            raise Unavailable(f"no answer within {seconds} s") from None
+        except Exception as error:  # noqa: BLE001  libraries raise exceptions of their own
+            raise (error if isinstance(error, CharloomError) else Unavailable(first_line(error))) from None
+
+
+def _answer(question: str, arguments: tuple[str, ...]) -> Any:
+    for stream in (1, 2):  # MLflow and its libraries would print
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    answering = import_module("charloom.tracking.answering")  # MLflow's import takes seconds
+    limit_memory()
+    return getattr(answering, question)(*arguments)

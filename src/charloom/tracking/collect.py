@@ -1,23 +1,36 @@
 """Collect this folder's results, and add them to the spool. This module sends nothing to MLflow."""
 
 import json
+import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
+
+from pydantic import RootModel
 
 from charloom.core.base.sources import files_in
 from charloom.core.base.storage import append, read_json
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
+from charloom.core.base.yaml12 import leaves
 from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
 from charloom.core.settings.params import PARAMS, Params
-from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Project, files
+from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Files, Project, files, names_of
 from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import BEST_MODEL, MEASURE, SampleMetrics, SampleQuality, SampleTable
+from charloom.core.settings.records import (
+    BEST_MODEL,
+    MEASURE,
+    SampleMetrics,
+    SampleQuality,
+    SampleTable,
+    TrainMetrics,
+)  # fmt: skip
 from charloom.core.training.record import RECORD, spool, start_of
 from charloom.results.git import branch, changes, origin
 from charloom.results.keys import experiment_key, setting
@@ -26,7 +39,7 @@ from charloom.results.study_table import FIRST_METRICS
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
-from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Start, Tracked
+from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Started, Tracked
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table
 SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows
@@ -38,10 +51,10 @@ EXCERPT = 1000  # characters of a sample in a description
 def this_run(project: Project = HERE, params: Params | None = None) -> Run:
     """Read the run in the project's folder. Its curves also contain points of the models and of the samples.
 
-    These points are the measures of the best and last model, and of the samples. Measures that a later version of
-    charloom added are points of the last model. A missing measure has no point. A measure without a curve gets a curve
-    of these points, because MLflow draws a chart for each curve. An earlier project may lack a stage after `train`:
-    files that dvc.yaml does not declare for `track` have no points.
+    These points are the measures of the best and last model, and of the samples. Other numbers in the files that
+    dvc.yaml declares as metrics are points of the last model, except FIRST_METRICS. A missing measure has no point. A
+    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve. An earlier
+    project may lack a stage after `train`: files that dvc.yaml does not declare for `track` have no points.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -60,13 +73,26 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
         (MEASURE, train.updates, train.held_out_bits_per_character),
         *(("known_words", update, row.known_words) for update, row in samples.items()),
         *(("longest_copy", update, float(row.longest_copy)) for update, row in samples.items()),
-        *((name, train.updates, value) for name, value in train if name not in FIRST_METRICS),
+        *((name, train.updates, value) for name, value in _stage_metrics(project) if name not in FIRST_METRICS),
     ]
     curves = {name: dict(curve) for name, curve in run.curves.items()}
     for name, update, value in points:
         if value is not None:
             curves.setdefault(name, {})[update] = value
     return run._replace(curves=curves)
+
+
+def _stage_metrics(project: Project) -> Iterator[tuple[str, float]]:
+    """Yield the numbers, by dotted name, in the files of `track` that dvc.yaml declares as metrics of a stage.
+
+    A character that MLflow's names may not contain becomes `_`. Raises Damaged if a file is no mapping in JSON.
+    """
+    metrics = {name for stage in project.stages().values() for name in names_of(stage.get("metrics", []))}
+    for file in project.files("track").values():
+        if str(file.relative_to(project.root)) in metrics:
+            for name, value in leaves(read_json(file, RootModel[dict[str, Any]]).root):
+                if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                    yield re.sub(r"[^\w\-./ ]", "_", name), value
 
 
 def entry_of(run: Run) -> Entry | None:
@@ -112,24 +138,14 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     path, train = files("track"), run.facts[1]
     patch = known(partial(changes, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
-    start = start_of(run.params, run.text_sha256, "", run.network)
-    first = entry.first if entry else Start.model_validate(start)
+    start = start_of(run.params, run.text_sha256, run.network)
+    first = entry.first if entry else Started.model_validate(start)
     folder = entry.folder if entry else spool() / f"{first.experiment[:12]}-{run.results[:16]}"
     recorded = entry.points if entry else {}
     last = max((when for _, when in recorded.values()), default=first.started)
-    points = [
-        [name, update, value, last]
-        for name, curve in run.curves.items()
-        for update, value in curve.items()
-        if (name, update) not in recorded
-    ]
-    checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
-    checkpoints.pop(train.updates, None)  # it equals the last model
-    models = {
-        BEST: (path["models/best"], train.best_update),
-        LAST: (path["models/last"], train.updates),
-        **{f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()},
-    }
+    curves = ((name, update, value) for name, curve in run.curves.items() for update, value in curve.items())
+    points = [[*point, last] for point in curves if point[:2] not in recorded]
+    models = _models(train, path)
     tracked = Tracked(
         results=run.results, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
         models={name: update for name, (_, update) in models.items()},
@@ -137,25 +153,43 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     )  # fmt: skip
     if not entry:
         folder.mkdir(parents=True, exist_ok=True)
-    top, packed = [path[name] for name in SHOWN], BytesIO()
-    outputs = [file for output in path.values() if output.parts[0] in SENT for file in files_in(output)]
-    rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
-    shown: dict[str, Content] = {SAMPLES: "\n".join(rows)}
-    shown |= {file.name if file in top else str(file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
-    if patch and not patch.startswith(UNKNOWN):
-        shown[PATCH] = patch.encode(errors="surrogateescape")
-    with ZipFile(packed, "w", ZIP_DEFLATED, strict_timestamps=False) as archive:
-        for source in (path for path in files("sample").values() if path.is_relative_to("src")):
-            for file in files_in(source):
-                archive.write(file, file.relative_to("src"))
-    contents: dict[str, Content] = {f"{SHOWN_FILES}/{name}": content for name, content in shown.items()}
+    contents = {f"{SHOWN_FILES}/{name}": content for name, content in _shown(path, samples, patch).items()}
     contents |= {f"models/{name}.npz": file for name, (file, _) in models.items()}
     contents[f"{MODEL_CODE}/{SERVED}"] = Path(__file__).with_name(SERVED)
-    contents[f"{MODEL_CODE}/{PACKED}"] = packed.getvalue()
+    contents[f"{MODEL_CODE}/{PACKED}"] = _packed()
     put_files(folder, contents, check)
     lines = [*points, tracked.model_dump(), {"sender": identity()}]
     append(folder / RECORD, lines if entry else [start, *lines], create=not entry)
     return folder
+
+
+def _models(train: TrainMetrics, path: Files) -> dict[str, tuple[Path, int]]:
+    """Return the files of the best model, the last model and the checkpoints, with their updates, by name in MLflow."""
+    checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
+    checkpoints.pop(train.updates, None)  # it equals the last model
+    models = {BEST: (path["models/best"], train.best_update), LAST: (path["models/last"], train.updates)}
+    return models | {f"checkpoint_{file.stem}": (file, at) for at, file in thinned(checkpoints, CHECKPOINTS).items()}
+
+
+def _shown(path: Files, samples: SampleTable, patch: str) -> dict[str, Content]:
+    """Return what the run's page shows by path: samples, uncommitted changes, and the files of `track` in SENT."""
+    top = [path[name] for name in SHOWN]
+    outputs = [file for output in path.values() if output.parts[0] in SENT for file in files_in(output)]
+    rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
+    shown: dict[str, Content] = {SAMPLES: "\n".join(rows)}
+    if patch and not patch.startswith(UNKNOWN):
+        shown[PATCH] = patch.encode(errors="surrogateescape")
+    return shown | {file.name if file in top else str(file): file for file in [PARAMS, PIPELINE, LOCK, *outputs]}
+
+
+def _packed() -> bytes:
+    """Return the zipped sources of the stage `sample`, which a served model imports."""
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for source in (path for path in files("sample").values() if path.is_relative_to("src")):
+            for file in files_in(source):
+                archive.write(file, file.relative_to("src"))
+    return packed.getvalue()
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:

@@ -1,12 +1,10 @@
-"""Create and complete the run of a training in MLflow. Delivery is idempotent.
+"""Create and complete the run of a training, or of a study, in MLflow. Delivery is idempotent.
 
-Trainings with the same experiment key and the same hash of results share one run: each further training counts as a
-reproduction. Other results of the same experiment are a second run with a tag that names the first run.
-
-A run without results is *open*. The first sender of a key creates an open run, and shows its training's points in it.
-The other senders show nothing. The first of these trainings to end completes the open run, whoever has created it; the
-others are counted there. So no run has to be deleted, which a server may refuse, and a killed sender leaves no second
-run.
+Each training is a run, which only the sender of its entry writes: the run's tag RECORD is the record's name. A run
+without results is *open*: it shows the points of a training. If the store has a complete run of the same experiment
+when a training starts, the training begins no run. If that run has the same results at the end, it gets the training as
+a tag. Each training has a tag of its own, so no sender reads a tag to change it. Other results of the same experiment
+are a run with the tag DIFFERS, which names the earlier run.
 """
 
 import json
@@ -16,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Run, ViewType
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Run, ViewType
 from mlflow.types.schema import ColSpec, Schema
 
 from charloom.core.base.storage import read_json
@@ -25,10 +23,9 @@ from charloom.core.base.words import in_line
 from charloom.core.settings.records import TextMetrics
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
-from charloom.tracking.experiment_lock import experiment_lock
 from charloom.tracking.models import register, send_models
-from charloom.tracking.spool import FILES, RATE, SHOWN_FILES, End, Start, Tracked
-from charloom.tracking.store import TAG_LENGTH, Store, with_author
+from charloom.tracking.spool import FILES, PAGE, PICTURE, SHOWN_FILES, StudyContents, Tracked
+from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_authors
 
 DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
@@ -38,103 +35,103 @@ COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
 def show(store: Store, entry: Entry, *, ended: bool) -> None:
     """Send the training's points to its open run, and end the run if the training has ended.
 
-    The run is created if the training's experiment key has no run. A run that has ended continues if the training has
-    resumed. Nothing is sent if the training's run is complete or was deleted, or if it has none and its key has one.
+    A missing run is created, unless the training's experiment has a complete run. A run that has ended continues if the
+    training has resumed. Nothing is sent to a run that is complete or was deleted.
 
     ended  whether the training has ended
-
-    Raises Busy if a run has to be created, and another sender holds the lock of the experiment key.
     """
-    start = entry.first
-    store.use_text(start.text_sha256, start.params.prepare.text)
-    runs = store.runs_of(start.experiment, ViewType.ALL)
-    run = next((run for run in runs if run.data.tags.get(tag.RECORD) == start.record), None)
-    others = any(other.info.lifecycle_stage == "active" for other in runs)
-    if others if not run else run.info.lifecycle_stage != "active" or tag.RESULTS in run.data.tags:
+    experiment = store.experiment_of(entry.first.text_sha256, entry.first.params.prepare.text)
+    own, complete_runs = _runs_of(store, experiment, entry, ViewType.ALL)
+    run = own[0] if own else None
+    if complete_runs if not run else run.info.lifecycle_stage != "active" or tag.RESULTS in run.data.tags:
         entry.sent = sys.maxsize  # so the store is asked again only when the training has ended
         return
     if not run:
-        with experiment_lock(store, start.experiment):
-            if store.runs_of(start.experiment):  # created in the meantime
-                return
-            run = _create(store, entry)
+        run = _create(store, experiment, entry)
     elif run.info.status != "RUNNING":
         if ended:
             return
         store.client.update_run(run.info.run_id, "RUNNING")
     _send_points(store, entry, run)
-    if ended and store.client.get_run(run.info.run_id).data.tags.get(tag.RECORD) == start.record:  # it is its own still
+    if ended:
         store.end_run(run, *(entry.end.status, entry.end.ended) if entry.end else ("KILLED", None))
 
 
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
-    """Send what is missing of the entry's run, add the entry's trainings to the run's list, and return the run.
+    """Send what is missing of the entry's run and trainings, and return the run.
 
-    The run is the oldest complete run with the same results. Without such a run, an open run is completed: the
-    training's own, or else the oldest whose points agree with the training's. It gets the entry's files, the points,
-    the models, the status FINISHED, and at last the tag RESULTS, which marks a complete run. If there is a complete run
-    with other results, the tag DIFFERS links to it.
-
-    The tag RECORD of an open run is set first: then the sender that has created the run sends no more points. Points
-    are sent seconds later, so that its last ones have arrived.
-
-    Raises Busy if another sender holds the lock of the experiment key.
+    If there is an earlier complete run with the same results, it gets the trainings as tags, and is returned if the
+    entry has begun no run. Otherwise the entry's own run is completed: with points and files, and with models if no
+    earlier run has them. The tag RESULTS, which marks a complete run, comes last.
 
     tracked  what `track` has recorded about the entry's files
     """
-    start = entry.first
-    store.use_text(start.text_sha256, start.params.prepare.text)
-    with experiment_lock(store, start.experiment):
-        runs = store.runs_of(start.experiment)
-        complete_runs = [run for run in runs if tag.RESULTS in run.data.tags]
-        run = next((run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results), None)
-        own = [other for other in runs if other.data.tags.get(tag.RECORD) == start.record]
-        if run:
-            if run in own:  # an earlier version sent the checkpoints after RESULTS
-                send_models(store, run, entry, tracked.models)
-            store.set_tags(run, _training_tags(store, run, entry))
-            _end_others(store, own, run)
-            return run
-        run = _open_run(store, entry, [run for run in runs if run not in complete_runs]) or _create(store, entry)
-        store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
-        _send_points(store, entry, run)
-        if not (run.inputs and run.inputs.dataset_inputs):
-            store.client.log_inputs(run.info.run_id, [_dataset(entry)])
-        register(store, run, send_models(store, run, entry, tracked.models), start, tracked.train)
-        tags = _training_tags(store, run, entry, tracked.description) | tracked.tags | {tag.RESULTS: tracked.results}
-        if complete_runs:
-            tags[tag.DIFFERS] = complete_runs[0].info.run_id
-        store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
-        store.set_tags(run, tags)
-        _end_others(store, own, run)
-        return run
-
-
-def _end_others(store: Store, own: list[Run], run: Run) -> None:
-    """End the training's own open runs but `run`: a request that was sent again has created two, or points differ."""
-    for other in own:
-        is_open = other.info.status == "RUNNING" and tag.RESULTS not in other.data.tags
-        if is_open and other.info.run_id != run.info.run_id:
+    start, entry.sent = entry.first, UNKNOWN  # the number may be of another run
+    experiment = store.experiment_of(start.text_sha256, start.params.prepare.text)
+    own, complete_runs = _runs_of(store, experiment, entry, ViewType.ACTIVE_ONLY)
+    equals = [run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results]
+    equal = next((run for run in [*own[:1], *equals] if run in equals), None)
+    for other in own[1:]:  # a request that was sent again has created two
+        if other.info.status == "RUNNING":
             store.end_run(other, "KILLED", None)
+    if equal and (not own or tag.RESULTS in own[0].data.tags):
+        _add_trainings(store, equal, entry)
+        return equal
+    run = own[0] if own else _create(store, experiment, entry)
+    store.upload(entry.folder / FILES / SHOWN_FILES, run.info.artifact_uri)
+    _send_points(store, entry, run)
+    if not (run.inputs and run.inputs.dataset_inputs):
+        store.client.log_inputs(run.info.run_id, [_dataset(entry)])
+    tags = tracked.tags | {tag.NOTE: tracked.description, tag.EARLIER: "0"}
+    if equal:
+        _add_trainings(store, equal, entry)
+        tags |= {tag.SAME: equal.info.run_id}
+    else:
+        register(store, experiment, run, send_models(store, run, entry, tracked.models), start, tracked.train)
+        tags |= _training_tags(store, entry)
+        tags |= _views(run, run.data.tags | tags)
+        tags |= {tag.DIFFERS: complete_runs[0].info.run_id} if complete_runs else {}
+    store.end_run(run, "FINISHED", entry.trainings[0][1].ended if entry.trainings else None)
+    store.set_tags(run, tags | {tag.RESULTS: tracked.results})
+    return run
 
 
-def _open_run(store: Store, entry: Entry, runs: list[Run]) -> Run | None:
-    """Return the run that the entry completes, or None: the training's own, or the oldest with equal points.
+def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
+    """Send the study whose entry is in the folder; return the study's run.
 
-    A point that only the run or only the entry has is ignored, and so are rates. A run of another training becomes the
-    entry's own by its tag RECORD, which is set.
+    Two deliveries at the same moment make two runs with the study's question and text. The one with most trials, of
+    equal ones the newest, is the study's; a missing run is created. If this run has an answer from more trials than
+    `contents`, nothing is sent, with a warning.
     """
-    for run in sorted(runs, key=lambda run: run.data.tags.get(tag.RECORD) != entry.first.record):  # stable
-        if run.data.tags.get(tag.RECORD) == entry.first.record:
-            entry.sent = UNKNOWN  # the number may be of another run
-            return run
-        points = store.history(run).items()
-        if all(entry.points.get(at, point)[0] == point[0] for at, point in points if at[0] != RATE):
-            store.set_tags(run, {tag.RECORD: entry.first.record})
-            store.client.update_run(run.info.run_id, name=entry.first.name)
-            entry.sent = UNKNOWN
-            return run
-    return None
+    experiment = store.experiment_of_studies()
+    same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
+    tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
+    runs = store.search(experiment, same) or [store.create_run(experiment, Path(contents.name).stem, tags, same)]
+    run = max(reversed(runs), key=lambda run: _number(run.data.tags, tag.TRIALS))
+    if (trials := _number(run.data.tags, tag.TRIALS)) > contents.trials:
+        reason = f"MLflow has an answer from {trials} trials, your trials.csv has {contents.trials}: not updated"
+        warn_once(contents.question, f"MLflow study {in_line(contents.name)}: {reason}")
+        return run
+    store.upload(folder / FILES / SHOWN_FILES, run.info.artifact_uri)
+    picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
+    page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
+    verdict, _, rest = contents.description.partition("\n\n")
+    note = "\n\n".join([verdict, page, picture, rest])
+    about = {tag.NOTE: note, tag.TRIALS: str(contents.trials), tag.USER: with_authors(run.data.tags, store.user)}
+    store.set_tags(run, contents.tags | about)
+    store.end_run(run, "FINISHED", None)
+    return run
+
+
+def _runs_of(store: Store, experiment: Experiment, entry: Entry, view: int) -> tuple[list[Run], list[Run]]:
+    """Return the entry's own runs, a complete one first, and the complete runs of its experiment key that have models.
+
+    Of each, the oldest comes first. Earlier versions added a suffix to the key of runs with other results.
+    """
+    runs = store.search(experiment, f"tags.`{tag.KEY}` LIKE '{entry.first.experiment}%'", view)
+    own = [run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record]
+    finished = [run for run in runs if tag.RESULTS in run.data.tags and run.info.lifecycle_stage == "active"]
+    return sorted(own, key=lambda run: run not in finished), [run for run in finished if tag.SAME not in run.data.tags]
 
 
 def _dataset(entry: Entry) -> DatasetInput:
@@ -151,58 +148,88 @@ def _dataset(entry: Entry) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-def _create(store: Store, entry: Entry) -> Run:
+def _create(store: Store, experiment: Experiment, entry: Entry) -> Run:
     start, entry.sent = entry.first, 0
     tags = {tag.KEY: start.experiment, tag.RECORD: start.record}
-    return store.create_run(start.name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
+    return store.create_run(experiment, start.name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
 
 
 def _send_points(store: Store, entry: Entry, run: Run) -> None:
     """Send the entry's params and points that its run lacks.
 
-    These are the points after the first `entry.sent` ones. If this number is UNKNOWN, MLflow's points are read first.
-    They may be from another training: the entry takes over their times, because MLflow doubles a point that is sent
-    again with another time.
+    These are the points after the first `entry.sent` ones. If this number is UNKNOWN, MLflow's points are read first:
+    MLflow before 3 refuses a point that it has.
     """
     first, entry.sent = entry.sent, UNKNOWN  # the number is unknown after a failure
     known = store.history(run) if first == UNKNOWN else {}
-    entry.points |= {at: point for at, point in known.items() if at in entry.points}
     points = (point for point in islice(entry.points.items(), max(first, 0), None) if point[0] not in known)
     store.send(run, points, None if run.data.params else entry.first.params)
     entry.sent = len(entry.points)
 
 
-def _training_tags(store: Store, run: Run, entry: Entry, description: str | None = None) -> dict[str, str]:
-    """Merge the entry's trainings into the run's list, and return the tags: list, count, description and senders.
+def _training_tags(store: Store, entry: Entry) -> dict[str, str]:
+    """Return a tag for each training of the entry that has results: when, where and from which commit it ended.
 
-    A training that the list already has is skipped. The training that created the run is not a reproduction. The list
-    keeps the first training, and as many of the newest ones as fit into a tag.
-
-    description  the description of a new run, which the list follows; None keeps the run's own
+    The first training has the record's name, also if it was resumed.
     """
-    trainings, counted = _read_trainings(run)
-    rows = [_training_row(*training) for training in entry.trainings]
-    new = [row | {"by": store.user} for row in rows if not any(row.items() <= known.items() for known in trainings)]
-    counted += max(len(new) - (description is not None and not trainings), 0)
-    trainings += new
-    while len(trainings) > 1 and len(json.dumps(trainings)) > TAG_LENGTH:
-        del trainings[1]
-    head = run.data.tags.get(tag.NOTE, "").partition(HEADING)[0] if description is None else description
-    tags = {tag.TRAININGS: json.dumps(trainings), tag.REPRODUCTIONS: str(counted), tag.NOTE: head + _table(trainings)}
-    return tags | ({tag.USER: with_author(run, store.user)} if new else {})
+    tags = {}
+    for number, (start, end) in enumerate(entry.trainings):
+        when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        row = {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}
+        name = start.record if number else entry.first.record
+        tags[f"{tag.TRAINING}{name}"] = json.dumps(row | {"by": store.user})
+    return tags
 
 
-def _read_trainings(run: Run) -> tuple[list[dict[str, Any]], int]:
-    """Return the run's list of trainings and the number of reproductions; [] and 0, with a warning, if malformed."""
-    try:
-        rows = json.loads(run.data.tags.get(tag.TRAININGS, "[]"))
-        trainings = [row for row in rows if row.pop("same", True)]  # version 0.1 also lists other results
-        _table(trainings)  # reads all columns
-        return trainings, int(run.data.tags.get(tag.REPRODUCTIONS, "0"))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        reason = f"tag {tag.TRAININGS} or {tag.REPRODUCTIONS} is malformed; both start again"
-        warn_once(run.info.run_id, f"MLflow run {in_line(run.info.run_name)}: {reason}")
-        return [], 0
+def _add_trainings(store: Store, run: Run, entry: Entry) -> None:
+    """Add the entry's trainings to a complete run, except those that an earlier version has listed.
+
+    Several senders may do so at the same moment. Each repeats the views until no training was added while it wrote
+    them, so the last views have all trainings.
+    """
+    tags, written = run.data.tags, set[str]()
+    times = {row["when"] for row in _listed(run, {tag.TRAININGS: tags.get(tag.TRAININGS, "[]")})}
+    new = {key: row for key, row in _training_tags(store, entry).items() if json.loads(row)["when"] not in times}
+    if new:
+        new[tag.EARLIER] = tags.get(tag.EARLIER, tags.get(tag.REPRODUCTIONS, "0"))
+        store.set_tags(run, new)
+        tags = tags | new
+        while written != (written := {key for key in tags if key.startswith(tag.TRAINING)}):
+            store.set_tags(run, _views(run, tags))
+            tags = store.client.get_run(run.info.run_id).data.tags
+
+
+def _views(run: Run, tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags that show a run's trainings: its description, their number after the first, and who sent them.
+
+    The list has the first training, and as many of the newest ones as fit into a tag.
+    """
+    rows, own = _listed(run, tags), f"{tag.TRAINING}{tags.get(tag.RECORD)}"
+    count = _number(tags, tag.EARLIER) + sum(key != own for key in tags if key.startswith(tag.TRAINING))
+    users, head = [row["by"] for row in rows if row.get("by")], tags.get(tag.NOTE, "").partition(HEADING)[0]
+    while len(rows) > 1 and len(head + _table(rows)) > TAG_LENGTH:
+        del rows[1]
+    return {tag.NOTE: head + _table(rows), tag.REPRODUCTIONS: str(count), tag.USER: with_authors(tags, *users)}
+
+
+def _number(tags: dict[str, str], name: str) -> int:
+    """Return the number in the tag, or 0."""
+    return int(text) if (text := tags.get(name, "")).isdecimal() else 0
+
+
+def _listed(run: Run, tags: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the run's trainings that these of its tags list, in order. Leave out a malformed tag, with a warning."""
+    rows = list[dict[str, Any]]()
+    for key, value in tags.items():
+        try:
+            if key.startswith(tag.TRAINING) or key == tag.TRAININGS:
+                listed = json.loads(value if key == tag.TRAININGS else f"[{value}]")
+                new = [row for row in listed if row.pop("same", True)]  # version 0.1 also lists other results
+                _table(new)  # reads all columns
+                rows += new
+        except (ValueError, TypeError, KeyError, AttributeError):
+            warn_once(run.info.run_id + key, f"MLflow run {in_line(run.info.run_name)}: tag {key} is malformed")
+    return sorted(rows, key=lambda row: str(row["when"]))
 
 
 def _table(trainings: list[dict[str, Any]]) -> str:
@@ -213,9 +240,3 @@ def _table(trainings: list[dict[str, Any]]) -> str:
         for row in trainings
     )
     return f"{HEADING}{COLUMNS}{''.join(lines)}" if trainings else ""
-
-
-def _training_row(start: Start, end: End) -> dict[str, Any]:
-    """Return the row of the run's list for a training that has ended: when, from which commit, and on which machine."""
-    when = datetime.fromtimestamp(end.ended, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return {"when": when, "experiment": start.dvc_experiment, **start.machine, "commit": start.commit}

@@ -4,25 +4,30 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
 
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import append
 from charloom.core.runtime.provenance import identity
 from charloom.core.settings.pipeline import HERE, ensure_repository
-from charloom.core.training.record import STARTING_MAY_TAKE, sender_lock, start_sender
+from charloom.core.training.record import sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.reasons import first_line
 from charloom.tracking.recorded import ensure_recorded
+from charloom.tracking.spool import Outcome
 
-POLL_INTERVAL = 0.02  # seconds
+SENDER = "charloom.tracking.sender"
+POLL_INTERVAL, RESTART_INTERVAL = 0.02, 3.0  # seconds
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
 SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
 
@@ -34,9 +39,9 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     sender that has ended is started again.
 
     add      adds the entries, each with a request for its delivery, and returns their folders
-    seconds  longest time without a line in the log; the whole wait takes at most TOTAL_FACTOR times as long
-    patient  wait to the end for a server, too. Otherwise, unless CI is `true`, the wait for a server ends after
-             SERVER_WAIT seconds, with a line that says so, and the sender goes on
+    seconds  longest time without a change of the log; the whole wait takes at most TOTAL_FACTOR times as long
+    patient  wait to the end for any store. Otherwise, unless CI is `true`, the wait for a server ends after SERVER_WAIT
+             seconds, with a line that says so, and the sender goes on
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
     or if the sender's log or our own database cannot be used.
@@ -45,28 +50,25 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     lock, reasons = sender_lock(identity()), dict[str, None]()
     impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
-        start_sender(lock.stem)
+        start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
-            progress = time.monotonic()
+            progress, changed = time.monotonic(), 0
             last = progress + (SERVER_WAIT if impatient else TOTAL_FACTOR * seconds)
-            next_start = progress + STARTING_MAY_TAKE
+            next_start = progress + RESTART_INTERVAL
             while pending and time.monotonic() < min(last, progress + seconds):
-                if time.monotonic() > next_start:  # does nothing if the sender runs
-                    start_sender(lock.stem)
-                    next_start = time.monotonic() + STARTING_MAY_TAKE
-                for row in log:
+                if time.monotonic() > next_start and start_sender(SENDER, lock.stem):
+                    next_start = time.monotonic() + RESTART_INTERVAL
+                if changed != (changed := os.fstat(log.fileno()).st_mtime_ns):
                     progress = time.monotonic()
-                    name, line, reason = [*row.decode(errors="replace").rstrip("\n").split("\t"), "", ""][:3]
-                    if name.startswith("warning: "):
-                        sys.stderr.write(f"{name}\n")
-                    elif name in pending:
-                        pending.remove(name)
-                        if line:
-                            print(line, flush=True)
-                        elif reason:
-                            reasons[reason] = None
+                for outcome in _outcomes(log):
+                    if outcome.entry in pending:
+                        pending.remove(outcome.entry)
+                        if outcome.delivered:
+                            print(outcome.delivered, flush=True)
+                        elif outcome.failure:
+                            reasons[outcome.failure] = None
                 time.sleep(POLL_INTERVAL)
     except OSError as error:
         raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None
@@ -76,6 +78,15 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
         reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
+
+
+def _outcomes(log: BinaryIO) -> Iterator[Outcome]:
+    """Yield the outcomes in the rest of the log; print warnings to standard error."""
+    for row in log:
+        if row.startswith(b"warning: "):
+            sys.stderr.write(row.decode(errors="replace"))
+        with suppress(ValidationError):
+            yield Outcome.model_validate_json(row)
 
 
 def catch_up(arguments: object = None) -> None:

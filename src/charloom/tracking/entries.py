@@ -1,23 +1,21 @@
 """The entries of the spool: their records, and their files with checksums. See spool.py for the format."""
 
-import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.storage import held, sha256, unsealed, write
+from charloom.core.base.storage import held, is_held, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.runtime.provenance import process_ended
 from charloom.core.training.record import RATE as RECORDED_RATE
-from charloom.core.training.record import RECORD, spool
-from charloom.tracking.spool import FILES, RATE, End, Start, StudyContents, Tracked
+from charloom.core.training.record import RECORD, End, recording_lock, spool
+from charloom.tracking.spool import FILES, RATE, Started, StudyContents, Tracked
 
 Content = Path | str | bytes  # a file to copy, or the content
 CHECKSUMS = "SHA256SUMS"  # the list for `sha256sum -c`
-UNKNOWN, SHORTEST_PAUSE = -1, 1.0  # see Entry.sent and Entry.pause
+UNKNOWN = -1  # see Entry.sent
 
 
 class Entry:
@@ -35,19 +33,13 @@ class Entry:
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
     tracked    what the stage `track` has added about the files; None before
     sender     identity of the sender that is to deliver the entry
-
-    The state of its delivery, with times of time.monotonic() in seconds:
-
+    requests   number of requests for the delivery
     sent       the number of points that the training's open run has, or does not need; UNKNOWN to a new sender, and
                after a failure
-    reason     why the last attempt failed, or an empty text
-    pause      the mean time until the next attempt while other senders are busy with the same experiment
-    next_time, retry_until  the times between which the next attempt is allowed; a new line removes the second limit,
-               and a request for delivery both
     """
 
-    first: Start
-    start: Start
+    first: Started
+    start: Started
 
     def __init__(self, folder: Path):
         """Read the record in the folder.
@@ -57,11 +49,10 @@ class Entry:
         self.folder, self.path, self.size = folder, folder / RECORD, 0
         self.study: StudyContents | None = None
         self.points: dict[tuple[str, int], tuple[float, float]] = {}
-        self.trainings: list[tuple[Start, End]] = []
+        self.trainings: list[tuple[Started, End]] = []
         self.end: End | None = None
         self.tracked: Tracked | None = None
-        self.sender, self.sent = "", UNKNOWN
-        self.reason, self.next_time, self.retry_until, self.pause = "", 0.0, 0.0, SHORTEST_PAUSE
+        self.sender, self.requests, self.sent = "", 0, UNKNOWN
         self.read()
         if not self.size:  # its process has created the file, and writes the first lines now
             raise FileNotFoundError(self.path)
@@ -80,11 +71,8 @@ class Entry:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the last training of the record has ended or was killed; True for a study.
-
-        False if no end is recorded and the state of the training's process is unknown: see process_ended.
-        """
-        return bool(self.study or self.end) or not self.start.process or process_ended(self.start.process)
+        """Return whether the last training of the record has ended or was killed; True for a study."""
+        return bool(self.study or self.end) or not is_held(recording_lock(self.folder))
 
     @property
     def is_intact(self) -> bool:
@@ -112,8 +100,6 @@ class Entry:
                 self._add(unsealed(line))
             except (ValueError, AttributeError):  # a full disk truncates lines, too
                 warn_once(str(self.path), f"{in_line(str(self.path))}: skipped damaged lines; MLflow may lack points")
-        if end:
-            self.retry_until = math.inf
 
     def _add(self, line: Any) -> None:
         match line:
@@ -122,7 +108,7 @@ class Entry:
                 if not self.trainings or when <= self.trainings[0][1].ended:
                     self.points.setdefault((name, update), (float(value), float(when)))
             case {"record": _}:
-                self.start, self.end = Start.model_validate(line), None
+                self.start, self.end = Started.model_validate(line), None
                 self.first, self.sender = getattr(self, "first", self.start), self.start.sender
             case {"status": _}:
                 self.end = End.model_validate(line)
@@ -133,7 +119,7 @@ class Entry:
             case {"description": _}:
                 self.tracked = Tracked.model_validate(line)
             case {"sender": str() as sender}:
-                self.sender, self.next_time = sender, 0.0  # a request for delivery: a command waits
+                self.sender, self.requests = sender, self.requests + 1
             case _:
                 raise ValueError("not a line of a record")
 

@@ -6,11 +6,12 @@ an entry, which may have many pieces. The address space is limited to what the i
 are resident) plus MEMORY. macOS accepts this limit but does not enforce it.
 """
 
+import os
 import resource
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,13 +49,14 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 
 def note_progress() -> None:
-    """Restart the timeout of `time_limit`, and print an empty line: `deliver` watches the sender's log.
+    """Restart the timeout of `time_limit`, and set the time of the sender's log, which `deliver` watches.
 
     Call this after each piece that was sent. It does nothing outside `time_limit`.
     """
     if LIMIT.seconds:
         signal.setitimer(signal.ITIMER_REAL, max(0.01, min(LIMIT.seconds, LIMIT.end - time.monotonic())))
-        print(flush=True)
+        with suppress(OSError):
+            os.utime(1)  # standard output is the log
 
 
 def limit_memory() -> None:

@@ -22,25 +22,25 @@ from shutil import copy
 
 import numpy as np
 import pandas as pd
-from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Run
+from mlflow.entities import Experiment, LoggedModel, LoggedModelOutput, Metric, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
+import charloom.core.model.model_file  # noqa: F401  served.py imports it, when the sources may have been removed
 from charloom import NEEDED
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import tag
-from charloom.tracking.creation import create_once
 from charloom.tracking.entries import Entry
 from charloom.tracking.limits import note_progress
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
-from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Start
-from charloom.tracking.store import Store, all_results, params_as_text, text_of
+from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Started
+from charloom.tracking.store import Store, all_results, create_once, params_as_text, text_of
 
 METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
 OUR_CODE = Path(__file__).with_name(SERVED).read_bytes()  # read at import: DVC may remove an experiment's folder
@@ -139,7 +139,7 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     about.save(str(folder / "MLmodel"))
 
 
-def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, str]:
+def better_model(start: Started, train: TrainMetrics) -> tuple[str, float, str, str]:
     """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
 
     The measure (smaller is better) is the held-out bits per character. If no text is held out, the model is BEST, and
@@ -155,7 +155,9 @@ def better_model(start: Start, train: TrainMetrics) -> tuple[str, float, str, st
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"
 
 
-def register(store: Store, run: Run, addresses: dict[str, str], start: Start, train: TrainMetrics) -> None:
+def register(
+    store: Store, experiment: Experiment, run: Run, addresses: dict[str, str], start: Started, train: TrainMetrics
+) -> None:
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
     `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
@@ -165,7 +167,7 @@ def register(store: Store, run: Run, addresses: dict[str, str], start: Start, tr
     addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
     client, source = store.client, in_line(start.params.prepare.text)
-    name = re.sub(r"[^\w.-]+", "-", store.name)  # charloom-moby_dick
+    name = re.sub(r"[^\w.-]+", "-", experiment.tags.get(tag.NAME, experiment.name))  # charloom-moby_dick
     model, measure, metric, comparable = better_model(start, train)
     update = train.updates if model == LAST else train.best_update
     try:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
+from charloom.core.base.errors import Unavailable
 from charloom.core.base.words import in_line
 
 NO_MODELS = "the server has no LoggedModels (new in MLflow 3): models are sent as artifacts of their run"
@@ -30,6 +31,16 @@ HINTS = {  # hint by a part of a library's message; appended to the message
     "expected 'url'": ".dvc/config.local has keys of a remote without its url: add the url there",
 }
 QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in an address's query
+
+
+class Refused(Unavailable):
+    """The store refuses the login, or a request of this user."""
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether the store refuses the login, or a request of this user."""
+    code = CLIENT_ERROR.search(str(error))
+    return getattr(error, "error_code", "") == DENIED or bool(code and code[1] in {"401", "403"})
 
 
 def first_line(reason: object, about: str = "") -> str:

@@ -3,23 +3,24 @@
 python -m charloom.tracking.sender IDENTITY
 
 A process that writes to the spool starts the sender, unless a process holds the sender's lock. There is one sender for
-each identity, that is for each store, environment and version of the sources. A sender delivers the entries that name
-its identity. The sender
+each identity, that is for each store, user and version of the sources. A sender delivers the entries that name its
+identity. The sender
 
     sends the points of a running training every two seconds to an open run
     ends the open run when the training has ended or was killed
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 
-and exits when no work has been left for ten seconds. It retries a failing entry for two minutes, and longer
-while its training writes. A later line, or `make track`, starts the sender again. Delivery is idempotent, so the sender
-may be killed at any time. Its log, which `track` reads, has a line for each outcome, and an empty line for each piece
-that was sent. A damaged entry, or an entry that the store refuses, delays no other entry.
+and exits when no work has been left for ten seconds. It exits at once if the store has refused all that is left, or if
+a delivery was requested after a failure: the next sender may have another password or certificate. It retries a failing
+entry for two minutes, and longer while its training writes. A later line starts a sender again. Delivery is idempotent,
+so the sender may be killed at any time. Its log, which `track` reads, has an Outcome for each attempt that a command
+waits for; the log's time changes with each piece that was sent. A damaged entry, or an entry that the store refuses,
+delays no other entry.
 """
 
 import os
 import sys
-import time
 from contextlib import suppress
 
 from charloom.core.runtime.program import run_command
@@ -27,15 +28,10 @@ from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import exclusive
 from charloom.core.training.record import sender_lock
 
-LOG_KEPT = 30 * 86400  # seconds since the last line in the log of a sender
-
 
 def main() -> None:
-    """Run the sender, unless another process holds its lock. Old logs are removed: each version has a sender."""
+    """Run the sender until it has nothing to do or is replaced, unless another process holds its lock."""
     identity = sys.argv[1]
-    for log in sender_lock(identity).parent.glob("*.log"):
-        if time.time() - log.stat().st_mtime > LOG_KEPT:
-            log.unlink(missing_ok=True)
     with suppress(Unavailable), exclusive(sender_lock(identity), "sending", 1):
         from charloom.tracking.rounds import send_all  # noqa: PLC0415  MLflow's import takes seconds
 

@@ -8,10 +8,8 @@
         run.jsonl    the study: a StudyContents
         files/       its tables and pages
 
-A record begins with a Start. A line for each point follows: [name, update, value, time in seconds since 1970]. An End
-says how the training ended. A resumed training appends another Start to the same record. `track` appends the points
-that only the result files contain, and a Tracked. The first line with a name and an update counts, so a point has one
-value and one time, and may be sent to MLflow any number of times.
+`track` appends to the record the points that only the result files contain, and a Tracked. The first line with a name
+and an update counts, so a point has one value and one time, and may be sent to MLflow any number of times.
 
 The sender (tracking/sender.py) is a process of its own: it sends the entries and removes those that MLflow has.
 `track` and `charloom track` read the spool to find the entry of a run. A line {"sender": identity} requests the
@@ -20,8 +18,8 @@ delivery by the sender with this identity.
 
 from functools import cached_property
 
-from charloom.core.settings.params import EarlierParams
 from charloom.core.settings.records import Record, TrainMetrics
+from charloom.core.training.record import Start
 from charloom.results.keys import experiment_key, name_of
 
 FILES = "files"
@@ -33,32 +31,8 @@ PAGE, PICTURE = "report.html", "comparison.svg"  # a study's page; the picture i
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
 
 
-class Start(Record, extra="ignore"):  # earlier versions wrote more keys
-    """The start of a training: params, text, time and machine.
-
-    record          a random name; the first Start's name identifies the record
-    sender          digest of the sender's environment: see provenance.identity
-    text_sha256     SHA-256 of the text
-    params          all params
-    started         seconds since 1970
-    process         its process: see provenance.process; empty if `track` writes the record, after the training
-    machine         processor, system and versions: see provenance.machine
-    commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
-                    `unknown: ` and the reason if Git fails
-    dvc_experiment  the name of the DVC experiment; empty outside an experiment
-    network         see ResultsRecord
-    """
-
-    record: str
-    sender: str
-    text_sha256: str
-    params: EarlierParams
-    started: float
-    process: str
-    machine: dict[str, str]
-    commit: str
-    dvc_experiment: str
-    network: str = ""
+class Started(Start):
+    """The start of a training, with what tracking derives from it."""
 
     @cached_property
     def experiment(self) -> str:
@@ -69,19 +43,6 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     def name(self) -> str:
         """Return the run's name: see keys.run_name."""
         return name_of(self.params, self.commit)
-
-
-class End(Record):
-    """The end of a training.
-
-    status   FINISHED, KILLED (a signal stopped it) or FAILED
-    ended    seconds since 1970
-    results  the hash of the results; None unless FINISHED
-    """
-
-    status: str
-    ended: float
-    results: str | None
 
 
 class Tracked(Record):
@@ -122,3 +83,16 @@ class StudyContents(Record):
     trials: int
     tags: dict[str, str]
     description: str
+
+
+class Outcome(Record):
+    """The outcome of an attempt to deliver an entry: a line of the sender's log.
+
+    entry      name of the entry's folder
+    delivered  name and address of the completed run or study, or ""
+    failure    why the attempt failed, or ""
+    """
+
+    entry: str
+    delivered: str
+    failure: str

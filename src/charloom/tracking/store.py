@@ -8,11 +8,11 @@ the training's record, so sending a point is idempotent.
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, TypeVar
@@ -32,15 +32,14 @@ from charloom.core.base.errors import CharloomError, Unavailable
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
-from charloom.core.runtime.provenance import identity, known, process
+from charloom.core.runtime.provenance import known
 from charloom.core.settings.params import Params, as_yaml, flat_of
 from charloom.core.training.record import sender_lock
 from charloom.results.git import author
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
-from charloom.tracking.creation import create_once
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import first_line, masked
+from charloom.tracking.reasons import Refused, first_line, is_refusal, masked
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -49,6 +48,9 @@ PAGE = 100  # search results per request: a server takes seconds for 1,000 runs
 BATCH, PARALLEL = 1000, 4  # points per request; requests at once: sixty senders make sixty times as many
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
 EXPECTED = (CharloomError, MlflowException, SQLAlchemyError, OSError, MemoryError)
+ONCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}  # within the sender's time limit
+RETRY_PAUSE = 2  # seconds after a failure: a database may have restarted
+Created = TypeVar("Created")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Point = tuple[tuple[str, int], tuple[float, float]]  # (name, update), (value, time in seconds since 1970)
@@ -63,8 +65,6 @@ class Store:
     about          the object of the current request, for error messages
     client         MLflow's client; set by `connect`
     experiments    charloom's experiments by the text's SHA-256, or STUDIES; set by `connect`
-    experiment_id, name, tags  the experiment in use, the name with which it was created, and its tags as they were
-                               read; set by `use_text` and `use_studies`
     """
 
     def __init__(self) -> None:
@@ -73,11 +73,6 @@ class Store:
         self.remote = bool(page_address())
         self.user = re.sub(r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)))[:80]
         self.about = ""
-
-    @cached_property
-    def sender(self) -> str:
-        """Return a name that no other sender has, and that this one keeps until the machine's next boot."""
-        return sha256(f"{process().partition(' ')[0]} {sender_lock(identity())}".encode()).hexdigest()[:16]
 
     def where_shown(self, run: Run) -> str:
         """Return the address of the run's page on a server; for a database, the command that shows the run."""
@@ -91,8 +86,8 @@ class Store:
         ours = all_results(self.client.search_experiments, filter_string=f"tags.`{tag.TEXT}` LIKE '%'", order_by=order)
         self.experiments = {experiment.tags.get(tag.TEXT, ""): experiment for experiment in ours}
 
-    def use_text(self, text_sha256: str, source: str) -> None:
-        """Use the experiment of this text. Create the experiment if it is missing.
+    def experiment_of(self, text_sha256: str, source: str) -> Experiment:
+        """Return the experiment of this text. Create the experiment if it is missing.
 
         source  the text's file, which gives the experiment its name; for a second text with the same file name, the
                 first digits of its SHA-256 are added
@@ -101,14 +96,14 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        self._use(text_sha256, f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}", tag.TEXT_TAGS)
+        return self._ours(text_sha256, f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}", tag.TEXT_TAGS)
 
-    def use_studies(self) -> None:
-        """Use the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        self._use(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon in its name
+    def experiment_of_studies(self) -> Experiment:
+        """Return the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
+        return self._ours(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon
 
-    def _use(self, key: str, name: str, tags: dict[str, str]) -> None:
-        """Use the experiment with this key for the following operations. Create a missing one with this name.
+    def _ours(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
+        """Return the experiment with this key. Create a missing one with this name.
 
         Each of the tags, such as the description and the view of MLflow's page, that differs or is missing is set.
         Raises MlflowException if the experiment was deleted.
@@ -117,15 +112,14 @@ class Store:
         experiment = self.experiments.get(key) or self._experiment(name, tags)
         if experiment.tags.get(tag.TEXT, key) != key:
             experiment = self._experiment(f"{name} {key[:8]}", tags)
-        self.about = f"experiment {in_line(experiment.name)!r}"
-        self.experiment_id, self.tags = experiment.experiment_id, experiment.tags
-        self.name = self.tags.get(tag.NAME, experiment.name)
+        self.about, number = f"experiment {in_line(experiment.name)!r}", experiment.experiment_id
         if experiment.lifecycle_stage == "deleted":
-            hint = f"`mlflow experiments restore --experiment-id {self.experiment_id}` restores it"
+            hint = f"`mlflow experiments restore --experiment-id {number}` restores it"
             raise MlflowException(f"{self.about} was deleted in the store: {hint}, `mlflow gc` frees its name")
         for tag_name, value in tags.items():
             if experiment.tags.get(tag_name) != value:
-                self.client.set_experiment_tag(self.experiment_id, tag_name, value)
+                self.client.set_experiment_tag(number, tag_name, value)
+        return experiment
 
     def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
         """Return the experiment with this name, also a deleted one. If there is none, create it with these tags.
@@ -142,24 +136,22 @@ class Store:
                 return known
             raise
 
-    def search(self, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
-        """Return the runs of the experiment in use that fulfil the condition, in MLflow's syntax, oldest first."""
-        order, number = ["attributes.start_time ASC", "attributes.run_id ASC"], self.experiment_id
+    def search(self, experiment: Experiment, condition: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+        """Return the experiment's runs that fulfil the condition, in MLflow's syntax, oldest first."""
+        order, number = ["attributes.start_time ASC", "attributes.run_id ASC"], experiment.experiment_id
         return all_results(self.client.search_runs, [number], condition, run_view_type=view, order_by=order)
 
-    def runs_of(self, experiment: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
-        """Return the runs with this experiment key, oldest first."""
-        return self.search(f"tags.`{tag.KEY}` LIKE '{experiment}%'", view)
-
-    def create_run(self, name: str, tags: dict[str, str], condition: str, started: float | None = None) -> Run:
-        """Create a run in the experiment in use, and return the run.
+    def create_run(
+        self, experiment: Experiment, name: str, tags: dict[str, str], condition: str, started: float | None = None
+    ) -> Run:
+        """Create a run in the experiment, and return the run.
 
         condition  finds the run, as in `search`
         started    the run's start in seconds since 1970; None: now
         """
         start, all_tags = None if started is None else round(1000 * started), tags | {tag.USER: self.user}
-        create = partial(self.client.create_run, self.experiment_id, start, all_tags, name)
-        return create_once(create, lambda: self.search(condition))
+        create = partial(self.client.create_run, experiment.experiment_id, start, all_tags, name)
+        return create_once(create, lambda: self.search(experiment, condition))
 
     def end_run(self, run: Run, status: str, ended: float | None) -> None:
         """Set the run's final status, and its end in seconds since 1970 (None: now)."""
@@ -213,6 +205,31 @@ class Store:
         return results
 
 
+def create_once(create: Callable[[], Created], search: Callable[[], list[Created]]) -> Created:
+    """Return the object, such as a run or a model, that the request `create` creates.
+
+    MLflow repeats a request after a timeout, but a busy server may still execute the first one: then there are two
+    objects. So MLflow does not repeat this request. If the server does not answer, or its answer is a failure of its
+    own, the first object that `search` finds is returned. If `search` finds nothing, the request is sent once more.
+    """
+    try:
+        return _without_retries(create)
+    except MlflowException as error:
+        if error.get_http_status_code() < 500:  # type: ignore[no-untyped-call]  # MLflow's own
+            raise
+        time.sleep(RETRY_PAUSE)
+        return next(iter(search()), None) or _without_retries(create)
+
+
+def _without_retries(request: Callable[[], Created]) -> Created:
+    usual = {name: os.environ[name] for name in ONCE}
+    os.environ |= ONCE  # MLflow has no parameter for it
+    try:
+        return request()
+    finally:
+        os.environ |= usual
+
+
 def all_results(search: Callable[..., Any], *arguments: Any, **options: Any) -> list[Any]:
     """Return all results of a search by MLflow's client, which returns PAGE results at a time."""
     return all_pages(  # type: ignore[no-untyped-call,no-any-return]  # MLflow's own
@@ -232,9 +249,9 @@ def run_page(run: Run, part: str = "") -> str:
     return f"#/experiments/{experiment}/runs/{run_id}{part}?workflowType=machine_learning"
 
 
-def with_author(run: Run, user: str) -> str:
-    """Return the names of the users who have sent the run, separated by commas. A new `user` is the last one."""
-    return ", ".join(dict.fromkeys([*filter(None, run.data.tags.get(tag.USER, "").split(", ")), user]))
+def with_authors(tags: dict[str, str], *users: str) -> str:
+    """Return the names of the users who have sent the run with these tags, separated by commas, new ones last."""
+    return ", ".join(dict.fromkeys([*filter(None, tags.get(tag.USER, "").split(", ")), *users]))
 
 
 def params_as_text(params: Params) -> dict[str, str]:
@@ -266,7 +283,7 @@ def connected() -> Iterator[Store]:
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise Unavailable(reason_of(error, store.about)) from None
+        raise (Refused if is_refusal(error) else Unavailable)(reason_of(error, store.about)) from None
 
 
 def reason_of(error: Exception, about: str = "") -> str:

@@ -15,15 +15,17 @@ from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
 NAME = "charloom.name"  # the name with which it was created: the server restores it
 STUDIES = "charloom.studies"  # the experiment for studies, whose runs are not runs of the pipeline
-SENDING = "charloom.sending"  # begins the tags of `experiment_lock`
 
 # of the pipeline's runs
 KEY = "charloom.experiment"  # the experiment key; earlier versions added a suffix :1, :2, … for runs with other results
 RESULTS = "charloom.results"  # the hash of the results; only a complete run has it
 DIFFERS = "charloom.differs_from"  # the earlier run of the same experiment, which has other results
+SAME = "charloom.same_as"  # the earlier complete run with the same results, which has the models and the trainings
 RECORD = "charloom.record"  # the record (see tracking/spool.py) with the run's points
-TRAININGS = "charloom.trainings"  # the list of trainings in JSON
+TRAINING = "charloom.training."  # begins the tags of trainings with these results; the record's name follows
 REPRODUCTIONS = "charloom.reproductions"  # the number of trainings after the first with the same results
+TRAININGS = "charloom.trainings"  # the list of trainings in JSON that earlier versions wrote
+EARLIER = "charloom.reproductions_by_earlier_versions"  # REPRODUCTIONS as earlier versions left it
 SETTING = "charloom.setting"  # the run's setting, which is its name without the seed
 NETWORK = "charloom.network"  # of a run with the backend `numpy`: see ResultsRecord; equal trainings have equal digests
 UNCOMMITTED = "charloom.uncommitted_changes"  # `false`, `params.yaml` (only that file), `true`, or why that is unknown

@@ -32,7 +32,7 @@ def serve(arguments: argparse.Namespace) -> None:
     remote, port = page_address(), arguments.port
     if not remote and listening(port):
         raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
-    experiment, studies = asked("print_experiments", seconds=QUERY_TIMEOUT).split("\n")[:2]
+    experiment, studies = asked("experiment_ids", seconds=QUERY_TIMEOUT)
     pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
     runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     no_run = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"

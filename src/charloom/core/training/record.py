@@ -1,27 +1,30 @@
 """The record of a training: a file to which the training appends its start, its points and its end.
 
-`tracking` sends the record to MLflow: tracking/spool.py describes the file, and who reads it. No result depends on the
-record. If it cannot be written, training goes on.
+The lines are a Start, the points as [name, update, value, time in seconds since 1970], and an End, in JSON, each sealed
+(see storage.sealed). A resumed training appends another Start to the same record. `tracking` sends it to MLflow: see
+tracking/spool.py. No result depends on the record. If it cannot be written, training goes on.
 """
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
 from charloom.core.backend.by_numpy import network_digest
+from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.base.sources import SOURCES
-from charloom.core.base.storage import append, is_held
-from charloom.core.runtime.provenance import commit, identity, known, machine, process
-from charloom.core.settings.params import Params
+from charloom.core.base.storage import append, exclusive, is_held
+from charloom.core.runtime.provenance import commit, identity, known, machine
+from charloom.core.settings.params import EarlierParams, Params
 from charloom.core.settings.pipeline import OWN, root
+from charloom.core.settings.records import Record
 
 RECORD = "run.jsonl"
 RATE = "characters_per_second"
@@ -29,22 +32,67 @@ SHORT = 1.0  # seconds of training before the sender is started: its imports tak
 STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
 
 
+class Start(Record, extra="ignore"):  # earlier versions wrote more keys
+    """The start of a training: params, text, time and machine.
+
+    record          a random name; the first Start's name identifies the record
+    sender          see provenance.identity
+    text_sha256     SHA-256 of the text
+    params          all params
+    started         seconds since 1970
+    machine         processor, system and versions: see provenance.machine
+    commit          the Git commit, or a DVC experiment's baseline commit; empty in a repository without a commit;
+                    `unknown: ` and the reason if Git fails
+    dvc_experiment  the name of the DVC experiment; empty outside an experiment
+    network         see ResultsRecord
+    """
+
+    record: str
+    sender: str
+    text_sha256: str
+    params: EarlierParams
+    started: float
+    machine: dict[str, str]
+    commit: str
+    dvc_experiment: str
+    network: str = ""
+
+
+class End(Record):
+    """The end of a training.
+
+    status   FINISHED, KILLED (a signal stopped it) or FAILED
+    ended    seconds since 1970
+    results  the hash of the results; None unless FINISHED
+    """
+
+    status: str
+    ended: float
+    results: str | None
+
+
 class Recording:
     """The record of a running training, for a `with` block.
 
-    At the end of the block the end is appended. If no exception ends the block, the caller sets `results` before.
+    The process holds the record's lock in the block. At the end of the block the end is appended. If no exception ends
+    the block, the caller sets `results` before.
     """
 
-    def __init__(self, key: str, params: Params, text_sha256: str):
+    def __init__(self, key: str, params: Params, text_sha256: str, send: Callable[[str], object] = lambda _: None):
         """Begin the record of a training that starts now.
 
-        key  the training key: trainings with equal keys have equal results
+        key   the training key: trainings with equal keys have equal results
+        send  starts the sender with this `identity` unless it runs; it may raise OSError
         """
         network = network_digest(params.recipe.kind)
-        self.start, self.characters = start_of(params, text_sha256, process(), network), params.characters
+        self.start, self.characters = start_of(params, text_sha256, network), params.characters
         self.path = spool() / sha256(f"{key} {params.model_dump_json()}".encode()).hexdigest()[:24] / RECORD
+        self.send = send
         self.results: str | None = None
         self.next_look, self.rated = time.monotonic() + SHORT, (-1, 0.0)
+        self.lock = ExitStack()
+        with suppress(Unavailable):
+            self.lock.enter_context(exclusive(recording_lock(self.path.parent), "a training", 1))
         with suppress(OSError):
             append(self.path, [self.start], create=True)
 
@@ -69,7 +117,7 @@ class Recording:
 
     def _send(self) -> None:
         with suppress(OSError):
-            start_sender(self.start["sender"])
+            self.send(self.start["sender"])
 
     def _append(self, lines: Iterable[Any]) -> None:
         """Append the lines. If the sender has sent and removed the record, begin it again with the start."""
@@ -86,20 +134,18 @@ class Recording:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Append the end; start the sender if the training failed, because no later stage would."""
         status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
-        self._append([{"status": status, "ended": round(time.time(), 3), "results": None if error else self.results}])
+        end = End(status=status, ended=round(time.time(), 3), results=None if error else self.results)
+        self._append([end.model_dump()])
+        self.lock.close()
         if status == "FAILED":
             self._send()
 
 
-def start_of(params: Params, text_sha256: str, process_name: str, network: str = "") -> dict[str, Any]:
-    """Return the first line of a record, for a training that starts now: see `Start` in tracking/spool.py.
-
-    process_name  from provenance.process; "" if `track` writes the record after the training
-    network       see ResultsRecord
-    """
+def start_of(params: Params, text_sha256: str, network: str = "") -> dict[str, Any]:
+    """Return the first line of a record, a Start, for a training that starts now. `network`: see ResultsRecord."""
     return {
         "record": uuid4().hex, "sender": identity(), "text_sha256": text_sha256, "params": params.model_dump(),
-        "started": round(time.time(), 3), "process": process_name, "machine": machine(), "commit": known(commit),
+        "started": round(time.time(), 3), "machine": machine(), "commit": known(commit),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
     } | ({"network": network} if network else {})  # fmt: skip
 
@@ -109,23 +155,35 @@ def spool() -> Path:
     return root() / OWN / "spool"
 
 
-def sender_lock(sender: str) -> Path:
-    """Return the lock file that the sender with this `identity` holds while it runs. Its log is beside it."""
-    return root() / OWN / "sender" / f"{sender}.lock"
+def recording_lock(entry: Path) -> Path:
+    """Return the lock file that a training holds while it records into the entry's folder."""
+    return root() / OWN / "recording" / f"{entry.name}.lock"
 
 
-def start_sender(sender: str) -> None:
-    """Start the sender with this `identity` as a separate process, unless it runs.
+def sender_lock(name: str) -> Path:
+    """Return the lock file of the sender with this `identity`, or of an attempt to send the entry with this name.
+
+    The sender's log is beside its lock file.
+    """
+    return root() / OWN / "sender" / f"{name}.lock"
+
+
+def start_sender(module: str, sender: str) -> bool:
+    """Start the sender with this `identity` as a separate process, unless it runs; return whether it was started.
+
+    module  the sender's program
 
     Nobody waits for the sender: a slow store cannot delay training. It works in the main repository, because an
     experiment's folder may be removed. Raises OSError if its log cannot be written, or no process can start.
     """
-    if not is_held(lock := sender_lock(sender)):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        # Each thread that MLflow starts would map 64 MB for small objects of its own.
-        variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
-        with lock.with_suffix(".log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", "charloom.tracking.sender", sender], cwd=root(), env=variables,
-                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+    if is_held(lock := sender_lock(sender)):
+        return False
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    # Each thread that MLflow starts would map 64 MB for small objects of its own.
+    variables = {"MALLOC_ARENA_MAX": "2"} | os.environ | {"PYTHONPATH": str(SOURCES), "DVC_ROOT": "."}
+    with lock.with_suffix(".log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", module, sender], cwd=root(), env=variables,
+            start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+    return True
