@@ -80,7 +80,7 @@ def pipeline_in(root: Path) -> Pipeline:
             stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen, in_git)
     locked = stages_of(locks, folders)
     tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
-    declared = [out for stage in (*stages.values(), *tracked.values()) for out in stage.outs]
+    declared = [out for entry in entries for out in paths(entry.outs)]
     shown = {posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named}
     undeclared = [path for path in sorted(shown) if not any(within(path, out) for out in declared)]
     return Pipeline(stages, locked, tracked, undeclared)
