@@ -75,13 +75,18 @@ def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
     check_memory(jobs * training_memory(a.run.params.recipe, K, sum(lengths)), f"training {jobs} seeds at a time")
     about = f"{number_of(len(trials), 'training')} of A’s setting, {spanned(missing)}"
     sys.stderr.write(f"{about}: about {duration(seconds(trials, K, lengths, jobs))}\n")
+    trained = dict[int, bytes]()  # models that are not written yet
     for params, content in _trained(trials, text, jobs):
         if params.seed == a.run.params.seed:
             if (own := at_hand(a, "models/last")) is None or own.read_bytes() != content:
                 there = f"`git switch --detach {a.commit[:12]}`, then the same command"
                 raise WrongInput(f"--seeds: the code in this folder trains another model than that of A; {there}")
+            other_code = False  # proven: it trains the same model
         else:
-            write(_file(a, params.seed), content)
+            trained[params.seed] = content
+        while trained and not other_code:
+            seed, model = trained.popitem()
+            write(_file(a, seed), model)
     return models_at_hand(a, b)
 
 
