@@ -1,6 +1,6 @@
 """Other seeds of A's setting: models that exist or are trained, costs in the tables of studies, a study's verdict.
 
-A trained model is kept as .charloom/seeds/KEY.npz, with the key of its trial.
+A trained model is kept as .charloom/seeds/KEY.npz. The key is a digest of its trial's key and of A's code.
 """
 
 import sys
@@ -25,7 +25,7 @@ from charloom.core.training.protocol import Training
 from charloom.core.training.trace import EMPTY
 from charloom.results.commits import from_commits
 from charloom.results.dvc_lock import md5
-from charloom.results.keys import arithmetic_of, setting_params, trial_key
+from charloom.results.keys import arithmetic_of, setting_params, short_digest, trial_key
 from charloom.results.run import Run
 from charloom.results.study_table import ASKED, read_asked, read_runs
 from charloom.study.asking import as_asked, read_study
@@ -75,13 +75,18 @@ def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
     check_memory(jobs * training_memory(a.run.params.recipe, K, sum(lengths)), f"training {jobs} seeds at a time")
     about = f"{number_of(len(trials), 'training')} of A’s setting, {spanned(missing)}"
     sys.stderr.write(f"{about}: about {duration(seconds(trials, K, lengths, jobs))}\n")
+    trained = dict[int, bytes]()  # models that are not written yet
     for params, content in _trained(trials, text, jobs):
         if params.seed == a.run.params.seed:
             if (own := at_hand(a, "models/last")) is None or own.read_bytes() != content:
                 there = f"`git switch --detach {a.commit[:12]}`, then the same command"
                 raise WrongInput(f"--seeds: the code in this folder trains another model than that of A; {there}")
+            other_code = False  # proven: it trains the same model
         else:
-            write(_file(a, params.seed), content)
+            trained[params.seed] = content
+        while trained and not other_code:
+            seed, model = trained.popitem()
+            write(_file(a, seed), model)
     return models_at_hand(a, b)
 
 
@@ -116,7 +121,8 @@ def train_last(params: Params, text: Path, threads: int | None) -> bytes:
 
 def _file(a: Side, seed: int) -> Path:
     params = a.run.params.model_copy(update={"seed": seed})
-    return SEEDS / f"{trial_key(params, a.run.text_sha256, arithmetic_of(params.recipe.kind))}.npz"
+    key = trial_key(params, a.run.text_sha256, arithmetic_of(params.recipe.kind))
+    return SEEDS / f"{short_digest([key, sorted(a.code.items())])}.npz"
 
 
 def _own(a: Side, b: Side) -> set[int]:
