@@ -58,7 +58,10 @@ def test_generators_are_seeded_before_a_call_and_restored_at_the_end():
     assert len(set(drawn)) == 1
 
 
-@pytest.mark.parametrize("error", ["1 / 0", "exit('x')", "open('two\\\\nlines')", "np.zeros(3) @ np.zeros(4)"])
+@pytest.mark.parametrize(
+    "error",
+    ["1 / 0", "exit('x')", "open('two\\\\nlines')", "np.zeros(3) @ np.zeros(4)", "np.random.choice(2, p=[1, 1])"],
+)
 def test_an_exception_is_a_line_with_file_and_line_and_other_parts_go_on(tmp_path, error):
     (tmp_path / "my_rnn.py").write_text(
         f"import numpy as np\n\ndef f(*_):\n    return {error}\n".replace("return raise", "raise")
@@ -67,7 +70,7 @@ def test_an_exception_is_a_line_with_file_and_line_and_other_parts_go_on(tmp_pat
     exec(compile((tmp_path / "my_rnn.py").read_text(), tmp_path / "my_rnn.py", "exec"), names)  # noqa: S102
     parts = rnncheck.check(gradients=RIGHT, following=names["f"], quiet=True).parts
     assert (parts[0].result, parts[3].result) == ("right", "not checked")
-    assert parts[3].about.startswith("my_rnn.py, line 4: ")
+    assert parts[3].about.startswith("my_rnn.py, line 4, in f: ")
     assert "\n" not in parts[3].about
 
 

@@ -250,7 +250,7 @@ def test_a_guarded_logarithm_is_accepted(log):
     assert judged(FUNCTIONS._replace(program=program)).result == "right"
 
 
-RETURNED = {"first_returned": "hs[-1]", "previous_returned": "hs[T - 2]"}
+RETURNED = {"first_returned": "hs[-1]", "second_returned": "hs[0]", "previous_returned": "hs[T - 2]"}
 
 
 @pytest.mark.parametrize("state", RETURNED)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rnncheck.backward import Weights, forward
 from rnncheck.cases import About, M, generator, weights
-from rnncheck.gradient import NEAR
+from rnncheck.forward import NEAR
 from rnncheck.results import array, fitted, parts
 from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same, sentence
 
