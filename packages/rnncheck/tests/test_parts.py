@@ -252,7 +252,7 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
         pytest.param({"shown": "smooth_from_0"}, marks=SLOW),
         pytest.param({"memory": "new_memory"}, marks=SLOW),
         pytest.param({"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"}, marks=SLOW),
-        {"targets": "unshifted"},
+        pytest.param({"targets": "unshifted"}, marks=SLOW),
         pytest.param({"memory": "new_memory", "rule": "Adam", "loss": "after the step"}, marks=SLOW),
         pytest.param({"epoch": "kept_state", "end": "last sequence left out"}, marks=SLOW),
         pytest.param({"clip": "plain_biases", "rule": "Adam"}, marks=SLOW),

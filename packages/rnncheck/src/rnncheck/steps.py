@@ -133,11 +133,13 @@ def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 def _judged(moved: Mapping[str, Array], given: Mapping[str, Array], set_eta: float | None) -> Verdict:
     """Judge the steps (n, size) of each matrix for its gradients. `set_eta` is the program's constant."""
-    joint = _explained(np.hstack([*moved.values()]), np.hstack([*given.values()]))
+    whole = np.hstack([*moved.values()])
+    joint = _explained(whole, np.hstack([*given.values()]))
+    apart = joint[2] == (UNKNOWN,) or not np.isfinite(whole).all()
     wrong: dict[tuple[str, ...], list[str]] = {}
     right: dict[str, float] = {}
     for name, steps in moved.items():
-        about, eta, says = _explained(steps, given[name]) if joint[2] else joint
+        about, eta, says = _explained(steps, given[name]) if apart else joint
         if says:
             wrong.setdefault(says, []).append(name)
         else:
