@@ -21,7 +21,7 @@ from rnncheck.results import array, matrices
 from rnncheck.verdicts import UNCHECKED, Given, Report, Unreadable, Verdict
 
 REPORT = "RNNCHECK_REPORT"  # the file to which a report is appended: see scripts.py
-OF_SIZE = re.compile("shape|ValueError|IndexError|KeyError|its program says|NoneType")  # errors of fixed sizes
+OF_SIZE = re.compile("shape|ValueError|IndexError|KeyError|its program says|is a NoneType")  # errors of fixed sizes
 PARTS = {
     "gradients": (gradient.calls, gradient.judge),
     "step": (steps.calls, steps.judge),
