@@ -8,7 +8,7 @@ A fault is a function in place of the right one, so that faults of several stage
 does. Shapes are those of network/rnn.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -224,12 +224,13 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
 OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"), ("W",)
 
 
-def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
-    """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
+def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[str] = "WUVbc") -> dict[str, Array]:
+    """Return the gradients of these weights, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
     compute = {stage: STAGES[stage][faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
-    d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
-    return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}
+    if d is None and not set(names) <= set(OUTPUTS):
+        d = compute["d"](s, g, compute["slope"], compute["carry"])
+    return {name: compute[name](s, g if name in OUTPUTS else d) for name in names}
 
 
 def largest_sum(s: Pass) -> float:
