@@ -156,7 +156,7 @@ EPSILONS = [("inside", 5e-9), ("outside", 5e-9), ("outside", float(np.finfo(np.f
 
 
 @pytest.mark.parametrize(("place", "epsilon"), EPSILONS)
-@pytest.mark.parametrize("base", ["AdaGrad", "Adam"])
+@pytest.mark.parametrize("base", ["AdaGrad", pytest.param("Adam", marks=SLOW)])
 def test_any_small_epsilon_is_right(base, place, epsilon):
     options = {"inside": 0, "outside": 0, place: epsilon}
     verdict = by_rule((steps.ADAM if base == "Adam" else {}) | options)
@@ -244,7 +244,7 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"state": "zero_state"},
+        pytest.param({"state": "zero_state"}, marks=SLOW),
         pytest.param({"state": "first_state", "shown": "smooth loss"}, marks=SLOW),
         pytest.param({"state": "last_but_one", "rule": "Adam"}, marks=SLOW),
         pytest.param({"epoch": "kept_state", "shown": "smooth loss"}, marks=SLOW),
