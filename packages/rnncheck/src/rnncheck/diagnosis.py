@@ -83,7 +83,7 @@ def distances(
     for call in calls:
         if worst > limit:
             break
-        reference = gradients(call.right, faults, call.own)
+        reference = gradients(call.right, faults, call.own, names)
         for name in names:
             difference = call.given[name] - np.clip(reference[name], -clip[name], clip[name])
             scale = max(

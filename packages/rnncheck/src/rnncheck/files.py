@@ -35,21 +35,19 @@ def _plain(value: Any) -> Any:
 
 
 def about_of(content: Mapping[str, Any]) -> About:
-    """Return the settings of the cases, from the object `cases` of a file. Raises Unreadable, naming the key."""
-    given = About()._asdict() | dict(content)
-    given["lengths"] = given["lengths"] if isinstance(given["lengths"], list | tuple) else [given["lengths"]]
-    spans = {"m": range(2, 201), "K": range(2, 201), "seq_length": range(2, 201), "lengths": range(1, 201)}
-    numbers = {name: given[name] if name == "lengths" else (given[name],) for name in spans}
-    for name, values in numbers.items():
-        if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in spans[name] for v in values):
-            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {spans[name][0]} to 200")
+    """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
+    given = {name: content.get(name, usual) for name, usual in About()._asdict().items()}
+    for name, least in (("m", 2), ("K", 2), ("seq_length", 2), ("lengths", 1)):
+        values = given[name] if isinstance(given[name], list | tuple) and name == "lengths" else [given[name]]
+        if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in range(least, 201) for v in values):
+            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {least} to 200")
+        given[name] = tuple(map(int, values)) if name == "lengths" else int(values[0])
     if not isinstance(given["seed"], str) or not SEED.fullmatch(given["seed"]):
         raise Unreadable("cases: seed is not allowed: allowed are up to 40 letters, digits, '_', '-' and '.'")
-    whole = {name: tuple(map(int, values)) for name, values in numbers.items()}
-    (m,), (K,), (length,), lengths = whole.values()
-    if m * (m + 2 * K + 1) + K > LARGEST_NETWORK:
-        raise Unreadable(f"cases: m = {m} with K = {K} is not allowed: the network has more than 40,000 weights")
-    return About(given["seed"], m, K, lengths, length)
+    about = About(**given)
+    if about.m * (about.m + 2 * about.K + 1) + about.K > LARGEST_NETWORK:
+        raise Unreadable(f"cases: m = {about.m} with K = {about.K} is not allowed: the network has over 40,000 weights")
+    return about
 
 
 def read(path: Path) -> bytes:

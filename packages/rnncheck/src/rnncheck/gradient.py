@@ -1,62 +1,26 @@
-"""The verdict on `gradients`: loss and last state first, then the gradients of the program's own loss."""
+"""The verdict on `gradients`: of the right loss, or of the program's own loss if the forward pass is wrong."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from rnncheck.backward import FORWARD, LAST, LOSS, Pass, forward, gradients, summed
+from rnncheck.backward import forward, gradients, largest_sum
 from rnncheck.cases import About, Case, assignment_case, cases, second_window
 from rnncheck.diagnosis import Called, bounds, called, diagnose, distances, without_norm_clipping
-from rnncheck.results import array, fitted, matrices, parts
-from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same, sentence
+from rnncheck.forward import Returned, judge_forward, returned
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same
 
-NEAR = 1e-4  # the relative difference of a right loss, and the difference of a right state: enough for float32
-LARGEST_EPSILON = 1e-4  # that programs add to p before log
-SURPRISING = 7.0  # nats
 NOTICED = 1e-6  # the relative error that the assignment's check allows
 SMALL = About(m=3, K=5, lengths=(4,))  # for central differences
 STEPS = (-1e-4, 1e-4, -1e-5, 1e-5)
 
 
-class Returned(NamedTuple):
-    """The program's results: loss, gradients and last state (m,). `turned` is true if its matrices were transposed."""
-
-    loss: float
-    gradients: dict[str, Array]
-    h: Array
-    turned: bool
-
-
-def returned(case: Case, value: Any) -> Returned:
-    """Check the shapes of what a call returned, and return it in one form. Raises Unreadable."""
-    loss, given, h = parts(value, "loss, gradients, h")
-    loss, (m, K) = array(loss, "the loss"), case.weights["U"].shape
-    if loss.size != 1:
-        raise Unreadable(f"the loss has the shape {loss.shape}, and is not a number")
-    read, turned = matrices(given, m, K, "the gradients")
-    return Returned(float(loss.item()), read, fitted(h, (m,), "h")[0], turned)
-
-
-class Asked(NamedTuple):
-    """The cases for which the program is called.
-
-    pairs  pairs of cases; the second of each is judged. Equal ones show whether the program keeps a state
-    own    a case, and the same with one weight changed: for central differences of the program's own loss
-    large  a case with outputs o above 1000, which overflow in a careless softmax
-    """
-
-    pairs: list[tuple[Case, Case]]
-    own: list[Case]
-    large: Case
-
-
 @cache
-def asked(about: About) -> Asked:
-    """Return all cases."""
+def asked(about: About) -> tuple[list[tuple[Case, Case]], list[Case], Case]:
+    """Return the cases: pairs of consecutive ones, of which the second is judged; for own losses; one with large o."""
     made = cases(about)
     pairs = [(case, case) for case in made]
     pairs += [second_window(made[len(about.lengths) // 2]), (assignment_case(about.m, about.K, about.lengths[-1]),) * 2]
@@ -67,7 +31,7 @@ def asked(about: About) -> Asked:
             moved.flat[index] += step
             own.append(start._replace(weights={**start.weights, name: moved}))
     large = made[0]._replace(weights={**made[0].weights, "c": made[0].weights["c"] + 1000})  # the same p
-    return Asked(pairs, own, large)
+    return pairs, own, large
 
 
 def calls(about: About) -> list[dict[str, Any]]:
@@ -105,7 +69,7 @@ def _judged(
     judged, given  the cases, and the program's results for them
     own            returns the results for the cases `tiny`, by which the gradients of a wrong loss are judged
     """
-    findings, mean, right_loss = _forward(judged, given)
+    findings, mean, right_loss = judge_forward(judged, given)
     notes = ["its loss is the mean over the sequence"] * mean
     notes += ["its matrices are transposed"] * any(r.turned for r in given)
     if not right_loss:
@@ -120,122 +84,31 @@ def _judged(
     if short[longest] and len({pair[1] for pair in short if pair}) == 1:  # all else is a coincidence
         calls = [pair[0] if pair else call for pair, call in zip(short, calls, strict=True)]
         notes.append("it clips gradients by their norm itself")
-    clip = bounds(calls)
+    clip, about = bounds(calls), ""
     wrong, found = diagnose(calls, clip)
-    about = _clipped(calls, clip) if wrong and not any(f.named for f in found) else ""
-    if about:
-        wrong, found = [], []
-    elif not wrong:
-        largest = {n: max(float(abs(gradients(c.right, {})[n]).max()) for c in calls) for n in "WUVbc"}
-        if clipped := [name for name in "WUVbc" if clip[name] < 0.999 * largest[name]]:
-            others = [name for name in "WUVbc" if name not in clipped]
-            but = f", but not {', '.join(others)}" if others else ""
-            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself{but}")
-    if wrong:
+    if wrong and not any(f.named for f in found) and _right_within_5(calls, clip):
+        wrong, found, about = [], [], "but it clips on the way back: its gradients differ in cases with sums beyond 5"
+    elif wrong:
         exact = gradients(assignment.right, {})
         error = max(float(abs(assignment.given[n] - exact[n]).max()) / assignment.scale[n] for n in wrong)
         shown = "shows it" if error > NOTICED else "does not show it"
         notes.append(f"the assignment's own check (sigma 0.01, h_0 = 0) {shown}: relative error {error:.0e}")
+    else:
+        largest = {n: max(float(abs(gradients(c.right, {})[n]).max()) for c in calls) for n in "WUVbc"}
+        if clipped := [name for name in "WUVbc" if clip[name] < 0.999 * largest[name]]:
+            others = [name for name in "WUVbc" if name not in clipped and largest[name] > clip[clipped[0]]]
+            but = f", but not {', '.join(others)}" if others else ""
+            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself{but}")
     about = ", ".join(["h"] * bool(findings) + [f"d{name}" for name in wrong]) or about
     findings += found
     return Verdict("gradients", WRONG if findings else RIGHT, about, tuple(findings), tuple(notes))
 
 
-def _clipped(calls: Sequence[Called], clip: dict[str, float]) -> str:
-    """Return how the program clips, if its gradients are right wherever no sum exceeds 5; "" if they are not."""
-    sums = [summed(call.right, np.inf, np.inf) for call in calls]
-    inner = [call for call, (_, largest) in zip(calls, sums, strict=True) if largest < 4.99]
-    if not inner or distances(inner, clip, {}, "WUVbc") > 1:
-        return ""
-    for each, carried in product({np.inf, 5.0, *clip.values()}, repeat=2):
-        told = [(call, n, total) for call in calls for n, total in summed(call.right, each, carried)[0].items()]
-        if all(
-            abs(c.given[n] - np.clip(t, -clip[n], clip[n])).max() <= c.tolerance[n] * c.scale[n] for c, n, t in told
-        ):
-            return f"but it clips to ±{min(each, carried):g} at each step of the way back, not after it"
-    outer = [(c, total) for c, (total, largest) in zip(calls, sums, strict=True) if largest >= 4.99]
-    shorter = all(abs(c.given[n]).max() < abs(t[n]).max() + c.tolerance[n] * c.scale[n] for c, t in outer for n in t)
-    return "but it clips: with sums beyond 5, its gradients are smaller" if shorter else ""
-
-
-def _near(given: float, right: float) -> bool:
-    return bool(abs(given - right) <= NEAR * abs(right))
-
-
-def _forward(judged: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Finding], bool, bool]:
-    """Return findings about loss and last state, whether the loss is a mean, and whether the loss is right."""
-
-    @cache
-    def passes(key: str) -> list[Pass]:
-        return [FORWARD[key](*case[1:]) for case in judged]
-
-    right = passes("")
-    # Not in all cases: a number added to p before the logarithm, or a fault, hides it.
-    pairs = [(r.loss, len(s.a), s.losses.sum()) for r, s in zip(given, right, strict=True)]
-    usual = sum(_near(n * loss, total) - _near(loss, total) for loss, n, total in pairs) > 0
-    compared = [s.losses.max() <= SURPRISING for s in right]  # a number added to p changes the other losses
-
-    def losses(key: str, loss: str, mean: bool, epsilon: float = 0) -> list[float]:
-        return [
-            (LOSS[loss](s) if not epsilon else -np.log(np.exp(-s.losses) + epsilon).sum()) / (len(s.a) if mean else 1)
-            for s in passes(key)
-        ]
-
-    def off(expected: list[float]) -> list[int]:
-        return [n for n, r in enumerate(given) if compared[n] and not _near(r.loss, expected[n])]
-
-    def far(key: str, last: str) -> list[int]:
-        return [n for n, r in enumerate(given) if not abs(r.h - LAST[last](passes(key)[n])).max() <= NEAR]
-
-    wrong = off(losses("", "", usual))
-    if wrong:  # perhaps it adds a number to p
-        low, high = 0.0, LARGEST_EPSILON
-        total = sum(r.loss for n, r in enumerate(given) if compared[n])
-        for _ in range(60):
-            middle = (low + high) / 2
-            above = sum(value for n, value in enumerate(losses("", "", usual, middle)) if compared[n]) > total
-            low, high = (middle, high) if above else (low, middle)
-        wrong = wrong if off(losses("", "", usual, low)) else []
-    if not wrong:
-        if not (states := far("", "")):
-            return [], usual, True
-        keys = [last for last in LAST if not far("", last)]
-        if len(keys) == 1:
-            return [Finding((sentence({"forward": keys[0]}),))], usual, True
-        case, r, s = judged[states[0]], given[states[0]], right[states[0]]
-        says = f"the last h in the case of {case.name} begins with {r.h[0]:.6g}, not with {s.h[-1][0]:.6g}"
-        return [Finding((says,), "h_t", named=False)], usual, True
-    fits: dict[int, list[tuple[list[str], bool]]] = {}
-    for key, loss, mean in product(FORWARD, LOSS, (False, True)):
-        if (key or loss) and not off(losses(key, loss, mean)):
-            for chosen in [[*filter(None, (key, loss, last))] for last in LAST if not far(key, last)]:
-                fits.setdefault(len(chosen), []).append((chosen, mean))
-    fewest = fits[min(fits)] if fits else []
-    if fewest and all(chosen == fewest[0][0] for chosen, _ in fewest):
-        chosen, mean = fewest[0]
-        return [Finding((sentence({"forward": key}),)) for key in chosen], mean, False
-    n = wrong[0]
-    says = (
-        f"the loss in the case of {judged[n].name} is {given[n].loss:.6g}, and should be {losses('', '', usual)[n]:.6g}"
-    )
-    says += _begin(judged, given, right, {*wrong}, {*far("", "")})
-    return [Finding((says,), named=False)], usual, False
-
-
-def _begin(
-    judged: Sequence[Case], given: Sequence[Returned], right: Sequence[Pass], losses: set[int], states: set[int]
-) -> str:
-    """Return where the forward pass first differs from the right one; "" if losses and last states do not show it."""
-    first = min(losses | states, key=lambda n: (len(judged[n].x), n not in states))
-    length, shorter = len(judged[first].x), [len(case.x) for case in judged if len(case.x) < len(judged[first].x)]
-    if length > 2:
-        return f"; up to t = {max(shorter) - 1}, loss and state are right" if shorter else ""
-    if first in states:
-        return f"; the difference begins at t = {length - 1}, in a or h"
-    p = given[first].gradients["c"] + right[first].Y[0]
-    if length == 1 and abs(p - right[first].p[0]).max() <= NEAR:
-        return "; the difference begins at t = 0, in the loss: h is right, and so is p, by the gradient of c"
-    return f"; the difference begins at t = {length - 1}, in o, p or the loss: h is right"
+def _right_within_5(calls: Sequence[Called], clip: dict[str, float]) -> bool:
+    """Return whether gradients are right in the cases without a sum beyond 5, and finite in the others."""
+    within = [call for call in calls if largest_sum(call.right) < 4.99]
+    finite = all(np.isfinite(value).all() for call in calls for value in call.given.values())
+    return finite and any(len(call.case.x) > 2 for call in within) and distances(within, clip, {}, "WUVbc") <= 1
 
 
 def _of_own_loss(

@@ -36,8 +36,12 @@ def cs231n(rnn_forward: Function, rnn_backward: Function) -> Function:
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         W, U, V, b, c = (weights[name] for name in "WUVbc")
         states, cache = rnn_forward(np.eye(len(c))[x][None], h[None], U.T, W.T, b)
-        loss, g = _outputs(np.array(states)[0] @ V.T + c, y)
+        o = np.array(states)[0] @ V.T + c
+        p = np.exp(o - o.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        g = p - np.eye(len(c))[y]
         _, _, dU, dW, db = rnn_backward((g @ V)[None], cache)
+        loss = -np.log(p[np.arange(len(y)), y]).sum()
         return loss, {"W": dW.T, "U": dU.T, "V": g.T @ states[0], "b": db, "c": g.sum(0)}, states[0, -1]
 
     return gradients
@@ -62,10 +66,3 @@ def specialisation(rnn_cell_forward: Function, rnn_cell_backward: Function) -> F
         return -np.log(np.array(p)[np.arange(len(y)), y]).sum(), total, a
 
     return gradients
-
-
-def _outputs(o: Any, y: Any) -> tuple[Any, Any]:
-    """Return the loss, and its gradient with respect to the outputs o (T, K)."""
-    p = np.exp(o - o.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    return -np.log(p[np.arange(len(y)), y]).sum(), p - np.eye(o.shape[1])[y]

@@ -13,6 +13,7 @@ import numpy as np
 from rnncheck.backward import Weights, forward, gradients
 from rnncheck.cases import About, generator, weights
 from rnncheck.results import array
+from rnncheck.steps import ADAM, rule
 from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, faults, same
 
 m, K = 10, 8
@@ -20,13 +21,13 @@ HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": 
 EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
 CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
 SMOOTHED = 3e-4  # the relative error of a loss that is computed from two smooth losses in float32
-# A rule's eta if the program names none, its epsilon, and its decays, which AdaGrad has not.
-RULES: dict[str, tuple[float, float, tuple[float, float] | None]] = {
-    "AdaGrad": (0.1, 2.2e-16, None),
-    "AdaGrad with epsilon 1e-08": (0.1, 1e-8, None),
-    "Adam": (0.001, 1e-8, (0.9, 0.999)),
-    "Adam with b2 = 0.99": (0.001, 1e-8, (0.9, 0.99)),
-    "descent": (0.1, 0.0, None),
+# A rule's eta if the program names none, and its options in steps.py.
+RULES: dict[str, tuple[float, dict[str, Any]]] = {
+    "AdaGrad": (0.1, {}),
+    "AdaGrad with epsilon 1e-08": (0.1, {"inside": 1e-8}),
+    "Adam": (0.001, ADAM),
+    "Adam with b2 = 0.99": (0.001, ADAM | {"decay": 0.99}),
+    "descent": (0.1, {"second": "none"}),
 }
 # The options of a loop, by name: the first is ours, the others are variants, or faults if faults.toml has them.
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -44,14 +45,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 # The index of the first loss that an option can change; 1 for the others.
 EFFECT = {"epoch": EPOCH - 1, "end": EPOCH - 1, "memory": 2, "targets": 0, "loss": 0}
 SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
-VARIANTS = {  # what a note says of a variant
-    "of the mean": "it trains on the mean of the loss",
-    "none": "it does not clip gradients, or clipping never acts",
-    "last sequence left out": "it leaves out the last sequence of an epoch",
-    "after the step": "it measures the loss after the step",
-    "smooth loss": "it returns the smooth loss",
-    "smooth loss from ln K": "it returns the smooth loss, which starts at the loss of a uniform guess",
-}
 
 
 def clipped(gradients: Weights, how: str) -> Weights:
@@ -67,35 +60,22 @@ def clipped(gradients: Weights, how: str) -> Weights:
 
 def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> Iterator[float]:
     """Yield the loss of each update with these options, without end. Raises FloatingPointError if it diverges."""
-    theta = {name: value.copy() for name, value in theta.items()}
-    first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
-    usual, epsilon, decays = RULES[o["rule"]]
-    eta = eta or usual
-    start, h, n = 0, np.zeros(m), 0
+    theta, past = {name: value.copy() for name, value in theta.items()}, list[Array]()
+    usual, options = RULES[o["rule"]]
+    start, h = 0, np.zeros(m)
     while True:
-        renewed = o["memory"] == "new_memory"
         if start + T + 1 > len(ids) - (o["end"] != "whole text"):
             start, h = 0, h * (o["epoch"] == "kept_state")
-            renewed |= o["memory"] == "new_memory_of_epoch"
-        if renewed:
-            first, second = ({name: 0 * value for name, value in theta.items()} for _ in range(2))
-            n = 0
+            past = [] if o["memory"] == "new_memory_of_epoch" else past
+        past = [] if o["memory"] == "new_memory" else past
         x, y = (ids[start + i : start + i + T] for i in (0, o["targets"] == "next characters"))
         s = forward(theta, h, x, y, o["gradient"] == "of the mean")
-        n += 1
-        for name, g in clipped(gradients(s, {"W": o["W"]}), o["clip"]).items():
-            if decays:
-                b1, b2 = decays
-                first[name] += (1 - b1) * (g - first[name])
-                second[name] += (1 - b2) * (g * g - second[name])
-                theta[name] -= eta * first[name] / (1 - b1**n) / (np.sqrt(second[name] / (1 - b2**n)) + epsilon)
-            elif o["rule"] == "descent":
-                theta[name] -= eta * g
-            else:
-                second[name] += g * g
-                theta[name] -= eta * g / np.sqrt(second[name] + epsilon)
-        loss = (s if o["loss"] == "before the step" else forward(theta, h, x, y)).losses.sum()
-        yield float(loss)
+        g = clipped(gradients(s, {"W": o["W"]}), o["clip"])
+        past.append(np.concatenate([g[name].ravel() for name in theta]))
+        step, end = (eta or usual) * rule(np.array(past), **options)[-1], 0
+        for value in theta.values():
+            value -= step[end : (end := end + value.size)].reshape(value.shape)
+        yield float((s if o["loss"] == "before the step" else forward(theta, h, x, y)).losses.sum())
         start, h = start + T, s.h[HANDED_ON[o["state"]]] * (o["state"] != "zero_state")
 
 
@@ -170,8 +150,8 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
             "; and ".join(known[k] for k in (*_wrong(o), shown) if k in known) for o, shown in matching
         )
         return Verdict("losses", WRONG, about, (Finding(tuple(says)),))
-    notes = [VARIANTS[value] for value in (*o.values(), shown) if value in VARIANTS]
-    notes += [f"it clips gradients {o['clip']}"] * (o["clip"] not in {"none", "to ±5"})
+    notes = [f"{name}: {value}" for name, value in o.items() if name != "rule" and value != default[name]]
+    notes += [f"it returns the {shown}"] * (shown != "loss")
     return Verdict("losses", RIGHT, about, (), (f"no fault: {'; '.join(notes)}",) * bool(notes))
 
 

@@ -39,10 +39,16 @@ def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
 
 
 def named(value: Any, about: str) -> dict[str, Any]:
-    """Return the arrays of a dict, a named tuple or an object by W, U, V, b, c. Names may be dW, grad_W or dWhh."""
+    """Return the arrays of a dict, a named tuple or an object by W, U, V, b, c. Names may be dW, grad_W or dWhh.
+
+    If it has both weights and gradients, the longer names are those of the gradients.
+    """
     fields = value._asdict() if hasattr(value, "_asdict") else value if isinstance(value, Mapping) else None
     fields = getattr(value, "__dict__", {}) if fields is None else fields
     plain = {re.sub("|".join(ALIASES), lambda alias: ALIASES[alias[0]], str(name)): v for name, v in fields.items()}
+    plain = dict(
+        sorted(plain.items(), key=lambda item: len(item[0]), reverse=about == "the weights")
+    )  # the last counts
     short = {match[1]: item for name, item in plain.items() if (match := NAME.fullmatch(name))}
     short = {name.lower(): short[name] for name in "BC" if name in short} | short
     if lacking := [name for name in SHAPES if name not in short]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rnncheck.backward import Weights, forward
 from rnncheck.cases import About, M, generator, weights
-from rnncheck.gradient import NEAR
+from rnncheck.forward import NEAR
 from rnncheck.results import array, fitted, parts
 from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same, sentence
 
@@ -69,11 +69,8 @@ def _power(exponent: float) -> Model:
 
 
 def _used(theta: Weights, h: Array, first: int, texts: Sequence[Array]) -> list[Array]:
-    p: list[Array] = []
-    for text in texts:
-        s = forward(theta, h, np.append(first, text[:-1]), text)
-        p, h = [*p, s.p], s.h[-1]
-    return p
+    inputs = np.concatenate([np.append(first, text[:-1]) for text in texts])
+    return [forward(theta, h, inputs, np.concatenate(texts)).p]
 
 
 FAULTS: dict[str, Sequence[Model]] = {

@@ -18,7 +18,6 @@ UNKNOWN = "it is none of the known rules"
 STEPS = 6
 TOLERANCE = 1e-5  # of the largest step: float32
 FLOOR = 1e-9  # a distance below this is rounding
-CLIPS = (np.inf, 5.0, 1.0, 10.0)
 ADAM: dict[str, Any] = {"b1": 0.9, "decay": 0.999, "counts": (1, 1), "inside": 0.0, "outside": 1e-8}
 LARGEST_EPSILON, SMALLEST_START = 9.9e-6, 0.05  # an epsilon between them is a fault; AdaGrad's sum may start above
 Rule = tuple[str, bool, dict[str, Any]]  # a name or sentence, whether it is right, and the options of `rule`
@@ -76,21 +75,22 @@ def epsilons(steps: Array, g: Array) -> tuple[float, float]:
 
 
 def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
-    """Return all rules, right and wrong ones. Right rules also occur with this epsilon instead of their usual one."""
-    made: list[Rule] = [("AdaGrad", True, {}), ("Adam", True, ADAM)]
-    pairs = list(product((0.8, 0.9, 0.95), (0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)))
-    names = [f"Adam{f' with b1 = {b1:g}' * (b1 != 0.9)}{f' with b2 = {b2:g}' * (b2 != 0.999)}" for b1, b2 in pairs]
-    adams = [(name, ADAM | {"b1": b1, "decay": b2}) for name, (b1, b2) in zip(names, pairs, strict=True)]
-    made += [(name, True, options) for name, options in adams]
-    for name, base in [("AdaGrad", {}), *adams]:
-        places = [("in the root", inside, {"inside": inside, "outside": 0})]
-        places += [("outside the root", outside, {"inside": 0, "outside": outside})]
-        if base:
-            hat = outside * np.sqrt(1 - base["decay"])
-            places.append(("before the correction", hat, {"inside": 0, "outside": hat, "hat": True}))
-        for place, epsilon, options in places:
-            if name == "AdaGrad" and place == "in the root" and 1000 > epsilon > SMALLEST_START:
-                made.append((f"{name} with a sum from {epsilon:.2g}", True, options))
+    """Return every rule. A right one may have this epsilon."""
+    adams = [
+        (f"Adam{f' with b1 = {b1:g}' * (b1 != 0.9)}{f' with b2 = {b2:g}' * (b2 != 0.999)}", {"b1": b1, "decay": b2})
+        for b1, b2 in product((0.9, 0.8, 0.95), (0.999, 0.9, 0.95, 0.98, 0.99, 0.9999))
+    ]
+    bases: list[tuple[str, dict[str, Any]]] = [("AdaGrad", {}), *((name, ADAM | options) for name, options in adams)]
+    made: list[Rule] = [(name, True, options) for name, options in bases]
+    for name, base in bases:
+        hat = outside * np.sqrt(1 - base.get("decay", 0))
+        for place, epsilon, options in (
+            ("in the root", inside, {"inside": inside, "outside": 0}),
+            ("outside the root", outside, {"inside": 0, "outside": outside}),
+            ("before the correction", hat if base else 0, {"inside": 0, "outside": hat, "hat": True}),
+        ):
+            if not base and place == "in the root" and 1000 > epsilon > SMALLEST_START:
+                made.append((f"AdaGrad with a sum from {epsilon:.2g}", True, options))
             elif 1 > epsilon > LARGEST_EPSILON:
                 made.append((f"{name}'s epsilon is {epsilon:.2g}, which changes small steps", False, base | options))
             elif LARGEST_EPSILON >= epsilon > 0:
@@ -100,29 +100,28 @@ def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
     return made
 
 
-def _asked(about: About) -> tuple[dict[str, Array], list[list[dict[str, Array]]]]:
-    """Return the weights, and two sequences of gradients: all entries within ±5, and the same 100 times larger."""
+def _asked(about: About) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    """Return the weights, and the gradients of the steps."""
     rng = generator(3, about.seed)
     theta = weights(about.m, about.K, 0.01, rng)
-    within = [{name: _spread(value.shape, rng) for name, value in theta.items()} for _ in range(STEPS)]
-    return theta, [[{name: factor * value for name, value in one.items()} for one in within] for factor in (1, 100)]
+    return theta, [{name: _spread(value.shape, rng) for name, value in theta.items()} for _ in range(STEPS)]
 
 
 def calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of all calls by name. A call is a sequence of steps, each from the weights of the last."""
-    theta, (within, beyond) = _asked(about)
-    return [{"weights": theta, "gradients": gradients} for gradients in (within, within, beyond)]
+    """Return the arguments of both calls, which are equal: steps, each from the weights of the last."""
+    theta, gradients = _asked(about)
+    return 2 * [{"weights": theta, "gradients": gradients}]
 
 
 def judge(about: About, given: Given, eta: float | None) -> Verdict:
     """Judge the program's steps. eta is what the program says that its eta is."""
-    theta, asked = _asked(about)
-    steps = [parts(value, ", ".join(["weights"] * STEPS)) for value in given(0, 3)]
+    theta, gradients = _asked(about)
+    steps = [parts(value, ", ".join(["weights"] * STEPS)) for value in given(0, 2)]
     after = [[theta, *(matrices(value, about.m, about.K, "the weights")[0] for value in one)] for one in steps]
-    if not all(same(one.values(), two.values()) for one, two in zip(*after[:2], strict=True)):
+    if not all(same(one.values(), two.values()) for one, two in zip(*after, strict=True)):
         raise Unreadable("it keeps a memory between calls, and n = 1 does not start a new one")
-    moved = [{n: -np.diff([w[n] for w in one], axis=0).reshape(STEPS, -1) for n in theta} for one in after[1:]]
-    return _judged(moved, [{n: np.array([g[n].ravel() for g in one]) for n in theta} for one in asked], eta)
+    moved = {n: -np.diff([w[n] for w in after[1]], axis=0).reshape(STEPS, -1) for n in theta}
+    return _judged(moved, {n: np.array([g[n].ravel() for g in gradients]) for n in theta}, eta)
 
 
 def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -132,84 +131,55 @@ def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return values
 
 
-def _judged(
-    moved: Sequence[Mapping[str, Array]], given: Sequence[Mapping[str, Array]], set_eta: float | None
-) -> Verdict:
-    """Find the rule that explains the program's steps, for each matrix, and report rules that are wrong.
-
-    moved    the steps (n, size) of each matrix, for two calls: with gradients within ±5, and with larger ones
-    given    the gradients (n, size) of these calls
-    set_eta  the eta that the program says that it has; None if it does not say
-    """
+def _judged(moved: Mapping[str, Array], given: Mapping[str, Array], set_eta: float | None) -> Verdict:
+    """Judge the steps (n, size) of each matrix for its gradients. `set_eta` is the program's constant."""
+    whole = np.hstack([*moved.values()])
+    joint = _explained(whole, np.hstack([*given.values()]))
+    apart = joint[2] == (UNKNOWN,) or not np.isfinite(whole).all()
     wrong: dict[tuple[str, ...], list[str]] = {}
-    right: dict[str, tuple[str, float]] = {}
-    clips: dict[float, list[str]] = {}
-    joint = _explained(np.hstack([*moved[0].values()]), np.hstack([*given[0].values()]))
-    for name, steps in moved[0].items():
-        (about, _, options), eta, says = _explained(steps, given[0][name]) if joint[2] else joint
-        says = joint[2] if says and says[0].startswith(UNKNOWN) else says  # one sentence for all
+    right: dict[str, float] = {}
+    for name, steps in moved.items():
+        about, eta, says = _explained(steps, given[name]) if apart else joint
         if says:
             wrong.setdefault(says, []).append(name)
-            continue
-        right[name] = about, eta
-        clipped = {bound: eta * rule(np.clip(given[1][name], -bound, bound), **options) for bound in CLIPS}
-        allowed = TOLERANCE * _largest(moved[1][name])
-        limits = [bound for bound, steps in clipped.items() if _largest(moved[1][name] - steps) <= allowed]
-        clips.setdefault(limits[0] if limits else 0.0, []).append(name)
-    kinds = ", ".join(dict.fromkeys(f"{about}, eta {eta:.4g}" for about, eta in right.values()))
-    if len({f"{eta:.3g}" for _, eta in right.values()}) > 1:
-        wrong["eta differs between the matrices",] = list(moved[0])
-    known = {says: names for says, names in wrong.items() if not says[0].startswith(UNKNOWN)}
-    of = {says: f", for {', '.join(names)}" * (len(names) < len(moved[0])) for says, names in wrong.items()}
-    findings = [Finding(tuple(f"{text}{of[says]}" for text in says)) for says in known]
-    texts = [f"{says[0]}{of[says]}" for says in wrong if says not in known]
-    notes = [
-        f"it clips the gradients of {', '.join(n)} to ±{bound:g}" for bound, n in clips.items() if 0 < bound < np.inf
-    ]
-    fitted = next((eta for _, eta in right.values()), 0)
-    if set_eta and fitted and not 0.999 < fitted / set_eta < 1.001:
-        notes.append(f"its eta is {fitted:.4g}, and the constant eta is {set_eta:g}: is there a factor in the step?")
-    if 0.0 in clips:
-        notes.append("beyond ±5 it takes other steps: does it clip gradients by their norm, or not everywhere?")
-    result = WRONG if findings else UNCHECKED if texts else RIGHT
-    return Verdict("step", result, "; ".join(filter(None, [kinds, *texts])), tuple(findings), tuple(notes))
+        else:
+            right[f"{about}, eta {eta:.4g}"] = eta
+    if len({f"{eta:.3g}" for eta in right.values()}) > 1:
+        wrong["eta differs between the matrices",] = list(moved)
+    named = {says: f", for {', '.join(names)}" * (len(names) < len(moved)) for says, names in wrong.items()}
+    unknown = [UNKNOWN + named.pop((UNKNOWN,))] if (UNKNOWN,) in named else []
+    findings = tuple(Finding(tuple(text + which for text in says)) for says, which in named.items())
+    eta, note = (
+        next(iter(right.values()), 0),
+        "its eta is {:.4g}, and the constant eta is {:g}: is there a factor in the step?",
+    )
+    notes = [note.format(eta, set_eta)] if eta and set_eta and not 0.999 < eta / set_eta < 1.001 else []
+    result = WRONG if findings else UNCHECKED if unknown else RIGHT
+    return Verdict("step", result, "; ".join([*right, *unknown]), findings, tuple(notes))
 
 
 def _largest(steps: Array) -> float:
     return float(abs(steps).max()) if np.isfinite(steps).all() else np.inf
 
 
-def _explained(steps: Array, G: Array) -> tuple[Rule, float, tuple[str, ...]]:
-    """Return the right rule that has these steps, its eta, and (). If there is none, return sentences on what is wrong.
-
-    Several sentences are alternatives: each of these rules explains the steps.
-    """
-    none: Rule = "", False, {}
+def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
+    """Return the right rule and its eta, or what is wrong: a sentence, or alternatives."""
     if not np.isfinite(steps).all():
         says = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"
         if np.isfinite(np.delete(steps, 0, axis=1)).all():
             says = "it divides by 0 if all gradients of a weight were 0"
-        return none, 0, (says,)
+        return "", 0, (says,)
     if not steps.any():
-        return none, 0, ("it does not change the weights",)
-    fits: list[tuple[float, float, int, Rule]] = []
-    for one in rules(*epsilons(steps[0], G[0])):
-        reference = rule(G, **one[2])
+        return "", 0, ("it does not change the weights",)
+    fits: list[tuple[float, float, str, bool]] = []
+    for about, right, options in rules(*epsilons(steps[0], G[0])):
+        reference = rule(G, **options)
         eta = float((steps * reference).sum() / (reference**2).sum())
-        fits.append((_largest(steps - eta * reference) / _largest(steps), eta, len(fits), one))
-    right = [fit for fit in fits if fit[3][1]]
-    for distance, eta, _, one in right:
-        if distance <= TOLERANCE:
-            return (one, eta, ()) if eta > 0 else (none, 0, ("it has the opposite sign, and increases the loss",))
+        distance = _largest(steps - eta * reference) / _largest(steps)
+        if right and distance <= TOLERANCE:
+            return (about, eta, ()) if eta > 0 else ("", 0, ("it has the opposite sign, and increases the loss",))
+        fits.append((distance, eta, about, right))
     best = max(min(fits)[0], FLOOR)
-    if best <= TOLERANCE and min(right)[0] >= 100 * best:
-        return none, 0, tuple(dict.fromkeys(fit[3][0] for fit in sorted(fits) if fit[0] < 10 * best))
-    agreed = []
-    for _, _, _, one in right:
-        reference = rule(G, **one[2])
-        eta = float((steps[0] * reference[0]).sum() / (reference[0] ** 2).sum())
-        errors = abs(steps - eta * reference).max(axis=1) > TOLERANCE * _largest(steps)
-        agreed.append((int(errors.argmax()) if errors.any() else STEPS, one[0], eta))
-    n, about, eta = max(agreed, key=lambda fit: fit[0])
-    nearest = f"the first {n} of {STEPS} steps are those of {about}, eta {eta:.4g}" if n else "the first step is none"
-    return none, 0, (f"{UNKNOWN}: {nearest}",)
+    if best <= TOLERANCE and min(fit[0] for fit in fits if fit[3]) >= 100 * best:
+        return "", 0, tuple(dict.fromkeys(fit[2] for fit in sorted(fits) if fit[0] < 10 * best))
+    return "", 0, (UNKNOWN,)

@@ -90,8 +90,9 @@ class Report(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Return a table for a notebook."""
-        rows = [(v.part, v.result, " ".join(map(str, (v.about, *v.findings, *v.notes)))) for v in self.parts]
-        cells = ["".join(f"<td style='text-align: left'>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        rows = [(v.part, v.result, "\n".join(map(str, (v.about, *v.findings, *v.notes)))) for v in self.parts]
+        style = "text-align: left; white-space: pre-line"
+        cells = ["".join(f"<td style='{style}'>{html.escape(cell)}</td>" for cell in row) for row in rows]
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
