@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from printed import BLUE, STYLE, VERMILION, png
 from training import ROOT, TEXT
 
-from charloom.core.settings.params import Params
+from charloom.core.config.params import Params
 from charloom.core.training.loop import train
 from charloom.core.training.protocol import Training
-from charloom.study.asking import read_study
+from charloom.study.freeze import read_study
 
 SEEDS = (1, 2, 3)
 MEASURED = (0, 50, 100, 200, 400, 600, 1000, 1500, 2000, 2500, 3500, 5000, 7000, 10000)  # thousands of characters

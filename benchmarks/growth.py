@@ -25,11 +25,11 @@ from matplotlib.ticker import LogLocator
 from printed import STYLE, png
 
 from charloom.core.base.storage import read_json
+from charloom.core.config.pipeline import Project
+from charloom.core.config.reading import read_params
+from charloom.core.config.records import TextMetrics
 from charloom.core.runtime.memory import training_memory
 from charloom.core.runtime.provenance import machine
-from charloom.core.settings.pipeline import Project
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import TextMetrics
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10, 100, 1000)  # MB

@@ -11,7 +11,7 @@ from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import Parameters
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.training.loop import block, train
 
 
@@ -26,7 +26,7 @@ def main(
         recipe = Recipe(m, seq_length, 0.01, np.inf, dtype, Adam(0.001), "mean", batch=batch)
     ids = ids.astype(np.min_scalar_type(K - 1))
     # The first update is not timed: it also measures its gradients, as every thousandth does.
-    state = advance(replace(start(recipe, K, seed=1), theta=theta), ids, 1, recipe).after
+    state = advance(replace(initial_state(recipe, K, seed=1), theta=theta), ids, 1, recipe).after
     started = now()
     for rows in train(state, ids, 1 + updates, (block(recipe, K), 1000), recipe):
         loss = rows.losses[-1]

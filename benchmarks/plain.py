@@ -13,7 +13,7 @@ from text import CLIP, ETA, SEQ_LENGTH
 from charloom.core.kernel.advance import advance
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.recipe import Recipe
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.signature import plain
 
 M, K, UPDATES, TURNS = 100, 83, 300, 9
@@ -25,7 +25,7 @@ def main(dtype: str) -> None:
     recipe = Recipe(M, SEQ_LENGTH, 0.01, CLIP, dtype, AdaGrad(ETA, 1.0))
 
     def in_plain_loops() -> bytes:
-        state = start(recipe, K, seed=1)
+        state = initial_state(recipe, K, seed=1)
         h = state.h
         for update in range(UPDATES):
             at = update * SEQ_LENGTH
@@ -36,7 +36,7 @@ def main(dtype: str) -> None:
         return state.theta.flat.tobytes()
 
     def by_the_kernel() -> bytes:
-        rows = advance(start(recipe, K, seed=1), ids, UPDATES, recipe)
+        rows = advance(initial_state(recipe, K, seed=1), ids, UPDATES, recipe)
         return rows.after.theta.flat.tobytes()
 
     ways = {"plain loops": in_plain_loops, "kernel": by_the_kernel}

@@ -12,24 +12,24 @@ from pathlib import Path
 
 import numpy as np
 
-from charloom.core.settings.params import Params
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
+from charloom.core.config.params import Params
+from charloom.core.config.reading import read_params
+from charloom.core.config.records import DEFAULT_MEASURE, PART_MEASURE, TrainMetrics
 from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
-from charloom.results.study_table import METRICS, Asked, Runs
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
-from charloom.study.seeds import is_same, used, with_seeds
+from charloom.results.study_table import METRIC_NAMES, FrozenQuestion, Runs
+from charloom.study.freeze import read_study
+from charloom.study.measuring import study_measurements
+from charloom.study.seeds import is_same_question, used_seeds, with_seeds
 from charloom.study.study_file import Study, StudyFile, study_of
 from seedpairs import answered
-from seedpairs.data_types import BETTER, WORSE, Answer
+from seedpairs.data_types import BETTER, WORSE, Analysis
 
 ROOT = Path(__file__).parent.parent
 USUAL = read_params(ROOT / "params.yaml")
 SHA256, FIVE = "0" * 64, [1, 2, 3, 4, 5]
 METRICS_OF_NOBODY = TrainMetrics.model_validate(
-    {name: 0 if {"update", "updates", "read"} & {*name.split("_")} else 0.0 for name in METRICS}
+    {name: 0 if {"update", "updates", "read"} & {*name.split("_")} else 0.0 for name in METRIC_NAMES}
 )
 
 
@@ -54,31 +54,35 @@ class Project:
         line, updates = (params.eta, params.sigma, params.seed), params.train.updates
         return self.noise(params.seed) + self.noise(*line) + 0.5 * self.noise(*line, updates)
 
-    def study(self, values: list[float], seeds: list[int], baseline: float = 0.1, measure: str = MEASURE) -> Study:
+    def study(
+        self, values: list[float], seeds: list[int], baseline: float = 0.1, measure: str = DEFAULT_MEASURE
+    ) -> Study:
         """Return the question whether a learning rate is better than the baseline's."""
         content = {"settings": [{"eta": value} for value in values], "baseline": {"eta": baseline}, "seeds": seeds}
         file = StudyFile.model_validate(content | {"measure": measure})
         kinds = {USUAL.recipe.kind: "0"}
-        asked = Asked(text="-", sha256=SHA256, arithmetic=kinds, question=file.recorded, measures=METRICS, params=USUAL)
+        asked = FrozenQuestion(
+            text="-", sha256=SHA256, arithmetic=kinds, question=file.recorded, measures=METRIC_NAMES, params=USUAL
+        )
         return study_of(Path(f"studies/{len(self.answers)}.yaml"), file, asked, Runs())
 
     def free(self, study: Study, number: int) -> list[int]:
         """Return the first `number` seeds that no answer uses with the study's settings."""
-        taken = used(with_seeds(study, []), self.answers)
+        taken = used_seeds(with_seeds(study, []), self.answers)
         return [seed for seed in range(1, 200) if seed not in taken][:number]
 
-    def answer(self, study: Study, *, ruled: bool = True) -> Answer | None:
+    def answer(self, study: Study, *, ruled: bool = True) -> Analysis | None:
         """Return the answer as `charloom study` gives it; None if a seed is used. Without the rule, no seed is."""
-        same = [other for other in self.answers if is_same(study, other)]
-        if ruled and not same and used(study, self.answers).keys() & {*study.question.seeds}:
+        same = [other for other in self.answers if is_same_question(study, other)]
+        if ruled and not same and used_seeds(study, self.answers).keys() & {*study.question.seeds}:
             return None
-        study = study.answered_at(len(study.question.seeds), *(n for other in same for n in other.asked.answers))
+        study = study.with_analysis_at(len(study.question.seeds), *(n for other in same for n in other.frozen.answers))
         for own in study.trials().values():
             for trial in own:
-                metrics = METRICS_OF_NOBODY.model_copy(update={MEASURE: self.cost(trial.params)})
+                metrics = METRICS_OF_NOBODY.model_copy(update={DEFAULT_MEASURE: self.cost(trial.params)})
                 study.runs[trial.key] = Run(trial.params, SHA256, TRAINED, metrics, {}, "")
         self.answers.append(study)
-        return answered(measured(study))
+        return answered(study_measurements(study))
 
     def ensure_refused(self, study: Study) -> None:
         """Raise ValueError if the question is not refused."""
@@ -127,7 +131,7 @@ def after_a_short_study(project: Project) -> list[bool]:
     values, base = [{"eta": 0.05, "train.updates": 10_000}], {"eta": 0.1, "train.updates": 10_000}
     short = project.study([0.05], [*range(1, 13)])
     content = short.question.model_copy(update={"settings": values, "baseline": base})
-    answer = project.answer(study_of(short.path, content, short.asked, Runs()))
+    answer = project.answer(study_of(short.path, content, short.frozen, Runs()))
     differences = answer.comparisons[0].differences
     study = project.study([0.05], sorted(differences, key=differences.get)[:5])
     project.ensure_refused(study)
@@ -148,7 +152,7 @@ def after_another_measure_was_refused(project: Project) -> list[bool]:
         project.study([0.05], FIVE[:3]), project.study([0.05, 0.2], FIVE),
     ):  # fmt: skip
         project.ensure_refused(study)
-        if study.question.measure == MEASURE:
+        if study.question.measure == DEFAULT_MEASURE:
             claims.append(project.claims(with_seeds(study, project.free(study, 5))))
     return claims
 
@@ -182,7 +186,7 @@ def prefix_correlation() -> dict[str, float]:
     study = read_study(ROOT / "studies/initial_accumulator.yaml")
     correlations = {}
     for setting, trials in study.trials().items():
-        curves = [study.runs[trial.key].curves[MEASURE_OF_PART] for trial in trials]
+        curves = [study.runs[trial.key].curves[PART_MEASURE] for trial in trials]
         costs = [[curve[10_000], curve[max(curve)]] for curve in curves]
         correlations[setting] = float(np.corrcoef(np.transpose(costs))[0, 1])
     return correlations

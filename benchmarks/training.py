@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from charloom.core.network.state import Rows
-from charloom.core.settings.reading import read_params
+from charloom.core.config.reading import read_params
+from charloom.core.network.state import UpdateResults
 from charloom.core.text.corpus import Text, read_text, split
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training.loop import train
@@ -26,7 +26,7 @@ def training(eta: float, seed: int, initial_accumulator_value: float) -> Trainin
     return Training(params, TEXT, Path(), {})
 
 
-def train_rows(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[Rows]:
+def train_rows(eta: float, seed: int, initial_accumulator_value: float, every: int) -> Iterator[UpdateResults]:
     """Train; yield the rows of each block of `every` updates, and at last the row of the last model."""
     run = training(eta, seed, initial_accumulator_value)
     yield from train(run.initial(), TEXT.training, run.params.train.updates, (every,), run.params.recipe)

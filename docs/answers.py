@@ -4,10 +4,10 @@ import re
 from contextlib import chdir
 from pathlib import Path
 
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
+from charloom.study.freeze import read_study
+from charloom.study.measuring import study_measurements
 from seedpairs import answered
-from seedpairs.answering import named
+from seedpairs.analysis import with_labels
 from seedpairs.formats import as_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +19,7 @@ PAGES = [path for path in sorted(ROOT.glob("studies/*/README.md")) if MARKED.sea
 def page(path: Path) -> str:
     """Return the README with the first table of the study's answer, as `charloom compare --format markdown` has it."""
     with chdir(ROOT):
-        answer = named(answered(measured(read_study(path.parent.with_suffix(".yaml")))))
+        answer = with_labels(answered(study_measurements(read_study(path.parent.with_suffix(".yaml")))))
     table, *_ = TABLE.findall(as_markdown(answer))
     return MARKED.sub(lambda mark: mark[1] + table, path.read_text(encoding="utf-8"))
 

@@ -5,11 +5,11 @@ from charloom.checking import check, equations
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.progress import progress
 from charloom.core.base.storage import write_json
+from charloom.core.config.pipeline import files
 from charloom.core.kernel.ahead import compile_ahead
 from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.pipeline import files
 from charloom.core.text.corpus import read_prepared
 
 KNOWN = "python docs/check_rnn.py"
@@ -51,16 +51,16 @@ def main(inputs: Inputs) -> None:
         reason, lines = "kernel", check.failures(errors, tolerance)
     else:
         most = min(ENTRIES, params.gradcheck.entries)
-        errors = equations.measured(theta, ids[:, :SEQUENCES], most)
+        errors = equations.equation_errors(theta, ids[:, :SEQUENCES], most)
     if not lines:
         points = equations.points(theta, params.sigma, tolerance, params.gradcheck.seed)
         with progress("network/rnn.py", len(points)) as report:
             reason, lines = "rnn", equations.failures(points, ids[:, :SEQUENCES], most, report)
     if not lines and params.backend == KERNEL:
-        reason, lines = "other", list(filter(None, [check.other_network(params, text)]))
+        reason, lines = "other", list(filter(None, [check.network_difference(params, text)]))
     if not lines:
         reason, lines = "evidence", check.without_evidence(errors)
-    write_json(path["metrics/gradcheck"], check.verdict(errors, tolerance, not lines).model_dump())
+    write_json(path["metrics/gradcheck"], check.check_record(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     wrong = lines and reason in {"kernel", "rnn"}
     print(f"gradient {'wrong' if wrong else 'right'}; relative errors, by the complex step and by central differences:")

@@ -2,8 +2,8 @@
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write
+from charloom.core.config.pipeline import files
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.pipeline import files
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
 from charloom.pages.live.inside_page import inside_page

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write_json
-from charloom.core.base.terminal import named
+from charloom.core.base.terminal import listed_characters
 from charloom.core.base.words import in_line
+from charloom.core.config.params import as_yaml, without_effect
+from charloom.core.config.pipeline import ensure_repository, files
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_samples, check_training
-from charloom.core.settings.params import as_yaml, without_effect
-from charloom.core.settings.pipeline import ensure_repository, files
 from charloom.core.text.corpus import check_lengths, read_prepared, split, survey, write_text
 from charloom.core.text.ngrams import text_metrics
 
@@ -36,7 +36,7 @@ def main(inputs: Inputs) -> None:
     write_text(output["prepared/text"], source, lengths)
     metrics = text_metrics(read_prepared(output["prepared/text"]), source.sha256, once, params.seq_length)
     write_json(output["metrics/prepare"], metrics.model_dump())
-    rare = f"\ncharacters that occur only once: {named(once)}" if once else ""
+    rare = f"\ncharacters that occur only once: {listed_characters(once)}" if once else ""
     if "\ufffd" in source.vocabulary.characters:
         rare += "\nwarning: the text contains U+FFFD, which replaces characters that another program could not decode"
     print(f"{in_line(str(path))}: {source.characters:,} characters, K = {K}, {lengths[1]:,} held out{rare}")

@@ -2,8 +2,8 @@
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write_json
+from charloom.core.config.pipeline import files
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.pipeline import files
 from charloom.core.text.corpus import read_prepared
 from charloom.sampling.along_training import write_samples
 

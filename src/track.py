@@ -22,7 +22,7 @@ def main(inputs: Inputs) -> None:
     dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
     """
     run = this_run(params=inputs.params)
-    text, train = run.facts
+    text, train = run.text_and_metrics
     print(headline(train, text), flush=True)
     try:
         # Checked after collection, because the patch must not contain later edits.

@@ -6,14 +6,14 @@ from charloom.core.runtime.stage import run_stage
 from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.storage import exclusive, read_json
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, files, root
+from charloom.core.config.records import GradcheckMetrics, TextMetrics
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_training
-from charloom.core.settings.pipeline import OWN, files, root
-from charloom.core.settings.records import GradcheckMetrics, TextMetrics
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import resume
-from charloom.core.training.headline import say
-from charloom.core.training.protocol import Training, run, write_results
+from charloom.core.training.headline import print_headline
+from charloom.core.training.protocol import Training, run_training, write_results
 from charloom.core.training.record import Recording, start_sender
 
 SEND = partial(start_sender, "charloom.tracking.sender")  # a program of its own, so that an edit of it does not retrain
@@ -33,16 +33,16 @@ def main(inputs: Inputs) -> None:
     check_training(params, len(text.vocabulary), len(text))
     # With the backend `numpy`, a state of other versions of NumPy is that of another training.
     settings = inputs.values | ({"network": network} if (network := network_digest(params.recipe.kind)) else {})
-    training = Training(params, text, root() / OWN / "train" / resume.key(settings), settings)
+    training = Training(params, text, root() / CHARLOOM_FOLDER / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
         with Recording(training.save_to.name, params, about.sha256, SEND) as record:
-            trained = run(training, path["models/checkpoints"], record.points)
+            trained = run_training(training, path["models/checkpoints"], record.points)
             metrics, record.results = write_results(training, trained, path)
             # Before the resume state is removed and the record is marked as complete.
             inputs.ensure_unchanged()
         resume.forget(training.save_to)  # a forced run trains again
-    say(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
+    print_headline(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
 
 
 if __name__ == "__main__":

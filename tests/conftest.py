@@ -31,17 +31,17 @@ COMPILE = """
 import sys
 from dataclasses import replace
 import numpy as np
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.model.scoring import score
 from charloom.core.network.recipe import COMPILED, KERNEL, OPTIMIZERS
 from charloom.sampling.writing import Choice, blocks
 from oracle import same_bits
 from recipes import recipe
 small = recipe(m=8, dtype=sys.argv[1])
-state, ids = start(small, 5, 0), np.arange(5, dtype=np.uint8)
+state, ids = initial_state(small, 5, 0), np.arange(5, dtype=np.uint8)
 for name in COMPILED:
     trained = replace(small, optimizer=OPTIMIZERS[name](0.01))
-    same_bits(trained, start(trained, 5, 0), ids, 1)
+    same_bits(trained, initial_state(trained, 5, 0), ids, 1)
 score(state.theta, ids, np.zeros(8), KERNEL)
 next(blocks(state.theta, np.zeros((1, 8)), np.array([0]), [np.random.default_rng(1)], Choice(1.0), KERNEL))
 """

@@ -4,10 +4,10 @@ import hashlib
 
 from live import asked, start_request
 
-from charloom.core.settings.params import Params, flat_of
+from charloom.core.config.params import Params, flat_of
 from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
-from charloom.pages.live.line import determining, rest, short, version
+from charloom.pages.live.line import determining, digest_of_others, short, version
 from charloom.pages.live.live_page import line_data
 from charloom.results.run import Run
 from charloom.study.trial import train_trial
@@ -54,5 +54,5 @@ def line_of(base: Params, run: Run) -> str:
     else:
         end = f"diverged:{run.outcome.rpartition(' ')[2]}"
     about = [f"charloom:{version()}", of_text, *pairs, f"seed={params.seed}"]
-    content = " ".join([*about, f"rest:{rest(determining(params), settings)}", end])
+    content = " ".join([*about, f"rest:{digest_of_others(determining(params), settings)}", end])
     return f"{content} check:{short(content.encode())}"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from projects import ROOT
 
+from charloom.core.config.params import PARAMS, Params
+from charloom.core.config.reading import read_params, with_overrides
 from charloom.core.kernel.advance import advance
 from charloom.core.network.normal import TABLE
-from charloom.core.network.state import start
-from charloom.core.settings.params import PARAMS, Params
-from charloom.core.settings.reading import overridden, read_params
+from charloom.core.network.state import initial_state
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live.live_page import KERNEL, page_params
 from charloom.pages.sections import TEMPLATES
@@ -37,7 +37,7 @@ def asked(requests, wasm=KERNEL):
 def params_with(**changes) -> Params:
     """Return the committed params with these changes; `__` stands for a dot."""
     committed = read_params(ROOT / PARAMS)
-    return overridden(committed, {name.replace("__", "."): value for name, value in changes.items()}, PARAMS)
+    return with_overrides(committed, {name.replace("__", "."): value for name, value in changes.items()}, PARAMS)
 
 
 def start_request(params: Params, text: str) -> dict:
@@ -54,7 +54,7 @@ def in_kernel(params: Params, text: str, updates: int):
     """Return the rows of so many updates in the kernel; the text is as training reads it."""
     vocabulary = Vocabulary("".join(sorted(set(text))))
     ids = vocabulary.encode(text)[: len(text) - int(params.prepare.held_out * len(text))]
-    return advance(start(params.recipe, len(vocabulary), params.seed), ids, updates, params.recipe)
+    return advance(initial_state(params.recipe, len(vocabulary), params.seed), ids, updates, params.recipe)
 
 
 def numbers(base64: str):

@@ -21,7 +21,7 @@ import psutil
 from charloom.commands import cli
 from charloom.core.base.signals import SIGNALS
 from charloom.core.base.sources import source_hashes
-from charloom.core.settings import pipeline
+from charloom.core.config import pipeline
 
 handler = signal.getsignal(signal.SIGINT)  # stages run in this process, too, which goes on after them
 from charloom.core.runtime.stage import run_stage  # noqa: E402

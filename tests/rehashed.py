@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from charloom.core.base.storage import read_table
+from charloom.core.config.records import STATISTICS
 from charloom.core.model.model_file import read_model
-from charloom.core.settings.records import STATISTICS
 from charloom.core.training.trace import results_hash
 
 

@@ -2,8 +2,8 @@
 
 from projects import ROOT
 
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import TextMetrics, TrainMetrics
+from charloom.core.config.reading import read_params
+from charloom.core.config.records import TextMetrics, TrainMetrics
 from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
 

@@ -4,14 +4,14 @@ import numpy as np
 from recipes import recipe
 
 from charloom.core.kernel.advance import advance
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training.trace import EMPTY, Trace, extended
 
 VOCABULARY = Vocabulary("ab—")
 IDS = np.array([0, 1, 2, 1, 0, 1, 2, 0, 0, 1], np.uint8)
 RECIPE = recipe(m=2, sigma=0.5)
-START = start(RECIPE, 3, seed=1)
+START = initial_state(RECIPE, 3, seed=1)
 SETTINGS = {"eta": 0.1, "src/train.py": "0" * 64}
 EPOCH = 3
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from projects import ROOT
 
+from charloom.core.config.params import VARIED
 from charloom.core.network.recipe import OPTIMIZERS
-from charloom.core.settings.params import VARIED
 
 RATES = {rate for kind in OPTIMIZERS.values() for rate in kind._fields} - {"eta"}
 

@@ -21,7 +21,7 @@ def own_files() -> list[Path]:
 
 
 @pytest.mark.parametrize(("library", "tried"), sorted({row[:2] for row in TABLE}))
-def test_the_version_that_is_installed_is_the_one_that_the_private_parts_were_tried_with(library, tried):
+def test_installed_versions_are_those_with_which_private_parts_were_tried(library, tried):
     assert version(library) == tried
 
 

@@ -79,7 +79,7 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
     assert all("its adagrad float64 small trial is" in line for line in refused)
 
 
-def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_in_a_line(here):
+def test_ctrl_c_works_while_a_scheduler_hangs_and_a_killed_scheduler_gets_a_line(here):
     project, expected, folder = here
     with dask(folder / "dask") as cluster:
         cluster.worker()
@@ -101,7 +101,7 @@ def test_a_scheduler_that_hangs_stops_no_ctrl_c_and_one_that_is_killed_is_said_i
     assert set() < set(rows(project)) <= set(expected["trials.csv"].decode().splitlines())
 
 
-def test_two_clones_and_another_question_share_a_cluster_and_one_that_is_killed_harms_none(here, asked):
+def test_clones_share_a_cluster_and_a_killed_one_does_not_harm_the_others(here, asked):
     project, expected, folder = here
     second, third = copied(asked[0], folder / "second"), copied(asked[0], folder / "third")
     ask(third, QUESTION.replace("0.05", "0.2").replace("seeds: 4", "seeds: [5, 6, 7, 8]"))

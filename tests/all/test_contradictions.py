@@ -45,7 +45,7 @@ def claim(project):
         ),
     ],
 )
-def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, plant, line):
+def test_verify_shows_the_locked_value_next_to_the_committed_one(project, plant, line):
     plant(project)
     project.commit()
     printed = refused(project)
@@ -66,7 +66,7 @@ def test_what_the_lock_is_of_is_said_beside_what_is_committed(project, plant, li
         ),
     ],
 )
-def test_what_cannot_be_verified_is_no_difference_and_ends_with_5(project, plant, row):
+def test_unverifiable_results_are_no_difference_and_exit_with_5(project, plant, row):
     plant(project)
     project.commit()
     printed = refused(project, code=5)

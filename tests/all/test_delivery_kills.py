@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow_project import curve, holds_what_the_files_hold, model_names, sent, trained_again, trainings, waiting
 from projects import Project, copied, seed_of_the_week
-from recorded import curve, holds_what_the_files_hold, model_names, sent, trained_again, trainings, waiting
 from sqlalchemy import Engine, event
 
-from charloom.core.runtime.provenance import identity
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -32,7 +32,7 @@ def training() -> None:
 
 
 def show() -> None:
-    run_round(identity(), {})
+    run_round(sender_identity(), {})
 
 
 def deliver() -> None:

@@ -30,7 +30,7 @@ def asked(project: Project, *arguments: str, **variables: str) -> tuple[list[str
     return problems, printed
 
 
-def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, server):
+def test_doctor_finds_nothing_in_a_sound_project_and_writes_nothing(project, server):
     before = project.contents()
     (project.folder.parent / "mine").mkdir()
     (project.folder / ".dvc/config.local").write_text(OURS.format("url = ../../mine"))
@@ -52,7 +52,7 @@ def test_where_all_is_well_no_line_says_no_and_nothing_is_written(project, serve
     ("seed: 1 ", "sede: 1 ", "dvc.lock", "Not a directory"),
     ("data/fox.txt", "data/wolf.txt", "/proc/nowhere", "No such file or directory"),
 ])  # fmt: skip
-def test_what_is_wrong_here_is_named_each_in_its_line(project, old, new, cache, why):
+def test_doctor_prints_a_line_for_each_fault(project, old, new, cache, why):
     shutil.copy(ROOT / "requirements.lock", project.folder)
     project.edit("requirements.lock", "\nnumpy==", "\nnumpy==0.")
     project.edit("params.yaml", old, new)

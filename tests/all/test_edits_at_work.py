@@ -9,8 +9,8 @@ from filelock import FileLock
 from projects import SMALL, Project, copied, make, seed_of_the_week, source, started, until
 
 from charloom.core.base import terminal
+from charloom.core.config.pipeline import Project as Folder
 from charloom.core.runtime import memory
-from charloom.core.settings.pipeline import Project as Folder
 from charloom.results.dvc_lock import locked
 
 LONGER = SMALL | {
@@ -52,7 +52,7 @@ def true_runs(project: Project, made: dict[str, Project]) -> set[str]:
     return seeds
 
 
-def test_after_edits_at_any_moment_of_a_repro_all_is_as_if_it_had_been_made_from_nothing(made, tmp_path):
+def test_results_after_edits_during_a_repro_equal_those_of_a_fresh_repro(made, tmp_path):
     project = copied(made["1"], tmp_path / "project")
     began = time.monotonic()
     project.run("dvc", "repro", "--force")
@@ -83,7 +83,7 @@ def test_after_edits_at_any_moment_of_a_repro_all_is_as_if_it_had_been_made_from
 
 
 @pytest.mark.parametrize("queued", [False, True])
-def test_an_experiment_in_a_folder_of_its_own_fails_by_an_edit_there_and_by_no_edit_here(made, tmp_path, queued):
+def test_an_experiment_in_a_temporary_folder_fails_only_by_edits_in_that_folder(made, tmp_path, queued):
     project = copied(made["1"], tmp_path / "project")
     project.commit()
     source = Path("src/charloom/core/base/terminal.py")

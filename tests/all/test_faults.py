@@ -51,7 +51,7 @@ def traced(folder: Path, *options: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whole(tmp_path):
+def test_a_save_that_fails_at_any_system_call_keeps_the_previous_state(tmp_path):
     calm = traced(tmp_path / "calm")
     assert calm.returncode == 0
     seen = (tmp_path / "calm.trace").read_text()
@@ -80,7 +80,7 @@ def test_a_save_that_fails_or_is_killed_at_any_call_loses_no_state_that_was_whol
 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
-def test_a_stage_whose_disk_fails_says_so_and_the_next_run_ends_with_the_same_bytes(project, call):
+def test_a_stage_reports_a_disk_failure_and_the_next_run_has_the_same_bytes(project, call):
     project.set(updates=60, checkpoint_every=25, save_every=20)
     project.clear()
     project.run("python", "src/train.py")

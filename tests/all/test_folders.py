@@ -13,7 +13,7 @@ BARE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}  # as without an activated envir
 BEST = ("sample", "--model", "models:/charloom-fox@best", "--length", "20")
 
 
-def test_everything_works_in_a_folder_of_any_name_and_after_it_was_moved_without_activation(project, tmp_path):
+def test_the_project_works_in_any_folder_name_and_after_a_move_without_activation(project, tmp_path):
     first = tmp_path / "first place" / ODD
     first.parent.mkdir()
     project = Project(project.folder.rename(first))

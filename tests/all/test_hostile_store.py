@@ -10,7 +10,7 @@ from projects import copied
 
 from charloom.core.base.errors import CharloomError
 from charloom.core.model.model_file import read_model
-from charloom.core.runtime.provenance import identity
+from charloom.core.runtime.provenance import sender_identity
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
@@ -79,7 +79,7 @@ def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, 
     with hostile((REFUSED | TAKEN)[name], Mlflow()) as address, chdir(sending.folder):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         entry = put(this_run())
-        reasons = [work.reason for work in run_round(identity(), {}).values()]
+        reasons = [work.reason for work in run_round(sender_identity(), {}).values()]
         with pytest.raises(CharloomError) as refused:
             fetched(tmp_path / "model.npz")
     assert time.monotonic() - began < SECONDS

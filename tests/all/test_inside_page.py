@@ -38,7 +38,7 @@ def trained(window):
     window.wait_for_function("() => [run(''), run(fault.value)].every(({ end }) => end)", timeout=120_000)
 
 
-def test_in_chromium_a_wrong_gradient_passes_the_assignments_check_and_its_loss_falls_with_the_keyboard_alone(inside):
+def test_chromium_shows_a_wrong_gradient_that_passes_the_assignments_check(inside):
     window, seen = inside(), set()
     assert window.locator("#assignment.passes, #grade.passes").count() == 2
     trained(window)
@@ -64,7 +64,7 @@ def test_in_chromium_a_wrong_gradient_passes_the_assignments_check_and_its_loss_
     assert window.evaluate("run(fault.value).smooth.at(-1)") > 2 * start
 
 
-def test_in_chromium_a_typed_text_has_the_bits_of_charloom_score_and_the_guesses_at_the_cursor(inside, results):  # noqa: F811
+def test_chromium_scores_a_typed_text_as_charloom_score_does_with_guesses(inside, results):  # noqa: F811
     window, best = inside(), results.best
     field = window.locator("[name=text]")
     field.fill("")
@@ -109,7 +109,7 @@ def walk(page, results):  # noqa: F811
     return s, d, alone
 
 
-def test_in_chromium_an_update_has_the_losses_and_gradients_of_the_equations(inside, page, results):  # noqa: F811
+def test_chromium_computes_losses_and_gradients_of_the_equations(inside, page, results):  # noqa: F811
     window, (s, d, alone) = inside(), walk(page, results)
     losses, here, norms = window.evaluate("[walk.losses, d.map(row => [...row]), alone]")
     assert losses == pytest.approx(s.losses, abs=1e-9)
@@ -129,7 +129,7 @@ def text_of(window, selector):
     return window.run(f"return document.querySelector('{selector}').innerText")
 
 
-def test_by_keyboard_alone_a_fault_is_chosen_and_a_text_is_typed(window, results):  # noqa: F811
+def test_the_keyboard_alone_chooses_a_fault_and_types_a_text(window, results):  # noqa: F811
     ended = "return document.getElementById('broken').points.length"
     until(lambda: window.run(ended) == POINTS)
     tab_to(window, "[name=next]")
@@ -148,7 +148,7 @@ def test_by_keyboard_alone_a_fault_is_chosen_and_a_text_is_typed(window, results
     assert text_of(window, "#cost").startswith(f"{own.total / len(own.nats) / LN2:.3f} bits")
 
 
-def test_each_column_of_an_update_is_drawn_at_the_first_step_and_is_pale_until_it_is_reached(window, page):  # noqa: F811
+def test_every_column_of_an_update_is_drawn_at_once_and_pale_until_reached(window, page):  # noqa: F811
     T = len(data_of(page)["passage"]) - 1
     count = (
         "return [...document.querySelectorAll('#{} path')].map(path => path.getAttribute('d').split('M').length - 1)"
@@ -163,7 +163,7 @@ def test_each_column_of_an_update_is_drawn_at_the_first_step_and_is_pale_until_i
         assert [window.run(count.format(name)) for name in ("losses", "arrives", "alone")] == counts
 
 
-def test_by_keyboard_alone_an_update_is_followed_forward_and_backward(window, page, results):  # noqa: F811
+def test_the_keyboard_alone_steps_an_update_forward_and_backward(window, page, results):  # noqa: F811
     s, d, _ = walk(page, results)
     unit, T = int(window.run("return document.getElementById('of').value")) - 1, len(d)
     tab_to(window, "[name=step]")

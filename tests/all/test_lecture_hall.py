@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow_project import curve, model_names, trainings
 from projects import copied
-from recorded import curve, model_names, trainings
 from team import Team
 
 from charloom.core.training.record import Recording

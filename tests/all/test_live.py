@@ -5,8 +5,8 @@ import subprocess
 import time
 
 import psutil
+from mlflow_project import history, holds_what_the_files_hold, waiting
 from projects import Project, started, until
-from recorded import history, holds_what_the_files_hold, waiting
 
 PATIENCE = 180  # seconds, which a busy machine may take
 
@@ -36,7 +36,7 @@ def comes_to(project: Project, status: str) -> None:
     until(lambda: [run.info.status for run in project.runs()] == [status], PATIENCE, every=0.5)
 
 
-def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it_when_it_is_killed(long):
+def test_a_training_appears_within_five_seconds_and_is_closed_after_a_kill(long):
     """The latest point of the record reaches MLflow in time, unless the machine is overloaded."""
     train = halted(long)
     train.send_signal(signal.SIGCONT)
@@ -66,7 +66,7 @@ def test_a_training_is_shown_within_five_seconds_and_whatever_lives_on_closes_it
     comes_to(long, "KILLED")
 
 
-def test_a_training_that_is_stopped_is_closed_as_killed_and_goes_on_as_the_same_run(long):
+def test_a_stopped_training_is_closed_as_killed_and_resumes_in_the_same_run(long):
     long.set(updates=1500000)
     train = halted(long)
     train.terminate()

@@ -10,8 +10,8 @@ from pages.conftest import results  # noqa: F401  a fixture
 from pages.test_live_script import written  # noqa: F401  a fixture
 from projects import TEXT
 
-from charloom.core.settings.params import PARAMS
-from charloom.core.settings.reading import overridden
+from charloom.core.config.params import PARAMS
+from charloom.core.config.reading import with_overrides
 from charloom.pages.live.live_page import address
 
 ADAM = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in"}
@@ -75,7 +75,7 @@ def test_an_address_fills_the_form_and_the_line_is_what_python_computes(window, 
     base, start = results.params, fields(window)
     for settings in SETTINGS:
         window.run("training.reset()")
-        params = overridden(base, settings, PARAMS)
+        params = with_overrides(base, settings, PARAMS)
         fragment = address(base, params)[0].removeprefix("live.html#")
         assert go(window, fragment).startswith(
             "seed: an empty value is not allowed; it has to be a whole number from 0"
@@ -107,7 +107,7 @@ def test_a_decimal_comma_in_the_form_of_a_text_is_answered_with_a_point(window):
 
 
 @pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
-def test_in_the_dark_an_empty_progress_bar_of_firefox_is_dark_and_a_full_one_is_not(tmp_path, written):  # noqa: F811
+def test_an_empty_progress_bar_of_firefox_is_dark_in_the_dark_scheme(tmp_path, written):  # noqa: F811
     (tmp_path / "live.html").write_text(written(), encoding="utf-8")
     with firefox(DARK) as window:
         window.call("Navigate", url=(tmp_path / "live.html").as_uri())
@@ -125,7 +125,7 @@ def test_nothing_starts_by_itself_and_a_section_s_address_fills_nothing(window):
     assert window.run("return document.getElementById('progress').textContent") == "Not started."
 
 
-def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
+def test_the_keyboard_alone_starts_a_training_and_copies_its_line(window):
     go(window, "seed=")
     window.press(f"12{ENTER}")
     _, line = window.run(TRAINED)
@@ -140,7 +140,7 @@ def test_by_keyboard_alone_a_training_is_started_and_its_line_is_copied(window):
     )
 
 
-def test_by_keyboard_alone_earlier_trainings_stay_in_the_charts_until_they_are_removed(window):
+def test_the_keyboard_alone_removes_earlier_trainings_from_the_charts(window):
     def texts(selector):
         return window.run(f"return [...document.querySelectorAll('{selector}')].map(one => one.firstChild.textContent)")
 
@@ -164,7 +164,7 @@ def test_by_keyboard_alone_earlier_trainings_stay_in_the_charts_until_they_are_r
     assert window.run("return document.activeElement.name") == "start"
 
 
-def test_in_chromium_the_line_of_a_text_of_one_s_own_has_the_text_s_hash(opened, written, tmp_path):  # noqa: F811  a fixture
+def test_chromium_puts_the_hash_of_a_custom_text_into_its_line(opened, written, tmp_path):  # noqa: F811  a fixture
     (tmp_path / "live.html").write_text(written(), encoding="utf-8")
     (tmp_path / "own text.txt").write_bytes(b"\xef\xbb\xbf" + b"one line\r\nand one more\r\n" * 60)
     page, _ = opened((tmp_path / "live.html").as_uri())

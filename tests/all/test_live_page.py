@@ -16,7 +16,7 @@ from projects import ROOT, copied
 from charloom.core.base.errors import Diverged
 from charloom.core.model.model_file import read_model
 from charloom.pages.live.live_page import KERNEL
-from charloom.sampling.request import answer
+from charloom.sampling.request import continue_primes
 
 FUSED = "total = __builtin_elementwise_fma(*(block *)row, (block){} + *factor, total);"
 GIVEN = {"temperature": 0.7, "top_k": 0, "top_p": 0.9, "length": 400, "seed": 1}  # what the page asks of `Write`
@@ -121,7 +121,7 @@ def ended(window):
     return window.locator("output").inner_text()
 
 
-def test_in_chromium_it_ends_with_the_published_hash(live, results):  # noqa: F811  a fixture
+def test_chromium_ends_a_training_with_the_published_hash(live, results):  # noqa: F811  a fixture
     window = live()
     said = ended(window)
     assert said.startswith("EQUAL")
@@ -133,7 +133,7 @@ def test_in_chromium_it_ends_with_the_published_hash(live, results):  # noqa: F8
     assert statement["results"] == statement["published"] == results.results
 
 
-def test_in_chromium_a_published_value_that_differs_is_named_where_it_is_first_seen(live):
+def test_chromium_names_the_first_published_value_that_differs(live):
     window = live()
     for fault, named in (
         ("data.results = 'ab'", "SHA-256 of weights and trace after 400 updates: "),
@@ -145,7 +145,7 @@ def test_in_chromium_a_published_value_that_differs_is_named_where_it_is_first_s
         assert f"First difference: {named}" in ended(window)
 
 
-def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, finished, results, tmp_path):  # noqa: F811  a fixture
+def test_chromium_trains_a_changed_setting_with_the_results_of_the_pipeline(live, finished, results, tmp_path):  # noqa: F811  a fixture
     window = live()
     window.locator("#change summary").click()
     window.locator("[name=eta]").fill("5e-2")
@@ -165,13 +165,15 @@ def test_in_chromium_a_changed_setting_has_the_results_of_the_pipeline(live, fin
     for model, best in (("1", read_model(project.folder / "models/best.npz")), ("0", results.best)):
         window.locator("[name=model]").select_option(model)
         window.get_by_role("button", name="Write").click()
-        window.wait_for_function("text => written.textContent === text", arg=answer(best, ["the quick"], GIVEN)[0])
+        window.wait_for_function(
+            "text => written.textContent === text", arg=continue_primes(best, ["the quick"], GIVEN)[0]
+        )
     assert window.locator("#write-command").inner_text().startswith("charloom sample --prime='the quick'")
     window.locator("[name=model]").select_option("1")
     assert window.locator("#write-command").inner_text().startswith("dvc exp run -S eta=0.05 -S m=9 && charloom sample")
 
 
-def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
+def test_chromium_trains_on_a_custom_text(live, tmp_path):
     window = live()
     (tmp_path / "own text.txt").write_bytes(("\ufeff" + EMOJI * 40).encode())
     window.locator("[type=file]").set_input_files(tmp_path / "own text.txt")
@@ -197,7 +199,7 @@ def test_in_chromium_a_text_of_one_s_own_is_trained_on(live, tmp_path):
     ("top_p", "0,9", "a number above 0 and up to 1, such as 0.9; a decimal has a point: 0.9"),
     ("length", "", "a whole number from 0 to 100000"),
 ])  # fmt: skip
-def test_in_chromium_a_typed_text_that_is_not_allowed_gets_a_line_and_no_command(live, locale, name, text, allowed):
+def test_chromium_rejects_a_text_with_one_line_and_no_command(live, locale, name, text, allowed):
     window = live(locale=locale)
     window.locator("#change summary").click()
     form, button, about = ("#write-form", "Write", "write") if name in GIVEN and name != "seed" else TRAINING
@@ -213,7 +215,7 @@ def test_in_chromium_a_typed_text_that_is_not_allowed_gets_a_line_and_no_command
     assert window.locator("#written").inner_text() == "Press “Write”."
 
 
-def test_in_chromium_spaces_around_the_values_of_an_address_are_no_part_of_them(live):
+def test_chromium_strips_spaces_around_the_values_of_an_address(live):
     window = live()
     window.evaluate("location.hash = '#eta=0.02%20& m =%209&seed=7 '")
     window.wait_for_function("form.elements.eta.value === '0.02'")
@@ -221,19 +223,19 @@ def test_in_chromium_spaces_around_the_values_of_an_address_are_no_part_of_them(
     assert window.locator("#change-command").inner_text() == "dvc exp run -S eta=0.02 -S m=9 -S seed=7"
 
 
-def test_in_chromium_a_written_text_is_that_of_the_command_beside_it(live, results):  # noqa: F811  a fixture
+def test_chromium_writes_the_text_of_the_displayed_command(live, results):  # noqa: F811  a fixture
     window = live()
     window.locator("[name=prime]").fill("the quick ☃ fox")
     window.get_by_role("button", name="Write").click()
     window.locator("#written span").first.wait_for()
-    assert window.locator("#written").text_content() == answer(results.best, ["the quick ☃ fox"], GIVEN)[0]
+    assert window.locator("#written").text_content() == continue_primes(results.best, ["the quick ☃ fox"], GIVEN)[0]
     assert window.locator("#skipped").inner_text().endswith("skipped: ☃")
     command = "charloom sample --prime='the quick ☃ fox' --temperature=0.7 --top-k=0 --top-p=0.9 --length=400 --seed=1"
     assert window.locator("#write-command").inner_text() == command
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])
-def test_axe_finds_nothing_before_and_after_a_run_and_nothing_is_scrolled_sideways(live, width, scheme):
+def test_axe_finds_no_violation_and_nothing_scrolls_sideways_before_and_after_a_run(live, width, scheme):
     window = live(viewport={"width": width, "height": 740}, color_scheme=scheme)
     window.locator("#change summary").click()
     for _ in range(2):

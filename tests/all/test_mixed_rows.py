@@ -7,7 +7,7 @@ from functools import cache
 from projects import STUDIES, said
 from study_projects import ask, conducted, tables
 
-from charloom.results.study_table import read_asked
+from charloom.results.study_table import read_frozen_question
 from charloom.study.trial import small_trial
 
 MEASURE = "held_out_bits_per_character"
@@ -31,7 +31,7 @@ def test_rows_taken_away_do_not_decide_earlier_than_was_asked(project):
         assert "Cannot tell yet: eta=0.05" in said(project, "compare", "studies/a")[0]
 
 
-def test_a_lost_file_asks_nothing_anew_and_rows_of_another_question_are_no_answer(project):
+def test_a_lost_file_restarts_no_question_and_foreign_rows_are_not_used(project):
     folder = ask(project, QUESTION)
     conducted(project)
     made, question = tables(folder), project.folder / "studies/a.yaml"
@@ -53,5 +53,5 @@ def test_these_sources_make_the_rows_of_the_committed_studies():
     """An edit that changes rows of any kind changes a small trial, else such rows would mix: see mutants.toml."""
     digest = cache(small_trial)
     for study in STUDIES:
-        asked = read_asked(study / "asked.json")
+        asked = read_frozen_question(study / "asked.json")
         assert asked.small_trials == {kind: digest(kind, asked.measures) for kind in asked.arithmetic}, study

@@ -2,11 +2,11 @@
 
 import re
 
-from recorded import tracked
+from mlflow_project import tracked
 from stores import ui
 
 
-def test_the_shared_view_begins_with_the_bars_of_held_out_text_and_the_curve_of_smooth_loss(project, opened):
+def test_the_shared_view_begins_with_held_out_bars_and_the_smooth_loss_curve(project, opened):
     tracked(project)
     with ui(project):
         (address,) = re.findall(r"open (http\S+)", project.log())

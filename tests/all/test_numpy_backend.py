@@ -84,7 +84,7 @@ def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path)
     assert "first difference: " in printed
 
 
-def test_a_study_trains_with_numpy_on_this_machine_only_and_not_with_an_edited_network(finished, tmp_path):
+def test_a_numpy_study_trains_only_on_this_machine_and_refuses_an_edited_network(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     project.set(backend=NUMPY, sigma="fan_in", updates=50)
     (project.folder / "studies/x.yaml").write_text(STUDY)
@@ -137,7 +137,7 @@ class Momentum(NamedTuple):
         return "sigma: fan_in"
 '''
     )
-    recipe, params = "src/charloom/core/network/recipe.py", "src/charloom/core/settings/params.py"
+    recipe, params = "src/charloom/core/network/recipe.py", "src/charloom/core/config/params.py"
     project.edit(
         recipe,
         "from charloom.core.network.order",

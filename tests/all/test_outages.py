@@ -14,8 +14,8 @@ import psutil
 import pytest
 from hostile import Mlflow, answered, hostile
 from mlflow import MlflowClient
+from mlflow_project import holds_what_the_files_hold, sent, waiting
 from projects import Project, copied, source, until
-from recorded import holds_what_the_files_hold, sent, waiting
 
 from charloom.commands import inputs
 

@@ -16,7 +16,7 @@ from recipes import recipe
 
 from charloom.core.kernel.advance import advance
 from charloom.core.kernel.layout import scratch, weights
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 
 COMMITTED = json.loads((ROOT / "signature.json").read_text())
 PROCESSOR = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
@@ -68,7 +68,7 @@ print(json.dumps([digest.hexdigest()[:16], others, {
 def fresh(dtype: str, m: int):
     """Return recipe, state and text of a training that is chaotic: one wrong bit would not stay alone."""
     chaotic = recipe(m, 25, 0.01, 5.0, dtype)
-    return chaotic, start(chaotic, 83, 3), np.random.default_rng(3).integers(0, 83, 40 * 25).astype(np.uint8)
+    return chaotic, initial_state(chaotic, 83, 3), np.random.default_rng(3).integers(0, 83, 40 * 25).astype(np.uint8)
 
 
 def trained(dtype: str, m: int) -> str:
@@ -85,7 +85,7 @@ def test_a_hundred_updates_of_every_width_are_those_of_the_plain_loops(dtype, m)
 
 
 @pytest.mark.parametrize("name", [name for name in COMPILED if NEEDED.get(name, "") in PROCESSOR])
-def test_code_compiled_for_another_processor_has_the_same_results_and_no_fused_multiply_add(name, tmp_path):
+def test_code_for_another_processor_has_equal_results_and_no_fused_multiply_add(name, tmp_path):
     """It compiles into an empty cache: the assembly of cached code cannot be read."""
     features = {"NUMBA_CPU_FEATURES": ""} if "NUMBA_CPU_NAME" in COMPILED[name] else {}
     own = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT / "tests")}
@@ -102,7 +102,7 @@ def test_code_compiled_for_another_processor_has_the_same_results_and_no_fused_m
 
 @pytest.mark.skipif(" fma " not in PROCESSOR, reason="nothing can be taken away from a processor without FMA")
 @pytest.mark.parametrize("without", [{}, ALL], ids=["as it is", "other code paths"])
-def test_initial_weights_do_not_depend_on_the_c_library_and_the_variables_are_in_effect(without):
+def test_initial_weights_do_not_depend_on_the_c_library(without):
     """test_readme.py runs the pipeline with the same variables."""
     printed = subprocess.check_output([sys.executable, "-c", IN_EFFECT], env=os.environ | without)
     digest, others, in_effect = json.loads(printed)

@@ -9,10 +9,10 @@ from pathlib import Path
 from claims import refused, relock, set_metric
 from projects import Project, source
 
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
 from charloom.core.network import adagrad
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.core.text import ngrams
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import protocol, resume
@@ -75,7 +75,7 @@ def forge_state(project: Project) -> Path:
         params, settings, text = read_params(), Inputs("train").values, read_prepared(files("train")["prepared/text"])
         folder = Path(".charloom/train").resolve() / resume.key(settings)
         training = protocol.Training(params, text, folder, settings)
-        protocol.run(training, project.folder.parent / "checkpoints", lambda *_: None)
+        protocol.run_training(training, project.folder.parent / "checkpoints", lambda *_: None)
         state, trace, checkpoints = resume.load(folder, settings, training.initial(), training.epoch)
         state.theta.flat[:] += 0.1
         for old in folder.glob("*.state"):

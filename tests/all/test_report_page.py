@@ -13,13 +13,13 @@ from pages.reported import hostile
 from pages.study_cases import CASES
 from projects import ROOT
 
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 from charloom.pages.experiment.experiment_page import experiment_page
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
-from charloom.study_pages.compared import Compared
+from charloom.study.freeze import read_study
+from charloom.study.measuring import study_measurements
+from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import studies_index, study_page
 from seedpairs import answered
 
@@ -40,7 +40,7 @@ def pages(finished, tmp_path_factory):
     with chdir(ROOT):
         contents["index"] = studies_index()
         study = read_study(Path("studies/initial_accumulator.yaml"))
-        contents["committed study"], *_ = study_page(study, Compared(answered(measured(study))))
+        contents["committed study"], *_ = study_page(study, Presentation(answered(study_measurements(study))))
     contents |= {name: CASES[name].page for name in SECTIONS.keys() & CASES.keys()}
     for name, content in contents.items():
         (folder / f"{name}.html").write_text(content, encoding="utf-8")
@@ -72,7 +72,7 @@ def test_every_section_is_seen_and_axe_finds_nothing_and_nothing_is_asked_for(sh
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_on_a_phone_nothing_has_to_be_scrolled_sideways_and_the_verdict_is_seen(shown, name):
+def test_a_phone_shows_the_verdict_and_scrolls_nothing_sideways(shown, name):
     page, _ = shown(name, viewport=PHONE)
     if name.endswith(("settings", "names")):
         table = page.locator("#numbers .wide")
@@ -92,7 +92,7 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways_and_the_verdict_is_seen(
 
 
 @pytest.mark.parametrize("name", ["committed study", "two settings", "24 settings", "a target"])
-def test_at_1280_pixels_no_column_of_a_table_of_verdicts_is_cut(shown, name):
+def test_a_table_of_verdicts_fits_into_1280_pixels(shown, name):
     tables = shown(name)[0].locator(".verdicts")
     assert {*tables.evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")} == {0}
 
@@ -123,7 +123,7 @@ def test_a_row_of_a_wide_table_is_named_wherever_it_is_scrolled_to(shown):
 @pytest.mark.parametrize(
     ("name", "scheme"), [("run", "light"), ("two settings", "dark"), ("names like markup", "light")]
 )
-def test_each_picture_and_each_table_is_saved_as_a_file_and_nothing_is_asked_for(shown, name, scheme):
+def test_each_picture_and_table_is_saved_as_a_file_without_a_request(shown, name, scheme):
     page, asked = shown(name, color_scheme=scheme)
     page.evaluate(OPEN)
     tables, pictures = page.locator(".wide").all(), page.locator("figure > svg").all()
@@ -177,7 +177,7 @@ def test_the_keyboard_reaches_every_link_every_number_and_every_table(shown, nam
     assert not summary.locator("..").get_attribute("open")
 
 
-def test_in_dark_the_pictures_have_the_page_s_colors_and_in_print_paper_is_white(shown):
+def test_pictures_have_the_dark_colors_of_the_page_and_white_paper_in_print(shown):
     page, _ = shown()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

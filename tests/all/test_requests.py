@@ -3,8 +3,8 @@
 import json
 import time
 
+from mlflow_project import holds_what_the_files_hold, model_names, trained_again, trainings
 from projects import Project, copied, started, until
-from recorded import holds_what_the_files_hold, model_names, trained_again, trainings
 from stores import before, certified
 
 FILES, MODEL_FILES = 28, 9  # of a run without a patch; of a model
@@ -49,7 +49,7 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
         assert shown == [json.dumps([{"name": version.name, "version": int(version.version)}])]
 
 
-def test_a_run_reaches_a_slow_server_that_takes_longer_in_all_than_may_pass_without_progress(project, server):
+def test_a_slow_server_that_makes_progress_gets_the_run_despite_the_time_limit(project, server):
     project.edit("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15")
     began = time.monotonic()
     with before(server.uri, 0.7) as (address, _):
@@ -118,7 +118,7 @@ def test_seconds_without_the_database_fail_nothing(project, server):
     complete(project, server.uri)
 
 
-def test_what_was_created_although_the_answer_was_lost_is_not_created_again(project, server):
+def test_an_object_created_despite_a_lost_response_is_not_created_again(project, server):
     with before(server.uri, lost=("/runs/create", "/logged-models", "/model-versions/create")) as (address, _):
         track(project, address)
     run = complete(project, server.uri)
@@ -144,7 +144,7 @@ def test_a_group_with_a_certificate_of_its_own(project, tmp_path, server):
     complete(project, server.uri)
 
 
-def test_people_who_make_a_store_and_send_a_run_at_once_have_one_run_that_lists_them_all(finished, tmp_path):
+def test_people_who_create_a_store_at_once_have_one_run_that_lists_them_all(finished, tmp_path):
     """tests/tracking/test_at_once.py interrupts one of two senders at each request."""
     people = [copied(finished, tmp_path / name) for name in ("ann", "bob", "cem")]
     store = f"sqlite:///{tmp_path}/mlflow.db"

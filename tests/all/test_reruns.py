@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from mlflow_project import in_order, trainings
 from projects import Project, source
-from recorded import in_order, trainings
 from stores import free_port
 
 from charloom.core import base

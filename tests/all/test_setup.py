@@ -73,7 +73,7 @@ def test_contents_decide_and_without_a_network_the_old_environment_stays(folder)
         changed.write_text(content)
 
 
-def test_what_is_missing_is_one_line_that_says_what_to_install(folder):
+def test_a_missing_program_gets_one_line_that_says_what_to_install(folder):
     (folder / ".venv/.ready").unlink()
     path = tools(folder)
     packages = "Debian, Ubuntu: sudo apt install git make python3-venv; Fedora: "
@@ -99,7 +99,7 @@ def test_uv_on_path_makes_the_environment_with_a_python_that_pyproject_allows(fo
     assert setup(folder, path=path).startswith("setup: no uv")
 
 
-def test_what_commands_import_is_compiled_at_set_up(tmp_path):
+def test_setup_compiles_the_modules_that_commands_import(tmp_path):
     """Else each process compiles it where PYTHONDONTWRITEBYTECODE is set."""
     there = {"cwd": tmp_path / "new", "env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}}
     subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "new"], check=True)
@@ -111,7 +111,7 @@ def test_what_commands_import_is_compiled_at_set_up(tmp_path):
     assert sum(file.endswith(".py") for file in files) < 10  # compiled in this process
 
 
-def test_a_lock_is_refused_that_lacks_a_wheel_for_a_promised_platform_and_python(tmp_path):
+def test_make_lock_refuses_a_lock_without_a_wheel_for_a_promised_platform(tmp_path):
     def checked(*tags: str) -> tuple[int, list[str]]:
         """Return exit code and lines for a lock of one package with wheels of these tags."""
         shutil.rmtree(tmp_path / "wheels", ignore_errors=True)

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from mlflow_project import holds_what_the_files_hold
 from projects import ROOT, Project, copied, until
-from recorded import holds_what_the_files_hold
 from stores import free_port, listening
 from team import Team
 

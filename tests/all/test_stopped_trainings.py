@@ -9,8 +9,8 @@ from contextlib import suppress
 import numpy as np
 import psutil
 import pytest
+from mlflow_project import history, smooth_losses
 from projects import ROOT, Project, copied, seed_of_the_week, started, until
-from recorded import history, smooth_losses
 
 KILLS, LONGEST = 4, 12.0  # seconds, about what a forced `dvc repro` of `longer` takes
 README = ROOT / "README.md"
@@ -95,7 +95,7 @@ def test_readmes_way_back_restores_the_models_after_a_killed_experiment(longer, 
     assert project.contents() == before
 
 
-def test_a_pipeline_that_is_killed_at_random_moments_ends_with_the_same_bytes_and_one_run(longer, tmp_path):
+def test_a_pipeline_killed_at_random_ends_with_the_same_bytes_and_one_run(longer, tmp_path):
     project, rng = copied(longer, tmp_path / "project"), np.random.default_rng(seed_of_the_week())
     project.run("git", "commit", "-q", "-a", "-m", "undisturbed")
     undisturbed, kills, resumed, code = project.contents(), 0, False, 0

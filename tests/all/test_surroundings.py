@@ -26,7 +26,7 @@ def results(project) -> dict[str, bytes]:
     return {name: content for name, content in made if not name.startswith("reports") or name.endswith("json")}
 
 
-def test_locale_time_zone_hash_seed_terminal_umask_folder_and_closed_streams_change_nothing(project, tmp_path):
+def test_surroundings_such_as_locale_umask_and_closed_streams_change_nothing(project, tmp_path):
     before = results(project)
     folder = tmp_path / "ein größerer Ordner — mit 'Zeichen'"
     project.folder.rename(folder)
@@ -43,7 +43,7 @@ def test_locale_time_zone_hash_seed_terminal_umask_folder_and_closed_streams_cha
 
 
 @pytest.mark.parametrize("closing", ["> /dev/full", "| true"])
-def test_a_full_disk_under_what_a_stage_prints_ends_it_and_the_next_start_ends_with_the_same_bytes(project, closing):
+def test_a_full_disk_below_stdout_ends_a_stage_and_the_next_has_the_same_bytes(project, closing):
     before = results(project)
     again(project)
     for stage in STAGES:

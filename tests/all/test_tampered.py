@@ -6,7 +6,7 @@ import pytest
 from claims import refused, relock, replace_by_link, set_metric, submodule
 from projects import said
 
-from charloom.proof.explanations import SAME_CONCLUSION
+from charloom.proof.agreement import SAME_CONCLUSION
 
 LINK = "a link that leads out of the repository"
 
@@ -62,7 +62,7 @@ CLAIMS = {
 
 @pytest.mark.usefixtures("rebuilt_once")
 @pytest.mark.parametrize("plant", CLAIMS)
-def test_what_a_rebuild_does_not_make_is_named_and_nothing_outside_is_written(project, tmp_path, plant):
+def test_verify_names_outputs_that_no_stage_makes_and_writes_nothing_outside(project, tmp_path, plant):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").write_text("somebody's")
@@ -132,7 +132,7 @@ TAMPERED = {
 
 @pytest.mark.usefixtures("rebuilt_once")
 @pytest.mark.parametrize("plant", TAMPERED)
-def test_what_was_planted_is_named(project, plant):
+def test_verify_names_planted_files(project, plant):
     last, *words = TAMPERED[plant]
     plant(project)
     project.commit()

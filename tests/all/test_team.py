@@ -15,8 +15,8 @@ import pytest
 import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow_project import holds_what_the_files_hold, trained_again
 from projects import copied, until
-from recorded import holds_what_the_files_hold, trained_again
 from stores import before, free_port
 from study_projects import ask
 from team import PYTHON, SCRIPT, Team
@@ -122,7 +122,7 @@ def test_pages_in_a_browser_may_ask_under_the_server_s_name(team):
         assert answer.status_code == code
 
 
-def test_a_killed_server_leaves_no_process_and_under_nohup_the_next_one_outlives_its_terminal(team):
+def test_a_killed_server_leaves_no_process_and_nohup_outlives_the_terminal(team):
     assert team.kill()
     own = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does; a process has it from who starts it
     try:
@@ -173,7 +173,7 @@ def test_a_killed_mlflow_is_started_again(team, two, part):
     assert "warning" not in team.said("ann", two[0], "charloom", "track")
 
 
-def test_in_a_course_no_student_deletes_a_run_and_a_renamed_experiment_gets_its_name_back(team, tmp_path, monkeypatch):
+def test_a_student_deletes_no_run_and_a_renamed_experiment_gets_its_name_back(team, tmp_path, monkeypatch):
     (tmp_path / "novel.txt").write_text("a novel of its own")
     team.let_in("ann")
     said = team.run("course", f"TEXT={tmp_path}/novel.txt")
@@ -274,7 +274,7 @@ def shared(team, finished, tmp_path_factory):
     ("READ", False, True), ("NO_PERMISSIONS", False, False), ("NO_PERMISSIONS but for a role", True, True),
 ])  # fmt: skip
 @pytest.mark.usefixtures("shared")
-def test_what_a_second_person_sees_with_each_permission(team, two, monkeypatch, way, writes, reads):
+def test_each_permission_shows_a_second_person_the_right_runs(team, two, monkeypatch, way, writes, reads):
     bob, eta = two[1], 0.1 + len(way) / 100
     had = team.runs(monkeypatch)  # what ann sees: she has made the experiments, and is hidden nothing
     (anns,) = [run for run in had.values() if run.info.run_name == "as committed · seed 1"]

@@ -91,7 +91,7 @@ def test_unusual_files_that_are_honest_pass(project, monkeypatch):
 
 
 @pytest.mark.usefixtures("rebuilt_once")
-def test_what_is_not_committed_is_said_and_not_checked(project):
+def test_verify_names_uncommitted_files_and_does_not_check_them(project):
     project.run("git", "update-index", "--assume-unchanged", source(recipe))
     project.run("git", "update-index", "--skip-worktree", "metrics/train.json")
     project.append(source(recipe), "Recipe.initial = lambda self, K, seed: 1 / 0\n")
@@ -116,7 +116,7 @@ def test_a_study_is_proven_whatever_is_in_params_yaml(project):
 
 
 @pytest.mark.usefixtures("rebuilt_once")
-def test_what_cannot_be_read_or_compared_is_named(project):
+def test_verify_names_files_that_it_cannot_read_or_compare(project):
     replace_by_link(project, "plots/held_out.csv", "nowhere.csv")
     head = project.commit()
     unknown = "Not known: <code>dvc status: ERROR: "

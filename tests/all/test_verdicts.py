@@ -33,7 +33,7 @@ def test_three_looks_cost_no_false_alarm_and_save_seeds(spread):
     ((3,), 0.0, None), ((3,), 1.5, None), ((5,), 0.3, None), ((5,), 1.0, None), ((10,), 0.66, None),
     ((3, 5, 10), 0.2, None), ((3, 5, 10), 1.0, None), ((5,), 0.0, 1.0), ((10,), 0.0, 1.0), ((3, 5, 10), 0.5, 1.0),
 ])  # fmt: skip
-def test_in_four_of_five_ranges_lies_the_true_need(looks, effect, smallest):
+def test_four_of_five_ranges_contain_the_true_need(looks, effect, smallest):
     one = calibration.coverage(rng(), 300, looks, effect, smallest)
     assert one.coverage >= 0.8 - error(0.8, 300) / 3
     assert np.all(one.ranges[0] >= 1)

@@ -41,7 +41,7 @@ def test_the_rest_is_estimated(clock, capsys, name):
     assert capsys.readouterr().out.splitlines() == [f"a: {line} left  a note" for line in lines]
 
 
-def test_whoever_rebuilds_a_training_passes_its_progress_on(clock, capsys):
+def test_a_rebuild_passes_on_the_progress_of_its_training(clock, capsys):
     """`charloom study --prove` and `charloom verify` print the lines of the stages that they run, and no others."""
     for name in ("train", "compare with the text"):
         with progress(name, 100_000) as report:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from limits import files_of_at_most
 
 from charloom.core.base.errors import Damaged, Unavailable
-from charloom.core.base.storage import read_table, sealed, sha256, unsealed, whole, write, write_json, write_table
+from charloom.core.base.storage import atomic_file, read_table, sealed, sha256, unsealed, write, write_json, write_table
 
 
-def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
     path = tmp_path / "a.txt"
     write(path, "old")
     refused = r"a\.txt: File too large: not written; an existing file keeps its content"
@@ -46,7 +46,7 @@ for _ in range(100):
 """
 
 
-def test_processes_that_write_one_path_at_the_same_time_all_succeed_and_every_read_is_whole(tmp_path):
+def test_simultaneous_writers_of_one_path_succeed_and_every_read_is_whole(tmp_path):
     path = tmp_path / "a.txt"
     writers = [subprocess.Popen([sys.executable, "-c", WRITES, path, letter]) for letter in "abc"]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
@@ -54,7 +54,7 @@ def test_processes_that_write_one_path_at_the_same_time_all_succeed_and_every_re
 
 
 def test_the_temporary_file_of_a_killed_process_is_none_to_git_and_dvc(tmp_path):
-    with whole(tmp_path / "a.txt") as file:
+    with atomic_file(tmp_path / "a.txt") as file:
         assert fnmatch(Path(file.name).name, ".*.new")  # as in .gitignore and .dvcignore
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from projects import ROOT
 from ruamel.yaml.error import YAMLError
 
-from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, parsed
+from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, parse_yaml
 
 DOCUMENTS = 4_000
 VALUES = [
@@ -40,12 +40,12 @@ def drawn(number: int) -> str:
 def said(text: str) -> str | None:
     """Return what we read, as a text, for NaN equals NaN there and 1 is not 1.0; None for a refusal."""
     try:
-        return repr(parsed(text))
+        return repr(parse_yaml(text))
     except NO_YAML:
         return None
 
 
-def test_what_we_read_of_drawn_documents_is_what_dvc_reads():
+def test_random_documents_have_the_values_that_dvc_reads():
     read = 0
     for number in range(DOCUMENTS):
         text = drawn(number)
@@ -75,11 +75,11 @@ def test_short_texts_and_our_own_files_are_read_as_dvc_reads_them(text):
      "[" * 100_000, "a: " + "1" * 5_000, "a: !!map ''", "a: !!map", "a: &x [1, 2]\nb: *x", "a: &x 1\n*x: 2",
      "&a [*a]", "a: " + "1," * 500_000],
 )  # fmt: skip
-def test_what_nothing_of_ours_needs_is_refused(text):
+def test_unneeded_yaml_features_are_refused(text):
     assert said(text) is None
 
 
 @given(st.dictionaries(st.text("ab.", min_size=1), st.sampled_from(VALUES) | st.floats(allow_nan=False) | st.text()))
-def test_what_is_written_is_read_as_it_was_by_dvc_too(values):
+def test_dvc_reads_written_yaml_with_the_same_values(values):
     text = as_yaml_text({"vary": values, "list": list(values.values())})
-    assert parsed(text) == loads_yaml(text) == {"vary": values, "list": list(values.values())}
+    assert parse_yaml(text) == loads_yaml(text) == {"vary": values, "list": list(values.values())}

@@ -15,7 +15,7 @@ from charloom.core.network import rnn
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.order import Order
 from charloom.core.network.recipe import KERNEL, NUMPY, Recipe
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
 
@@ -89,19 +89,19 @@ def test_the_check_says_if_the_forward_pass_refuses_complex_numbers(monkeypatch)
 
 
 def test_the_check_says_what_the_kernel_computes_otherwise(monkeypatch):
-    assert check.other_network(SMALL, TEXT) == ""
-    assert check.other_network(SMALL.model_copy(update={"optimizer": "adam", "batch": 3}), TEXT) == ""
+    assert check.network_difference(SMALL, TEXT) == ""
+    assert check.network_difference(SMALL.model_copy(update={"optimizer": "adam", "batch": 3}), TEXT) == ""
     with monkeypatch.context() as context:
         Network("relu").write_into(context)
-        assert "another network" in check.other_network(SMALL, TEXT)
+        assert "another network" in check.network_difference(SMALL, TEXT)
     monkeypatch.setattr(AdaGrad, "step", lambda _self, theta, _s, g, _update: np.subtract(theta, 0.01 * g, out=theta))
-    assert "adagrad.py" in check.other_network(SMALL, TEXT)
+    assert "adagrad.py" in check.network_difference(SMALL, TEXT)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_numpy_backend_computes_with_what_rnn_py_contains(monkeypatch, batch):
     recipe = replace(SMALL.recipe, backend=NUMPY, batch=batch)
-    first = start(recipe, 6, 1)
+    first = initial_state(recipe, 6, 1)
 
     def computed(backend):
         functions = BACKENDS[backend]
@@ -141,7 +141,7 @@ def test_an_optimiser_that_changes_no_weight_is_named(monkeypatch):
     monkeypatch.setattr(AdaGrad, "step", lambda _self, theta, _s, g, _update: theta - g)
     recipe = replace(SMALL.recipe, backend=NUMPY)
     with pytest.raises(CheckFailed, match="step changes no weight"):
-        BACKENDS[NUMPY].advance(start(recipe, 6, 1), TEXT.training, 1, recipe)
+        BACKENDS[NUMPY].advance(initial_state(recipe, 6, 1), TEXT.training, 1, recipe)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,8 @@ def test_the_backends_write_the_same_text(choice):
 def test_the_backends_keep_the_same_best_weights_and_state(order):
     recipe = replace(SMALL.recipe, batch=2, order=order, optimizer=AdaGrad(0.01))
     of_kernel, of_numpy = (
-        BACKENDS[backend].advance(start(recipe, 6, 1), TEXT.training, 40, recipe).best for backend in (KERNEL, NUMPY)
+        BACKENDS[backend].advance(initial_state(recipe, 6, 1), TEXT.training, 40, recipe).best
+        for backend in (KERNEL, NUMPY)
     )
     assert of_numpy.update == of_kernel.update
     np.testing.assert_allclose(of_numpy.h, of_kernel.h, rtol=1e-6, atol=1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recipes import recipe
 
-from charloom.checking.check import failures, gradient_errors, verdict, without_evidence
+from charloom.checking.check import check_record, failures, gradient_errors, without_evidence
 from charloom.core.base.errors import CheckFailed
 from charloom.core.kernel.advance import learned_gradients
 from charloom.core.network import rnn
@@ -22,9 +22,9 @@ def ensure_right(theta, ids, entries=1000):
     assert failures(errors(theta, ids, entries), 1e-10) == []
 
 
-def test_the_kernels_gradient_is_the_derivative_at_both_states_for_the_wanted_number_of_entries():
+def test_the_kernels_gradient_is_the_derivative_at_both_states():
     ensure_right(THETA, IDS)
-    passed = verdict(errors(), 1e-10, True)
+    passed = check_record(errors(), 1e-10, True)
     assert [getattr(passed.zero, name).entries for name in NAMES] == [49, 42, 42, 7, 6]
     assert passed.zero.U.entries_zero == 7 * len(set(range(6)) - set(IDS[:-1, 0]))
     assert [getattr(errors(entries=20).carried, name).entries for name in NAMES] == [20, 20, 20, 7, 6]
@@ -64,7 +64,7 @@ def test_the_check_names_one_wrong_entry_of_the_kernels_gradient(name):
     ]
 
 
-def test_a_right_gradient_passes_and_a_wrong_entry_or_state_is_found_where_the_network_is_chaotic():
+def test_gradcheck_finds_a_wrong_entry_or_state_also_in_a_chaotic_network():
     """There the states of two right programs have nothing in common after 60 characters."""
     ids = np.random.default_rng(2).integers(0, 6, (101, 1)).astype(np.uint8)
     theta = rnn.init(40, 6, 0.8, np.random.default_rng(1))
@@ -95,12 +95,12 @@ def test_a_gradient_that_is_not_finite_fails_the_check():
         errors(theta=theta)
 
 
-def test_the_digits_that_agree_are_those_of_the_error_and_no_more_than_the_tolerances():
+def test_agreeing_digits_follow_the_error_and_are_limited_by_the_tolerance():
     found = errors()
     for error, tolerance, digits in ((0.0, 1e-10, 10), (2e-9, 1e-10, 8), (1e-9, 1e-12, 9), (3.0, 1, 0)):
         row = found.zero.W.model_copy(update={"max_relative_error": error})
         zero = found.zero.model_copy(update={"W": row})
-        assert verdict(found.model_copy(update={"zero": zero}), tolerance, True).zero.W.agreeing_digits == digits
+        assert check_record(found.model_copy(update={"zero": zero}), tolerance, True).zero.W.agreeing_digits == digits
 
 
 def test_random_entries_of_u_belong_to_characters_that_are_read():

@@ -58,7 +58,7 @@ def setting(seed, m, K, T, sigma):
 )  # fmt: skip
 @example(seed=1185992, m=28, K=28, T=28, sigma=1.0)  # gradients of 37,000
 @example(seed=28, m=28, K=28, T=28, sigma=5.0)  # saturated units, whose derivatives round most
-def test_it_is_the_one_in_complex_numbers_to_rounding_and_so_where_all_units_are_saturated(name, seed, m, K, T, sigma):
+def test_the_real_complex_step_equals_the_complex_one_also_when_saturated(name, seed, m, K, T, sigma):
     theta, x, y, states = setting(seed, m, K, T, sigma)
     entries = np.random.default_rng(seed).permutation(getattr(theta, name).size)[:10]
     derivative, sizes = complex_step(theta, name, entries, real_parts(theta, x, y, states))

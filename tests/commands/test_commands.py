@@ -13,10 +13,10 @@ from projects import TEXT, Project, copied, said
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import read_json
+from charloom.core.config.records import TrainMetrics
 from charloom.core.model import scoring
 from charloom.core.model.model_file import read_model
 from charloom.core.network import rnn
-from charloom.core.settings.records import TrainMetrics
 from charloom.core.text import corpus
 from charloom.core.text.corpus import read_prepared
 from charloom.sampling import request
@@ -40,9 +40,9 @@ def test_a_prime_leaves_the_state_that_reading_it_leaves(model, prime):
 def test_a_request_is_refused_before_its_primes_are_read(model):
     for primes in (["fox"] * 5000 + [5], ["x" * 1_000_001], ["Ü" * 1_000_001]):  # none of them could be read
         with pytest.raises(WrongInput, match=f"length: 1 for {len(primes):,} primes: a request may"):
-            request.answer(model, primes, DEFAULTS | {"length": 1})
+            request.continue_primes(model, primes, DEFAULTS | {"length": 1})
     with pytest.raises(WrongInput, match="is not allowed; allowed is a text") as refused:
-        request.answer(model, [list(range(1000))], DEFAULTS | {"length": 1})
+        request.continue_primes(model, [list(range(1000))], DEFAULTS | {"length": 1})
     assert len(str(refused.value)) < 100
 
 

@@ -26,7 +26,7 @@ def table(project: Project, *arguments: str) -> str:
     return said(project, "compare", *OF_TABLE, *arguments)[0]
 
 
-def test_a_table_is_answered_in_words_that_turn_with_what_is_better_and_with_the_baseline(project):
+def test_the_words_of_a_comparison_reverse_with_better_and_with_the_baseline(project):
     printed = table(project)
     assert printed.startswith("loss: lower is better. Baseline: lr=0.5\n")
     assert "lr=0.1: better\n" in printed
@@ -48,7 +48,7 @@ def test_each_format_is_what_its_name_says(project):
     assert "\nlr=0.1 & 6 & " in table(project, "--format", "latex")
 
 
-def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes_of_other_characters(project, tmp_path):
+def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes(project, tmp_path):
     (tmp_path / "t.csv").write_text("".join(["lr,seed,loss\n", *ROWS]).replace("0.5", "0…5"))
     options = ("--table", str(tmp_path / "t.csv"), *OF_TABLE[2:])
     printed = project.run("charloom", "compare", *options, PYTHONIOENCODING="latin-1")
@@ -56,7 +56,7 @@ def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes_of_other_cha
     assert "difference -0.4000 (lower), 95 % interval -0.4000 to -0.4000, 6 seeds" in printed
 
 
-def test_without_a_source_it_compares_the_experiments_of_this_repository(project, tmp_path):
+def test_compare_without_a_source_uses_the_experiments_of_this_repository(project, tmp_path):
     project = copied(project, tmp_path / "project")
     for eta, seed in product((0.2, 0.3), (1, 2)):
         run = experiments.of(project.folder, 1 + eta, eta=eta, seed=seed)
@@ -107,7 +107,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
     ("verify", "dvc-proof verify"), ("summary --base HEAD", "dvc-proof summary --base REF"),
     ("compare", "charloom compare --table FILE"),
 ])  # fmt: skip
-def test_in_another_dvc_project_a_command_names_what_works_there(project, tmp_path, command, instead):
+def test_a_command_in_another_dvc_project_names_the_commands_that_work(project, tmp_path, command, instead):
     other = Project(tmp_path)
     (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python src/train.py, deps: [src/train.py]}}\n")
     (tmp_path / "t.csv").write_bytes((project.folder / "results.csv").read_bytes())

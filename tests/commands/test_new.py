@@ -102,7 +102,7 @@ def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_new_project_is_one_commit_of_the_template_and_has_the_novel_with_its_source(place, monkeypatch):
+def test_a_new_project_is_one_commit_of_the_template_with_the_novel(place, monkeypatch):
     used = place / "used"  # the template, after somebody ran it in its place
     shutil.copytree(TEMPLATE, used)
     (used / "models").mkdir()
@@ -178,7 +178,7 @@ def test_a_program_is_copied_unread_by_python_and_model_py_names_what_it_has(pla
     assert given == {name: own[name] for name in ("start", "gradients", "step", "loss", "write")}
 
 
-def test_the_template_imports_nothing_of_charloom_and_requires_the_versions_that_are_tested_here():
+def test_the_template_imports_no_charloom_and_requires_the_tested_versions():
     allowed = {"numpy", "mlflow", "matplotlib", "ruamel", "rnncheck", "pytest"} | {*sys.stdlib_module_names}
     allowed |= {path.stem for path in TEMPLATE.glob("src/*.py")}
     sources = [path.read_text() for path in TEMPLATE.rglob("*.py")]

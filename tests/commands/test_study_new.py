@@ -9,9 +9,9 @@ from rendered import cells
 from study_projects import ask
 
 from charloom.core.base.progress import duration
-from charloom.core.base.yaml12 import parsed
-from charloom.core.settings.reading import overridden, read_params
-from charloom.core.settings.records import MEASURE_OF_PART
+from charloom.core.base.yaml12 import parse_yaml
+from charloom.core.config.reading import read_params, with_overrides
+from charloom.core.config.records import PART_MEASURE
 from charloom.study.conduct import seconds
 
 NUMBER, FILE = "is not allowed; allowed is a whole number from 1 to 999,999", "allowed is the relative path"
@@ -34,7 +34,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
     assert printed.endswith("next: charloom study studies/mine.yaml\n")
     written = (project.folder / "studies/mine.yaml").read_text(encoding="utf-8")
     assert "größer, or „large“?" in written  # as it was typed, so that it can be edited
-    assert parsed(written) == {
+    assert parse_yaml(written) == {
         "title": "Eta: small, größer, or „large“?",
         "text": "data/my.txt",
         "vary": {"eta": [0.05, 0.1], "sigma": [0.1, "fan_in"]},
@@ -50,7 +50,7 @@ def test_a_question_is_written_answered_and_named_beside_its_text(project):
 
 
 @pytest.mark.slow
-def test_the_next_line_can_be_typed_whatever_the_name_and_a_single_seed_can_never_tell(project):
+def test_the_printed_next_command_works_for_any_name_and_one_seed_never_decides(project):
     warning = "one seed can never tell which setting is better: a verdict needs two seeds or more, and five are usual\n"
     new = ("study", "new", "--vary", "m=2,3", "--seeds")
     assert warning not in said(project, *new, "2", "studies/b.yaml")[0]
@@ -70,17 +70,17 @@ def test_a_short_one_says_so_wherever_it_is_answered(project):
     short = "a short study: 10,000 updates; a whole training has 20,000, and may have another result"
     assert "2 settings, 3 seeds: 6 trainings\n" in printed
     assert f"\n{short}\n" in printed
-    asked = parsed((project.folder / "studies/a.yaml").read_text())
+    asked = parse_yaml((project.folder / "studies/a.yaml").read_text())
     assert asked["vary"] == {"m": [2, 3], "train.updates": [10_000], "train.checkpoint_every": [1000]}
     answer, _ = said(project, "study", "studies/a.yaml")
     assert short in " ".join(answer.split())
     page = (project.folder / "studies/a/report.html").read_text(encoding="utf-8")
     assert short in page
-    assert [row[0] for row in cells(page, MEASURE_OF_PART)] == [f"{1000 * n:,}" for n in range(11)]
+    assert [row[0] for row in cells(page, PART_MEASURE)] == [f"{1000 * n:,}" for n in range(11)]
 
 
 @pytest.mark.slow
-def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(project):
+def test_inseparable_effects_are_named_before_training(project):
     settings = "settings: [{m: 2, eta: 0.1}, {m: 3, eta: 0.05}, {m: 2, eta: 0.1, seq_length: 5}]"
     ask(project, f"{settings}\nbaseline: {{m: 2, eta: 0.1}}\nseeds: 1\nmeasure: held_out_bits_per_character\n", "b")
     begun = said(project, "study", "studies/b.yaml")[0].partition("trials to train")[0]
@@ -118,7 +118,7 @@ def test_what_settings_cannot_tell_apart_is_said_before_anything_is_trained(proj
     "a.yaml --confirms studies/a.yaml --short": "--short: cannot be combined with --confirms, which asks the ",
     "a.yaml --confirms studies/a.yaml": "a.yaml: No such file or directory\n",
 }.items(), ids=repr)  # fmt: skip
-def test_what_is_no_question_gets_a_line_and_no_file(project, arguments, line):
+def test_study_new_refuses_an_invalid_question_and_writes_no_file(project, arguments, line):
     os.mkfifo(project.folder / "pipe")
     (project.folder / "studies/accumulators").mkdir()
     before = sorted(project.folder.rglob("*"))
@@ -151,10 +151,10 @@ def test_a_page_that_git_has_left_behind_is_named_with_its_removal(project):
 
 
 @pytest.mark.slow
-def test_a_rate_is_measured_for_any_recipe_and_needs_no_more_memory_than_the_text(finished):
+def test_the_training_rate_is_measured_for_any_recipe_in_little_memory(finished):
     params = read_params(finished.folder / "params.yaml")
     for other in ({}, {"batch": 3}, {"eta": 1e300}, {"train.order": "positions"}, {"train.chunk_length": 2**53}):
-        assert 0 < seconds([overridden(params, other, finished.folder)], 9, (1000, 90), 1) < 1e6, other
+        assert 0 < seconds([with_overrides(params, other, finished.folder)], 9, (1000, 90), 1) < 1e6, other
 
 
 def test_a_duration_is_said_in_its_unit():

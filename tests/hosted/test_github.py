@@ -58,7 +58,7 @@ def test_a_pull_request_is_reproduced_and_summarised(theirs, tmp_path):
     assert comments(ran) == [others, ours | {"body": new}]
 
 
-def test_what_main_has_is_signed_and_its_pages_are_published(theirs, tmp_path):
+def test_the_results_of_main_are_signed_and_its_pages_published(theirs, tmp_path):
     ran = act(theirs, tmp_path / "run", "reproduce.yml", "push", PUSH)
     signed = {f"attest {os}": "success" for os in {os for os, _ in MACHINES}}
     assert ran.jobs == REPRODUCED | signed | {"pages": "success", "publish": "success"}, ran.printed
@@ -70,7 +70,7 @@ def test_what_main_has_is_signed_and_its_pages_are_published(theirs, tmp_path):
     assert published == {"index.html": report, "report.html": report, "live.html": live, "inside.html": inside}
 
 
-def test_a_fork_gets_no_comment_and_a_failing_verify_fails_its_jobs_and_is_told_in_the_summary(theirs, tmp_path):
+def test_a_failing_verify_fails_its_jobs_and_appears_in_the_summary(theirs, tmp_path):
     fork = pull_request(fork=True)
     ran = act(theirs, tmp_path / "run", "reproduce.yml", "pull_request", fork, FAIL="charloom verify")
     assert ran.jobs == dict.fromkeys(REPRODUCED, "failure") | {"summary": "success"}, ran.printed
@@ -79,7 +79,7 @@ def test_a_fork_gets_no_comment_and_a_failing_verify_fails_its_jobs_and_is_told_
 
 
 @pytest.mark.parametrize("fails", ["", "dvc repro"])
-def test_another_project_gets_a_summary_and_a_stage_that_fails_is_told_in_it_and_fails(theirs, tmp_path, fails):
+def test_another_project_gets_a_summary_that_names_a_failing_stage(theirs, tmp_path, fails):
     """By dvc-summary.yml, as docs/pull_requests.md tells it to."""
     page = (ROOT / "docs/pull_requests.md").read_text()
     caller = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])

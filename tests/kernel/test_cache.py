@@ -75,7 +75,7 @@ def test_an_edit_that_changes_no_syntax_tree_keeps_the_folder(package, edit):
     assert [folder_name(package), folder_name(package)] == [name, name]
 
 
-def test_a_string_that_is_no_docstring_and_the_optimisation_level_give_another_folder(package, monkeypatch):
+def test_a_changed_string_or_optimisation_level_changes_the_cache_folder(package, monkeypatch):
     names, path = [folder_name(package)], package / "kernel/advance.py"
     for text in ("one", "two"):
         path.write_text(f"{path.read_text()}TEXT = '{text}'\n")
@@ -119,12 +119,12 @@ def folder(monkeypatch, tmp_path):
     return tmp_path / "cache/charloom"
 
 
-def test_what_is_compiled_is_kept_for_each_kind_of_arguments(folder):
+def test_the_cache_keeps_code_for_each_kind_of_arguments(folder):
     assert [called(), called(), called(0.5), called(0.5)] == [(42, True), (42, False), (1.0, True), (1.0, False)]
     assert len(list(folder.glob("*/*"))) == 2
 
 
-def test_compiled_code_that_nobody_has_used_for_long_is_removed_and_no_file_of_other_programs(folder):
+def test_the_cache_removes_only_its_own_code_that_is_long_unused(folder):
     called()
     (own,) = folder.glob("*/*.compiled")
     old, newer, beside, outside = (folder / name for name in ("0" * 16, "1" * 16, "2" * 16, f"../{'0' * 16}"))
@@ -165,7 +165,7 @@ def test_a_full_disk_keeps_nothing_and_says_so_once(folder, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", [STAGE, OWN], ids=["a stage", "another's program"])
-def test_a_stage_imports_no_package_of_numbas_that_it_does_not_call_and_another_program_has_all(tmp_path, program):
+def test_a_stage_imports_only_the_numba_packages_that_it_calls(tmp_path, program):
     (tmp_path / "own.py").write_text(program)
     # DVC sets the variable for any stage of anybody's project.
     subprocess.run([sys.executable, tmp_path / "own.py"], check=True, env=os.environ | {"DVC_STAGE": "train"})

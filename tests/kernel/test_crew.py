@@ -25,7 +25,7 @@ from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import CHUNKS, Order
 from charloom.core.network.recipe import Recipe
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 
 IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
 
@@ -39,7 +39,7 @@ IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
 def test_any_number_of_threads_comes_to_the_same_bits(m, T, n, dtype, optimizer, threads):
     """In the state after them, the best weights, all losses and the statistics of update 1000."""
     recipe = Recipe(m, T, 0.01, 5.0, dtype, optimizer, "sum", Order(CHUNKS, 3 * T), n)
-    state = replace(start(recipe, 19, 1), update=995)
+    state = replace(initial_state(recipe, 19, 1), update=995)
     alone, shared = (advance(state, IDS, 12, recipe, each) for each in (1, threads))
     assert flat(shared) == flat(alone)
 
@@ -53,7 +53,7 @@ def test_each_part_of_a_loop_is_done_once_and_in_whole_units(total, unit, size):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no such limit here")
-def test_where_the_system_gives_no_more_threads_they_are_fewer():
+def test_a_crew_is_smaller_if_the_system_gives_no_more_threads():
     with threads_of_at_most(2):
         assert crew.together(8, lambda mine: mine.size) == 1 + 2
 
@@ -79,7 +79,7 @@ def test_an_exception_in_one_thread_releases_the_others_and_is_raised(monkeypatc
     monkeypatch.setattr(kernel, "updates", fail)
     before = threading.enumerate()
     with pytest.raises(error):
-        advance(start(recipe, 19, 1), IDS, 9, recipe, size)
+        advance(initial_state(recipe, 19, 1), IDS, 9, recipe, size)
     assert not running_since(before)
     assert (done[0], len(done)) == (0, size)  # the first call compiles
     assert all(each <= 1 for each in done)  # of 9 updates: the others end at the next one

@@ -12,7 +12,7 @@ from charloom.core.network import rnn
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.core.network.recipe import COMPILED, OPTIMIZERS, Recipe
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 
 # All have panels of one width, so each type is compiled once; from m = 33 on, and 128 in float32, there are several.
 SIZES = st.sampled_from([1, 5, 31, 32, 33, 48, 64, 128])
@@ -31,7 +31,7 @@ def test_updates_are_those_of_the_plain_loops_to_the_bit(m, K, T, clip, dtype, o
     """From sigma = 0.01 and an accumulator of 0 training is chaotic: one wrong bit would not stay alone."""
     ids = np.random.default_rng(seed).integers(0, K, 9 * T * n + 1).astype(np.uint8)
     chaotic = Recipe(m, T, 0.01, clip, dtype, optimizer, loss, order, n)
-    same_bits(chaotic, start(chaotic, K, seed), ids, 30 if n < 10 else 12)
+    same_bits(chaotic, initial_state(chaotic, K, seed), ids, 30 if n < 10 else 12)
 
 
 @pytest.mark.parametrize("seed", [4, 15, 85, 93])
@@ -39,7 +39,7 @@ def test_a_sum_of_zeros_has_the_sign_of_the_plain_loops(seed):
     """Saturated units give gradients of −0.0; with b1 = 0 Adam's first moment is the gradient."""
     saturated = Recipe(8, 3, 30.0, 5.0, "float64", Adam(0.1, 0.0))
     ids = np.random.default_rng(seed).integers(0, 4, 28).astype(np.uint8)
-    same_bits(saturated, start(saturated, 4, seed), ids, 6)
+    same_bits(saturated, initial_state(saturated, 4, seed), ids, 6)
 
 
 @settings(deadline=None, max_examples=40)
@@ -64,7 +64,7 @@ def test_the_gradients_read_off_an_update_are_the_gradients(m, K, T, seed, optim
 def test_outputs_of_any_size_have_a_finite_loss():
     """e^o would overflow: the largest output is taken off first."""
     ids, five = np.array([0, 1, 0, 1], np.uint8), recipe(m=5, accumulator=1.0)
-    state = start(five, 2, 1)
+    state = initial_state(five, 2, 1)
     state.theta.c[...] = [1000.0, -1000.0]
     rows = advance(state, ids, 1, five)
     loss, _, _ = rnn.loss_and_gradients(state.theta, ids[:-1], ids[1:], state.carried)

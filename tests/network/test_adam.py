@@ -13,7 +13,7 @@ from charloom.core.network import rnn
 from charloom.core.network.adam import Adam
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import filled
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 
 M, K, T = 7, 6, 5
 ELSEWHERE = json.loads(Path(__file__).with_name("adam_elsewhere.json").read_text(encoding="utf-8"))
@@ -26,7 +26,7 @@ RECIPE = Recipe(M, T, 0.3, math.inf, "float64", Adam(0.01), "mean")
 def test_the_weights_are_those_of_other_libraries(library, updates):
     """Weights and text of nine sequences are drawn as benchmarks/adam_elsewhere.py draws them."""
     ids = np.random.default_rng(2).integers(0, K, 9 * T + 1)
-    state = replace(start(RECIPE, K, seed=1), theta=rnn.init(M, K, 0.3, np.random.default_rng(1)))
+    state = replace(initial_state(RECIPE, K, seed=1), theta=rnn.init(M, K, 0.3, np.random.default_rng(1)))
     theta = advance(state, ids, int(updates), RECIPE).after.theta
     np.testing.assert_allclose(theta.flat, ELSEWHERE[library][updates], rtol=0, atol=1e-12)
 

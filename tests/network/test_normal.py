@@ -9,7 +9,7 @@ from projects import STUDIES
 
 from charloom.core.network.normal import R, standard_normal
 from charloom.core.network.rnn import deviations, init
-from charloom.results.study_table import read_asked, read_runs
+from charloom.results.study_table import read_frozen_question, read_runs
 
 
 def stream(seed):
@@ -48,7 +48,7 @@ def test_no_committed_result_starts_from_other_weights():
     """The digest is that of NumPy's draws, with glibc on processors with and without fused multiply-add."""
     starts = set()
     for study in STUDIES:
-        runs = read_runs(study, read_asked(study / "asked.json")).values()
+        runs = read_runs(study, read_frozen_question(study / "asked.json")).values()
         starts |= {(run.params.m, run.params.sigma, run.params.seed) for run in runs}
     assert len(starts) > 40
     digest = hashlib.sha256()

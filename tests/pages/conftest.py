@@ -4,8 +4,8 @@ from contextlib import chdir
 
 import pytest
 
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
 from charloom.pages.experiment.experiment_files import read_results
 
 

@@ -3,8 +3,8 @@
 import math
 from pathlib import Path
 
-from charloom.core.settings.reading import overridden
-from charloom.core.settings.records import SampleMarks, SampleQuality
+from charloom.core.config.reading import with_overrides
+from charloom.core.config.records import SampleMarks, SampleQuality
 from charloom.pages.sections import rendered
 
 HOSTILE = "<script>alert('1')</script> </pre>&amp; \x1b]0;\u202e\u2066\u200f\x00 😀 {{ 7 * 7 }} $x^2$ " + "x" * 10_000
@@ -13,7 +13,7 @@ HOSTILE = "<script>alert('1')</script> </pre>&amp; \x1b]0;\u202e\u2066\u200f\x00
 def changed(results, **changes):
     """Return results of other params; `__` in a name stands for a dot."""
     values = {name.replace("__", "."): value for name, value in changes.items()}
-    return results._replace(params=overridden(results.params, values, Path("-")))
+    return results._replace(params=with_overrides(results.params, values, Path("-")))
 
 
 def measured(results, **changes):

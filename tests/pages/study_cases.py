@@ -9,14 +9,14 @@ from typing import NamedTuple
 from harmless import Page
 from projects import ROOT
 
-from charloom.core.settings.reading import read_params
-from charloom.results.study_table import Asked
+from charloom.core.config.reading import read_params
+from charloom.results.study_table import FrozenQuestion
 from charloom.study.study_file import Study, StudyFile
-from charloom.study_pages.compared import Compared
+from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import study_page
 from seedpairs import answered
-from seedpairs.answering import named
-from seedpairs.data_types import Answer, Measured, Measurement
+from seedpairs.analysis import with_labels
+from seedpairs.data_types import Analysis, Measured, Measurement
 
 GONE, LOST = Measurement(None, exploded=True), Measurement(7.5, exploded=True)
 UPDATES = range(0, 100_001, 1000)
@@ -31,11 +31,11 @@ class Case(NamedTuple):
     """What a page is made of."""
 
     study: Study
-    answer: Answer
+    analysis: Analysis
 
     @property
-    def compared(self) -> Compared:
-        return Compared(self.answer)
+    def compared(self) -> Presentation:
+        return Presentation(self.analysis)
 
     @property
     def page(self) -> str:
@@ -57,12 +57,12 @@ def results(settings, curves=True, **changes) -> Case:
     made = replace(Measured("bits", "lower", first, trials, curves, budget=100_000), **changes)
     seeds = list(range(1, 1 + max(map(len, trials.values()))))
     text, kind = params.prepare.text, params.recipe.kind
-    asked = Asked(text=text, sha256="f" * 64, arithmetic={kind: ""}, question={}, params=params)
+    asked = FrozenQuestion(text=text, sha256="f" * 64, arithmetic={kind: ""}, question={}, params=params)
     question = StudyFile.model_construct(
         seeds=seeds, measure=made.measure, looks=list(made.looks), smallest_difference=made.smallest_difference
     )
     study = Study(Path("studies/a.yaml"), question, dict.fromkeys(trials, params), first, asked, {}, made.names)
-    return Case(study, named(answered(made)))
+    return Case(study, with_labels(answered(made)))
 
 
 def spread(mean, seeds, width=0.1):

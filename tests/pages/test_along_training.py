@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from projects import ROOT
 from runs import PARAMS
 
+from charloom.core.config.records import SampleMarks
 from charloom.core.kernel.advance import advance
-from charloom.core.network.state import start
-from charloom.core.settings.records import SampleMarks
+from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import read_text
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.along_updates import points_of, settled
-from charloom.pages.experiment.first_updates import UPDATES, jumps, replayed
+from charloom.pages.experiment.first_updates import UPDATES, jumps, replay
 from charloom.pages.experiment.loss import folded, pair_costs, smoothed
 from charloom.pages.experiment.samples import pieces
 
@@ -25,12 +25,12 @@ spans = st.lists(st.integers(0, 30), max_size=8, unique=True).map(sorted)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("held", [False, True])
-def test_the_inputs_of_units_are_those_of_plain_loops_with_and_without_steps_of_w(results, held):
+def test_the_inputs_of_units_equal_those_of_plain_loops(results, held):
     """The mean over all draws of the signs in W is taken over 4,000 draws."""
     params, text = results.params.model_copy(update={"m": 5, "eta": 0.8, "seq_length": 6}), results.corpus
     K, T, rng = len(text.vocabulary), params.seq_length, np.random.default_rng(7)
-    first = replayed(params.recipe, params.seed, 4, K, text.training, held)
-    state = start(params.recipe, K, params.seed)
+    first = replay(params.recipe, params.seed, 4, K, text.training, held)
+    state = initial_state(params.recipe, K, params.seed)
     W_0 = state.theta.W.copy()
     for update in range(5):
         W, h = state.theta.W, [state.h[0]]
@@ -48,7 +48,7 @@ def test_the_inputs_of_units_are_those_of_plain_loops_with_and_without_steps_of_
 
 
 @pytest.mark.slow
-def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_standard_deviations():
+def test_the_first_jump_grows_with_eta_and_m_and_not_with_sigma():
     """README, the page and benchmarks/first_updates.md say so, of the novel."""
     novel = "".join(read_text(ROOT / "data/moby_dick.txt"))
     vocabulary = Vocabulary("".join(sorted(set(novel))))
@@ -56,7 +56,7 @@ def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_sta
 
     def first(eta, sigma, m=100, held=False):
         recipe = PARAMS.model_copy(update={"eta": eta, "sigma": sigma, "m": m}).recipe
-        return replayed(recipe, 1, 50, len(vocabulary), ids, held)
+        return replay(recipe, 1, 50, len(vocabulary), ids, held)
 
     jumping = [first(0.1, 0.01), first(0.1, 0.1), first(0.05, 0.1), first(0.4, 0.01, 25)]
     calm = [first(0.01, 0.01), first(0.01, 0.001), first(0.1, 0.01, 10), first(0.1, 0.01, held=True)]
@@ -69,14 +69,14 @@ def test_the_first_jump_goes_with_eta_and_m_and_with_the_steps_of_w_not_with_sta
 
 
 @pytest.mark.parametrize("characters", [30, 31, None])
-def test_the_first_updates_are_those_of_training_also_round_the_end_of_a_short_text(results, characters):
+def test_replayed_first_updates_equal_those_of_training_also_across_an_epoch_end(results, characters):
     params, ids, K = results.params, results.corpus.training[:characters], len(results.corpus.vocabulary)
-    first = replayed(params.recipe, params.seed, params.train.updates, K, ids)
-    rows = advance(start(params.recipe, K, params.seed), ids, UPDATES + 1, params.recipe)
+    first = replay(params.recipe, params.seed, params.train.updates, K, ids)
+    rows = advance(initial_state(params.recipe, K, params.seed), ids, UPDATES + 1, params.recipe)
     assert first.losses == rows.losses.tolist()
 
 
-def test_smooth_loss_is_folded_over_the_epoch_on_the_places_of_every_hundredth_sequence():
+def test_smooth_loss_is_folded_over_the_epoch_at_every_hundredth_sequence():
     loss = {update: 100.0 - update / 1000 for update in range(5000, 25_001, 100)}
     curves = folded(loss, 9_950, 25)
     assert list(curves) == [1, 2, 3]
@@ -85,7 +85,7 @@ def test_smooth_loss_is_folded_over_the_epoch_on_the_places_of_every_hundredth_s
     assert curves[3][0] == loss[19_900]
 
 
-def test_what_pairs_cost_is_counted_as_by_hand():
+def test_the_costs_of_pairs_equal_those_counted_by_hand():
     ids = np.array([0, 1, 0, 1, 0, 2, 0, 1, 1], np.uint8)
     pairs = list(pairwise(ids))
     costs = [-math.log(pairs.count((a, b)) / sum(first == a for first, _ in pairs)) for a, b in pairs]
@@ -105,7 +105,7 @@ def test_pairs_are_smoothed_as_smooth_loss_is():
 
 
 @pytest.mark.parametrize("most", range(2, 12))
-def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among_them(most):
+def test_a_thinned_curve_keeps_its_first_and_last_point_and_the_limit(most):
     for length in range(1, 60):
         curve = {3 * n: n / 7 for n in range(length)}
         kept = points_of(curve, most)
@@ -114,7 +114,7 @@ def test_a_thinned_curve_has_at_most_so_many_points_the_first_and_the_last_among
         assert {0, 3 * (length - 1)} <= set(kept)
 
 
-def test_only_the_first_twentieth_of_the_updates_is_left_out_and_nothing_of_a_few_points():
+def test_a_settled_curve_omits_the_first_twentieth_unless_points_are_few():
     curve = dict.fromkeys(range(0, 1001, 10), 1.0)
     assert list(settled(curve, 1000)) == list(range(50, 1001, 10))
     few = {0: 1.0, 40: 1.0, 500: 1.0, 1000: 1.0}

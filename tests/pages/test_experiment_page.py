@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 
 import pytest
 from harmless import Page
+from mlflow_project import tracked
 from pages.reported import HOSTILE, changed, hostile, part, reading
-from recorded import tracked
 from rendered import ensure_whole
 
+from charloom.core.config.records import PART_MEASURE, AllMarks, SampleMarks, SampleMetrics, SampleTable
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.records import MEASURE_OF_PART, AllMarks, SampleMarks, SampleMetrics, SampleTable
-from charloom.pages.experiment import loss, verdict
+from charloom.pages.experiment import loss, result
 from charloom.pages.experiment.experiment_page import SECTIONS, experiment_page
 from charloom.pages.sections import rendered
 
@@ -30,7 +30,7 @@ def page(made):
     return made[0]
 
 
-def test_the_stage_writes_the_page_and_its_pictures_and_a_second_time_the_same_bytes(finished, made):
+def test_plot_writes_the_same_page_and_pictures_twice(finished, made):
     page, pictures = made
     assert (finished.folder / "reports/report.html").read_text(encoding="utf-8") == page
     folder = finished.folder / "reports/figures"
@@ -86,7 +86,7 @@ def test_figures_are_those_of_the_files(page, results):
     assert f"Yes: the largest relative error of all compared entries is {max(errors):.1e}." in page
     for update, nats in list(results.curves["smooth_loss"].items())[-2:]:
         assert f'<th scope="row">{update:,}</th><td>{nats:.3f}</td>' in page
-    for update, bits in results.curves[MEASURE_OF_PART].items():
+    for update, bits in results.curves[PART_MEASURE].items():
         assert f'<th scope="row">{update:,}</th><td>{bits:.4f}</td>' in page
     assert ", eta 0.1, sigma 0.01, seed 1." in page
 
@@ -137,7 +137,7 @@ def test_a_page_stays_small_however_long_the_training_and_the_samples(results):
     curves = {
         "epoch_mean": dict.fromkeys(range(epoch, updates, epoch), 30.0),
         "saturated_fraction": dict.fromkeys(range(0, updates, 1000), 0.5),
-        MEASURE_OF_PART: dict.fromkeys(checkpoints, 3.0),
+        PART_MEASURE: dict.fromkeys(checkpoints, 3.0),
     }
     samples = [*(("", text, update, 30.0) for update in checkpoints), (best[0], text, *best[2:])]
     marks, quality = AllMarks(data=[marks] * len(samples)), SampleMetrics(checkpoints=checkpoints, best=quality)
@@ -176,12 +176,12 @@ def test_the_triangle_and_both_curves_by_place_are_in_the_table(results):
 @pytest.mark.parametrize(("correlation", "shown"), [(-0.012, "−0.01"), (-0.001, "0.00"), (0.5, "0.50")])
 def test_a_correlation_has_a_minus_sign_as_all_numbers(results, correlation, shown):
     section = loss.by_position(reading(results, 10))
-    page = rendered("", "", [section._replace(it=section.it | {"correlation": correlation})], results=results)
+    page = rendered("", "", [section._replace(content=section.content | {"correlation": correlation})], results=results)
     assert f"the loss of pairs is {shown}. At 1" in page
 
 
 def test_the_reports_error_of_the_gradient_check_is_named_as_in_the_table(results):
-    page = part(results, verdict.gradients)
+    page = part(results, result.gradients)
     assert "So the report’s error of 1.48e-06 measures this rounding" in page
     assert "<td>1.48e-06</td>" in page
 

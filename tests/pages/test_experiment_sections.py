@@ -12,11 +12,11 @@ from runs import a_run
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import read_json
-from charloom.core.settings.reading import overridden, read_params
-from charloom.core.settings.records import MEASURE_OF_PART, TextMetrics
-from charloom.pages.experiment import first_updates, loss, verdict
+from charloom.core.config.reading import read_params, with_overrides
+from charloom.core.config.records import PART_MEASURE, TextMetrics
+from charloom.pages.experiment import first_updates, loss, result
 from charloom.pages.experiment.experiment_files import START, read_published, trials_like
-from charloom.pages.experiment.first_updates import replayed
+from charloom.pages.experiment.first_updates import replay
 
 STUDY = ROOT / "studies/initial_accumulator/asked.json"
 COMMITTED = read_params(ROOT / "params.yaml")
@@ -37,17 +37,17 @@ def test_a_run_is_placed_among_the_seeds_and_starts_of_studies(results):
     others = sorted(bits for seed, bits in seeds.items() if seed != COMMITTED.seed)
     assert len(others) == 13
     for place in (0, 5, 12):
-        page = part(measured(of_recipe, held_out_bits_per_character=others[place]), verdict.section)
+        page = part(measured(of_recipe, held_out_bits_per_character=others[place]), result.section)
         count = f"{place or 'none'} of them have a lower cost"
         assert f"The study of initial accumulators has trained 13 other seeds with these settings; {count}" in page
     assert "sum of squared gradients start at 10, not at 0." in page
     assert "<td>0.05</td>" in page  # prepare.held_out, among all params
     assert "the mean of 10 seeds is 2.876 (lowest 2.781, highest 3.013)" in page
     assert "the mean of 10 seeds is 2.627 (lowest 2.621, highest 2.635)" in page
-    mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), verdict.section)
+    mended = part(changed(of_recipe, train__initial_accumulator_value=10.0), result.section)
     assert "sum of squared gradients start" not in mended
     alone = "has no other seed with these settings on this text, so the page does not know"
-    assert alone in part(results, verdict.section)
+    assert alone in part(results, result.section)
     for other in (a_run(COMMITTED.model_copy(update={"m": 7})), a_run(text="0" * 64)):
         assert not [*trials_like(other, STUDY, START)]
 
@@ -68,7 +68,7 @@ def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
 
     def made(**options):
         recipe, text = COMMITTED.recipe, results.corpus.training
-        return replayed(recipe, COMMITTED.seed, 50, results.text.K, text, **options)
+        return replay(recipe, COMMITTED.seed, 50, results.text.K, text, **options)
 
     page, run, held = said(), made(), made(held=True)
     peak = int(np.argmax(run.losses))
@@ -103,7 +103,7 @@ def curved(results, **curves):
 
 @pytest.mark.parametrize(("change", "said", "unsaid"), [
     (lambda x: measured(x, held_out_bits_per_character=None), "No text was held out", "counted trigrams need"),
-    (lambda x: curved(x, **{MEASURE_OF_PART: {}}), "lowest smooth loss", 'id="held-out"'),
+    (lambda x: curved(x, **{PART_MEASURE: {}}), "lowest smooth loss", 'id="held-out"'),
     (lambda x: measured(x, first_update_below_target=200), "below 40, the target of this run, after 200", ""),
     (lambda x: measured(x, first_update_below_target=None), "lowest smooth loss", "never fell below"),
     (lambda x: measured(x, held_out_characters_read=60), "last 112 characters, 5 % of the text; the cost is", ""),
@@ -118,12 +118,12 @@ def curved(results, **curves):
     (lambda x: unseen(x, -0.3, 40.0), "of unseen text is 0.300 lower", ROSE),
 ])  # fmt: skip
 def test_a_sentence_stands_there_where_it_is_true(results, change, said, unsaid):
-    page = part(change(results), verdict.section, loss.section)
+    page = part(change(results), result.section, loss.section)
     assert said in page
     assert not unsaid or unsaid not in page
 
 
-def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone(results):
+def test_the_published_run_is_drawn_only_for_english_prose_of_its_seq_length(results):
     prose = results._replace(text=read_json(ROOT / "metrics/prepare.json", TextMetrics))
     assert changed(prose, seq_length=25).published_curve == results.published.smooth_loss
     assert prose.published_curve == {}  # its sequences are others
@@ -132,22 +132,22 @@ def test_the_published_run_is_drawn_beside_english_prose_of_its_seq_length_alone
 
 @pytest.mark.slow
 @pytest.mark.parametrize("year", [2021, 2025])
-def test_on_the_reports_own_novel_others_with_that_recipe_stand_beside(results, year):
+def test_runs_of_others_are_drawn_for_the_reports_novel_and_recipe(results, year):
     edition = results.published.editions[year]
-    params = overridden(results.params, edition.params | {"train.updates": 200_000}, Path("-"))
+    params = with_overrides(results.params, edition.params | {"train.updates": 200_000}, Path("-"))
     text = results.text.model_copy(update=results.published.novel)
     on_it = measured(results, updates=200_000)._replace(params=params, text=text)
-    beside = loss.elsewhere(on_it)
+    beside = loss.curves_of_others(on_it)
     assert loss.PUBLISHED not in beside  # that curve is of another novel
     assert beside.pop(loss.LECTURER) == {u: x for u, x in edition.lecturer.items() if u <= 200_000}
     assert [*beside.values()] == [{report.update: report.smooth_loss} for report in edition.reports]
     assert f"{edition.reports[0].smooth_loss:.3f}" in part(on_it, loss.section)
     for other in (on_it._replace(text=results.text), changed(on_it, batch=2), changed(on_it, eta=0.02)):
-        assert not loss.elsewhere(other)
+        assert not loss.curves_of_others(other)
     younger = edition.model_copy(update={"params": {k: v for k, v in edition.params.items() if k != "batch"}})
     before_batches = results.published.model_copy(update={"editions": {year: younger}})
-    assert loss.elsewhere(on_it._replace(published=before_batches))
-    assert not loss.elsewhere(changed(on_it._replace(published=before_batches), batch=2))
+    assert loss.curves_of_others(on_it._replace(published=before_batches))
+    assert not loss.curves_of_others(changed(on_it._replace(published=before_batches), batch=2))
     course = (ROOT / "docs/course.md").read_text()
     assert all(report.repository in course for report in edition.reports)
 

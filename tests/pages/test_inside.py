@@ -9,7 +9,7 @@ from charloom.core.kernel.arrays import forward
 from charloom.core.network.rnn import init
 from charloom.core.text.corpus import Text
 from charloom.pages.experiment.inside import expected, gradient_norms, read_passage
-from charloom.pages.experiment.units import chosen, correlations, features
+from charloom.pages.experiment.units import best_units, correlations, features
 
 M, K, T = 4, 6, 12
 THETA = init(M, K, 0.8, np.random.default_rng(3))
@@ -50,7 +50,7 @@ def test_memory_is_the_gradient_of_one_loss_with_respect_to_each_earlier_input()
             assert norms[n, k] == pytest.approx(np.linalg.norm(derivative(of_input, onehot[t])), rel=1e-10)
 
 
-def test_what_is_expected_is_the_softmax_in_order():
+def test_expected_characters_are_the_softmax_in_order():
     _, o = forward(THETA, X, H_0)
     for place, row, came in zip(expected(o, Y), o, Y, strict=True):
         total = sum(np.exp(each) for each in row)
@@ -63,7 +63,7 @@ def test_what_is_expected_is_the_softmax_in_order():
     assert expected(np.zeros((1, 2)), np.array([1]))[0].guesses == [(0, 0.5), (1, 0.5)]
 
 
-def test_a_correlation_is_pearsons_and_none_where_a_unit_or_the_feature_never_varies():
+def test_a_correlation_is_pearsons_and_none_for_a_constant():
     h, _ = forward(THETA, X, H_0)
     activations = np.column_stack([h[1:], np.ones(T)])
     feature = np.arange(T) % 3.0
@@ -102,14 +102,14 @@ def test_the_unit_is_chosen_on_the_first_half_and_judged_on_the_second():
     half = len(text) // 2
     follows, fails, tiny = 0.9 - 1.8 * space, np.r_[0.9 * space[:half], np.zeros(half)], 0.01 * space
     h = np.column_stack([np.full(len(text), 0.3), 0.8 * follows + 0.1 * np.sin(np.arange(len(text))), tiny])
-    best = {unit.feature: unit for unit in chosen(h, text)}[SPACE]
+    best = {unit.feature: unit for unit in best_units(h, text)}[SPACE]
     assert best.unit == 1  # unit 2 follows it better, but hardly varies
     assert best.chosen_by == pytest.approx(correlations(h[:half], space[:half])[1])
     assert best.correlation == pytest.approx(correlations(h[half:], space[half:])[1])
-    best = {unit.feature: unit for unit in chosen(np.column_stack([h, fails]), text)}[SPACE]
+    best = {unit.feature: unit for unit in best_units(np.column_stack([h, fails]), text)}[SPACE]
     assert (best.unit, best.correlation) == (3, 0)  # it follows in the first half alone: the second says so
     assert best.chosen_by == pytest.approx(1)
-    assert "just read a digit" not in {unit.feature for unit in chosen(h, text)}
+    assert "just read a digit" not in {unit.feature for unit in best_units(h, text)}
 
 
 @given(st.text("ab“”\n ", max_size=40))
@@ -117,7 +117,7 @@ def test_features_have_a_value_for_each_character_of_any_text(text):
     assert {len(values) for values in features(text).values()} == {len(text)}
 
 
-def test_the_passage_is_held_out_text_read_from_the_state_that_the_model_carries(results):
+def test_the_passage_is_held_out_text_read_from_the_models_state(results):
     model, corpus = results.best, results.corpus
     read = read_passage(model, corpus)
     assert read.held_out

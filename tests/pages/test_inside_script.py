@@ -21,10 +21,10 @@ from charloom.core.model.scoring import score
 from charloom.core.network.normal import R
 from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import NAMES, Parameters, loss_and_gradients
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
-from charloom.pages.live.inside_page import CHECKS, LARGEST, STAGE, inside_page, passage, typed
+from charloom.pages.live.inside_page import CHECKS, LARGEST, STAGE, example_text, inside_page, next_sequence
 from charloom.pages.sections import TEMPLATES
 from rnncheck.backward import STAGES, forward, gradients
 from rnncheck.cases import LONG, Case, K, M, assignment_case, cases
@@ -72,7 +72,7 @@ def cases_of(page):
     return held, arrays
 
 
-def test_the_page_has_every_fault_of_the_gradient_with_its_sentence_and_runs_only_our_script(page):
+def test_the_page_has_every_gradient_fault_and_runs_only_our_script(page):
     options = [option["value"] for option in Page(page).all("option") if option["value"]]
     pairs = {
         (stage, faults()[stage][key])
@@ -120,7 +120,7 @@ LINE = "the training text has some words,\nwhich are more than the page shows, a
 ], ids=["held out", "nothing held out", "little held out", "no spaces"])  # fmt: skip
 def test_the_text_to_read_begins_as_whole_words_of_the_projects_own(training, held_out, text):
     vocabulary = Vocabulary("".join(sorted({*training, *held_out})))
-    assert typed(Text(vocabulary, vocabulary.encode(training), vocabulary.encode(held_out))) == text
+    assert example_text(Text(vocabulary, vocabulary.encode(training), vocabulary.encode(held_out))) == text
 
 
 def test_the_page_reads_a_passage_of_the_held_out_text_until_one_types(page, results):
@@ -129,14 +129,14 @@ def test_the_page_reads_a_passage_of_the_held_out_text_until_one_types(page, res
     assert text in results.best.vocabulary.decode(results.corpus.held_out)
 
 
-def test_the_passage_is_the_sequence_of_the_update_with_its_state_also_at_the_start_of_an_epoch(results):
+def test_the_passage_is_the_sequence_of_its_update_also_at_an_epoch_start(results):
     params, epoch = results.params, results.train.updates_per_epoch
-    state = start(params.recipe, len(results.best.vocabulary), params.seed)
+    state = initial_state(params.recipe, len(results.best.vocabulary), params.seed)
     for update in range(epoch + 2):
         rows = advance(state, results.corpus.training, 1, params.recipe)
         if update in (0, 1, epoch - 1, epoch, epoch + 1):
             best = replace(results.best, theta=state.theta, h=state.carried, update=update)
-            ids = np.array(passage(results._replace(best=best))[: params.seq_length + 1])
+            ids = np.array(next_sequence(results._replace(best=best))[: params.seq_length + 1])
             loss, _, _ = loss_and_gradients(best.theta, ids[:-1], ids[1:], best.h)
             assert loss == pytest.approx(rows.losses[0], rel=1e-12)
             assert best.h.any() == (update not in (0, epoch))
@@ -203,7 +203,7 @@ def test_the_small_training_is_that_of_the_equations(page):
 def test_a_text_costs_in_the_page_what_charloom_score_says(m, sigma):
     vocabulary, params = Vocabulary("".join(sorted(set(NOVEL)))), params_with(m=m, sigma=sigma)
     ids = vocabulary.encode(NOVEL[:50_000])
-    after = advance(start(params.recipe, len(vocabulary), 1), ids, 500, params.recipe).after
+    after = advance(initial_state(params.recipe, len(vocabulary), 1), ids, 500, params.recipe).after
     theta, given = after.theta, vocabulary.encode(NOVEL[700_000:701_000]).tolist()
     rows = rows_of(theta)
     (read,) = asked(["forward", rows, after.carried.tolist(), given, given[1:]])

@@ -21,7 +21,7 @@ LESSON = results({"a": BASE, "b": [x + d for x, d in zip(BASE, DIFFERENCES, stri
 ABOUT = "b: the first seeds"
 
 
-def test_the_lesson_counts_what_each_seed_says_and_has_the_interval_after_the_first_seeds():
+def test_the_lesson_counts_the_seeds_and_has_the_interval_of_the_first_ones():
     texts = drawn(LESSON.page, "lesson-1")
     assert "one seed alone: 8 say better, 16 say worse" in texts
     numbers = [[cell.replace("−", "-") for cell in row] for row in cells(LESSON.page, ABOUT)]
@@ -40,7 +40,7 @@ def test_the_lesson_counts_what_each_seed_says_and_has_the_interval_after_the_fi
 
 def test_each_single_difference_is_a_dot_but_an_exploded_one(monkeypatch):
     figures = []
-    monkeypatch.setattr(seed_by_seed, "pictured", lambda figure, *_: figures.append(figure))
+    monkeypatch.setattr(seed_by_seed, "as_picture", lambda figure, *_: figures.append(figure))
     seed_by_seed.lesson(LESSON.compared)
     seed_by_seed.lesson(results({"a": [2.0, 2.1, 2.2, 2.3], "b": [2.5, LOST, 2.6, 2.4]}).compared)
     dots = [[list(line.get_xdata()) for line in figure.axes[0].lines if line.get_marker() == "o"] for figure in figures]
@@ -48,7 +48,7 @@ def test_each_single_difference_is_a_dot_but_an_exploded_one(monkeypatch):
     assert dots[2] == [pytest.approx([0.5, 0.4, 0.1])]
 
 
-def test_where_higher_is_better_more_is_better():
+def test_a_measure_with_higher_better_prefers_the_larger_value():
     page = results({"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.2]}, better="higher").page
     assert "one seed alone: 2 say better, 1 say worse" in drawn(page, "lesson-1")
 
@@ -82,10 +82,10 @@ def test_the_page_has_an_address_for_each_setting_that_the_live_page_trains():
     assert "dvc exp run" not in section
 
 
-def test_the_page_of_a_study_on_another_text_says_how_the_live_page_trains_on_it():
+def test_a_study_on_another_text_says_how_the_live_page_trains_on_it():
     study = CASES["one seed"].study
     params = params_with(prepare__text="data/my.txt")
-    asked = study.asked.model_copy(update={"params": params})
-    page, *_ = study_page(study._replace(asked=asked), CASES["one seed"].compared)
+    asked = study.frozen.model_copy(update={"params": params})
+    page, *_ = study_page(study._replace(frozen=asked), CASES["one seed"].compared)
     assert """dvc exp run -S "prepare.text='data/my.txt'\"""" in html.unescape(ensure_whole(page) and page)
     assert address(params_with(batch=8), params_with(batch=8)) == ("", "batch=8")

@@ -18,20 +18,20 @@ from projects import ROOT
 from projects import TEXT as FOX
 from rendered import ensure_only_our_script
 
+from charloom.core.config.params import VARIED
+from charloom.core.config.pipeline import files
 from charloom.core.kernel.advance import advance
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import bits_per_character
 from charloom.core.network.recipe import KERNEL
-from charloom.core.network.state import start
-from charloom.core.settings.params import VARIED
-from charloom.core.settings.pipeline import files
+from charloom.core.network.state import initial_state
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.pages.live import live_page as live
 from charloom.pages.live.live_page import TRAINABLE
 from charloom.pages.sections import TEMPLATES
-from charloom.sampling.request import answer
+from charloom.sampling.request import continue_primes
 from charloom.sampling.writing import CHECKPOINT, Choice, blocks, random_stream
-from charloom.signature.hashes import SEQ_LENGTH, TEXT, UPDATES, M
+from charloom.signature.hashes import SEQ_LENGTH, SMALL_TEXT, UPDATES, M
 
 NOVEL = (ROOT / "data/moby_dick.txt").read_text(encoding="utf-8-sig")
 
@@ -65,7 +65,7 @@ def data_of(page):
 def test_a_training_in_the_page_has_the_hashes_of_the_signature():
     params = params_with(m=M, seq_length=SEQ_LENGTH, train__clip=0.5, prepare__held_out=0.0)
     counts = np.diff((0, *UPDATES)).tolist()
-    _, *states = asked([start_request(params, TEXT), *({"kind": "train", "updates": each} for each in counts)])
+    _, *states = asked([start_request(params, SMALL_TEXT), *({"kind": "train", "updates": each} for each in counts)])
     digest, hashes, smooth = hashlib.sha256(), {}, []
     for update, state in zip(UPDATES, states, strict=True):
         digest.update(np.array(state["losses"]).tobytes() + np.array(state["smooth"]).tobytes())
@@ -89,7 +89,7 @@ def test_the_first_updates_with_adam_on_the_novel_are_the_kernel_s():
 
 
 @needs_node
-def test_a_run_in_the_page_ends_with_the_committed_hash_curve_texts_and_held_out_bits(written, results):
+def test_a_training_in_the_page_has_the_committed_results(written, results):
     held = data_of(written())
     _, answers = asked([start_request(results.params, held["text"]), {"kind": "finish"}])
     assert {str(100 * n): loss for n, loss in enumerate(answers[-1]["curve"])} == held["curve"]
@@ -101,7 +101,7 @@ def test_a_run_in_the_page_ends_with_the_committed_hash_curve_texts_and_held_out
 
 @needs_node
 @pytest.mark.parametrize(("updates", "limit"), [(300, 5000), (250, 101), (500, 100), (3, 2), (7, 1)])
-def test_the_last_model_in_the_page_has_the_held_out_bits_and_the_text_of_the_kernel_s(updates, limit):
+def test_the_last_model_of_the_page_has_the_kernels_held_out_bits_and_text(updates, limit):
     """Also in whole chunks, at the end of an epoch (250 updates), and for one character, which predicts nothing."""
     changes = {"train__updates": updates, "train__checkpoint_every": updates, "train__held_out_characters": limit}
     params, text = params_with(m=17, prepare__held_out=0.3, **changes), NOVEL[:8930]
@@ -136,7 +136,7 @@ def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):
     rng, text = random.Random(m), NOVEL[:50_000] + "déjà vu; ñandú, 漢字 😀" * 20  # noqa: S311  a test's
     vocabulary = Vocabulary("".join(sorted(set(text))))
     params = params_with(m=m, sigma=sigma, prepare__held_out=0.0)
-    after = advance(start(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
+    after = advance(initial_state(params.recipe, len(vocabulary), 1), vocabulary.encode(text), 500, params.recipe).after
     model = Model(after.theta, after.carried, 3, vocabulary, 500, 1.0)
     primes = [rng.choice(["Call me", "a", "déjà 漢 Q", text[: rng.randrange(1, 5000)]]) for _ in range(100)]
     given = [
@@ -149,10 +149,10 @@ def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):
     ]  # fmt: skip
     answers = asked([write_request(model, prime, each) for prime, each in zip(primes, given, strict=True)])
     texts = [each["prime"] + each["text"] for each in answers]
-    assert texts == [answer(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
+    assert texts == [continue_primes(model, [prime], each)[0] for prime, each in zip(primes, given, strict=True)]
 
 
-def test_the_loss_chart_has_a_line_for_each_counted_model_and_says_what_the_last_loss_means(written, results):
+def test_the_loss_chart_has_a_line_for_each_counted_model_and_explains_the_loss(written, results):
     read = Page(written())
     for name, nats in results.text.nats_per_sequence:
         assert f"{name} {nats:.1f}" in read.text
@@ -205,7 +205,7 @@ def test_a_run_that_the_page_cannot_train_is_refused_by_name(written, results):
         assert not Page(refused).all("button")
 
 
-def test_a_param_that_changes_weights_is_in_the_pages_program_or_has_the_only_value_that_it_trains_with():
+def test_the_live_page_knows_each_param_of_the_weights_or_its_only_value():
     program = (TEMPLATES / "worker.js").read_text()
     reads = {name: f'"{name}"' if "." in name else rf"\b{name}\b" for name in VARIED}
     unknown = [name for name, read in reads.items() if name not in TRAINABLE and not re.search(read, program)]

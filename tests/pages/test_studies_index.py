@@ -11,10 +11,10 @@ from rendered import ensure_only_our_script
 from study_projects import ask, conducted
 
 from charloom.core.base.storage import sha256
-from charloom.core.settings.pipeline import Project
-from charloom.study.asking import read_study
-from charloom.study.measuring import measured
-from charloom.study_pages.compared import Compared
+from charloom.core.config.pipeline import Project
+from charloom.study.freeze import read_study
+from charloom.study.measuring import study_measurements
+from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import INDEX, studies_index
 from seedpairs import answered
 
@@ -50,13 +50,13 @@ def articles(folder) -> dict[str, str]:
     return {text[text.rindex("studies/") :]: text for text in texts}
 
 
-def test_a_study_stands_there_with_question_verdict_text_and_number_of_trainings(studied):
+def test_the_index_lists_a_studys_question_verdict_text_and_trainings(studied):
     of_b, of_c, of_d = articles(studied.folder).values()
     verdicts = {}
     with chdir(studied.folder):
         for name in "bc":
-            found = measured(read_study(Path(f"studies/{name}.yaml")))
-            (verdicts[name],) = Compared(answered(found)).told
+            found = study_measurements(read_study(Path(f"studies/{name}.yaml")))
+            (verdicts[name],) = Presentation(answered(found)).verdict_lines
     about = f"data/fox.txt (SHA-256 {sha256(studied.folder / 'data/fox.txt')[:12]}…);"
     own = f"{about} 4 trainings, seeds 1 and 2; studies/b.yaml"
     assert of_b == f"Is eta=0.05 better than eta=0.1? {verdicts['b']} {own}"
@@ -87,7 +87,7 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
 
 def test_a_page_has_the_size_of_the_held_out_text(studied):
     study = read_study(Path("studies/b.yaml"), project=Project(studied.folder))
-    read, share = study.runs.popitem()[1].metrics.held_out_characters_read, study.asked.params.prepare.held_out
+    read, share = study.runs.popitem()[1].metrics.held_out_characters_read, study.frozen.params.prepare.held_out
     page = Page((studied.folder / "studies/b/report.html").read_text(encoding="utf-8")).text
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
 

@@ -8,10 +8,10 @@ from harmless import Page
 from pages.study_cases import CASES, by_levels, page, results, text
 from rendered import cells, drawn, ensure_whole, svg
 
-from charloom.core.settings.records import Measure
+from charloom.core.config.records import Measure
 from charloom.pages.sections import breakable
 from charloom.results.run import POINTS
-from charloom.study_pages.compared import ABOUT
+from charloom.study_pages.presentation import ABOUT
 from seedpairs import sentences as words
 from seedpairs import tables
 
@@ -41,9 +41,9 @@ SAID = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_a_page_is_whole_and_says_the_verdicts_how_they_were_reached_and_the_numbers_of_the_terminal(name):
+def test_a_study_page_has_the_verdicts_the_method_and_the_terminals_numbers(name):
     """A warning would be an error here: of a letter that the font has not, say."""
-    read, answer = ensure_whole(page(name)), CASES[name].answer
+    read, answer = ensure_whole(page(name)), CASES[name].analysis
     assert "None" not in read.text.replace("None of the", "")
     assert not re.search(r"\bnan\b", read.text)
     assert words.told(answer).split(":")[0] in read.text
@@ -64,7 +64,7 @@ def test_a_page_says_what_was_asked_of_which_text_and_what_came_out(name):
 
 
 def test_few_comparisons_are_said_in_full_and_what_has_no_content_is_left_out():
-    for title, lines in words.comparisons(CASES["looks"].answer):
+    for title, lines in words.comparisons(CASES["looks"].analysis):
         assert all(line in text("looks") for line in (title, *lines))
     assert 'id="curves"' not in page("nothing but explosions")
     assert "smooth loss below 1" not in text("one seed")
@@ -88,15 +88,15 @@ def test_the_table_of_a_picture_has_each_seeds_value_and_difference():
     assert exploded == ["a", "2.700", "diverged", "2.600", "7.500 exploded", "diverged"]
     values = cells(page("two settings"), "bits of each seed")
     assert [row[0] for row in values] == ["eta=0.1", "eta=0.05"]
-    for (_, *row), trials in zip(values, made.answer.settings.values(), strict=True):
+    for (_, *row), trials in zip(values, made.analysis.settings.values(), strict=True):
         assert [float(cell) for cell in row] == pytest.approx([trial.value for trial in trials.values()], abs=1e-4)
     (row,) = cells(page("two settings"), "the difference of each pair")
-    differences = made.answer.comparisons[0].differences
+    differences = made.analysis.comparisons[0].differences
     assert [float(cell.replace("−", "-")) for cell in row[1:]] == pytest.approx(list(differences.values()), abs=1e-4)
 
 
 def test_a_page_of_factors_leads_with_what_they_do():
-    answer, content = CASES["factors"].answer, page("factors")
+    answer, content = CASES["factors"].analysis, page("factors")
     rows = [[*row] for row in tables.effect_rows(answer)]
     assert [[row[0], *row[2:], row[1]] for row in cells(content, "all effects")] == rows
     assert {"effects-picture", "crossed-0-1"} <= set(Page(content).pictures)
@@ -105,8 +105,8 @@ def test_a_page_of_factors_leads_with_what_they_do():
     assert shown == pytest.approx(means, abs=2e-3)
 
 
-def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict_in_bold():
-    content, comparisons = page("24 settings"), CASES["24 settings"].answer.comparisons
+def test_a_page_of_many_settings_lists_the_decided_ones_in_bold():
+    content, comparisons = page("24 settings"), CASES["24 settings"].analysis.comparisons
     decided = {row.setting: row.verdict for row in comparisons if row.verdict != "cannot tell yet"}
     assert 0 < len(decided) < 23
     front = text("24 settings").partition("Each setting, seed by seed A dot")[0]
@@ -123,7 +123,7 @@ def test_of_many_settings_those_that_are_decided_are_said_and_have_their_verdict
     ("train.initial_accumulator_value=0.05 a=1", "train.<wbr>initial_<wbr>accumulator_<wbr>value=0.05 a=1"),
     ("studies/a<b>/initial_accumulator.yaml", "studies/<wbr>a&lt;b&gt;/<wbr>initial_<wbr>accumulator.<wbr>yaml"),
 ])  # fmt: skip
-def test_a_long_name_breaks_after_a_dot_or_an_underscore_and_not_in_a_number_or_a_short_word(name, broken):
+def test_a_long_name_breaks_only_after_a_dot_or_an_underscore(name, broken):
     assert breakable(name) == broken
 
 

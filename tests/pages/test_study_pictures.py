@@ -12,9 +12,9 @@ from pages.study_cases import CASES, GONE, LIKE_MARKUP, MANY, results
 from rendered import drawn
 from scipy.stats import t
 
-from charloom.pages.pictures import STYLE, pictured
+from charloom.pages.pictures import STYLE, as_picture
 from charloom.study_pages import bands, seed_by_seed
-from charloom.study_pages.compared import COLORS
+from charloom.study_pages.presentation import COLORS
 from charloom.study_pages.study_page import comparison_picture, study_page
 from seedpairs.data_types import LEVEL
 
@@ -36,12 +36,12 @@ def figures(name):
 
     def keep(figure, place, *rest):
         figure_of[place] = figure
-        return pictured(figure, place, *rest)
+        return as_picture(figure, place, *rest)
 
     compared = PICTURES[name].compared
     with pytest.MonkeyPatch.context() as patch:
         for module in (seed_by_seed, bands):
-            patch.setattr(module, "pictured", keep)
+            patch.setattr(module, "as_picture", keep)
         for section in (seed_by_seed.section, bands.section):
             section(compared)
     return figure_of
@@ -109,7 +109,7 @@ def test_a_seed_after_the_look_that_counts_is_in_the_tables_alone():
     assert PICTURES["later seeds"].compared.trainings == 8
 
 
-def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_level_that_decides():
+def test_an_interval_is_a_bar_with_the_mean_and_a_line_at_the_deciding_level():
     settings, differences = panels("24 settings")
     for place, row in enumerate(PICTURES["24 settings"].compared.rows):
         assert bars(settings)[place] == pytest.approx(row.summary.interval)
@@ -122,7 +122,7 @@ def test_an_interval_is_a_bar_with_a_stroke_at_the_mean_and_a_thin_line_at_the_l
 
 
 @pytest.mark.parametrize(("name", "edge"), [("explosions", 1), ("higher, exploded", 0)])
-def test_what_exploded_is_a_cross_at_the_worse_edge_is_counted_and_does_not_press_the_rest(name, edge):
+def test_exploded_trials_are_crosses_at_the_worse_edge_and_keep_the_scale(name, edge):
     settings, _ = panels(name)
     assert rows_of(settings, "x") == {row: [settings.get_xlim()[edge]] for row in (0, 2)}
     assert rows_of(settings, "o")[0] == [2.7, 2.6]
@@ -152,9 +152,9 @@ def test_equal_seeds_are_two_dots_beside_each_other():
         assert max(abs(y - other) for _, y in places) < 9.5  # half of a row
 
 
-def test_curves_are_means_with_students_interval_and_all_is_seen_after_the_first_twentieth():
+def test_curves_are_means_with_students_intervals_scaled_to_the_later_updates():
     case = CASES["two settings"]
-    curves = case.answer.curves["smooth_loss"]
+    curves = case.analysis.curves["smooth_loss"]
     (axes,) = figures("two settings")["smooth_loss"].axes
     low, high = axes.get_ylim()
     for line, band, trials in zip(axes.lines, axes.collections, curves.values(), strict=True):
@@ -169,7 +169,7 @@ def test_curves_are_means_with_students_interval_and_all_is_seen_after_the_first
     assert high < max(curve[0] for trials in curves.values() for curve in trials.values())
     assert not figures("one seed")["smooth_loss"].axes[0].collections
     (axes,) = figures("two settings")["smooth_loss-difference"].axes
-    band = case.answer.bands["smooth_loss"]["eta=0.05"]
+    band = case.analysis.bands["smooth_loss"]["eta=0.05"]
     assert [list(data) for data in axes.lines[0].get_data()] == [band.updates, band.means]
     assert list(axes.lines[1].get_ydata()) == [0, 0]
 
@@ -185,9 +185,9 @@ def test_a_setting_has_one_colour_in_every_picture_and_its_own_dashes(name):
 
 
 @pytest.mark.parametrize("better", ["lower", "higher"])
-def test_of_many_settings_the_best_is_first(better):
+def test_a_picture_of_many_settings_begins_with_the_best(better):
     made = results(MANY, better=better, curves=False)
-    means = {row.setting: row.mean for row in made.answer.summaries}
+    means = {row.setting: row.mean for row in made.analysis.summaries}
     names = [row.setting for row in made.compared.rows]
     assert names == sorted(means, key=means.get, reverse=better == "higher")
     colored = [row.setting for row in made.compared.rows if row.color in COLORS]

@@ -46,7 +46,7 @@ def test_no_string_points_upwards():
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
-def test_what_a_benchmark_imports_from_charloom_is_there(script):
+def test_imports_of_the_benchmarks_from_charloom_exist(script):
     """Benchmarks are run by hand and seldom."""
     for node in ast.walk(ast.parse(script.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("charloom"):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from projects import STAGES, said
 
-from charloom.core.settings import pipeline
-from charloom.core.settings.records import Measure
+from charloom.core.config import pipeline
+from charloom.core.config.records import Measure
 
 
 def test_all_stages_run_in_order_and_a_second_repro_has_nothing_to_do(project, finished):
@@ -39,7 +39,7 @@ def test_every_stage_makes_the_same_bytes_again(project):
 
 
 @pytest.mark.parametrize(("old", "new"), [("dtype: float64", "dtype: float32"), ("held_out: 0.05", "held_out: 0.0")])
-def test_what_a_stage_keeps_is_what_it_says_and_results_of_no_held_out_text_are_null(project, old, new):
+def test_stages_keep_declared_outputs_and_metrics_without_held_out_text_are_null(project, old, new):
     project.edit("params.yaml", old, new)
     project.stage("prepare")
     project.clear()

@@ -67,7 +67,7 @@ def test_a_text_that_is_too_large_is_refused_before_it_is_hashed(project):
     assert time.monotonic() - began < 10  # hashing it takes longer each time
 
 
-def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state(project):
+def test_a_diverging_training_names_the_update_and_keeps_the_last_finite_state(project):
     project.edit("params.yaml", "eta: 0.1", "eta: 1e308")
     for resumed in ("", "resumed at update 1\n"):
         printed = project.stage("train", code=4)
@@ -89,7 +89,7 @@ def test_training_that_diverges_names_the_update_and_keeps_the_last_finite_state
     ((PARAMS, "best_length: 50", f"best_length: {MUCH}"), "prepare sample", 5, f"checkpoints, {MUCH} for the best"),
     ((PARAMS, "data/fox.txt", "data/wolf.txt"), "prepare", 2, "No such file or directory"),
 ])  # fmt: skip
-def test_what_is_wrong_is_said_by_each_stage_that_it_stops_and_nothing_lost(project, edit, stages, code, line):
+def test_each_stage_names_the_wrong_input_that_stops_it_and_loses_nothing(project, edit, stages, code, line):
     project.edit(*edit)
     before = project.contents()
     for stage in [*stages.split(), *["prepare --check"] * stages.startswith("prepare")]:
@@ -103,7 +103,7 @@ def test_outside_a_project_a_stage_says_where_it_starts(project, tmp_path):
     one_line(project.stage("train", code=2), "dvc.yaml: not in this folder")
 
 
-def test_without_a_git_repository_the_door_of_make_run_says_what_to_type(project):
+def test_make_run_outside_a_git_repository_says_what_to_type(project):
     (project.folder / ".git").rename(project.folder / "git")
     one_line(project.stage("prepare", "--check", code=2), "not a Git repository", "`git clone`", "`git init`")
 
@@ -122,7 +122,7 @@ def test_pytest_refuses_the_environment_of_another_clone_in_a_line(project):
     one_line(printed, sys.executable, str(other), ". .venv/bin/activate")
 
 
-def test_a_second_stage_in_the_folder_is_refused_with_the_process_number_of_the_first(project):
+def test_a_second_stage_is_refused_with_the_process_number_of_the_first(project):
     with exclusive(project.folder / ".charloom/stage.lock", "it"):
         line = f"busy: process {os.getpid()} runs a stage in this folder; wait until it has ended, or end it\n"
         assert project.stage("prepare", code=5) == project.stage("train", code=5) == line

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from charloom.proof.explanations import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, agreement_of
-from dvc_proof.differences import Row
-from dvc_proof.verify import Verified
+from charloom.proof.agreement import ANOTHER, SAME_BITS, SAME_CONCLUSION, SAME_TEXT, WITHIN, agreement_of
+from dvc_proof.differences import OutputDifference
+from dvc_proof.verify import VerificationReport
 
 
 @pytest.mark.parametrize(("costs", "samples", "reached"), [
@@ -19,5 +19,5 @@ def test_the_agreement_says_how_near_it_comes(tmp_path, costs, samples, reached)
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps({"held_out_bits_per_character": cost, "updates": 4}))
     what = {"metrics/train.json": costs != 2.8, "reports/sample_table.json": samples != "a"}
-    rows = [Row("train", file, "differs" * differs) for file, differs in what.items()]
-    assert agreement_of(Verified("", rows, [], tmp_path / "committed", tmp_path / "rebuilt")) == reached
+    rows = [OutputDifference("train", file, "differs" * differs) for file, differs in what.items()]
+    assert agreement_of(VerificationReport("", rows, [], tmp_path / "committed", tmp_path / "rebuilt")) == reached

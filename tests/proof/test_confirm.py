@@ -10,10 +10,10 @@ from live import needs_node
 from projects import TEXT, copied, said
 from study_projects import ask, conducted
 
-from charloom.core.settings.params import PARAMS
-from charloom.core.settings.reading import overridden, read_params
+from charloom.core.config.params import PARAMS
+from charloom.core.config.reading import read_params, with_overrides
 from charloom.pages.live.line import determining, short
-from charloom.study.asking import read_study
+from charloom.study.freeze import read_study
 
 pytestmark = needs_node
 SEEDS = 3
@@ -78,9 +78,9 @@ def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked)
     """A project whose own eta is 0.05 has another line for the same training; other clipping is another setting."""
     project, study, base, _ = asked
     params = study.settings["eta=0.05 optimizer=adagrad train.updates=400"]
-    other, clipped = (overridden(base, change, PARAMS) for change in ({"eta": 0.05, "m": 9}, {"train.clip": 1.0}))
+    other, clipped = (with_overrides(base, change, PARAMS) for change in ({"eta": 0.05, "m": 9}, {"train.clip": 1.0}))
     (same,) = from_worker(other, [params], TEXT)
-    (different,) = from_worker(clipped, [overridden(clipped, {"eta": 0.05}, PARAMS)], TEXT)
+    (different,) = from_worker(clipped, [with_overrides(clipped, {"eta": 0.05}, PARAMS)], TEXT)
     assert " m=8 " in same
     assert "eta" not in same
     printed, _ = confirmed(project, f"{same}\n{different}\n")
@@ -93,27 +93,27 @@ def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked)
     assert confirmed(project, same.replace("8", "9"), code=2)[1] == f"{there}1 line damaged\n"
 
 
-def test_a_line_has_at_most_280_characters_and_the_name_of_the_text_is_cut_for_it(asked):
+def test_a_line_shortens_the_texts_name_to_fit_280_characters(asked):
     project, _, base, _ = asked
-    named = overridden(base, {"prepare.text": f"data/{'å b:=' * 60}.txt"}, PARAMS)
-    (line,) = from_worker(named, [overridden(named, {"eta": 0.05}, PARAMS)], TEXT)
+    named = with_overrides(base, {"prepare.text": f"data/{'å b:=' * 60}.txt"}, PARAMS)
+    (line,) = from_worker(named, [with_overrides(named, {"eta": 0.05}, PARAMS)], TEXT)
     assert len(line) == 280
     assert line.split()[1].startswith("__b__")
     assert "1 of 3 rows of eta=0.05 " in confirmed(project, line)[0]
     long = {"eta": 1.2345678901234567e-300, "sigma": 1.2345678901234567e-200, "seed": 2**64 - 1, "optimizer": "adam"}
     long |= {"train.initial_accumulator_value": 1.2345678901234567e-100, "train.updates": 300}
-    settings = [overridden(base, own, PARAMS) for own in (long, long | {"m": 100, "seq_length": 11})]
+    settings = [with_overrides(base, own, PARAMS) for own in (long, long | {"m": 100, "seq_length": 11})]
     fits, too_long = from_worker(base, settings, TEXT)
     assert len(fits) == 280
     assert too_long == ""
 
 
-def test_sixty_lines_with_every_kind_of_damage_are_each_named_and_nothing_else_happens(asked):
+def test_confirm_names_each_damaged_line_of_sixty(asked):
     project, study, base, lines = asked
     first, second, third = (lines[f"eta=0.1 optimizer=adagrad train.updates=400, seed {seed}"] for seed in (1, 2, 3))
     diverged = lines["eta=1e+307 optimizer=adagrad train.updates=400, seed 1"]
     content, bits = second.partition(" check:")[0], second.partition(" bits:")[2].split()[0]
-    other = {name: overridden(base, {"eta": 0.1, "seed": 9} | change, PARAMS) for name, change in
+    other = {name: with_overrides(base, {"eta": 0.1, "seed": 9} | change, PARAMS) for name, change in
              {"seed": {}, "setting": {"eta": 0.2}}.items()}  # fmt: skip
     lacking, setting = from_worker(base, list(other.values()), TEXT)
     (text,) = from_worker(base, [base], TEXT[::-1])

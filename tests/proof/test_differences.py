@@ -2,7 +2,7 @@
 
 import pytest
 
-from dvc_proof.differences import difference
+from dvc_proof.differences import describe_difference
 
 
 @pytest.mark.parametrize(("name", "committed", "rebuilt", "expected"), [
@@ -25,12 +25,16 @@ from dvc_proof.differences import difference
 ])  # fmt: skip
 def test_the_first_difference_is_said_with_both_values(name, committed, rebuilt, expected):
     one, other = (content.encode() if isinstance(content, str) else content for content in (committed, rebuilt))
-    assert difference({name: one}, {name: other}) == expected
+    assert describe_difference({name: one}, {name: other}) == expected
 
 
-def test_of_a_folder_the_first_file_that_differs_is_named():
+def test_a_difference_between_folders_names_the_first_file():
     one = {"000.json": b"1", "100.json": b"2", "200.json": b"3"}
     other = one | {"100.json": b"4", "200.json": b"5"}
-    assert difference(one, other) == "100.json: the file: committed 2, rebuilt 4; and 1 more value"
-    assert difference(one, {"000.json": b"1", "100.json": b"2"}) == ("200.json: the file: committed 3, rebuilt nothing")
-    assert difference({"000.json": b"1"}, one) == ("100.json: the file: committed nothing, rebuilt 2; and 1 more value")
+    assert describe_difference(one, other) == "100.json: the file: committed 2, rebuilt 4; and 1 more value"
+    assert describe_difference(one, {"000.json": b"1", "100.json": b"2"}) == (
+        "200.json: the file: committed 3, rebuilt nothing"
+    )
+    assert describe_difference({"000.json": b"1"}, one) == (
+        "100.json: the file: committed nothing, rebuilt 2; and 1 more value"
+    )

@@ -48,7 +48,7 @@ def test_an_option_that_there_was_is_refused(finished, option):
     assert complaint.startswith(f"{option.partition(chr(61))[0]}: unknown option; allowed are ")
 
 
-def test_outside_a_repository_and_before_the_first_commit_there_is_nothing_to_check(tmp_path):
+def test_verify_needs_a_repository_with_a_commit(tmp_path):
     with chdir(tmp_path), pytest.raises(WrongInput, match="not a Git repository"):
         verify(print)
     Project(tmp_path).run("git", "init", "-q")

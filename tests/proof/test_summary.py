@@ -14,11 +14,11 @@ from runs import PARAMS, a_run
 from study_projects import ask, conducted, smaller_eta_than_base
 
 from charloom.core.base.git import git
-from charloom.core.settings.pipeline import Project as Folder
-from charloom.core.settings.reading import overridden
-from charloom.proof.better import Side, better, side
+from charloom.core.config.pipeline import Project as Folder
+from charloom.core.config.reading import with_overrides
+from charloom.proof.change_verdict import Side, judge_change, side
 from charloom.results.keys import setting_params
-from charloom.study.asking import read_study
+from charloom.study.freeze import read_study
 
 QUESTION = (
     "vary: {eta: [0.1, 0.05, 0.2]}\nbaseline: {eta: 0.1}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
@@ -36,7 +36,7 @@ def verified(project: Project, folder: Path, name: str = "here", **values: objec
 
 
 @pytest.mark.slow
-def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_settings(project, tmp_path):
+def test_summary_uses_the_study_that_has_both_settings(project, tmp_path):
     smaller_eta_than_base(project, QUESTION)
     project.edit("studies/a.yaml", "seeds: 3", "seeds: 4")
     conducted(project)
@@ -56,7 +56,7 @@ def test_a_pull_request_is_told_with_the_answer_of_a_study_that_has_both_setting
 
 
 @pytest.mark.slow
-def test_of_a_branch_that_only_asks_the_study_says_what_is_better(project):
+def test_a_study_added_by_a_branch_decides_which_setting_is_better(project):
     project.run("git", "branch", "base")
     ask(project, QUESTION)
     conducted(project)
@@ -75,7 +75,7 @@ def committed(folder: Path, study: str) -> Folder:
     return Folder(folder)
 
 
-def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_itself_is_not(tmp_path):
+def test_summary_reports_a_factor_that_is_surer_than_its_setting(tmp_path):
     """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
     project, study = committed(tmp_path, "recipe"), read_study(ROOT / "studies/recipe.yaml")
 
@@ -83,7 +83,7 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
         params = [study.settings[name] for name in settings]
         runs = [next(run for run in study.runs.values() if setting_params(run.params) == setting_params(each))
                 for each in params]  # fmt: skip
-        return better(*(Side(project, run) for run in runs))[0]
+        return judge_change(*(Side(project, run) for run in runs))[0]
 
     rest = "seq_length=25 sigma=0.01"
     better_at_100 = told(f"m=100 eta=0.1 {rest}", f"m=100 eta=0.05 {rest}")
@@ -98,7 +98,7 @@ def test_what_changed_is_told_as_a_factor_where_that_is_sure_and_the_setting_by_
 
 
 def sides(folder: Path, overrides: dict, bits: tuple[float, float] = (2.8, 2.6), text: str = "t") -> tuple[Side, Side]:
-    other = overridden(PARAMS, overrides, Path("x"))
+    other = with_overrides(PARAMS, overrides, Path("x"))
     each = zip((PARAMS, other), ("t", text), bits, strict=True)
     runs = [a_run(params, of, held_out_bits_per_character=cost) for params, of, cost in each]
     before, after = (Side(Folder(folder), run) for run in runs)
@@ -111,7 +111,7 @@ def test_a_table_contradicts_a_run_of_its_own_arithmetic_alone(tmp_path):
     false = Side(before, a_run(held_out_bits_per_character=0.5))
 
     def told():
-        return unescape("".join(better(false, Side(after, a_run()))[1]))
+        return unescape("".join(judge_change(false, Side(after, a_run()))[1]))
 
     assert "<code>initial_accumulator.yaml</code> is not used: <code>studies/initial_accumulator has 2.8" in told()
     both = " for seed 1 (held_out_bits_per_character), and the results of the base 0.5. One of the two is wrong."
@@ -166,11 +166,13 @@ def other_looks(folder: Path) -> None:
 def test_a_study_that_lacks_what_the_bases_study_has_is_not_used(tmp_path, change, lacks):
     before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
     change(after.root)
-    params = [overridden(PARAMS, {"seed": 99, "train.initial_accumulator_value": s}, Path("x")) for s in (0.0, 10.0)]
+    params = [
+        with_overrides(PARAMS, {"seed": 99, "train.initial_accumulator_value": s}, Path("x")) for s in (0.0, 10.0)
+    ]
     runs = [a_run(own, held_out_bits_per_character=bits) for own, bits in zip(params, (2.8, 2.6), strict=True)]
 
     def told(before: Folder, after: Folder) -> str:
-        sentence, blocks = better(Side(before, runs[0]), Side(after, runs[1]))
+        sentence, blocks = judge_change(Side(before, runs[0]), Side(after, runs[1]))
         return unescape(sentence + "".join(blocks))
 
     assert "<b>better</b>" in told(before, before)
@@ -183,7 +185,7 @@ def test_a_study_that_lacks_what_the_bases_study_has_is_not_used(tmp_path, chang
         assert "lacks" not in told(after, before)
 
 
-def test_a_later_question_of_a_merged_branch_that_shares_settings_and_seeds_with_the_base_is_not_used(tmp_path):
+def test_summary_does_not_use_a_merged_question_that_shares_seeds_with_the_base(tmp_path):
     """Another file with another measure, asked before the two branches knew of each other."""
     before, after = (committed(tmp_path / name, "initial_accumulator") for name in ("before", "after"))
     rewrite(after.root, lambda asked: asked["question"].update(measure="best_held_out_bits_per_character"))
@@ -193,7 +195,7 @@ def test_a_later_question_of_a_merged_branch_that_shares_settings_and_seeds_with
     for base, used in ((before, True), (Folder(tmp_path / "empty"), False)):
         if used:
             committed(after.root, "initial_accumulator")
-        sentence, blocks = better(Side(base, a_run()), Side(after, a_run()))
+        sentence, blocks = judge_change(Side(base, a_run()), Side(after, a_run()))
         told = unescape(sentence + "".join(blocks))
         line = (
             "studies/initial_accumulator.yaml has shown results of train.initial_accumulator_value=0 with seeds 1 to 10"
@@ -206,11 +208,11 @@ def test_a_question_that_has_not_started_reads_no_text(tmp_path):
     project = committed(tmp_path, "initial_accumulator")
     (tmp_path / "text").symlink_to("/proc/self/mem")
     (project.root / "studies/mine.yaml").write_text(f"text: {tmp_path}/text\n{QUESTION}")
-    assert "mine.yaml" not in "".join(better(*(Side(project, a_run()) for _ in range(2)))[1])
+    assert "mine.yaml" not in "".join(judge_change(*(Side(project, a_run()) for _ in range(2)))[1])
 
 
 @pytest.mark.slow
-def test_where_dvc_cannot_say_whether_the_results_are_up_to_date_the_change_is_not_judged(finished, tmp_path):
+def test_summary_does_not_judge_a_change_if_dvc_status_fails(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     (project.folder / "broken.dvc").write_text("outs: [")
     project.commit()
@@ -230,19 +232,19 @@ def test_reports_of_one_machine_count_once(finished, tmp_path, other):
     assert "<b>Reproduced:</b> bit for bit, on 1 machine." in printed
 
 
-def test_equal_figures_are_no_difference_other_text_does_not_compare_and_one_seed_cannot_tell(tmp_path):
+def test_summary_judges_equal_figures_other_texts_and_single_seeds(tmp_path):
     same = "<b>no difference</b>: held-out text costs 2.800 bits per character, as before."
-    assert better(*sides(tmp_path, {}, (2.8, 2.8))) == (same, [])
+    assert judge_change(*sides(tmp_path, {}, (2.8, 2.8))) == (same, [])
     for changed in ({"text": "other"}, {"overrides": {"prepare.held_out": 0.1}}):
-        sentence, blocks = better(*sides(tmp_path, **{"overrides": {}} | changed))
+        sentence, blocks = judge_change(*sides(tmp_path, **{"overrides": {}} | changed))
         assert sentence == ""
         assert "different held-out texts" in blocks[1]
     for changed in ({}, {"eta": 1e-5, "sigma": "fan_in", "optimizer": "adam", "train.clip": None}):
-        sentence, blocks = better(*sides(tmp_path, changed))
+        sentence, blocks = judge_change(*sides(tmp_path, changed))
         assert sentence.startswith("<b>cannot tell</b> from one seed on each side: held-out text costs 2.600")
         assert "charloom study new" in blocks[1]
     unknown = Side(Folder(tmp_path), None)
-    assert better(unknown, unknown) == ("", [])
+    assert judge_change(unknown, unknown) == ("", [])
 
 
 def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path):
@@ -255,7 +257,7 @@ def test_a_file_that_verify_did_not_print_is_refused(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_not_made_again_stands_first_and_says_nothing_of_the_change(project, tmp_path):
+def test_summary_names_stale_results_first_and_does_not_judge_the_change(project, tmp_path):
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("dvc.yaml", "\n  sample:\n", "\n  another name:\n")
     project.run("git", "commit", "-q", "-a", "-m", "params, and the results of other ones; a stage is gone")

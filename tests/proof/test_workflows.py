@@ -32,7 +32,7 @@ def test_a_job_may_write_only_where_no_code_of_the_repository_runs(file):
             assert ("head.repo.full_name" in job.get("if", "")) == ("pull-requests" in writes)
 
 
-def test_the_machines_are_the_platforms_and_the_pythons_for_which_make_lock_looks_for_wheels():
+def test_the_workflow_machines_match_the_platforms_and_pythons_of_make_lock():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     matrix = jobs(ROOT / ".github/workflows/reproduce.yml")["reproduce"]["strategy"]["matrix"]
     assert {PLATFORMS[system] for system in matrix["os"]} == set(project["tool"]["charloom"]["platforms"])
@@ -58,7 +58,7 @@ def test_each_command_of_charloom_is_there_with_its_options():
         assert set(re.findall(r"--[a-z]+", rest)) <= set(re.findall(r"--[a-z-]+", help_)), line
 
 
-def test_what_the_docs_tell_other_projects_to_write_calls_what_there_is():
+def test_the_documented_workflow_for_other_projects_calls_existing_commands():
     page = (ROOT / "docs/pull_requests.md").read_text()
     (job,) = YAML(typ="safe").load(page.partition("```yaml\n")[2].partition("```")[0])["jobs"].values()
     called_ = ROOT / job["uses"]

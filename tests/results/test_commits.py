@@ -7,9 +7,9 @@ import pytest
 from projects import ROOT, Project
 
 from charloom.core.base.errors import WrongInput
-from charloom.core.settings.reading import read_params
+from charloom.core.config.reading import read_params
 from charloom.results.commits import from_commits
-from charloom.results.keys import name_of
+from charloom.results.keys import run_name_at
 from charloom.study.study_file import read_question
 
 # Ten lines that expand to 9 ** 9 values.
@@ -32,7 +32,7 @@ def test_aliases_are_refused_at_once_by_each_reader(tmp_path):
     with chdir(tmp_path):
         (committed,) = from_commits(["HEAD"])
         assert committed.run == "params.yaml of another version of charloom"
-        assert name_of(usual, "HEAD").endswith("seed 1")
+        assert run_name_at(usual, "HEAD").endswith("seed 1")
         for read, path in ((read_params, "params.yaml"), (read_question, "a.yaml")):
             with pytest.raises(WrongInput, match=rf"^{path}: line \d+: an alias refers to this value; "):
                 read(Path(path))

@@ -4,9 +4,9 @@ import pytest
 from projects import ROOT
 
 from charloom.core.base.errors import Damaged
-from charloom.core.settings.params import flat_of
-from charloom.core.settings.pipeline import params_of
-from charloom.core.settings.reading import read_params
+from charloom.core.config.params import flat_of
+from charloom.core.config.pipeline import params_of
+from charloom.core.config.reading import read_params
 from charloom.results.dvc_lock import Stage, stages_in
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -25,7 +25,7 @@ stages:
     (["prepare"], ["prepare.text", "prepare.held_out"]), (["train.clip", "eta"], ["train.clip", "eta"]),
     (["tra", "nothing"], []), ([{"other.yaml": ["m"]}], []), ([{"params.yaml": None}], list(flat_of(PARAMS))),
 ])  # fmt: skip
-def test_a_stage_depends_on_the_params_that_it_names_and_on_all_where_an_entry_is_no_name(names, expected):
+def test_a_stage_depends_on_its_named_params_or_on_all_of_params_yaml(names, expected):
     found = params_of({"params": names}, PARAMS)
     assert found == {name: flat_of(PARAMS)[name] for name in expected}
     assert params_of({}, PARAMS) == {}

@@ -7,8 +7,8 @@ import pytest
 from projects import Project
 
 from charloom.core.base.errors import Unavailable
-from charloom.core.runtime.provenance import commit, known
-from charloom.results.git import branch, changes, origin
+from charloom.core.runtime.provenance import commit, or_unknown
+from charloom.results.git import branch, remote_url, uncommitted_patch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry
 
@@ -22,7 +22,7 @@ def here(project: Project):
 
 
 def test_nothing_is_uncommitted_where_nothing_is(here):
-    assert changes(TEXT) == ""
+    assert uncommitted_patch(TEXT) == ""
     assert commit() == here.run("git", "rev-parse", "HEAD").strip()
     assert branch() == here.run("git", "branch", "--show-current").strip()
 
@@ -68,7 +68,7 @@ def test_the_patch_of_a_project_below_the_top_is_relative_to_its_folder(tmp_path
     edited.write_text("eta: 0.2\n")
     new.write_text("x = 1\n")
     with chdir(edited.parent):
-        patch = changes("text.txt")
+        patch = uncommitted_patch("text.txt")
     assert patch.startswith("diff --git a/params.yaml b/params.yaml\n")
     top.run("git", "checkout", "-q", ".")
     new.unlink()
@@ -77,19 +77,19 @@ def test_the_patch_of_a_project_below_the_top_is_relative_to_its_folder(tmp_path
     assert (edited.read_text(), new.read_text()) == ("eta: 0.2\n", "x = 1\n")
 
 
-def test_before_the_first_commit_everything_is_a_change_and_what_git_refuses_to_say_is_unknown(tmp_path, monkeypatch):
+def test_everything_is_a_change_before_the_first_commit(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
     (tmp_path / "src/new.py").write_text("x = 1\n")
     with chdir(tmp_path):
-        for question in (commit, branch, lambda: changes("text.txt")):
+        for question in (commit, branch, lambda: uncommitted_patch("text.txt")):
             with pytest.raises(Unavailable, match=r"^git: fatal: not a git repository"):
                 question()
-            assert known(question).startswith("unknown: git: fatal: not a git repository")
+            assert or_unknown(question).startswith("unknown: git: fatal: not a git repository")
         subprocess.run(["git", "init", "-q"], check=True)
         assert (commit(), branch()) == ("", "")
-        assert "+x = 1" in changes("text.txt")
+        assert "+x = 1" in uncommitted_patch("text.txt")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert known(commit) == "unknown: git: No such file or directory"
+    assert or_unknown(commit) == "unknown: git: No such file or directory"
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_before_the_first_commit_everything_is_a_change_and_what_git_refuses_to_
 def test_the_web_address_of_origin_has_no_login_and_a_folder_has_none(here, url, address):
     if url:
         here.run("git", "remote", "add", "origin", url)
-    assert origin() == address
+    assert remote_url() == address

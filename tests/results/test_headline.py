@@ -3,8 +3,8 @@
 import pytest
 from recipes import recipe
 
-from charloom.core.settings.records import Levels, TextMetrics, TrainMetrics
-from charloom.core.training.headline import headline, say
+from charloom.core.config.records import Levels, TextMetrics, TrainMetrics
+from charloom.core.training.headline import headline, print_headline
 
 LEVELS = Levels(uniform=6.375039, unigram=4.4, bigram=3.5, trigram=2.879568)
 TEXT = TextMetrics(
@@ -39,8 +39,8 @@ def test_the_measure_stands_beside_the_losses_and_what_counting_reaches():
      (2.8, 0.96, "96% of the hidden units are saturated"),
      (11.5, 0.99, "the loss is higher than that of a uniform guess and 99% of the hidden units are saturated")],
 )  # fmt: skip
-def test_what_went_wrong_is_one_line_that_names_what_may_help(bits, saturated, wrong, capsys):
-    say(trained(bits), TEXT, recipe(seq_length=25), saturated)
+def test_a_failed_training_gets_one_line_with_advice(bits, saturated, wrong, capsys):
+    print_headline(trained(bits), TEXT, recipe(seq_length=25), saturated)
     printed, warned = capsys.readouterr()
     assert printed == f"{headline(trained(bits), TEXT)}\n"
     helps = ": a smaller eta, or train.initial_accumulator_value: 10, may help\n"

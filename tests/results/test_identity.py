@@ -9,12 +9,12 @@ import pytest
 from projects import ROOT, STUDIES
 from pydantic import TypeAdapter
 
-from charloom.core.settings import params
-from charloom.core.settings.params import WEIGHTS, EarlierParams, Params, flat_of
-from charloom.core.settings.reading import overridden, read_params
+from charloom.core.config import params
+from charloom.core.config.params import WEIGHTS, EarlierParams, Params, flat_of
+from charloom.core.config.reading import read_params, with_overrides
 from charloom.core.training.trace import results_hash
-from charloom.results.keys import experiment_key, question_key, run_name, setting, trial_key, weights_key
-from charloom.results.study_table import read_asked, read_runs
+from charloom.results.keys import experiment_key, question_key, run_name, setting_label, trial_key, weights_key
+from charloom.results.study_table import read_frozen_question, read_runs
 
 PARAMS = read_params(ROOT / "params.yaml")
 LEAVES = flat_of(PARAMS)
@@ -54,7 +54,7 @@ IDLE = {  # with AdaGrad, reading from front to back, and with Adam
 
 @pytest.mark.parametrize("name", LEAVES)
 @pytest.mark.parametrize("params", IDLE, ids=["adagrad", "adam"])
-def test_a_param_names_the_experiment_unless_it_cannot_matter_and_one_of_samples_names_no_trial(params, name):
+def test_an_experiment_key_contains_each_param_that_matters(params, name):
     other, same = PARAMS if changed(name, params) == params else changed(name, params), NO_MATTER | IDLE[params]
     assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same)
     keys = {trial_key(each, TEXT, ARITHMETIC) for each in (params, other)}
@@ -91,7 +91,7 @@ def test_a_run_is_named_by_what_differs_from_the_committed_params_and_its_seed(p
 
 
 def test_minus_zero_is_zero():
-    low, zero = (overridden(PARAMS, {"prepare.held_out": value}, ROOT) for value in (-0.0, 0.0))
+    low, zero = (with_overrides(PARAMS, {"prepare.held_out": value}, ROOT) for value in (-0.0, 0.0))
     assert experiment_key(low, TEXT) == experiment_key(zero, TEXT)
 
 
@@ -106,14 +106,16 @@ def test_keys_equal_those_that_earlier_versions_computed_or_stored(row):
     now = {
         "experiment": experiment_key(params, row["text"]),
         "trial": trial_key(params, row["text"], ARITHMETIC),
-        "setting": setting(params),
+        "setting": setting_label(params),
     }
     assert {name: now[name] for name in now.keys() & row} == {name: row[name] for name in now.keys() & row}
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=[folder.name for folder in STUDIES])
 def test_rows_of_committed_studies_have_the_keys_of_their_params(folder):
-    assert read_runs(folder, read_asked(folder / "asked.json"), curves=False)  # Damaged, if a row has another key
+    assert read_runs(
+        folder, read_frozen_question(folder / "asked.json"), curves=False
+    )  # Damaged, if a row has another key
 
 
 @pytest.mark.parametrize("value", ["silent", "other"])

@@ -9,11 +9,11 @@ import pytest
 from projects import ROOT
 
 from charloom.core.base.errors import Damaged
-from charloom.results.study_table import FIRST_METRICS, read_asked, read_runs
+from charloom.results.study_table import FIRST_METRIC_NAMES, read_frozen_question, read_runs
 
 STUDY = ROOT / "studies/initial_accumulator"
 BITS = "held_out_bits_per_character"
-DIVERGED = dict.fromkeys((*FIRST_METRICS, "results"), "")
+DIVERGED = dict.fromkeys((*FIRST_METRIC_NAMES, "results"), "")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def edited(folder, name, edit) -> None:
 
 def refusal(folder) -> str:
     with pytest.raises(Damaged) as refused:
-        read_runs(folder, read_asked(folder / "asked.json"))
+        read_runs(folder, read_frozen_question(folder / "asked.json"))
     line = str(refused.value)
     assert line.isprintable()
     assert len(line) < 600
@@ -101,7 +101,7 @@ def test_a_question_without_the_arithmetic_of_its_recipe_is_damage(folder):
 
 
 def test_other_spellings_of_a_row_change_nothing(folder):
-    asked = read_asked(folder / "asked.json")
+    asked = read_frozen_question(folder / "asked.json")
     before = read_runs(folder, asked)
 
     def respelled(rows):

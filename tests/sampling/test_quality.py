@@ -19,7 +19,7 @@ def found(samples: list[str], text: str, piece: int = 9) -> list[tuple[quality.S
 
 
 @given(st.lists(few_letters, min_size=1, max_size=4), few_letters, st.integers(1, 30))
-def test_what_is_marked_is_the_first_of_the_longest_copies_and_each_word_that_is_not_in_the_text(samples, text, piece):
+def test_marks_are_the_first_longest_copy_and_each_unknown_word(samples, text, piece):
     """However many are measured at once."""
     for sample, (each, marks) in zip(samples, found(samples, text, piece), strict=True):
         passages = [sample[i:j] for i in range(len(sample)) for j in range(i + 1, len(sample) + 1)]

@@ -100,7 +100,7 @@ def test_temperature_zero_takes_the_first_of_the_likeliest(o):
     o=st.lists(st.sampled_from([-800.0, -3.0, 0.0, 0.5, 1.0]), min_size=1, max_size=260),
     top_k=st.integers(0, 45), top_p=st.sampled_from([1e-300, 0.25, 0.5, 0.999, 1.0]),
 )  # fmt: skip
-def test_of_equals_the_first_are_kept_and_never_more_than_it_takes(o, top_k, top_p):
+def test_top_k_and_top_p_keep_the_first_of_equals_and_no_more_than_needed(o, top_k, top_p):
     choice = Choice(1.0, top_k, top_p)
     exact = distribution(o, choice)
     drawn = one(o, choice, 3000)
@@ -121,14 +121,14 @@ class Extreme:
 @pytest.mark.parametrize("choice", [Choice(1.0), Choice(0.7, 3), Choice(1.0, 0, 0.999999)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("backend", [KERNEL, NUMPY])
-def test_the_ends_of_the_random_numbers_draw_the_first_and_the_last_with_a_weight(choice, dtype, backend):
+def test_extreme_random_numbers_draw_the_first_and_last_possible_character(choice, dtype, backend):
     o = [-np.inf, -1e30, 0.3, 0.1, 0.2, -1e30, -np.inf]
     chosen = choice.top_k > 0 or choice.top_p < 1  # from the likeliest down, else by id
     for number, expected in ((0.0, 2), (1 - 2.0**-53, 3 if chosen else 4)):
         assert set(one(o, choice, BLOCK, dtype, Extreme(number), backend)) == {expected}
 
 
-def test_the_probabilities_along_a_text_are_those_of_the_reference_with_its_state():
+def test_probabilities_along_a_text_equal_those_of_the_reference():
     theta = rnn.init(33, 30, 0.15, np.random.default_rng(5))
     h = np.random.default_rng(6).normal(size=33)
     ids, p = next(sampling.blocks(theta, h[None], np.array([4]), [np.random.default_rng(1)], Choice(1.3), KERNEL))

@@ -10,7 +10,7 @@ from recipes import recipe
 
 from charloom.core.network.adam import Adam
 from charloom.core.network.order import CHUNKS, POSITIONS, Order
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.training.loop import train
 from charloom.core.training.trace import EMPTY, columns, extended, results_hash
 from charloom.signature import plain
@@ -31,13 +31,13 @@ def test_the_hash_of_a_whole_training_is_the_kernels(own, updates):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_each_recipe_of_the_signature_is_trained_alike_for_more_than_a_thousand_updates(name):
+def test_the_plain_loops_train_each_recipe_of_the_signature_to_equal_bits(name):
     assert_same(RECIPES[name], 1050)
 
 
 def assert_same(own, updates):
     trace = EMPTY
-    for rows in train(start(own, K, 7), IDS, updates, (1000,), own):
+    for rows in train(initial_state(own, K, 7), IDS, updates, (1000,), own):
         trace = extended(trace, rows, own.epoch(len(IDS)), 0.0)
     hashed = results_hash(rows.state.theta.flat, rows.best.theta.flat, columns(trace))
     assert plain.train(own, K, IDS, updates, 7) == hashed

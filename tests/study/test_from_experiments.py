@@ -11,8 +11,8 @@ from experiments import git, run
 from projects import ROOT, Project
 
 from charloom.core.base.errors import Damaged, WrongInput
-from charloom.core.settings.records import Measure
-from charloom.study.from_experiments import experiments_measured
+from charloom.core.config.records import Measure
+from charloom.study.from_experiments import measure_experiments
 from seedpairs import Measured, Measurement
 
 TRAIN = json.loads((ROOT / "metrics/train.json").read_text())
@@ -39,7 +39,7 @@ def committed(folder: Path) -> None:
 
 def read(folder: Path, *arguments: str, **options) -> Measured:
     with chdir(folder):
-        return experiments_measured(*arguments, **options)
+        return measure_experiments(*arguments, **options)
 
 
 def found(folder: Path, **runs: dict[str, str]) -> Measured:
@@ -55,7 +55,7 @@ def refusal(folder: Path, *arguments: str) -> str:
     return str(refused.value)
 
 
-def test_settings_are_what_differs_but_for_the_seed_and_heads_own_is_the_baseline(folder):
+def test_settings_are_the_differing_params_and_heads_is_the_baseline(folder):
     runs = [run(2.7, eta=0.1, seed=2, below=900), run(2.6, eta=0.05), run(9.0, eta=1), run(2.5, eta=1, seed=2)]
     own = found(folder, **{f"exp-{n}": files for n, files in enumerate(runs)})
     assert own.baseline == "eta=0.1"
@@ -77,7 +77,7 @@ def test_experiments_of_two_optimisers_are_compared_and_put_in_order(folder):
     ]
 
 
-def test_an_equal_run_counts_once_and_of_other_results_heads_or_the_newest_count_and_are_named(folder):
+def test_an_equal_run_counts_once_and_conflicting_results_of_head_or_newest_win(folder):
     """What cannot matter makes no setting."""
     own = found(folder, again=run(OWN.value), saved=run(OWN.value, save_every=77), other=run(2.0, eta=0.2))
     assert own.settings == {"eta=0.1": {1: OWN}, "eta=0.2": {1: Measurement(2.0)}}
@@ -167,7 +167,7 @@ def test_runs_without_a_measure_are_not_runs_without_held_out_text(folder):
 
 
 @pytest.mark.parametrize("content", ["eta: [", "eta: 0.1\n", "- 1\n", "", None])
-def test_where_there_is_nothing_to_compare_the_line_says_what_to_do(folder, tmp_path_factory, content):
+def test_a_comparison_without_runs_says_what_to_do(folder, tmp_path_factory, content):
     assert "only one setting in 1 run; `dvc exp run -S eta=0.05` makes another" in refusal(folder)
     experiments.commit(folder, {"seed": run(2.7, seed=2)})
     assert "only one setting in 2 runs" in refusal(folder)

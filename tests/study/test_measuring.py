@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
-from charloom.core.settings.reading import overridden, read_params
-from charloom.core.settings.records import Measure
-from charloom.study.asking import read_study
-from charloom.study.measuring import MORE_TEXT, measured, of_runs
+from charloom.core.config.reading import read_params, with_overrides
+from charloom.core.config.records import Measure
+from charloom.study.freeze import read_study
+from charloom.study.measuring import MORE_TEXT, of_runs, study_measurements
 from seedpairs import answered
 from seedpairs.data_types import BETTER, CANNOT_TELL
 
@@ -24,7 +24,7 @@ USUAL = read_params(ROOT / "params.yaml")
      ({"eta": 0.05}, ()), ({"batch": 8, "train.updates": 12_500}, ()), ({"batch": 5, "seq_length": 5}, ())],
 )  # fmt: skip
 def test_settings_that_read_more_text_are_told_apart_from_those_that_do_not(other, expected):
-    params = {"usual": USUAL, "other": overridden(USUAL, other, ROOT)}
+    params = {"usual": USUAL, "other": with_overrides(USUAL, other, ROOT)}
     runs = {name: {} for name in params}
     assert of_runs(params, runs, Measure.SMOOTH_LOSS, "usual").warnings == expected
 
@@ -47,7 +47,7 @@ def told(asked, **said):
         recorded["question"]["seeds"] = said.pop("seeds")
     asked.write_text(json.dumps(recorded | said))
     study = read_study(Path("studies/initial_accumulator.yaml"))
-    return study, answered(measured(study))
+    return study, answered(study_measurements(study))
 
 
 def test_seeds_after_an_answer_that_declared_no_looks_claim_nothing(accumulator):
@@ -67,11 +67,11 @@ def test_other_seeds_are_another_question_and_more_seeds_are_the_same(accumulato
         study._replace(question=study.question.model_copy(update={"seeds": list(seeds)}))
         for seeds in (range(11, 21), range(1, 12))
     )
-    assert new.named != study.named == more.named
+    assert new.question_key != study.question_key == more.question_key
 
 
-def test_a_study_on_a_text_of_its_own_has_not_the_target_that_was_chosen_for_another(accumulator):
+def test_a_study_on_its_own_text_ignores_the_target_of_another_text(accumulator):
     study = read_study(Path("studies/initial_accumulator.yaml"))
-    assert measured(study).target == "smooth loss below 40"
+    assert study_measurements(study).target == "smooth loss below 40"
     own = study._replace(question=study.question.model_copy(update={"text": "data/my.txt"}))
-    assert measured(own).target == ""
+    assert study_measurements(own).target == ""

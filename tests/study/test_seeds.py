@@ -15,11 +15,11 @@ from projects import ROOT, copied, said
 from study_projects import ask, conducted, tables
 
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import parsed
-from charloom.results.study_table import read_asked
-from charloom.study.asking import read_study, write_asked
-from charloom.study.measuring import measured
-from charloom.study.seeds import keep, spanned, yaml_of
+from charloom.core.base.yaml12 import parse_yaml
+from charloom.results.study_table import read_frozen_question
+from charloom.study.freeze import read_study, write_frozen_question
+from charloom.study.measuring import study_measurements
+from charloom.study.seeds import archive, seed_range, yaml_of
 from seedpairs import answered
 
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
@@ -69,7 +69,7 @@ CHANGED = {  # what is typed over the question that `a` has answered with the se
 
 
 @pytest.mark.parametrize(("changes", "line"), CHANGED.values(), ids=CHANGED)
-def test_no_change_of_a_question_decides_by_a_training_that_its_answer_has_shown(project, changes, line):
+def test_a_changed_question_never_decides_by_trainings_that_were_shown(project, changes, line):
     """Neither in the same file, nor in another one, nor after all files of the answer are gone."""
     question = QUESTION
     for old, new in changes.items():
@@ -123,7 +123,7 @@ def test_a_training_that_an_answer_has_shown_is_known_under_another_name(
         equal = "has shown results equal to those of eta=0.1" if trained else "has shown results of eta=0.1"
         assert line == f"studies/b.yaml: studies/a.yaml {equal} with seeds 1 to 3; {NEW}{ANEW * trained}\n"
         assert (project.folder / "studies/b/trials.csv").exists() == trained
-        assert not trained or read_asked(project.folder / "studies/b/asked.json").answers == []
+        assert not trained or read_frozen_question(project.folder / "studies/b/asked.json").answers == []
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_line_ends_and_chunks_of_as_many_sequences_are_no_other_training(finishe
 
 
 @pytest.mark.slow
-def test_an_answer_of_an_earlier_version_is_compared_by_its_text_and_never_rewritten(project):
+def test_an_analysis_of_an_earlier_version_is_compared_by_text_and_kept(project):
     path = project.folder / "studies/a/asked.json"
     asked = json.loads(path.read_text())
     del asked["training_sha256"]
@@ -178,7 +178,7 @@ def test_other_settings_other_seeds_and_another_text_are_free(project, question)
     (project.folder / "data/other.txt").write_text(text[1:])
     ask(project, question, "b")
     conducted(project, "b")
-    asked = read_asked(project.folder / "studies/b/asked.json")
+    asked = read_frozen_question(project.folder / "studies/b/asked.json")
     assert asked.answers == [3]
     again = "seeds: [4, 5, 6]" in question  # the one about the baseline that `a` is about, too
     assert asked.earlier == again
@@ -187,7 +187,7 @@ def test_other_settings_other_seeds_and_another_text_are_free(project, question)
 
 
 @pytest.mark.slow
-def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_of_starts(project):
+def test_a_question_keeps_its_analysis_under_any_name_and_after_restarts(project):
     folder = project.folder / "studies/a"
     answer = tables(folder)
     printed = conducted(project, anew=True)
@@ -198,7 +198,7 @@ def test_the_same_question_keeps_its_answer_under_any_name_and_after_any_number_
         shutil.move(project.folder / gone, project.folder.parent)
     ask(project, QUESTION.replace("seeds: 3", "seeds: 5"), "renamed")
     conducted(project, "renamed")
-    assert read_asked(project.folder / "studies/renamed/asked.json").answers == [3, 5]
+    assert read_frozen_question(project.folder / "studies/renamed/asked.json").answers == [3, 5]
     after = said(project, "compare", "studies/renamed")[0]
     difference, p = before[before.index("  difference") :].splitlines()[:2]
     assert f"{difference}\n{p}\n" in after
@@ -248,26 +248,26 @@ def test_a_look_that_was_passed_is_an_answer_after_a_kill(project):
     ask(project, f"{looks}measure: held_out_bits_per_character\n", "c")
     killed = """
 import os, signal, sys
-from charloom.results.study_table import read_asked
+from charloom.results.study_table import read_frozen_question
 def kill(event, _):
     asked = Path("studies/c/asked.json")
-    if event == "os.rename" and asked.exists() and read_asked(asked).answers == [2]:
+    if event == "os.rename" and asked.exists() and read_frozen_question(asked).answers == [2]:
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(kill)
 conduct(Path("studies/c.yaml"), 1, None)
 """
     assert with_code(project, killed).returncode == -signal.SIGKILL
-    assert read_asked(project.folder / "studies/c/asked.json").answers == [2]
+    assert read_frozen_question(project.folder / "studies/c/asked.json").answers == [2]
     assert "cannot tell yet" in said(project, "compare", "studies/c")[0].lower()
     project.edit("studies/c.yaml", "looks: [2, 3]\n", "")
     assert "looks: changed since the first start" in refused(project, "c")
     project.edit("studies/c.yaml", "seeds: [7, 8, 9]\n", "seeds: [7, 8, 9]\nlooks: [2, 3]\n")
     assert "studies/c.yaml: 2 of 6 trials to train" in conducted(project, "c")
-    assert read_asked(project.folder / "studies/c/asked.json").answers == [2, 3]
+    assert read_frozen_question(project.folder / "studies/c/asked.json").answers == [2, 3]
 
 
 @pytest.mark.slow
-def test_of_two_studies_that_train_at_the_same_time_one_answers(project):
+def test_one_of_two_simultaneous_studies_is_analysed(project):
     for name, eta in (("b", "0.05"), ("c", "0.02")):
         ask(project, QUESTION.replace("seeds: 3", "seeds: [7, 8]").replace("0.05]", f"{eta}]"), name)
     while_c_trains = """
@@ -282,16 +282,16 @@ conduct(Path("studies/c.yaml"), 1, None)
     line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
     assert f"WrongInput: studies/c.yaml: {line}" in done.stderr
     for name, answers in (("b", [2]), ("c", [])):
-        assert read_asked(project.folder / f"studies/{name}/asked.json").answers == answers
+        assert read_frozen_question(project.folder / f"studies/{name}/asked.json").answers == answers
 
 
 @pytest.mark.slow
-def test_of_several_questions_that_were_begun_the_first_answer_counts(project):
+def test_the_first_analysis_of_several_questions_counts(project):
     """Also if the other one has all its trainings, and only its answer is missing."""
     both = QUESTION.replace("seeds: 3", "seeds: [7, 8]")
     ask(project, both, "c")
     with chdir(project.folder):
-        write_asked(read_study(Path("studies/c.yaml")))  # begun
+        write_frozen_question(read_study(Path("studies/c.yaml")))  # begun
     ask(project, both.replace("0.05]", "0.02]"), "b")
     conducted(project, "b")
     line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
@@ -299,7 +299,7 @@ def test_of_several_questions_that_were_begun_the_first_answer_counts(project):
     assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
 
 
-def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests_is_not(project):
+def test_an_analysis_by_sources_with_other_results_is_void(project):
     path = project.folder / "studies/a/asked.json"
     asked = json.loads(path.read_text())
     shutil.rmtree(project.folder / ".charloom/studies")
@@ -311,7 +311,7 @@ def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests
     path.write_text(json.dumps(asked | {"small_trials": {"adagrad float64": "0" * 16}}))
     project.commit("as other sources wrote it")
     conducted(project, "b")
-    assert read_asked(project.folder / "studies/b/asked.json").answers == [3]
+    assert read_frozen_question(project.folder / "studies/b/asked.json").answers == [3]
     shown = f"studies/b.yaml has shown results of eta=0.1 with seeds 1 to 3; write `seeds: [4, 5, 6]`{ANEW}"
     assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
@@ -319,7 +319,7 @@ def test_an_answer_by_sources_with_other_results_is_void_and_one_without_digests
 def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project):
     def new(name, *options):
         printed, _ = said(project, "study", "new", f"studies/{name}.yaml", *options)
-        return printed, parsed((project.folder / f"studies/{name}.yaml").read_text())["seeds"]
+        return printed, parse_yaml((project.folder / f"studies/{name}.yaml").read_text())["seeds"]
 
     eta = ("--vary", "eta=0.1,0.02")
     printed, seeds = new("b", *eta, "--seeds", "2")
@@ -340,8 +340,8 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
     without = "studies/a.yaml"
     project.edit(without, QUESTION, f"{QUESTION}smallest_difference: 0.01\n")
     with chdir(project.folder):
-        write_asked(read_study(Path(without), anew=True).answered_at(3))
-        keep(Path("studies/a"))
+        write_frozen_question(read_study(Path(without), anew=True).with_analysis_at(3))
+        archive(Path("studies/a"))
     assert said(project, "study", "new", "studies/f.yaml", *same, code=2)[1] == line
     assert new("again", *same, "--seeds", "4")[1] == [8, 9, 10, 11]  # the same question, on other seeds
     (project.folder / "studies/again.yaml").unlink()
@@ -388,7 +388,7 @@ def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(proj
     assert "eta=0.05: " in said(project, "compare", "--table", "studies/a/trials.csv", *columns)[0]
     conducted(project)
     with chdir(project.folder):
-        assert answered(measured(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
+        assert answered(study_measurements(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
 
 
 def test_a_damaged_record_of_an_answer_hides_no_other_and_anew_replaces_it(project):
@@ -397,11 +397,11 @@ def test_a_damaged_record_of_an_answer_hides_no_other_and_anew_replaces_it(proje
     assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
     (project.folder / "studies/a/asked.json").write_text("{")
     conducted(project, anew=True)
-    assert read_asked(project.folder / "studies/a/asked.json").answers == [3]
+    assert read_frozen_question(project.folder / "studies/a/asked.json").answers == [3]
 
 
 def test_seeds_are_named_as_a_range_or_one_by_one():
-    assert [spanned(seeds) for seeds in ([3], [4, 5], [7, 6, 8], [3, 4, 7])] == [
+    assert [seed_range(seeds) for seeds in ([3], [4, 5], [7, 6, 8], [3, 4, 7])] == [
         "seed 3", "seeds 4 and 5", "seeds 6 to 8", "seeds 3, 4 and 7",
     ]  # fmt: skip
     assert yaml_of([4, 6]) == "`seeds: [4, 6]`"
@@ -423,7 +423,7 @@ def test_the_advice_for_a_new_study_names_a_number_only_if_the_comparison_does(f
 
 
 @pytest.mark.slow
-def test_a_question_is_confirmed_by_one_command_with_as_many_free_seeds_as_its_answer_advises(finished, tmp_path):
+def test_one_command_confirms_a_question_with_the_advised_number_of_free_seeds(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     question = QUESTION.replace("eta: [0.1, 0.05]", "m: [2, 3]").replace("{}", "{m: 2}").replace("seeds: 3", "seeds: 2")
     (project.folder / "data/my.txt").write_text("Call me a text of mine, with a word or two. " * 60)
@@ -437,9 +437,9 @@ def test_a_question_is_confirmed_by_one_command_with_as_many_free_seeds_as_its_a
         printed, _ = said(project, *line)
         number = int(command.split()[-1])
         assert f"made studies/a_again.yaml: 2 settings, {number} seeds: {2 * number} trainings\n" in printed
-        written = parsed((project.folder / "studies/a_again.yaml").read_text())
+        written = parse_yaml((project.folder / "studies/a_again.yaml").read_text())
         assert written.pop("seeds") == [*range(3, 3 + number)]
-        assert written == {key: x for key, x in parsed((project.folder / "studies/a.yaml").read_text()).items()
+        assert written == {key: x for key, x in parse_yaml((project.folder / "studies/a.yaml").read_text()).items()
                            if key != "seeds"}  # fmt: skip
         (project.folder / "studies/a_again.yaml").unlink()
     assert said(project, *again, "--seeds", "3")[0].startswith("made studies/a_again.yaml: 2 settings, 3 seeds: ")

@@ -10,9 +10,9 @@ import pytest
 from projects import SMALL, make, said
 from study_projects import QUESTION, ask, conducted, tables
 
-from charloom.core.settings.reading import read_params
-from charloom.study.asking import asked_now, read_study
-from charloom.study.measuring import measured
+from charloom.core.config.reading import read_params
+from charloom.study.freeze import freeze_question, read_study
+from charloom.study.measuring import study_measurements
 from charloom.study.study_file import read_question
 
 # What stands in the question, what is written instead, and what the line says after the file's name.
@@ -119,8 +119,8 @@ def test_a_title_and_names_are_no_part_of_the_question(project):
             ask(project, words + names + question, "named")
             names = names.replace("A", "C") if words else ""
             study = read_study(Path("studies/named.yaml"))
-            assert (study.named, study.runs, study.asked) == (asked.named, asked.runs, asked.asked)
-            assert measured(study).title == words.removeprefix("title: ").strip()
+            assert (study.question_key, study.runs, study.frozen) == (asked.question_key, asked.runs, asked.frozen)
+            assert study_measurements(study).title == words.removeprefix("title: ").strip()
             assert conducted(project, "named") == ""
             assert tables(folder) == before
 
@@ -137,7 +137,7 @@ def test_a_name_is_for_the_setting_that_has_the_values(project):
         ):
             ask(project, f"{fixed}names: {{{names}}}\n", "fixed")
             if not complaint:
-                study = asked_now(Path("studies/fixed.yaml"), read_question(Path("studies/fixed.yaml")))
+                study = freeze_question(Path("studies/fixed.yaml"), read_question(Path("studies/fixed.yaml")))
                 assert study.names == {"eta=0.05 train.initial_accumulator_value=10": "A"}
             else:
                 assert "names: A: more than one setting with" in said(project, "study", "studies/fixed.yaml", code=2)[1]
@@ -208,7 +208,7 @@ SETTINGS = {  # the question, and the names of its settings, the baseline first
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_settings_have_the_names_of_what_differs_and_the_rest_is_as_in_params_yaml(project, kind):
+def test_settings_are_named_by_their_differences_and_inherit_params_yaml(project, kind):
     question, names = SETTINGS[kind]
     with chdir(project.folder):
         study = read_study(ask(project, question).with_suffix(".yaml"))

@@ -14,23 +14,23 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from compared import designed
+from comparisons import designed
+from mlflow_project import column
 from projects import ROOT, copied, said
-from recorded import column
 from rehashed import hashed
 from study_projects import ask, conducted, tables
 
 from charloom.core.base.storage import sha256
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.records import Measure
+from charloom.core.config.pipeline import files
+from charloom.core.config.records import Measure
 from charloom.core.training.protocol import metrics_of
 from charloom.results.run import thinned
-from charloom.results.study_table import read_asked, read_runs
-from charloom.study.asking import read_study, warn_of_other_params, write_asked
+from charloom.results.study_table import read_frozen_question, read_runs
 from charloom.study.conduct import undecided
-from charloom.study.measuring import before_it_starts, measured
+from charloom.study.freeze import read_study, warn_of_other_params, write_frozen_question
+from charloom.study.measuring import before_it_starts, study_measurements
 from charloom.study.trial import small_trial
-from charloom.study_pages.compared import Compared
+from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import study_page
 from seedpairs import answered
 from seedpairs.data_types import CANNOT_TELL
@@ -110,17 +110,17 @@ STOPS = [  # settings, how many trials are trained at each look, and how many ro
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("settings", "trained", "rows"), STOPS)
-def test_what_is_decided_at_a_look_stops(project, settings, trained, rows):
+def test_a_setting_decided_at_a_look_stops(project, settings, trained, rows):
     folder = ask(project, f"{settings}\n{LOOKS}")
     counts = re.findall(r"^studies/a.yaml: (\d+) of \d+ trials to train$", conducted(project), re.MULTILINE)
     assert [int(count) for count in counts] == trained
     with chdir(project.folder):
-        settings = measured(read_study(folder.with_suffix(".yaml"))).settings
+        settings = study_measurements(read_study(folder.with_suffix(".yaml"))).settings
     assert [len(trials) for trials in settings.values()] == rows
 
 
 @pytest.mark.parametrize("crossing", [0.0, 1.0])
-def test_of_several_factors_all_settings_stop_where_averages_and_settings_are_told(crossing):
+def test_all_settings_stop_once_the_averages_and_settings_are_decided(crossing):
     """That no interaction is there can never be told, nor an average that one turns: they keep nothing going."""
 
     def value(seed, a, b):
@@ -160,13 +160,13 @@ def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(projec
     assert row["results"] == row["smooth_loss"] == ""
     assert row_of(folder, eta="0.1", sigma="0.01", seed="2")["outcome"] == "trained"
     with chdir(project.folder):
-        results = measured(read_study(folder.with_suffix(".yaml")))
+        results = study_measurements(read_study(folder.with_suffix(".yaml")))
     diverged = results.settings["eta=1.7e+308 sigma=0.01"].values()
     assert [(trial.value, trial.exploded) for trial in diverged] == [(None, True)] * 2
     assert conducted(project) == ""
     project.edit("studies/a/trials.csv", "trained", "worse than uniform")
     with chdir(project.folder):
-        worse = measured(read_study(folder.with_suffix(".yaml"))).settings["eta=0.1 sigma=0.01"].values()
+        worse = study_measurements(read_study(folder.with_suffix(".yaml"))).settings["eta=0.1 sigma=0.01"].values()
     assert all(trial.exploded and trial.value is not None for trial in worse)
 
 
@@ -187,7 +187,7 @@ def test_other_params_here_change_nothing_of_what_was_asked(study, capsys):
     )
 
 
-def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project):
+def test_changed_params_that_the_question_leaves_open_are_named(project):
     ask(project, TWO.replace("baseline: {}", "baseline: {eta: 0.1}"))
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
     project.edit("params.yaml", "eta: 0.1", "eta: 0.3")  # which the question says itself
@@ -195,9 +195,9 @@ def test_what_the_question_leaves_open_is_said_if_it_is_not_as_committed(project
     line += "sigma 0.02, not 0.01"
     with chdir(project.folder):
         assert before_it_starts(read_study(Path("studies/a.yaml"))) == [line]
-        write_asked(read_study(Path("studies/a.yaml")))
+        write_frozen_question(read_study(Path("studies/a.yaml")))
         project.run("git", "commit", "-qam", "another sigma")
-        assert measured(read_study(Path("studies/a.yaml"))).warnings == (line,)
+        assert study_measurements(read_study(Path("studies/a.yaml"))).warnings == (line,)
 
 
 @pytest.mark.slow
@@ -208,7 +208,7 @@ def test_more_seeds_are_the_same_question_and_its_first_answer_decides(study):
     assert conducted(project).startswith("studies/a.yaml: 2 of 6 trials to train\n")
     with chdir(project.folder):
         again = read_study(Path("studies/a.yaml"))
-    assert (again.asked.answers, again.first_answer) == ([2, 3], 2)
+    assert (again.frozen.answers, again.first_analysis) == ([2, 3], 2)
     project.edit("studies/a.yaml", "seeds: 3", "seeds: [3, 1, 2, 4]")
     assert "seeds: changed since" in said(project, "study", "studies/a.yaml", code=2)[1]
     (project.folder / "studies/a.yaml").write_text(question)
@@ -217,7 +217,7 @@ def test_more_seeds_are_the_same_question_and_its_first_answer_decides(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", range(5))
-def test_a_kill_at_any_step_of_anew_leaves_no_row_beside_a_question_that_did_not_ask_for_it(study, kills):
+def test_a_kill_during_anew_leaves_no_row_of_another_question(study, kills):
     """The old answer counts, and the next start continues without a word about damage."""
     project, folder = study
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
@@ -227,11 +227,11 @@ def test_a_kill_at_any_step_of_anew_leaves_no_row_beside_a_question_that_did_not
     done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     with chdir(project.folder):
-        asked = read_asked(folder / "asked.json")
+        asked = read_frozen_question(folder / "asked.json")
         assert read_runs(folder, asked) == {} or asked.question["seeds"] == [1, 2]
     begun = asked.question["seeds"] == [5, 6]
     assert "studies/a.yaml: 4 of 4 trials to train" in conducted(project, anew=not begun)
-    assert read_asked(folder / "asked.json").answers == [2]
+    assert read_frozen_question(folder / "asked.json").answers == [2]
     project.edit("params.yaml", "sigma: 0.02", "sigma: 0.01")
     ask(project, TWO.replace("0.05]", "0.02]"), "b")
     line = "studies/b.yaml: studies/a.yaml has shown results of eta=0.1 with seeds 1 and 2; write `seeds: [3, 4]`\n"
@@ -290,7 +290,7 @@ def test_a_study_that_is_not_as_it_was_asked_gets_one_line_and_keeps_its_tables(
 
 
 @pytest.mark.parametrize("option", [[], ["--anew"]])
-def test_a_question_that_another_study_asks_is_not_asked_again_under_another_name(study, option):
+def test_a_question_of_another_study_is_refused_under_a_new_name(study, option):
     """The looks are the question's: a second name would forget them, and claim anew."""
     project, _ = study
     question = (project.folder / "studies/a.yaml").read_text()
@@ -301,13 +301,16 @@ def test_a_question_that_another_study_asks_is_not_asked_again_under_another_nam
     assert not (project.folder / "studies/b").exists()
     ask(project, question.replace("seeds: 2", "seeds: [3, 4]"), "b")  # other seeds, other runs
     with chdir(project.folder):
-        assert read_study(Path("studies/b.yaml"), anew=bool(option)).named != read_study(Path("studies/a.yaml")).named
+        assert (
+            read_study(Path("studies/b.yaml"), anew=bool(option)).question_key
+            != read_study(Path("studies/a.yaml")).question_key
+        )
         read_study(project.folder / "studies/a.yaml", anew=True)  # the same study, by another path
     (project.folder / "studies/b.yaml").unlink()
 
 
 ANOTHER_MEASURE = """
-from charloom.core.settings import records
+from charloom.core.config import records
 class TrainMetrics(records.TrainMetrics):
     twice: int | None = None
 records.TrainMetrics = TrainMetrics
@@ -319,24 +322,24 @@ protocol.metrics_of = metrics_of
 """
 WITH_ANOTHER_MEASURE = """
 from pathlib import Path
-from charloom.results.study_table import METRICS, read_asked, read_runs, write_runs
-from charloom.study.asking import read_study, small_trials
-from charloom.study.measuring import measured
+from charloom.results.study_table import METRIC_NAMES, read_frozen_question, read_runs, write_runs
+from charloom.study.freeze import read_study, small_trials
+from charloom.study.measuring import study_measurements
 from seedpairs import answered
 study = read_study(Path("studies/initial_accumulator.yaml"))
-assert "twice" in METRICS and "twice" not in study.asked.measures, METRICS
-assert study.asked.small_trials == small_trials(study.asked), "the small trial says another thing"
-assert answered(measured(study)).comparisons[0].verdict == "better"
-folder, asked = Path(__import__("sys").argv[1]), study.asked.model_copy(update={"measures": METRICS})
+assert "twice" in METRIC_NAMES and "twice" not in study.frozen.measures, METRIC_NAMES
+assert study.frozen.small_trials == small_trials(study.frozen), "the small trial says another thing"
+assert answered(study_measurements(study)).comparisons[0].verdict == "better"
+folder, asked = Path(__import__("sys").argv[1]), study.frozen.model_copy(update={"measures": METRIC_NAMES})
 assert asked.small_trials != small_trials(asked), "the small trial leaves the new measure out"
 runs = {
     key: run._replace(metrics=run.metrics.model_copy(update={"twice": 2})) for key, run in study.runs.items()
 }
-write_runs(folder, study.columns, runs.items(), METRICS)
+write_runs(folder, study.columns, runs.items(), METRIC_NAMES)
 assert read_runs(folder, asked) == runs
 old, new = (next(iter(each.values())).metrics for each in (study.runs, runs))
 assert (old.twice, new.twice) == (None, 2)
-write_runs(folder, study.columns, study.runs.items(), study.asked.measures)
+write_runs(folder, study.columns, study.runs.items(), study.frozen.measures)
 assert (folder / "trials.csv").read_bytes() == (study.folder / "trials.csv").read_bytes()
 print("as before")
 """
@@ -358,25 +361,25 @@ class Right(str):
 @pytest.mark.slow
 def test_a_measure_knows_which_values_are_better_and_its_unit(monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(Measure, "named", lambda name: {"right": Right(name)}.get(name))
+    monkeypatch.setattr(Measure, "from_name", lambda name: {"right": Right(name)}.get(name))
     study = read_study(Path("studies/initial_accumulator.yaml"))
-    verdict = answered(measured(study)).comparisons[0].verdict
+    verdict = answered(study_measurements(study)).comparisons[0].verdict
     runs = {
         key: run._replace(metrics=run.metrics.model_copy(update={"right": -run.metrics.held_out_bits_per_character}))
         for key, run in study.runs.items()
     }
     question = study.question.model_copy(update={"measure": Right("right")})
     study = study._replace(runs=runs, question=question)
-    answer = answered(measured(study))
+    answer = answered(study_measurements(study))
     assert (answer.better, answer.comparisons[0].verdict) == ("higher", verdict)
-    page, picture, _ = study_page(study, Compared(answer))
+    page, picture, _ = study_page(study, Presentation(answer))
     for words in ("higher is better", "in percent", "better →"):
         assert words in page, words
     assert "right (better →)" in picture
 
 
 @pytest.mark.slow
-def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_alone(monkeypatch):
+def test_the_digest_of_a_small_trial_covers_the_measures_too(monkeypatch):
     def other(*given):
         metrics = metrics_of(*given)
         return metrics.model_copy(update={"smooth_loss": metrics.smooth_loss + 1})
@@ -389,13 +392,13 @@ def test_the_digest_of_a_small_trial_covers_what_is_measured_and_not_the_kernel_
 
 
 @pytest.mark.slow
-def test_what_a_study_has_in_place_of_params_yaml_is_in_its_rows_and_in_asked_json(project, capsys):
+def test_params_that_a_study_overrides_are_in_its_rows_and_in_asked_json(project, capsys):
     """Batches, which are of another kind; a param that all settings have alike; a text of its own."""
     (project.folder / "data/mine.txt").write_text((project.folder / "data/fox.txt").read_text() + "The end.")
     settings = "settings: [{m: 5, batch: 1}, {m: 5, batch: 3}]\nbaseline: {m: 5, batch: 1}\n"
     folder = ask(project, f"text: data/mine.txt\n{settings}seeds: 2\nmeasure: held_out_bits_per_character\n")
     conducted(project)
-    made, asked = tables(folder), read_asked(folder / "asked.json")
+    made, asked = tables(folder), read_frozen_question(folder / "asked.json")
     assert conducted(project) == ""
     assert tables(folder) == made
     assert set(asked.arithmetic) == {"adagrad float64", "batch adagrad float64"}

@@ -12,8 +12,8 @@ import pytest
 from projects import ROOT
 
 from charloom.core.base.errors import CheckFailed, Unavailable
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.headline import TRAINED
 from charloom.results.keys import arithmetic_of
@@ -49,7 +49,7 @@ class Workers:
         self.waiting = [] if at_once else list(workers)
         self.now = {f"worker {n}": worker for n, worker in enumerate(workers)} if at_once else {}
 
-    def there(self):
+    def live_workers(self):
         if not self.now and self.waiting:
             self.now = {f"worker {len(self.waiting)}": self.waiting.pop(0)}
         return self.now
@@ -106,7 +106,7 @@ def test_a_worker_gets_the_trial_once():
      (run(text_sha256="another"), "TypeError: its answer is not a run of this trial")],
     ids=["another kind", "no function", "long", "odd", "another text"],
 )  # fmt: skip
-def test_a_worker_of_another_kind_is_left_out_by_name_and_its_trial_has_not_failed(answer, why, capsys):
+def test_an_unsuitable_worker_is_excluded_by_name_without_a_failed_trial(answer, why, capsys):
     wrong = [Worker(answer) for _ in range(5)]
     assert len(ended(*wrong, Worker(run()), at_once=True)) == 1
     lines = {f"warning: worker worker {n} is left out after eta=0.1, seed 1: {why}" for n in range(5)}
@@ -126,7 +126,7 @@ class Gone(Worker):
 @pytest.mark.parametrize(
     "lost", [Worker(dead()), pytest.param(Gone(), marks=pytest.mark.slow)], ids=["at work", "idle"]
 )
-def test_a_trial_goes_to_the_next_worker_where_one_ends_and_the_one_that_ended_is_named(lost, capsys):
+def test_a_trial_of_a_dead_worker_goes_to_the_next_and_the_worker_is_named(lost, capsys):
     name = f"a trial of {type(lost).__name__}"
     assert len(ended(*[lost] * 3, Worker(run()), name=name)) == 1
     lines = [f"warning: worker worker {n} was lost, and another one gets {name}" for n in (4, 3, 2)]
@@ -171,7 +171,7 @@ class Client:
 
 
 @pytest.mark.parametrize("broken", [TimeoutError(), OSError("gone"), AttributeError("no scheduler")])
-def test_a_scheduler_has_ten_seconds_to_answer_again_and_a_lost_connection_has_no_workers(broken, monkeypatch):
+def test_a_scheduler_has_ten_seconds_to_reply_and_a_lost_one_has_no_workers(broken, monkeypatch):
     """After a lost connection the text is sent again."""
     clock, client = [1000.0], Client()
     monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: clock[0]))
@@ -179,7 +179,7 @@ def test_a_scheduler_has_ten_seconds_to_answer_again_and_a_lost_connection_has_n
 
     def later(seconds):
         clock[0] += seconds
-        return workers.there()
+        return workers.live_workers()
 
     assert later(0) == {"a": "a", "b": "b"}
     assert workers.text is workers.text
@@ -202,7 +202,7 @@ def test_the_end_of_the_workers_leaves_the_callers_other_processes(tmp_path):
     others = [multiprocessing.get_context("spawn").Process(target=time.sleep, args=[60]) for _ in range(2)]
     others[0].start()
     workers = Processes(tmp_path / "text.npz", 2)
-    workers.there()
+    workers.live_workers()
     others[1].start()
     assert len(multiprocessing.active_children()) == 4
     workers.close()

@@ -79,7 +79,7 @@ def test_entropies_are_what_counting_by_hand_gives(text, dense, part):
 
 
 @pytest.mark.parametrize(("K", "counted"), [(203, ngrams.SPARSE_LIMIT + 50), (204, ngrams.SPARSE_LIMIT)])
-def test_of_a_text_with_many_characters_a_part_is_counted_and_the_metrics_say_so(K, counted):
+def test_a_text_with_many_distinct_characters_is_counted_in_part(K, counted):
     ids = np.resize(np.arange(K, dtype=np.uint8), ngrams.SPARSE_LIMIT + 50)
     text = corpus.Text(Vocabulary("".join(map(chr, range(0x100, 0x100 + K)))), ids, ids[:0])
     metrics = ngrams.text_metrics(text, "", "", 7)
@@ -128,7 +128,7 @@ def test_ids_come_in_any_parts_and_are_read_in_any_parts(lengths, start, stop):
         assert np.array_equal(corpus.read_prepared(path).training[start:stop], ids[start:stop])
 
 
-def test_what_counts_once_is_named_and_the_hash_is_that_of_the_file(tmp_path):
+def test_the_survey_counts_characters_that_occur_once_and_hashes_the_file(tmp_path):
     found = corpus.survey(written(tmp_path, "\ufeffab\r\nb—".encode()))
     assert (found.once, found.characters) == ("\na—", 5)
     assert found.sha256 == sha256(tmp_path / "text.txt")

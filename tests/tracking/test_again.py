@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow_project import tracked
 from projects import OTHER_WEIGHTS, Project, copied, said, source
-from recorded import tracked
 
-from charloom.core.base.yaml12 import as_yaml_text, parsed
+from charloom.core.base.yaml12 import as_yaml_text, parse_yaml
 from charloom.core.network.recipe import Recipe
 from charloom.tracking.asking import PATCH
 
@@ -63,7 +63,7 @@ def test_an_argument_that_names_no_run_is_refused(finished, run):
 
 
 @pytest.mark.slow
-def test_a_committed_run_on_a_text_in_dvcs_cache_is_the_same_from_the_address_of_its_page(project):
+def test_again_reproduces_a_committed_run_with_a_text_from_dvcs_cache(project):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("dvc", "add", "-q", "data/fox.txt")
     project.run("git", "add", "-A")
@@ -107,9 +107,7 @@ def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(proje
 
 
 @pytest.mark.slow
-def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_record_is_a_difference(
-    project, tmp_path, monkeypatch
-):
+def test_again_needs_commit_and_text_and_finds_every_edit_of_the_run(project, tmp_path, monkeypatch):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("git", "commit", "-q", "-m", "a text of our own")
     tracked(project)
@@ -134,7 +132,7 @@ def test_a_run_of_another_clone_needs_commit_and_text_and_every_edit_of_its_reco
         assert "`dvc pull` brings it" in line
     shutil.copy(project.folder / "data/fox.txt", clone.folder / "data")
 
-    lock = parsed((project.folder / "dvc.lock").read_text())
+    lock = parse_yaml((project.folder / "dvc.lock").read_text())
     for entry in (*lock["stages"]["train"]["outs"], *lock["stages"]["plot"]["deps"]):
         if entry["path"] in {"models/last.npz", "data/dd2424_report.yaml"}:
             entry["md5"] = "0" * 32
@@ -194,7 +192,7 @@ def test_edited_params_and_tags_contradict_the_commit(recorded, tmp_path, table,
 
 
 @pytest.mark.slow
-def test_a_run_that_is_none_of_the_pipelines_and_a_store_that_is_away_are_refused(recorded, monkeypatch, tmp_path):
+def test_again_refuses_a_foreign_run_and_an_unreachable_store(recorded, monkeypatch, tmp_path):
     assert "mlflow.db; is MLFLOW_TRACKING_URI right?" in refused(recorded, run="0" * 32)
     run_id, foreign = run_of(recorded).info.run_id, recorded.client().create_run("0").info.run_id
     assert "charloom.experiment is missing or invalid: ''" in refused(recorded, run=foreign)
@@ -240,7 +238,7 @@ def test_an_edited_metric_and_an_edited_file_of_a_run_are_differences(recorded, 
 
 
 @pytest.mark.slow
-def test_without_a_lock_the_files_are_compared_and_the_last_line_says_how_many(recorded, artifacts):
+def test_again_compares_files_without_a_lock_and_counts_them_in_the_last_line(recorded, artifacts):
     (artifacts / "dvc.lock").unlink()
     printed = said(recorded, "again", run_of(recorded).info.run_id)[0].splitlines()
     outs = [row.removeprefix("same  ") for row in printed if row.startswith("same  ")][:-2]

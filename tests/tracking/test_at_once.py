@@ -9,7 +9,7 @@ import pytest
 from machines import Machine, at_once
 from mlflow import MlflowClient
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-from recorded import a_training, curve, holds_what_the_files_hold, model_names, smooth_losses, trainings
+from mlflow_project import a_training, curve, holds_what_the_files_hold, model_names, smooth_losses, trainings
 
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete, show

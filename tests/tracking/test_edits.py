@@ -1,7 +1,7 @@
 """An edit of an input or an output, at any moment: no result is recorded that belongs to other inputs or was edited.
 
 Here a stage runs in this process, and the edit is made in one of its calls or after its end. Python's imports of edited
-sources: tests/settings/test_entry.py. Edits during `dvc repro`, and experiments: tests/all/test_edits_at_work.py.
+sources: tests/config/test_entry.py. Edits during `dvc repro`, and experiments: tests/all/test_edits_at_work.py.
 """
 
 import importlib
@@ -9,8 +9,8 @@ from contextlib import chdir
 
 import pytest
 from claims import relock
+from mlflow_project import waiting
 from projects import Project, source
-from recorded import waiting
 
 from charloom import pages
 from charloom.core import kernel

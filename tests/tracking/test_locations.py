@@ -9,8 +9,8 @@ import time
 from contextlib import chdir, closing
 
 import pytest
+from mlflow_project import tracked
 from projects import Project, said
-from recorded import tracked
 from sqlalchemy.engine import make_url
 
 from charloom.tracking.address import address, database, relocate_store

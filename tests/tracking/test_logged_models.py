@@ -10,15 +10,15 @@ from zipfile import ZipFile
 import mlflow.pyfunc
 import pandas as pd
 import pytest
+from mlflow_project import column, history, sent, tracked
 from projects import said, source
-from recorded import column, history, sent, tracked
 
 from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import exclusive, read_json
+from charloom.core.config.reading import with_overrides
+from charloom.core.config.records import TrainMetrics
 from charloom.core.kernel import drawing, passes
-from charloom.core.settings.reading import overridden
-from charloom.core.settings.records import TrainMetrics
 from charloom.tracking import served
 from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
@@ -49,7 +49,7 @@ def file_of(project, model):
     return project.folder / f"models/{name}.npz"
 
 
-def test_a_run_has_all_checkpoints_as_models_with_steps_and_metrics_and_the_best_is_registered(finished):
+def test_a_run_logs_all_checkpoints_as_models_and_registers_the_best(finished):
     (run,) = finished.runs()
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     part = "held_out_part_bits_per_character"
@@ -84,7 +84,7 @@ def test_a_run_has_all_checkpoints_as_models_with_steps_and_metrics_and_the_best
     assert history(finished.client(), run, MEASURE) == {train.best_update: best, train.updates: last}
 
 
-def test_a_model_is_code_without_a_pickle_and_brings_its_own_and_says_what_it_needs(finished):
+def test_a_logged_model_has_its_code_and_requirements_and_no_pickle(finished):
     for model in logged(finished):
         folder = finished.folder / "mlartifacts/models" / model.model_id / "artifacts"
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
@@ -132,7 +132,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
     ("of_lowest", "of_last", "better"),
     [(2.0, 1.9, (LAST, 1.9)), (1.9, 2.0, (BEST, 1.9)), (2.0, 2.0, (BEST, 2.0)), (None, None, (BEST, 30.0))],
 )
-def test_of_a_runs_two_models_the_one_counts_that_is_better_on_held_out_text(finished, of_lowest, of_last, better):
+def test_the_better_of_two_models_on_held_out_text_counts(finished, of_lowest, of_last, better):
     with chdir(finished.folder):
         run = this_run()
     bits = {"best_held_out_bits_per_character": of_lowest, "held_out_bits_per_character": of_last}
@@ -177,7 +177,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
 
 
 @pytest.mark.slow
-def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_measured_alike(project):
+def test_the_alias_names_the_best_of_the_models_measured_alike(project):
     with chdir(project.folder):
         entry = Entry(put(this_run()))
         first, tracked_ = entry.first, entry.tracked
@@ -201,7 +201,7 @@ def test_models_are_ranked_across_runs_and_the_alias_names_the_best_of_those_mea
 
 
 @pytest.mark.slow
-def test_each_text_of_one_name_has_a_registered_model_and_sample_names_a_model_of_another_text(project):
+def test_each_text_of_one_name_has_its_own_registered_model(project):
     def version_of(name):
         return project.client().get_model_version_by_alias(name, "best")
 
@@ -220,7 +220,7 @@ def test_each_text_of_one_name_has_a_registered_model_and_sample_names_a_model_o
             ("cafe\u0301 1.txt", cafe, 1.5, "charloom-caf\u00e9-1"),
             ("caf\u00e9-1.txt", "e" * 64, 1.0, "charloom-caf\u00e9-1-eeeeeeee"),
         ]):  # fmt: skip
-            params, key = overridden(own.params, {"prepare.text": f"data/{file}"}, Path("-")), f"{number}" * 64
+            params, key = with_overrides(own.params, {"prepare.text": f"data/{file}"}, Path("-")), f"{number}" * 64
             entry.first = own.model_copy(
                 update={"params": params, "text_sha256": text, "experiment": key, "record": key}
             )
@@ -244,7 +244,7 @@ def test_each_text_of_one_name_has_a_registered_model_and_sample_names_a_model_o
 
 
 @pytest.mark.slow
-def test_tracking_again_doubles_nothing_and_completes_what_a_killed_process_began(project, tmp_path):
+def test_tracking_twice_duplicates_nothing_and_completes_an_interrupted_delivery(project, tmp_path):
     with chdir(project.folder):
         entry = put(this_run())
         shutil.copytree(entry, tmp_path / "entry")

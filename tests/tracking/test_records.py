@@ -10,9 +10,9 @@ import pytest
 from projects import ROOT
 
 from charloom.core.base.signals import Stopped
+from charloom.core.config.reading import read_params
 from charloom.core.runtime import provenance
-from charloom.core.runtime.provenance import identity
-from charloom.core.settings.reading import read_params
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training import record as record_module
 from charloom.core.training.record import Recording
 from charloom.results.keys import experiment_key
@@ -74,7 +74,7 @@ def stopped() -> None:
         raise Stopped(signal.SIGTERM)
 
 
-def test_a_stopped_training_says_so_and_goes_on_in_the_same_record_where_each_point_has_its_first_time():
+def test_a_resumed_training_continues_its_record_with_first_times_of_points():
     with pytest.raises(Stopped):
         stopped()
     first = the_entry()
@@ -133,7 +133,7 @@ def test_a_line_that_was_cut_off_costs_no_other_and_is_named(capsys):
     assert capsys.readouterr().err == f"warning: {record.path}: skipped damaged lines; MLflow may lack points\n"
 
 
-def test_what_is_no_record_is_left_out_and_named_unless_it_has_no_line_yet(capsys):
+def test_a_damaged_record_is_skipped_and_named_unless_it_is_empty(capsys):
     with training() as record:
         start = record.path.read_text()
     folder = record.path.parent
@@ -173,12 +173,12 @@ def test_a_record_that_cannot_be_written_stops_no_training(tmp_path):
 )
 def test_a_sender_is_named_by_store_and_user_without_a_password(monkeypatch, name, value, differs):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:secret@host:5000/x")
-    before = identity()
+    before = sender_identity()
     monkeypatch.setenv(name, value)
-    assert (identity() != before) == differs
+    assert (sender_identity() != before) == differs
 
 
 def test_other_sources_are_another_sender(monkeypatch):
-    before = identity()
+    before = sender_identity()
     monkeypatch.setattr(provenance, "SOURCES", Path("/none"))
-    assert identity() != before
+    assert sender_identity() != before

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from projects import said, source
-from recorded import (
+from mlflow_project import (
     a_training,
     caught_up,
     column,
@@ -28,6 +27,7 @@ from recorded import (
     trainings,
     waiting,
 )  # fmt: skip
+from projects import said, source
 from rehashed import hashed
 from ruamel.yaml import YAML
 from stores import free_port
@@ -35,8 +35,8 @@ from stores import free_port
 import track
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
-from charloom.core.runtime.provenance import identity
-from charloom.core.settings.pipeline import Project, files
+from charloom.core.config.pipeline import Project, files
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training import loop
 from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
@@ -69,7 +69,7 @@ def test_the_run_holds_what_the_files_hold(finished):
 
 
 @pytest.mark.slow
-def test_a_training_is_shown_and_completed_as_one_run_with_the_times_of_its_record_which_counts_a_reproduction(project):
+def test_a_training_is_shown_and_completed_as_one_run_that_counts_reproductions(project):
     client = project.client()
     project.stage("train")
     (entry,) = waiting(project)
@@ -102,7 +102,7 @@ def test_a_training_is_shown_and_completed_as_one_run_with_the_times_of_its_reco
     assert not any(entry.tracked for entry in waiting(project))
 
 
-def test_a_list_of_trainings_stays_whole_in_a_tag_of_mlflow_whatever_names_are_in_it(project, monkeypatch):
+def test_the_list_of_trainings_fits_into_a_tag_with_any_names(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "Ю" * 30)
     monkeypatch.setenv("DVC_EXP_NAME", "я" * 20 + "\x85")
     for _ in range(60):
@@ -164,7 +164,7 @@ def test_a_run_names_who_sent_it_and_a_reproduction_its_own_and_counts_on_from_a
 
 
 @pytest.mark.slow
-def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the_first(project):
+def test_other_results_of_an_experiment_become_a_second_run_that_names_the_first(project):
     tracked(project)
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
     project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
@@ -183,7 +183,7 @@ def test_other_results_of_an_equal_experiment_become_a_second_run_that_names_the
 
 
 @pytest.mark.slow
-def test_of_several_runs_with_equal_results_the_oldest_counts_a_reproduction_and_is_named(project):
+def test_the_oldest_of_equal_runs_counts_a_reproduction_and_is_named(project):
     tracked(project)
     client, (first,) = project.client(), project.runs()
     tags = {key: value for key, value in first.data.tags.items() if key.startswith("charloom.")}
@@ -221,7 +221,7 @@ def test_a_training_has_a_run_of_its_own_beside_an_open_one_of_somebody_else(pro
     assert (other.info.run_id, other.info.status, point.value) == (theirs.info.run_id, "RUNNING", loss)
 
 
-def test_a_training_without_files_waits_for_its_track_and_is_a_run_of_points_until_then(project):
+def test_a_training_has_only_points_until_track_adds_its_files(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     for _ in range(2):
         caught_up(project)
@@ -259,27 +259,27 @@ def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
         assert not project.runs()
 
 
-def test_a_run_that_was_deleted_while_its_training_was_shown_gets_all_points_again(project):
+def test_a_run_deleted_during_its_training_gets_all_points_again(project):
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
         run = this_run()
         with Recording(run.results, run.params, run.text_sha256) as record:
             record.points(("smooth_loss", *point) for point in curve[:2])
-            works = run_round(identity(), {})
+            works = run_round(sender_identity(), {})
             (shown,) = project.runs()
             project.client().delete_run(shown.info.run_id)
             record.points(("smooth_loss", *point) for point in curve[2:])
-            works = run_round(identity(), works)
+            works = run_round(sender_identity(), works)
             record.results = run.results
         put(run)
-        run_round(identity(), works)
+        run_round(sender_identity(), works)
     (run,) = project.runs()
     holds_what_the_files_hold(project, project.client(), run)
 
 
-def test_a_run_that_a_command_waits_for_is_sent_at_once_even_if_its_training_was_shown_just_now(project):
+def test_a_run_that_a_command_waits_for_is_sent_at_once(project):
     with chdir(project.folder):
-        run, sender = this_run(), identity()
+        run, sender = this_run(), sender_identity()
         with Recording(run.results, run.params, run.text_sha256) as record:
             record.points([("smooth_loss", 0, run.curves["smooth_loss"][0])])
             run_round(sender, {})  # the first one creates the database, which may take seconds
@@ -287,7 +287,7 @@ def test_a_run_that_a_command_waits_for_is_sent_at_once_even_if_its_training_was
             record.results = run.results
         assert run_round(sender, works)
         put(run)
-        assert not run_round(identity(), works)  # MLflow has set a variable
+        assert not run_round(sender_identity(), works)  # MLflow has set a variable
     assert project.runs()[0].info.status == "FINISHED"
 
 
@@ -376,7 +376,7 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
         ("dvc.lock", "eta: 0.1", "eta: 0.2", "not recorded; try `dvc repro`"),
     ],
 )
-def test_what_was_edited_since_a_stage_ran_is_not_recorded(project, name, old, new, line):
+def test_files_edited_after_a_stage_are_not_recorded(project, name, old, new, line):
     """MLflow would show it as the code and the text of results that it did not make."""
     project.edit(name, old, new)
     assert line in project.stage("track", code=1)
@@ -415,7 +415,7 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert len(project.runs()) == 2
 
 
-def test_a_project_from_before_a_stage_existed_has_a_run_without_that_stages_points(project):
+def test_a_project_without_a_later_stage_has_a_run_without_its_points(project):
     with chdir(project.folder):
         run = this_run()
     project.edit("dvc.yaml", "      metrics/sample.json,\n", "")

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from hostile import Mlflow, hostile
 from mlflow.exceptions import MlflowException
+from mlflow_project import tracked
 from projects import said, until
-from recorded import tracked
 from stores import answering, free_port
 
 from charloom.core.base.errors import Unavailable
@@ -87,7 +87,7 @@ def test_no_value_of_an_address_is_told(address, message, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_is_no_address_is_a_line_without_its_password_and_a_server_that_is_away_its_request_and_cause(monkeypatch):
+def test_a_wrong_address_gets_a_line_without_its_password(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://anna:ses[ame@h:5000")
     for each in (database, relocate_store):
         with pytest.raises(Unavailable, match=r"^MLFLOW_TRACKING_URI is not an address; a password needs %5B"):
@@ -151,7 +151,7 @@ def test_a_sender_that_the_store_refuses_leaves_at_once(project, monkeypatch):
         (401, "ben", "x", f"the server refuses the name or the password in {LOGIN}: ask its owner for a new password"),
     ],
 )
-def test_what_a_server_refuses_is_about_something_and_says_what_to_ask_for(monkeypatch, code, user, password, told):
+def test_a_refusal_of_the_server_names_the_object_and_the_permission(monkeypatch, code, user, password, told):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
     asked = f"API request to endpoint /x/create failed with error code {code} != 200. Response body: 'no'"

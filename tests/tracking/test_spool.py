@@ -11,12 +11,12 @@ from threading import Thread
 
 import pytest
 from mlflow import MlflowClient
+from mlflow_project import a_training, holds_what_the_files_hold, sent, tracked
 from projects import copied
-from recorded import a_training, holds_what_the_files_hold, sent, tracked
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import append, unsealed
-from charloom.core.runtime.provenance import identity
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training.record import spool
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
@@ -83,7 +83,7 @@ def test_an_entry_of_an_earlier_version_is_sent(waits):
     record.unlink()
     append(record, [start | {"process": "1234 5678.9 boot", "sender": "0" * 16}, *lines[:-1]], create=True)
     assert [entry.sender for entry in entries()] == ["0" * 16]
-    append(record, [{"sender": identity()}])
+    append(record, [{"sender": sender_identity()}])
     sent()
     assert not [*entries()]
     client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
@@ -105,7 +105,7 @@ def test_a_damaged_entry_keeps_no_other_from_being_sent(project):
     holds_what_the_files_hold(project, project.client(), run)
 
 
-def test_what_track_puts_there_again_mends_what_was_damaged_and_nothing_else(finished, tmp_path):
+def test_track_repairs_only_the_damaged_files_of_an_outbox_item(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     with chdir(project.folder):
         folder = put(this_run())
@@ -170,7 +170,7 @@ def at_each_step(work: Callable[[], object], where: str, other: Callable[[], obj
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["with files", "a training alone"])
-def test_what_the_sender_removes_at_any_step_of_track_is_in_the_spool_again(finished, tmp_path, kind):
+def test_track_restores_an_outbox_item_that_the_sender_removes_at_any_step(finished, tmp_path, kind):
     project = copied(finished, tmp_path / "project")
     a_training(project)
     with chdir(project.folder):
@@ -183,7 +183,7 @@ def test_what_the_sender_removes_at_any_step_of_track_is_in_the_spool_again(fini
         modules = r"/(collect|entries|spool)\.py:"
         for _ in at_each_step(lambda: returned.append(put(run)), modules, lambda: known[-1].remove()):
             (waits,) = entries()
-            assert (waits.folder, waits.sender, waits.can_complete) == (returned[-1], identity(), True)
+            assert (waits.folder, waits.sender, waits.can_complete) == (returned[-1], sender_identity(), True)
             assert waits.is_intact
             shutil.rmtree(spool())
             shutil.copytree(before, entry.folder)
@@ -191,7 +191,7 @@ def test_what_the_sender_removes_at_any_step_of_track_is_in_the_spool_again(fini
 
 
 @pytest.mark.slow
-def test_what_is_trained_and_tracked_again_at_any_step_of_the_delivery_is_counted(project):
+def test_a_repeated_training_is_counted_at_any_step_of_the_delivery(project):
     tracked(project)
     with chdir(project.folder):
         run, times, rest = this_run(), [], {}
@@ -202,24 +202,24 @@ def test_what_is_trained_and_tracked_again_at_any_step_of_the_delivery_is_counte
             times.append(1)
 
         def delivered() -> None:
-            rest.update(run_round(identity(), {}))
+            rest.update(run_round(sender_identity(), {}))
 
         again()
         for _ in at_each_step(delivered, r"(entries.py:remove|rounds.py:run_round)$", again):
             while rest:
-                work = run_round(identity(), rest)
+                work = run_round(sender_identity(), rest)
                 rest.clear()
                 rest.update(work)
-            assert run_round(identity(), {}) == {}
+            assert run_round(sender_identity(), {}) == {}
             assert not [*spool().iterdir()]
             assert project.runs()[0].data.tags["charloom.reproductions"] == str(len(times))
             again()
 
 
-def test_what_another_process_has_sent_and_what_a_kill_leaves_is_no_run_that_waits(waits, monkeypatch):
+def test_sent_and_half_written_outbox_items_are_no_waiting_runs(waits, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_USERNAME", "another")  # an entry is sent by the user who put it there
-        assert run_round(identity(), {}) == {}
+        assert run_round(sender_identity(), {}) == {}
     entry = Entry(waits)
     (waits / "run.jsonl").unlink()
     assert run_round(entry.sender, {waits: Delivery(entry)}) == {}

@@ -3,19 +3,19 @@
 from contextlib import chdir
 from pathlib import Path
 
+import mlflow_project
 import pytest
-import recorded
 from answers import answer
 from machines import Machine, at_once
 from mlflow import MlflowClient
+from mlflow_project import tracked
 from projects import Project
-from recorded import tracked
 from stores import free_port
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.text.corpus import read_prepared
 from charloom.results.study_table import write_runs
-from charloom.study.asking import read_study, write_asked
+from charloom.study.freeze import read_study, write_frozen_question
 from charloom.study.trial import train_trial
 from charloom.tracking.answering import experiment_ids
 from charloom.tracking.completion import complete_study
@@ -37,8 +37,8 @@ def trained(project: Project, seeds: int = 1, eta: float = 0.05):
         STUDY.write_text(FILE.format(seeds=seeds, eta=eta))
         study, text = read_study(STUDY, anew=True), read_prepared(Path("data/prepared/text.npz"))
         trials = [trial for each in study.trials().values() for trial in each]
-        runs = {trial.key: train_trial(trial.params, text, study.asked.sha256) for trial in trials}
-        write_asked(study)
+        runs = {trial.key: train_trial(trial.params, text, study.frozen.sha256) for trial in trials}
+        write_frozen_question(study)
         write_runs(study.folder, study.columns, runs.items())
         return study._replace(runs=runs)
 
@@ -52,7 +52,7 @@ def sent(project: Project, contents) -> list:
     """Send the study from this process; return the runs of all studies."""
     with chdir(project.folder):
         put_study(contents, PAGES)
-        recorded.sent()
+        mlflow_project.sent()
     client = project.client()
     (experiment,) = client.search_experiments(filter_string="tags.`charloom.studies` = 'true'")
     assert experiment.name == "charloom: studies"
@@ -81,7 +81,7 @@ def test_a_study_is_a_run_that_says_what_it_says_and_has_its_files(project):
     assert {name: Path(client.download_artifacts(study.info.run_id, name)).read_text() for name in PAGES} == PAGES
 
 
-def test_a_study_is_its_question_and_its_text_whoever_sends_what_answer_and_whatever_its_name(project, monkeypatch):
+def test_a_study_is_identified_by_its_question_and_text_not_by_name_or_sender(project, monkeypatch):
     """Of a long answer, whole lines and the picture are on the page."""
     contents = a_study(project)
     long = "First\n\n" + "| a row | ö |\n" * 900
@@ -137,7 +137,7 @@ def test_of_two_who_send_a_study_at_once_the_newest_answer_is_shown_first(projec
 
 
 @pytest.mark.slow
-def test_the_page_of_studies_is_named_beside_the_one_of_runs_and_what_brings_it_back_if_it_is_deleted(project, capfd):
+def test_a_deleted_experiment_of_studies_is_named_with_its_remedy(project, capfd):
     def ids():
         with chdir(project.folder):
             return experiment_ids()

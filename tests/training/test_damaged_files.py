@@ -18,9 +18,9 @@ from states import EPOCH, IDS, SETTINGS, START, VOCABULARY, after, flat
 
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.storage import read_json
+from charloom.core.config.reading import read_params
+from charloom.core.config.records import TrainMetrics
 from charloom.core.model.model_file import Model, model_bytes, read_model
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import TrainMetrics
 from charloom.core.text import corpus
 from charloom.core.training import resume
 
@@ -149,7 +149,7 @@ def test_every_crafted_file_is_refused_by_name(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "read"), [
-    ("metrics/train.json", partial(read_json, record=TrainMetrics)), ("params.yaml", read_params),
+    ("metrics/train.json", partial(read_json, schema=TrainMetrics)), ("params.yaml", read_params),
 ])  # fmt: skip
 def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, read, tmp_path):
     path, some, lines = tmp_path / Path(name).name, list(mutants((ROOT / name).read_bytes())), []
@@ -163,7 +163,7 @@ def test_every_changed_byte_of_a_text_is_refused_by_name_or_read(name, read, tmp
     assert len(lines) > 500 / 20
 
 
-def test_a_prepared_text_that_is_truncated_while_it_is_in_use_is_whole_in_memory(tmp_path):
+def test_a_prepared_text_truncated_during_use_stays_whole_in_memory(tmp_path):
     """A memory map would end the process by SIGBUS, without a message."""
     program = (
         "import os, sys; from pathlib import Path; from charloom.core.text.corpus import read_prepared\n"

@@ -16,15 +16,15 @@ from projects import ROOT, TEXT
 from charloom.core.base.errors import Damaged
 from charloom.core.base.signals import Stopped
 from charloom.core.base.storage import exclusive
+from charloom.core.config.params import Params
+from charloom.core.config.reading import read_params
 from charloom.core.model.model_file import read_model
 from charloom.core.model.scoring import bits_per_character
 from charloom.core.network.recipe import KERNEL
-from charloom.core.settings.params import Params
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import Text, split
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training import resume
-from charloom.core.training.protocol import Training, run, write_results
+from charloom.core.training.protocol import Training, run_training, write_results
 
 UPDATES = 40
 PLOTS = ("smooth_loss", "first_losses", "measures", "epoch_means", "held_out")
@@ -64,7 +64,7 @@ class Case:
 
         printed = StringIO()
         with redirect_stdout(printed):
-            trained = run(self.training, outputs / "checkpoints", log)
+            trained = run_training(self.training, outputs / "checkpoints", log)
             write_results(self.training, trained, {name: outputs / name for name in NAMES})
         resume.forget(self.training.save_to)
         return contents(outputs), printed.getvalue()
@@ -110,7 +110,7 @@ def adam(batch, **order):
     *(adam(batch, order="positions") for batch in (1, 3)),
     *({"backend": "numpy"} | changes for changes in ({}, adam(3, order="chunks", chunk_length=30, dtype="float32"))),
 ])  # fmt: skip
-def test_killed_after_every_update_it_ends_with_the_same_bytes_and_each_step_once(tmp_path, changes):
+def test_a_training_killed_after_every_update_ends_with_the_same_bytes(tmp_path, changes):
     case, other = (Case(tmp_path / name, every, **changes) for name, every in (("killed", 1), ("alone", 7)))
     for update in range(UPDATES):
         case.killed(2)  # the first block is saved, the second one lost
@@ -178,7 +178,7 @@ def test_a_lost_checkpoint_makes_its_states_useless_and_an_older_one_serves(tmp_
     assert files == alone
 
 
-def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, alone):
+def test_a_training_with_other_params_starts_again_and_names_the_difference(stopped, alone):
     """Of params with both values, of files by name."""
     other = Case(stopped.folder, 7, eta=0.2)
     edited = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
@@ -196,7 +196,7 @@ def test_under_other_settings_it_starts_afresh_and_says_what_differs(stopped, al
     assert stopped.end()[0] == alone
 
 
-def test_a_state_that_nobody_resumed_for_30_days_is_removed_unless_its_training_runs(stopped):
+def test_a_state_unused_for_30_days_is_removed_unless_its_training_runs(stopped):
     other, folder = Case(stopped.folder, 7, eta=0.2), stopped.training.save_to
     for days, lock in ((29, False), (31, True), (31, False)):
         assert stopped.states()
@@ -227,11 +227,11 @@ def test_killed_while_it_forgets_the_way_it_trains_again_or_goes_on(tmp_path, al
     assert capsys.readouterr().err == ""
 
 
-def test_held_out_text_is_measured_at_each_checkpoint_and_never_longer_than_a_twentieth_of_the_training(tmp_path):
+def test_measuring_held_out_text_takes_at_most_a_twentieth_of_the_training(tmp_path):
     case = Case(tmp_path, 7, {"held_out_characters": 5}, eta=3.0)  # so large that the lowest loss is not the last
     held_out = case.training.text.held_out
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
-    trained = run(case.training, tmp_path / "checkpoints", lambda _: None)
+    trained = run_training(case.training, tmp_path / "checkpoints", lambda _: None)
     models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
     assert trained.held_out == {
         each.update: bits_per_character(each.theta, held_out[:few], each.h, KERNEL) for each in models

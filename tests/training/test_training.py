@@ -12,7 +12,7 @@ from charloom.core.base.errors import Diverged
 from charloom.core.kernel.advance import advance
 from charloom.core.network import rnn
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
-from charloom.core.network.state import Rows, TrainState, start
+from charloom.core.network.state import TrainState, UpdateResults, initial_state
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training import trace
 from charloom.core.training.loop import train
@@ -23,7 +23,7 @@ RECIPE = recipe(accumulator=1.0)
 
 
 def fresh(recipe=RECIPE, seed=1):
-    return start(recipe, len(TEXT), seed)
+    return initial_state(recipe, len(TEXT), seed)
 
 
 def by_the_book(recipe, ids, updates, seed=1):
@@ -48,7 +48,7 @@ def by_the_book(recipe, ids, updates, seed=1):
 @pytest.mark.parametrize("order", [AS_IT_STANDS, Order(CHUNKS, 7), Order(POSITIONS)], ids=str)
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("loss_of", ["sum", "mean"])
-def test_the_loop_reads_in_the_order_of_the_recipe_carries_the_state_and_starts_again_at_the_end(order, n, loss_of):
+def test_the_loop_follows_the_recipes_order_and_carries_the_state(order, n, loss_of):
     """network/test_order.py has what the orders are."""
     recipe, ids = replace(RECIPE, order=order, batch=n, loss=loss_of), np.random.default_rng(1).integers(0, 10, 40)
     losses, smooth, weights, states = by_the_book(recipe, ids, 20)
@@ -118,7 +118,7 @@ def test_training_stops_at_the_first_loss_gradient_or_weight_that_is_not_finite(
 def traced(losses, cuts, sequences=3, target=5.5):
     whole = trace.EMPTY
     for part in np.split(np.array(losses), cuts):
-        rows = Rows(None, None, part, part, np.empty((0, 4)))
+        rows = UpdateResults(None, None, part, part, np.empty((0, 4)))
         whole = trace.extended(whole, rows, sequences, target)
     return whole
 

@@ -10,8 +10,8 @@ import pytest
 from harmless import Page
 from projects import Project, copied, said
 
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.network.logarithm import LN2
-from charloom.core.settings.pipeline import OWN
 from charloom.results.dvc_lock import md5
 from charloom.two_runs.comparison import compare_runs
 from charloom.two_runs.page import two_runs_page
@@ -90,7 +90,7 @@ def test_seeds_are_trained_once_to_the_bytes_of_the_pipeline_and_give_every_bar_
     project = copied(project, tmp_path / "project")
     _, announced = said(project, "compare", "slower", "first", "--seeds", "5")
     assert announced.startswith("5 trainings of A’s setting, seeds 2 to 6: about ")
-    files = {path: path.read_bytes() for path in (project.folder / OWN / "seeds").iterdir()}
+    files = {path: path.read_bytes() for path in (project.folder / CHARLOOM_FOLDER / "seeds").iterdir()}
     assert len(files) == 5
     printed, announced = said(project, "compare", "slower", "first", "--seeds", "4")
     assert (announced, "from 5 other seeds" in printed) == ("", True)
@@ -109,7 +109,7 @@ def test_seeds_are_trained_once_to_the_bytes_of_the_pipeline_and_give_every_bar_
 def test_seeds_of_a_run_that_the_code_here_does_not_reproduce_are_refused(project, tmp_path):
     project = copied(project, tmp_path / "project")
     said(project, "compare", "first", "slower", "--seeds", "1")  # an edit of a comment changes no model
-    shutil.rmtree(project.folder / OWN / "seeds")
+    shutil.rmtree(project.folder / CHARLOOM_FOLDER / "seeds")
     with chdir(project.folder):
         last, other = (md5(path) for path in (Path("models/last.npz"), min(Path("models/checkpoints").iterdir())))
     project.edit("dvc.lock", last, other)
@@ -117,7 +117,9 @@ def test_seeds_of_a_run_that_the_code_here_does_not_reproduce_are_refused(projec
     project.append("src/charloom/core/network/order.py")
     _, complaint = said(project, "compare", "HEAD", "first", "--seeds", "1", code=2)
     assert complaint.splitlines()[-1].startswith("--seeds: the code in this folder trains another model than that of A")
-    assert not (project.folder / OWN / "seeds").exists() or not any((project.folder / OWN / "seeds").iterdir())
+    assert not (project.folder / CHARLOOM_FOLDER / "seeds").exists() or not any(
+        (project.folder / CHARLOOM_FOLDER / "seeds").iterdir()
+    )
 
 
 def test_runs_on_different_texts_or_parts_are_not_comparable_and_the_page_shows_the_rest(project, tmp_path):

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from repositories import NAMED, Repository
 
-from dvc_proof.facts import Facts, compared, dvc, facts_of, not_of_lock
-from dvc_proof.git import Refused, printed
+from dvc_proof.facts import Facts, compare_outputs, dvc, facts_of, not_of_lock
+from dvc_proof.git import Refused, git_output
 from dvc_proof.lock import Stage, stages_of
-from dvc_proof.markdown import limited, verdict
+from dvc_proof.markdown import headline, limited
 from dvc_proof.sections import parted, warnings
 
 HOSTILE = (
@@ -97,7 +97,7 @@ def summarised(project: Repository) -> str:
 
 
 @pytest.mark.slow
-def test_a_changed_param_edited_code_that_was_not_run_and_an_edited_result_are_told_and_nothing_acts(branch):
+def test_summary_names_changed_params_stale_code_and_edited_results_and_escapes_all(branch):
     name = HOSTILE.replace("/", "-")
     branch.write(params__yaml=f"rate: 2.0\nnote: {json.dumps('other ' + HOSTILE)}\n")
     (branch.folder / name).write_text("a file\n")
@@ -152,7 +152,7 @@ def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
         assert dvc(("metrics", "show", "--json"), 0.1) == ({}, "dvc metrics: no answer within 0.1 s")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(Refused, match=r"git: no answer within 0\.1 s"):
-        printed("status", seconds=0.1)
+        git_output("status", seconds=0.1)
 
 
 @pytest.mark.parametrize(("arguments", "line"), [
@@ -195,11 +195,11 @@ def test_an_output_on_one_side_only_is_a_difference():
     both = Stage("cmd", {}, {}, {"a": "1", "b": "1"})
     one = both._replace(outs={"a": "1"})
     for before, after in ((both, one), (one, both)):
-        (change,) = compared({"x": before}, {"x": after})
+        (change,) = compare_outputs({"x": before}, {"x": after})
         assert (change.outs, change.same) == (["b"], 1)
 
 
-def test_what_is_not_known_is_said_before_all_else():
+def test_summary_says_first_which_facts_are_unknown():
     said = "".join(warnings(facts({}, {})._replace(uncommitted=True, complaints=["dvc plots: <no>"])))
     assert "Uncommitted changes are not included." in said
     assert "Not known: <code>dvc plots: &lt;no&gt;</code>" in said
@@ -218,10 +218,10 @@ def test_it_fits_into_a_comment():
     assert len(cut) < 65_536
     assert ("Cut here" in cut, "b" * 9 in cut) == (True, False)
     assert limited(["a", "", "b"]) == "a\n\nb"
-    assert verdict(Reproduced="x", Better="") == "<ul>\n<li><b>Reproduced:</b> x</li>\n</ul>"
+    assert headline(Reproduced="x", Better="") == "<ul>\n<li><b>Reproduced:</b> x</li>\n</ul>"
 
 
-def test_what_is_not_as_the_lock_has_it_is_told_where_it_begins():
+def test_summary_names_the_stage_at_which_files_first_differ_from_the_lock():
     stages = {"words": Stage("", {}, {}, {"words.txt": "1"}), "curve": Stage("", {"words.txt": "1"}, {}, {})}
     changed = {"words.txt": "modified", "text.txt": "deleted", "params.yaml": {"rate": "modified"}}
     status = {

@@ -317,7 +317,7 @@ def test_a_tampered_commit_is_different(project, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_cannot_be_verified_is_no_difference_and_has_a_reason(project, name):
+def test_unverifiable_results_are_no_difference_and_have_a_reason(project, name):
     plant, reason = UNKNOWN[name]
     plant(project)
     project.commit()

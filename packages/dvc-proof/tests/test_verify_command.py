@@ -126,7 +126,7 @@ def test_an_untouched_commit_is_the_same_and_nothing_is_written(project, tmp_pat
 
 
 @pytest.mark.slow
-def test_every_shape_of_a_stage_is_rebuilt_with_data_from_a_remote_of_a_relative_path(tmp_path):
+def test_verify_rebuilds_every_form_of_stage_with_data_from_a_relative_remote(tmp_path):
     files = {"dvc.yaml": SHAPES, "sub/dvc.yaml": INNER, "sub/settings.yaml": "rate: 1\n", "data/raw.txt": "one\ntwo\n"}
     project = made(tmp_path / "project", files, "data/raw.txt")
     project.run("dvc", "remote", "add", "-q", "-d", "shared", "../remote")
@@ -140,7 +140,7 @@ def test_every_shape_of_a_stage_is_rebuilt_with_data_from_a_remote_of_a_relative
 
 
 @pytest.mark.slow
-def test_a_stage_finds_a_repository_with_one_commit_the_branch_and_the_users_name(tmp_path):
+def test_a_rebuilt_stage_sees_one_commit_the_branch_and_the_users_name(tmp_path):
     """The shape of DVCLive: files that no stage declares, a dataset artifact that a .dvc file tracks, NaN."""
     project = made(tmp_path / "project", {"dvc.yaml": "stages: {}\n", "data/table.csv": "1\n"}, "data/table.csv")
     project.run("git", "checkout", "-q", "-b", "a/branch")
@@ -247,7 +247,7 @@ def test_another_program_is_not_called_a_clock(project):
         (FILES | {"dvc.lock": "stages: [\n"}, "DVC"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(tmp_path, files, reason):
+def test_an_unreadable_project_gets_one_line(tmp_path, files, reason):
     project = Repository(tmp_path)
     project.run("git", "init", "-q")
     (tmp_path / ".dvc").mkdir()

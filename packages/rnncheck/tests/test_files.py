@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from answering import answers, report
 from layouts import FUNCTIONS, LAYOUTS, gradients
+from program_answers import answers, report
 from test_parts import ADAGRAD, DRAWN, RIGHT, SAMPLER, functions
 
 import rnncheck

@@ -113,7 +113,7 @@ def test_right_programs_of_200_sizes_and_seeds_are_right(name):
         assert (verdict.result, verdict.findings) == ("right", ()), (m, K, seed)
 
 
-def test_the_assignments_own_check_does_not_show_a_zero_state_or_a_square_inside():
+def test_the_assignments_check_misses_a_zero_state_and_a_square_inside_tanh():
     s = forward(*assignment_case(5, 11, 25)[1:])
     right = gradients(s, {})
     for choice, least, most in (
@@ -126,7 +126,7 @@ def test_the_assignments_own_check_does_not_show_a_zero_state_or_a_square_inside
         assert least <= error <= most
 
 
-def test_an_unknown_fault_is_located_and_the_gradient_of_w_is_judged_by_the_programs_own_d():
+def test_an_unknown_fault_is_located_and_dw_is_judged_by_the_programs_own_deltas():
     layout = FUNCTIONS._replace(faults={**FUNCTIONS.faults, "odd": ("carry", "0.9 * np.dot(W.T, draw)")})
     unknown, zero = judged(layout, "odd", "zero_before_first").findings
     assert not unknown.named

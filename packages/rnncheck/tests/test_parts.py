@@ -209,7 +209,7 @@ def given_losses(shown="loss", dtype=float, T=1, **changed):
         loss = next(losses) / T
         smooth = loss if smooth is None else 0.999 * smooth + 0.001 * loss
         given.append(loss if shown == "loss" else smooth)
-    return loop.judged(np.array(given, dtype).astype(float), theta, ids, 25, None)
+    return loop.judge_losses(np.array(given, dtype).astype(float), theta, ids, 25, None)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_losses_that_drift_are_not_called_a_fault_also_if_they_are_smoothed():
     for n in range(1, loop.UPDATES):
         smooth = np.append(smooth, 0.999 * smooth[-1] + 0.001 * next(right) * (1 + 0.01 * n))
     with pytest.raises(Unreadable, match="no known loop from update 2 on"):
-        loop.judged(smooth, theta, ids, 25, 0.1)
+        loop.judge_losses(smooth, theta, ids, 25, 0.1)
 
 
 SAMPLER = """

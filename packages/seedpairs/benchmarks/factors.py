@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seedpairs import Measured, Measurement
-from seedpairs.answering import verdicts
+from seedpairs.analysis import verdicts
 from seedpairs.data_types import AVERAGE, CANNOT_TELL, Contrast
-from seedpairs.factors import tested
+from seedpairs.factors import tested_effects
 
 DESIGNS = ((2, 2), (3, 2, 2), (4, 3))
 PLANS = ((3,), (5,), (10,), (3, 5, 10))
@@ -106,7 +106,7 @@ def _all_contrasts(shape: tuple[int, ...], truth: Truth) -> list[Contrast]:
     cells = list(product(*map(range, shape)))
     names = [name_of(cell) for cell in cells]
     trials = {name: {0: Measurement(truth(*cell))} for name, cell in zip(names, cells, strict=True)}
-    return tested(Measured("loss", "lower", names[0], trials, levels=levels_of(names)))[0]
+    return tested_effects(Measured("loss", "lower", names[0], trials, levels=levels_of(names)))[0]
 
 
 def levels_of(names: list[str]) -> dict[str, dict[str, str]]:

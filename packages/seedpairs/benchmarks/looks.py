@@ -13,7 +13,7 @@ import numpy as np
 from factors import DESIGNS, claims, levels_of, name_of
 
 from seedpairs import Measured, Measurement
-from seedpairs.answering import verdicts
+from seedpairs.analysis import verdicts
 
 ANSWERS = (3, 5, 10)  # numbers of seeds at which the study answers
 MISSING = (0.05, 0.2)  # shares of trials without a value

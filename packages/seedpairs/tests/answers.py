@@ -1,6 +1,6 @@
 """Answers that a test writes down."""
 
-from seedpairs.data_types import ALONE, BETTER, Answer, Contrast, Summary
+from seedpairs.data_types import ALONE, BETTER, Analysis, Contrast, Summary
 
 BASE, OTHER = "train.initial_accumulator_value=0", "train.initial_accumulator_value=10"
 
@@ -19,8 +19,8 @@ def comparison(setting: str = OTHER, **other) -> Contrast:
     return known._replace(**other)
 
 
-def answer(*comparisons: Contrast, summaries: list[Summary] | None = None, **other) -> Answer:
+def answer(*comparisons: Contrast, summaries: list[Summary] | None = None, **other) -> Analysis:
     comparisons = comparisons or (comparison(),)
     summaries = summaries or [summary(BASE), *(summary(each.setting) for each in comparisons)]
     known = {"measure": "loss", "better": "lower", "baseline": BASE, "settings": {}, "exploded": "came to nothing"}
-    return Answer(summaries=summaries, comparisons=list(comparisons), **(known | other))
+    return Analysis(summaries=summaries, comparisons=list(comparisons), **(known | other))

@@ -5,13 +5,13 @@ import math
 from dataclasses import replace
 
 import pytest
-from compared import beside, compared, measured
+from comparisons import beside, compared, measured
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seedpairs import answered
 from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Measurement
-from seedpairs.sentences import comparisons, difference
+from seedpairs.sentences import comparisons, difference_lines
 
 VALUES = st.lists(st.integers(-50, 50).map(float), min_size=2, max_size=5)
 ANY = st.floats() | st.none() | st.sampled_from([0.0, 1.0, 1.0 + 2**-52, 5e-324, 1e150, -1e150])
@@ -23,7 +23,7 @@ EXPLODED = "trials that exploded dominate mean and spread: compare the numbers o
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, NO_DIFFERENCE: NO_DIFFERENCE, CANNOT_TELL: CANNOT_TELL}
 
 
-def test_a_difference_is_the_settings_value_minus_the_baselines_of_the_same_seed():
+def test_a_difference_is_setting_minus_baseline_at_the_same_seed():
     one = compared({"base": {1: 10.0, 2: 20.0, "x": 30.0}, "ours": {"x": 27.0, 2: 18.0, 1: 9.0}})["ours"]
     assert one.differences == {1: -1.0, 2: -2.0, "x": -3.0}
     assert (one.n, one.mean_difference, one.sd) == (3, -2.0, 1.0)
@@ -34,7 +34,7 @@ def test_a_difference_is_the_settings_value_minus_the_baselines_of_the_same_seed
     assert one.more_seeds[0] >= 1
 
 
-def test_parts_of_the_test_data_that_go_with_the_difference_are_counted_and_decide_nothing():
+def test_parts_that_agree_with_the_difference_are_counted_and_decide_nothing():
     def trials(*parts):
         return [Measurement(sum(values) / len(values), parts=values) for values in parts]
 
@@ -42,7 +42,7 @@ def test_parts_of_the_test_data_that_go_with_the_difference_are_counted_and_deci
     answer = answered(measured({"base": base, "ours": ours}, part="passages"))
     (one,) = answer.comparisons
     assert one.parts == (2, 4)  # lower in the first and the fourth; equal on the whole in the second
-    assert "lower in 2 of 4 passages; only the seeds decide" in difference(one, answer)
+    assert "lower in 2 of 4 passages; only the seeds decide" in difference_lines(one, answer)
     without = answered(measured({"base": [4.0, 5.0], "ours": [3.0, 4.25]})).comparisons[0]
     assert one._replace(parts=None) == without
     missing = measured({"base": base, "ours": [ours[0], Measurement(4.25)]})
@@ -106,7 +106,7 @@ def test_diverged_trials_bar_what_they_would_have_spoken_against():
     ([1.0] * 5, [*[Measurement(9.0, exploded=True)] * 4, 1.0], 5, EXPLODED),  # with a value they stay in
     ([0.0] * 4, {2: 1.0, 3: 2.0, 4: 9.0}, 2, "3 seeds on one side only, left out"),
 ])  # fmt: skip
-def test_what_stands_on_one_side_only_is_named(base, ours, pairs, warning):
+def test_values_without_a_partner_are_named(base, ours, pairs, warning):
     one = compared({"base": base, "ours": ours})["ours"]
     assert (one.n, one.warnings) == (pairs, (warning,))
 
@@ -177,7 +177,7 @@ def test_equal_differences_are_a_point_and_a_question():
     assert beside([-0.5, -0.5], base=[1.0, 2.0]).verdict == CANNOT_TELL  # rounded values agree by chance
 
 
-def test_fewer_than_two_pairs_tell_nothing_and_a_setting_that_stopped_lacks_no_partner():
+def test_fewer_than_two_pairs_have_no_verdict_and_a_stopped_setting_lacks_no_pair():
     for one in (beside([]), beside([1.0]), compared({"base": [], "ours": [1.0, 2.0]})["ours"]):
         assert (one.verdict, one.interval, one.p, one.more_seeds) == (CANNOT_TELL, None, None, (1, None))
     assert compared({"base": [0.0] * 9, "ours": [1.0, 1.02, 0.98]}, looks=(3, 9))["ours"].warnings == ()
@@ -185,7 +185,7 @@ def test_fewer_than_two_pairs_tell_nothing_and_a_setting_that_stopped_lacks_no_p
 
 @given(st.fixed_dictionaries({"base": MESS, "a": MESS, "b": MESS}), st.sampled_from([(), (2, 4), (1, 3, 9)]),
        st.sampled_from([None, 1e-320, 0.5, 1e308]))  # fmt: skip
-def test_whatever_the_numbers_the_answer_holds_numbers(table, looks, smallest):
+def test_an_analysis_of_any_numbers_contains_numbers(table, looks, smallest):
     """No warning, which pytest makes an error, no NaN, nothing infinite: JSON takes it all."""
     curves = {name: {seed: {0: t.value or 0.0, 1: 1.0} for seed, t in own.items()} for name, own in table.items()}
     asked = measured(table, looks=looks, smallest_difference=smallest, curves={"c": curves}, target="x", budget=50)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from compared import compared
+from comparisons import compared
 from promises import COUNT, calibration, error, factors, power, rng
 from scipy import stats
 
@@ -14,7 +14,7 @@ from seedpairs.statistics import moments
 
 
 @pytest.mark.parametrize("looks", [(5,), (3, 5, 10)])
-def test_of_four_settings_without_a_difference_one_in_twenty_studies_tells_something(looks):
+def test_four_equal_settings_give_a_false_claim_in_one_of_twenty_studies(looks):
     assert 0.02 < calibration.any_claim(rng(), 500, 4, looks) < 0.05 + error(0.05, 500)
 
 
@@ -34,13 +34,13 @@ def test_tiny_values_claim_no_more_often(size):
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 30])
-def test_without_a_smallest_difference_silence_is_the_noncentral_t(n):
+def test_silence_without_a_smallest_difference_is_the_noncentral_t(n):
     for effect in (0.0, 0.3, 0.8):
         assert silence(n, np.array([effect]), 0.0, 0.05)[0] == pytest.approx(1 - power(n, effect), abs=1e-4)
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.6, 0.9, 1.3])
-def test_with_one_it_is_how_often_the_interval_neither_leaves_0_nor_lies_inside(theta):
+def test_with_a_smallest_difference_silence_is_the_rate_of_undecided_intervals(theta):
     x = rng().normal(theta, 1.0, (40_000, 8))
     half = stats.t.ppf(0.975, 7) * x.std(axis=1, ddof=1) / math.sqrt(8)
     mean = np.abs(x.mean(axis=1))
@@ -55,7 +55,7 @@ def test_the_true_need_is_that_of_the_textbooks():
 
 
 @pytest.mark.parametrize(("n", "t"), [(3, 2.0), (5, 1.0), (10, 0.5)])
-def test_the_largest_size_is_that_of_which_one_in_ten_that_cannot_tell_has_so_small_a_t(n, t):
+def test_the_largest_effect_is_missed_with_so_small_a_t_in_one_of_ten_cases(n, t):
     limit, of = stats.t.ppf(0.975, n - 1), stats.nct(n - 1, largest_size(n, t, 0.05) * math.sqrt(n))
     share = (of.cdf(t) - of.cdf(-limit)) / (of.cdf(limit) - of.cdf(-limit))
     assert share == pytest.approx(0.1, abs=2e-4)
@@ -72,12 +72,12 @@ def test_a_range_has_two_ends_where_the_seeds_say_something():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("shape", "looks", "spread"), [((2, 2), (5,), "unequal"), ((3, 2, 2), (3, 5), "equal")])
-def test_of_factors_interactions_and_settings_one_page_in_twenty_tells_something(shape, looks, spread):
+def test_a_page_of_factors_and_interactions_has_a_false_claim_in_one_of_twenty(shape, looks, spread):
     assert factors.false_claims(rng(), 300, shape, looks, spread) < 0.05 + error(0.05, 300)
 
 
 @pytest.mark.slow
-def test_an_average_over_other_factors_tells_more_often_than_a_setting_by_itself():
+def test_an_average_over_other_factors_has_more_power_than_a_single_setting():
     power = factors.power(rng(), 100, (3, 2, 2), (5,), "equal", 1.5)
     assert power.average > 0.6
     assert power.cells < 0.35
@@ -91,6 +91,6 @@ def test_two_factors_that_turn_each_other_are_found_and_no_average_is():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2, 2), (3, 3)])
-def test_what_a_true_interaction_leaves_to_its_levels_makes_no_more_false_claims(shape):
+def test_effects_at_levels_of_a_true_interaction_add_no_false_claims(shape):
     """The last setting alone differs: averages, interactions and some levels are true, and others beside them zero."""
     assert factors.false_beside_true(rng(), 200, shape, (5,), "equal", 3.0) < 0.05 + error(0.05, 200)

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from compared import designed, effect, measured
+from comparisons import designed, effect, measured
 
 from seedpairs import answered
 from seedpairs.data_types import (
@@ -242,7 +242,7 @@ def test_factors_that_always_change_together_are_one():
     (lambda b, c: (5.0 if b == 1 else -3.0) + (c == 2), {"b"}, {"b"}),
     (lambda b, c: (b == 1) - 1.0 * (b == 2) + 1.2 * (c == 1) - 1.2 * (c == 2), {"b", "c"}, set()),
 ])  # fmt: skip
-def test_where_a_factor_turns_a_sign_nothing_is_said_at_the_levels_of_another(of_a, turned_by, others):
+def test_a_factor_that_reverses_a_sign_silences_the_levels_of_the_others(of_a, turned_by, others):
     """At b=2 a level of c would be a mean over b, which hides as much as the average does."""
 
     def value(seed, a, b, c):
@@ -259,7 +259,7 @@ def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
     assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
 
 
-def test_of_a_change_the_effect_is_that_of_the_one_factor_that_changed():
+def test_the_effect_of_a_change_is_that_of_the_one_changed_factor():
     answer = designed(TWO, turning)
     before = {"a": "1", "b": "1"}
     assert of_change(answer, before, before | {"a": "2"}).verdict == WORSE

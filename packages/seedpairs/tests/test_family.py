@@ -55,7 +55,7 @@ def test_holm_asks_no_order(p, random):
 
 
 @given(P, st.integers(0, 7), st.sampled_from([EQUAL, MANY]))
-def test_a_smaller_p_takes_no_verdict_from_another_and_an_adjusted_p_decides_as_the_step_does(p, at, family):
+def test_a_smaller_p_removes_no_verdict_and_adjusted_p_agrees_with_the_steps(p, at, family):
     before = family.steps(p, 0.05)
     after = family.steps([0.0 if i == at else x for i, x in enumerate(p)], 0.05)
     assert all(then[0] <= first[0] + 1e-12 for then, first in zip(after, before, strict=True))

@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 
 import pytest
 from answers import OTHER, answer, comparison, summary
-from compared import designed, measured
+from comparisons import designed, measured
 from harmless import OURS, Page, ensure_harmless
 from markdown_it import MarkdownIt
 
 from seedpairs import answered, sentences
-from seedpairs.answering import named
-from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Answer, Band, Contrast
+from seedpairs.analysis import with_labels
+from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, Analysis, Band, Contrast
 from seedpairs.formats import OF_EFFECTS, OF_SETTINGS, as_json, as_latex, as_markdown, as_text
 
 
@@ -22,7 +22,7 @@ def plain(said: str) -> str:
     return " ".join(said.replace("\\", "").split())
 
 
-def both(given: Answer, *, explain: bool = False) -> list[str]:
+def both(given: Analysis, *, explain: bool = False) -> list[str]:
     return [plain(as_text(given, 80, explain=explain)), plain(as_markdown(given, explain=explain))]
 
 
@@ -66,7 +66,7 @@ def test_a_table_that_is_too_wide_is_folded(width, form):
     assert [own for own, holds in forms.items() if holds] == [form]
 
 
-def test_where_factors_are_tested_a_setting_without_a_verdict_is_shown_where_somebody_asks():
+def test_with_factors_settings_without_a_verdict_are_shown_on_request():
     given = designed({"a": [1, 2], "b": [1, 2]}, lambda s, a, b: a + 0.1 * b + 0.5 * ((7 * s + 3 * a + b) % 5), seeds=4)
     open_ = [each.setting for each in given.comparisons if each.verdict == CANNOT_TELL]
     assert open_
@@ -148,7 +148,7 @@ def test_json_holds_all_of_the_answer_in_full():
     assert read["summaries"][0]["mean"] == 2.84231
     assert (read["statistic"], read["level"], read["looks"]) == (sentences.STATISTIC, 0.95, [3, 10])
     inputs = {"settings", "curves", "budget", "levels", "amounts"}
-    assert {field.name for field in fields(Answer)} - inputs <= set(read)
+    assert {field.name for field in fields(Analysis)} - inputs <= set(read)
     assert set(first) == set(Contrast._fields) - OF_EFFECTS
     with pytest.raises(ValueError, match="JSON"):
         as_json(answer(comparison(p=math.nan)))
@@ -173,13 +173,13 @@ def test_people_read_the_names_of_settings_and_programs_the_settings():
     settings = {"a=1": [1.0, 2.0, 3.0], "a=2": [0.0, 1.1, 2.0], "a=3": [5.0, 6.0, 7.5]}
     levels, amounts = {x: {"a": x[2:]} for x in settings}, dict.fromkeys(settings, 1.0)
     raw = answered(measured(settings, "a=1", curves=curves, levels=levels, amounts=amounts, names=names))
-    for read in (as_text(named(raw), 80, explain=True), as_markdown(named(raw))):
+    for read in (as_text(with_labels(raw), 80, explain=True), as_markdown(with_labels(raw))):
         assert "Baseline: One" in read
         assert "One is a=1" in read
         assert read.count("a=1") == read.count("a=3") == 1
         assert "a=2" in read
-    assert "a=1" not in as_text(named(raw), 80)
-    assert named(named(raw)) == named(raw)
+    assert "a=1" not in as_text(with_labels(raw), 80)
+    assert with_labels(with_labels(raw)) == with_labels(raw)
     read = json.loads(as_json(raw))
     assert (read["names"], read["baseline"], [row["setting"] for row in read["summaries"]]) == (
         names,

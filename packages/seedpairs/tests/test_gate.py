@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from compared import measured
+from comparisons import measured
 from promises import COUNT, calibration, error, rng
 
 from seedpairs import answered

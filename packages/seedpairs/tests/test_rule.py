@@ -1,7 +1,7 @@
 """When a verdict falls: Holm over settings, declared looks, and what nobody cares about."""
 
 import pytest
-from compared import beside, compared
+from comparisons import beside, compared
 
 from seedpairs.data_types import ALONE, BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Contrast, Look
 from seedpairs.rule import decide
@@ -36,7 +36,7 @@ def test_a_look_costs_its_share():
     assert beside(noise, looks=(5, 10, 20, 40)).more_seeds[0] > beside(noise).more_seeds[0] > 1
 
 
-def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
+def test_no_verdict_precedes_the_first_look_or_changes_between_looks():
     one = beside(CLEAR, looks=(4, 8))
     assert (one.verdict, one.adjusted_p, one.tested_interval) == (CANNOT_TELL, None, None)
     assert one.p < 0.001
@@ -54,7 +54,7 @@ def test_before_the_first_look_nothing_is_told_and_between_looks_nothing_new():
         assert compared({"base": base, "ours": ours}, looks=(3, 8))["ours"].verdict == verdict
 
 
-def test_what_has_fallen_stays_and_says_by_which_look():
+def test_a_verdict_stays_and_names_its_look():
     """The first three tell; the later ones would hide it. What decided is shown."""
     later = [-9.0, 9.0]
     one, three = (beside(differences, looks=(3, 5)) for differences in (CLEAR + later, CLEAR))
@@ -78,7 +78,7 @@ def test_a_trial_lost_after_the_look_that_decides_changes_nothing():
         assert getattr(lost, name) == getattr(whole, name)
 
 
-def test_a_look_that_lacks_a_worst_value_stays_excluded_when_the_baseline_loses_one_later():
+def test_a_look_without_a_worst_value_stays_excluded_after_a_later_loss():
     better = [None, -1.0, -1.02, -0.98]
     (one,) = compared({"base": [0.0] * 4, "ours": better}, looks=(4, 6)).values()
     assert (one.verdict, one.barred) == (CANNOT_TELL, (BETTER, NO_DIFFERENCE))
@@ -104,7 +104,7 @@ def test_the_smallest_p_so_far_counts_when_others_fall():
     assert late.adjusted_p == 2 * beside([1.0, 1.4, 0.6], looks=(3, 5)).p < 2 * late.p
 
 
-def test_what_comes_after_a_setting_has_stopped_changes_nothing_for_the_others():
+def test_trials_after_a_setting_has_stopped_do_not_affect_the_others():
     """The quiet one has stopped at the first look. Were its later p counted, the other one's step would be wider."""
     table = {"base": [0.0] * 12, "quiet": QUIET + [5.0] * 9, "other": [1.0, -1.0, 3.0, 2.0] * 3}
     ours, theirs = (compared(x, looks=(3, 12), smallest_difference=0.5) for x in (table, table | {"quiet": QUIET}))
@@ -138,7 +138,7 @@ def test_a_worse_that_has_fallen_is_not_made_small_by_what_follows():
     assert then.tested_interval == first.tested_interval
 
 
-def test_what_may_not_be_said_at_all_leaves_no_share_to_others():
+def test_a_barred_hypothesis_passes_no_level_to_others():
     clear, near = (Contrast(ALONE, at_looks=(Look(3, moments(x)),)) for x in ([1.0, 1.01, 0.99], [1.0, 1.35, 0.65]))
     told = decide([clear, near], 1, "lower", None)
     assert [one.verdict for one in told] == [WORSE, WORSE]

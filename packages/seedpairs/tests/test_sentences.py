@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seedpairs import sentences, tables
-from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer
+from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Analysis
 from seedpairs.numbers import percent
 
 
-def said(given: Answer) -> list[str]:
+def said(given: Analysis) -> list[str]:
     """Return what is said of its only comparison."""
     ((_, lines),) = sentences.comparisons(given)
     return lines
@@ -66,7 +66,7 @@ def test_the_answer_in_a_line_names_few_settings_and_counts_many():
     assert told == "better: b, c; worse: a; cannot tell yet: 4 settings"
 
 
-def test_how_it_was_decided_is_said_in_a_line():
+def test_one_line_says_how_the_verdicts_were_reached():
     assert sentences.method(answer()) == "Decided by Student's t, two-sided, paired by seed, at a level of 0.05."
     line = sentences.method(answer(looks=(3, 5, 10), smallest_difference=0.01))
     assert line.endswith("looks together; looks at 3, 5 and 10 seeds; differences below 0.01 do not matter.")
@@ -86,7 +86,7 @@ MANY = answer(comparison(), comparison("c"), comparison("d"), looks=(3, 10), sma
     (answer(comparison(verdict=CANNOT_TELL, more_seeds=(7, 20))),
      "with probability 0.8. Seeds up to the last declared look belong to this study. All", "Holm"),
 ])  # fmt: skip
-def test_whoever_reads_it_first_learns_how_it_was_decided(given, present, absent):
+def test_the_first_lines_say_how_the_verdicts_were_reached(given, present, absent):
     notes = " ".join(sentences.notes(given))
     assert (present in notes, absent in notes) == (True, False)
 
@@ -102,7 +102,7 @@ def test_a_verdict_that_has_not_fallen_says_how_many_more_seeds(verdict, more, t
     assert [title for title, _ in sentences.comparisons(given)] == [f"{OTHER}: {told}"]
 
 
-def test_a_column_has_equal_decimals_the_p_that_decides_and_a_dash_for_what_is_not_known():
+def test_a_column_has_equal_decimals_the_deciding_p_and_a_dash_for_unknown_values():
     wide = comparison("b", mean_difference=-1.5, interval=(-4.0, 1.0), adjusted_p=0.25)
     rows = list(tables.table(answer(comparison(adjusted_p=0.0018), wide)))
     assert [row[5:8] for row in rows] == [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from seedpairs.data_types import Moments
-from seedpairs.statistics import difference, moments, student_interval, student_p
+from seedpairs.statistics import difference_beyond_rounding, moments, student_interval, student_p
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda x: round(x, 3))
 SEVERAL = st.lists(NUMBERS, min_size=3, max_size=12).filter(lambda x: np.ptp(x) > 0)
@@ -46,10 +46,14 @@ def test_too_few_numbers_say_nothing():
         assert student_p(few) is student_interval(few, 0.95) is None
 
 
-def test_three_equal_numbers_are_a_point_and_what_rounding_leaves_is_no_difference():
+def test_equal_numbers_have_a_point_interval_and_rounding_is_no_difference():
     assert moments([0.1] * 3) == Moments(3, 0.1, 0.0)
     assert student_interval(moments([0.1] * 3), 0.95) == (0.1, 0.1)
     assert [student_p(moments([x] * 3)) for x in (0.1, 0.0)] == [0.0, 1.0]
-    assert (difference(0.1 + 0.2, 0.3), difference(1e300, -1e300)) == (0.0, 2e300)
-    assert difference(1.0 + 1e-12, 1.0) == pytest.approx(1e-12, rel=1e-3)
-    assert (difference(2e-323, 0.0), difference(3e-320, 1e-320), difference(2e-300, 1e-300)) == (0.0, 2e-320, 1e-300)
+    assert (difference_beyond_rounding(0.1 + 0.2, 0.3), difference_beyond_rounding(1e300, -1e300)) == (0.0, 2e300)
+    assert difference_beyond_rounding(1.0 + 1e-12, 1.0) == pytest.approx(1e-12, rel=1e-3)
+    assert (
+        difference_beyond_rounding(2e-323, 0.0),
+        difference_beyond_rounding(3e-320, 1e-320),
+        difference_beyond_rounding(2e-300, 1e-300),
+    ) == (0.0, 2e-320, 1e-300)

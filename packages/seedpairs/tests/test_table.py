@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seedpairs import Measured, Measurement
 from seedpairs.names import setting_name
-from seedpairs.table import table_measured
+from seedpairs.table import read_measurements
 from seedpairs.words import WrongInput
 
 TABLE = """lr,opt,seed,loss
@@ -23,7 +23,7 @@ TABLE = """lr,opt,seed,loss
 def read(path, text: str | bytes = TABLE, setting=("lr", "opt"), **options) -> Measured:
     path = path / "results.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return table_measured(path, setting=setting, **{"seed": "seed", "measure": "loss", "better": "lower"} | options)
+    return read_measurements(path, setting=setting, **{"seed": "seed", "measure": "loss", "better": "lower"} | options)
 
 
 def refusal(path, text: str | bytes = TABLE, **options) -> str:
@@ -35,7 +35,7 @@ def refusal(path, text: str | bytes = TABLE, **options) -> str:
 
 
 @pytest.mark.parametrize("replaced", [("", ""), ("\n", "\r\n"), ("lr,opt", "\ufefflr,opt"), (",", " , ")])
-def test_settings_and_seeds_are_those_of_the_table_in_its_order_and_the_first_is_the_baseline(tmp_path, replaced):
+def test_settings_keep_the_order_of_the_table_and_the_first_is_the_baseline(tmp_path, replaced):
     """Line ends, a mark and spaces change nothing; nor does a pipe in place of a file."""
     text = TABLE.replace(*replaced)
     own = read(tmp_path, text)
@@ -46,7 +46,9 @@ def test_settings_and_seeds_are_those_of_the_table_in_its_order_and_the_first_is
     ours, theirs = os.pipe()
     os.write(theirs, text.encode())
     os.close(theirs)
-    piped = table_measured(Path(f"/dev/fd/{ours}"), setting=["lr", "opt"], seed="seed", measure="loss", better="lower")
+    piped = read_measurements(
+        Path(f"/dev/fd/{ours}"), setting=["lr", "opt"], seed="seed", measure="loss", better="lower"
+    )
     os.close(ours)
     assert piped == own
 
@@ -85,9 +87,7 @@ BASELINES = [  # a table, its settings, and of what is written the setting that 
 
 
 @pytest.mark.parametrize(("text", "setting", "baselines"), BASELINES)
-def test_a_baseline_may_be_written_in_any_order_and_is_never_another_of_the_same_words(
-    tmp_path, text, setting, baselines
-):
+def test_a_baseline_is_found_in_any_order_of_its_values_and_never_confused(tmp_path, text, setting, baselines):
     for said, meant in baselines.items():
         if meant:
             assert read(tmp_path, text, setting=setting, baseline=said).baseline == meant
@@ -95,7 +95,7 @@ def test_a_baseline_may_be_written_in_any_order_and_is_never_another_of_the_same
             assert "no setting " in refusal(tmp_path, text, setting=setting, baseline=said)
 
 
-def test_a_baseline_that_is_not_there_or_could_be_two_settings_gets_those_that_are(tmp_path):
+def test_a_missing_or_ambiguous_baseline_lists_the_settings(tmp_path):
     said = refusal(tmp_path, 'a,seed,loss\n3,1,1\n"a=3,",1,2\n', setting=["a"], baseline="a=3,")
     assert said == 'results.csv: more than one setting could be a=3,; allowed are a=3, a="a=3,"; did you mean a=3?'
     said = refusal(tmp_path, baseline="lr=0.1,opt=adm")
@@ -122,7 +122,7 @@ def test_a_column_is_one_thing_and_there_once(tmp_path, options):
 
 
 @pytest.mark.parametrize(("separator", "name"), [(";", ";"), ("\t", "a tab"), ("|", "|")])
-def test_a_table_of_a_spreadsheet_with_another_separator_is_refused_with_the_right_one(tmp_path, separator, name):
+def test_a_table_with_another_separator_is_refused_and_the_option_is_named(tmp_path, separator, name):
     """Programs write such files where decimals have a comma."""
     said = refusal(tmp_path, TABLE.replace(",", separator).replace("0.1", "0,1").replace("2.", "2,"))
     allowed = "allowed is a comma, and a point in decimals"
@@ -138,9 +138,9 @@ def test_a_number_that_would_be_rounded_to_0_is_refused_and_0_is_not(tmp_path, n
 
 
 @pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file"), ("", "Is a directory")])
-def test_what_is_no_file_is_refused(tmp_path, name, why):
+def test_a_missing_file_is_refused(tmp_path, name, why):
     with pytest.raises(WrongInput, match=why):
-        table_measured(tmp_path / name, setting=["a"], seed="seed", measure="loss", better="lower")
+        read_measurements(tmp_path / name, setting=["a"], seed="seed", measure="loss", better="lower")
 
 
 @given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), min_size=2, max_size=2, unique=True))

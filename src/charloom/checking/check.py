@@ -21,20 +21,24 @@ from charloom.checking.numerical import (
 )  # fmt: skip
 from charloom.core.backend import by_kernel, by_numpy
 from charloom.core.base.errors import CheckFailed
-from charloom.core.base.progress import Report, progress
+from charloom.core.base.progress import ProgressCallback, progress
 from charloom.core.base.types import Array
+from charloom.core.config.params import Params
+from charloom.core.config.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
 from charloom.core.kernel.advance import learned_gradients
 from charloom.core.kernel.arrays import forward
 from charloom.core.network.recipe import OPTIMIZERS, Recipe
 from charloom.core.network.rnn import NAMES, Gradients, Parameters, init
-from charloom.core.network.state import start
-from charloom.core.settings.params import Params
-from charloom.core.settings.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
+from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import Text
 
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
 SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits
-RATE, UPDATES, SAME = 0.01, 3, 1e-6  # the learning rate and number of updates of `other_network`; what rounding leaves
+RATE, UPDATES, SAME = (
+    0.01,
+    3,
+    1e-6,
+)  # the learning rate and number of updates of `network_difference`; what rounding leaves
 DIGITS = 17  # decimal digits of float64
 
 
@@ -93,7 +97,7 @@ def gradient_errors(
     Shows a progress bar. Raises CheckFailed if a gradient is not finite.
     """
     sequences, states = sequences_of(ids), _states(theta, ids)
-    entries = {name: _chosen(theta, name, ids, limit, rng) for name in NAMES}
+    entries = {name: _drawn_entries(theta, name, ids, limit, rng) for name in NAMES}
 
     gradients = {}
     for state, h_0 in states.items():  # before the progress bar: compilation would distort its estimate of the time
@@ -120,7 +124,7 @@ def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
     return {"zero": zero, "carried": np.stack(carried)}
 
 
-def _chosen(theta: Parameters, name: str, ids: Array, limit: int, rng: np.random.Generator) -> Array:
+def _drawn_entries(theta: Parameters, name: str, ids: Array, limit: int, rng: np.random.Generator) -> Array:
     """Return the indices of all entries of a matrix, or of `limit` entries at random, sorted, if it has more.
 
     Random entries of U are those of characters that are read: the others have derivative 0.
@@ -139,7 +143,7 @@ def _errors(
     entries: Array,
     sequences: list[tuple[Array, Array]],
     real: list[RealParts],
-    report: Report,
+    report: ProgressCallback,
     done: int,
 ) -> MatrixErrors:
     """Return the errors of the kernel's gradient of the matrix `name`.
@@ -153,21 +157,21 @@ def _errors(
     Raises CheckFailed if a gradient is not finite.
     """
     numeric, sizes = _steps(theta, name, entries, real, lambda count: report(done + count, name))
-    compared, first = analytic[entries], entries[:REPORT_ENTRIES]
+    gradient, first = analytic[entries], entries[:REPORT_ENTRIES]
     both = zip(sequences, real, strict=True)
     by_sequence = [central_differences(theta, name, first, REPORT_STEP, *pair, parts.h[0]) for pair, parts in both]
     differences = np.sum(by_sequence, axis=0)
     if not np.isfinite(np.concatenate([analytic, numeric, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
-    error = relative_error(compared, numeric, SMALL * sizes.max())
+    error = relative_error(gradient, numeric, SMALL * sizes.max())
     worst = int(np.argmax(error))
     return MatrixErrors(
         max_relative_error=float(error[worst]),
         worst_entry=[int(i) for i in np.unravel_index(entries[worst], getattr(theta, name).shape)],
-        analytic=float(compared[worst]),
+        analytic=float(gradient[worst]),
         numeric=float(numeric[worst]),
         entries=len(entries),
-        entries_zero=int(((compared == 0) & (numeric == 0)).sum()),
+        entries_zero=int(((gradient == 0) & (numeric == 0)).sum()),
         report_relative_error=float(relative_error(analytic[first], differences, REPORT_FLOOR).max()),
     )
 
@@ -215,7 +219,7 @@ def without_evidence(errors: GradcheckErrors) -> list[str]:
     return [name for name, *rows in sides if all(row.entries_zero == row.entries for row in rows)]
 
 
-def other_network(params: Params, text: Text) -> str:
+def network_difference(params: Params, text: Text) -> str:
     """Return how the kernel differs from network/, in words; "" if both agree to rounding.
 
     Both read the beginning of the training text, with the same weights; then both take UPDATES updates.
@@ -223,11 +227,11 @@ def other_network(params: Params, text: Text) -> str:
     K, T = len(text.vocabulary), params.seq_length
     optimizer = OPTIMIZERS[params.optimizer](RATE)
     recipe = Recipe(params.m, T, "fan_in", 5.0, "float64", optimizer, params.train.loss, batch=params.batch)
-    first, both = start(recipe, K, params.gradcheck.seed), (by_kernel, by_numpy)
+    first, both = initial_state(recipe, K, params.gradcheck.seed), (by_kernel, by_numpy)
     (h, o), (own_h, own_o) = (backend.forward(first.theta, text.training[:T], first.h[0]) for backend in both)
-    for what, one, other in (("state h", h, own_h), ("output o", o, own_o)):
-        if not (apart := float(abs(one - other).max())) <= SAME:
-            return f"the kernel computes another network than network/rnn.py: a {what} differs by {apart:.2g}"
+    for quantity, kernel_value, network_value in (("state h", h, own_h), ("output o", o, own_o)):
+        if not (apart := float(abs(kernel_value - network_value).max())) <= SAME:
+            return f"the kernel computes another network than network/rnn.py: a {quantity} differs by {apart:.2g}"
     ends = [backend.advance(first, text.training, UPDATES, recipe).after for backend in both]
     if not (apart := float(abs(ends[0].theta.flat - ends[1].theta.flat).max())) <= SAME:
         file = f"network/{params.optimizer}.py"
@@ -235,7 +239,7 @@ def other_network(params: Params, text: Text) -> str:
     return ""
 
 
-def verdict(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:
+def check_record(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:
     """Return the record of the check, with the number of decimal digits in which the gradients of a matrix agree.
 
     An error below `tolerance` counts as `tolerance`, because digits beyond it are rounding errors. `passed` is stored

@@ -14,11 +14,11 @@ import numpy as np
 from charloom.checking.numerical import REPORT_ENTRIES, REPORT_FLOOR, REPORT_STEP, relative_error, sequences_of
 from charloom.core.backend import by_numpy
 from charloom.core.base.errors import CheckFailed
-from charloom.core.base.progress import Report
+from charloom.core.base.progress import ProgressCallback
 from charloom.core.base.types import Array
+from charloom.core.config.records import GradcheckErrors, Matrices, MatrixErrors
 from charloom.core.network import rnn
 from charloom.core.network.rnn import NAMES, Parameters, deviations, init
-from charloom.core.settings.records import GradcheckErrors, Matrices, MatrixErrors
 
 FILE = "network/rnn.py"
 STEP = 1e-100  # of the complex step
@@ -38,7 +38,7 @@ class Point(NamedTuple):
     tolerance: float
 
 
-class Compared(NamedTuple):
+class ComparedEntries(NamedTuple):
     """Compared entries of a matrix, from a state: indices, gradient by rnn.py, and derivative by the complex step."""
 
     name: str
@@ -71,7 +71,7 @@ def points(theta: Parameters, sigma: float | str, tolerance: float, seed: int) -
 
 
 @np.errstate(all="ignore")  # an unbounded network may overflow at large weights
-def failures(points: list[Point], ids: Array, most: int, report: Report) -> list[str]:
+def failures(points: list[Point], ids: Array, most: int, report: ProgressCallback) -> list[str]:
     """Return a line for each matrix whose gradient in rnn.py is wrong, with an entry and both numbers.
 
     points  the results of `points`; the first at which a gradient is wrong decides
@@ -85,7 +85,7 @@ def failures(points: list[Point], ids: Array, most: int, report: Report) -> list
     for done, point in enumerate(points, 1):
         wrong = dict[str, str]()
         try:
-            for row in compared(point.theta, ids if point is not points[-1] else ids[: SHORT + 1], most):
+            for row in compare_matrices(point.theta, ids if point is not points[-1] else ids[: SHORT + 1], most):
                 worst = int(row.errors.argmax())
                 if not row.errors[worst] <= point.tolerance:
                     place = f"{_place(point.theta, row, worst)} at the {row.state} state, sigma {point.sigma}"
@@ -100,18 +100,18 @@ def failures(points: list[Point], ids: Array, most: int, report: Report) -> list
     return []
 
 
-def _place(theta: Parameters, row: Compared, worst: int) -> str:
+def _place(theta: Parameters, row: ComparedEntries, worst: int) -> str:
     """Return the entry as `W[3, 4]`."""
     return f"{row.name}{[int(i) for i in np.unravel_index(row.entries[worst], getattr(theta, row.name).shape)]}"
 
 
-def measured(theta: Parameters, ids: Array, most: int) -> GradcheckErrors:
+def equation_errors(theta: Parameters, ids: Array, most: int) -> GradcheckErrors:
     """Return the errors of the gradient in rnn.py, from a zero and from a carried state, on `most` entries of a matrix.
 
-    Raises CheckFailed as `compared` does.
+    Raises CheckFailed as `compare_matrices` does.
     """
     rows = dict[str, dict[str, MatrixErrors]](zero={}, carried={})
-    for row in compared(theta, ids, most):
+    for row in compare_matrices(theta, ids, most):
         worst, first = int(row.errors.argmax()), slice(REPORT_ENTRIES)
         moved = [_central_difference(theta, row.name, at, REPORT_STEP, row.starts) for at in row.entries[first]]
         rows[row.state][row.name] = MatrixErrors(
@@ -125,7 +125,7 @@ def measured(theta: Parameters, ids: Array, most: int) -> GradcheckErrors:
     return GradcheckErrors(state_error=0.0, **states)
 
 
-def compared(theta: Parameters, ids: Array, most: int) -> Iterator[Compared]:
+def compare_matrices(theta: Parameters, ids: Array, most: int) -> Iterator[ComparedEntries]:
     """Yield the comparison of each matrix, from a zero state and from the state after reading ids[:-1].
 
     A large network has fewer entries compared: see WORK. Raises CheckFailed if a number is not finite, or
@@ -141,7 +141,7 @@ def compared(theta: Parameters, ids: Array, most: int) -> Iterator[Compared]:
             numeric = np.array([_complex_step(theta, name, entry, starts) for entry in entries])
             if not np.isfinite(np.concatenate((analytic, numeric))).all():
                 raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: try a smaller sigma")
-            yield Compared(name, state, entries, analytic[entries], numeric, starts)
+            yield ComparedEntries(name, state, entries, analytic[entries], numeric, starts)
 
 
 def _ensure_differentiable(theta: Parameters, ids: Array) -> None:

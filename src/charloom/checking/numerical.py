@@ -113,9 +113,9 @@ def _through_states(theta: Parameters, name: str, row: Array, column: Array, rea
     network = np.arange(len(row))
     costs = np.empty((len(real.x), len(row)))
     h = np.zeros((theta.m, len(row)))
-    for t, now in enumerate(real.x):
+    for t, character in enumerate(real.x):
         a = product(theta.W, h)
-        a[row, network] += real.h[t, column] if name == "W" else column == now if name == "U" else 1
+        a[row, network] += real.h[t, column] if name == "W" else column == character if name == "U" else 1
         h = a * real.slopes[t, :, None]
         costs[t] = product(real.by_state[t : t + 1], h)[0]
     return costs
@@ -146,16 +146,18 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
     row, column = _place(theta, name, entries)
     network = np.arange(len(entries))
     h, loss = np.repeat(h_0[:, None], len(entries), axis=1), np.zeros(len(entries))
-    for now, following in zip(x, y, strict=True):
-        a = product(theta.W, h) + (theta.U[:, now] + theta.b)[:, None]
+    for character, target in zip(x, y, strict=True):
+        a = product(theta.W, h) + (theta.U[:, character] + theta.b)[:, None]
         if name in "WUb":
-            a[row, network] += moved * (h[column, network] if name == "W" else column == now if name == "U" else 1)
+            a[row, network] += moved * (
+                h[column, network] if name == "W" else column == character if name == "U" else 1
+            )
         h = tanh(a)
         o = product(theta.V, h) + theta.c[:, None]
         if name in "Vc":
             o[row, network] += moved * (h[column, network] if name == "V" else 1)
         o -= o.max(axis=0)  # cancels in the loss; exp cannot overflow
-        loss += log(exp(o).sum(axis=0)) - o[following]
+        loss += log(exp(o).sum(axis=0)) - o[target]
     return loss
 
 

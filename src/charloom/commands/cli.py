@@ -14,7 +14,7 @@ from charloom.core.runtime.program import ensure_own_sources, run_command
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
-from charloom.core.settings.records import MEASURE
+from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.sampling.options import DEFAULTS, allowed
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
@@ -90,7 +90,7 @@ def _ensure_own_pipeline(instead: str) -> None:
 
     instead  what does the work in any DVC project
     """
-    from charloom.core.settings.pipeline import HERE, PIPELINE
+    from charloom.core.config.pipeline import HERE, PIPELINE
 
     stages = dict[str, Any]()
     with suppress(WrongInput):  # missing or invalid: the command says so
@@ -160,7 +160,7 @@ def _add_questions(commands: Any) -> None:
     add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
     add("--seeds", metavar="N", help="trainings of each setting (default 5), or their seeds: 6-10")
-    add("--measure", metavar="NAME", help=f"the measure (default {MEASURE})")
+    add("--measure", metavar="NAME", help=f"the measure (default {DEFAULT_MEASURE})")
     add("--short", action="store_true", help="for a class: 3 seeds, 10,000 updates")
 
     about = (

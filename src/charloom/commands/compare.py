@@ -10,22 +10,22 @@ from typing import Any
 from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.base.words import in_line, listed
-from charloom.core.settings.records import MEASURE, Measure
-from charloom.results.study_table import ASKED, read_asked, read_runs
+from charloom.core.config.records import DEFAULT_MEASURE, Measure
+from charloom.results.study_table import QUESTION_FILE, read_frozen_question, read_runs
 from charloom.sampling.options import allowed
-from charloom.study.asking import as_asked
+from charloom.study.freeze import study_of_frozen
 from dvc_proof.temporary import temporary_folder
 from seedpairs import answered, words
-from seedpairs.answering import named
+from seedpairs.analysis import with_labels
 from seedpairs.data_types import CANNOT_TELL, Measured
 from seedpairs.formats import formatted
 from seedpairs.gate import STOPPED, Gate, gate
-from seedpairs.table import table_measured
+from seedpairs.table import read_measurements
 
 COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
 OF_RUNS = ("page", "seeds")  # the options of two runs
 MOST_SEEDS = 40  # fewer than two_runs.seeds.CANDIDATES
-NAMED = 3  # settings named in a line; further settings are counted
+NAMED_SETTINGS = 3  # settings named in a line; further settings are counted
 DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
 
@@ -47,19 +47,19 @@ def compare(arguments: argparse.Namespace) -> None:
     if figure and figure.suffix != ".svg":
         raise WrongInput(f"--figure: {in_line(arguments.figure)} is not allowed; allowed is a name that ends in .svg")
     try:
-        answer = answered(_measured(arguments))
+        analysis = answered(_measured(arguments))
     except words.WrongInput as error:
         raise WrongInput(str(error)) from None
     if arguments.format != "json":  # JSON has settings and names apart: names may change
-        answer = named(answer)
-    required = gate(answer, arguments.require) if arguments.require else None
+        analysis = with_labels(analysis)
+    required = gate(analysis, arguments.require) if arguments.require else None
     if figure:
-        from charloom.study_pages.compared import Compared  # noqa: PLC0415  matplotlib takes a second to import
+        from charloom.study_pages.presentation import Presentation  # noqa: PLC0415  matplotlib takes a second to import
         from charloom.study_pages.study_page import comparison_picture  # noqa: PLC0415  it imports matplotlib too
 
-        write(figure, comparison_picture(Compared(named(answer))))
+        write(figure, comparison_picture(Presentation(with_labels(analysis))))
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(formatted(answer, arguments.format, width, explain=arguments.explain, required=required))
+    sys.stdout.write(formatted(analysis, arguments.format, width, explain=arguments.explain, required=required))
     if required:
         _ensure_passed(required)
 
@@ -101,7 +101,9 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
 
 def _ensure_passed(required: Gate) -> None:
     """Raise CheckFailed or Undecided, with the names of the settings with this result, unless all settings pass."""
-    settings = listed((in_line(row.setting) for row in required.settings if row.result == required.result), NAMED)
+    settings = listed(
+        (in_line(row.setting) for row in required.settings if row.result == required.result), NAMED_SETTINGS
+    )
     if required.result == STOPPED:
         raise CheckFailed(f"--require {required.requirement}: not met by {settings}")
     if required.result == CANNOT_TELL:
@@ -113,45 +115,49 @@ def _measured(arguments: argparse.Namespace) -> Measured:
 
     Raises WrongInput if options exclude each other, or an option is missing or invalid.
     """
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    if "source" in given:
-        if "table" in given:
+    options_set = {name: value for name, value in vars(arguments).items() if value is not None}
+    if "source" in options_set:
+        if "table" in options_set:
             raise WrongInput(f"--table: cannot be combined with {in_line(arguments.source)}: give only one")
-        for name in (name for name in DECLARED if name in given):
+        for name in (name for name in DECLARED if name in options_set):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source, required=arguments.require is not None)
-    options: dict[str, Any] = {name: given[name] for name in ("baseline", "better") if name in given}
+    options: dict[str, Any] = {name: options_set[name] for name in ("baseline", "better") if name in options_set}
     options |= {
-        name: allowed(name, given[name], _option(name)) for name in ("looks", "smallest_difference") if name in given
+        name: allowed(name, options_set[name], _option(name))
+        for name in ("looks", "smallest_difference")
+        if name in options_set
     }
-    if "table" in given:
-        return _of_table(given, options)
-    for name in (name for name in ("setting", "seed") if name in given):
+    if "table" in options_set:
+        return _of_table(options_set, options)
+    for name in (name for name in ("setting", "seed") if name in options_set):
         raise WrongInput(f"--{name}: names a column, so it needs --table FILE")
-    from charloom.study.from_experiments import experiments_measured  # noqa: PLC0415  imports the compiler
+    from charloom.study.from_experiments import measure_experiments  # noqa: PLC0415  imports the compiler
 
-    curves = "figure" in given or arguments.format == "json"
-    return experiments_measured(arguments.measure or MEASURE, curves=curves, **options)
+    curves = "figure" in options_set or arguments.format == "json"
+    return measure_experiments(arguments.measure or DEFAULT_MEASURE, curves=curves, **options)
 
 
-def _of_table(given: dict[str, Any], options: dict[str, Any]) -> Measured:
-    for name in (name for name in COLUMNS if name not in given):
+def _of_table(options_set: dict[str, Any], options: dict[str, Any]) -> Measured:
+    for name in (name for name in COLUMNS if name not in options_set):
         raise WrongInput(f"--table: also needs --{name} COLUMN")
-    measure, setting = given["measure"], [name.strip() for name in given["setting"].split(",")]
-    if own := Measure.named(measure):
-        options.setdefault("better", own.better)
-    _ensure_shown(Path(given["table"]))
-    return table_measured(Path(given["table"]), setting=setting, seed=given["seed"], measure=measure, **options)
+    measure, setting = options_set["measure"], [name.strip() for name in options_set["setting"].split(",")]
+    if known_measure := Measure.from_name(measure):
+        options.setdefault("better", known_measure.better)
+    _ensure_shown(Path(options_set["table"]))
+    return read_measurements(
+        Path(options_set["table"]), setting=setting, seed=options_set["seed"], measure=measure, **options
+    )
 
 
 def _ensure_shown(table: Path) -> None:
     """Raise WrongInput if the table is in the folder of a study that has trainings, and no answer with them."""
     folder = table.resolve().parent
     with suppress(Damaged):  # no asked.json, so no study
-        asked = read_asked(folder / ASKED)
-        shown = as_asked(folder, asked).question.seeds[: max(asked.answers, default=0)]
-        runs = read_runs(folder, asked, curves=False)
-        if not asked.answers or any(run.params.seed not in shown for run in runs.values()):
+        frozen = read_frozen_question(folder / QUESTION_FILE)
+        shown = study_of_frozen(folder, frozen).question.seeds[: max(frozen.answers, default=0)]
+        runs = read_runs(folder, frozen, curves=False)
+        if not frozen.answers or any(run.params.seed not in shown for run in runs.values()):
             no_answer = "its study has no answer with all its trials yet; `charloom study FILE` trains and answers"
             raise WrongInput(f"--table: {in_line(str(table))}: {no_answer}")
 
@@ -162,8 +168,8 @@ def _of_study(source: str, *, required: bool) -> Measured:
     If params.yaml differs from the study's params, a warning goes to standard error. Raises WrongInput if `source` is
     no study, or the study has no answer yet; Undecided in that case if the comparison is `required`.
     """
-    from charloom.study.asking import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
-    from charloom.study.measuring import measured  # noqa: PLC0415  imports the compiler
+    from charloom.study.freeze import read_study, warn_of_other_params  # noqa: PLC0415  imports the compiler
+    from charloom.study.measuring import study_measurements  # noqa: PLC0415  imports the compiler
 
     path = Path(source)
     if path.suffix == ".csv":
@@ -171,11 +177,11 @@ def _of_study(source: str, *, required: bool) -> Measured:
         raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     warn_of_other_params(study)
-    if not study.asked.answers:
+    if not study.frozen.answers:
         have = f"{len(study.trained())} of {len(study.settings) * len(study.question.seeds)} trials"
         line = f"{in_line(source)}: {have}, and no answer yet; `charloom study {study.path}` trains and answers"
         raise Undecided(line) if required else WrongInput(line)
-    return measured(study)
+    return study_measurements(study)
 
 
 def _option(name: str) -> str:

@@ -15,9 +15,9 @@ from charloom.core.base.errors import CharloomError, CheckFailed
 from charloom.core.base.storage import sha256_of_text
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
+from charloom.core.config.pipeline import ensure_repository
+from charloom.core.config.reading import read_params
 from charloom.core.kernel.cache import cache_home
-from charloom.core.settings.pipeline import ensure_repository
-from charloom.core.settings.reading import read_params
 from charloom.tracking.asking import asked
 from charloom.tracking.limits import time_limit
 from charloom.tracking.reasons import first_line
@@ -30,9 +30,9 @@ Check = tuple[str, str, bool]  # what is checked, the result, and whether it pre
 def doctor(arguments: argparse.Namespace) -> None:
     """Print a line for each check: ok or NO, what is checked, and the result. Raises CheckFailed if a check fails."""
     failures = 0
-    for what, result, failed in _checks(arguments.dask):
+    for subject, result, failed in _checks(arguments.dask):
         failures += failed
-        print(visible(f"{'NO' if failed else 'ok':4}{what:18}{result}"), flush=True)
+        print(visible(f"{'NO' if failed else 'ok':4}{subject:18}{result}"), flush=True)
     if failures:
         raise CheckFailed("1 check failed" if failures == 1 else f"{failures} checks failed")
 
@@ -71,8 +71,10 @@ def _environment() -> Check:
     others, pinned = [], "".join(lock.read_text(encoding="utf-8") for lock in LOCKS if lock.exists())
     for name in dict.fromkeys(re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)):
         with suppress(PackageNotFoundError):
-            if not re.search(rf"^{re.escape(name)}=={re.escape(own := version(name))}[ ;\\\n]", pinned, re.MULTILINE):
-                others.append(f"{name} {own}")
+            if not re.search(
+                rf"^{re.escape(name)}=={re.escape(installed := version(name))}[ ;\\\n]", pinned, re.MULTILINE
+            ):
+                others.append(f"{name} {installed}")
     python = f"Python {platform.python_version()} in {sys.prefix}"
     if others:
         cure = "`rm .venv/.ready; make setup` corrects it"
@@ -121,12 +123,16 @@ def _remote() -> Check:
             file = remote.fs.join(remote.path, f"charloom-doctor-{uuid4().hex}")
             remote.fs.pipe_file(file, b"a test")
             try:
-                same = remote.fs.cat_file(file) == b"a test"
+                is_equal = remote.fs.cat_file(file) == b"a test"
             finally:
                 remote.fs.remove(file)
     except Exception as error:  # noqa: BLE001  the libraries of remotes raise exceptions of their own
         return "DVC remote", first_line(error), True
-    return "DVC remote", f"{where}: {'write and read' if same else 'returned other bytes than were written'}", not same
+    return (
+        "DVC remote",
+        f"{where}: {'write and read' if is_equal else 'returned other bytes than were written'}",
+        not is_equal,
+    )
 
 
 def _scheduler(address: str) -> Check:

@@ -12,10 +12,10 @@ import psutil
 
 from charloom.core.backend.by_numpy import forward_digest
 from charloom.core.base.errors import Damaged, Unavailable, WrongInput
+from charloom.core.config.pipeline import files
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.recipe import NUMPY
 from charloom.core.runtime.memory import check_memory
-from charloom.core.settings.pipeline import files
 from charloom.core.text.corpus import decoded
 from charloom.tracking.asking import asked
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.core.base.terminal import typed
+from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,7 +49,9 @@ def new(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise Unavailable(f"{shown}: {error.strerror}; nothing is written") from None
     print(f"made {shown}; its requirements.txt {about}")
-    print(f"next: cd {typed(arguments.folder)}" + (", fill in src/model.py" if program else "") + ", read README.md")
+    print(
+        f"next: cd {for_shell(arguments.folder)}" + (", fill in src/model.py" if program else "") + ", read README.md"
+    )
 
 
 def _ensure_allowed(folder: Path, shown: str) -> None:

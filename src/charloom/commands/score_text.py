@@ -19,7 +19,7 @@ from charloom.commands.inputs import model_at, size_of, source_name, text_at
 from charloom.core.base.array_file import reader
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.progress import progress
-from charloom.core.base.terminal import named, visible
+from charloom.core.base.terminal import listed_characters, visible
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import score, scores
@@ -127,7 +127,7 @@ def score_text(arguments: argparse.Namespace) -> None:
     print(f"characters          {scored:,} scored; the first has no score")
     if unknown:
         skipped = f"{unknown.total():,} skipped, not in the vocabulary of this model"
-        print(f"                    {skipped}: {named(unknown)}")
+        print(f"                    {skipped}: {listed_characters(unknown)}")
     if arguments.lines:
         lines, bits = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("lines", "bits"))
         _print_lines("".join(piece.text for piece in pieces).split("\n"), lines, bits)

@@ -10,21 +10,21 @@ from charloom.commands.inputs import lines_at, source_name
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
-from charloom.core.base.terminal import typed
-from charloom.proof.confirm import BYTES, LINES, confirm
-from charloom.proof.rows import prove
+from charloom.core.base.terminal import for_shell
+from charloom.proof.confirm import BYTES, LINES, check_lines
+from charloom.proof.rows import reproduce_rows
 from charloom.sampling.options import allowed
-from charloom.study.asking import read_study, warn_of_other_params
 from charloom.study.conduct import conduct
+from charloom.study.freeze import read_study, warn_of_other_params
 from charloom.study.measuring import advised
 from charloom.study.seeds import STUDIES
 from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
-from charloom.study_pages.compared import Compared
+from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import INDEX, studies_index, study_page
 from charloom.tracking.spool import PAGE, PICTURE
 from charloom.tracking.study_delivery import send_study
-from seedpairs.data_types import Answer
+from seedpairs.data_types import Analysis
 from seedpairs.formats import as_text
 
 
@@ -41,34 +41,36 @@ def run_study(arguments: argparse.Namespace) -> None:
             raise WrongInput(f"--{conflicts[0]}: cannot be combined with --{option}, which {does}")
     if arguments.confirm is not None:
         lines = lines_at(arguments.confirm, LINES, BYTES)
-        confirm(read_study(path), lines, source_name(arguments.confirm))
+        check_lines(read_study(path), lines, source_name(arguments.confirm))
     elif arguments.prove is not None:
         study = read_study(path)
         warn_of_other_params(study)
-        prove(study, allowed("prove", arguments.prove, "--prove"))
+        reproduce_rows(study, allowed("prove", arguments.prove, "--prove"))
     else:
         jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
         if arguments.dask is not None:
             ensure_address(arguments.dask)
-        study, answer = conduct(path, jobs, arguments.dask, anew=arguments.anew)
-        _print_answer(study, answer, explain=arguments.explain)
-        send_study(study, answer, _write_pages(study, answer))
+        study, analysis = conduct(path, jobs, arguments.dask, anew=arguments.anew)
+        _print_answer(study, analysis, explain=arguments.explain)
+        send_study(study, analysis, _write_pages(study, analysis))
 
 
-def _print_answer(study: Study, answer: Answer, *, explain: bool) -> None:
+def _print_answer(study: Study, analysis: Analysis, *, explain: bool) -> None:
     """Print the answer, and the command for a new study if the answer lacks a verdict."""
-    sys.stdout.write(as_text(answer, shutil.get_terminal_size().columns, explain=explain))
-    number, many = advised(study, answer)
+    sys.stdout.write(as_text(analysis, shutil.get_terminal_size().columns, explain=explain))
+    number, many = advised(study, analysis)
     if number:
         need = f"so a verdict needs a new study, with {many}"
-        again = f"--confirms {typed(str(study.path))} --seeds {number}"
-        print(f"\nThis study declares no looks, {need}: `charloom study new {typed(str(_name_again(study)))} {again}`")
+        again = f"--confirms {for_shell(str(study.path))} --seeds {number}"
+        print(
+            f"\nThis study declares no looks, {need}: `charloom study new {for_shell(str(_name_again(study)))} {again}`"
+        )
     sys.stdout.flush()
 
 
-def _write_pages(study: Study, answer: Answer) -> dict[str, str]:
+def _write_pages(study: Study, analysis: Analysis) -> dict[str, str]:
     """Write the study's page and the list of all studies; return the pages for MLflow, by file name."""
-    page, picture, alone = study_page(study, Compared(answer))
+    page, picture, alone = study_page(study, Presentation(analysis))
     write(study.folder / PAGE, page)
     is_listed = study.path.parent.resolve() == INDEX.parent.resolve()
     if is_listed:

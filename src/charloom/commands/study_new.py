@@ -10,25 +10,35 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.progress import duration
 from charloom.core.base.storage import write
-from charloom.core.base.terminal import typed
+from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line, number_of
-from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, plain
-from charloom.core.settings.params import PARAMS, VARIED, as_yaml, flat_of
-from charloom.core.settings.pipeline import is_inside
-from charloom.core.settings.reading import read_mapping, read_params
-from charloom.core.settings.records import MEASURE, Measure
-from charloom.results.study_table import ASKED
+from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, scalar_value
+from charloom.core.config.params import PARAMS, VARIED, as_yaml, flat_of
+from charloom.core.config.pipeline import is_inside
+from charloom.core.config.reading import read_mapping, read_params
+from charloom.core.config.records import DEFAULT_MEASURE, Measure
+from charloom.results.study_table import QUESTION_FILE
 from charloom.sampling.options import allowed
-from charloom.study.asking import (
-    asked_now,
+from charloom.study.conduct import seconds, surveyed
+from charloom.study.freeze import (
+    ensure_new_question,
     ensure_no_other_files,
-    ensure_own_question,
+    freeze_question,
     read_study,
     with_training_text,
 )  # fmt: skip
-from charloom.study.conduct import seconds, surveyed
-from charloom.study.measuring import advised, before_it_starts, measured
-from charloom.study.seeds import STUDIES, by_reason, free, is_same, known_answers, spanned, taken, why_used, with_seeds
+from charloom.study.measuring import advised, before_it_starts, study_measurements
+from charloom.study.seeds import (
+    STUDIES,
+    by_reason,
+    free_seeds,
+    is_same_question,
+    known_analyses,
+    seed_range,
+    taken_seeds,
+    why_used,
+    with_seeds,
+)
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
 from seedpairs import answered
 
@@ -50,17 +60,17 @@ def new_study(arguments: argparse.Namespace) -> None:
     """
     path = Path(arguments.file)
     _ensure_new(path)
-    given = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
+    seeds_option = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     if arguments.confirms is None:
-        asked = _asked(arguments, given)
-        study, why = _with_seeds(with_training_text(asked_now(path, read_question(path, asked))), given)
+        content = _question_from_options(arguments, seeds_option)
+        study, why = _with_seeds(with_training_text(freeze_question(path, read_question(path, content))), seeds_option)
     else:
-        asked, study, why = _confirming(path, arguments, given)
-    ensure_own_question(study)
+        content, study, why = _confirming(path, arguments, seeds_option)
+    ensure_new_question(study)
     seeds = study.question.seeds
-    asked["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
-    lines = [*_estimate(study), *before_it_starts(study), f"next: charloom study {typed(str(path))}"]
-    write(path, f"{HEAD}{as_yaml_text(asked)}")
+    content["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
+    lines = [*_estimate(study), *before_it_starts(study), f"next: charloom study {for_shell(str(path))}"]
+    write(path, f"{HEAD}{as_yaml_text(content)}")
     trainings = len(study.settings) * len(seeds)
     count = f"{len(study.settings)} settings, {number_of(len(seeds), 'seed')}: {trainings:,} trainings"
     print(f"made {in_line(str(path))}: {count}{why}", *lines, sep="\n")
@@ -84,15 +94,15 @@ def _estimate(study: Study) -> Iterator[str]:
         yield f"a difference below {least:g} does not matter: the file sets smallest_difference"
     jobs, (text, lengths) = processors(), surveyed(study, 1)
     took = seconds(
-        [trial.params for own in study.trials().values() for trial in own], len(text.vocabulary), lengths, jobs
+        [trial.params for trials in study.trials().values() for trial in trials], len(text.vocabulary), lengths, jobs
     )
     yield f"about {duration(took)} on {number_of(jobs, 'processor')}, estimated from the first updates"
 
 
-def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict[str, Any]:
+def _question_from_options(arguments: argparse.Namespace, seeds_option: int | list[int] | None) -> dict[str, Any]:
     """Return the content of the study's file, from the options. Raises WrongInput if an option is invalid.
 
-    given  the number of seeds, or the seeds themselves; None: the usual number
+    seeds_option  the number of seeds, or the seeds themselves; None: the usual number
     """
     text = arguments.text
     if text is not None:
@@ -117,16 +127,16 @@ def _asked(arguments: argparse.Namespace, given: int | list[int] | None) -> dict
         updates = min(SHORT, usual[UPDATES])
         short = {UPDATES: updates, CHECKPOINT_EVERY: max(1, updates // POINTS)}
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
-    measure = MEASURE if arguments.measure is None else arguments.measure
-    seeds = given or (SHORT_SEEDS if arguments.short else SEEDS)
-    least = (Measure.named(measure) or Measure.HELD_OUT).least  # another name is refused later
-    named = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline, "seeds": seeds}
-    named |= {"measure": measure, "smallest_difference": least}
-    return {key: value for key, value in named.items() if value is not None}
+    measure = DEFAULT_MEASURE if arguments.measure is None else arguments.measure
+    seeds = seeds_option or (SHORT_SEEDS if arguments.short else SEEDS)
+    least = (Measure.from_name(measure) or Measure.HELD_OUT).least  # another name is refused later
+    file_content = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline, "seeds": seeds}
+    file_content |= {"measure": measure, "smallest_difference": least}
+    return {key: value for key, value in file_content.items() if value is not None}
 
 
 def _confirming(
-    path: Path, arguments: argparse.Namespace, given: int | list[int] | None
+    path: Path, arguments: argparse.Namespace, seeds_option: int | list[int] | None
 ) -> tuple[dict[str, Any], Study, str]:
     """Return the content of the file of a study that asks an answered question again, the study, and a line on seeds.
 
@@ -139,59 +149,62 @@ def _confirming(
             raise WrongInput(f"--{name}: cannot be combined with --confirms, which asks the same question")
     file = Path(arguments.confirms)
     answered_study = read_study(file)
-    if not answered_study.asked.answers:
+    if not answered_study.frozen.answers:
         raise WrongInput(f"--confirms: {in_line(str(file))} has no answer yet; `charloom study` trains and answers")
-    number, _ = advised(answered_study, answered(measured(answered_study)))
+    number, _ = advised(answered_study, answered(study_measurements(answered_study)))
     content = read_mapping(file, StudyFile.model_fields)
-    asked = {name: value for name, value in content.items() if name != "looks"}
-    asked["seeds"] = given or number or len(answered_study.question.seeds)
-    study = with_training_text(asked_now(path, read_question(path, asked)))
-    if with_seeds(study, answered_study.question.seeds).named != answered_study.named:
-        first = f"than at its first start, which {answered_study.folder / ASKED} records"
+    question = {name: value for name, value in content.items() if name != "looks"}
+    question["seeds"] = seeds_option or number or len(answered_study.question.seeds)
+    study = with_training_text(freeze_question(path, read_question(path, question)))
+    if with_seeds(study, answered_study.question.seeds).question_key != answered_study.question_key:
+        first = f"than at its first start, which {answered_study.folder / QUESTION_FILE} records"
         raise WrongInput(f"--confirms: {in_line(str(file))}: {PARAMS} or the text is another {first}; restore it")
-    return asked, *_with_free_seeds(study, given)
+    return question, *_with_free_seeds(study, seeds_option)
 
 
-def _with_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str]:
+def _with_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
     """Return the study with its seeds, and a line on their choice; "" if they are the first ones, or were given.
 
-    given  their number, or the seeds themselves; None: the usual number
+    seeds_option  their number, or the seeds themselves; None: the usual number
 
     If this question has an answer whose files are gone, it gets the seeds of that answer. Otherwise it gets the first
     free seeds. Raises WrongInput if given seeds are used.
     """
-    for other in known_answers(study.path.parent) if not isinstance(given, list) else ():
-        own = with_seeds(study, other.question.seeds)
-        if is_same(own, other) and given in {None, len(own.question.seeds)}:
-            return own, f"\n{spanned(own.question.seeds)}, as in this question's first answer"
-    return _with_free_seeds(study, given)
+    for other in known_analyses(study.path.parent) if not isinstance(seeds_option, list) else ():
+        with_same_seeds = with_seeds(study, other.question.seeds)
+        if is_same_question(with_same_seeds, other) and seeds_option in {None, len(with_same_seeds.question.seeds)}:
+            return (
+                with_same_seeds,
+                f"\n{seed_range(with_same_seeds.question.seeds)}, as in this question's first answer",
+            )
+    return _with_free_seeds(study, seeds_option)
 
 
-def _with_free_seeds(study: Study, given: int | list[int] | None) -> tuple[Study, str]:
+def _with_free_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
     """Return the study with the first free seeds, as many as it has, and a line on their choice: see `_with_seeds`."""
     number = len(study.question.seeds)
-    if isinstance(given, list):
-        if why := why_used(study, known_answers(study.path.parent)):
+    if isinstance(seeds_option, list):
+        if why := why_used(study, known_analyses(study.path.parent)):
             raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
         return study, ""
-    reasons = taken(study)
-    seeds = free(reasons, number)
+    reasons = taken_seeds(study)
+    seeds = free_seeds(reasons, number)
     others = by_reason({seed: reasons[seed] for seed in range(1, seeds[-1]) if seed in reasons})
-    why = "; ".join(f"{reason} with {spanned(of_reason)}" for reason, of_reason in others.items())
-    return with_seeds(study, seeds), f"\n{spanned(seeds)} are free: {why}" if why else ""
+    why = "; ".join(f"{reason} with {seed_range(of_reason)}" for reason, of_reason in others.items())
+    return with_seeds(study, seeds), f"\n{seed_range(seeds)} are free: {why}" if why else ""
 
 
-def _varied(given: list[str]) -> dict[str, list[Any]]:
+def _varied(options: list[str]) -> dict[str, list[Any]]:
     """Return the params' names with their values, from options of the form VARY: eta=0.05,0.1.
 
     Raises WrongInput if an option does not have this form or repeats a name.
     """
     vary: dict[str, list[Any]] = {}
-    for option in given:
+    for option in options:
         name, equals, listed = option.partition("=")
         values: list[Any] = []
         with suppress(*NO_YAML):
-            values = [plain(value) for value in listed.split(",")]
+            values = [scalar_value(value) for value in listed.split(",")]
         ensure_points(listed, f"--vary: {in_line(option)}")
         if not (name and equals and values) or name in vary:
             form = f"{VARY} (eta=0.05,0.1), with each name only once"

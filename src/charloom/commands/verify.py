@@ -9,7 +9,7 @@ from charloom.core.base.errors import CheckFailed, Unavailable
 from charloom.core.base.git import git
 from charloom.core.base.words import in_line
 from charloom.core.runtime.provenance import machine
-from charloom.proof.explanations import MEANINGS
+from charloom.proof.agreement import MEANINGS
 from charloom.proof.verify import verify as verified
 from dvc_proof.differences import SAME, last_line
 
@@ -22,8 +22,8 @@ def verify(arguments: argparse.Namespace) -> None:
     """
     out = sys.stderr if arguments.json else sys.stdout
 
-    def say(what: object) -> None:
-        print(in_line(str(what)), file=out, flush=True)  # the commit's author chose its file names
+    def say(line: object) -> None:
+        print(in_line(str(line)), file=out, flush=True)  # the commit's author chose its file names
 
     outcome = verified(say)
     for cause in outcome.causes:

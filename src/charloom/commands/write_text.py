@@ -12,7 +12,7 @@ from rich.style import Style
 from charloom.commands.inputs import model_at, text_at
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
-from charloom.core.base.terminal import named, visible
+from charloom.core.base.terminal import listed_characters, visible
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model
 from charloom.core.runtime.memory import check_memory
@@ -39,10 +39,10 @@ def sample(arguments: argparse.Namespace) -> None:
     stream, and printed one after the other, each with a heading. Raises WrongInput if an option is invalid, or with
     --strict if the prime has unknown characters, and Unavailable if a group does not fit into memory.
     """
-    given = vars(arguments)
-    if given["length"] is None:
-        given["length"] = DEFAULTS["length"] if arguments.until is None else LONGEST
-    number = {name: allowed(name, given[name], f"--{name.replace('_', '-')}") for name in NUMBERS}
+    options = vars(arguments)
+    if options["length"] is None:
+        options["length"] = DEFAULTS["length"] if arguments.until is None else LONGEST
+    number = {name: allowed(name, options[name], f"--{name.replace('_', '-')}") for name in NUMBERS}
     length, count = number["length"], number["samples"]
     choice = Choice(number["temperature"], number["top_k"], number["top_p"])
     model = model_at(arguments.model)
@@ -52,9 +52,11 @@ def sample(arguments: argparse.Namespace) -> None:
         prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
         prime, unknown = split_prime(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
-            raise WrongInput(f"--prime: --strict refuses characters outside the vocabulary: {named(unknown)}")
+            raise WrongInput(
+                f"--prime: --strict refuses characters outside the vocabulary: {listed_characters(unknown)}"
+            )
         if unknown:
-            sys.stderr.write(f"warning: skipped characters outside the vocabulary: {named(unknown)}\n")
+            sys.stderr.write(f"warning: skipped characters outside the vocabulary: {listed_characters(unknown)}\n")
         h, first = primed(model, prime)
     page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * processors() if count > 1 else 1
@@ -83,7 +85,9 @@ def _ending(model: Model, until: str | None) -> str:
         raise WrongInput("--until: an empty text is not allowed; give a text that the model can write")
     unknown = "".join(character for character in until or "" if character not in model.vocabulary.characters)
     if unknown:
-        raise WrongInput(f"--until: the model cannot write characters outside its vocabulary: {named(unknown)}")
+        raise WrongInput(
+            f"--until: the model cannot write characters outside its vocabulary: {listed_characters(unknown)}"
+        )
     return until or ""
 
 

@@ -38,36 +38,38 @@ def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
-def by_update(columns: Sequence[tuple[str, dict[int, str]]], what: str = "updates") -> Table:
+def by_update(columns: Sequence[tuple[str, dict[int, str]]], counted: str = "updates") -> Table:
     """Return a table with a row for each update of the columns; of each column, at most ROWS updates count.
 
     columns  for each column its title, and its cells by update; a missing cell is empty
-    what     the title of the first column, if it counts something else than updates
+    counted  the title of the first column, if it counts something else than updates
     """
     updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
-    return Table((what, *(head for head, _ in columns)), rows)
+    return Table((counted, *(head for head, _ in columns)), rows)
 
 
-def table_of(curves: Mapping[str, Curve], form: str, what: str = "updates") -> Table:
+def table_of(curves: Mapping[str, Curve], form: str, counted: str = "updates") -> Table:
     """Return a table as `by_update` does, with a column for each curve.
 
     curves  the curves by the titles of their columns
     form    format of the values: ".2f"
     """
-    return by_update([(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()], what)
+    return by_update(
+        [(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()], counted
+    )
 
 
-def over_updates(axes: Axes, updates: int, epoch: int | None = None, what: str = "updates") -> None:
+def over_updates(axes: Axes, updates: int, epoch: int | None = None, label: str = "updates") -> None:
     """Set up the x axis for 0 to `updates` updates, with a dotted line at the beginning of each epoch after the first.
 
     epoch  updates of an epoch; None, or more than MANY_EPOCHS epochs: no lines
-    what   the label of the axis, if it counts something else than updates
+    label  the label of the axis, if it counts something else than updates
     """
     axes.set_xlim(0, max(updates, 1))
     axes.xaxis.set_major_locator(MaxNLocator(5 if updates < 10_000 else 4, integer=True))  # longer labels, fewer ticks
     axes.xaxis.set_major_formatter(update_label)
-    axes.set_xlabel(what)
+    axes.set_xlabel(label)
     ends = range(epoch, updates, epoch) if epoch else range(0)
     for end in ends if len(ends) <= MANY_EPOCHS else ():
         axes.axvline(end, color=GREY, linewidth=0.7, linestyle=":", zorder=0)
@@ -78,17 +80,17 @@ def update_label(value: float, _: float) -> str:
     return f"{value / 1e6:,g} M" if value >= 1e6 else f"{value:,.0f}"
 
 
-def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **look: Any) -> None:
+def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **style: Any) -> None:
     """Draw at most POINTS points of the curve as a line. A curve of at most DOTS points also gets dots.
 
     Without dots, a curve of one point would be invisible.
 
     label  the curve's name in the legend; None: none
-    look   further arguments of matplotlib's `plot`
+    style  further arguments of matplotlib's `plot`
     """
     points = points_of(curve, POINTS)
     marker = "." if len(points) <= DOTS else ""
-    axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **look)
+    axes.plot(list(points), list(points.values()), color=color, label=label, marker=marker, clip_on=not marker, **style)
 
 
 def mark(axes: Axes, point: tuple[float, float], marker: str, right: float, up: float) -> None:

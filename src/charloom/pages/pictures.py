@@ -69,7 +69,7 @@ def write_legend(figure: Figure, axes: Axes, title: str) -> None:
     axes.legend(title=title, alignment="left", bbox_to_anchor=(-0.02, 1))
 
 
-def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:
+def as_picture(figure: Figure, name: str, title: str, caption: str, table: Table) -> Picture:
     """Return the figure as a picture for a page. Equal figures give equal bytes.
 
     name     the picture's id, unique on the page
@@ -94,7 +94,7 @@ def pictured(figure: Figure, name: str, title: str, caption: str, table: Table) 
     return Picture(name, title, svg, caption, table)
 
 
-def by_itself(pictures: Sequence[Picture]) -> str:
+def joined_pictures(pictures: Sequence[Picture]) -> str:
     """Return a page's pictures as the content of one SVG file: two pictures in a row, each above its caption."""
     width, bottom, parts = 72 * WIDTH, float(MARGIN), []
     for at in range(0, len(pictures), 2):
@@ -151,11 +151,11 @@ def in_lines(setting: str, wide: int = WIDE) -> str:
 
     An empty name becomes `(no name)`.
     """
-    lines = textwrap.wrap(known(setting), wide, break_on_hyphens=False) or ["(no name)"]
+    lines = textwrap.wrap(drawable_text(setting), wide, break_on_hyphens=False) or ["(no name)"]
     return "\n".join(lines[:LINES]) + ("…" if len(lines) > LINES else "")
 
 
-def known(text: str) -> str:
+def drawable_text(text: str) -> str:
     """Return the text with non-printable characters escaped, and U+FFFD for each character that the font lacks.
 
     matplotlib would warn about a character that the font lacks.

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawing, in_lines, known, limits
+from charloom.pages.pictures import BOTTOM, PAPER, TOP, WIDE, drawable_text, drawing, in_lines, limits
 
 MANY = 12  # most rows without a second axis at the top
 LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawing below the name
@@ -43,10 +43,10 @@ class Line(NamedTuple):
     bold: bool = False
 
 
-def in_rows(lines: Sequence[Line], what: str, always: Sequence[float] = ()) -> tuple[Figure, Axes]:
+def draw_rows(lines: Sequence[Line], label: str, always: Sequence[float] = ()) -> tuple[Figure, Axes]:
     """Draw the rows. Return the figure and its axes: the first row is at y = 0, the next one at 1.
 
-    what    the label of the x axis
+    label   the label of the x axis
     always  values that the x axis must include
     """
     names = [in_lines(line.name) for line in lines]
@@ -69,7 +69,7 @@ def in_rows(lines: Sequence[Line], what: str, always: Sequence[float] = ()) -> t
             axes.tick_params(axis="x", top=True, labeltop=True)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(textwrap.fill(known(what), WIDE))
+        axes.set_xlabel(textwrap.fill(drawable_text(label), WIDE))
         return figure, axes
 
 
@@ -112,6 +112,6 @@ def _limit(axes: Axes, lines: Sequence[Line], always: Sequence[float]) -> None:
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         return
-    axes.set_xlim(limits(dots, [own for line in lines for own in (line.interval, line.tested) if own]))
+    axes.set_xlim(limits(dots, [interval for line in lines for interval in (line.interval, line.tested) if interval]))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: f"{'−' if value < 0 else ''}{abs(value):,.10g}")

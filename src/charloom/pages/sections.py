@@ -49,23 +49,23 @@ class Picture(NamedTuple):
     table: Table
 
 
-class Section(NamedTuple):
+class PageSection(NamedTuple):
     """A section of a page.
 
     name      the section's id on the page; its template is NAME.html in templates/, or in short.html
     title     the section's heading
-    it        what the template needs, as its variable `it`
+    content   what the template needs, as its variable `content`
     pictures  the pictures, as the template's variable `pictures`
     """
 
     name: str
     title: str
-    it: Any
+    content: Any
     pictures: Sequence[Picture] = ()
 
 
 def rendered(
-    title: str, intro: str, sections: Sequence[Section | None], *, links: Sequence[tuple[str, str]] = (),
+    title: str, intro: str, sections: Sequence[PageSection | None], *, links: Sequence[tuple[str, str]] = (),
     program: dict[str, Markup] | None = None, **about: Any,
 ) -> str:  # fmt: skip
     """Return the page as HTML. Equal content gives equal bytes.

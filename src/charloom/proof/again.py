@@ -9,23 +9,23 @@ from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.git import git
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
-from charloom.core.settings.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
-from charloom.core.settings.pipeline import LOCK, Project, ensure_repository
-from charloom.core.settings.reading import checked, read_mapping
-from charloom.core.settings.records import MEASURE
-from charloom.proof.explanations import agreed
+from charloom.core.config.params import PARAMS, SILENT, Params, as_yaml, flat_of, with_silent
+from charloom.core.config.pipeline import LOCK, Project, ensure_repository
+from charloom.core.config.reading import read_mapping, validated
+from charloom.core.config.records import DEFAULT_MEASURE
+from charloom.proof.agreement import agreed
 from charloom.proof.origin import RUN, origin_of
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
 from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.collect import this_run
 from dvc_proof.data import contents
-from dvc_proof.differences import SAME, Row, difference, last_line
+from dvc_proof.differences import SAME, OutputDifference, describe_difference, last_line
 from dvc_proof.git import Refused
 from dvc_proof.lock import read_lock
 from dvc_proof.temporary import temporary_folder
 
-METRICS = "metrics in MLflow"
+METRICS_LABEL = "metrics in MLflow"
 DIGITS = 12  # shown digits of a hash
 
 
@@ -41,12 +41,12 @@ def again(arguments: argparse.Namespace) -> None:
         raise WrongInput(f"{in_line(arguments.run)} is not allowed; allowed is {allowed}")
     with temporary_folder("charloom-again-") as place:
         origin = origin_of(run[1], place)
-        rows, same, agrees = _compared(origin, place)
+        rows, same, agrees = _compare_run(origin, place)
         for row in rows:
             _say(row)
         if (last := last_line(rows)) != SAME and not agrees:
-            kept = place.rename(place.with_suffix(""))  # it stays, because the user may want to look at the files
-            _say(f"the rebuilt files are in {kept}/clone")
+            folder = place.rename(place.with_suffix(""))  # it stays, because the user may want to look at the files
+            _say(f"the rebuilt files are in {folder}/clone")
             raise CheckFailed(in_line(last))
     print(agrees or same)
 
@@ -55,7 +55,7 @@ def _say(line: object) -> None:
     print(in_line(str(line)), flush=True)  # names come from the store and from the run's author
 
 
-def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
+def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], str, str]:
     """Run the stages again; return the rows of the comparison with the run, and the last line if nothing differs.
 
     The third result is the line of explanations.agreed.
@@ -81,8 +81,8 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
     ran = rebuild(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
     if not ran.passed:
         sys.stderr.write(visible(ran.printed))
-        return [Row(ran.failed, "it failed", "its output is above")], "", ""
-    rows = dict[str, Row]()
+        return [OutputDifference(ran.failed, "it failed", "its output is above")], "", ""
+    rows = dict[str, OutputDifference]()
     stages = [stage for stage in (recorded or {}).values() if stage.outs]
     hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
     for stage, entry in ran.stages.items():
@@ -91,21 +91,28 @@ def _compared(origin: Origin, place: Path) -> tuple[list[Row], str, str]:
             stored = contents(at.parent, at.name) if path in entry.outs else {}
             what = f"the run's {LOCK} has another hash" if recorded and hashes.get(path) != digest else ""
             if stored:
-                what = difference(stored, contents(project.root, path), "in the run") or what
+                what = describe_difference(stored, contents(project.root, path), "in the run") or what
             if stored or recorded:
-                rows.setdefault(path, Row(stage, path, what))
+                rows.setdefault(path, OutputDifference(stage, path, what))
     run, history = this_run(project, params), json.loads((place / HISTORY).read_bytes())
     curves = {name: {str(at): y for at, y in curve.items()} for name, curve in run.curves.items()}
-    theirs = {name: points for name, points in history.items() if name in curves}
-    ours = {name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in theirs.items()}
-    one, other = ({"metrics.json": json.dumps(side).encode()} for side in (theirs, ours))
-    points = difference(one, other, "in the run")
+    recorded_curves = {name: points for name, points in history.items() if name in curves}
+    rebuilt_curves = {
+        name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in recorded_curves.items()
+    }
+    recorded_file, rebuilt_file = (
+        {"metrics.json": json.dumps(side).encode()} for side in (recorded_curves, rebuilt_curves)
+    )
+    points = describe_difference(recorded_file, rebuilt_file, "in the run")
     both = f"the run has {origin.results[:DIGITS]}, this training {run.results[:DIGITS]}"
-    last = Row("train", METRICS, points), Row("train", "results", both if run.results != origin.results else "")
+    last = (
+        OutputDifference("train", METRICS_LABEL, points),
+        OutputDifference("train", "results", both if run.results != origin.results else ""),
+    )
     outs = {path for entry in ran.stages.values() for path in entry.outs}
     count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
     compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
-    costs = [side.get(MEASURE, {}).get(str(params.train.updates)) for side in (theirs, ours)]
+    costs = [side.get(DEFAULT_MEASURE, {}).get(str(params.train.updates)) for side in (recorded_curves, rebuilt_curves)]
     trained = all(row.stage != "prepare" for row in rows.values() if row.what)
     agrees = agreed(costs, [origin.network, run.network]) if trained else ""
     same = SAME if recorded is not None else f"results same; {LOCK} is missing, so {compared}"
@@ -127,11 +134,11 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
     project = cloned(place / "clone", origin.commit, patch)
     file = project.root / PARAMS
-    params = checked(Params, with_silent(read_mapping(file, Params.model_fields)), file)
-    here, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
+    params = validated(Params, with_silent(read_mapping(file, Params.model_fields)), file)
+    present, silent = ({name: as_yaml(value) for name, value in values.items()} for values in (flat_of(params), SILENT))
     recorded = silent | origin.params
-    for name in (name for name in recorded | here if recorded.get(name) != here.get(name)):
-        both = f"{recorded.get(name, 'missing')} in the run, {here.get(name, 'missing')} in its commit and patch"
+    for name in (name for name in recorded | present if recorded.get(name) != present.get(name)):
+        both = f"{recorded.get(name, 'missing')} in the run, {present.get(name, 'missing')} in its commit and patch"
         raise CheckFailed(in_line(f"first difference: params: {name} is {both}"))
     if experiment_key(params, origin.text_sha256, origin.network) != origin.experiment:
         raise CheckFailed(

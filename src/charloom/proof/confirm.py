@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.words import in_line, listed, number_of
-from charloom.core.base.yaml12 import NO_YAML, plain
-from charloom.core.settings.params import flat_of
-from charloom.pages.live.line import determining, rest, short, version
+from charloom.core.base.yaml12 import NO_YAML, scalar_value
+from charloom.core.config.params import flat_of
+from charloom.pages.live.line import determining, digest_of_others, short, version
 from charloom.results.run import Run
 from charloom.study.study_file import Study
 
@@ -28,7 +28,7 @@ AGREEMENT = "a line shows agreement with a row, and proves no training: it can b
 End = tuple[float | None, str]  # the held-out bits of a training, and its results or its divergence in words
 
 
-def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
+def check_lines(study: Study, texts: Iterable[str | None], source: str) -> None:
     """Compare lines with the study's rows, and print which rows they confirm, which they contradict, and other faults.
 
     texts   the lines of a text, which may have other content; None: longer than BYTES
@@ -65,19 +65,19 @@ def confirm(study: Study, texts: Iterable[str | None], source: str) -> None:
         raise CheckFailed(f"{number_of(contradicted, 'row')} of {in_line(str(study.path))} contradicted by a line")
 
 
-def _setting(study: Study, text: str, settings: str, others: str) -> str:
+def _setting(study: Study, text: str, settings: str, rest_digest: str) -> str:
     """Return the name of the study's setting that a line is about; "" if there is none.
 
     text      the line's digest of the text
     settings  the params that the line names, as ` a=1 b=2`
-    others    the line's digest of all other params
+    rest_digest  the line's digest of all other params
     """
     try:
-        named = {name: plain(value) for name, value in (pair.split("=") for pair in settings.split())}
+        shown = {name: scalar_value(value) for name, value in (pair.split("=") for pair in settings.split())}
     except NO_YAML:
         return ""
-    for setting, params in study.settings.items() if study.asked.sha256.startswith(text) else ():
-        if named.items() <= flat_of(params).items() and rest(determining(params), named) == others:
+    for setting, params in study.settings.items() if study.frozen.sha256.startswith(text) else ():
+        if shown.items() <= flat_of(params).items() and digest_of_others(determining(params), shown) == rest_digest:
             return setting
     return ""
 
@@ -92,9 +92,9 @@ def _print_rows(study: Study, setting: str, lines: list[tuple[int, End]]) -> int
     equal = [seed for seed, end in lines if rows.get(seed) == end]
     against = {seed: _contradiction(seed, end, rows[seed]) for seed, end in lines if rows.get(seed, end) != end}
     lacking = listed(map(str, sorted({seed for seed, _ in lines} - rows.keys())), SHOWN)
-    said = f"{len({*equal}):,} of {number_of(len(rows), 'row')} of {in_line(setting)} confirmed to the last bit"
+    confirmed = f"{len({*equal}):,} of {number_of(len(rows), 'row')} of {in_line(setting)} confirmed to the last bit"
     shown = "".join(against[seed] for seed in sorted(against)[:SHOWN])
-    print(f"{said}, by {number_of(len(equal), 'line')}{shown}{f'; no row has seed {lacking}' * bool(lacking)}")
+    print(f"{confirmed}, by {number_of(len(equal), 'line')}{shown}{f'; no row has seed {lacking}' * bool(lacking)}")
     return len(against)
 
 
@@ -110,8 +110,10 @@ def _contradiction(seed: int, line: End, row: End) -> str:
     The numbers are the held-out bits, with as many digits as show that they differ. If the bits are equal or missing,
     the hashes of the results, or the divergence, are shown instead.
     """
-    (ours, end), (theirs, other_end) = line, row
-    digits = range(3, 18) if end == other_end or None not in {ours, theirs} else ()  # (): one of the two diverged
-    pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (ours, theirs)] for n in digits)
-    here, there = next((pair for pair in pairs if pair[0] != pair[1]), (end, other_end))
-    return f"; seed {seed}: {here} in a line, {there} in the row"
+    (line_bits, end), (row_bits, other_end) = line, row
+    digits = (
+        range(3, 18) if end == other_end or None not in {line_bits, row_bits} else ()
+    )  # (): one of the two diverged
+    pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (line_bits, row_bits)] for n in digits)
+    line_shown, row_shown = next((pair for pair in pairs if pair[0] != pair[1]), (end, other_end))
+    return f"; seed {seed}: {line_shown} in a line, {row_shown} in the row"

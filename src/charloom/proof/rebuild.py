@@ -14,7 +14,7 @@ from charloom.core.base.git import git
 from charloom.core.base.storage import sha256
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.settings.pipeline import OWN, PIPELINE, Project, is_inside
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, PIPELINE, Project, is_inside
 from dvc_proof import rebuild as dvc_proof
 from dvc_proof.data import fetched
 from dvc_proof.git import Refused
@@ -51,7 +51,7 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
             raise Damaged(f"{patch.name}: not a patch for commit {commit[:7]}: {error}") from None
     if link := outward_link(folder):
         raise CheckFailed(f"first difference: {link}: a link that leads out of the repository")
-    with suppress(WrongInput):  # `contradictions` reports invalid params
+    with suppress(WrongInput):  # `find_conflicts` reports invalid params
         text = project.params().prepare.text
         if (project.root / f"{text}.dvc").exists() and (complaint := fetched(project.root, [text]).get(text)):
             warn_once(str(project.root), in_line(f"{text}: {complaint}"))
@@ -89,7 +89,9 @@ def rebuild(project: Project, say: Callable[[object], object], *stages: str, **v
             what = f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`"
             raise CheckFailed(f"{frozen} fails: {what}")
         names = stages or tuple(name for name, stage in pipeline.stages.items() if stage.outs)
-        return dvc_proof.rebuild(project.root, pipeline, names, say, progress_of(say), variables, [str(OWN)])
+        return dvc_proof.rebuild(
+            project.root, pipeline, names, say, progress_of(say), variables, [str(CHARLOOM_FOLDER)]
+        )
 
 
 def progress_of(say: Callable[[object], object]) -> Callable[[object], object]:

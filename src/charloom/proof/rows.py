@@ -12,27 +12,27 @@ from pathlib import Path
 from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.storage import read_json
 from charloom.core.base.yaml12 import as_yaml_text
+from charloom.core.config.params import PARAMS, Params
+from charloom.core.config.pipeline import Project, is_inside
+from charloom.core.config.reading import with_overrides
+from charloom.core.config.records import TextMetrics
 from charloom.core.model.model_file import read_model
 from charloom.core.runtime.provenance import commit
-from charloom.core.settings.params import PARAMS, Params
-from charloom.core.settings.pipeline import Project, is_inside
-from charloom.core.settings.reading import overridden
-from charloom.core.settings.records import TextMetrics
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
-from charloom.proof.disagreements import disagreements
-from charloom.proof.explanations import agreed
+from charloom.proof.agreement import agreed
+from charloom.proof.conflicts import conflicts
 from charloom.proof.rebuild import bring_text, cloned, rebuild
-from charloom.results.git import changes
+from charloom.results.git import uncommitted_patch
 from charloom.results.run import POINTS, Run, from_folder, thinned
-from charloom.study.asking import ensure_text, write_asked
+from charloom.study.freeze import ensure_text, write_frozen_question
 from charloom.study.study_file import Study
 from dvc_proof.temporary import temporary_folder
 
 DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
 
-def prove(study: Study, count: int) -> None:
+def reproduce_rows(study: Study, count: int) -> None:
     """Rebuild `count` random rows of the study (all, if there are fewer), print progress, and `same` at the end.
 
     The last line is `agrees` if a row of the backend `numpy` differs only by rounding: see explanations.agreed.
@@ -48,15 +48,15 @@ def prove(study: Study, count: int) -> None:
     ensure_text(study)
     with temporary_folder("charloom-prove-") as folder:
         patch = folder / "uncommitted.diff"  # of sources, dvc.yaml and text
-        patch.write_text(changes(study.asked.text), encoding="utf-8", errors="surrogateescape")
+        patch.write_text(uncommitted_patch(study.frozen.text), encoding="utf-8", errors="surrogateescape")
         project = cloned(folder / "clone", commit(), patch)
-        bring_text(project, study.asked.text, study.asked.sha256)  # not a text outside this folder
+        bring_text(project, study.frozen.text, study.frozen.sha256)  # not a text outside this folder
         last = "same"
         for trial in random.sample(rows, min(count, len(rows))):
             print(f"rebuilding {trial.name}", flush=True)
             row, rebuilt = study.runs[trial.key], _rebuilt(project, trial.params)
             costs = [run.metrics.held_out_bits_per_character if run.metrics else None for run in (row, rebuilt)]
-            if agrees := agreed(costs, [study.asked.network(trial.params), rebuilt.network]):
+            if agrees := agreed(costs, [study.frozen.network(trial.params), rebuilt.network]):
                 print(f"{trial.name}: {agrees}", flush=True)
                 last = "agrees"
                 continue
@@ -64,7 +64,7 @@ def prove(study: Study, count: int) -> None:
                 raise CheckFailed(f"first difference: {table}: {trial.name}: {differs}")
             print(f"same  {trial.name}: {row.results or row.outcome}", flush=True)
     if last == "same" and count >= len(rows):  # all rows are equal, so these sources may become the study's
-        write_asked(study)
+        write_frozen_question(study)
     print(last)
 
 
@@ -73,7 +73,7 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
     The row's curves and passages are compared, too. A value that only one of the two has is not compared.
     """
-    for name, old, new in disagreements(row, rebuilt):
+    for name, old, new in conflicts(row, rebuilt):
         yield f"{name}: the table says {old}, the pipeline {new}"
     if row.metrics and rebuilt.metrics:
         for name, points in POINTS.items():
@@ -91,7 +91,7 @@ def _rebuilt(project: Project, params: Params) -> Run:
     """
     text = Path(params.prepare.text)
     overrides = {} if is_inside(text) else {"prepare.text": str(text.absolute())}
-    values = overridden(params, overrides, PARAMS).model_dump()
+    values = with_overrides(params, overrides, PARAMS).model_dump()
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
     ran = rebuild(project, partial(print, flush=True), "train")

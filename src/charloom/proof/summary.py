@@ -11,17 +11,17 @@ from pathlib import Path
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import read_json
 from charloom.core.base.words import number_of
-from charloom.core.settings.pipeline import ensure_repository
-from charloom.core.settings.records import Record
-from charloom.proof.better import better, side
+from charloom.core.config.pipeline import ensure_repository
+from charloom.core.config.records import Schema
+from charloom.proof.change_verdict import judge_change, side
 from dvc_proof import sections
 from dvc_proof.differences import SAME
 from dvc_proof.facts import facts_of
 from dvc_proof.git import Refused
-from dvc_proof.markdown import code, table, verdict
+from dvc_proof.markdown import code, headline, table
 
 
-class Machine(Record, extra="ignore"):
+class Machine(Schema, extra="ignore"):
     """A machine: the keys of `provenance.machine`. Reports about equal machines count as reports about one machine."""
 
     processor: str
@@ -31,8 +31,8 @@ class Machine(Record, extra="ignore"):
     numba: str
 
 
-class Report(Record, extra="ignore"):
-    """The keys of `charloom verify --json` that `summary` reads: see `Verified`."""
+class MachineReport(Schema, extra="ignore"):
+    """The keys of `charloom verify --json` that `summary` reads: see `VerificationReport`."""
 
     commit: str
     last: str
@@ -47,9 +47,9 @@ def summary(arguments: argparse.Namespace) -> None:
     Raises WrongInput if the base or HEAD cannot be compared, and Damaged if a file of --verified is missing or invalid.
     """
     ensure_repository()
-    reports = list[Report]()
+    reports = list[MachineReport]()
     for file in arguments.verified:
-        report = read_json(Path(file), Report, "`charloom verify --json` prints such a file")
+        report = read_json(Path(file), MachineReport, "`charloom verify --json` prints such a file")
         reports += [report] if report not in reports else []
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
@@ -57,18 +57,18 @@ def summary(arguments: argparse.Namespace) -> None:
         except Refused as refused:
             raise WrongInput(str(refused)) from None
         before, after = side(facts.base, Path(folder) / "before"), side(facts.head, Path(folder) / "after")
-        sentence, answer = better(before, after)
+        sentence, answer = judge_change(before, after)
         current = set() if facts.stale is None else facts.after.keys() - facts.stale.keys()
         if facts.uncommitted or not current >= {"prepare", "gradcheck", "train"}:
             why = "no <code>dvc.lock</code> shows that the committed files made the results"
             sentence, answer = f"not known: {why}, or there are uncommitted changes.", []
     again, rows = _again(reports, facts.head)
     changed, parted = sections.changed(facts), sections.parted(facts)
-    first = verdict(Better=sentence, Changed=changed, Results=parted, Reproduced=again)
+    first = headline(Better=sentence, Changed=changed, Results=parted, Reproduced=again)
     print(sections.summary(facts, first, rows, answer))
 
 
-def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
+def _again(reports: list[MachineReport], head: str) -> tuple[str, list[str]]:
     """Return a sentence on how many machines reproduced HEAD's results, and blocks with a row for each report.
 
     Reports about another commit than `head` do not count in the sentence, which is "" if none counts.
@@ -83,7 +83,7 @@ def _again(reports: list[Report], head: str) -> tuple[str, list[str]]:
     return sentence, ["### Reproduction", table(columns, rows)] if rows else []
 
 
-def _row(report: Report, head: str) -> list[str]:
+def _row(report: MachineReport, head: str) -> list[str]:
     """Return five cells as HTML: the machine's three values, the result, and what differs with its possible causes."""
     same = report.last == SAME
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]

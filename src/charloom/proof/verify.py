@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.core.base.git import git
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, Project, ensure_repository
 from charloom.core.network.recipe import KERNEL
-from charloom.core.settings.pipeline import OWN, Project, ensure_repository
-from charloom.proof.explanations import agreed, agreement_of
+from charloom.proof.agreement import agreed, agreement_of
 from charloom.proof.rebuild import progress_of
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE
 from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
 from dvc_proof import verify as dvc_proof
-from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, Row, last_line
+from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, OutputDifference, last_line
 from dvc_proof.git import Refused
 from dvc_proof.lock import leaves, within
 from dvc_proof.rebuild import FAILED
@@ -32,7 +32,7 @@ RESULTS = ("metrics", "plots")  # folders of results in Git
 SHOWN = 8  # digits of a hash
 
 
-class Verified(NamedTuple):
+class VerificationReport(NamedTuple):
     """The result of a verification.
 
     commit     HEAD's hash
@@ -43,7 +43,7 @@ class Verified(NamedTuple):
     """
 
     commit: str
-    rows: list[Row]
+    rows: list[OutputDifference]
     causes: list[str]
     agreement: str | None = None
     agrees: str = ""
@@ -55,7 +55,7 @@ class Verified(NamedTuple):
         return self.agrees or (last if (last := last_line(self.rows)) != SAME else unknown)
 
 
-def verify(say: Callable[[object], None]) -> Verified:
+def verify(say: Callable[[object], None]) -> VerificationReport:
     """Verify HEAD and return the result.
 
     say  called with each Row, and with lines about progress
@@ -73,12 +73,12 @@ def verify(say: Callable[[object], None]) -> Verified:
     for row in hashes:
         say(row)
     if last_line(hashes) != SAME:
-        return Verified(commit, hashes, hints)
+        return VerificationReport(commit, hashes, hints)
 
     with temporary_folder("charloom-verify-") as place:
         try:
             result = dvc_proof.verify(
-                place.resolve(), lambda line: say(_own(line)), heard=progress_of(say), without=[str(OWN)],
+                place.resolve(), lambda line: say(_own(line)), heard=progress_of(say), without=[str(CHARLOOM_FOLDER)],
                 NUMBA_CACHE_DIR=str(place / "compiled"),
             )  # fmt: skip
         except Refused as refused:
@@ -88,9 +88,9 @@ def verify(say: Callable[[object], None]) -> Verified:
         for path in git("ls-files", "-z", "--", *RESULTS).split("\0")[:-1]:
             is_result = (result.committed / path).is_file() and not path.endswith("/.gitignore")
             if is_result and not any(within(path, out) for out in outs):
-                rows.append(Row("track", path, "no stage makes it", UNKNOWN))
+                rows.append(OutputDifference("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
-        verified = Verified(commit, rows, result.causes)
+        verified = VerificationReport(commit, rows, result.causes)
         if any(row.result == UNKNOWN or row.file == FAILED for row in rows):
             return verified
         apart = [row for row in rows if row.result == DIFFERENT]
@@ -101,8 +101,8 @@ def verify(say: Callable[[object], None]) -> Verified:
 
 def _own(line: Any) -> Any:
     """Return a row as charloom prints it: here the environment is pinned, so a stage that fails is a difference."""
-    if isinstance(line, Row) and line.result == UNKNOWN and line.what.startswith(FAILED):
-        return Row(line.stage, FAILED, line.what.removeprefix(f"{FAILED}: "))
+    if isinstance(line, OutputDifference) and line.result == UNKNOWN and line.what.startswith(FAILED):
+        return OutputDifference(line.stage, FAILED, line.what.removeprefix(f"{FAILED}: "))
     return line
 
 
@@ -112,28 +112,30 @@ def _agrees(*folders: Path) -> str:
         runs = [from_folder(Project(folder).params(), Project(folder).files("track")) for folder in folders]
     except CharloomError:
         return ""
-    return agreed([run.facts[1].held_out_bits_per_character for run in runs], [run.network for run in runs])
+    return agreed([run.text_and_metrics[1].held_out_bits_per_character for run in runs], [run.network for run in runs])
 
 
-def _signatures() -> tuple[list[Row], list[str]]:
+def _signatures() -> tuple[list[OutputDifference], list[str]]:
     """Compute the signature on this machine; return a row for each hash that must be equal, and the likely causes.
 
     The causes are operations, library versions and processor features that differ from those of HEAD's signature.json.
     Raises CheckFailed if HEAD's signature.json is missing or no JSON.
     """
     try:
-        committed, here = dict(leaves(json.loads(git("show", f"HEAD:./{SIGNATURE}")))), dict(leaves(everything()))
+        committed, computed = dict(leaves(json.loads(git("show", f"HEAD:./{SIGNATURE}")))), dict(leaves(everything()))
     except (Unavailable, ValueError, RecursionError):
         what = "not what `python -m charloom.signature` writes"
         raise CheckFailed(f"first difference: signature: {SIGNATURE}: {what}") from None
-    rows, causes = list[Row](), list[str]()
-    for name, value in here.items():
-        other = committed.get(name, "nothing")
+    rows, causes = list[OutputDifference](), list[str]()
+    for name, value in computed.items():
+        committed_value = committed.get(name, "nothing")
         if not name.startswith((PROBE, LIBRARY)):
-            what = f"committed {str(other)[:SHOWN]}…, here {value[:SHOWN]}…" if value != other else ""
-            rows.append(Row("signature", name, what))
-        elif value != other:
-            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {other}")
+            what = (
+                f"committed {str(committed_value)[:SHOWN]}…, here {value[:SHOWN]}…" if value != committed_value else ""
+            )
+            rows.append(OutputDifference("signature", name, what))
+        elif value != committed_value:
+            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {committed_value}")
     if last_line(rows) != SAME:
         causes.append(f"{SIGNATURE} was edited, or this machine's arithmetic or the kernel's compiled code differ")
     return rows, causes

@@ -7,19 +7,19 @@ from pydantic import ValidationError
 
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.storage import columns_of
-from charloom.core.base.yaml12 import NO_YAML, parsed
-from charloom.core.settings.params import PARAMS, Params, with_silent
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import checked
-from charloom.core.settings.records import MEASURE_OF_PART, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.base.yaml12 import NO_YAML, parse_yaml
+from charloom.core.config.params import PARAMS, Params, with_silent
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import validated
+from charloom.core.config.records import PART_MEASURE, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.training.headline import outcome_of
 from charloom.results.git import objects
 from charloom.results.run import POINTS, Curve, Run, thinned
 
-CURVES = {"smooth_loss": "plots/smooth_loss", MEASURE_OF_PART: "plots/held_out"}
+CURVES = {"smooth_loss": "plots/smooth_loss", PART_MEASURE: "plots/held_out"}
 
 
-class Committed(NamedTuple):
+class CommitContent(NamedTuple):
     """The content of a commit.
 
     params   the params; None if this version of charloom cannot read the commit's params.yaml
@@ -32,7 +32,7 @@ class Committed(NamedTuple):
     sources: str
 
 
-def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
+def from_commits(commits: Iterable[str]) -> Iterator[CommitContent]:
     """Yield the content of each commit, in the given order.
 
     Raises WrongInput if this folder has no pipeline, and Unavailable if Git fails.
@@ -42,7 +42,7 @@ def from_commits(commits: Iterable[str]) -> Iterator[Committed]:
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
     for (_, params_yaml), *metrics, (sources, _) in zip(*[contents] * len(names), strict=True):
         params = _params(params_yaml)
-        yield Committed(params, _run(params, *(content for _, content in metrics)), sources)
+        yield CommitContent(params, _run(params, *(content for _, content in metrics)), sources)
 
 
 def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
@@ -65,7 +65,7 @@ def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Ru
 
 def _params(params_yaml: bytes) -> Params | None:
     try:
-        return checked(Params, with_silent(parsed(params_yaml.decode())), PARAMS)
+        return validated(Params, with_silent(parse_yaml(params_yaml.decode())), PARAMS)
     except (WrongInput, *NO_YAML):
         return None
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.sources import files_in
-from charloom.core.base.yaml12 import NO_YAML, leaves, parsed
-from charloom.core.settings.pipeline import HERE, LOCK, Project
+from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml
+from charloom.core.config.pipeline import HERE, LOCK, Project
 
 
 class Stage(NamedTuple):
@@ -29,7 +29,7 @@ Stages = dict[str, Stage]  # by name
 def stages_in(lock: bytes) -> Stages:
     """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is empty or not in DVC's format."""
     try:
-        return {name: _stage(entry) for name, entry in parsed(lock.decode())["stages"].items()}
+        return {name: _stage(entry) for name, entry in parse_yaml(lock.decode())["stages"].items()}
     except (*NO_YAML, AttributeError, TypeError):
         raise Damaged(f"{LOCK}: missing, or not in DVC's format; `rm -f {LOCK} && dvc repro` writes it") from None
 

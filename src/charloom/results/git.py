@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from charloom.core.base.git import git, printed
+from charloom.core.base.git import git, git_output
+from charloom.core.config.pipeline import PIPELINE, root
 from charloom.core.runtime.provenance import commit
-from charloom.core.settings.pipeline import PIPELINE, root
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # For a patch that `git apply` accepts; the options override the user's Git configuration.
@@ -29,10 +29,10 @@ def objects(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     If an object does not exist, its id and content are empty.
     """
     wanted = "".join(f"{name}\n" for name in names).encode()
-    answers = io.BytesIO(printed("cat-file", "--batch", given=wanted))
-    while line := answers.readline():
+    output = io.BytesIO(git_output("cat-file", "--batch", stdin=wanted))
+    while line := output.readline():
         number, *_, size = line.decode().split()
-        yield ("", b"") if size == "missing" else (number, answers.read(int(size) + 1)[:-1])
+        yield ("", b"") if size == "missing" else (number, output.read(int(size) + 1)[:-1])
 
 
 def author() -> str:
@@ -42,11 +42,11 @@ def author() -> str:
 
 def branch() -> str:
     """Return the name of the main repository's branch; "" if its HEAD is detached, or does not contain `commit`."""
-    here, now = git("branch", "--show-current", folder=root()), commit()
-    return here if now and now == git("merge-base", now, "HEAD", folder=root(), empty=1) else ""
+    name, base = git("branch", "--show-current", folder=root()), commit()
+    return name if base and base == git("merge-base", base, "HEAD", folder=root(), empty=1) else ""
 
 
-def origin() -> str:
+def remote_url() -> str:
     """Return the web address of the remote repository `origin`, without a login; "" if it is unknown or a folder."""
     url = git("config", "--get", "remote.origin.url", folder=root(), empty=1)
     if match := WEB.fullmatch(url):
@@ -54,7 +54,7 @@ def origin() -> str:
     return f"https://{match[1]}/{match[2]}" if (match := SSH.fullmatch(url)) else ""
 
 
-def changes(text: str) -> str:
+def uncommitted_patch(text: str) -> str:
     """Return the uncommitted changes since `commit` as a patch: those of CODE and of the text's file, and new CODE.
 
     text  path of the text's file; a file outside this folder is left out
@@ -63,10 +63,10 @@ def changes(text: str) -> str:
     is below the repository's top, `git apply --directory` adds its path. Result files are excluded. Bytes that are not
     UTF-8 are surrogates (the error handler `surrogateescape`). Returns "" if nothing has changed.
     """
-    since, here = commit() or NOTHING, Path.cwd()
-    paths = (*CODE, text) if (here / text).resolve().is_relative_to(here.resolve()) else CODE
-    patch = printed(*DIFF, "--relative", since, "--", *paths)
+    base, folder = commit() or NOTHING, Path.cwd()
+    paths = (*CODE, text) if (folder / text).resolve().is_relative_to(folder.resolve()) else CODE
+    patch = git_output(*DIFF, "--relative", base, "--", *paths)
     for name in git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).split("\0"):
         if name:  # `git diff --no-index` exits with 1, which means that the files differ
-            patch += printed(*DIFF, "--no-index", "/dev/null", name, empty=1)
+            patch += git_output(*DIFF, "--no-index", "/dev/null", name, empty=1)
     return patch.decode(errors="surrogateescape")

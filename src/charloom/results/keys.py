@@ -31,16 +31,16 @@ from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import Damaged, Unavailable
 from charloom.core.base.git import git
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import NO_YAML, leaves, parsed
-from charloom.core.settings.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
-from charloom.core.settings.pipeline import HERE, Project
+from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml
+from charloom.core.config.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
+from charloom.core.config.pipeline import HERE, Project
 
 FIRST = ("eta", "train.initial_accumulator_value")  # the params that are varied most often: first in a run's name
 LONG = 13  # characters of a param's name from which on it is abbreviated
 
 SIGNATURE = Path("signature.json")
 DIGITS = 16  # hexadecimal digits of a key in a table
-ALL = ("weights", "measure", "samples")  # the kinds of params that affect a result: see Affects
+RESULT_KINDS = ("weights", "measure", "samples")  # the kinds of params that affect a result: see Affects
 
 
 def _affecting(params: Params, *kinds: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
 
     network  the result of `network_digest` for the code that trains: "" with the backend `kernel`
     """
-    return _key(_affecting(params, *ALL), text_sha256, network)
+    return _key(_affecting(params, *RESULT_KINDS), text_sha256, network)
 
 
 def weights_key(params: Params, text_sha256: str) -> str:
@@ -79,8 +79,8 @@ def weights_key(params: Params, text_sha256: str) -> str:
     Fewer updates with the same seed are the beginning of the same training. Another backend may only round differently.
     """
     left_out = {"seed", "train.updates", "backend"}
-    named = {name: value for name, value in _affecting(params, "weights").items() if name not in left_out}
-    return _key(named, text_sha256, "")
+    values = {name: value for name, value in _affecting(params, "weights").items() if name not in left_out}
+    return _key(values, text_sha256, "")
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
@@ -107,8 +107,8 @@ def question_key(
     return short_digest([keys[0], sorted(keys[1:]), declared])
 
 
-def _key(named: Mapping[str, Any], text_sha256: str, network: str) -> str:
-    params = {name: value for name, value in named.items() if name not in SILENT or SILENT[name] != value}
+def _key(values: Mapping[str, Any], text_sha256: str, network: str) -> str:
+    params = {name: value for name, value in values.items() if name not in SILENT or SILENT[name] != value}
     params |= {"network": network} if network else {}
     return hashlib.sha256(json.dumps({"params": params, "text": text_sha256}, sort_keys=True).encode()).hexdigest()
 
@@ -148,38 +148,38 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
     """
     text = flat_of(params)["prepare.text"]
     other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
-    differ = _settings(_affecting(params, *ALL), committed)
-    return " · ".join([*other, *(differ or ["as committed"]), f"seed {params.seed}"])
+    parts = _setting_parts(_affecting(params, *RESULT_KINDS), committed)
+    return " · ".join([*other, *(parts or ["as committed"]), f"seed {params.seed}"])
 
 
-def name_of(params: Params, commit: str) -> str:
+def run_name_at(params: Params, commit: str) -> str:
     """Return the run's name by `run_name`, with the params.yaml of the commit as committed params.
 
     If Git has no readable params.yaml, no param counts as different.
     """
     usual = flat_of(params)
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or its params.yaml is no mapping
-        usual = SILENT | dict(leaves(parsed(git("show", f"{commit or '-'}:./{PARAMS}"))))
+        usual = SILENT | dict(leaves(parse_yaml(git("show", f"{commit or '-'}:./{PARAMS}"))))
     return run_name(params, usual)
 
 
-def setting(params: Params) -> str:
+def setting_label(params: Params) -> str:
     """Return a name of the setting, to group runs by: its params, except those at silent values.
 
     The params that are varied most often (FIRST) come first.
     """
-    return " ".join(_settings(_affecting(params, *ALL), SILENT))
+    return " ".join(_setting_parts(_affecting(params, *RESULT_KINDS), SILENT))
 
 
-def _settings(named: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+def _setting_parts(values: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
     """Return `name=value` for each param, except the seed, whose value in `usual` is different or missing.
 
     The name has no section. A name of LONG characters or more is cut after its first word, as in `initial…=10`, because
     lists and legends have room for some 20 characters.
     """
-    differ = [name for name in named if name != "seed" and (name not in usual or named[name] != usual[name])]
-    shown = {name: name.rpartition(".")[2] for name in sorted(differ, key=lambda name: name not in FIRST)}
+    names = [name for name in values if name != "seed" and (name not in usual or values[name] != usual[name])]
+    shown = {name: name.rpartition(".")[2] for name in sorted(names, key=lambda name: name not in FIRST)}
     return [
-        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={as_yaml(named[name]).removesuffix('.0')}"
+        f"{short if len(short) < LONG else short.partition('_')[0] + '…'}={as_yaml(values[name]).removesuffix('.0')}"
         for name, short in shown.items()
     ]

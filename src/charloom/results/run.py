@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from charloom.core.base.storage import read_json, read_table
-from charloom.core.settings.params import Params
-from charloom.core.settings.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.config.params import Params
+from charloom.core.config.records import PART_MEASURE, STATISTICS, ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.training.headline import outcome_of
 
 Point = TypeVar("Point")
 Curve = dict[int, float]  # a value by update
-POINTS = {"smooth_loss": 150, MEASURE_OF_PART: 50}  # the most points of each curve in a study's tables
+POINTS = {"smooth_loss": 150, PART_MEASURE: 50}  # the most points of each curve in a study's tables
 FIRST_LOSSES = 100  # the first updates, whose losses are all recorded
 TABLES = {  # the columns of each table, by the key of its file
     "plots/smooth_loss": ("smooth_loss",),
-    "plots/held_out": (MEASURE_OF_PART,),
+    "plots/held_out": (PART_MEASURE,),
     "plots/first_losses": ("loss",),
     "plots/measures": STATISTICS,
     "plots/epoch_means": ("epoch_mean",),
@@ -53,7 +53,7 @@ class Run(NamedTuple):
     network: str = ""
 
     @property
-    def facts(self) -> tuple[TextMetrics, TrainMetrics]:
+    def text_and_metrics(self) -> tuple[TextMetrics, TrainMetrics]:
         """Return the text's figures and the metrics. Use this only for a run from a folder or a commit: it has both."""
         return cast(TextMetrics, self.text), cast(TrainMetrics, self.metrics)
 

@@ -21,29 +21,29 @@ from typing import Any
 
 from charloom.core.base.errors import CharloomError, Damaged
 from charloom.core.base.storage import Cells, csv_rows, read_json, write
-from charloom.core.base.yaml12 import NO_YAML, plain
+from charloom.core.base.yaml12 import NO_YAML, scalar_value
+from charloom.core.config.params import EarlierParams, Params, as_yaml, flat_of
+from charloom.core.config.reading import validated, with_overrides
+from charloom.core.config.records import PASSAGES, Schema, TrainMetrics
 from charloom.core.network.recipe import NUMPY
-from charloom.core.settings.params import EarlierParams, Params, as_yaml, flat_of
-from charloom.core.settings.reading import checked, overridden
-from charloom.core.settings.records import PASSAGES, Record, TrainMetrics
 from charloom.core.training.headline import DIVERGED, TRAINED, WORSE
 from charloom.results.keys import trial_key
 from charloom.results.run import POINTS, Run
 
-ASKED, TRIALS = "asked.json", "trials.csv"
-METRICS = tuple(TrainMetrics.model_fields)
-FIRST_METRICS = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
-CURVES = ("trial", "update", *POINTS)
-PASSAGES_OF = ("trial", *(f"passage {n}" for n in range(1, PASSAGES + 1)))
-ENDED = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
+QUESTION_FILE, TRIALS_FILE = "asked.json", "trials.csv"
+METRIC_NAMES = tuple(TrainMetrics.model_fields)
+FIRST_METRIC_NAMES = tuple(name for name, field in TrainMetrics.model_fields.items() if field.is_required())
+CURVE_COLUMNS = ("trial", "update", *POINTS)
+PASSAGE_COLUMNS = ("trial", *(f"passage {n}" for n in range(1, PASSAGES + 1)))
+OUTCOME = re.compile(rf"{TRAINED}|{WORSE}|{DIVERGED} at update ([0-9]+)")
 QUOTED = 80  # characters of a cell in a message, at most
-AGAIN = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
-OR_ASKED = "the row, or asked.json in its folder, is damaged"
+RESTORE_HINT = "`git restore` brings the file back; if trials.csv is deleted, `charloom study` trains all trials again"
+DAMAGE_HINT = "the row, or asked.json in its folder, is damaged"
 
 Runs = dict[str, Run]  # by the keys of trials
 
 
-class Asked(Record):
+class FrozenQuestion(Schema):
     """The question of a study and its full params. The first start writes asked.json, later starts read no params.yaml.
 
     text          the text's file
@@ -64,7 +64,7 @@ class Asked(Record):
     training_sha256: str = ""
     arithmetic: dict[str, str]
     question: dict[str, Any]
-    measures: tuple[str, ...] = FIRST_METRICS
+    measures: tuple[str, ...] = FIRST_METRIC_NAMES
     left_open: str = ""
     answers: list[int] = []  # noqa: RUF012  pydantic copies it
     earlier: int = 0
@@ -82,12 +82,12 @@ class Asked(Record):
         return trial_key(params, self.sha256, self.arithmetic[kind])
 
 
-def read_asked(file: Path) -> Asked:
+def read_frozen_question(file: Path) -> FrozenQuestion:
     """Return the content of an asked.json. Raises Damaged, with the path, if the file is missing or invalid."""
-    return read_json(file, Asked, f"`git restore {file}` brings it back")
+    return read_json(file, FrozenQuestion, f"`git restore {file}` brings it back")
 
 
-def read_runs(folder: Path, asked: Asked, *, curves: bool = True) -> Runs:
+def read_runs(folder: Path, frozen: FrozenQuestion, *, curves: bool = True) -> Runs:
     """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
 
     curves  read curves.csv and passages.csv, too; if False, curves and passages are empty
@@ -98,20 +98,20 @@ def read_runs(folder: Path, asked: Asked, *, curves: bool = True) -> Runs:
     runs, seeds = Runs(), dict[str, int]()
 
     def add(row: Cells) -> None:
-        run = from_row(row, asked)
-        key = asked.key(run.params)
+        run = from_row(row, frozen)
+        key = frozen.key(run.params)
         if row["trial"] != key:
-            raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {OR_ASKED}")
+            raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {DAMAGE_HINT}")
         if key in runs:
             raise ValueError(f"trial {key} occurs a second time")
         if run.results and seeds.setdefault(run.results, run.params.seed) != run.params.seed:
             raise ValueError(f"seed {run.params.seed} has the same results as seed {seeds[run.results]}")
         runs[key] = run
 
-    _read(folder / TRIALS, ("seed", "outcome", *asked.measures, "results", "trial"), add)
+    _read(folder / TRIALS_FILE, ("seed", "outcome", *frozen.measures, "results", "trial"), add)
     if curves:
-        _read(folder / "curves.csv", CURVES, lambda row: _add_points(runs, row))
-        _read(folder / "passages.csv", PASSAGES_OF, lambda row: _add_passages(runs, row))
+        _read(folder / "curves.csv", CURVE_COLUMNS, lambda row: _add_points(runs, row))
+        _read(folder / "passages.csv", PASSAGE_COLUMNS, lambda row: _add_passages(runs, row))
     return runs
 
 
@@ -129,7 +129,7 @@ def _read(path: Path, names: tuple[str, ...], use: Callable[[Cells], None]) -> N
             where = f"{path}: line {line}"
             use(row)
     except (OSError, CharloomError, *NO_YAML) as error:
-        raise Damaged(f"{where}: {' '.join(str(error).split())}; {AGAIN}") from None
+        raise Damaged(f"{where}: {' '.join(str(error).split())}; {RESTORE_HINT}") from None
 
 
 def _add_points(runs: Runs, row: Cells) -> None:
@@ -150,10 +150,10 @@ def _add_points(runs: Runs, row: Cells) -> None:
 def _add_passages(runs: Runs, row: Cells) -> None:
     """Add the costs in a row of passages.csv to its run, if the runs contain it. Raises ValueError as `float` does."""
     if run := runs.get(row["trial"]):
-        runs[row["trial"]] = run._replace(passages=tuple(float(row[name]) for name in PASSAGES_OF[1:]))
+        runs[row["trial"]] = run._replace(passages=tuple(float(row[name]) for name in PASSAGE_COLUMNS[1:]))
 
 
-def from_row(row: Cells, asked: Asked) -> Run:
+def from_row(row: Cells, frozen: FrozenQuestion) -> Run:
     """Return the run in a row of trials.csv, with empty curves. The stored key is not checked.
 
     row  cells by column; the columns before `seed` are params
@@ -162,21 +162,21 @@ def from_row(row: Cells, asked: Asked) -> Run:
     contradicts the results.
     """
     names, outcome, results = list(row), row["outcome"], row["results"]
-    replaced = {name: plain(row[name]) for name in names[: names.index("seed") + 1]}
-    params = overridden(asked.params, replaced, Path("params"))
-    if not (ended := ENDED.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
+    replaced = {name: scalar_value(row[name]) for name in names[: names.index("seed") + 1]}
+    params = with_overrides(frozen.params, replaced, Path("params"))
+    if not (ended := OUTCOME.fullmatch(outcome)) or int(ended[1] or 0) > params.train.updates:
         allowed = f"allowed are {TRAINED}, {WORSE}, {DIVERGED} at update N"
         raise ValueError(f"outcome: {outcome[:QUOTED]!r} is not allowed; {allowed}")
     diverged = outcome.startswith(DIVERGED)
     if not re.fullmatch("" if diverged else "[0-9a-f]{64}", results):
         raise ValueError(f"outcome {outcome} contradicts the hash in results: {results[:QUOTED] or 'missing'}")
-    values = {name: row.get(name) or None for name in METRICS}
-    metrics = None if diverged else checked(TrainMetrics, values, Path("metrics"), strict=False)
-    return Run(params, asked.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
+    values = {name: row.get(name) or None for name in METRIC_NAMES}
+    metrics = None if diverged else validated(TrainMetrics, values, Path("metrics"), strict=False)
+    return Run(params, frozen.sha256, outcome, metrics, {name: {} for name in POINTS}, results)
 
 
 def write_runs(
-    folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRICS
+    folder: Path, varied: Sequence[str], runs: Iterable[tuple[str, Run]], measures: Sequence[str] = METRIC_NAMES
 ) -> None:
     """Write trials.csv, curves.csv and, if a run has passages, passages.csv, each atomically.
 
@@ -187,16 +187,16 @@ def write_runs(
     Raises Unavailable if a file cannot be written.
     """
     rows: list[list[Any]] = [[*varied, "seed", "outcome", *measures, "results", "trial"]]
-    points, passages = [list[Any](CURVES)], [list[Any](PASSAGES_OF)]
+    points, passages = [list[Any](CURVE_COLUMNS)], [list[Any](PASSAGE_COLUMNS)]
     for key, run in runs:
         values = flat_of(run.params)
-        metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRICS)
+        metrics = run.metrics.model_dump() if run.metrics else dict.fromkeys(METRIC_NAMES)
         setting = [as_yaml(values[name]) for name in varied]
         rows.append([*setting, run.params.seed, run.outcome, *(metrics[name] for name in measures), run.results, key])
         for update in sorted({update for curve in run.curves.values() for update in curve}):
             points.append([key, update, *(run.curves[name].get(update) for name in POINTS)])
         passages += [[key, *run.passages]] if run.passages else []
-    tables = {"curves.csv": points} | ({"passages.csv": passages} if len(passages) > 1 else {}) | {TRIALS: rows}
+    tables = {"curves.csv": points} | ({"passages.csv": passages} if len(passages) > 1 else {}) | {TRIALS_FILE: rows}
     for name, table in tables.items():  # trials.csv comes last: a row promises its curves and passages
         content = io.StringIO()
         csv.writer(content, lineterminator="\n").writerows(table)  # floats with all digits, None as an empty cell

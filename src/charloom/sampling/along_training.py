@@ -5,11 +5,11 @@ from pathlib import Path
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.progress import progress
+from charloom.core.config.params import Params
+from charloom.core.config.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
 from charloom.core.model.model_file import read_model
 from charloom.core.network.state import BLOCK
 from charloom.core.runtime.memory import check_samples
-from charloom.core.settings.params import Params
-from charloom.core.settings.records import BEST_MODEL, AllMarks, SampleMetrics, SampleRow, SampleTable
 from charloom.core.text.corpus import Text
 from charloom.sampling.quality import qualities
 from charloom.sampling.writing import BEST, CHECKPOINT, Choice, characters, random_stream

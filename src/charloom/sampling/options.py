@@ -43,19 +43,19 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
 }
 
 
-def allowed(name: str, given: str | float, shown: str = "") -> Any:
-    """Return the value `given` for the option `name`, converted and checked by ALLOWED, or raise WrongInput.
+def allowed(name: str, raw_value: str | float, shown: str = "") -> Any:
+    """Return the value `raw_value` for the option `name`, converted and checked by ALLOWED, or raise WrongInput.
 
     shown  the option's name for the message, for instance --top-k; empty means `name`
     """
     kind, check, words = ALLOWED[name]
     try:
-        value = kind(given)
+        value = kind(raw_value)
         valid = check(value)
     except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:
-        text = str(given) if str(given).isprintable() and given != "" else ascii(given)
+        text = str(raw_value) if str(raw_value).isprintable() and raw_value != "" else ascii(raw_value)
         point = f"; a decimal has a point: {text.replace(',', '.')}" if kind is float and COMMA.fullmatch(text) else ""
         raise WrongInput(f"{shown or name}: {text} is not allowed; allowed is {words}{point}")
     return value

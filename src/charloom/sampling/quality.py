@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from charloom.core.base.progress import progress
-from charloom.core.settings.records import SampleMarks, SampleQuality
+from charloom.core.config.records import SampleMarks, SampleQuality
 from charloom.core.text.corpus import Text
 from charloom.sampling.passages import Passages
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from charloom.core.base.errors import WrongInput
-from charloom.core.base.terminal import named
+from charloom.core.base.terminal import listed_characters
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import score
@@ -33,7 +33,7 @@ def split_prime(vocabulary: Vocabulary, prime: Any, name: str) -> tuple[str, str
         raise WrongInput(f"{name}: an empty text is not allowed: there is no text to continue")
     _, inside, outside = vocabulary.part(prime)
     if not inside:
-        raise WrongInput(f"{name}: none of these characters is in the model's vocabulary: {named(outside)}")
+        raise WrongInput(f"{name}: none of these characters is in the model's vocabulary: {listed_characters(outside)}")
     return inside, outside
 
 
@@ -46,18 +46,18 @@ def primed(model: Model, prime: str) -> tuple[Array, int]:
     return score(model.theta, ids, model.h, model.backend).h, int(ids[-1])
 
 
-def answer(model: Model, primes: list[Any], given: Mapping[str, Any]) -> list[str]:
+def continue_primes(model: Model, primes: list[Any], options: Mapping[str, Any]) -> list[str]:
     """Return the primes, each followed by the text that the model writes.
 
     Characters outside the vocabulary are removed from the primes.
 
-    given  the values of all five options: length, temperature, top_k, top_p and seed
+    options  the values of all five options: length, temperature, top_k, top_p and seed
 
     The random stream of a prime depends on the seed and on the prime's index. So n equal primes get the n texts that
     `charloom sample --samples n` prints. Raises WrongInput if an option or a prime is not allowed, or the request
     exceeds REQUEST_LIMIT characters.
     """
-    number = {name: allowed(name, value) for name, value in given.items()}
+    number = {name: allowed(name, value) for name, value in options.items()}
     length, choice = number["length"], Choice(number["temperature"], number["top_k"], number["top_p"])
     if not primes:
         return []

@@ -28,11 +28,11 @@ from charloom.core.network.normal import standard_normal
 from charloom.core.network.order import CHUNKS, POSITIONS, Order
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import Parameters
-from charloom.core.network.state import TrainState, start
+from charloom.core.network.state import TrainState, initial_state
 from charloom.results.keys import short_digest
 
-TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
-VOCABULARY = sorted(set(TEXT))
+SMALL_TEXT = " ".join(f"{n} squared is {n * n};" for n in range(150))
+VOCABULARY = sorted(set(SMALL_TEXT))
 UPDATES = (1, 10, 100, 500, 2000)
 # The sizes are multiples of no vector or tile; the text is read at least seven times; clipping is active.
 M, SEQ_LENGTH = 37, 11
@@ -50,7 +50,7 @@ CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temper
 def signature(name: str) -> dict[str, str]:
     """Train the recipe with this name in RECIPES; return a SHA-256 of state and losses by the updates in UPDATES."""
     recipe, ids = RECIPES[name], _ids()
-    state = start(recipe, len(VOCABULARY), seed=1)
+    state = initial_state(recipe, len(VOCABULARY), seed=1)
     digest, hashes = hashlib.sha256(), {}
     for update in UPDATES:
         count = update - state.update
@@ -89,7 +89,7 @@ def costs(dtype: str) -> str:
 
     The model has large weights.
     """
-    w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(TEXT) - 1)
+    w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(SMALL_TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
     return _hash(np.append(nats, total))
 
@@ -114,7 +114,7 @@ def texts(dtype: str) -> str:
 
 
 def _ids() -> Array:
-    return np.array([VOCABULARY.index(character) for character in TEXT], np.uint8)
+    return np.array([VOCABULARY.index(character) for character in SMALL_TEXT], np.uint8)
 
 
 def _large(dtype: str) -> Parameters:

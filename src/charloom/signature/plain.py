@@ -23,19 +23,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from charloom.core.base.progress import Report, progress
+from charloom.core.base.progress import ProgressCallback, progress
 from charloom.core.base.types import Array
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
 from charloom.core.kernel.cache import COMPILED, compiled
 from charloom.core.kernel.elementary import exp, log, tanh
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import NAMES, SATURATED, Parameters, filled
-from charloom.core.settings.pipeline import files
-from charloom.core.settings.reading import read_params
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.trace import results_hash
 
 
-def train(recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: Report = lambda *_: None) -> str:
+def train(
+    recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: ProgressCallback = lambda *_: None
+) -> str:
     """Train, and return the hash of the results: of the last and the best weights, and of the trace.
 
     ids     the training text, integers from 0 to K − 1
@@ -59,7 +61,7 @@ def train(recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: R
         if row < 100:
             losses.append(loss)
         if row % 1000 == 0:
-            statistics.append((loss, *measured(theta, passed, recipe)))
+            statistics.append((loss, *update_statistics(theta, passed, recipe)))
             report(row, f"smooth loss {smooth:.3f}")
         if row < updates:  # elementwise in NumPy, so the step needs no order of additions
             recipe.step(theta, accumulators, gradients_of(theta, passed, recipe.dtype), row)
@@ -100,7 +102,7 @@ def gradients_of(theta: Parameters, passed: Passed, dtype: Any) -> Parameters:
     return gradients
 
 
-def measured(theta: Parameters, passed: Passed, recipe: Recipe) -> tuple[float, float, float]:
+def update_statistics(theta: Parameters, passed: Passed, recipe: Recipe) -> tuple[float, float, float]:
     """Return the norm of the gradients, the fraction that clipping changes, and the fraction of saturated units.
 
     Sums are float64. The squares are added unit by unit, and only for characters that were read.

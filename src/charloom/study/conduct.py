@@ -14,31 +14,31 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
 from charloom.core.base.storage import exclusive
+from charloom.core.config.params import Params
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.network.recipe import NUMPY
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.core.runtime.memory import check_memory, training_memory
-from charloom.core.settings.params import Params
-from charloom.core.settings.pipeline import OWN
 from charloom.core.text.corpus import Survey, check_lengths, split, survey, write_text
-from charloom.results.study_table import ASKED, TRIALS, write_runs
-from charloom.study.asking import read_study_to_train, write_asked
-from charloom.study.measuring import before_it_starts, measured
-from charloom.study.seeds import keep, with_first_answer
+from charloom.results.study_table import QUESTION_FILE, TRIALS_FILE, write_runs
+from charloom.study.freeze import read_study_to_train, write_frozen_question
+from charloom.study.measuring import before_it_starts, study_measurements
+from charloom.study.seeds import archive, with_known_analyses
 from charloom.study.study_file import Study, Trial
 from charloom.study.workers import Processes, Workers, cluster, outcomes
 from seedpairs import answered
-from seedpairs.answering import named
-from seedpairs.data_types import CANNOT_TELL, INTERACTION, Answer
+from seedpairs.analysis import with_labels
+from seedpairs.data_types import CANNOT_TELL, INTERACTION, Analysis
 
 WRITING = 20  # pause between two writings of the tables, in multiples of the time that a writing takes
 STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
-MEASURED = 0.3  # seconds of timing for each kind of settings, about
-LONG = 100_000  # characters of the text that is used for timing, at least
+TIMING_SECONDS = 0.3  # seconds of timing for each kind of settings, about
+TIMING_CHARACTERS = 100_000  # characters of the text that is used for timing, at least
 PATIENCE = 60  # seconds that a study waits for the answer of another one
-READ = 3  # a measure reads so many characters in the time that training takes for one
+READING_SPEED = 3  # a measure reads so many characters in the time that training takes for one
 
 
-def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Answer]:
+def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Analysis]:
     """Train missing trials and write the tables; return the study with its runs, and the answer.
 
     After each look, only settings that need more seeds for a verdict get some.
@@ -48,54 +48,58 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; its tables are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study_to_train`, `with_first_answer` and `surveyed` do; a seed may also be
+    Raises WrongInput and Damaged as `read_study_to_train`, `with_known_analyses` and `surveyed` do; a seed may also be
     used by an answer of another study during the training. Raises WrongInput if Dask is missing. Raises Unavailable if
     another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
     check. Raises Stopped after a signal. Finished trials are kept in every case.
     """
-    with exclusive(OWN / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = with_first_answer(read_study_to_train(path, anew=anew))
+    with exclusive(CHARLOOM_FOLDER / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
+        study = with_known_analyses(read_study_to_train(path, anew=anew))
         if address and any(params.backend == NUMPY for params in study.settings.values()):
             why = "the backend numpy has the same bits on one machine only; leave --dask out"
             raise WrongInput(f"--dask: {study.path} has settings with backend numpy: {why}")
         text, lengths = surveyed(study, 1 if address else jobs)
         if not study.runs:
             _move_away(study.folder)
-        write_asked(study if study.runs else study._replace(asked=study.asked.model_copy(update={"answers": []})))
+        write_frozen_question(
+            study if study.runs else study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
+        )
         trials = study.trials()
         for line in [] if study.runs else before_it_starts(study):
             print(line, flush=True)
         workers: Workers | None = None
-        asked: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
+        scheduled: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         for look in study.question.all_looks:
-            answer = answered(measured(study, asked))
-            asked |= {setting: trials[setting][:look] for setting in undecided(answer)}
-            in_order = filter(None, chain.from_iterable(zip_longest(*asked.values())))  # seed by seed
+            analysis = answered(study_measurements(study, scheduled))
+            scheduled |= {setting: trials[setting][:look] for setting in undecided(analysis)}
+            in_order = filter(None, chain.from_iterable(zip_longest(*scheduled.values())))  # seed by seed
             if missing := [trial for trial in in_order if trial.key not in study.runs]:
                 if workers is None:
                     # The file's name depends only on the locked study: the start after a kill overwrites the file.
-                    prepared = OWN / "studies" / f"{path.stem}.npz"
+                    prepared = CHARLOOM_FOLDER / "studies" / f"{path.stem}.npz"
                     stack.callback(prepared.unlink, missing_ok=True)
                     write_text(prepared, text, lengths)
                     workers = cluster(prepared, address) if address else Processes(prepared, jobs)
                     stack.callback(workers.close)
                 _train(study, missing, workers)
-            study = _answered(study, max(map(len, asked.values())))  # also if the next look is never reached
-        needed = {trial.key for own in asked.values() for trial in own}  # others come after the look that decided
+            study = _record_analysis(study, max(map(len, scheduled.values())))  # also if the next look is never reached
+        needed = {
+            trial.key for trials_of_setting in scheduled.values() for trial in trials_of_setting
+        }  # others come after the look that decided
         study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
-    return study, named(answered(measured(study)))
+    return study, with_labels(answered(study_measurements(study)))
 
 
-def _answered(study: Study, seeds: int) -> Study:
+def _record_analysis(study: Study, seeds: int) -> Study:
     """Record that the study answers with this number of seeds, and return it with its answers.
 
     Raises WrongInput if the answer of another study has used a seed in the meantime. One study at a time answers.
     """
-    with exclusive(OWN / "studies" / "answers.lock", "another study, which answers", PATIENCE):
-        study = with_first_answer(study).answered_at(seeds)
-        write_asked(study)
-        keep(study.folder)
+    with exclusive(CHARLOOM_FOLDER / "studies" / "answers.lock", "another study, which answers", PATIENCE):
+        study = with_known_analyses(study).with_analysis_at(seeds)
+        write_frozen_question(study)
+        archive(study.folder)
     return study
 
 
@@ -104,9 +108,9 @@ def _move_away(folder: Path) -> None:
 
     A copy of asked.json is made first: the answers in it count as long as the copy exists.
     """
-    if (folder / ASKED).exists():
-        to = keep(folder)
-        old = [folder / name for name in (TRIALS, "curves.csv", "passages.csv", "report.html")]
+    if (folder / QUESTION_FILE).exists():
+        to = archive(folder)
+        old = [folder / name for name in (TRIALS_FILE, "curves.csv", "passages.csv", "report.html")]
         for file in (file for file in old if file.exists()):
             move(file, to / file.name)
         print(f"{folder}: its old tables are in {to}", flush=True)
@@ -115,21 +119,21 @@ def _move_away(folder: Path) -> None:
 def _write(study: Study) -> None:
     """Write the study's tables with the runs of its trials."""
     rows = [(trial.key, study.runs[trial.key]) for trial in study.trained()]
-    write_runs(study.folder, study.columns, rows, study.asked.measures)
+    write_runs(study.folder, study.columns, rows, study.frozen.measures)
 
 
-def undecided(answer: Answer) -> list[str]:
+def undecided(analysis: Analysis) -> list[str]:
     """Return the settings that need more seeds: those without a verdict, and the baseline; [] if all have a verdict.
 
     If effects of factors are tested, return all settings while a setting, an average effect, or an effect at one level
     of another factor has no verdict, because an average needs the seeds of all settings. Averages whose sign other
     factors reverse do not count.
     """
-    open_ = [contrast.setting for contrast in answer.comparisons if contrast.verdict == CANNOT_TELL]
-    tested = [effect for effect in answer.effects if effect.kind != INTERACTION and not effect.turned_by]
+    open_ = [contrast.setting for contrast in analysis.comparisons if contrast.verdict == CANNOT_TELL]
+    tested = [effect for effect in analysis.effects if effect.kind != INTERACTION and not effect.turned_by]
     if not open_ and all(effect.verdict != CANNOT_TELL for effect in tested):
         return []
-    return [summary.setting for summary in answer.summaries] if answer.effects else [answer.baseline, *open_]
+    return [summary.setting for summary in analysis.summaries] if analysis.effects else [analysis.baseline, *open_]
 
 
 def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
@@ -143,7 +147,7 @@ def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
     print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train", flush=True)
     with progress(study.path.stem, len(missing)) as report, deferred() as received:
         try:
-            for ended in outcomes(missing, workers, study.asked.sha256):
+            for ended in outcomes(missing, workers, study.frozen.sha256):
                 if ended:
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run
@@ -167,8 +171,8 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
     Raises WrongInput if the text cannot be read, is too short for a setting, or holds out too little for the measure.
     Raises Unavailable if `jobs` trials need too much memory.
     """
-    text = survey(Path(study.asked.text))
-    lengths = split(text.characters, study.asked.params.prepare.held_out)
+    text = survey(Path(study.frozen.text))
+    lengths = split(text.characters, study.frozen.params.prepare.held_out)
     for params in study.settings.values():
         check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), text.characters)
@@ -193,7 +197,7 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
         kind = params.m, params.loss_of, params.recipe.kind  # the time per character depends on these
         if kind not in rates:
             rates[kind] = _rate(params, K, None if jobs == 1 else 1, lengths[0])
-        measured = 2 * min(lengths[1], params.train.held_out_characters) / READ
+        measured = 2 * min(lengths[1], params.train.held_out_characters) / READING_SPEED
         took += rates[kind] * (params.train.updates * params.characters + measured)
     return STARTING + took / min(jobs, len(trials))
 
@@ -208,11 +212,11 @@ def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
     most     characters of the text, at most
     """
     recipe, count, took = params.model_copy(update={"eta": 1e-9, "sigma": 0.01}).recipe, 1, 0.0
-    ids = np.arange(min(most, max(20 * params.characters + 1, LONG))) % K
-    state = start(recipe, K, 1)
+    ids = np.arange(min(most, max(20 * params.characters + 1, TIMING_CHARACTERS))) % K
+    state = initial_state(recipe, K, 1)
     advance = BACKENDS[recipe.backend].advance
     advance(state, ids, 1, recipe, threads)  # compiles the kernel
-    while took < MEASURED / 2:
+    while took < TIMING_SECONDS / 2:
         count, began = 2 * count, time.perf_counter()
         advance(state, ids, count, recipe, threads)
         took = time.perf_counter() - began

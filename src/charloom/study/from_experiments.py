@@ -8,9 +8,9 @@ from typing import Any
 from charloom.core.base.errors import Damaged, WrongInput, allowed_are
 from charloom.core.base.git import git
 from charloom.core.base.words import in_line, listed, number_of
-from charloom.core.settings.params import Params, flat_of, in_order
-from charloom.core.settings.pipeline import ensure_repository
-from charloom.core.settings.records import MEASURE, Measure
+from charloom.core.config.params import Params, flat_of, sort_key
+from charloom.core.config.pipeline import ensure_repository
+from charloom.core.config.records import DEFAULT_MEASURE, Measure
 from charloom.results.commits import curves_of, from_commits
 from charloom.results.dvc_lock import stages_in
 from charloom.results.git import objects
@@ -20,13 +20,15 @@ from charloom.study.measuring import of_runs
 from charloom.study.setting_names import levels_of
 from charloom.study.study_file import ensure_comparable
 from seedpairs.data_types import Measured
-from seedpairs.names import chosen, setting_name
+from seedpairs.names import find_setting, setting_name
 
-TWO_NEEDED = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
+SECOND_SETTING_HINT = (
+    "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
+)
 
 
-def experiments_measured(
-    name: str = MEASURE, baseline: str | None = None, *, curves: bool = False, **declared: Any
+def measure_experiments(
+    name: str = DEFAULT_MEASURE, baseline: str | None = None, *, curves: bool = False, **declared: Any
 ) -> Measured:
     """Return the measurements of DVC's experiments and of HEAD's own run, with the baseline first.
 
@@ -34,33 +36,33 @@ def experiments_measured(
     and the held-out part that most runs have count. A warning says how many runs are left out.
 
     name      the name of a Measure
-    baseline  as `chosen` takes it; None: HEAD's own setting
+    baseline  as `find_setting` takes it; None: HEAD's own setting
     curves    whether the curves are read, too; they are most of the data
     declared  as `of_runs` takes it
 
     Raises WrongInput if the measure or the baseline is unknown, if runs lack the measure, if the measure cannot compare
     the settings, if there are fewer than two settings, or if this folder has no repository or pipeline.
     """
-    if (measure := Measure.named(name)) is None:
+    if (measure := Measure.from_name(name)) is None:
         raise WrongInput(f"--measure: {in_line(name)} is unknown; {allowed_are(Measure, name)}")
     head, comparable, warnings = _comparable(curves=curves)
     trials, contradictions = _by_setting([run for run, _ in comparable])
     warnings += contradictions
     if len(trials) < 2:
         present = f"only one setting in {number_of(len(comparable), 'run')}" if comparable else "no run with results"
-        raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {TWO_NEEDED}")
-    params = {setting: next(iter(own.values())).params for setting, own in trials.items()}
+        raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {SECOND_SETTING_HINT}")
+    params = {setting: next(iter(head_setting.values())).params for setting, head_setting in trials.items()}
     if lacking := [run.metrics for run, _ in comparable if getattr(run.metrics, measure) is None]:
-        if measure.of_held_out and getattr(lacking[0], MEASURE) is None:
+        if measure.of_held_out and getattr(lacking[0], DEFAULT_MEASURE) is None:
             raise WrongInput(f"--measure: no text was held out, so runs have no {measure}; smooth_loss is allowed")
         lack = f"{number_of(len(lacking), 'run')} of another version of charloom without {measure}"
-        raise WrongInput(f"--measure: {lack}; `dvc exp run` trains them again, and {MEASURE} is allowed")
+        raise WrongInput(f"--measure: {lack}; `dvc exp run` trains them again, and {DEFAULT_MEASURE} is allowed")
     ensure_comparable(measure, params.values(), "--measure")
-    own = next((name for name in params if setting_params(params[name]) == setting_params(head)), None)
-    if not (baseline or own):
-        named = allowed_are(params, "")
-        raise WrongInput(f"--baseline: HEAD's own setting has no results; name another setting; {named}")
-    base = chosen(trials, baseline or own, "DVC's experiments and HEAD")
+    head_setting = next((name for name in params if setting_params(params[name]) == setting_params(head)), None)
+    if not (baseline or head_setting):
+        allowed = allowed_are(params, "")
+        raise WrongInput(f"--baseline: HEAD's own setting has no results; name another setting; {allowed}")
+    base = find_setting(trials, baseline or head_setting, "DVC's experiments and HEAD")
     if (states := len({sources for _, sources in comparable})) > 1:
         warnings.append(f"the runs come from {states} states of src: edits of code are a difference between them, too")
     return of_runs(params, {base: trials[base]} | trials, measure, base, warnings, **declared)
@@ -81,15 +83,19 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     if head.params is None:
         raise WrongInput("HEAD: this commit has no params.yaml that this version of charloom can read")
     contents = dict(zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True))
-    left_out = Counter(held.run for held in contents.values() if isinstance(held.run, str))
-    runs = {commit: (held.run, held.sources) for commit, held in contents.items() if isinstance(held.run, Run)}
+    left_out = Counter(content.run for content in contents.values() if isinstance(content.run, str))
+    runs = {
+        commit: (content.run, content.sources) for commit, content in contents.items() if isinstance(content.run, Run)
+    }
     texts = [run.measured_on for run, _ in runs.values()]
     usual = texts[0] if "HEAD" in runs else max(texts, key=texts.count, default=None)
     comparable = {commit: (run, sources) for commit, (run, sources) in runs.items() if run.measured_on == usual}
     left_out["another text, or another part of it held out"] = len(runs) - len(comparable)
     if curves:
         read = zip(comparable.items(), curves_of(comparable), strict=True)
-        comparable = {commit: (run._replace(curves=own), sources) for (commit, (run, sources)), own in read}
+        comparable = {
+            commit: (run._replace(curves=curves_of_run), sources) for (commit, (run, sources)), curves_of_run in read
+        }
     warnings = [f"{number_of(count, 'run')} left out: {why}" for why, count in left_out.items() if count]
     return head.params, list(comparable.values()), warnings
 
@@ -102,11 +108,11 @@ def _of_head(run: Run | str) -> Run | str:
     if isinstance(run, str):
         return "HEAD has no committed results"
     ((_, lock),) = objects(["HEAD:./dvc.lock"])
-    now = setting_params(run.params) | {"seed": run.params.seed}
+    present = setting_params(run.params) | {"seed": run.params.seed}
     with suppress(Damaged, KeyError):
         stages = stages_in(lock)
         recorded = {**stages["prepare"].params, **stages["train"].params}
-        if all(now.get(name, value) == value for name, value in recorded.items()):
+        if all(present.get(name, value) == value for name, value in recorded.items()):
             return run
     return "HEAD's dvc.lock has other params than HEAD's params.yaml; `dvc repro` corrects that"
 
@@ -119,7 +125,7 @@ def _by_setting(runs: list[Run]) -> tuple[dict[str, dict[int, Run]], list[str]]:
     """
     params, trials, contradictions = [run.params for run in runs], dict[str, dict[int, Run]](), list[str]()
     varying = [*(name for name in differing(params) if name != "seed"), "seed"]
-    keys = [[in_order(values[name]) for name in varying] for values in map(flat_of, params)]
+    keys = [[sort_key(values[name]) for name in varying] for values in map(flat_of, params)]
     rows = sorted(zip(keys, map(setting_name, levels_of(params)), runs, strict=True), key=itemgetter(0))
     for _, name, run in rows:
         if trials.setdefault(name, {}).setdefault(run.params.seed, run).metrics != run.metrics:

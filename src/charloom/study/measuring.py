@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from charloom.core.base.words import number_of
-from charloom.core.settings.params import Params, flat_of
-from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
+from charloom.core.config.params import Params, flat_of
+from charloom.core.config.records import DEFAULT_MEASURE, PART_MEASURE, Measure
 from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
 from charloom.study.setting_names import levels_of
 from charloom.study.study_file import Study, Trial
 from seedpairs import answered
-from seedpairs.data_types import Answer, Measured, Measurement
+from seedpairs.data_types import Analysis, Measured, Measurement
 from seedpairs.factors import inseparable
 from seedpairs.seeds_needed import UNKNOWN
 from seedpairs.sentences import listed, parted
@@ -29,18 +29,18 @@ EXPLODED = (  # words for a training
 )
 
 
-def measured(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
+def study_measurements(study: Study, trials: Mapping[str, list[Trial]] | None = None) -> Measured:
     """Return the measurements of those trials that have run, with the study's warnings.
 
     trials  trials by setting; None: all trials of the study
     """
     done = {
-        setting: {trial.params.seed: study.runs[trial.key] for trial in own if trial.key in study.runs}
-        for setting, own in (trials or study.trials()).items()
+        setting: {trial.params.seed: study.runs[trial.key] for trial in trials_of_setting if trial.key in study.runs}
+        for setting, trials_of_setting in (trials or study.trials()).items()
     }
     question = study.question
     # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
-    looks = tuple(question.looks or [study.first_answer or len(question.seeds)])
+    looks = tuple(question.looks or [study.first_analysis or len(question.seeds)])
     results = of_runs(
         study.settings, done, question.measure, study.baseline, _warnings(study), looks=looks,
         smallest_difference=question.smallest_difference, title=question.title or "", names=study.names,
@@ -53,19 +53,19 @@ def before_it_starts(study: Study) -> list[str]:
 
     Factors are inseparable if they change together in all settings.
     """
-    answer = answered(measured(study))
-    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(answer), *answer.warnings]
+    analysis = answered(study_measurements(study))
+    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(analysis), *analysis.warnings]
 
 
-def advised(study: Study, answer: Answer) -> tuple[int, str]:
+def advised(study: Study, analysis: Analysis) -> tuple[int, str]:
     """Return the number of seeds that a new study needs for the verdicts that the answer lacks, and the same in words.
 
     The result is 0 and "" if the answer has all verdicts, or if the study declares looks.
     """
-    needs = [row.more_seeds for row in answer.comparisons if row.more_seeds and not study.question.looks]
+    needs = [row.more_seeds for row in analysis.comparisons if row.more_seeds and not study.question.looks]
     if not needs:
         return 0, ""
-    number = (study.first_answer or len(study.question.seeds)) + max(most or least for least, most in needs)
+    number = (study.first_analysis or len(study.question.seeds)) + max(most or least for least, most in needs)
     if UNKNOWN in needs:
         return number, f"an unknown number of other seeds, at least {number}"
     return number, f"{'about' if all(most for _, most in needs) else 'at least'} {number} other seeds"
@@ -80,28 +80,30 @@ def _warnings(study: Study) -> Iterator[str]:
     4. Seeds were added after an answer, and the study declares no looks.
     5. Other questions about the baseline had been answered before.
     """
-    if differs := study.asked.left_open:
+    if differs := study.frozen.left_open:
         yield f"all other params are those of params.yaml at the first start, which differed from HEAD's: {differs}"
 
     settings = [flat_of(params) for params in study.settings.values()]
     levels = dict(zip(study.settings, levels_of(study.settings.values()), strict=True))
     for group in (names for names in inseparable(levels) if len(names) > 1):
-        values = {name: list(dict.fromkeys(own[name] for own in settings)) for name in group}
+        values = {
+            name: list(dict.fromkeys(values_of_setting[name] for values_of_setting in settings)) for name in group
+        }
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
-    updates, whole = max(params.train.updates for params in study.settings.values()), study.asked.params
+    updates, whole = max(params.train.updates for params in study.settings.values()), study.frozen.params
     reads = max(params.train.updates * params.characters for params in study.settings.values())
     if updates < whole.train.updates and reads < whole.train.updates * whole.characters:
         has = f"a whole training has {whole.train.updates:,}, and may have another result"
         yield f"a short study: {updates:,} updates; {has}"
 
-    if first := study.first_answer:
+    if first := study.first_analysis:
         more = number_of(len(study.question.seeds) - first, "more seed")
         yield (
             f"an answer was given at {number_of(first, 'seed')}, and no looks were declared: {more} shown, but not "
             "tested; only a new study with new seeds tests again"
         )
-    if earlier := study.asked.earlier:
+    if earlier := study.frozen.earlier:
         yield f"this is question {earlier + 1} about this baseline on this text: each question has its own 5 %"
 
 
@@ -118,16 +120,16 @@ def of_runs(
     better    "lower" or "higher"; None: the measure's own direction
     declared  `looks`, `smallest_difference`, `title` and `names` of Measured
     """
-    one_length = len({own.loss_of for own in params.values()}) == 1
-    amounts = {name: float(own.train.updates * own.characters) for name, own in params.items()}
-    budgets = {own.train.updates for own in params.values()}
-    targets = {own.train.target_smooth_loss for own in params.values()}
-    ended = [run for own in runs.values() for run in own.values() if run.metrics]
-    names = (MEASURE_OF_PART, "smooth_loss") if one_length else (MEASURE_OF_PART,)  # the loss is in nats per sequence
+    one_length = len({x.loss_of for x in params.values()}) == 1
+    amounts = {name: float(x.train.updates * x.characters) for name, x in params.items()}
+    budgets = {x.train.updates for x in params.values()}
+    targets = {x.train.target_smooth_loss for x in params.values()}
+    ended = [run for x in runs.values() for run in x.values() if run.metrics]
+    names = (PART_MEASURE, "smooth_loss") if one_length else (PART_MEASURE,)  # the loss is in nats per sequence
     return Measured(
-        settings={key: {seed: _of_run(run, measure) for seed, run in own.items()} for key, own in runs.items()},
+        settings={key: {seed: _of_run(run, measure) for seed, run in x.items()} for key, x in runs.items()},
         curves={
-            name: {key: {seed: run.curves[name] for seed, run in own.items()} for key, own in runs.items()}
+            name: {key: {seed: run.curves[name] for seed, run in x.items()} for key, x in runs.items()}
             for name in names
             if all(run.curves.get(name) for run in ended)
         },
@@ -145,4 +147,4 @@ def _of_run(run: Run, measure: Measure) -> Measurement:
     if run.metrics is None:
         return Measurement(None, exploded=True)
     value, reached = getattr(run.metrics, measure), run.metrics.first_update_below_target
-    return Measurement(value, run.outcome != TRAINED, reached, run.passages if measure == MEASURE else ())
+    return Measurement(value, run.outcome != TRAINED, reached, run.passages if measure == DEFAULT_MEASURE else ())

@@ -21,31 +21,33 @@ from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
 from charloom.core.base.git import git
 from charloom.core.base.storage import csv_rows, sha256
 from charloom.core.base.words import in_line
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.network.recipe import NUMPY
-from charloom.core.settings.pipeline import OWN
 from charloom.results.git import objects
 from charloom.results.keys import weights_key
-from charloom.results.study_table import ASKED, TRIALS, Asked, read_asked
-from charloom.study.asking import as_asked, asked_now, is_started
+from charloom.results.study_table import QUESTION_FILE, TRIALS_FILE, FrozenQuestion, read_frozen_question
+from charloom.study.freeze import freeze_question, is_started, study_of_frozen
 from charloom.study.study_file import Study, read_question
 from charloom.study.trial import small_trial
 from seedpairs.sentences import listed
 
 STUDIES = Path("studies")
-COPIES = OWN / "studies"  # a folder for each content of asked.json, and in it one with the name of the study's file
+COPIES = (
+    CHARLOOM_FOLDER / "studies"
+)  # a folder for each content of asked.json, and in it one with the name of the study's file
 SHOWN = 100  # seeds in a message, which may be copied
 
 
-def keep(folder: Path) -> Path:
+def archive(folder: Path) -> Path:
     """Copy the study's trials.csv and asked.json to .charloom, where the copies outlive them; return the new folder."""
-    to = COPIES / sha256(folder / ASKED)[:12] / folder.name
+    to = COPIES / sha256(folder / QUESTION_FILE)[:12] / folder.name
     to.mkdir(parents=True, exist_ok=True)
-    for name in (name for name in (TRIALS, ASKED) if (folder / name).exists()):
+    for name in (name for name in (TRIALS_FILE, QUESTION_FILE) if (folder / name).exists()):
         copyfile(folder / name, to / name)
     return to
 
 
-def known_answers(folder: Path) -> Iterator[Study]:
+def known_analyses(folder: Path) -> Iterator[Study]:
     """Yield the questions that have an answer, with hashes of results, without runs. A damaged file is left out.
 
     folder  another folder with studies, besides studies/
@@ -60,13 +62,20 @@ def known_answers(folder: Path) -> Iterator[Study]:
     with suppress(Unavailable):  # no repository, or no commit
         entries = (entry.partition("\t") for entry in git("ls-tree", "-rz", "HEAD").split("\0") if entry)
         ids = {Path(name): about.split()[-1] for about, _, name in entries}
-        folders = [path.parent for path in ids if path.name == ASKED]
-        contents = [content for _, content in objects(ids.get(x / y, "none") for x in folders for y in (ASKED, TRIALS))]
+        folders = [path.parent for path in ids if path.name == QUESTION_FILE]
+        contents = [
+            content
+            for _, content in objects(ids.get(x / y, "none") for x in folders for y in (QUESTION_FILE, TRIALS_FILE))
+        ]
         for place, content, table in zip(folders, contents[::2], contents[1::2], strict=True):
             add(content, place, table)
-    for file in (*COPIES.glob(f"*/*/{ASKED}"), *STUDIES.glob(f"*/{ASKED}"), *folder.glob(f"*/{ASKED}")):
+    for file in (
+        *COPIES.glob(f"*/*/{QUESTION_FILE}"),
+        *STUDIES.glob(f"*/{QUESTION_FILE}"),
+        *folder.glob(f"*/{QUESTION_FILE}"),
+    ):
         with suppress(OSError):
-            trials = file.with_name(TRIALS)
+            trials = file.with_name(TRIALS_FILE)
             add(
                 file.read_bytes(),
                 STUDIES / file.parent.name if COPIES in file.parents else file.parent,
@@ -74,8 +83,8 @@ def known_answers(folder: Path) -> Iterator[Study]:
             )
     for content, place in places.items():
         with suppress(CharloomError, ValueError):
-            study = as_asked(place, Asked.model_validate_json(content))
-            if study.asked.answers:
+            study = study_of_frozen(place, FrozenQuestion.model_validate_json(content))
+            if study.frozen.answers:
                 yield study._replace(results=frozenset(results[content]))
 
 
@@ -84,11 +93,11 @@ def with_seeds(study: Study, seeds: list[int]) -> Study:
     return study._replace(question=study.question.model_copy(update={"seeds": seeds}))
 
 
-def is_same(study: Study, other: Study) -> bool:
+def is_same_question(study: Study, other: Study) -> bool:
     """Return whether the study asks the answered question `other`, and begins with the seeds that decided."""
-    n = other.asked.answers[-1 if other.question.looks else 0]
-    same = study.named == other.named and study.question.looks == other.question.looks
-    return same and study.question.seeds[:n] == other.question.seeds[:n]
+    n = other.frozen.answers[-1 if other.question.looks else 0]
+    is_equal = study.question_key == other.question_key and study.question.looks == other.question.looks
+    return is_equal and study.question.seeds[:n] == other.question.seeds[:n]
 
 
 def is_void(study: Study) -> bool:
@@ -96,30 +105,37 @@ def is_void(study: Study) -> bool:
 
     An edit of network/ frees no seed: the settings of the backend `kernel` in the same answer were shown.
     """
-    of_kernel = {kind: digest for kind, digest in study.asked.small_trials.items() if not kind.startswith(NUMPY)}
-    return any(small_trial(kind, study.asked.measures) != digest for kind, digest in of_kernel.items())
+    of_kernel = {kind: digest for kind, digest in study.frozen.small_trials.items() if not kind.startswith(NUMPY)}
+    return any(small_trial(kind, study.frozen.measures) != digest for kind, digest in of_kernel.items())
 
 
-def used(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
+def used_seeds(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
     """Return the used seeds, each with what was shown: `studies/eta.yaml has shown results of eta=0.1`.
 
     others  answered questions; an answer to the study's own question uses no seed
     """
-    ours, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
+    own_settings, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:
-        at = other.question.seeds[: max(other.asked.answers)]
-        shown = [f"{verb} {ours[key]}" for name in other.settings for key in _keys(other, name) if key in ours]
-        shown += [f"has shown results equal to those of {ours[key]}" for key in _repeated(study, other, at)]
-        if shown and not is_same(study, other) and not is_void(other):
+        shown_seeds = other.question.seeds[: max(other.frozen.answers)]
+        shown = [
+            f"{verb} {own_settings[key]}"
+            for name in other.settings
+            for key in _keys(other, name)
+            if key in own_settings
+        ]
+        shown += [
+            f"has shown results equal to those of {own_settings[key]}" for key in _repeated(study, other, shown_seeds)
+        ]
+        if shown and not is_same_question(study, other) and not is_void(other):
             which = "its earlier answer" if other.path == study.path else in_line(str(other.path))
             reason = f"{which} {shown[0]}"
-            seeds = dict.fromkeys(at, reason) | seeds
+            seeds = dict.fromkeys(shown_seeds, reason) | seeds
     return seeds
 
 
 def _keys(study: Study, setting: str) -> set[str]:
     """Return the keys of a setting's weights: by the text's file, and by what a training reads of it, if known."""
-    texts = filter(None, (study.asked.sha256, study.asked.training_sha256))
+    texts = filter(None, (study.frozen.sha256, study.frozen.training_sha256))
     return {weights_key(study.settings[setting], text) for text in texts}
 
 
@@ -128,22 +144,22 @@ def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[st
     shown = other.results | {run.results for run in other.runs.values()}
     for run in study.runs.values():
         if run.results and run.results in shown and run.params.seed in seeds:
-            yield weights_key(run.params, study.asked.sha256)
+            yield weights_key(run.params, study.frozen.sha256)
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
     """Return `studies/eta.yaml has shown results of eta=0.1 with seeds 1 to 5`; "" if no seed of the study is used."""
-    shown = used(study, known)
+    shown = used_seeds(study, known)
     of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
-    return "; ".join(f"{reason} with {spanned(seeds)}" for reason, seeds in of_reason.items())
+    return "; ".join(f"{reason} with {seed_range(seeds)}" for reason, seeds in of_reason.items())
 
 
 def by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:
-    """Return the seeds of each reason, which `used` and `taken` return by seed."""
+    """Return the seeds of each reason, which `used_seeds` and `taken_seeds` return by seed."""
     return {reason: [seed for seed in reasons if reasons[seed] == reason] for reason in reasons.values()}
 
 
-def taken(study: Study) -> dict[int, str]:
+def taken_seeds(study: Study) -> dict[int, str]:
     """Return the seeds that no command proposes, each with the reason: used ones, and those of other studies' files."""
     study, planned = with_seeds(study, []), list[Study]()
     for file in {*chain.from_iterable(folder.glob("[!.]*.y*ml") for folder in (STUDIES, study.path.parent))}:
@@ -151,38 +167,40 @@ def taken(study: Study) -> dict[int, str]:
             if file.resolve() != study.path.resolve():
                 folder = file.with_suffix("")
                 other = (
-                    as_asked(folder, read_asked(folder / ASKED))
-                    if (folder / ASKED).exists()
-                    else asked_now(file, read_question(file))
+                    study_of_frozen(folder, read_frozen_question(folder / QUESTION_FILE))
+                    if (folder / QUESTION_FILE).exists()
+                    else freeze_question(file, read_question(file))
                 )
-                planned.append(other.answered_at(len(other.question.seeds)))
-    return used(study, planned, "asks about") | used(study, known_answers(study.path.parent))
+                planned.append(other.with_analysis_at(len(other.question.seeds)))
+    return used_seeds(study, planned, "asks about") | used_seeds(study, known_analyses(study.path.parent))
 
 
-def free(seeds: Collection[int], number: int) -> list[int]:
-    """Return the first `number` seeds that are not among these, which are `taken`."""
+def free_seeds(seeds: Collection[int], number: int) -> list[int]:
+    """Return the first `number` seeds that are not among these, which are `taken_seeds`."""
     return list(islice((seed for seed in count(1) if seed not in seeds), number))
 
 
-def with_first_answer(study: Study) -> Study:
+def with_known_analyses(study: Study) -> Study:
     """Return the study with all answers to its question that are known.
 
     Raises WrongInput if a seed is used. The line names the seeds, what was shown with them, and free seeds.
     """
-    known = list(known_answers(study.path.parent))
-    same = [other for other in known if is_same(study, other) and not is_void(other)]
-    if not same and (why := why_used(study, known)):
-        new = yaml_of(free(taken(study), len(study.question.seeds)))
+    known = list(known_analyses(study.path.parent))
+    own_analyses = [other for other in known if is_same_question(study, other) and not is_void(other)]
+    if not own_analyses and (why := why_used(study, known)):
+        new = yaml_of(free_seeds(taken_seeds(study), len(study.question.seeds)))
         anew = ", and add `--anew` to the command" if is_started(study.folder) else ""
         raise WrongInput(f"{study.path}: {why}; write {new}{anew}")
     baseline = _keys(study, study.baseline)
-    earlier = len({other.named for other in known if baseline & _keys(other, other.baseline)} - {study.named})
-    answers = sorted({n for other in same for n in other.asked.answers if n <= len(study.question.seeds)})
-    update = {"answers": answers, "earlier": min((other.asked.earlier for other in same), default=earlier)}
-    return study._replace(asked=study.asked.model_copy(update=update))
+    earlier = len(
+        {other.question_key for other in known if baseline & _keys(other, other.baseline)} - {study.question_key}
+    )
+    analysed_at = sorted({n for other in own_analyses for n in other.frozen.answers if n <= len(study.question.seeds)})
+    update = {"answers": analysed_at, "earlier": min((other.frozen.earlier for other in own_analyses), default=earlier)}
+    return study._replace(frozen=study.frozen.model_copy(update=update))
 
 
-def spanned(seeds: Collection[int]) -> str:
+def seed_range(seeds: Collection[int]) -> str:
     """Return `seed 3`, `seeds 1 to 5` or `seeds 3, 4 and 7`."""
     first, last = min(seeds), max(seeds)
     if len(seeds) > 2 and last - first == len(seeds) - 1:

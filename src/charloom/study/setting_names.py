@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from charloom.core.base.errors import WrongInput, allowed_are
-from charloom.core.settings.params import Params, as_yaml, flat_of
+from charloom.core.config.params import Params, as_yaml, flat_of
 from charloom.results.keys import differing, setting_params
 from seedpairs.names import first_names
 
@@ -16,7 +16,7 @@ def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
     The seed is left out, and a param that has no effect in this setting.
     """
     varied, values = differing(settings), map(setting_params, settings)
-    return [{x: as_yaml(own[x]).removesuffix(".0") for x in varied if x in own} for own in values]
+    return [{x: as_yaml(params[x]).removesuffix(".0") for x in varied if x in params} for params in values]
 
 
 def given_names(
@@ -36,8 +36,14 @@ def given_names(
     """
     names, others = dict[str, str](), flat_of(usual)
     for name, values in given.items():
-        having = {x: own for x in settings if dict(values).items() <= (own := flat_of(settings[x])).items()}
-        meant = [x for x, own in having.items() if own == others | dict(values)] or list(having)
+        having = {
+            x: values_of_setting
+            for x in settings
+            if dict(values).items() <= (values_of_setting := flat_of(settings[x])).items()
+        }
+        meant = [x for x, values_of_setting in having.items() if values_of_setting == others | dict(values)] or list(
+            having
+        )
         if len(meant) != 1:
             many = "more than one setting" if meant else "no setting"
             raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(first_names(settings), '')}")

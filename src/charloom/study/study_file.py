@@ -10,7 +10,7 @@
     smallest_difference: 0.01                              # smaller differences do not matter
     names: {AdaGrad from 10: {train.initial_accumulator_value: 10.0}}  # shown for these settings, instead of params
 
-All other params are those of params.yaml at the first start: asking.py records them.
+All other params are those of params.yaml at the first start: freeze.py records them.
 """
 
 import re
@@ -26,12 +26,12 @@ from pydantic import Field, field_validator, model_validator
 
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import as_written
-from charloom.core.settings.params import VARIED, Params, Positive, Section, Seed
-from charloom.core.settings.reading import checked, overridden, read_mapping
-from charloom.core.settings.records import MEASURE, NATS, Measure
+from charloom.core.base.yaml12 import parse_as_texts
+from charloom.core.config.params import VARIED, Params, ParamSection, Positive, Seed
+from charloom.core.config.reading import read_mapping, validated, with_overrides
+from charloom.core.config.records import DEFAULT_MEASURE, NATS, Measure
 from charloom.results.keys import differing, question_key
-from charloom.results.study_table import Asked, Runs
+from charloom.results.study_table import FrozenQuestion, Runs
 from charloom.study.setting_names import given_names, levels_of
 from seedpairs.names import setting_name
 
@@ -42,7 +42,7 @@ CHECKPOINT_EVERY = "train.checkpoint_every"  # a study may set it, for all setti
 Overrides = dict[str, Any]  # dotted name of a param to its value
 
 
-class StudyFile(Section):
+class StudyFile(ParamSection):
     """The content of a study's file. The module's docstring describes the keys.
 
     An optional key that is missing is None; without looks, `looks` is [].
@@ -118,7 +118,7 @@ class Study(NamedTuple):
     question  the content of the file
     settings  full params of each setting by name, in the order of the file
     baseline  name of the setting that the others are compared with
-    asked     the content of asked.json: text and params of the first start
+    frozen    the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
     names     the file's names for settings: setting to its shown name
     results   hashes of results in the tables of an answered study whose runs are not read
@@ -128,7 +128,7 @@ class Study(NamedTuple):
     question: StudyFile
     settings: dict[str, Params]
     baseline: str
-    asked: Asked
+    frozen: FrozenQuestion
     runs: Runs
     names: Mapping[str, str] = MappingProxyType({})
     results: frozenset[str] = frozenset()
@@ -138,12 +138,12 @@ class Study(NamedTuple):
         trials: dict[str, list[Trial]] = {setting: [] for setting in self.settings}
         for setting, seed in product(self.settings, self.question.seeds):
             params = self.settings[setting].model_copy(update={"seed": seed})
-            trials[setting].append(Trial(f"{setting}, seed {seed}", params, self.asked.key(params)))
+            trials[setting].append(Trial(f"{setting}, seed {seed}", params, self.frozen.key(params)))
         return trials
 
     def trained(self) -> list[Trial]:
         """Return the trials that have run."""
-        return [trial for own in self.trials().values() for trial in own if trial.key in self.runs]
+        return [trial for trials in self.trials().values() for trial in trials if trial.key in self.runs]
 
     @property
     def columns(self) -> list[str]:
@@ -151,31 +151,31 @@ class Study(NamedTuple):
 
         These are the params in which the settings differ from each other, or from the params in asked.json.
         """
-        return differing([self.asked.params, *self.settings.values()])
+        return differing([self.frozen.params, *self.settings.values()])
 
-    def answered_at(self, *seeds: int) -> "Study":
+    def with_analysis_at(self, *seeds: int) -> "Study":
         """Return the study with these numbers of seeds added to its answers."""
-        return self._replace(asked=self.asked.model_copy(update={"answers": sorted({*self.asked.answers, *seeds})}))
+        return self._replace(frozen=self.frozen.model_copy(update={"answers": sorted({*self.frozen.answers, *seeds})}))
 
     @property
-    def first_answer(self) -> int | None:
+    def first_analysis(self) -> int | None:
         """Return the number of seeds of the first answer, if no looks are declared and the study has more seeds now.
 
         Otherwise return None. That answer has used the whole 5 % of false claims, so no later seed can support a claim.
         """
-        answers, seeds = self.asked.answers, len(self.question.seeds)
-        return answers[0] if answers and answers[0] < seeds and not self.question.looks else None
+        looked_at, seeds = self.frozen.answers, len(self.question.seeds)
+        return looked_at[0] if looked_at and looked_at[0] < seeds and not self.question.looks else None
 
     @property
-    def named(self) -> str:
+    def question_key(self) -> str:
         """Return the question's key: a digest of text, settings, baseline, measure, smallest difference and first seed.
 
         It does not depend on the file's name, or on seeds that are added later. A first seed of 1 is left out.
         """
         first = [seed for seed in self.question.seeds[:1] if seed != 1]
         declared = [self.question.measure, self.question.smallest_difference, *first]
-        settings, asked = self.settings, self.asked
-        return question_key(asked.sha256, settings.values(), settings[self.baseline], declared, asked.network)
+        settings, frozen = self.settings, self.frozen
+        return question_key(frozen.sha256, settings.values(), settings[self.baseline], declared, frozen.network)
 
     @property
     def folder(self) -> Path:
@@ -192,11 +192,11 @@ def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
     if path.suffix not in {".yaml", ".yml"}:
         raise WrongInput(f"{path}: not a study's file; allowed is a name that ends in .yaml, such as studies/eta.yaml")
     if values is not None:
-        return checked(StudyFile, values, path)
-    given = checked(StudyFile, read_mapping(path, StudyFile.model_fields), path)
-    for name, varied in (as_written(path.read_text(encoding="utf-8"))["vary"] if given.vary else {}).items():
+        return validated(StudyFile, values, path)
+    question = validated(StudyFile, read_mapping(path, StudyFile.model_fields), path)
+    for name, varied in (parse_as_texts(path.read_text(encoding="utf-8"))["vary"] if question.vary else {}).items():
         ensure_points(",".join(map(str, varied)), f"{path}: vary: {in_line(name)}")
-    return given
+    return question
 
 
 def ensure_points(listed: str, where: str) -> None:
@@ -207,38 +207,44 @@ def ensure_points(listed: str, where: str) -> None:
         raise WrongInput(f"{where}: a comma separates two values; a decimal has a point{like}")
 
 
-def study_of(path: Path, given: StudyFile, asked: Asked, runs: Runs) -> Study:
-    """Return the study with the file's question, the text and params in `asked`, and the runs.
+def study_of(path: Path, question: StudyFile, frozen: FrozenQuestion, runs: Runs) -> Study:
+    """Return the study with the file's question, the text and params in `frozen`, and the runs.
 
     Raises WrongInput if the question does not fit the params: a param cannot vary, a value is invalid, two settings are
     equal, no setting differs from the baseline, the measure cannot compare the settings, or `names` does not give each
     name to one setting.
     """
-    usual, allowed = asked.params, [*VARIED, CHECKPOINT_EVERY]
-    for name in (name for values in [given.baseline, *given.overrides(), *given.names.values()] for name in values):
+    usual, allowed = frozen.params, [*VARIED, CHECKPOINT_EVERY]
+    for name in (
+        name for values in [question.baseline, *question.overrides(), *question.names.values()] for name in values
+    ):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
-    if given.measure not in asked.measures:
-        raise WrongInput(f"{path}: measure: the study's rows have no {given.measure}; `--anew` trains the study again")
-    baseline = overridden(usual, given.baseline, path)
-    settings = [overridden(usual, values, path) for values in given.overrides()]
+    if question.measure not in frozen.measures:
+        raise WrongInput(
+            f"{path}: measure: the study's rows have no {question.measure}; `--anew` trains the study again"
+        )
+    baseline = with_overrides(usual, question.baseline, path)
+    settings = [with_overrides(usual, values, path) for values in question.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
     varied = differing(settings)
     names = [*map(setting_name, levels_of(settings))]
-    ensure_comparable(given.measure, settings, f"{path}: measure")
+    ensure_comparable(question.measure, settings, f"{path}: measure")
     if CHECKPOINT_EVERY in varied:
         raise WrongInput(f"{path}: {CHECKPOINT_EVERY}: all settings need the same value, as it sets the curves' points")
     ((name, count),) = Counter(names).most_common(1)
     if count > 1 or not varied:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
-        raise WrongInput(f"{path}: {'vary' if given.vary else 'settings'}: {why}; params without effect do not count")
+        raise WrongInput(
+            f"{path}: {'vary' if question.vary else 'settings'}: {why}; params without effect do not count"
+        )
     by_name = dict(zip(names, settings, strict=True))
-    study = Study(path, given, by_name, names[settings.index(baseline)], asked, runs)
-    return study._replace(names=given_names(given.names, by_name, usual, f"{path}: names"))
+    study = Study(path, question, by_name, names[settings.index(baseline)], frozen, runs)
+    return study._replace(names=given_names(question.names, by_name, usual, f"{path}: names"))
 
 
 def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) -> None:
     """Raise WrongInput, with the place `where`, if the measure is in NATS and the settings' `loss_of` differs."""
     if measure.unit == NATS and len({params.loss_of for params in settings}) > 1:
         cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
-        raise WrongInput(f"{where}: {cannot}; {MEASURE} can")
+        raise WrongInput(f"{where}: {cannot}; {DEFAULT_MEASURE} can")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from charloom.core.base.errors import CheckFailed, Diverged, Unavailable
+from charloom.core.config.params import Params, with_silent
+from charloom.core.config.records import PART_MEASURE
 from charloom.core.network.recipe import KERNEL, NUMPY
-from charloom.core.settings.params import Params, with_silent
-from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.core.text.corpus import Text, read_prepared, split
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training.headline import DIVERGED, outcome_of
@@ -22,8 +22,8 @@ from charloom.core.training.protocol import Trained, Training, hash_of, metrics_
 from charloom.core.training.trace import EMPTY, EVERY
 from charloom.results.keys import short_digest
 from charloom.results.run import POINTS, Run, thinned
-from charloom.results.study_table import METRICS
-from charloom.signature.hashes import RECIPES, TEXT, arithmetic
+from charloom.results.study_table import METRIC_NAMES
+from charloom.signature.hashes import RECIPES, SMALL_TEXT, arithmetic
 
 SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind of entry that a row can have
     {},
@@ -37,7 +37,7 @@ SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind
 
 
 @lru_cache
-def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
+def small_trial(kind: str, measures: tuple[str, ...] = METRIC_NAMES) -> str:
     """Return a digest of the results of four small trainings with this kind of recipe.
 
     The results are outcomes, the given metrics (`measures`), curves, and hashes of weights and trace. The digest
@@ -58,8 +58,8 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRICS) -> str:
         "train.chunk_length": max(recipe.order.chunk_length, recipe.seq_length), "sample.length": 1,
         "sample.best_length": 1, "sample.temperature": 1.0,
     }  # fmt: skip
-    vocabulary = Vocabulary("".join(sorted(set(TEXT))))
-    ids, rows = vocabulary.encode(TEXT), list[Any]()
+    vocabulary = Vocabulary("".join(sorted(set(SMALL_TEXT))))
+    ids, rows = vocabulary.encode(SMALL_TEXT), list[Any]()
     for overrides in SMALL:
         eta = overrides.get("eta", recipe.optimizer.eta) or 0.9 * float(np.finfo(recipe.dtype).max)
         params = Params.model_validate(with_silent(values | overrides | {"eta": eta}))
@@ -89,7 +89,7 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
     except Diverged as diverged:
         outcome = f"{DIVERGED} at update {diverged.state.update}"
     smooth = {n * EVERY: float(loss) for n, loss in enumerate(trace.smooth_losses)}
-    curves = {x: thinned(curve, POINTS[x]) for x, curve in (("smooth_loss", smooth), (MEASURE_OF_PART, held_out))}
+    curves = {x: thinned(curve, POINTS[x]) for x, curve in (("smooth_loss", smooth), (PART_MEASURE, held_out))}
     return Run(params, text_sha256, outcome, metrics, curves, results, passages=passages)
 
 
@@ -115,9 +115,9 @@ def checked_trial(
     Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`. Raises Unavailable
     for any exception of the training: another worker may have more memory, or a disk that is not full.
     """
-    own = code_digests(params.recipe.kind)
-    if differ := [name for name in expected if own.get(name) != expected[name]]:
-        raise CheckFailed("; ".join(f"its {name} is {own.get(name)}, not {expected[name]}" for name in differ))
+    digests = code_digests(params.recipe.kind)
+    if names := [name for name in expected if digests.get(name) != expected[name]]:
+        raise CheckFailed("; ".join(f"its {name} is {digests.get(name)}, not {expected[name]}" for name in names))
     try:
         return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)
     except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed

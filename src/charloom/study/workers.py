@@ -11,7 +11,7 @@ losses    the exceptions that an executor raises if its worker has ended
 may_come  whether further workers may join later
 threads   number of threads of a trial; None: as many as are fastest on this machine
 text      the path of the prepared text, or an object that the worker gets as the text
-there     returns the executor of each live worker, by the worker's name; only a live worker may be given a task
+live_workers  returns the executor of each live worker, by the worker's name; only a live worker may be given a task
 lost      is called with the name of a worker that has ended, during a task or while it was idle
 close     ends the processes, or the connection
 """
@@ -66,22 +66,22 @@ class Processes:
         self.executors: dict[str, Executor] = {}
         self.processes = set[BaseProcess]()
 
-    def there(self) -> dict[str, Executor]:
+    def live_workers(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
             # spawn: a fork of a process with threads may deadlock
             executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
             # Ctrl-C during its imports would print a traceback.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            others = {*multiprocessing.active_children()}
+            earlier = {*multiprocessing.active_children()}
             executor.submit(int)  # starts the process, with this mask
-            self.processes |= {*multiprocessing.active_children()} - others
+            self.processes |= {*multiprocessing.active_children()} - earlier
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.executors[f"process {next(self.numbers)}"] = executor
         return self.executors
 
     def lost(self, name: str) -> None:
-        """Remove the process from the list. The next call of `there` starts another one."""
+        """Remove the process from the list. The next call of `live_workers` starts another one."""
         del self.executors[name]
 
     def close(self) -> None:
@@ -127,9 +127,9 @@ class Cluster:
         losses   the exceptions that Dask raises if a worker has ended
         """
         self.address, self.client, self.losses, self.content = address, client, losses, text
-        self.executors, self.answered, self.close = dict[str, Executor](), time.monotonic(), client.close
+        self.executors, self.last_reply, self.close = dict[str, Executor](), time.monotonic(), client.close
 
-    def there(self) -> dict[str, Executor]:
+    def live_workers(self) -> dict[str, Executor]:
         """Ask the scheduler for its workers; return the executor of each worker, by the worker's address.
 
         The scheduler forgets a worker that sends no heartbeat for five minutes. While the scheduler does not answer,
@@ -143,10 +143,10 @@ class Cluster:
             ask = partial(self.client.scheduler.identity, n_workers=-1)
             workers = self.client.sync(ask, callback_timeout=ANSWER_MAY_TAKE)["workers"]
         except (OSError, AttributeError) as error:  # AttributeError: Dask has closed the connection
-            if time.monotonic() - self.answered > SCHEDULER_MAY_TAKE:
+            if time.monotonic() - self.last_reply > SCHEDULER_MAY_TAKE:
                 raise _unavailable(self.address, error) from None
         else:
-            self.answered = time.monotonic()
+            self.last_reply = time.monotonic()
             self.executors = {name: self.client.get_executor(workers=[name], pure=False) for name in workers}
         return self.executors
 
@@ -162,7 +162,7 @@ class Cluster:
         return self.future
 
     def lost(self, name: str) -> None:
-        """Do nothing: the next call of `there` asks the scheduler, which knows that the worker has ended."""
+        """Do nothing: the next call of `live_workers` asks the scheduler, which knows that the worker has ended."""
 
 
 def cluster(text: Path, address: str) -> Cluster:
@@ -224,7 +224,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         put_back(trial, LOST)
 
     while waiting or tasks:
-        live = workers.there()
+        live = workers.live_workers()
         for future in [future for future, (worker, _) in tasks.items() if worker not in live]:
             future.cancel()
             put_back_of_lost(*tasks.pop(future))
@@ -234,9 +234,9 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         idle = sorted(live.keys() - {worker for worker, _ in tasks.values()} - refused)
         for name in idle[: len(waiting)]:
             trial = waiting.popleft()
-            given = trial.params, expected[trial.params.recipe.kind], workers.text, text_sha256, workers.threads
+            arguments = trial.params, expected[trial.params.recipe.kind], workers.text, text_sha256, workers.threads
             try:
-                tasks[live[name].submit(checked_trial, *given)] = name, trial
+                tasks[live[name].submit(checked_trial, *arguments)] = name, trial
             except workers.losses:  # the worker has ended while idle
                 workers.lost(name)
                 put_back_of_lost(name, trial)

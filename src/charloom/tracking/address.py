@@ -18,7 +18,7 @@ from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import exclusive
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
-from charloom.core.settings.pipeline import root
+from charloom.core.config.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
 
 if TYPE_CHECKING:

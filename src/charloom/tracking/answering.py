@@ -23,8 +23,8 @@ from pydantic import ValidationError
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import sha256_of_text, write
 from charloom.core.base.words import in_line
-from charloom.core.settings.pipeline import LOCK
-from charloom.core.settings.reading import read_params
+from charloom.core.config.pipeline import LOCK
+from charloom.core.config.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
 from charloom.tracking.asking import HISTORY, PATCH, Origin

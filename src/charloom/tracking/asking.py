@@ -1,6 +1,6 @@
 """Queries to a store, and the Origin of a run, the answer to one of them.
 
-Each query runs in a process of its own (answering.py), which can be killed.
+Each query runs in a process of its own (program_answers.py), which can be killed.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from charloom.core.base.errors import CharloomError, Unavailable
-from charloom.core.settings.records import Record
+from charloom.core.config.records import Schema
 from charloom.tracking import tag
 from charloom.tracking.address import relocate_store
 from charloom.tracking.limits import limit_memory
@@ -23,7 +23,7 @@ HISTORY = "history.json"  # written by answering.describe: the values of each me
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 
-class Origin(Record, extra="ignore"):
+class Origin(Schema, extra="ignore"):
     """The origin and the results of a complete run. All values come from the store, so none of them is trusted.
 
     A field with an alias is a tag of the run.
@@ -52,7 +52,7 @@ class Origin(Record, extra="ignore"):
 
 
 def asked(question: str, *arguments: str, seconds: int) -> Any:
-    """Call a function of answering.py in another process; return what it returns.
+    """Call a function of program_answers.py in another process; return what it returns.
 
     question   name of the function
     arguments  the function's arguments

@@ -19,23 +19,23 @@ from charloom.core.base.storage import append, read_json
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
 from charloom.core.base.yaml12 import leaves
-from charloom.core.runtime.provenance import UNKNOWN, commit, identity, known
-from charloom.core.settings.params import PARAMS, Params
-from charloom.core.settings.pipeline import HERE, LOCK, PIPELINE, Files, Project, files, names_of
-from charloom.core.settings.reading import read_params
-from charloom.core.settings.records import (
+from charloom.core.config.params import PARAMS, Params
+from charloom.core.config.pipeline import HERE, LOCK, PIPELINE, Files, Project, files, names_of
+from charloom.core.config.reading import read_params
+from charloom.core.config.records import (
     BEST_MODEL,
-    MEASURE,
+    DEFAULT_MEASURE,
     SampleMetrics,
     SampleQuality,
     SampleTable,
     TrainMetrics,
 )  # fmt: skip
+from charloom.core.runtime.provenance import UNKNOWN, commit, sender_identity, or_unknown
 from charloom.core.training.record import RECORD, spool, start_of
-from charloom.results.git import branch, changes, origin
-from charloom.results.keys import experiment_key, setting
+from charloom.results.git import branch, remote_url, uncommitted_patch
+from charloom.results.keys import experiment_key, setting_label
 from charloom.results.run import Run, from_folder, thinned
-from charloom.results.study_table import FIRST_METRICS
+from charloom.results.study_table import FIRST_METRIC_NAMES
 from charloom.tracking import tag
 from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
@@ -52,9 +52,9 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
     """Read the run in the project's folder. Its curves also contain points of the models and of the samples.
 
     These points are the measures of the best and last model, and of the samples. Other numbers in the files that
-    dvc.yaml declares as metrics are points of the last model, except FIRST_METRICS. A missing measure has no point. A
-    measure without a curve gets a curve of these points, because MLflow draws a chart for each curve. An earlier
-    project may lack a stage after `train`: files that dvc.yaml does not declare for `track` have no points.
+    dvc.yaml declares as metrics are points of the last model, except FIRST_METRIC_NAMES. A missing measure has no
+    point. A measure without a curve gets a curve of these points, because MLflow draws a chart for each curve. An
+    earlier project may lack a stage after `train`: files that dvc.yaml does not declare for `track` have no points.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -63,17 +63,17 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
     """
     path = project.files("track")
     run = from_folder(params or read_params(), path)
-    samples, train = dict[int, SampleQuality](), run.facts[1]
+    samples, train = dict[int, SampleQuality](), run.text_and_metrics[1]
     if "metrics/sample" in path:
         samples = read_json(path["metrics/sample"], SampleMetrics).checkpoints
     points = [
         ("smooth_loss", train.best_update, train.best_smooth_loss),
         ("smooth_loss", train.updates, train.smooth_loss),
-        (MEASURE, train.best_update, train.best_held_out_bits_per_character),
-        (MEASURE, train.updates, train.held_out_bits_per_character),
+        (DEFAULT_MEASURE, train.best_update, train.best_held_out_bits_per_character),
+        (DEFAULT_MEASURE, train.updates, train.held_out_bits_per_character),
         *(("known_words", update, row.known_words) for update, row in samples.items()),
         *(("longest_copy", update, float(row.longest_copy)) for update, row in samples.items()),
-        *((name, train.updates, value) for name, value in _stage_metrics(project) if name not in FIRST_METRICS),
+        *((name, train.updates, value) for name, value in _stage_metrics(project) if name not in FIRST_METRIC_NAMES),
     ]
     curves = {name: dict(curve) for name, curve in run.curves.items()}
     for name, update, value in points:
@@ -133,10 +133,10 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     """Do what `put` does. Raises FileNotFoundError if the entry was removed; None stands for a new entry."""
     if entry and entry.tracked and entry.is_intact:
         check()
-        append(entry.path, [{"sender": identity()}])
+        append(entry.path, [{"sender": sender_identity()}])
         return entry.folder
-    path, train = files("track"), run.facts[1]
-    patch = known(partial(changes, run.params.prepare.text))
+    path, train = files("track"), run.text_and_metrics[1]
+    patch = or_unknown(partial(uncommitted_patch, run.params.prepare.text))
     samples = read_json(path["reports/sample_table"], SampleTable)
     start = start_of(run.params, run.text_sha256, run.network)
     first = entry.first if entry else Started.model_validate(start)
@@ -158,7 +158,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     contents[f"{MODEL_CODE}/{SERVED}"] = Path(__file__).with_name(SERVED)
     contents[f"{MODEL_CODE}/{PACKED}"] = _packed()
     put_files(folder, contents, check)
-    lines = [*points, tracked.model_dump(), {"sender": identity()}]
+    lines = [*points, tracked.model_dump(), {"sender": sender_identity()}]
     append(folder / RECORD, lines if entry else [start, *lines], create=not entry)
     return folder
 
@@ -207,13 +207,13 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
         changed = str(PARAMS)
     tags = {
         "mlflow.source.name": "dvc repro",
-        tag.COMMIT: known(commit),
-        "mlflow.source.git.branch": known(branch),
-        "mlflow.source.git.repoURL": known(origin),
+        tag.COMMIT: or_unknown(commit),
+        "mlflow.source.git.branch": or_unknown(branch),
+        "mlflow.source.git.repoURL": or_unknown(remote_url),
         "mlflow.loggedArtifacts": json.dumps([{"path": table, "type": "table"}]),
         tag.UNCOMMITTED: patch if patch.startswith(UNKNOWN) else changed,
-        tag.SETTING: setting(run.params),
-        "charloom.first_update_below_target": str(run.facts[1].first_update_below_target),
+        tag.SETTING: setting_label(run.params),
+        "charloom.first_update_below_target": str(run.text_and_metrics[1].first_update_below_target),
         tag.TEXT: run.text_sha256,
     } | ({tag.NETWORK: run.network} if run.network else {})
     names = {"charloom.dvc_experiment": "DVC_EXP_NAME", "charloom.dvc_baseline": "DVC_EXP_BASELINE_REV"}
@@ -222,9 +222,9 @@ def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
 
 def _description(run: Run, samples: SampleTable) -> str:
     """Return the run's description in Markdown: its measures and the start of the last checkpoint's sample."""
-    train = run.facts[1]
+    train = run.text_and_metrics[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
-    bits, repository, number = train.held_out_bits_per_character, known(origin), known(commit)
+    bits, repository, number = train.held_out_bits_per_character, or_unknown(remote_url), or_unknown(commit)
     linked = f" The code: [`{number[:7]}`]({repository}/commit/{number})." if "://" in repository and number else ""
     measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
     return (

@@ -20,7 +20,7 @@ from mlflow.types.schema import ColSpec, Schema
 from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.settings.records import TextMetrics
+from charloom.core.config.records import TextMetrics
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.models import register, send_models

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.storage import append
-from charloom.core.runtime.provenance import identity
-from charloom.core.settings.pipeline import HERE, ensure_repository
+from charloom.core.config.pipeline import HERE, ensure_repository
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training.record import sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
@@ -47,7 +47,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     or if the sender's log or our own database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
-    lock, reasons = sender_lock(identity()), dict[str, None]()
+    lock, reasons = sender_lock(sender_identity()), dict[str, None]()
     impatient = not (patient or database() or os.environ.get("CI") == "true")
     try:
         start_sender(SENDER, lock.stem)
@@ -120,7 +120,7 @@ def _requested() -> list[Path]:
         own = put(run, partial(ensure_recorded, run.params))  # requests the delivery
     except (CheckFailed, WrongInput) as error:
         print(f"this folder's run was not sent: {error}", flush=True)
-    own_identity, waiting = identity(), list(entries())
+    own_identity, waiting = sender_identity(), list(entries())
     for entry in waiting:  # a second request would send the run of this folder twice
         if entry.folder != own and (entry.can_complete or entry.has_ended):
             with suppress(FileNotFoundError):  # a sender has delivered the entry

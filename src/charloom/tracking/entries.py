@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.storage import held, is_held, sha256, unsealed, write
+from charloom.core.base.storage import is_held, open_locked, sha256, unsealed, write
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.training.record import RATE as RECORDED_RATE
@@ -131,7 +131,7 @@ class Entry:
         removed before.
         """
         removed = self.folder.with_name(f".{self.folder.name}")
-        with held(self.path):
+        with open_locked(self.path):
             if self.path.stat().st_size > self.size:
                 return False
             shutil.rmtree(removed, ignore_errors=True)  # left by a killed process

@@ -33,7 +33,7 @@ import charloom.core.model.model_file  # noqa: F401  served.py imports it, when 
 from charloom import NEEDED
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
-from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, TrainMetrics
+from charloom.core.config.records import DEFAULT_MEASURE, PART_MEASURE, TrainMetrics
 from charloom.sampling.options import DEFAULTS
 from charloom.tracking import tag
 from charloom.tracking.entries import Entry
@@ -42,7 +42,7 @@ from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line
 from charloom.tracking.spool import BEST, FILES, LAST, MODEL_CODE, MODEL_FILE, PACKED, SERVED, Started
 from charloom.tracking.store import Store, all_results, create_once, params_as_text, text_of
 
-METRICS = ("smooth_loss", MEASURE, MEASURE_OF_PART)  # metrics of a model, if the run has a value at its update
+METRICS = ("smooth_loss", DEFAULT_MEASURE, PART_MEASURE)  # metrics of a model, if the run has a value at its update
 OUR_CODE = Path(__file__).with_name(SERVED).read_bytes()  # read at import: DVC may remove an experiment's folder
 # "Any", not "string": MLflow's server would convert numbers and null to text. served.py refuses them.
 SIGNATURE = ModelSignature(
@@ -149,7 +149,7 @@ def better_model(start: Started, train: TrainMetrics) -> tuple[str, float, str, 
     model, bits = BEST, train.best_held_out_bits_per_character
     if bits is not None and last_bits is not None and last_bits < bits:
         model, bits = LAST, last_bits
-    name, measure = (MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
+    name, measure = (DEFAULT_MEASURE, bits) if bits is not None else ("best_smooth_loss", train.best_smooth_loss)
     length = "" if bits is not None else f" {params.loss_of}"
     held_out = f"held_out={params.prepare.held_out} {train.held_out_characters_read}"
     return model, measure, name, f"{name}{length} {held_out} {start.text_sha256}"

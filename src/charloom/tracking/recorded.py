@@ -6,9 +6,9 @@ from pathlib import Path
 from charloom.core.base.errors import CheckFailed, Damaged
 from charloom.core.base.sources import files_in
 from charloom.core.base.storage import sha256, unsealed
+from charloom.core.config.params import Params, flat_of
+from charloom.core.config.pipeline import LOCK, changed_inputs
 from charloom.core.runtime.inputs import NOTES, values_of
-from charloom.core.settings.params import Params, flat_of
-from charloom.core.settings.pipeline import LOCK, difference
 from charloom.results.dvc_lock import locked, md5, stages_in
 
 
@@ -26,7 +26,7 @@ def ensure_recorded(params: Params) -> None:
     for name, stage in stages.items():
         # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
         recorded = {key: value for key, value in (stage.params | stage.deps | stage.outs).items() if ":" not in key}
-        if changes := difference(recorded, {key: now.get(key) for key in recorded}):
+        if changes := changed_inputs(recorded, {key: now.get(key) for key in recorded}):
             raise CheckFailed(f"{name}: {LOCK} differs from what is here: {changes}; run not recorded; try `dvc repro`")
         note = NOTES / f"{name}.json"
         try:
@@ -34,7 +34,7 @@ def ensure_recorded(params: Params) -> None:
         except (OSError, ValueError):  # the note is missing or corrupt
             continue
         present = values_of(name, params) | {str(f): sha256(f) for path in stage.outs for f in files_in(Path(path))}
-        if changes := difference(values | outputs, present):
+        if changes := changed_inputs(values | outputs, present):
             restored = False
             with suppress(Damaged):  # there was no dvc.lock
                 restored = stages_in(lock.encode()).get(name) == stage

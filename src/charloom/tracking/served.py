@@ -31,10 +31,10 @@ class Writer(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the model, and sample once to compile the kernel before the first request."""
-        from charloom.sampling.request import answer  # noqa: PLC0415  MLflow also executes this file to save it, which needs no compiler
+        from charloom.sampling.request import continue_primes  # noqa: PLC0415  MLflow also executes this file to save it, which needs no compiler
 
-        self.model, self.answer = read_model(Path(context.artifacts["model"])), answer
-        answer(self.model, [self.model.vocabulary.characters[0]], DEFAULTS)
+        self.model, self.answer = read_model(Path(context.artifacts["model"])), continue_primes
+        continue_primes(self.model, [self.model.vocabulary.characters[0]], DEFAULTS)
 
     # MLflow permits a signature without the context.
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[str]:  # type: ignore[override]

@@ -18,9 +18,9 @@ delivery by the sender with this identity.
 
 from functools import cached_property
 
-from charloom.core.settings.records import Record, TrainMetrics
+from charloom.core.config.records import Schema, TrainMetrics
 from charloom.core.training.record import Start
-from charloom.results.keys import experiment_key, name_of
+from charloom.results.keys import experiment_key, run_name_at
 
 FILES = "files"
 RATE = "system/characters_per_second"  # the record's RATE: MLflow's pages show facts about the machine apart
@@ -42,10 +42,10 @@ class Started(Start):
     @cached_property
     def name(self) -> str:
         """Return the run's name: see keys.run_name."""
-        return name_of(self.params, self.commit)
+        return run_name_at(self.params, self.commit)
 
 
-class Tracked(Record):
+class Tracked(Schema):
     """The facts about a run that `track` appends to the record.
 
     results       the hash of the results
@@ -65,7 +65,7 @@ class Tracked(Record):
     points: int
 
 
-class StudyContents(Record):
+class StudyContents(Schema):
     """A study, as the spool records it.
 
     name         path of the study's file
@@ -85,7 +85,7 @@ class StudyContents(Record):
     description: str
 
 
-class Outcome(Record):
+class Outcome(Schema):
     """The outcome of an attempt to deliver an entry: a line of the sender's log.
 
     entry      name of the entry's folder

@@ -32,8 +32,8 @@ from charloom.core.base.errors import CharloomError, Unavailable
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
-from charloom.core.runtime.provenance import known
-from charloom.core.settings.params import Params, as_yaml, flat_of
+from charloom.core.config.params import Params, as_yaml, flat_of
+from charloom.core.runtime.provenance import or_unknown
 from charloom.core.training.record import sender_lock
 from charloom.results.git import author
 from charloom.tracking import tag
@@ -71,7 +71,9 @@ class Store:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = bool(page_address())
-        self.user = re.sub(r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or known(author)))[:80]
+        self.user = re.sub(
+            r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author))
+        )[:80]
         self.about = ""
 
     def where_shown(self, run: Run) -> str:

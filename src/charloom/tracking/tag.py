@@ -9,7 +9,7 @@ columns.
 import json
 from pathlib import Path
 
-from charloom.core.settings.records import MEASURE, MEASURE_OF_PART, Measure
+from charloom.core.config.records import DEFAULT_MEASURE, PART_MEASURE, Measure
 
 # of experiments
 TEXT = "charloom.text_sha256"  # SHA-256 of the text, or `studies`; runs have this tag, too
@@ -60,7 +60,7 @@ def _view(columns: tuple[str, ...], order: str, *, ascending: bool, **charts: ob
 
 PARAM_COLUMNS = tuple(f"params.`{name}`" for name in ("eta", "m", "train.initial_accumulator_value"))
 LOWEST_FIRST = Measure.HELD_OUT.better == "lower"
-MEASURE_COLUMNS = f"metrics.`{MEASURE}`", "metrics.`smooth_loss`"
+MEASURE_COLUMNS = f"metrics.`{DEFAULT_MEASURE}`", "metrics.`smooth_loss`"
 VERDICT_COLUMNS = tuple(f"tags.`{name}`" for name in (*COUNTS, VERDICT))
 USER_COLUMN = "attributes.`User`"
 SHARED_VIEW = f"mlflow.sharedViewState.{VIEW}"
@@ -69,8 +69,8 @@ CHARTS = {  # the first ones; MLflow's page adds the others, and makes a line of
     "compareRunSections": [{"uuid": name, "name": name, "display": True, "isReordered": True} for name in SECTIONS],
     "compareRunCharts": [
         {"type": "BAR", "uuid": name, "metricKey": name, "displayName": name, "metricSectionId": SECTIONS[0],
-         "deleted": False, "isGenerated": name != MEASURE, "runsCountToCompare": 10}
-        for name in (MEASURE, MEASURE_OF_PART, "smooth_loss")
+         "deleted": False, "isGenerated": name != DEFAULT_MEASURE, "runsCountToCompare": 10}
+        for name in (DEFAULT_MEASURE, PART_MEASURE, "smooth_loss")
     ],
 }  # fmt: skip
 TEXT_COLUMNS = (*MEASURE_COLUMNS, USER_COLUMN, *PARAM_COLUMNS)

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.signals import deferred
-from charloom.core.settings.pipeline import OWN
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.asking import asked
 from charloom.tracking.tag import VIEW
@@ -41,7 +41,7 @@ def serve(arguments: argparse.Namespace) -> None:
     if remote:
         print(lines)
         return
-    log = OWN / "ui.log"
+    log = CHARLOOM_FOLDER / "ui.log"
     # An environment variable passes the store's address, because other users can read a command line. Without the last
     # settings, Python and Uvicorn would import modules from this folder first.
     variables = {"MLFLOW_BACKEND_STORE_URI": address(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

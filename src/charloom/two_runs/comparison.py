@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from charloom.core.base.terminal import HARMFUL, visible
 from charloom.core.base.types import Array
 from charloom.core.base.words import in_line, listed, number_of
+from charloom.core.config.params import as_yaml, flat_of
+from charloom.core.config.pipeline import ensure_repository
+from charloom.core.config.records import PART_MEASURE
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
-from charloom.core.settings.params import as_yaml, flat_of
-from charloom.core.settings.pipeline import ensure_repository
-from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.core.text.corpus import read_prepared
 from charloom.results.keys import differing
 from charloom.two_runs import costs
@@ -26,7 +26,7 @@ from seedpairs.data_types import CANNOT_TELL
 
 FETCH = "`dvc fetch --all-commits` brings it if a remote has it."
 TRAIN_SEEDS = "The option --seeds 5 trains further seeds."
-CURVES = {MEASURE_OF_PART: "held-out cost at the checkpoints", "smooth_loss": "smooth loss"}
+CURVES = {PART_MEASURE: "held-out cost at the checkpoints", "smooth_loss": "smooth loss"}
 
 
 class Reading(NamedTuple):
@@ -88,7 +88,7 @@ class Comparison(NamedTuple):
         """Return the sentence about the difference."""
         if self.bits is None:
             return f"Not comparable: {self.unlike}."
-        both = [side.run.facts[1].held_out_bits_per_character for side in (self.a, self.b)]
+        both = [side.run.text_and_metrics[1].held_out_bits_per_character for side in (self.a, self.b)]
         if not self.bits:
             return f"A and B cost the same: {both[0]:.3f} bits per character of the held-out text."
         kind = "less" if self.bits < 0 else "more"
@@ -131,7 +131,7 @@ def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
         for name in ("loss", *CURVES)
     }
     own = Comparison(a, b, params, code, code_patch(a, b), None, "", [], None, None, "", differs_at)
-    both = [side.run.facts[1].held_out_bits_per_character for side in (a, b)]
+    both = [side.run.text_and_metrics[1].held_out_bits_per_character for side in (a, b)]
     if a.run.text_sha256 != b.run.text_sha256:
         return own._replace(unlike="the texts differ")
     if a.run.measured_on != b.run.measured_on:
@@ -167,7 +167,7 @@ def _reading(a: Side, b: Side, seeds: int) -> tuple[Reading, dict[int, float]]:
     others = train_models(a, b, prepared, seeds) if seeds else models_at_hand(a, b)
     scores = [costs.read_text(model, ids) for model in (*models, *others.values())]
     for side, label, own in zip((a, b), "AB", scores, strict=False):
-        measured = side.run.facts[1].held_out_bits_per_character
+        measured = side.run.text_and_metrics[1].held_out_bits_per_character
         if own.total / len(own.nats) / LN2 != measured:
             raise _Missing(f"The code in this folder does not give the cost that {label} has recorded for its model.")
     nats = [own.nats for own in scores]

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from charloom.core.base.types import Array
+from charloom.core.config.records import PASSAGES
 from charloom.core.model.model_file import Model
 from charloom.core.model.scoring import Score, score
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import forward, log_softmax
-from charloom.core.settings.records import PASSAGES
 from charloom.core.text.corpus import Text
 from charloom.sampling.quality import WORD
 from charloom.sampling.writing import ON_DEMAND, Choice, characters, random_stream

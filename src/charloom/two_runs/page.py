@@ -12,10 +12,10 @@ from markupsafe import Markup
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
 from charloom.core.base.words import in_line
-from charloom.core.settings.records import MEASURE_OF_PART
+from charloom.core.config.records import PART_MEASURE
 from charloom.pages.along_updates import draw, over_updates, settled, table_of
-from charloom.pages.pictures import BLUE, GREY, drawing, limits, pictured, write_legend
-from charloom.pages.sections import HYPHEN, TEMPLATES, Picture, Section, Table, breakable, program, script
+from charloom.pages.pictures import BLUE, GREY, as_picture, drawing, limits, write_legend
+from charloom.pages.sections import HYPHEN, TEMPLATES, PageSection, Picture, Table, breakable, program, script
 from charloom.results.run import Curve
 from charloom.two_runs.comparison import CURVES, Comparison, Reading
 from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
@@ -28,26 +28,26 @@ STEPS = 1000  # costs in the page are in 1 / STEPS bits
 LONGEST_WORD = 30  # characters of a word that are shown
 BLOCK = 2000  # characters that are shown at a time
 CONTINUED = 200  # characters of a sample after the fork
-UNITS = {MEASURE_OF_PART: "bits per character", "smooth_loss": "nats per sequence"}
+UNITS = {PART_MEASURE: "bits per character", "smooth_loss": "nats per sequence"}
 
 
 def two_runs_page(own: Comparison) -> str:
     """Return the page as HTML. Equal comparisons give equal bytes."""
     about = {"patch": own.patch[:LONGEST_PATCH], "longest": LONGEST_PATCH, "params": Table(PARAMS, own.params)}
-    sections, code = [Section("difference", "What differs", about)], None
+    sections, code = [PageSection("difference", "What differs", about)], None
     if reading := own.reading:
         of = {title: (rows, _scale(rows)) for title, rows in reading.shares.items()}
         words = zip(("B costs less", "B costs more"), map(_words, reading.words), strict=True)
         sections += [
-            Section("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}),
-            Section("passages", "The text", _texts(reading)),
-            Section("words", "Words", list(words)),
+            PageSection("bits", "Where the bits went", {"divisions": of, "fewest": FEWEST}),
+            PageSection("passages", "The text", _texts(reading)),
+            PageSection("words", "Words", list(words)),
         ]
         code = program(["page.js"], _data(reading))
         code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
-    sections.append(Section("along", "Curves", None, _curves(own)))
+    sections.append(PageSection("along", "Curves", None, _curves(own)))
     if reading and reading.fork:
-        sections.append(Section("fork", "A sample forks", _fork(reading, reading.fork)))
+        sections.append(PageSection("fork", "A sample forks", _fork(reading, reading.fork)))
     names = [side.name for side in (own.a, own.b)]
     page = _environment().get_template("base.html")
     return page.render(
@@ -149,7 +149,7 @@ def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -
             write_legend(figure, axes, title)
     left_out = "The first twentieth of the updates is left out." if later != curves else ""
     caption = "Below 0, B costs less." if len(curves) == 1 else left_out
-    return pictured(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
+    return as_picture(figure, f"curve-{name.replace('_', '-')}", title, caption, table_of(curves, ".4f"))
 
 
 def _fork(reading: Reading, own: Fork) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from charloom.core.base.processors import processors
 from charloom.core.base.progress import duration, progress
 from charloom.core.base.storage import write
 from charloom.core.base.words import number_of
+from charloom.core.config.params import Params
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.model.model_file import Model, model_bytes, read_model
 from charloom.core.runtime.memory import check_memory, training_memory
-from charloom.core.settings.params import Params
-from charloom.core.settings.pipeline import OWN
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
 from charloom.core.training.trace import EMPTY
@@ -27,17 +27,17 @@ from charloom.results.commits import from_commits
 from charloom.results.dvc_lock import md5
 from charloom.results.keys import arithmetic_of, setting_params, short_digest, trial_key
 from charloom.results.run import Run
-from charloom.results.study_table import ASKED, read_asked, read_runs
-from charloom.study.asking import as_asked, read_study
+from charloom.results.study_table import QUESTION_FILE, read_frozen_question, read_runs
 from charloom.study.conduct import seconds
-from charloom.study.measuring import measured
-from charloom.study.seeds import STUDIES, spanned
+from charloom.study.freeze import read_study, study_of_frozen
+from charloom.study.measuring import study_measurements
+from charloom.study.seeds import STUDIES, seed_range
 from charloom.study.workers import LOST, Processes
 from charloom.two_runs.sides import Side, at_hand, read_side
 from seedpairs import answered
 from seedpairs.data_types import BETTER, WORSE
 
-SEEDS = OWN / "seeds"
+SEEDS = CHARLOOM_FOLDER / "seeds"
 CANDIDATES = 50  # seeds, from 1 on, of which a model may exist
 
 
@@ -73,7 +73,7 @@ def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
     ids = read_prepared(text)
     jobs, K, lengths = min(processors(), len(trials)), len(ids.vocabulary), (len(ids.training), len(ids.held_out))
     check_memory(jobs * training_memory(a.run.params.recipe, K, sum(lengths)), f"training {jobs} seeds at a time")
-    about = f"{number_of(len(trials), 'training')} of A’s setting, {spanned(missing)}"
+    about = f"{number_of(len(trials), 'training')} of A’s setting, {seed_range(missing)}"
     sys.stderr.write(f"{about}: about {duration(seconds(trials, K, lengths, jobs))}\n")
     trained = dict[int, bytes]()  # models that are not written yet
     for params, content in _trained(trials, text, jobs):
@@ -94,7 +94,7 @@ def _trained(trials: list[Params], text: Path, jobs: int) -> Iterator[tuple[Para
     """Train in processes of this machine; yield the params and the content of the model's file for each trial."""
     workers = Processes(text, jobs)
     try:
-        executors = list(workers.there().values())
+        executors = list(workers.live_workers().values())
         tasks = {
             executors[n % jobs].submit(train_last, params, text, workers.threads): params
             for n, params in enumerate(trials)
@@ -144,24 +144,24 @@ def in_studies(a: Side, b: Side) -> tuple[str, dict[int, float]]:
     costs, which are held-out bits per character.
     """
     verdict, costs = "", dict[int, float]()
-    for file in sorted(STUDIES.glob(f"*/{ASKED}")):
+    for file in sorted(STUDIES.glob(f"*/{QUESTION_FILE}")):
         with suppress(CharloomError):  # a study of another version, or a damaged one
-            study = as_asked(file.parent, read_asked(file))
+            study = study_of_frozen(file.parent, read_frozen_question(file))
             settings = {name: setting_params(params) for name, params in study.settings.items()}
             pair = [next((x for x in settings if settings[x] == setting_params(y.run.params)), "") for y in (a, b)]
-            if study.asked.sha256 != a.run.text_sha256 or not pair[0]:
+            if study.frozen.sha256 != a.run.text_sha256 or not pair[0]:
                 continue
-            for run in read_runs(file.parent, study.asked, curves=False).values():
+            for run in read_runs(file.parent, study.frozen, curves=False).values():
                 bits = run.metrics.held_out_bits_per_character if run.metrics else None
                 if bits is not None and _is_like(run, a.run) and run.params.seed not in _own(a, b):
                     costs[run.params.seed] = bits
-            if study.asked.answers and pair[1] and study.baseline in pair and pair[0] != pair[1] and a.code == b.code:
+            if study.frozen.answers and pair[1] and study.baseline in pair and pair[0] != pair[1] and a.code == b.code:
                 verdict = verdict or _verdict(study.path, pair)
     return verdict, costs
 
 
 def _verdict(path: Path, pair: list[str]) -> str:
-    answer = answered(measured(read_study(path)))
+    answer = answered(study_measurements(read_study(path)))
     contrast = next(own for own in answer.comparisons if own.setting in pair)
     flipped = {BETTER: WORSE, WORSE: BETTER} if answer.baseline == pair[1] else {}
     verdict = flipped.get(contrast.verdict, contrast.verdict)

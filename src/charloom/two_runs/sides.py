@@ -10,19 +10,19 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from charloom.core.base.errors import Damaged, WrongInput
-from charloom.core.base.git import git, printed
+from charloom.core.base.git import git, git_output
 from charloom.core.base.storage import columns_of
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import NO_YAML, leaves, parsed, plain
+from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml, scalar_value
+from charloom.core.config.params import PARAMS, Params, nested, with_silent
+from charloom.core.config.pipeline import LOCK, PIPELINE, files
+from charloom.core.config.reading import validated
+from charloom.core.config.records import ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.runtime.provenance import commit
-from charloom.core.settings.params import PARAMS, Params, nested, with_silent
-from charloom.core.settings.pipeline import LOCK, PIPELINE, files
-from charloom.core.settings.reading import checked
-from charloom.core.settings.records import ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.training.headline import outcome_of
 from charloom.proof.origin import RUN, origin_of
 from charloom.results.dvc_lock import Stages, md5, stages_in
-from charloom.results.git import changes, objects
+from charloom.results.git import objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
 from charloom.tracking.asking import PATCH
 
@@ -65,7 +65,7 @@ def read_side(name: str, folder: Path) -> Side:
     paths = {key: path for key, path in files("track").items() if key in METRICS or key in TABLES}
     wanted, recorded, patch = [PARAMS, LOCK, *paths.values()], dict[str, str](), ""
     if name == WORKSPACE:
-        number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(changes("/"))
+        number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(uncommitted_patch("/"))
     elif run := RUN.fullmatch(name):
         folder.mkdir()
         origin = origin_of(run[1], folder)
@@ -81,14 +81,16 @@ def read_side(name: str, folder: Path) -> Side:
     with suppress(Damaged):  # a run in MLflow may have none
         stages = stages_in(lock)
     try:
-        written = parsed(params.decode())
-        values = {key: plain(value) for key, value in recorded.items()} | (dict(leaves(written)) if written else {})
+        written = parse_yaml(params.decode())
+        values = {key: scalar_value(value) for key, value in recorded.items()} | (
+            dict(leaves(written)) if written else {}
+        )
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
     for stage in (name for name in ("prepare", "train") if name in stages):
         values |= stages[stage].params  # params.yaml may have been edited after the training
     content = dict(zip(paths, rest, strict=True))
-    return Side(name, number, _run(checked(Params, with_silent(nested(values)), where), content, name), stages, patch)
+    return Side(name, number, _run(validated(Params, with_silent(nested(values)), where), content, name), stages, patch)
 
 
 def _content(path: Path) -> bytes:
@@ -151,7 +153,7 @@ def _caches() -> Iterator[Path]:
 def code_patch(a: Side, b: Side) -> str:
     """Return the difference of the code of two runs as a patch: of their commits, then the uncommitted changes."""
     options = ("--no-color", "--no-ext-diff", "--no-textconv", "--relative")
-    patch = printed("diff", *options, a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
+    patch = git_output("diff", *options, a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
     parts = [patch.decode(errors="replace")]
     if a.patch != b.patch:
         parts += [f"# uncommitted in {label}\n{side.patch}" for label, side in (("A", a), ("B", b)) if side.patch]

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from dvc_proof.causes import UNDECLARED
 from dvc_proof.data import SHOWN
 from dvc_proof.differences import NOTHING, equal, shown, values_of
-from dvc_proof.facts import compared, is_lock
-from dvc_proof.git import Refused, git, printed
+from dvc_proof.facts import compare_outputs, is_lock
+from dvc_proof.git import Refused, git, git_output
 from dvc_proof.lock import Stages, makers_of, stages_of, within
 from dvc_proof.words import listed
 
 
-class Changed(NamedTuple):
+class ResultChange(NamedTuple):
     """A commit that changed a result.
 
     commit, parent  full hashes; without a parent, the result is from the first commit
@@ -32,7 +32,7 @@ class Changed(NamedTuple):
     stage: str
 
 
-def blame(path: str, key: str = "") -> Iterator[Changed]:
+def blame(path: str, key: str = "") -> Iterator[ResultChange]:
     """Yield the commits in HEAD's history that changed a result, the newest first.
 
     A commit changed the result if its value differs from those of all its parents. A file that Git renamed, or an
@@ -68,7 +68,7 @@ def blame(path: str, key: str = "") -> Iterator[Changed]:
         both = " → ".join(shown(side) if key or side is NOTHING else str(side)[:SHOWN] for side in (old, new))
         merge = "; a merge: none of its parents has this value" * (len(parents) > 1)
         maker = next((name for name, stage in after.items() for out in stage.outs if within(file, out)), "")
-        yield Changed(commit, parent, f"{commit[:10]} {about}: {both}; {reason}{merge}", maker)
+        yield ResultChange(commit, parent, f"{commit[:10]} {about}: {both}; {reason}{merge}", maker)
 
 
 class _Values:
@@ -92,7 +92,7 @@ class _Values:
         """Return Git's hash of the file in each commit; "" if the commit lacks it."""
         if file not in self.known:
             given = "".join(f"{commit}:./{file}\n" for commit in self.commits).encode()
-            lines = printed("cat-file", "--batch-check", given=given).decode(errors="replace").splitlines()
+            lines = git_output("cat-file", "--batch-check", stdin=given).decode(errors="replace").splitlines()
             blobs = (words[0] if words[1:2] == ["blob"] else "" for words in map(str.split, lines))
             self.known[file] = dict(zip(self.commits, blobs, strict=True))
         return self.known[file]
@@ -114,12 +114,12 @@ class _Values:
 
 @cache
 def _values(file: str, blob: str) -> dict[str, Any]:
-    return values_of(file, printed("cat-file", "blob", blob))
+    return values_of(file, git_output("cat-file", "blob", blob))
 
 
 @cache
 def _text(blob: str) -> str:
-    return printed("cat-file", "blob", blob).decode(errors="replace")
+    return git_output("cat-file", "blob", blob).decode(errors="replace")
 
 
 def _stages(blobs: dict[str, str]) -> Stages:
@@ -152,7 +152,7 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
         return "no dvc.lock has it"
     for name in wanted:
         wanted += {makers[dep] for dep in both[name].deps if dep in makers} - {*wanted}
-    change = next((change for change in compared(before, after) if change.apart and change.name in wanted), None)
+    change = next((change for change in compare_outputs(before, after) if change.apart and change.name in wanted), None)
     if not change:
         return "dvc.lock has not changed: it was edited, or committed apart"
     if change.side:

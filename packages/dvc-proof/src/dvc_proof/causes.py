@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from dvc_proof.facts import compared
+from dvc_proof.facts import compare_outputs
 from dvc_proof.lock import NO_STAGE, Stage, Stages
 
 UNDECLARED = "depends on something that dvc.yaml does not name"
 
 
-def contradictions(before: Stages, after: Stages, notes: Mapping[str, str]) -> dict[str, list[str]]:
+def find_conflicts(before: Stages, after: Stages, notes: Mapping[str, str]) -> dict[str, list[str]]:
     """Return a sentence for each input that differs between the two dvc.lock files, with the stages that read it.
 
     An input that another stage makes counts only if all outputs of that stage have the same hashes: otherwise the
@@ -18,7 +18,7 @@ def contradictions(before: Stages, after: Stages, notes: Mapping[str, str]) -> d
     before, after  the stages of both files; stages that only `before` has were not rebuilt and do not count
     notes          what is known of an input that differs, by path: `: only the line ends differ`
     """
-    changes = [change for change in compared(before, after) if change.name in after]
+    changes = [change for change in compare_outputs(before, after) if change.name in after]
     apart = {change.name for change in changes if change.apart}
     sentences = defaultdict[str, list[str]](list)
     for change in changes:
@@ -46,7 +46,7 @@ def edits(before: Stages, after: Stages, committed: Mapping[str, str], stable: b
     stable     whether two runs here made the same outputs; False if there was one run
     """
     sentences = defaultdict[str, list[str]](list)
-    for change in compared(before, after):
+    for change in compare_outputs(before, after):
         name, causes = change.name, [*change.inputs, *change.earlier]
         old, new = before.get(name, NO_STAGE).outs, after.get(name, NO_STAGE).outs
         for path in (path for path in old if path in new):

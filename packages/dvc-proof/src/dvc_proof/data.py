@@ -111,7 +111,7 @@ def digest(root: Path, path: str, legacy: bool = False) -> str:
     return f"{_md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"
 
 
-def unlike(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> str:
+def difference_to_hash(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> str:
     """Return how the content differs from a recorded hash; "" if it does not.
 
     recorded, entry  the hash, and the whole entry of a dvc.lock or .dvc file, with size and number of files
@@ -119,10 +119,10 @@ def unlike(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> st
     own, files = digest(root, path), files_in(root, path)
     if own != recorded and ("hash" in entry or digest(root, path, legacy=True) != recorded):
         return f"recorded {recorded[:SHOWN]}…, here {own[:SHOWN] or 'nothing'}…{line_ends(root, path, recorded)}"
-    return measured(entry, {"size": sum(file.stat().st_size for file in files.values()), "nfiles": len(files)})
+    return describe_size(entry, {"size": sum(file.stat().st_size for file in files.values()), "nfiles": len(files)})
 
 
-def measured(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+def describe_size(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Return the first measure that differs between two entries with the same hash; "" if none differs.
 
     The size of DVC 2 counts line ends that its hash does not.

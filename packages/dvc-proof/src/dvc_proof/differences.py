@@ -19,7 +19,7 @@ NOTHING = object()  # stands for a missing value
 SAME, DIFFERENT, UNKNOWN = "same", "different", "not verified"
 
 
-class Row(NamedTuple):
+class OutputDifference(NamedTuple):
     """The result of comparing a file, or another value of a commit, with the rebuilt one.
 
     stage    name of the stage that makes the file
@@ -44,12 +44,12 @@ class Row(NamedTuple):
         return f"{shown}  {self.stage}: {self.file}{f': {self.what}' if self.what else ''}"
 
 
-def last_line(rows: Iterable[Row]) -> str:
+def last_line(rows: Iterable[OutputDifference]) -> str:
     """Return the last line of a comparison: `first difference: <stage>: <file>`, or `same` if nothing differs."""
     return next((f"first difference: {row.stage}: {row.file}" for row in rows if row.result == DIFFERENT), SAME)
 
 
-def difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:
+def describe_difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], what: str = "committed") -> str:
     """Return a line with the first difference and the number of further ones, or "" if the contents are equal.
 
     If the bytes differ and all values are equal, the line says so. Each argument has the content of one file, or of all
@@ -115,15 +115,15 @@ def _cells(lines: list[str]) -> Iterator[tuple[str, Any]]:
             yield f"line {number}{f' ({head[0]} {row[0]})' * counts}: {column}", json.loads(cell or "null")
 
 
-def _both_values(one: Any, other: Any, what: str) -> str:
+def _both_values(committed: Any, rebuilt: Any, what: str) -> str:
     """Describe two different values, the committed and the rebuilt one; NOTHING stands for a missing value.
 
     LONG characters of a text are shown, from CONTEXT characters before the first difference.
     """
-    if isinstance(one, str) and isinstance(other, str):
-        start = max(len(commonprefix([one, other])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
-        one, other = (text[start : start + LONG] for text in (one, other))
-    return f"{what} {shown(one)}, rebuilt {shown(other)}"
+    if isinstance(committed, str) and isinstance(rebuilt, str):
+        start = max(len(commonprefix([committed, rebuilt])) - CONTEXT, 0)  # noqa: RUF071  texts, not paths
+        committed, rebuilt = (text[start : start + LONG] for text in (committed, rebuilt))
+    return f"{what} {shown(committed)}, rebuilt {shown(rebuilt)}"
 
 
 def shown(value: Any) -> str:

@@ -72,7 +72,7 @@ class Facts(NamedTuple):
     @property
     def changes(self) -> list[Change]:
         """Return a Change for each stage that base or head has, also for stages that are equal."""
-        return compared(self.before, self.after)
+        return compare_outputs(self.before, self.after)
 
 
 def facts_of(ref: str) -> Facts:
@@ -201,7 +201,7 @@ def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[st
     return stale
 
 
-def compared(before: Stages, after: Stages) -> list[Change]:
+def compare_outputs(before: Stages, after: Stages) -> list[Change]:
     """Return a Change for every stage: first the stages of `before` in their order, then those only in `after`."""
     makers, changes = makers_of(before | after), []
     for name in before | after:
@@ -215,5 +215,5 @@ def compared(before: Stages, after: Stages) -> list[Change]:
     return changes
 
 
-def _differ(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    return [name for name in one | other if name not in one or name not in other or one[name] != other[name]]
+def _differ(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    return [name for name in first | second if name not in first or name not in second or first[name] != second[name]]

@@ -18,15 +18,15 @@ class Refused(Exception):
     """The summary or verification is impossible. The message is one line: the reason and, mostly, a remedy."""
 
 
-def printed(
-    *arguments: str, folder: Path | None = None, index: str = "", given: bytes | None = None, empty: int = 0,
+def git_output(
+    *arguments: str, folder: Path | None = None, index: str = "", stdin: bytes | None = None, empty: int = 0,
     seconds: float = 600,
 ) -> bytes:  # fmt: skip
     """Run Git and return its standard output.
 
     folder  the folder in which Git runs; None: the working folder
     index   path of an index file to use instead of the user's; "": the user's
-    given   standard input for Git
+    stdin   standard input for Git
     empty   an exit code that means an empty result and no error, besides 0
     seconds  the time that Git may take
 
@@ -37,7 +37,7 @@ def printed(
     kept = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False,
+            ["git", *STRICT, *arguments], cwd=folder, input=stdin, capture_output=True, check=False,
             timeout=seconds, env=kept | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
@@ -52,8 +52,8 @@ def printed(
 
 
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
-    """Run Git and return its output as text, without trailing newlines. Raises Refused as `printed` does."""
-    return printed(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
+    """Run Git and return its output as text, without trailing newlines. Raises Refused as `git_output` does."""
+    return git_output(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
 
 
 def uncommitted(*paths: str) -> bool:
@@ -61,7 +61,7 @@ def uncommitted(*paths: str) -> bool:
 
     paths  the files and folders to compare; without paths, every file of HEAD is compared
 
-    Raises Refused as `printed` does.
+    Raises Refused as `git_output` does.
     """
     with tempfile.TemporaryDirectory() as folder:
         git("read-tree", "HEAD", index=f"{folder}/index")

@@ -31,7 +31,7 @@ def paragraph(html: str) -> str:
     return f"<p>{html}</p>"
 
 
-def verdict(**sentences: str) -> str:
+def headline(**sentences: str) -> str:
     """Return a block with a list of short answers in HTML, each under its keyword. Empty answers are left out."""
     lines = (f"<li><b>{name.replace('_', ' ')}:</b> {html}</li>" for name, html in sentences.items() if html)
     return "\n".join(["<ul>", *lines, "</ul>"])

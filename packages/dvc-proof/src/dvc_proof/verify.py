@@ -7,21 +7,21 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dvc_proof.causes import contradictions, edits
+from dvc_proof.causes import edits, find_conflicts
 from dvc_proof.data import (
     SHOWN,
     contents,
+    describe_size,
+    difference_to_hash,
     digest,
     fetched,
     folder_files,
     hashes,
     line_ends,
-    measured,
     project_folder,
-    unlike,
 )
-from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, Row, difference
-from dvc_proof.facts import compared
+from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, OutputDifference, describe_difference
+from dvc_proof.facts import compare_outputs
 from dvc_proof.git import Refused, git, uncommitted
 from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of
 from dvc_proof.rebuild import Rebuilt, Say, checked_out, outward_link, rebuild
@@ -34,7 +34,7 @@ LATER = "a later stage overwrites what this stage makes"
 SUBMODULE = "160000"  # Git's mode for a submodule
 
 
-class Verified(NamedTuple):
+class VerificationReport(NamedTuple):
     """The result of a verification.
 
     commit     its hash
@@ -45,7 +45,7 @@ class Verified(NamedTuple):
     """
 
     commit: str
-    rows: list[Row]
+    rows: list[OutputDifference]
     causes: list[str]
     committed: Path
     rebuilt: Path
@@ -72,7 +72,7 @@ class Verified(NamedTuple):
 def verify(
     place: Path, say: Say, ref: str = "HEAD", targets: Collection[str] = (), *, heard: Say = lambda _: None,
     twice: bool = False, seconds: float | None = None, without: Collection[str] = (), **variables: str,
-) -> Verified:  # fmt: skip
+) -> VerificationReport:  # fmt: skip
     """Verify a commit in a temporary folder, and return the result. `say` is called with each Row, and with progress.
 
     targets    the stages that are rebuilt, with all that they need; by default all
@@ -91,11 +91,11 @@ def verify(
     committed = checked_out(place / "committed", commit)
     if link := outward_link(place / "committed"):
         raise Refused(f"{link}: a link that leads out of the repository")
-    pipeline, rows = pipeline_in(committed), list[Row]()
+    pipeline, rows = pipeline_in(committed), list[OutputDifference]()
     if not (pipeline.stages or pipeline.locked or pipeline.tracked):
         raise Refused("HEAD has no stage and no data in this folder or below: nothing can be verified")
 
-    def add(more: Iterable[Row]) -> None:
+    def add(more: Iterable[OutputDifference]) -> None:
         for row in more:  # other line ends are Windows's, and accuse nobody
             rows.append(row._replace(verdict=UNKNOWN) if LINE_ENDS.search(row.what) else row)
             say(rows[-1])
@@ -124,70 +124,78 @@ def verify(
     add([] if targets else _shown(committed, root, pipeline.shown))
     deps = [(path, recorded) for stage in pipeline.locked.values() for path, recorded in stage.deps.items()]
     notes = {path: line_ends(committed, path, recorded) for path, recorded in deps}
-    conflicts = contradictions(pipeline.locked, after | _not_run(committed, pipeline, after), notes)
-    add(Row(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
-    changes = [change for other in runs[1:] for change in compared(after, other.stages)]
+    conflicts = find_conflicts(pipeline.locked, after | _not_run(committed, pipeline, after), notes)
+    add(OutputDifference(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
+    changes = [change for other in runs[1:] for change in compare_outputs(after, other.stages)]
     unstable = [(change.name, out) for change in changes for out in change.outs]
-    add(Row(name, out, "two runs here differ") for name, out in unstable)
+    add(OutputDifference(name, out, "two runs here differ") for name, out in unstable)
     known = {out: digest(committed, out) for out in outs}
     causes = [*conflicts, *edits(pipeline.locked, after, known, twice and not unstable)]
-    return Verified(commit, rows, causes, committed, root)
+    return VerificationReport(commit, rows, causes, committed, root)
 
 
-def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[Row]:
+def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[OutputDifference]:
     """Yield a row for each file or folder that DVC tracks: its content compared with its .dvc file."""
     for path, file in data.items():
         if path in complaints:
-            yield Row(DATA, path, f"it cannot be had: {complaints[path]}", UNKNOWN)
+            yield OutputDifference(DATA, path, f"it cannot be had: {complaints[path]}", UNKNOWN)
         elif "None" in file.outs[path] or file.outs[path].startswith("{"):
-            yield Row(DATA, path, "its .dvc file has no hash", UNKNOWN)
+            yield OutputDifference(DATA, path, "its .dvc file has no hash", UNKNOWN)
         else:
-            what = unlike(root, path, file.outs[path], file.entries[path])
-            yield Row(DATA, path, what and f"it is not the data of its .dvc file: {what}")
+            what = difference_to_hash(root, path, file.outs[path], file.entries[path])
+            yield OutputDifference(DATA, path, what and f"it is not the data of its .dvc file: {what}")
 
 
-def _others(root: Path, pipeline: Pipeline) -> Iterator[Row]:
+def _others(root: Path, pipeline: Pipeline) -> Iterator[OutputDifference]:
     """Yield a row for each entry of a dvc.lock that no dvc.yaml has, and for each dvc.yaml in a submodule."""
     for name, stage in pipeline.locked.items():
         if name not in pipeline.stages:
-            yield Row(name, "dvc.lock", "dvc.yaml has no such stage, so nothing makes its outputs", UNKNOWN)
+            yield OutputDifference(
+                name, "dvc.lock", "dvc.yaml has no such stage, so nothing makes its outputs", UNKNOWN
+            )
         for out in stage.outs.keys() - {*pipeline.stages[name].outs} if name in pipeline.stages else ():
-            yield Row(name, out, "dvc.lock has it, and dvc.yaml does not name it")
+            yield OutputDifference(name, out, "dvc.lock has it, and dvc.yaml does not name it")
     top = Path(git("rev-parse", "--show-toplevel"))
     for entry in git("ls-files", "-z", "--stage", folder=root).split("\0")[:-1]:
         mode, path = entry.split(" ")[0], entry.partition("\t")[2]
         place = top / git("rev-parse", "--show-prefix") / path
         # DVC skips a submodule that is a DVC repository itself.
         if mode == SUBMODULE and not (place / ".dvc").exists() and [*place.rglob("dvc.yaml")]:
-            yield Row(path, "dvc.yaml", "a submodule, which verification does not clone", UNKNOWN)
+            yield OutputDifference(path, "dvc.yaml", "a submodule, which verification does not clone", UNKNOWN)
 
 
-def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[Row]:
+def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[OutputDifference]:
     """Yield a row for each output of a rebuilt stage."""
     old, new = pipeline.locked.get(name, NO_STAGE), after[name]
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
         one = contents(committed, out)
         if out in pipeline.stages[name].in_git and not (committed / out).exists():  # a link may lead nowhere
-            yield Row(name, out, "it is not committed", DIFFERENT if (committed / out).is_symlink() else UNKNOWN)
+            yield OutputDifference(
+                name, out, "it is not committed", DIFFERENT if (committed / out).is_symlink() else UNKNOWN
+            )
             continue
-        differs = one and difference(one, contents(rebuilt, out))
+        differs = one and describe_difference(one, contents(rebuilt, out))
         if differs or locked == relocked:
             later = (
-                "" if digest(rebuilt, out) == new.outs.get(out) or not unlike(rebuilt, out, locked, entry) else LATER
+                ""
+                if digest(rebuilt, out) == new.outs.get(out) or not difference_to_hash(rebuilt, out, locked, entry)
+                else LATER
             )
-            yield Row(name, out, differs or later or measured(entry, new.entries[out]))
+            yield OutputDifference(name, out, differs or later or describe_size(entry, new.entries[out]))
         elif not locked:
-            yield Row(name, out, "dvc.lock has no hash of it; `dvc repro` writes it", UNKNOWN)
-        elif relocked and unlike(rebuilt, out, relocked, new.entries[out]):
-            yield Row(name, out, LATER)
+            yield OutputDifference(name, out, "dvc.lock has no hash of it; `dvc repro` writes it", UNKNOWN)
+        elif relocked and difference_to_hash(rebuilt, out, relocked, new.entries[out]):
+            yield OutputDifference(name, out, LATER)
         else:
             what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN] or 'nothing'}…"
             files = folder_files(project_folder(), locked, hashes(rebuilt, out))
-            yield Row(name, out, what + line_ends(rebuilt, out, locked) + files)
+            yield OutputDifference(name, out, what + line_ends(rebuilt, out, locked) + files)
 
 
-def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Rebuilt) -> Iterator[Row]:
+def _not_rebuilt(
+    name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Rebuilt
+) -> Iterator[OutputDifference]:
     """Yield a row with the reason why a stage has no results, and one for each committed output that was edited."""
     stage, old, makers = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE), makers_of(pipeline.locked)
     absent = (dep for dep in stage.deps if "://" not in dep and dep not in makers and not (root / dep).exists())
@@ -195,18 +203,20 @@ def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, missing: Container[s
     reason = (
         "it is frozen, and DVC does not run it" if stage.frozen else f"{dep} is missing" if dep else ran.reason(name)
     )
-    yield Row(name, "no results", reason or ran.reason(name), UNKNOWN)
+    yield OutputDifference(name, "no results", reason or ran.reason(name), UNKNOWN)
     for out in (out for out in old.outs if (root / out).exists()):
-        if what := unlike(root, out, old.outs[out], old.entries[out]):
-            yield Row(name, out, f"it is not what dvc.lock has: {what}")
+        if what := difference_to_hash(root, out, old.outs[out], old.entries[out]):
+            yield OutputDifference(name, out, f"it is not what dvc.lock has: {what}")
 
 
-def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[Row]:
+def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[OutputDifference]:
     """Yield a row for each file that a dvc.yaml names and no stage declares: some stages write such files."""
     for path in paths:
         one, other = contents(committed, path), contents(rebuilt, path)
         if one:
-            yield Row("dvc.yaml", path, *([difference(one, other)] if other else ["no stage makes it", UNKNOWN]))
+            yield OutputDifference(
+                "dvc.yaml", path, *([describe_difference(one, other)] if other else ["no stage makes it", UNKNOWN])
+            )
 
 
 def _aligned(root: Path, before: Stages, after: Stages) -> Stages:
@@ -227,6 +237,8 @@ def _not_run(root: Path, pipeline: Pipeline, after: Stages) -> Stages:
     for name in pipeline.stages.keys() & pipeline.locked.keys() - after.keys():
         old = pipeline.locked[name]
         own = [dep for dep in old.deps if dep not in makers and (root / dep).exists()]
-        changed = {dep: digest(root, dep) for dep in own if unlike(root, dep, old.deps[dep], old.entries[dep])}
+        changed = {
+            dep: digest(root, dep) for dep in own if difference_to_hash(root, dep, old.deps[dep], old.entries[dep])
+        }
         stages[name] = old._replace(cmd=pipeline.stages[name].cmd, deps=old.deps | changed)
     return stages

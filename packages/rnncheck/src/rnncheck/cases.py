@@ -36,8 +36,8 @@ class About(NamedTuple):
 
 def generator(number: int, seed: str) -> np.random.Generator:
     """Return the generator of a part's cases."""
-    own = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "little") if seed else 0
-    return np.random.default_rng([number, own] if seed else number)
+    digest = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "little") if seed else 0
+    return np.random.default_rng([number, digest] if seed else number)
 
 
 USUAL = About()
@@ -62,7 +62,7 @@ def weights(m: int, K: int, sigma: float, rng: np.random.Generator) -> dict[str,
 def cases(about: About = USUAL) -> list[Case]:
     """Return the cases of gradients. A length that K distinct characters cannot fill repeats characters."""
     m, K, lengths, rng = about.m, about.K, about.lengths, generator(SEED, about.seed)
-    made = []
+    cases_ = []
 
     def add(title: str, length: int, *, carried: bool = True, distinct: bool = True, scale: float = 1) -> None:
         theta = weights(m, K, 0.5, rng)
@@ -75,7 +75,9 @@ def cases(about: About = USUAL) -> list[Case]:
         if scale != 1:  # gradients beyond 5, of every matrix
             theta["V"] *= scale
             y = np.where(rng.random(length) < 0.8, y[0], y)
-        made.append(Case(f"{length} character{'s' * (length > 1)}{title}, h_0 {'not ' * carried}zero", theta, h, x, y))
+        cases_.append(
+            Case(f"{length} character{'s' * (length > 1)}{title}, h_0 {'not ' * carried}zero", theta, h, x, y)
+        )
 
     for length in lengths:
         add("", length)
@@ -83,7 +85,7 @@ def cases(about: About = USUAL) -> list[Case]:
     add("", middle, carried=False)
     add(" with a repeated one", middle, distinct=False)
     add(", gradients beyond 5", max(lengths), distinct=False, scale=10)
-    return made
+    return cases_
 
 
 def second_window(first: Case) -> tuple[Case, Case]:

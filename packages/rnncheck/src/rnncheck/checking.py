@@ -18,7 +18,7 @@ import numpy as np
 from rnncheck import gradient, loop, sampler, steps
 from rnncheck.cases import About
 from rnncheck.results import array, matrices
-from rnncheck.verdicts import UNCHECKED, Given, Report, Unreadable, Verdict
+from rnncheck.verdicts import UNCHECKED, CallResults, Report, Unreadable, Verdict
 
 REPORT = "RNNCHECK_REPORT"  # the file to which a report is appended: see scripts.py
 OF_SIZE = re.compile("shape|ValueError|IndexError|KeyError|its program says|is a NoneType")  # errors of fixed sizes
@@ -73,38 +73,40 @@ def check(
 def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, eta: float | None) -> Report:
     """Call the functions with the cases. The generators of NumPy and `random` keep their states."""
     states = np.random.get_state(), random.getstate()  # noqa: NPY002  programs use it
-    answers = {}
+    results = {}
     for part, function in functions.items():
         if function is not None:
-            given = answers[part] = Given()
-            given.answer = partial(_answer, part, function, PARTS[part][0](about), given)
+            call_results = results[part] = CallResults()
+            call_results.result = partial(_result, part, function, PARTS[part][0](about), call_results)
     try:
-        return report_on(answers, about, eta)
+        return report_on(results, about, eta)
     finally:
         np.random.set_state(states[0])  # noqa: NPY002
         random.setstate(states[1])
 
 
-def report_on(answers: Mapping[str, Given], about: About, eta: float | None) -> Report:
+def report_on(results: Mapping[str, CallResults], about: About, eta: float | None) -> Report:
     """Judge the answers to the calls of each part."""
     verdicts = []
     for part, (_, judge) in PARTS.items():
         verdict = Verdict(part, UNCHECKED, "not given")
-        if part in answers:
+        if part in results:
             try:
                 with np.errstate(all="ignore"):
-                    verdict = judge(about, answers[part], eta)
+                    verdict = judge(about, results[part], eta)
             except Unreadable as error:
                 own = part == "gradients" and about.lengths[1:] and OF_SIZE.search(str(error))
                 hint = "; does it need sizes of its own? See `sizes` in README.md" if own else ""
                 verdict = Verdict(part, UNCHECKED, f"{error}{hint}")
-            if answers[part].changed:
+            if results[part].changed:
                 verdict = verdict._replace(notes=(*verdict.notes, "it changes the weights that it is given"))
         verdicts.append(verdict)
     return Report(tuple(verdicts))
 
 
-def _answer(part: str, function: Callable[..., Any], calls: list[dict[str, Any]], given: Given, number: int) -> Any:
+def _result(
+    part: str, function: Callable[..., Any], calls: list[dict[str, Any]], results: CallResults, number: int
+) -> Any:
     """Return what the function returns for the call of this number. Raises Unreadable, in one line, if it fails."""
     call = calls[number]
     try:
@@ -112,12 +114,12 @@ def _answer(part: str, function: Callable[..., Any], calls: list[dict[str, Any]]
             if part == "step":
                 return _steps(function, call)
             if part == "sample":
-                return _texts(function, call, given, 10_000 * number)
+                return _texts(function, call, results, 10_000 * number)
             arguments = deepcopy(call)
             before = pickle.dumps(arguments)
             _seed(0)
             value = function(*arguments.values())
-            given.changed |= part != "losses" and pickle.dumps(arguments) != before
+            results.changed |= part != "losses" and pickle.dumps(arguments) != before
             return value
     except Unreadable:
         raise
@@ -142,12 +144,14 @@ def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
         value, memory = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         value = weights if value is None else value
         after.append(matrices(value, m, K, "the weights")[0])
-        own = isinstance(value, Mapping) and all(getattr(value.get(n), "shape", 0) == s for n, s in shapes.items())
-        weights = value if own else deepcopy(after[-1])
+        keeps_layout = isinstance(value, Mapping) and all(
+            getattr(value.get(n), "shape", 0) == s for n, s in shapes.items()
+        )
+        weights = value if keeps_layout else deepcopy(after[-1])
     return after
 
 
-def _texts(function: Callable[..., Any], call: Any, given: Given, first: int) -> Any:
+def _texts(function: Callable[..., Any], call: Any, results: CallResults, first: int) -> Any:
     """Return the texts of a call. Each has generators of its own."""
     *arguments, count = call.values()
     texts, states = list[Any](), list[Any]()
@@ -158,7 +162,7 @@ def _texts(function: Callable[..., Any], call: Any, given: Given, first: int) ->
             states.append((np.random.get_state(legacy=False)["state"]["key"], random.getstate()))  # noqa: NPY002
     if len(states) == 2:
         (numpy, python), (other_numpy, other_python) = states
-        given.reseeded = np.array_equal(numpy, other_numpy) or python == other_python
+        results.reseeded = np.array_equal(numpy, other_numpy) or python == other_python
     return texts
 
 

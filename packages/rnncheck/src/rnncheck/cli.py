@@ -102,7 +102,7 @@ def _tried(judge: Callable[[Path], Row], name: str) -> Row:
 
 def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
     """Print reports, and write the table. Return the exit code."""
-    named = list(zip(arguments.files, rows, strict=True))
+    reports = list(zip(arguments.files, rows, strict=True))
     if len(rows) == 1 and arguments.csv is None:
         report = rows[0][1]
         if report.unchecked:
@@ -110,13 +110,13 @@ def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
         print("\n".join(map(_line, str(report).splitlines())))
         return int(not report.right)
     width = max(map(len, arguments.files))
-    for name, (_, report) in named:
+    for name, (_, report) in reports:
         parts = ", ".join(f"{v.part} {v.result}" for v in report.parts if v.about != "not given")
         print(_line(f"{name:<{width}}  " + (f"not checked: {report.unchecked}" if report.unchecked else parts)))
     for line in common(report for _, report in rows):
         print(_line(line))
     if arguments.csv is not None:
-        _write(arguments.csv, named)
+        _write(arguments.csv, reports)
     return 0
 
 
@@ -126,8 +126,10 @@ def _write(path: str, rows: list[tuple[str, Row]]) -> None:
     table.writerow(["file", "seed", *PARTS, "findings"])
     for name, (seed, report) in rows:
         results = {verdict.part: verdict.result for verdict in report.parts}
-        found = report.findings or ([report.unchecked] if report.unchecked else [])
-        table.writerow([_line(name), seed, *(results.get(part, UNCHECKED) for part in PARTS), _line("  ".join(found))])
+        sentences = report.findings or ([report.unchecked] if report.unchecked else [])
+        table.writerow(
+            [_line(name), seed, *(results.get(part, UNCHECKED) for part in PARTS), _line("  ".join(sentences))]
+        )
     if any(os.path.realpath(path) == os.path.realpath(name) for name, _ in rows):
         raise Unreadable(f"--csv: {path} is one of the files to judge")
     with tempfile.TemporaryDirectory(prefix=".rnncheck-", dir=Path(path).parent) as folder:

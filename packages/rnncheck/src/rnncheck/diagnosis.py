@@ -33,13 +33,13 @@ class Called(NamedTuple):
     own: Array | None = None  # the program's own d_t (T, m), in place of the right ones
 
 
-def called(case: Case, right: Pass, narrow: Pass, given: Gradients) -> Called:
+def called(case: Case, right: Pass, narrow: Pass, returned: Gradients) -> Called:
     """Return the case as called. `narrow` is the pass in float32: LOST times its rounding is tolerated."""
     exact, rounded = gradients(right, {}), gradients(narrow, {})
     largest = max(float(abs(value).max()) for value in exact.values())
     scale = {name: max(float(abs(value).max()), 1e-3 * largest) for name, value in exact.items()}
     lost = {name: float(abs(exact[name] - rounded[name]).max()) / scale[name] for name in exact}
-    return Called(case, right, given, scale, {name: max(LOST * loss, 1e-6) for name, loss in lost.items()})
+    return Called(case, right, returned, scale, {name: max(LOST * loss, 1e-6) for name, loss in lost.items()})
 
 
 def bounds(calls: Sequence[Called]) -> dict[str, float]:
@@ -130,17 +130,17 @@ def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str]
     findings: list[Finding] = []
     earlier: list[Choice] = [{}]
     for stages in (OUTPUTS, STATES, RECURRENT):
-        found = [(choice, before) for before in earlier if (choice := explained(calls, clip, stages, before))]
-        if not found:
+        explanations = [(choice, before) for before in earlier if (choice := explained(calls, clip, stages, before))]
+        if not explanations:
             names = [name for name in stages if name in wrong]
             findings += (
                 [Finding((located(calls, clip, names),), ", ".join(names), named=False)] if names and calls else []
             )
             if stages == STATES:  # the gradient of W can still be judged by the program's own d_t
-                calls = [own for call in calls if (own := _with_own_states(call))]
+                calls = [repeated for call in calls if (repeated := _with_own_states(call))]
             earlier = [{}]
             continue
-        choices, before = min(found, key=lambda pair: len(pair[0][0]))
+        choices, before = min(explanations, key=lambda pair: len(pair[0][0]))
         added = [{stage: key for stage, key in choice.items() if stage not in before} for choice in choices]
         if added[0]:
             equations = ", ".join(dict.fromkeys(EQUATIONS.get(stage, stage) for choice in added for stage in choice))
@@ -162,15 +162,15 @@ def located(calls: Sequence[Called], clip: dict[str, float], names: Sequence[str
     """Return where the difference begins: matrix, case, entry, and the time step if the gradient of U shows it."""
     for call in calls:
         for name in sorted(names, key="U".__ne__):
-            ours = np.clip(gradients(call.right, {}, call.own)[name], -clip[name], clip[name])
-            difference = abs(call.given[name] - ours) / call.scale[name]
+            expected = np.clip(gradients(call.right, {}, call.own)[name], -clip[name], clip[name])
+            difference = abs(call.given[name] - expected) / call.scale[name]
             if _size(difference) <= call.tolerance[name]:
                 continue
             entry = np.unravel_index(int(np.nanargmax(np.nan_to_num(difference, nan=math.inf))), difference.shape)
             index = ", ".join(map(str, map(int, entry)))
             text = (
                 f"the gradient of {name} differs in the case of {call.case.name}: entry [{index}] is "
-                f"{call.given[name][entry]:.6g}, and should be {ours[entry]:.6g}"
+                f"{call.given[name][entry]:.6g}, and should be {expected[entry]:.6g}"
             )
             if name == "U" and len(set(call.case.x)) == len(call.case.x):
                 errors = difference[:, call.case.x].max(axis=0) > call.tolerance[name]

@@ -12,7 +12,7 @@ import numpy as np
 
 from rnncheck.cases import About
 from rnncheck.checking import PARTS, report_on
-from rnncheck.verdicts import Given, Report, Unreadable
+from rnncheck.verdicts import CallResults, Report, Unreadable
 
 LARGEST_FILE = 20 << 20  # bytes
 LARGEST_NETWORK = 40_000  # entries of all matrices
@@ -36,15 +36,15 @@ def _plain(value: Any) -> Any:
 
 def about_of(content: Mapping[str, Any]) -> About:
     """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
-    given = {name: content.get(name, usual) for name, usual in About()._asdict().items()}
+    settings = {name: content.get(name, usual) for name, usual in About()._asdict().items()}
     for name, least in (("m", 2), ("K", 2), ("seq_length", 2), ("lengths", 1)):
-        values = given[name] if isinstance(given[name], list | tuple) and name == "lengths" else [given[name]]
+        values = settings[name] if isinstance(settings[name], list | tuple) and name == "lengths" else [settings[name]]
         if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in range(least, 201) for v in values):
             raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {least} to 200")
-        given[name] = tuple(map(int, values)) if name == "lengths" else int(values[0])
-    if not isinstance(given["seed"], str) or not SEED.fullmatch(given["seed"]):
+        settings[name] = tuple(map(int, values)) if name == "lengths" else int(values[0])
+    if not isinstance(settings["seed"], str) or not SEED.fullmatch(settings["seed"]):
         raise Unreadable("cases: seed is not allowed: allowed are up to 40 letters, digits, '_', '-' and '.'")
-    about = About(**given)
+    about = About(**settings)
     if about.m * (about.m + 2 * about.K + 1) + about.K > LARGEST_NETWORK:
         raise Unreadable(f"cases: m = {about.m} with K = {about.K} is not allowed: the network has over 40,000 weights")
     return about
@@ -75,12 +75,14 @@ def answers_report(path: Path) -> tuple[str, Report]:
     about, eta = about_of(content["cases"]), content.get("eta")
     if eta is not None and (type(eta) not in (int, float) or not 1e-9 < eta < 1e9):
         raise Unreadable("eta is not allowed: allowed are numbers from 1e-9 to 1e9")
-    return about.seed, report_on({part: _given(part, content[part]) for part in PARTS if part in content}, about, eta)
+    return about.seed, report_on(
+        {part: _results_of(part, content[part]) for part in PARTS if part in content}, about, eta
+    )
 
 
-def _given(part: str, entries: Any) -> Given:
+def _results_of(part: str, entries: Any) -> CallResults:
     """Return the answers to a part's calls. They are read when they are judged."""
-    given = Given()
+    results = CallResults()
 
     def answer(number: int) -> Any:
         if not isinstance(entries, list):
@@ -96,8 +98,8 @@ def _given(part: str, entries: Any) -> Given:
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unreadable(f"answer {number} cannot be read: {type(error).__name__} {str(error)[:100]}") from None
 
-    given.answer = answer
-    return given
+    results.result = answer
+    return results
 
 
 def _decoded(value: Any) -> Any:

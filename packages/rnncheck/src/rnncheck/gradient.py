@@ -11,7 +11,7 @@ from rnncheck.backward import forward, gradients, largest_sum
 from rnncheck.cases import About, Case, assignment_case, cases, second_window
 from rnncheck.diagnosis import Called, bounds, called, diagnose, distances, without_norm_clipping
 from rnncheck.forward import Returned, judge_forward, returned
-from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, Unreadable, Verdict, same
 
 NOTICED = 1e-6  # the relative error that the assignment's check allows
 SMALL = About(m=3, K=5, lengths=(4,))  # for central differences
@@ -19,40 +19,48 @@ STEPS = (-1e-4, 1e-4, -1e-5, 1e-5)
 
 
 @cache
-def asked(about: About) -> tuple[list[tuple[Case, Case]], list[Case], Case]:
+def all_cases(about: About) -> tuple[list[tuple[Case, Case]], list[Case], Case]:
     """Return the cases: pairs of consecutive ones, of which the second is judged; for own losses; one with large o."""
-    made = cases(about)
-    pairs = [(case, case) for case in made]
-    pairs += [second_window(made[len(about.lengths) // 2]), (assignment_case(about.m, about.K, about.lengths[-1]),) * 2]
-    own = [start := cases(SMALL)[0]]
+    usual = cases(about)
+    pairs = [(case, case) for case in usual]
+    pairs += [
+        second_window(usual[len(about.lengths) // 2]),
+        (assignment_case(about.m, about.K, about.lengths[-1]),) * 2,
+    ]
+    own_loss_cases = [start := cases(SMALL)[0]]
     for name, index in [(n, i) for n in "WUVbc" for i in range(start.weights[n].size)]:
         for step in STEPS:
             moved = start.weights[name].copy()
             moved.flat[index] += step
-            own.append(start._replace(weights={**start.weights, name: moved}))
-    large = made[0]._replace(weights={**made[0].weights, "c": made[0].weights["c"] + 1000})  # the same p
-    return pairs, own, large
+            own_loss_cases.append(start._replace(weights={**start.weights, name: moved}))
+    large = usual[0]._replace(weights={**usual[0].weights, "c": usual[0].weights["c"] + 1000})  # the same p
+    return pairs, own_loss_cases, large
 
 
 def calls(about: About) -> list[dict[str, Any]]:
     """Return the arguments of all calls by name."""
-    pairs, own, large = asked(about)
-    return [{"weights": c.weights, "h": c.h, "x": c.x, "y": c.y} for c in (*sum(pairs, ()), *own, large)]
+    pairs, own_loss_cases, large = all_cases(about)
+    return [{"weights": c.weights, "h": c.h, "x": c.x, "y": c.y} for c in (*sum(pairs, ()), *own_loss_cases, large)]
 
 
-def judge(about: About, given: Given, eta: float | None = None) -> Verdict:
+def judge(about: About, results: CallResults, eta: float | None = None) -> Verdict:
     """Judge the program's gradients."""
-    pairs, own, large = asked(about)
+    pairs, own_loss_cases, large = all_cases(about)
     last = 2 * len(pairs)
-    read = [returned(case, value) for case, value in zip(sum(pairs, ()), given(0, last), strict=True)]
-    for (one, two), first, second in zip(pairs, read[::2], read[1::2], strict=True):
-        if one is two and not same(_flat(first), _flat(second)):
+    read = [returned(case, value) for case, value in zip(sum(pairs, ()), results(0, last), strict=True)]
+    for (first_case, second_case), first, second in zip(pairs, read[::2], read[1::2], strict=True):
+        if first_case is second_case and not same(_flat(first), _flat(second)):
             return Verdict("gradients", WRONG, findings=(Finding((AGAIN,), named=False),))
-    verdict = _judged([two for _, two in pairs], read[1::2], lambda: given(last, last + len(own)), own)
+    verdict = _judge_cases(
+        [second_case for _, second_case in pairs],
+        read[1::2],
+        lambda: results(last, last + len(own_loss_cases)),
+        own_loss_cases,
+    )
     notes = []
     with suppress(Unreadable):  # an exception at an overflow
         finite = all(np.isfinite(result.loss) for result in read)
-        if finite and not np.isfinite(returned(large, given.answer(last + len(own))).loss):
+        if finite and not np.isfinite(returned(large, results.result(last + len(own_loss_cases))).loss):
             notes = ["its softmax overflows if outputs are above 709: it does not subtract their maximum"]
     return verdict._replace(notes=(*verdict.notes, *notes))
 
@@ -61,21 +69,21 @@ def _flat(r: Returned) -> list[Array]:
     return [np.array(r.loss), r.h, *(r.gradients[name] for name in "WUVbc")]
 
 
-def _judged(
-    judged: Sequence[Case], given: Sequence[Returned], own: Callable[[], Iterable[Any]], tiny: list[Case]
+def _judge_cases(
+    judged: Sequence[Case], results: Sequence[Returned], own_results: Callable[[], Iterable[Any]], own_cases: list[Case]
 ) -> Verdict:
     """Judge the results of the program.
 
-    judged, given  the cases, and the program's results for them
-    own            returns the results for the cases `tiny`, by which the gradients of a wrong loss are judged
+    judged, results  the cases, and the program's results for them
+    own_results    returns the results for the cases `own_cases`, by which the gradients of a wrong loss are judged
     """
-    findings, mean, right_loss = judge_forward(judged, given)
+    findings, mean, right_loss = judge_forward(judged, results)
     notes = ["its loss is the mean over the sequence"] * mean
-    notes += ["its matrices are transposed"] * any(r.turned for r in given)
+    notes += ["its matrices are transposed"] * any(r.turned for r in results)
     if not right_loss:
-        return _of_own_loss(tuple(findings), tuple(notes), own, tiny)
+        return _of_own_loss(tuple(findings), tuple(notes), own_results, own_cases)
     calls = []
-    for case, r in zip(judged, given, strict=True):
+    for case, r in zip(judged, results, strict=True):
         half = {name: value.astype(np.float32) for name, value in case.weights.items()}
         calls.append(called(case, forward(*case[1:], mean), forward(half, *case[2:], mean), r.gradients))
     *calls, assignment = calls
@@ -85,9 +93,13 @@ def _judged(
         calls = [pair[0] if pair else call for pair, call in zip(short, calls, strict=True)]
         notes.append("it clips gradients by their norm itself")
     clip, about = bounds(calls), ""
-    wrong, found = diagnose(calls, clip)
-    if wrong and not any(f.named for f in found) and _right_within_5(calls, clip):
-        wrong, found, about = [], [], "but it clips on the way back: its gradients differ in cases with sums beyond 5"
+    wrong, explained = diagnose(calls, clip)
+    if wrong and not any(f.named for f in explained) and _right_within_5(calls, clip):
+        wrong, explained, about = (
+            [],
+            [],
+            "but it clips on the way back: its gradients differ in cases with sums beyond 5",
+        )
     elif wrong:
         exact = gradients(assignment.right, {})
         error = max(float(abs(assignment.given[n] - exact[n]).max()) / assignment.scale[n] for n in wrong)
@@ -97,10 +109,10 @@ def _judged(
         largest = {n: max(float(abs(gradients(c.right, {})[n]).max()) for c in calls) for n in "WUVbc"}
         if clipped := [name for name in "WUVbc" if clip[name] < 0.999 * largest[name]]:
             others = [name for name in "WUVbc" if name not in clipped and largest[name] > clip[clipped[0]]]
-            but = f", but not {', '.join(others)}" if others else ""
-            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself{but}")
+            exception = f", but not {', '.join(others)}" if others else ""
+            notes.append(f"it clips {', '.join(clipped)} to ±{clip[clipped[0]]:g} itself{exception}")
     about = ", ".join(["h"] * bool(findings) + [f"d{name}" for name in wrong]) or about
-    findings += found
+    findings += explained
     return Verdict("gradients", WRONG if findings else RIGHT, about, tuple(findings), tuple(notes))
 
 
@@ -112,12 +124,15 @@ def _right_within_5(calls: Sequence[Called], clip: dict[str, float]) -> bool:
 
 
 def _of_own_loss(
-    findings: tuple[Finding, ...], notes: tuple[str, ...], own: Callable[[], Iterable[Any]], tiny: list[Case]
+    findings: tuple[Finding, ...],
+    notes: tuple[str, ...],
+    own_results: Callable[[], Iterable[Any]],
+    own_cases: list[Case],
 ) -> Verdict:
     """Return the verdict on a program whose loss is wrong: is its gradient that of its own loss?"""
     verdict = Verdict("gradients", WRONG, "the forward pass; its gradients are not checked", findings, notes)
     try:
-        read = [returned(tiny[0], value) for value in own()]
+        read = [returned(own_cases[0], value) for value in own_results()]
     except Unreadable:
         return verdict
     losses = np.array([r.loss for r in read[1:]]).reshape(-1, 4)
@@ -125,7 +140,7 @@ def _of_own_loss(
     scale = abs(fine).max()
     if not (scale > 0 and abs(coarse - fine).max() < 1e-5 * scale):  # as if a loss is not finite
         return verdict
-    split = np.split(fine, np.cumsum([tiny[0].weights[name].size for name in "WUVb"]))
+    split = np.split(fine, np.cumsum([own_cases[0].weights[name].size for name in "WUVb"]))
     pairs = list(zip("WUVbc", split, strict=True))
     wrong = [n for n, f in pairs if not abs(read[0].gradients[n].ravel() - f).max() < 1e-3 * scale]
     if wrong:

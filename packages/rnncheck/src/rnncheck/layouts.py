@@ -17,7 +17,9 @@ def min_char_rnn(names: MutableMapping[str, Any]) -> Function:
 
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         K, m = weights["V"].shape
-        new = {theirs: weights[ours].reshape(len(weights[ours]), -1) for ours, theirs in NAMES.items()}
+        new = {
+            their_name: weights[our_name].reshape(len(weights[our_name]), -1) for our_name, their_name in NAMES.items()
+        }
         new |= {"vocab_size": K, "hidden_size": m, "seq_length": len(x)}
         old = {name: names[name] for name in new if name in names}
         names.update(new)
@@ -52,10 +54,10 @@ def specialisation(rnn_cell_forward: Function, rnn_cell_backward: Function) -> F
 
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         W, U, V, b, c = (weights[name] for name in "WUVbc")
-        theirs = {"Waa": W, "Wax": U, "Wya": V, "ba": b[:, None], "by": c[:, None]}
+        parameters = {"Waa": W, "Wax": U, "Wya": V, "ba": b[:, None], "by": c[:, None]}
         a, caches, p = h[:, None], list[Any](), list[Any]()
         for i in x:
-            a, y_hat, cache = rnn_cell_forward(np.eye(len(c))[:, [i]], a, theirs)
+            a, y_hat, cache = rnn_cell_forward(np.eye(len(c))[:, [i]], a, parameters)
             caches, p = [*caches, cache], [*p, y_hat[:, 0]]
         g, states = np.array(p) - np.eye(len(c))[y], np.array([cache[0][:, 0] for cache in caches])
         total, back = {"V": g.T @ states, "c": g.sum(0), "W": 0, "U": 0, "b": 0}, 0

@@ -14,7 +14,7 @@ from rnncheck.backward import Weights, forward, gradients
 from rnncheck.cases import About, generator, weights
 from rnncheck.results import array
 from rnncheck.steps import ADAM, rule
-from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, faults, same
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, Unreadable, Verdict, faults, same
 
 m, K = 10, 8
 HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # of the states h_0 to h_T
@@ -79,15 +79,15 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
         start, h = start + T, s.h[HANDED_ON[o["state"]]] * (o["state"] != "zero_state")
 
 
-def unsmoothed(given: Array, shown: str, T: int) -> Array:
+def unsmoothed(values: Array, shown: str, T: int) -> Array:
     """Convert a program's values (n,), which may be smooth losses, to losses. T is 1 if they are means."""
     if shown == "loss":
-        return given
-    before = {"smooth loss": given[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
-    return np.asarray((given - 0.999 * np.append(before, given[:-1])) / 0.001)
+        return values
+    before = {"smooth loss": values[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
+    return np.asarray((values - 0.999 * np.append(before, values[:-1])) / 0.001)
 
 
-def _asked(about: About) -> tuple[dict[str, Array], Array]:
+def _inputs(about: About) -> tuple[dict[str, Array], Array]:
     """Return the weights and the ids."""
     rng = generator(8, about.seed)
     theta = weights(m, K, 0.3, rng)
@@ -96,48 +96,48 @@ def _asked(about: About) -> tuple[dict[str, Array], Array]:
 
 def calls(about: About) -> list[dict[str, Any]]:
     """Return the arguments of both calls, which are equal."""
-    theta, ids = _asked(about)
+    theta, ids = _inputs(about)
     return 2 * [{"weights": theta, "ids": ids, "n": UPDATES}]
 
 
-def judge(about: About, given: Given, eta: float | None) -> Verdict:
+def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
     """Find the loops that have the program's losses. `eta` is the program's learning rate; None if it does not say."""
-    first, second = (array(value, "its result").ravel() for value in given(0, 2))
+    first, second = (array(value, "its result").ravel() for value in results(0, 2))
     if len(first) != UPDATES:
         raise Unreadable(f"it returns {len(first)} losses, not {UPDATES}")
     if not same([first], [second]):
         raise Unreadable(AGAIN)
-    return judged(first, *_asked(about), about.seq_length, eta)
+    return judge_losses(first, *_inputs(about), about.seq_length, eta)
 
 
 @np.errstate(all="ignore")  # wrong loops diverge
-def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
+def judge_losses(shown_losses: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
     """Judge the losses (n,) that a program gave for these weights and ids."""
     default = {name: values[0] for name, values in OPTIONS.items()}
     tolerance = {rule: _tolerance(theta, ids, T, eta, default | {"rule": rule}) for rule in OPTIONS["rule"]}
-    series = {(n, shown): unsmoothed(given, shown, T // n) * n for n in (1, T) for shown in SHOWN}
-    known = faults()["loop"]
+    series = {(n, shown): unsmoothed(shown_losses, shown, T // n) * n for n in (1, T) for shown in SHOWN}
+    descriptions = faults()["loop"]
     loops = [dict(zip(OPTIONS, values, strict=True)) for values in product(*OPTIONS.values())]
-    furthest, fewest, differ = 0, 2, set[tuple[int, tuple[str, ...]]]()
+    longest, fewest, excluded = 0, 2, set[tuple[int, tuple[str, ...]]]()
     matching: list[tuple[dict[str, str], str]] = []
     for count, o in sorted(((len(_wrong(o)), o) for o in loops), key=lambda pair: pair[0]):
         if count > fewest or (matching and not fewest):
             break
         sooner = o["loss"] == "after the step"  # then each loss shows its own update
         heads = [(n, tuple(v for name, v in o.items() if EFFECT.get(name, 1) - sooner <= n)) for n in range(EPOCH + 1)]
-        if any(head in differ for head in heads):  # up to loss n, it equals a loop that differs there
+        if any(head in excluded for head in heads):  # up to loss n, it equals a loop that differs there
             continue
         allowed = tolerance[o["rule"]]
         agree, shown = _agreement(losses(theta, ids, T, eta, o), series, allowed)
-        furthest = max(furthest, agree)
+        longest = max(longest, agree)
         if agree < len(allowed):
-            differ.update(head for head in heads if head[0] == agree)
-        elif (total := count + (shown in known)) <= fewest:
+            excluded.update(head for head in heads if head[0] == agree)
+        elif (total := count + (shown in descriptions)) <= fewest:
             matching = [*(matching if total == fewest else []), (o, shown)]
             fewest = total
     if not matching:
         raise Unreadable(
-            f"its losses are those of no known loop from update {furthest + 1} on: "
+            f"its losses are those of no known loop from update {longest + 1} on: "
             "other gradients, steps, targets or states, or an optimiser that forgets?"
         )
     o, shown = matching[0]
@@ -146,21 +146,21 @@ def judged(given: Array, theta: Weights, ids: Array, T: int, eta: float | None) 
         raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
     about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(allowed)} losses compared"
     if fewest:
-        says = dict.fromkeys(
-            "; and ".join(known[k] for k in (*_wrong(o), shown) if k in known) for o, shown in matching
+        messages = dict.fromkeys(
+            "; and ".join(descriptions[k] for k in (*_wrong(o), shown) if k in descriptions) for o, shown in matching
         )
-        return Verdict("losses", WRONG, about, (Finding(tuple(says)),))
+        return Verdict("losses", WRONG, about, (Finding(tuple(messages)),))
     notes = [f"{name}: {value}" for name, value in o.items() if name != "rule" and value != default[name]]
     notes += [f"it returns the {shown}"] * (shown != "loss")
     return Verdict("losses", RIGHT, about, (), (f"no fault: {'; '.join(notes)}",) * bool(notes))
 
 
 def _agreement(
-    ours: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
+    losses_of_loop: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
 ) -> tuple[int, str]:
     """Return how many losses of a loop agree with the program's, and the entry of SHOWN for which most do."""
     alive = list(series)
-    for n, (loss, near) in enumerate(zip(ours, allowed, strict=False)):
+    for n, (loss, near) in enumerate(zip(losses_of_loop, allowed, strict=False)):
         bounds = {key: max(near, SMOOTHED * (key[1] != "loss")) * abs(loss) for key in alive}
         left = [key for key in alive if abs(series[key][n] - loss) <= bounds[key]]
         if not left:
@@ -177,6 +177,6 @@ def _wrong(o: Mapping[str, str]) -> list[str]:
 def _tolerance(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> list[float]:
     """Return the relative difference that is rounding at each update, as far as it can be trusted."""
     twin = {name: value * (1 + CHANGE) for name, value in theta.items()}
-    ours, theirs = (np.array(list(islice(losses(start, ids, T, eta, o), UPDATES))) for start in (theta, twin))
-    allowed = np.maximum(1e-5, 30 * np.maximum.accumulate(abs(ours - theirs) / ours))
+    usual, of_twin = (np.array(list(islice(losses(start, ids, T, eta, o), UPDATES))) for start in (theta, twin))
+    allowed = np.maximum(1e-5, 30 * np.maximum.accumulate(abs(usual - of_twin) / usual))
     return [float(near) for near in allowed if near < TRUSTED]

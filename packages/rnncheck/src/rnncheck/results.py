@@ -38,7 +38,7 @@ def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
     raise Unreadable(f"{name} has the shape {result.shape}, not {shape}")
 
 
-def named(value: Any, about: str) -> dict[str, Any]:
+def by_parameter(value: Any, about: str) -> dict[str, Any]:
     """Return the arrays of a dict, a named tuple or an object by W, U, V, b, c. Names may be dW, grad_W or dWhh.
 
     If it has both weights and gradients, the longer names are those of the gradients.
@@ -58,8 +58,8 @@ def named(value: Any, about: str) -> dict[str, Any]:
 
 def matrices(value: Any, m: int, K: int, about: str) -> tuple[dict[str, Array], bool]:
     """Return W, U, V, b and c of a result, and whether all matrices are transposed. Raises Unreadable."""
-    sizes, given = {"m": m, "K": K}, named(value, about)
-    read = {n: fitted(given[n], tuple(sizes[s] for s in shape), f"{n} of {about}") for n, shape in SHAPES.items()}
+    sizes, by_name = {"m": m, "K": K}, by_parameter(value, about)
+    read = {n: fitted(by_name[n], tuple(sizes[s] for s in shape), f"{n} of {about}") for n, shape in SHAPES.items()}
     turned = read["U"][1] and read["V"][1]
     result = {name: values for name, (values, _) in read.items()}
     return result | ({"W": result["W"].T} if turned else {}), turned

@@ -15,7 +15,7 @@ from rnncheck.backward import Weights, forward
 from rnncheck.cases import About, M, generator, weights
 from rnncheck.forward import NEAR
 from rnncheck.results import array, fitted, parts
-from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, Finding, Given, Unreadable, Verdict, same, sentence
+from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, Unreadable, Verdict, same, sentence
 
 LENGTH, SHORT, TEXTS = 3000, 3, 1000  # characters of a long text, of a short one; number of short ones
 ERROR = 1e-6
@@ -31,18 +31,18 @@ def following_calls(about: About) -> list[dict[str, Any]]:
     return calls
 
 
-def judge_following(about: About, given: Given, eta: float | None) -> Verdict:
+def judge_following(about: About, call_results: CallResults, eta: float | None) -> Verdict:
     """Compare distribution and state with the right ones."""
     calls, results = following_calls(about), list[list[Array]]()
-    for call, value in zip(calls, given(0, len(calls)), strict=True):
+    for call, value in zip(calls, call_results(0, len(calls)), strict=True):
         s = forward(call["weights"], call["h"], np.array([call["x"]]), np.array([0]))
         rights = (("p", s.p[0]), ("h", s.h[1]))
         results.append([fitted(v, r.shape, n)[0] for v, (n, r) in zip(parts(value, "p, h"), rights, strict=True)])
         for array_, (name, right) in zip(results[-1], rights, strict=True):
             if not abs(array_ - right).max() <= NEAR:
-                says = f"its {name} begins with {array_[0]:.6g}, not with {right[0]:.6g}"
-                return Verdict("following", WRONG, name, (Finding((says,), f"{name}_t", named=False),))
-    if not all(same(one, two) for one, two in zip(results[::2], results[1::2], strict=True)):
+                message = f"its {name} begins with {array_[0]:.6g}, not with {right[0]:.6g}"
+                return Verdict("following", WRONG, name, (Finding((message,), f"{name}_t", named=False),))
+    if not all(same(first, second) for first, second in zip(results[::2], results[1::2], strict=True)):
         raise Unreadable(AGAIN)
     return Verdict("following", RIGHT)
 
@@ -109,12 +109,12 @@ def sample_calls(about: About) -> list[dict[str, Any]]:
     return 2 * [same_arguments | {"n": n, "texts": texts} for n, texts in ((LENGTH, 1), (SHORT, TEXTS))]
 
 
-def judge_sample(about: About, given: Given, eta: float | None) -> Verdict:
+def judge_sample(about: About, results: CallResults, eta: float | None) -> Verdict:
     """Compare the texts that the program draws with its distributions."""
     call = sample_calls(about)[0]
     theta, h, first = call["weights"], call["h"], call["x"]
     for attempt in (0, 2):
-        long, short = given(attempt, attempt + 2)
+        long, short = results(attempt, attempt + 2)
         texts = [*_texts(long, 1, LENGTH, first), *_texts(short, TEXTS, SHORT, first)]
         if all(text[0] == first for text in texts):  # the program counts the first character among the n
             texts = [text[1:] for text in texts]
@@ -122,14 +122,14 @@ def judge_sample(about: About, given: Given, eta: float | None) -> Verdict:
         fixed = not likeliest and len({tuple(text) for text in texts[1:]}) == 1
         texts = texts[:1] if fixed else texts
         if fit(theta, h, first, texts, _power(1)):
-            if fixed and not given.reseeded:
+            if fixed and not results.reseeded:
                 return Verdict("sample", WRONG, "", (Finding((sentence({"sample": "fixed_seed"}),)),))
             note = "every text is the same: it, or a constructor, seeds np.random or random in every call"
             return Verdict("sample", RIGHT, notes=(note,) * fixed)
-    named = [key for key, models in FAULTS.items() if any(fit(theta, h, first, texts, model) for model in models)]
-    says = "its characters do not have the frequencies of the network's distribution, in two sets of texts"
-    sentences = tuple(sentence({"sample": key}) for key in named) or (says,)
-    return Verdict("sample", WRONG, "", (Finding(sentences, named=bool(named)),))
+    explaining = [key for key, models in FAULTS.items() if any(fit(theta, h, first, texts, model) for model in models)]
+    message = "its characters do not have the frequencies of the network's distribution, in two sets of texts"
+    sentences = tuple(sentence({"sample": key}) for key in explaining) or (message,)
+    return Verdict("sample", WRONG, "", (Finding(sentences, named=bool(explaining)),))
 
 
 def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:

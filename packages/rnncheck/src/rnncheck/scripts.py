@@ -58,10 +58,10 @@ def _merged(lines: bytes) -> Report:
         for line in lines.splitlines():
             for part in json.loads(line)["parts"]:
                 texts = [([str(text)[:500] for text in f["sentences"]], f["named"] is True) for f in part["findings"]]
-                found = tuple(Finding(tuple(sentences), "", named) for sentences, named in texts)
+                findings = tuple(Finding(tuple(sentences), "", named) for sentences, named in texts)
                 if part["result"] not in (RIGHT, WRONG, UNCHECKED) or part["part"] not in PARTS:
                     raise ValueError
-                verdict = Verdict(part["part"], part["result"], str(part["about"])[:500], found)
+                verdict = Verdict(part["part"], part["result"], str(part["about"])[:500], findings)
                 if verdict.about != "not given" or verdict.part not in parts:
                     parts[verdict.part] = verdict
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -12,7 +12,7 @@ import numpy as np
 
 from rnncheck.cases import About, generator, weights
 from rnncheck.results import matrices, parts
-from rnncheck.verdicts import RIGHT, UNCHECKED, WRONG, Array, Finding, Given, Unreadable, Verdict, faults, same
+from rnncheck.verdicts import RIGHT, UNCHECKED, WRONG, Array, CallResults, Finding, Unreadable, Verdict, faults, same
 
 UNKNOWN = "it is none of the known rules"
 STEPS = 6
@@ -81,7 +81,7 @@ def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
         for b1, b2 in product((0.9, 0.8, 0.95), (0.999, 0.9, 0.95, 0.98, 0.99, 0.9999))
     ]
     bases: list[tuple[str, dict[str, Any]]] = [("AdaGrad", {}), *((name, ADAM | options) for name, options in adams)]
-    made: list[Rule] = [(name, True, options) for name, options in bases]
+    rules_: list[Rule] = [(name, True, options) for name, options in bases]
     for name, base in bases:
         hat = outside * np.sqrt(1 - base.get("decay", 0))
         for place, epsilon, options in (
@@ -90,17 +90,19 @@ def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
             ("before the correction", hat if base else 0, {"inside": 0, "outside": hat, "hat": True}),
         ):
             if not base and place == "in the root" and 1000 > epsilon > SMALLEST_START:
-                made.append((f"AdaGrad with a sum from {epsilon:.2g}", True, options))
+                rules_.append((f"AdaGrad with a sum from {epsilon:.2g}", True, options))
             elif 1 > epsilon > LARGEST_EPSILON:
-                made.append((f"{name}'s epsilon is {epsilon:.2g}, which changes small steps", False, base | options))
+                rules_.append((f"{name}'s epsilon is {epsilon:.2g}, which changes small steps", False, base | options))
             elif LARGEST_EPSILON >= epsilon > 0:
-                made.append((f"{name} with epsilon {epsilon:.2g} {place}", True, base | options))
+                rules_.append((f"{name} with epsilon {epsilon:.2g} {place}", True, base | options))
     for fault in faults()["step"]:
-        made += [(fault["says"], False, (ADAM if fault.get("adam") else {}) | options) for options in fault["options"]]
-    return made
+        rules_ += [
+            (fault["says"], False, (ADAM if fault.get("adam") else {}) | options) for options in fault["options"]
+        ]
+    return rules_
 
 
-def _asked(about: About) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+def _inputs(about: About) -> tuple[dict[str, Array], list[dict[str, Array]]]:
     """Return the weights, and the gradients of the steps."""
     rng = generator(3, about.seed)
     theta = weights(about.m, about.K, 0.01, rng)
@@ -109,19 +111,25 @@ def _asked(about: About) -> tuple[dict[str, Array], list[dict[str, Array]]]:
 
 def calls(about: About) -> list[dict[str, Any]]:
     """Return the arguments of both calls, which are equal: steps, each from the weights of the last."""
-    theta, gradients = _asked(about)
+    theta, gradients = _inputs(about)
     return 2 * [{"weights": theta, "gradients": gradients}]
 
 
-def judge(about: About, given: Given, eta: float | None) -> Verdict:
+def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
     """Judge the program's steps. eta is what the program says that its eta is."""
-    theta, gradients = _asked(about)
-    steps = [parts(value, ", ".join(["weights"] * STEPS)) for value in given(0, 2)]
-    after = [[theta, *(matrices(value, about.m, about.K, "the weights")[0] for value in one)] for one in steps]
-    if not all(same(one.values(), two.values()) for one, two in zip(*after, strict=True)):
+    theta, gradients = _inputs(about)
+    steps = [parts(value, ", ".join(["weights"] * STEPS)) for value in results(0, 2)]
+    after = [
+        [theta, *(matrices(value, about.m, about.K, "the weights")[0] for value in weights_of_call)]
+        for weights_of_call in steps
+    ]
+    if not all(
+        same(weights_of_call.values(), weights_of_repeat.values())
+        for weights_of_call, weights_of_repeat in zip(*after, strict=True)
+    ):
         raise Unreadable("it keeps a memory between calls, and n = 1 does not start a new one")
     moved = {n: -np.diff([w[n] for w in after[1]], axis=0).reshape(STEPS, -1) for n in theta}
-    return _judged(moved, {n: np.array([g[n].ravel() for g in gradients]) for n in theta}, eta)
+    return _judge_steps(moved, {n: np.array([g[n].ravel() for g in gradients]) for n in theta}, eta)
 
 
 def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -131,24 +139,24 @@ def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return values
 
 
-def _judged(moved: Mapping[str, Array], given: Mapping[str, Array], set_eta: float | None) -> Verdict:
+def _judge_steps(moved: Mapping[str, Array], gradients: Mapping[str, Array], set_eta: float | None) -> Verdict:
     """Judge the steps (n, size) of each matrix for its gradients. `set_eta` is the program's constant."""
     whole = np.hstack([*moved.values()])
-    joint = _explained(whole, np.hstack([*given.values()]))
+    joint = _explained(whole, np.hstack([*gradients.values()]))
     apart = joint[2] == (UNKNOWN,) or not np.isfinite(whole).all()
     wrong: dict[tuple[str, ...], list[str]] = {}
     right: dict[str, float] = {}
     for name, steps in moved.items():
-        about, eta, says = _explained(steps, given[name]) if apart else joint
-        if says:
-            wrong.setdefault(says, []).append(name)
+        about, eta, messages = _explained(steps, gradients[name]) if apart else joint
+        if messages:
+            wrong.setdefault(messages, []).append(name)
         else:
             right[f"{about}, eta {eta:.4g}"] = eta
     if len({f"{eta:.3g}" for eta in right.values()}) > 1:
         wrong["eta differs between the matrices",] = list(moved)
-    named = {says: f", for {', '.join(names)}" * (len(names) < len(moved)) for says, names in wrong.items()}
+    named = {messages: f", for {', '.join(names)}" * (len(names) < len(moved)) for messages, names in wrong.items()}
     unknown = [UNKNOWN + named.pop((UNKNOWN,))] if (UNKNOWN,) in named else []
-    findings = tuple(Finding(tuple(text + which for text in says)) for says, which in named.items())
+    findings = tuple(Finding(tuple(text + which for text in messages)) for messages, which in named.items())
     eta, note = (
         next(iter(right.values()), 0),
         "its eta is {:.4g}, and the constant eta is {:g}: is there a factor in the step?",
@@ -165,10 +173,10 @@ def _largest(steps: Array) -> float:
 def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
     """Return the right rule and its eta, or what is wrong: a sentence, or alternatives."""
     if not np.isfinite(steps).all():
-        says = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"
+        message = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"
         if np.isfinite(np.delete(steps, 0, axis=1)).all():
-            says = "it divides by 0 if all gradients of a weight were 0"
-        return "", 0, (says,)
+            message = "it divides by 0 if all gradients of a weight were 0"
+        return "", 0, (message,)
     if not steps.any():
         return "", 0, ("it does not change the weights",)
     fits: list[tuple[float, float, str, bool]] = []

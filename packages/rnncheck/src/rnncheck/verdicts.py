@@ -75,8 +75,8 @@ class Report(NamedTuple):
 
     def json(self) -> str:
         """Return the report as JSON in one line."""
-        found = [[f._asdict() | {"text": str(f)} for f in verdict.findings] for verdict in self.parts]
-        parts = [verdict._asdict() | {"findings": f} for verdict, f in zip(self.parts, found, strict=True)]
+        findings = [[f._asdict() | {"text": str(f)} for f in verdict.findings] for verdict in self.parts]
+        parts = [verdict._asdict() | {"findings": f} for verdict, f in zip(self.parts, findings, strict=True)]
         return json.dumps({"right": self.right, "parts": parts}, ensure_ascii=False)
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Report(NamedTuple):
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
-class Given:
+class CallResults:
     """The results of the calls of a part. `given(first, last)` returns the results of calls first to last − 1.
 
     changed   a call changed its arguments
@@ -104,13 +104,13 @@ class Given:
     """
 
     def __init__(self, values: Sequence[Any] = ()) -> None:
-        """Store the results of the calls. `answer` returns the result of a call, or raises; callers may replace it."""
-        self.answer: Callable[[int], Any] = values.__getitem__
+        """Store the results of the calls. `result` returns the result of a call, or raises; callers may replace it."""
+        self.result: Callable[[int], Any] = values.__getitem__
         self.changed = self.reseeded = False
 
     def __call__(self, first: int, last: int) -> Iterator[Any]:
         """Yield the values of the calls from first to last − 1. A program may reuse its arrays: read each at once."""
-        return map(self.answer, range(first, last))
+        return map(self.result, range(first, last))
 
 
 @cache
@@ -124,9 +124,9 @@ def sentence(choice: Mapping[str, str]) -> str:
     return "; and ".join(faults()[stage][key] for stage, key in choice.items())
 
 
-def same(one: Iterable[Array], other: Iterable[Array]) -> bool:
+def same(first: Iterable[Array], second: Iterable[Array]) -> bool:
     """Return whether two results are equal but for rounding. NaN equals NaN."""
-    pairs = zip(one, other, strict=True)
+    pairs = zip(first, second, strict=True)
     return all(np.allclose(*pair, rtol=1e-5, atol=1e-7, equal_nan=True) for pair in pairs)
 
 

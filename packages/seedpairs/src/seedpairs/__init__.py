@@ -3,7 +3,7 @@
 The package needs only NumPy and SciPy, and nothing of the program that was run. Its README has an example.
 """
 
-from seedpairs.answering import answered
+from seedpairs.analysis import answered
 from seedpairs.data_types import Measured, Measurement
 
 __all__ = ["Measured", "Measurement", "answered"]

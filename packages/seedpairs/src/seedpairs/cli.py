@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seedpairs.answering import answered, named
-from seedpairs.data_types import CANNOT_TELL, Answer
+from seedpairs.analysis import answered, with_labels
+from seedpairs.data_types import CANNOT_TELL, Analysis
 from seedpairs.formats import formatted
 from seedpairs.gate import STOPPED, Gate, gate
-from seedpairs.table import ensure_answered, table_measured
+from seedpairs.table import ensure_analysed, read_measurements
 from seedpairs.words import WrongInput, in_line
 
 EXIT = {STOPPED: 1, CANNOT_TELL: 6}  # by the result of --require
@@ -49,43 +49,45 @@ def declared(looks: str | None, smallest_difference: str | None) -> dict[str, An
     options = dict[str, Any]()
     try:
         if looks is not None:
-            option, given, allowed = "--looks", looks, "increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10"
-            numbers = tuple(map(int, given.split(",")))
+            option, value, allowed = "--looks", looks, "increasing numbers of seeds from 2 to 1,000,000, such as 3,5,10"
+            numbers = tuple(map(int, value.split(",")))
             if list(numbers) != sorted(set(numbers)) or not 2 <= numbers[0] <= numbers[-1] <= 10**6:
                 raise ValueError
             options["looks"] = numbers
         if smallest_difference is not None:
-            option, given, allowed = "--smallest-difference", smallest_difference, "a number above 0, such as 0.01"
-            options["smallest_difference"] = float(given)
+            option, value, allowed = "--smallest-difference", smallest_difference, "a number above 0, such as 0.01"
+            options["smallest_difference"] = float(value)
             if not 0 < options["smallest_difference"] < math.inf:
                 raise ValueError
     except ValueError:
-        raise WrongInput(f"{option}: {in_line(given)[:40]} is not allowed; allowed is {allowed}") from None
+        raise WrongInput(f"{option}: {in_line(value)[:40]} is not allowed; allowed is {allowed}") from None
     return options
 
 
-def compared(arguments: argparse.Namespace) -> tuple[Answer, Gate | None]:
-    """Return the answer, and the result of --require. Raises WrongInput as `table_measured` does."""
-    ensure_answered(arguments.table)
-    own = {name: value for name, value in vars(arguments).items() if name in {"seed", "measure", "baseline", "better"}}
+def analyse(arguments: argparse.Namespace) -> tuple[Analysis, Gate | None]:
+    """Return the answer, and the result of --require. Raises WrongInput as `read_measurements` does."""
+    ensure_analysed(arguments.table)
+    options_set = {
+        name: value for name, value in vars(arguments).items() if name in {"seed", "measure", "baseline", "better"}
+    }
     columns = [name.strip() for name in arguments.setting.split(",")]
     options = declared(arguments.looks, arguments.smallest_difference)
-    answer = answered(table_measured(arguments.table, setting=columns, **own, **options))
+    analysis = answered(read_measurements(arguments.table, setting=columns, **options_set, **options))
     if arguments.format != "json":  # JSON has settings and names apart: names may change
-        answer = named(answer)
-    return answer, gate(answer, arguments.require) if arguments.require else None
+        analysis = with_labels(analysis)
+    return analysis, gate(analysis, arguments.require) if arguments.require else None
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Print the answer, and exit with the exit code. Wrong input gets one line."""
     arguments = parser().parse_args(words)
     try:
-        answer, required = compared(arguments)
+        analysis, required = analyse(arguments)
     except WrongInput as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     width = shutil.get_terminal_size().columns
-    print(formatted(answer, arguments.format, width, explain=arguments.explain, required=required), end="")
+    print(formatted(analysis, arguments.format, width, explain=arguments.explain, required=required), end="")
     sys.exit(EXIT.get(required.result, 0) if required else 0)
 
 

@@ -233,7 +233,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer(Measured):
+class Analysis(Measured):
     """The answer of a comparison: the measurements, and what follows from them.
 
     summaries   one for each setting, in the order of the settings, with the baseline

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from seedpairs.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, WORSE, Answer, Contrast
+from seedpairs.data_types import AT_LEVEL, AVERAGE, BETTER, CANNOT_TELL, DEPENDS, INTERACTION, WORSE, Analysis, Contrast
 
 
-def told(effects: Sequence[Contrast]) -> list[Contrast]:
+def reportable(effects: Sequence[Contrast]) -> list[Contrast]:
     """Return the effects that an answer reports: the averages, the interactions, and the effects at some levels.
 
     Effects at a level of another factor are reported if the two factors interact significantly, and no third factor
@@ -14,19 +14,19 @@ def told(effects: Sequence[Contrast]) -> list[Contrast]:
     """
     of_kind = {kind: [effect for effect in effects if effect.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
     interactions = [x._replace(verdict=DEPENDS) if x.verdict in {BETTER, WORSE} else x for x in of_kind[INTERACTION]]
-    named = set[tuple[tuple[str, str, str], str]]()
+    significant = set[tuple[tuple[str, str, str], str]]()
     for interaction in interactions:
         if interaction.verdict == DEPENDS:
             reverse = interaction.other, interaction.at[1], interaction.at[0]
-            named |= {(interaction.of, interaction.other), (reverse, interaction.factor)}
-    at_levels = [effect for effect in of_kind[AT_LEVEL] if (effect.of, effect.other) in named]
-    averages = [_turned(average, at_levels) for average in of_kind[AVERAGE]]
+            significant |= {(interaction.of, interaction.other), (reverse, interaction.factor)}
+    at_levels = [effect for effect in of_kind[AT_LEVEL] if (effect.of, effect.other) in significant]
+    averages = [_with_reversing_factors(average, at_levels) for average in of_kind[AVERAGE]]
     turned = {average.of: average.turned_by for average in averages if average.turned_by}
     # An effect at a level of a third factor is a mean over the factor that reverses the sign: it is left out, too.
     return [*averages, *interactions, *(x for x in at_levels if turned.get(x.of, (x.other,)) == (x.other,))]
 
 
-def _turned(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
+def _with_reversing_factors(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
     """Return the average; if other factors reverse its sign, with the verdict CANNOT_TELL and their names in turned_by.
 
     at_levels  the reported effects at a level of another factor
@@ -39,22 +39,22 @@ def _turned(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
     return average._replace(verdict=CANNOT_TELL, turned_by=turning) if turning else average
 
 
-def averages(answer: Answer) -> list[Contrast]:
+def averages(analysis: Analysis) -> list[Contrast]:
     """Return the averages among the answer's effects: effects of a factor over all levels of the other factors."""
-    return [effect for effect in answer.effects if effect.kind == AVERAGE]
+    return [effect for effect in analysis.effects if effect.kind == AVERAGE]
 
 
-def at_levels(answer: Answer, average: Contrast) -> list[Contrast]:
+def at_levels(analysis: Analysis, average: Contrast) -> list[Contrast]:
     """Return the effects of the same two levels as `average`, each at a level of a factor that interacts with them."""
-    return [effect for effect in answer.effects if effect.kind == AT_LEVEL and effect.of == average.of]
+    return [effect for effect in analysis.effects if effect.kind == AT_LEVEL and effect.of == average.of]
 
 
-def shown_effects(answer: Answer) -> list[Contrast]:
+def shown_effects(analysis: Analysis) -> list[Contrast]:
     """Return each average, followed by its effects at the levels of other factors: see at_levels."""
-    return [effect for average in averages(answer) for effect in (average, *at_levels(answer, average))]
+    return [effect for average in averages(analysis) for effect in (average, *at_levels(analysis, average))]
 
 
-def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
+def of_change(analysis: Analysis, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
     """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
 
     It is the average of the factor that changed, or its effect at the present level of the factor that it depends on.
@@ -63,9 +63,9 @@ def of_change(answer: Answer, before: dict[str, str], after: dict[str, str]) -> 
     changed = [name for name in after if before.get(name) != after[name]]
     if len(changed) != 1 or before.keys() != after.keys():
         return None
-    asked = changed[0], after[changed[0]], before[changed[0]]
-    for average in (effect for effect in averages(answer) if effect.of == asked):
-        levels = at_levels(answer, average)
+    change = changed[0], after[changed[0]], before[changed[0]]
+    for average in (effect for effect in averages(analysis) if effect.of == change):
+        levels = at_levels(analysis, average)
         if len({effect.other for effect in levels}) > 1 or (average.turned_by and not levels):
             return None
         return next((effect for effect in levels if after[effect.other] == effect.at[0]), average)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seedpairs.data_types import ALONE, AT_LEVEL, AVERAGE, INTERACTION, Contrast, Measured
 from seedpairs.family import Family
 from seedpairs.pairs import common, first_seeds, values
-from seedpairs.rule import looked
+from seedpairs.rule import with_looks
 
 SHARES = {AVERAGE: 0.5, INTERACTION: 0.25, AT_LEVEL: 0.0, ALONE: 0.25}  # of the level
 ROUNDING = 16 * np.finfo(float).eps  # relative to the largest value: a smaller difference is taken for 0
@@ -42,12 +42,16 @@ def inseparable(levels: Levels) -> list[list[str]]:
 
     A factor that also changes without others is a group of its own.
     """
-    names = [name for name in next(iter(levels.values()), {}) if all(name in own for own in levels.values())]
+    names = [
+        name
+        for name in next(iter(levels.values()), {})
+        if all(name in values_of_factor for values_of_factor in levels.values())
+    ]
     groups: dict[tuple[int, ...], list[str]] = {}
     for name in names:
-        own = [factors[name] for factors in levels.values()]
-        if len({*own}) > 1:
-            groups.setdefault(tuple(map(own.index, own)), []).append(name)
+        values_of_factor = [factors[name] for factors in levels.values()]
+        if len({*values_of_factor}) > 1:
+            groups.setdefault(tuple(map(values_of_factor.index, values_of_factor)), []).append(name)
     return list(groups.values())
 
 
@@ -58,20 +62,20 @@ def design(levels: Levels, baseline: str) -> Design | None:
     fewer than two factors vary. Factors that always change together are one factor of the design.
     """
     groups = inseparable(levels)
-    if len({frozenset(own) for own in levels.values()}) > 1:
+    if len({frozenset(factors) for factors in levels.values()}) > 1:
         return None  # some factors have no effect in some settings
     joined = {  # factors `a` and `b` that change together are one factor `a`, with levels `1 b=5` and `2 b=6`
-        setting: {name: " ".join([own[name], *(f"{x}={own[x]}" for x in others)]) for name, *others in groups}
-        for setting, own in levels.items()
+        setting: {name: " ".join([factors[name], *(f"{x}={factors[x]}" for x in others)]) for name, *others in groups}
+        for setting, factors in levels.items()
     }
     first = joined.get(baseline, {})
-    levels_of = {name: list(dict.fromkeys(own[name] for own in (first, *joined.values()))) for name in first}
-    shape = [len(own) for own in levels_of.values()]
+    levels_of = {name: list(dict.fromkeys(factors[name] for factors in (first, *joined.values()))) for name in first}
+    shape = [len(factors) for factors in levels_of.values()]
     if len(shape) < 2 or prod(shape) != len(joined):
         return None
     settings = np.full(shape, "", dtype=object)
-    for setting, own in joined.items():
-        settings[tuple(levels_of[name].index(own[name]) for name in levels_of)] = setting
+    for setting, factors in joined.items():
+        settings[tuple(levels_of[name].index(factors[name]) for name in levels_of)] = setting
     return None if (settings == "").any() else Design(levels_of, settings)
 
 
@@ -81,7 +85,7 @@ def design_of(measured: Measured) -> Design | None:
     return design({name: measured.levels[name] for name in with_value}, measured.baseline)
 
 
-def tested(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int, int]]:
+def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int, int]]:
     """Return three results: the effects of the factors, undecided; the family of all tests; the tests that are equal.
 
     effects  the average effects, then the interactions, then the effects at one level of another factor. Each has
@@ -127,20 +131,20 @@ def tested(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int,
             tuple(levels[g][index] for index in at), 1.0 if kind == INTERACTION else amount[0] / amount[1],
             {seed: float(x) for seed, x in zip(seeds, sums, strict=True) if not np.isnan(x)},
         )  # fmt: skip
-        return looked(contrast, firsts, dict(zip(seeds, missing.tolist(), strict=True)))
+        return with_looks(contrast, firsts, dict(zip(seeds, missing.tolist(), strict=True)))
 
-    factors, pairs = range(len(names)), [_pairs(len(own)) for own in levels]
+    factors, pairs = range(len(names)), [_pairs(len(hypothesis)) for hypothesis in levels]
     crossed = [(f, p, g, q) for f, g in combinations(factors, 2) for p in pairs[f] for q in pairs[g]]
     split = [(f, p, g, (at,)) for f, g in permutations(factors, 2) for p in pairs[f] for at in range(len(levels[g]))]
     averages = [(f, p) for f in factors for p in pairs[f]]
-    asked: list[tuple[Any, ...]] = [*averages, *crossed, *split]
+    hypotheses: list[tuple[Any, ...]] = [*averages, *crossed, *split]
     others = [name for name in trials if name != measured.baseline]
-    index, equal = {own: n for n, own in enumerate(asked)}, dict[int, int]()
+    index, equal = {hypothesis: n for n, hypothesis in enumerate(hypotheses)}, dict[int, int]()
     if len(names) == 2:  # an effect at the baseline's level of the other factor is a setting's contrast
         for f, p, g, at in split:
             if p[0] == at[0] == 0:
                 setting = of.settings[(p[1], 0) if f == 0 else (0, p[1])]
-                equal[index[f, p, g, at]] = index[f, p, g, at] = len(asked) + others.index(setting)
+                equal[index[f, p, g, at]] = index[f, p, g, at] = len(hypotheses) + others.index(setting)
 
     def halves(f: int, p: Pair, g: int, q: Pair) -> tuple[int, int]:
         """Return the indices of the effects of factor f at the two levels q of factor g."""
@@ -149,7 +153,7 @@ def tested(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int,
     splits = {index[f, p, g, q]: (halves(f, p, g, q), halves(g, q, f, p)) for f, p, g, q in crossed}
     counts = {AVERAGE: len(averages), INTERACTION: len(crossed), AT_LEVEL: len(split), ALONE: len(others)}
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
-    effects = [effect(kind, *own) for kind, own in zip(kinds, asked, strict=False)]
+    effects = [effect(kind, *hypothesis) for kind, hypothesis in zip(kinds, hypotheses, strict=False)]
     return effects, Family([SHARES[kind] / counts[kind] for kind in kinds], splits), equal
 
 

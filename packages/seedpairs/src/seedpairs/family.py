@@ -61,9 +61,9 @@ class Family(NamedTuple):
         parts    (k, 2, 2) the indices of the effects that inherit their shares
         """
         shares = np.asarray(self.shares)
-        own, alive = np.where(open_, shares, 0.0), open_[parts]
+        own_shares, alive = np.where(open_, shares, 0.0), open_[parts]
         pairs = alive.any(axis=2).sum(axis=1)
-        given = np.where(open_[parents] | (pairs == 0), 0.0, shares[parents])
-        in_use = own.sum() + given.sum()
-        np.add.at(own, parts, (given / np.maximum(pairs, 1))[:, None, None] * alive)
-        return np.asarray(np.divide(in_use, own, out=np.full(len(own), math.inf), where=own > 0.0))
+        passed_on = np.where(open_[parents] | (pairs == 0), 0.0, shares[parents])
+        in_use = own_shares.sum() + passed_on.sum()
+        np.add.at(own_shares, parts, (passed_on / np.maximum(pairs, 1))[:, None, None] * alive)
+        return np.asarray(np.divide(in_use, own_shares, out=np.full(len(own_shares), math.inf), where=own_shares > 0.0))

@@ -9,7 +9,7 @@ from typing import Any
 
 from seedpairs import gate, tables
 from seedpairs import sentences as words
-from seedpairs.data_types import ALPHA, CANNOT_TELL, LEVEL, Answer
+from seedpairs.data_types import ALPHA, CANNOT_TELL, LEVEL, Analysis
 from seedpairs.words import columns_of, in_line
 
 READABLE = 100  # columns of running text, at most
@@ -31,51 +31,51 @@ GAP = 2  # between two columns
 
 
 def formatted(
-    answer: Answer, form: str | None, width: int, *, explain: bool = False, required: gate.Gate | None = None
+    analysis: Analysis, form: str | None, width: int, *, explain: bool = False, required: gate.Gate | None = None
 ) -> str:
     """Return the answer in the format `json`, `markdown` or `latex`; for None, as text in `width` columns.
 
     explain, required  as `as_text` takes them; JSON always includes the explanation
     """
     if form == "json":
-        return as_json(answer, required)
+        return as_json(analysis, required)
     if form in {"markdown", "latex"}:
-        return (as_latex if form == "latex" else as_markdown)(answer, explain=explain, required=required)
-    return as_text(answer, width, explain=explain, required=required)
+        return (as_latex if form == "latex" else as_markdown)(analysis, explain=explain, required=required)
+    return as_text(analysis, width, explain=explain, required=required)
 
 
-def as_text(answer: Answer, width: int, *, explain: bool = False, required: gate.Gate | None = None) -> str:
+def as_text(analysis: Analysis, width: int, *, explain: bool = False, required: gate.Gate | None = None) -> str:
     """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each setting.
 
     explain   also say how each verdict was reached, and show the settings without a verdict, which are otherwise left
               out if effects were tested
     required  the result of --require, which is added at the end; None: there is none
     """
-    whole = explain or not answer.effects
-    decided = words.notes(answer) if explain else [f"{words.method(answer)} --explain says how, and more."]
+    whole = explain or not analysis.effects
+    decided = words.notes(analysis) if explain else [f"{words.method(analysis)} --explain says how, and more."]
     parts = [
-        *(_wrapped([line], width) for line in (answer.title, words.title(answer))),
-        _wrapped(words.told_by_line(answer), width, "  "),
-        _table([tables.EFFECTS, *tables.effect_rows(answer, words.short_verdict)], width),
-        _wrapped(words.open_effects(answer), width),
-        _settings(answer, width, whole=whole),
-        *(_titled(title, lines, width) for title, lines in words.comparisons(answer, open_too=whole)),
-        *(_wrapped(lines, width) for lines in (words.settings_named(answer) if explain else [], decided)),
-        *(_wrapped(lines, width) for lines in _remarks(answer, required)),
+        *(_wrapped([line], width) for line in (analysis.title, words.title(analysis))),
+        _wrapped(words.lines_by_verdict(analysis), width, "  "),
+        _table([tables.EFFECTS, *tables.effect_rows(analysis, words.short_verdict)], width),
+        _wrapped(words.open_effects(analysis), width),
+        _settings(analysis, width, whole=whole),
+        *(_titled(title, lines, width) for title, lines in words.comparisons(analysis, open_too=whole)),
+        *(_wrapped(lines, width) for lines in (words.label_lines(analysis) if explain else [], decided)),
+        *(_wrapped(lines, width) for lines in _remarks(analysis, required)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _remarks(answer: Answer, required: gate.Gate | None) -> list[list[str]]:
+def _remarks(analysis: Analysis, required: gate.Gate | None) -> list[list[str]]:
     """Return the last lines of an answer, as three lists: remarks, warnings, and the result of --require."""
-    warnings = [f"warning: {line}" for line in answer.warnings]
-    return [[*words.remarks(answer), *words.parted(answer)], warnings, gate.lines(required) if required else []]
+    warnings = [f"warning: {line}" for line in analysis.warnings]
+    return [[*words.remarks(analysis), *words.parted(analysis)], warnings, gate.lines(required) if required else []]
 
 
-def _settings(answer: Answer, width: int, *, whole: bool) -> str:
+def _settings(analysis: Analysis, width: int, *, whole: bool) -> str:
     """Return the table of settings; if not `whole`, only settings with a verdict, and the number of the other ones."""
-    verdicts = {contrast.setting: contrast.verdict for contrast in answer.comparisons}
-    every = [(*row, verdicts.get(row[0], tables.BASELINE)) for row in tables.rows(answer)]
+    verdicts = {contrast.setting: contrast.verdict for contrast in analysis.comparisons}
+    every = [(*row, verdicts.get(row[0], tables.BASELINE)) for row in tables.rows(analysis)]
     rows = [row for row in every if whole or row[-1] != CANNOT_TELL]
     more = f"{len(every) - len(rows)} more settings: {CANNOT_TELL} for each by itself; --explain shows them"
     table = _table([(*tables.HEAD, "verdict"), *rows], width)
@@ -98,8 +98,8 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
     if sum(widths[1:]) + GAP * (len(widths) - 1) <= width:
         return "\n".join(f"{_wrapped(row[:1], width)}\n{' ' * GAP}{_row(row[1:], widths[1:], 1)}" for row in cells)
     head, *folded = cells
-    named = [(row[0], map(": ".join, zip(head[1:], row[1:], strict=True))) for row in folded]
-    return "\n".join(_titled(name, lines, width) for name, lines in named)
+    titled = [(row[0], map(": ".join, zip(head[1:], row[1:], strict=True))) for row in folded]
+    return "\n".join(_titled(name, lines, width) for name, lines in titled)
 
 
 def _row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
@@ -121,29 +121,29 @@ def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
     return "\n".join(wrapper.fill(in_line(line)) for line in lines)
 
 
-def as_markdown(answer: Answer, *, explain: bool = False, required: gate.Gate | None = None) -> str:
+def as_markdown(analysis: Analysis, *, explain: bool = False, required: gate.Gate | None = None) -> str:
     """Return the answer as Markdown: the title, the verdicts, tables, and a list of comparisons and of the method.
 
     explain, required  as `as_text` takes them
     """
-    title, told, described, lines = _parts(answer, explain=explain, required=required)
+    title, verdicts, described, lines = _parts(analysis, explain=explain, required=required)
     parts = [
-        f"### {_plain(title)}\n" * bool(title) + f"**{_plain(told)}**",
+        f"### {_plain(title)}\n" * bool(title) + f"**{_plain(verdicts)}**",
         *map(_markdown_table, described),
         "\n".join(f"- {_plain(line)}" for line in lines),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def as_latex(answer: Answer, *, explain: bool = False, required: gate.Gate | None = None) -> str:
+def as_latex(analysis: Analysis, *, explain: bool = False, required: gate.Gate | None = None) -> str:
     """Return the answer as LaTeX, with the content of the Markdown. It needs no package.
 
     explain, required  as `as_text` takes them
     """
-    title, told, described, lines = _parts(answer, explain=explain, required=required)
+    title, verdicts, described, lines = _parts(analysis, explain=explain, required=required)
     parts = [
         f"\\subsection*{{{_latex(title)}}}" * bool(title),
-        f"\\textbf{{{_latex(told)}}}",
+        f"\\textbf{{{_latex(verdicts)}}}",
         *map(_latex_table, described),
         "\n".join(["\\begin{itemize}", *(f"\\item {_latex(line)}" for line in lines), "\\end{itemize}"]),
     ]
@@ -151,14 +151,14 @@ def as_latex(answer: Answer, *, explain: bool = False, required: gate.Gate | Non
 
 
 def _parts(
-    answer: Answer, *, explain: bool, required: gate.Gate | None
+    analysis: Analysis, *, explain: bool, required: gate.Gate | None
 ) -> tuple[str, str, list[list[tuple[str, ...]]], list[str]]:
     """Return the parts of an answer in a document: the title, the verdicts, two tables of cells, and further lines."""
-    compared = words.comparisons(answer, open_too=explain or not answer.effects)
-    lines = [words.title(answer), *(f"{title}: {'; '.join(sentences)}" for title, sentences in compared)]
-    lines += [*words.settings_named(answer), *(words.notes(answer) if explain else [words.method(answer)])]
-    described = [[tables.EFFECTS, *tables.effect_rows(answer)], [tables.COMPARED, *tables.table(answer)]]
-    return answer.title, words.told(answer), described, [*lines, *chain(*_remarks(answer, required))]
+    comparisons = words.comparisons(analysis, open_too=explain or not analysis.effects)
+    lines = [words.title(analysis), *(f"{title}: {'; '.join(sentences)}" for title, sentences in comparisons)]
+    lines += [*words.label_lines(analysis), *(words.notes(analysis) if explain else [words.method(analysis)])]
+    described = [[tables.EFFECTS, *tables.effect_rows(analysis)], [tables.COMPARED, *tables.table(analysis)]]
+    return analysis.title, words.told(analysis), described, [*lines, *chain(*_remarks(analysis, required))]
 
 
 def _latex_table(rows: Sequence[Sequence[str]]) -> str:
@@ -188,13 +188,13 @@ def _plain(text: str) -> str:
     return MARKUP.sub(lambda match: f"`{match[1]}`" if match[1] else f"\\{match[0]}", in_line(text))
 
 
-def as_json(answer: Answer, required: gate.Gate | None = None) -> str:
+def as_json(analysis: Analysis, required: gate.Gate | None = None) -> str:
     """Return the answer as JSON, with numbers in full precision.
 
     The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
     in `comparisons` and `effects` lacks the keys that do not apply to it.
     """
-    content = {x: getattr(answer, x) for x in KEYS} | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
+    content = {x: getattr(analysis, x) for x in KEYS} | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}
     content = _opened(content | ({"gate": required} if required else {}))
     for kind, foreign in (("comparisons", OF_EFFECTS), ("effects", OF_SETTINGS)):
         for contrast in content[kind]:

@@ -9,13 +9,13 @@ side of 5 %.
 
 from typing import NamedTuple
 
-from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Answer, Contrast
+from seedpairs.data_types import BETTER, CANNOT_TELL, NO_DIFFERENCE, WORSE, Analysis, Contrast
 
 NOT_WORSE = "not-worse"
 PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
 
 
-class Checked(NamedTuple):
+class GateResult(NamedTuple):
     """The result of a gate for one setting: PASSED, STOPPED or CANNOT_TELL, and the verdict of its comparison."""
 
     setting: str
@@ -33,18 +33,18 @@ class Gate(NamedTuple):
 
     requirement: str
     result: str
-    settings: list[Checked]
+    settings: list[GateResult]
 
 
-def gate(answer: Answer, requirement: str) -> Gate:
+def gate(analysis: Analysis, requirement: str) -> Gate:
     """Return the gate's result for this answer and this requirement, BETTER or NOT_WORSE."""
-    settings = [Checked(x.setting, _result(answer, x, requirement), x.verdict) for x in answer.comparisons]
+    settings = [GateResult(x.setting, _result(analysis, x, requirement), x.verdict) for x in analysis.comparisons]
     results = {setting.result for setting in settings}
     result = STOPPED if STOPPED in results else CANNOT_TELL if CANNOT_TELL in results else PASSED
     return Gate(requirement, result, settings)
 
 
-def _result(answer: Answer, comparison: Contrast, requirement: str) -> str:
+def _result(analysis: Analysis, comparison: Contrast, requirement: str) -> str:
     """Return the gate's result for one setting. Without a verdict, NOT_WORSE needs a test of non-inferiority.
 
     That test passes if the tested interval excludes a difference on the worse side that matters. It does not pass if
@@ -54,17 +54,17 @@ def _result(answer: Answer, comparison: Contrast, requirement: str) -> str:
         return STOPPED
     if comparison.verdict != CANNOT_TELL:
         return PASSED
-    margin, interval = answer.smallest_difference, comparison.tested_interval
+    margin, interval = analysis.smallest_difference, comparison.tested_interval
     if requirement == BETTER or margin is None or interval is None or BETTER in comparison.barred:
         return CANNOT_TELL
-    worst = interval[1] if answer.better == "lower" else -interval[0]
+    worst = interval[1] if analysis.better == "lower" else -interval[0]
     return PASSED if worst < margin else CANNOT_TELL
 
 
 def lines(gate: Gate) -> list[str]:
     """Return the gate's result as text: a line for the requirement and the result, and a line for each setting."""
-    asked = "better" if gate.requirement == BETTER else "not worse"
+    requirement = "better" if gate.requirement == BETTER else "not worse"
     return [
-        f"Required: {asked} than the baseline. {gate.result[0].upper()}{gate.result[1:]}.",
+        f"Required: {requirement} than the baseline. {gate.result[0].upper()}{gate.result[1:]}.",
         *(f"{x.setting}: {x.result}" + f" ({x.verdict})" * (x.result != x.verdict) for x in gate.settings),
     ]

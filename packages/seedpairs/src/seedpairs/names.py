@@ -25,7 +25,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
-def chosen(settings: Collection[str], baseline: str | None, where: str) -> str:
+def find_setting(settings: Collection[str], baseline: str | None, where: str) -> str:
     """Return the name of the setting that `baseline` refers to; for None, the first setting.
 
     settings  names of all settings, as `setting_name` writes them

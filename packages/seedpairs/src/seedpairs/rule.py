@@ -13,16 +13,22 @@ from seedpairs.family import Family
 from seedpairs.statistics import moments, student_interval, student_p
 
 
-def looked(contrast: Contrast, firsts: Iterable[Sequence[Seed]], missing: Mapping[Seed, Sequence[int]]) -> Contrast:
+def with_looks(contrast: Contrast, firsts: Iterable[Sequence[Seed]], missing: Mapping[Seed, Sequence[int]]) -> Contrast:
     """Return the contrast with `at_looks`.
 
     firsts   the seeds of each look that is reached
     missing  for each of these seeds, the number of trials without a value on either side
     """
-    own, at_looks = contrast.differences, list[Look]()
+    differences, at_looks = contrast.differences, list[Look]()
     for first in firsts:
-        ours, theirs = (sum(missing[seed][side] for seed in first) for side in (0, 1))
-        at_looks.append(Look(len(first), moments(own[seed] for seed in first if seed in own), (ours, theirs)))
+        first_lost, second_lost = (sum(missing[seed][side] for seed in first) for side in (0, 1))
+        at_looks.append(
+            Look(
+                len(first),
+                moments(differences[seed] for seed in first if seed in differences),
+                (first_lost, second_lost),
+            )
+        )
     return contrast._replace(at_looks=tuple(at_looks))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from seedpairs.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Answer, Contrast
+from seedpairs.data_types import ALPHA, AT_LEVEL, CANNOT_TELL, LEVEL, NO_DIFFERENCE, VERDICTS, Analysis, Contrast
 from seedpairs.effects import at_levels, averages, shown_effects
 from seedpairs.numbers import decimals, p_shown, percent, shown, span
 from seedpairs.seeds_needed import POWER, UNKNOWN
@@ -29,9 +29,9 @@ MORE_SEEDS = (
 )
 
 
-def title(answer: Answer) -> str:
+def title(analysis: Analysis) -> str:
     """Return a line with the measure, its better direction, and the baseline."""
-    return f"{answer.measure}: {answer.better} is better. Baseline: {answer.baseline}"
+    return f"{analysis.measure}: {analysis.better} is better. Baseline: {analysis.baseline}"
 
 
 def name(contrast: Contrast) -> str:
@@ -40,10 +40,10 @@ def name(contrast: Contrast) -> str:
     return contrast.setting or f"{contrast.factor}={contrast.level} against {contrast.reference}{at}"
 
 
-def amount(contrast: Contrast, answer: Answer) -> str:
+def amount(contrast: Contrast, analysis: Analysis) -> str:
     """Return ` (with 2 times as much text)`, the ratio of the two sides' amounts; "" if the ratio is 1 or unknown."""
-    times = f" (with {contrast.amount:.3g} times as much {answer.amount})"
-    return times if answer.amount and round(contrast.amount, 6) != 1.0 else ""
+    times = f" (with {contrast.amount:.3g} times as much {analysis.amount})"
+    return times if analysis.amount and round(contrast.amount, 6) != 1.0 else ""
 
 
 def short_verdict(contrast: Contrast) -> str:
@@ -71,67 +71,67 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def told(answer: Answer) -> str:
+def told(analysis: Analysis) -> str:
     """Return the answer in one line: each verdict, with the settings or effects that have this verdict."""
-    return " ".join(told_by_line(answer)) if answer.effects else "; ".join(_settings_told(answer))
+    return " ".join(lines_by_verdict(analysis)) if analysis.effects else "; ".join(_settings_by_verdict(analysis))
 
 
-def told_by_line(answer: Answer) -> list[str]:
+def lines_by_verdict(analysis: Analysis) -> list[str]:
     """Return the answer with a line for each verdict. If factors were tested, single settings are in the last line."""
-    settings = _settings_told(answer)
-    if answer.effects:
-        return [*effect_lines(answer), f"Single settings against the baseline: {'; '.join(settings)}"]
+    settings = _settings_by_verdict(analysis)
+    if analysis.effects:
+        return [*effect_lines(analysis), f"Single settings against the baseline: {'; '.join(settings)}"]
     return [f"{line[0].upper()}{line[1:]}" for line in settings]
 
 
-def _settings_told(answer: Answer) -> list[str]:
+def _settings_by_verdict(analysis: Analysis) -> list[str]:
     """Return `verdict: settings` for each verdict that occurs. More than NAMED settings are counted, not named."""
     return [
         f"{word}: {', '.join(names) if len(names) <= NAMED else f'{len(names)} settings'}"
-        for word, names in by_verdict(answer, answer.comparisons).items()
+        for word, names in by_verdict(analysis, analysis.comparisons).items()
     ]
 
 
-def by_verdict(answer: Answer, contrasts: Sequence[Contrast]) -> dict[str, list[str]]:
+def by_verdict(analysis: Analysis, contrasts: Sequence[Contrast]) -> dict[str, list[str]]:
     """Return the names of the contrasts by verdict. A verdict that does not occur is left out."""
-    names = {word: [name(x) + amount(x, answer) for x in contrasts if x.verdict == word] for word in VERDICTS}
-    return {word: own for word, own in names.items() if own}
+    names = {word: [name(x) + amount(x, analysis) for x in contrasts if x.verdict == word] for word in VERDICTS}
+    return {word: names_of_verdict for word, names_of_verdict in names.items() if names_of_verdict}
 
 
-def effects_by_verdict(answer: Answer) -> dict[str, list[str]]:
+def effects_by_verdict(analysis: Analysis) -> dict[str, list[str]]:
     """Return the names of the averages by verdict. A verdict that does not occur is left out.
 
     If the effects of an average at the levels of other factors have another verdict, these effects are named instead of
     the average. Interactions are not named.
     """
     reported = list[Contrast]()
-    for average in averages(answer):
-        levels = at_levels(answer, average)
+    for average in averages(analysis):
+        levels = at_levels(analysis, average)
         reported += [average] if {effect.verdict for effect in levels} <= {average.verdict} else levels
-    return by_verdict(answer, reported)
+    return by_verdict(analysis, reported)
 
 
-def effect_lines(answer: Answer) -> list[str]:
+def effect_lines(analysis: Analysis) -> list[str]:
     """Return a line for each verdict, with its effects, at most MANY; no lines if no factor was tested."""
     return [
         f"{word.capitalize()}: {'; '.join(names[:MANY])}{f'; and {len(names) - MANY} more' * (len(names) > MANY)}."
-        for word, names in effects_by_verdict(answer).items()
+        for word, names in effects_by_verdict(analysis).items()
     ]
 
 
-def method(answer: Answer) -> str:
+def method(analysis: Analysis) -> str:
     """Return a sentence about the test: statistic, level, looks and smallest difference."""
-    looks = f"; looks at {listed(map(str, answer.looks))} seeds" if len(answer.looks) > 1 else ""
-    smallest = answer.smallest_difference
+    looks = f"; looks at {listed(map(str, analysis.looks))} seeds" if len(analysis.looks) > 1 else ""
+    smallest = analysis.smallest_difference
     least = "" if smallest is None else f"; differences below {smallest:g} do not matter"
-    return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(answer)}{looks}{least}."
+    return f"Decided by {STATISTIC}, at a level of {ALPHA}{_together(analysis)}{looks}{least}."
 
 
-def _together(answer: Answer) -> str:
+def _together(analysis: Analysis) -> str:
     """Return `, all … together` if several tests share the level, otherwise ""."""
-    if answer.effects:
+    if analysis.effects:
         return ", all effects, settings and looks together"
-    return ", all settings and looks together" if len(answer.looks) > 1 or len(answer.comparisons) > 1 else ""
+    return ", all settings and looks together" if len(analysis.looks) > 1 or len(analysis.comparisons) > 1 else ""
 
 
 def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
@@ -142,36 +142,40 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
     No end of these intervals is rounded to 0; nor, unless `tested`, an end of an interval at the tested level.
     """
     contrasts = list(contrasts)
-    intervals = [own for x in contrasts if (own := (x.tested_interval if tested else None) or x.interval)]
+    intervals = [interval for x in contrasts if (interval := (x.tested_interval if tested else None) or x.interval)]
     ends = chain(*intervals, *(x.tested_interval or () for x in contrasts))
     return decimals([x.mean_difference for x in contrasts], [(high - low) / 2 for low, high in intervals], ends)
 
 
-def open_effects(answer: Answer) -> Iterator[str]:
+def open_effects(analysis: Analysis) -> Iterator[str]:
     """Yield a line for each effect of shown_effects that was not tested, or that needs more seeds for a verdict.
 
     The line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
     After MANY lines a line counts the rest.
     """
-    lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(answer) if x.untested or x.more_seeds]
+    lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(analysis) if x.untested or x.more_seeds]
     yield from lines[:MANY]
     if len(lines) > MANY:
         yield f"{len(lines) - MANY} more effects: {CANNOT_TELL}"
 
 
-def comparisons(answer: Answer, *, open_too: bool = True) -> Iterator[tuple[str, list[str]]]:
+def comparisons(analysis: Analysis, *, open_too: bool = True) -> Iterator[tuple[str, list[str]]]:
     """Yield a title and the lines below it for each setting except the baseline.
 
     The title is the setting's name and verdict. The lines are about the test, the number of updates to the target, the
     explosions, and the warnings. Settings with the verdict CANNOT_TELL are skipped unless `open_too`.
     """
-    for x in answer.comparisons:
+    for x in analysis.comparisons:
         if x.verdict != CANNOT_TELL or open_too:
-            lines = [*difference(x, answer), *_counts(x, answer), *(f"warning: {warning}" for warning in x.warnings)]
+            lines = [
+                *difference_lines(x, analysis),
+                *_counts(x, analysis),
+                *(f"warning: {warning}" for warning in x.warnings),
+            ]
             yield f"{x.setting}: {verdict(x)}", lines
 
 
-def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
+def difference_lines(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
     """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
 
     Lines: the difference with its interval at LEVEL; the interval at the tested level, if it is another; p and the
@@ -180,11 +184,11 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
         return
-    places = places_of(answer.comparisons if contrast.setting else [contrast])
+    places = places_of(analysis.comparisons if contrast.setting else [contrast])
     number = shown(contrast.mean_difference, places)
     sign = "lower" if contrast.mean_difference < 0 else "higher"
     interval = f", {PERCENT} interval {span(contrast.interval, places)}" if contrast.interval else ""
-    size = f"{number}{f' ({sign})' * bool(number.strip('0.'))}{amount(contrast, answer)}"
+    size = f"{number}{f' ({sign})' * bool(number.strip('0.'))}{amount(contrast, analysis)}"
     yield f"difference {size}{interval}, {number_of(contrast.n, 'seed')}"
     if contrast.tested_interval is not None and round(contrast.tested_level, 6) != LEVEL:
         yield f"tested at {percent(contrast.tested_level)}: interval {span(contrast.tested_interval, places)}"
@@ -193,39 +197,39 @@ def difference(contrast: Contrast, answer: Answer) -> Iterator[str]:
         yield f"p {p_shown(contrast.p)}" + f"; corrected for all tests, {p_shown(contrast.adjusted_p)}" * adjusted
     if contrast.parts:
         part, count = contrast.parts
-        yield f"{sign} in {part} of {count} {answer.part}; only the seeds decide"
+        yield f"{sign} in {part} of {count} {analysis.part}; only the seeds decide"
 
 
-def _counts(contrast: Contrast, answer: Answer) -> Iterator[str]:
+def _counts(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
     """Yield lines on the trials of the setting and the baseline: the target, updates until then, and explosions."""
-    by_name = {own.setting: own for own in answer.summaries}
-    ours, base = by_name[contrast.setting], by_name[answer.baseline]
-    if answer.has_times:
-        yield f"{answer.target}: reached by {ours.reached} of {ours.trials}, baseline {base.reached} of {base.trials}"
-        if ours.reached + base.reached and ours.mean_time is not None and base.mean_time is not None:
+    by_name = {x.setting: x for x in analysis.summaries}
+    row, base = by_name[contrast.setting], by_name[analysis.baseline]
+    if analysis.has_times:
+        yield f"{analysis.target}: reached by {row.reached} of {row.trials}, baseline {base.reached} of {base.trials}"
+        if row.reached + base.reached and row.mean_time is not None and base.mean_time is not None:
             of = contrast.time_interval
             interval = f"; {PERCENT} interval of the difference {span(of, 0)}" if of else ""
-            yield f"after {ours.mean_time:,.0f} updates, baseline {base.mean_time:,.0f}{interval}"
-    if ours.exploded or base.exploded:
-        yield f"exploded: {ours.exploded} of {ours.trials}, baseline {base.exploded} of {base.trials}"
+            yield f"after {row.mean_time:,.0f} updates, baseline {base.mean_time:,.0f}{interval}"
+    if row.exploded or base.exploded:
+        yield f"exploded: {row.exploded} of {row.trials}, baseline {base.exploded} of {base.trials}"
 
 
-def remarks(answer: Answer) -> Iterator[str]:
+def remarks(analysis: Analysis) -> Iterator[str]:
     """Yield a remark on averages, if there are effects and an open comparison, then the warnings of shown effects."""
-    if any(contrast.verdict == CANNOT_TELL for contrast in answer.comparisons) and answer.effects:
+    if any(contrast.verdict == CANNOT_TELL for contrast in analysis.comparisons) and analysis.effects:
         yield FEWER_SEEDS
-    for contrast in shown_effects(answer):
+    for contrast in shown_effects(analysis):
         yield from (f"{name(contrast)}: {warning}." for warning in contrast.warnings)
 
 
-def settings_named(answer: Answer) -> list[str]:
+def label_lines(analysis: Analysis) -> list[str]:
     """Return a line for each name of the user's, with the setting's own name: `Adam is eta=0.001 optimizer=adam`."""
-    return [f"{name} is {setting}" for setting, name in answer.names.items()]
+    return [f"{name} is {setting}" for setting, name in analysis.names.items()]
 
 
-def parted(answer: Answer) -> Iterator[str]:
+def parted(analysis: Analysis) -> Iterator[str]:
     """Yield a line for each group of factors that always change together, with settings that would separate them."""
-    for group in answer.inseparable:
+    for group in analysis.inseparable:
         levels = "; ".join(f"{factor} {', '.join(levels)}" for factor, levels in group.items())
         yield (
             f"{listed(group)} always change together: no number of seeds shows which of them has the effect. Settings "
@@ -233,33 +237,34 @@ def parted(answer: Answer) -> Iterator[str]:
         )
 
 
-def notes(answer: Answer) -> list[str]:
+def notes(analysis: Analysis) -> list[str]:
     """Return lines that explain how the answer was decided, for first-time readers (`--explain`)."""
-    looks, smallest = len(answer.looks), answer.smallest_difference
+    looks, smallest = len(analysis.looks), analysis.smallest_difference
     lines = [
         f"Statistic: {STATISTIC}. A difference is a seed's value minus the baseline's with that seed. A p is the "
         "probability that chance alone makes a mean difference at least as large.",
-        f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one{_together(answer)}.",
-        f"Looks: at {listed(map(str, answer.looks))} seeds, as declared; each p is multiplied by {looks}."
+        f"Level: {ALPHA}: without any difference, at most {100 * ALPHA:g} of 100 answers claim one"
+        f"{_together(analysis)}.",
+        f"Looks: at {listed(map(str, analysis.looks))} seeds, as declared; each p is multiplied by {looks}."
         if looks > 1
         else "Looks: none declared, so the first answer is the only one. If you test again after more seeds until a "
         "verdict falls, more than 5 of 100 answers claim a difference that does not exist.",
     ]
-    if answer.effects:
+    if analysis.effects:
         lines.append(SHARED)
-    elif (many := len(answer.comparisons)) > 1:
+    elif (many := len(analysis.comparisons)) > 1:
         lines.append(
             f"{many} settings have {many} chances of a false alarm, so the smallest of their p is multiplied by "
             f"{many}, the next by {many - 1}, and so on (Holm). The adjusted p includes this; it decides."
         )
-    if any(contrast.more_seeds for contrast in [*answer.comparisons, *answer.effects]):
+    if any(contrast.more_seeds for contrast in [*analysis.comparisons, *analysis.effects]):
         lines.append(MORE_SEEDS)
     matters = f"not declared, so `{NO_DIFFERENCE}` is the answer only if every difference is 0."
     if smallest is not None:
         matters = f"{smallest:g}: `{NO_DIFFERENCE}` means an interval inside −{smallest:g} to {smallest:g}."
     lines.append(f"Smallest difference that matters: {matters}")
-    if answer.has_times:
+    if analysis.has_times:
         lines.append("Updates to the target: means; a trial that did not reach the target counts with all its updates.")
-    if any(summary.exploded for summary in answer.summaries):
-        lines.append(f"Exploded: {answer.exploded}.")
+    if any(summary.exploded for summary in analysis.summaries):
+        lines.append(f"Exploded: {analysis.exploded}.")
     return lines

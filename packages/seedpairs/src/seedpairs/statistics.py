@@ -35,7 +35,7 @@ def moments(x: Iterable[float]) -> Moments:
     return Moments(n, mean, sd if n > 1 else None)
 
 
-def difference(a: float, b: float) -> float:
+def difference_beyond_rounding(a: float, b: float) -> float:
     """Return a − b, or 0 if a − b may be a rounding error of a and b.
 
     Without this rule 0.3 − (0.1 + 0.2), which is the same in every pair, would count as a certain difference.

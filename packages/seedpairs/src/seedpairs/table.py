@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seedpairs.data_types import Measured, Measurement, Seed
-from seedpairs.names import chosen, quoted, setting_name
+from seedpairs.names import find_setting, quoted, setting_name
 from seedpairs.words import WrongInput, allowed_are, in_line, number_of
 
 # what programs write for a run without a value
@@ -25,7 +25,7 @@ SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs
 SEEDS = 10**15  # a number of this size or more is a seed's text
 
 
-def table_measured(
+def read_measurements(
     file: Path, *, setting: Sequence[str], seed: str, measure: str, baseline: str | None = None, **declared: Any
 ) -> Measured:
     """Return the table's measurements, with the settings in the order of the table.
@@ -35,7 +35,7 @@ def table_measured(
     setting   names of the columns that identify the setting
     seed      name of the column with the seed
     measure   name of the column with the measure
-    baseline  as `chosen` takes it
+    baseline  as `find_setting` takes it
     declared  `better`, `looks` and `smallest_difference` of Measured
 
     Raises WrongInput if the table is invalid: a column or value is missing or invalid, or a seed occurs twice for a
@@ -57,22 +57,22 @@ def table_measured(
     settings, levels = defaultdict[str, dict[Seed, Measurement]](dict), dict[str, dict[str, str]]()
     lines, failed = dict[tuple[str, Seed], int](), list[str]()
     for line, row in rows.items():
-        where, own = f"{file}: line {line}: ", {name: row[name] for name in setting}
+        where, setting_levels = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
             raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
-        name, number = setting_name(own), seed_of(row[seed], where + in_line(seed))
+        name, number = setting_name(setting_levels), seed_of(row[seed], where + in_line(seed))
         if (first := lines.setdefault((name, number), line)) < line:
-            differ = [column for column in row if row[column] != rows[first][column] and column not in used]
-            allowed = f"does {in_line(differ[0])} belong to --setting?" if len(differ) == 1 else "allowed is once"
+            differing = [column for column in row if row[column] != rows[first][column] and column not in used]
+            allowed = f"does {in_line(differing[0])} belong to --setting?" if len(differing) == 1 else "allowed is once"
             twice_there = f"seed {in_line(row[seed])[:40]} occurs a second time for {in_line(name)}, after line {first}"
             raise WrongInput(f"{where}{twice_there}; {allowed}")
         settings[name][number] = _of_cell(row[measure], where + in_line(measure))
-        levels[name] = {quoted(param): quoted(level) for param, level in own.items()}
+        levels[name] = {quoted(param): quoted(level) for param, level in setting_levels.items()}
         if settings[name][number].exploded:
             failed.append(f"line {line}: {in_line(row[measure]) or 'empty'}")
     lost = f"no {in_line(measure)} in {number_of(len(failed), 'trial')}"
     warnings = tuple(f"{lost} ({first}): counted as failed, not left out" for first in failed[:1])
-    base = chosen(settings, baseline, str(file))
+    base = find_setting(settings, baseline, str(file))
     return Measured(
         settings=dict(settings), baseline=base, levels=levels, measure=measure, warnings=warnings, **declared
     )
@@ -109,7 +109,7 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]
     return {line: dict(zip(head, cells, strict=True)) for line, cells in rows}
 
 
-def ensure_answered(table: Path) -> None:
+def ensure_analysed(table: Path) -> None:
     """Raise WrongInput if the table lies beside the asked.json of a charloom study that has no answer yet.
 
     A comparison at each new trial claims differences too often.

@@ -19,10 +19,10 @@ def number_of(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + "s" * (n != 1)
 
 
-def allowed_are(names: Iterable[str], given: str) -> str:
-    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `given`."""
+def allowed_are(names: Iterable[str], value: str) -> str:
+    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `value`."""
     allowed = list(names)
-    near = get_close_matches(given, allowed, n=1)
+    near = get_close_matches(value, allowed, n=1)
     return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
 
 

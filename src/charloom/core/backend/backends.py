@@ -9,13 +9,15 @@ from charloom.core.backend import by_kernel, by_numpy
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import KERNEL, NUMPY, Recipe
 from charloom.core.network.rnn import Parameters
-from charloom.core.network.state import Rows, TrainState
+from charloom.core.network.state import TrainState, UpdateResults
 
 
 class Backend(Protocol):
     """The functions of a backend, which is a module. theta are a network's weights, h states, ids characters."""
 
-    def advance(self, state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
+    def advance(
+        self, state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None
+    ) -> UpdateResults:
         """Run `count` updates from `state`, and return their losses and the state after them. `state` is unchanged.
 
         ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1

@@ -18,7 +18,16 @@ from charloom.core.network import rnn
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.core.network.recipe import NUMPY, OPTIMIZERS, Recipe
 from charloom.core.network.rnn import Gradients, Parameters, filled
-from charloom.core.network.state import BLOCK, STATISTICS_EVERY, Best, Rows, TrainState, diverged, finite, start
+from charloom.core.network.state import (
+    BLOCK,
+    STATISTICS_EVERY,
+    Best,
+    TrainState,
+    UpdateResults,
+    divergence_error,
+    ensure_finite,
+    initial_state,
+)
 
 __all__ = ["advance", "forward", "read", "write"]
 
@@ -40,12 +49,12 @@ def network_digest(kind: str) -> str:
     ids, digest = np.arange(400) ** 2 % 23, hashlib.sha256()
     rates = OPTIMIZERS[optimizer](0.1)
     others = rates._replace(**{name: value / 2 or 10.0 for name, value in rates._asdict().items()})
-    for sigma, loss, order, own in (
+    for sigma, loss, order, batch in (
         (0.5, "sum", AS_IT_STANDS, rates), ("fan_in", "mean", Order(CHUNKS, 60), others),
         (0.01, "sum", Order(POSITIONS), others),
     ):  # fmt: skip
-        recipe = Recipe(64, 20, sigma, 5.0, dtype, own, loss, order, batch=2, backend=NUMPY)
-        state, losses, *_ = advance(start(recipe, 23, 1), ids, 30, recipe)[1:]
+        recipe = Recipe(64, 20, sigma, 5.0, dtype, batch, loss, order, batch=2, backend=NUMPY)
+        state, losses, *_ = advance(initial_state(recipe, 23, 1), ids, 30, recipe)[1:]
         nats, _, h = read(state.theta, ids, state.carried, 0.0)
         for array in (state.theta.flat, *(s.flat for s in state.accumulators), losses, nats, h):
             digest.update(array.tobytes())
@@ -61,7 +70,7 @@ def forward_digest(dtype: str) -> int:
 
 
 @np.errstate(all="ignore")  # a number that is not finite is reported as a divergence
-def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads: int | None = None) -> Rows:
+def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads: int | None = None) -> UpdateResults:
     """Run `count` updates, one after the other; see Backend.advance."""
     theta, smooth, best = _copied(state.theta), state.smooth_loss, state.best
     accumulators, h = tuple(map(_copied, state.accumulators)), state.h
@@ -76,7 +85,7 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
             best = Best(update, smooth, _copied(theta), h[-1])
         g.flat[:] *= recipe.scale
         if not (math.isfinite(loss) and np.isfinite(g.flat).all()):
-            raise diverged(update, loss)
+            raise divergence_error(update, loss)
         if update % STATISTICS_EVERY == 0:
             statistics.append((loss, *_statistics(theta, sequences, h, g, recipe.clip)))
         moves = update == 0 and g.flat.any()
@@ -88,7 +97,7 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
         h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
         losses[row], smooth_losses[row] = loss, smooth
     end = TrainState(state.update + count, theta, accumulators, h, smooth, best, state.seed)
-    return Rows(state, finite(end), losses, smooth_losses, np.array(statistics).reshape(-1, 4))
+    return UpdateResults(state, ensure_finite(end), losses, smooth_losses, np.array(statistics).reshape(-1, 4))
 
 
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
@@ -143,9 +152,9 @@ def summed(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, Gradients,
     """Return the loss summed over the sequences, which are the columns of ids, its gradients, and the last states."""
     total, g, states = 0.0, filled(0.0, theta.m, theta.K, theta.flat.dtype), []
     for sequence, h in zip(ids.T, h_0, strict=True):
-        loss, own, last = rnn.loss_and_gradients(theta, sequence[:-1], sequence[1:], h)
+        loss, gradients, last = rnn.loss_and_gradients(theta, sequence[:-1], sequence[1:], h)
         total += loss
-        g.flat[:] += own.flat
+        g.flat[:] += gradients.flat
         states.append(last)
     return total, g, np.stack(states)
 

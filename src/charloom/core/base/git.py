@@ -16,15 +16,15 @@ OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJ
 GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
 
 
-def printed(
-    *arguments: str, folder: Path | None = None, index: str = "", given: bytes | None = None, empty: int = 0,
+def git_output(
+    *arguments: str, folder: Path | None = None, index: str = "", stdin: bytes | None = None, empty: int = 0,
     seconds: float = 600,
 ) -> bytes:  # fmt: skip
     """Run Git and return its standard output.
 
     folder  the folder in which Git runs; None: the working folder
     index   path of an index file to use instead of the user's; "": the user's
-    given   standard input for Git
+    stdin   standard input for Git
     empty   an exit code, besides 0, that is no error; the result is then empty
     seconds  the time that Git may take
 
@@ -32,11 +32,11 @@ def printed(
     is ambiguous, if Git cannot be started, and after that time.
     """
     dropped = OF_A_REPOSITORY if folder else ()
-    kept = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ["git", *STRICT, *arguments], cwd=folder, input=given, capture_output=True, check=False,
-            timeout=seconds, env=kept | ({"GIT_INDEX_FILE": index} if index else {}),
+            ["git", *STRICT, *arguments], cwd=folder, input=stdin, capture_output=True, check=False,
+            timeout=seconds, env=environment | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Unavailable(f"git: {error.strerror}") from None
@@ -50,16 +50,16 @@ def printed(
 
 
 def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
-    """Run Git and return its output as text, without trailing newlines. Raises Unavailable as `printed` does."""
-    return printed(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
+    """Run Git and return its output as text, without trailing newlines. Raises Unavailable as `git_output` does."""
+    return git_output(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
 
 
-def uncommitted(*paths: str) -> bool:
+def has_uncommitted_changes(*paths: str) -> bool:
     """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
 
     paths  the files and folders to compare; without paths, every file of HEAD is compared
 
-    Raises Unavailable as `printed` does.
+    Raises Unavailable as `git_output` does.
     """
     with tempfile.TemporaryDirectory() as folder:
         git("read-tree", "HEAD", index=f"{folder}/index")

@@ -27,13 +27,13 @@ def processors(memberships: Path = MEMBERSHIPS, top: Path = TOP) -> int:
         if not re.fullmatch("[0-9]{1,4}", setting) or not 1 <= int(setting) <= 1024:
             raise WrongInput(f"{NAME}: {setting[:100]} is not allowed; allowed is a whole number from 1 to 1024")
         return int(setting)
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = []
     for line in group_values("cpu.max", "", memberships, top):
         quota, _, period = line.partition(" ")
         with suppress(ValueError):  # "max": no quota
             quotas.append(max(1, ceil(int(quota) / int(period))))
-    return min([own, *quotas])
+    return min([available, *quotas])
 
 
 def group_values(name: str, controller: str = "", memberships: Path = MEMBERSHIPS, top: Path = TOP) -> Iterator[str]:

@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 10.0
 LEAST_PART = 0.1  # finished part of a unit from which on the rate is known: a start takes some seconds
 
 
-Report = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 def duration(seconds: float) -> str:
@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def progress(name: str, total: int, *, before: int = 0, stderr: bool = False) -> Iterator[Report]:
+def progress(name: str, total: int, *, before: int = 0, stderr: bool = False) -> Iterator[ProgressCallback]:
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
     name    the first words of the line or bar

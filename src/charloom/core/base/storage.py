@@ -23,19 +23,19 @@ from charloom.core.base.errors import Damaged, Unavailable, WrongInput
 
 LARGEST_TEXT = 1_000_000_000  # bytes
 SEAL = 16  # hexadecimal digits of the checksum of a line
-Record = TypeVar("Record", bound=BaseModel)
+SchemaType = TypeVar("SchemaType", bound=BaseModel)
 Cells = dict[str, str]  # by column
 written: dict[str, str] = {}  # the SHA-256 of each file that this process has written, by path
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write the file atomically; encode a str as UTF-8. Raises the same exceptions as `whole`."""
-    with whole(path) as file:
+    """Write the file atomically; encode a str as UTF-8. Raises the same exceptions as `atomic_file`."""
+    with atomic_file(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Write the file atomically: yield a temporary file; then fsync, rename it to `path`, fsync the folder.
 
     Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
@@ -69,18 +69,18 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON atomically: keys in the given order, floats in full precision.
 
-    Raises ValueError for NaN and infinities, and Unavailable as `whole` does.
+    Raises ValueError for NaN and infinities, and Unavailable as `atomic_file` does.
     """
     write(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, record: type[Record], remedy: str = "`dvc repro` makes it again") -> Record:
-    """Return the content of the JSON file, validated as the class `record`.
+def read_json(path: Path, schema: type[SchemaType], remedy: str = "`dvc repro` makes it again") -> SchemaType:
+    """Return the content of the JSON file, validated as the class `schema`.
 
     Raises Damaged, with the path and `remedy`, if the file cannot be read or is invalid.
     """
     try:
-        return record.model_validate_json(path.read_bytes())
+        return schema.model_validate_json(path.read_bytes())
     except OSError as error:
         raise Damaged(f"{path}: {error.strerror}; {remedy}") from None
     except ValidationError as error:
@@ -249,12 +249,12 @@ def append(path: Path, lines: Iterable[Any], *, create: bool = False) -> None:
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with held(path, os.O_CREAT if create else 0) as file:
+    with open_locked(path, os.O_CREAT if create else 0) as file:
         file.write(("\n" + "".join(map(sealed, lines))).encode())
 
 
 @contextmanager
-def held(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
+def open_locked(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
     """Yield the file, open for appending, while no other process holds it.
 
     flags  of os.open, besides those for appending

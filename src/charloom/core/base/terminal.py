@@ -29,12 +29,12 @@ def warn_once(topic: str, line: str) -> None:
             sys.stderr.write(visible(f"warning: {line}\n"))
 
 
-def typed(name: str) -> str:
+def for_shell(name: str) -> str:
     """Return a file's name, quoted as a word of a shell command. A name that begins with `-` gets `./` before."""
     return shlex.quote(in_line(f"./{name}" if name.startswith("-") else name))
 
 
-def named(characters: str | Mapping[str, int]) -> str:
+def listed_characters(characters: str | Mapping[str, int]) -> str:
     """Return the distinct characters, sorted and quoted, with counts above one: `'a' 3 times, 'b' and 5 more`.
 
     `characters` is a text, or {character: count}. At most SHOWN characters are listed; `5 more` counts the rest.

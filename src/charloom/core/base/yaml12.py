@@ -67,14 +67,14 @@ for kind, pattern, first in PLAIN:
         side.add_implicit_resolver(TAG + kind, re.compile(pattern), first)
 
 
-def parsed(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """Return the value of a YAML document. Raises one of NO_YAML if the document is invalid, or longer than LONGEST."""
     if len(text) > LONGEST:
         raise ConstructorError(problem=f"more than {LONGEST:,} characters, the maximum")
     return yaml.load(text, StrictReader)  # noqa: S506  it constructs only plain values
 
 
-def as_written(text: str) -> Any:
+def parse_as_texts(text: str) -> Any:
     """Return the value of a YAML document with each scalar as its text: `05`, not 5. Raises one of NO_YAML."""
     return yaml.load(text, yaml.CBaseLoader)  # noqa: S506  it constructs only texts
 
@@ -86,9 +86,9 @@ def as_yaml_text(values: dict[str, Any]) -> str:
 
 
 @lru_cache(1024)  # the cells of a table repeat
-def plain(value: str) -> Any:
+def scalar_value(value: str) -> Any:
     """Return the value of a YAML scalar, such as a number or a word. Raises one of NO_YAML if it is invalid."""
-    return parsed(f"a: {value}")["a"]
+    return parse_yaml(f"a: {value}")["a"]
 
 
 def leaves(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The kernel as a pure function: `advance` takes a training state and returns `Rows` (see network/state.py)."""
+"""The kernel as a pure function: `advance` takes a state and returns `UpdateResults` (see network/state.py)."""
 
 import math
 from dataclasses import replace
@@ -19,10 +19,17 @@ from charloom.core.kernel.layout import (
 from charloom.core.kernel.update import updates
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import SATURATED, Gradients, Parameters
-from charloom.core.network.state import STATISTICS_EVERY, Best, Rows, TrainState, diverged, finite
+from charloom.core.network.state import (
+    STATISTICS_EVERY,
+    Best,
+    TrainState,
+    UpdateResults,
+    divergence_error,
+    ensure_finite,
+)
 
 
-def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> Rows:
+def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> UpdateResults:
     """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
 
     ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1
@@ -51,13 +58,15 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
         updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
     done, best_update, lowest = together(size, lambda crew: updates(*before, losses, smooth_losses, statistics, crew))
     if done < count:
-        raise diverged(state.update + done, losses[done])
+        raise divergence_error(state.update + done, losses[done])
     best = Best(best_update, lowest, parameters(best_w, m, K), best_h[0, :m]) if best_update >= 0 else state.best
     theta, smooth_loss = parameters(w, m, K), float(smooth_losses[-1])
     after = TrainState(
         state.update + count, theta, accumulator_parameters(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
     )
-    return Rows(state, finite(after), losses, smooth_losses, np.column_stack((losses[measured], statistics)))
+    return UpdateResults(
+        state, ensure_finite(after), losses, smooth_losses, np.column_stack((losses[measured], statistics))
+    )
 
 
 def _sequences(ids: Array, starts: Array, T: int) -> Array:

@@ -14,6 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from charloom.core.base.sources import SOURCES
+from charloom.core.config.params import Params
+from charloom.core.config.reading import read_params
 from charloom.core.kernel.advance import advance
 from charloom.core.kernel.cache import folder_of
 from charloom.core.kernel.crew import ALONE
@@ -21,9 +23,7 @@ from charloom.core.kernel.drawing import streams, write
 from charloom.core.kernel.layout import scratch, weights
 from charloom.core.kernel.passes import read
 from charloom.core.kernel.update import updates
-from charloom.core.network.state import start
-from charloom.core.settings.params import Params
-from charloom.core.settings.reading import read_params
+from charloom.core.network.state import initial_state
 
 
 def compile_ahead(K: int) -> None:
@@ -46,7 +46,7 @@ def compile_all(params: Params, K: int) -> None:
     The update is compiled only if params.yaml has float32, because the gradient check compiles it for float64.
     """
     number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1)
-    first = start(recipe, K, params.seed)
+    first = initial_state(recipe, K, params.seed)
     if recipe.dtype != "float64":
         advance(first, np.zeros(recipe.batch + 1, np.int64), 1, recipe)
     w = weights(first.theta, -np.inf)

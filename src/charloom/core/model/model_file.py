@@ -78,8 +78,8 @@ def read_model(path: Path) -> Model:
     theta = Parameters(flat, len(h), len(vocabulary))
     if not _largest(theta, h) < OUTPUT_LIMIT:
         raise Damaged(f"{path}: its numbers are too large to write text with; train with a smaller eta or sigma")
-    own = (NUMPY, int(arrays[NUMPY])) if NUMPY in arrays else ()
-    return Model(theta, h, first, vocabulary, update, smooth_loss, *own)
+    numpy_fields = (NUMPY, int(arrays[NUMPY])) if NUMPY in arrays else ()
+    return Model(theta, h, first, vocabulary, update, smooth_loss, *numpy_fields)
 
 
 def _largest(theta: Parameters, h: Array) -> float:

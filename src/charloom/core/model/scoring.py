@@ -15,9 +15,9 @@ import numpy as np
 from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.array_file import reader
 from charloom.core.base.types import Array
+from charloom.core.config.records import PASSAGES
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import Parameters
-from charloom.core.settings.records import PASSAGES
 
 PIECE = 100_000  # characters of a yielded Score
 DIGITS = 6  # decimals of a passage's cost

@@ -51,7 +51,7 @@ class Order(NamedTuple):
             return turns * T, zero
         of_chunk = min(self.chunk_length // T, S)
         by_epoch = np.split(turns, np.flatnonzero(np.diff(epochs)) + 1)
-        places = [_chunks(own, S, of_chunk, [seed, STREAM, epochs[0] + k]) for k, own in enumerate(by_epoch)]
+        places = [_chunks(turns, S, of_chunk, [seed, STREAM, epochs[0] + k]) for k, turns in enumerate(by_epoch)]
         chunk, at = np.concatenate(places, axis=1)
         return (chunk * of_chunk + at) * T, zero | (at == 0)
 

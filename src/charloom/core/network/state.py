@@ -66,7 +66,7 @@ class TrainState:
         return carried
 
 
-class Rows(NamedTuple):
+class UpdateResults(NamedTuple):
     """The results of n updates: those with the numbers from state.update to after.update − 1.
 
     state, after  training states before the first and after the last of these updates
@@ -88,20 +88,20 @@ class Rows(NamedTuple):
         return cast(Best, self.after.best)  # not None: the first update always has the lowest smooth loss so far
 
 
-def start(recipe: Recipe, K: int, seed: int) -> TrainState:
+def initial_state(recipe: Recipe, K: int, seed: int) -> TrainState:
     """Return the state before the first update, for K characters. `seed` determines the weights and the order."""
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
-def diverged(update: int, loss: float) -> Diverged:
+def divergence_error(update: int, loss: float) -> Diverged:
     """Return the exception for an update whose loss, or else a gradient, is not finite."""
-    what = "a gradient is not finite" if math.isfinite(loss) else f"the loss is {loss}"
-    return Diverged(f"training diverged at update {update}: {what}; a smaller eta may help")
+    reason = "a gradient is not finite" if math.isfinite(loss) else f"the loss is {loss}"
+    return Diverged(f"training diverged at update {update}: {reason}; a smaller eta may help")
 
 
-def finite(after: TrainState) -> TrainState:
+def ensure_finite(after: TrainState) -> TrainState:
     """Return the state. Raises Diverged if one of its numbers is not finite."""
-    for what, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
+    for kind, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
         if not np.isfinite(numbers.flat).all():
-            raise Diverged(f"training diverged at update {after.update - 1}: {what} not finite; a smaller eta may help")
+            raise Diverged(f"training diverged at update {after.update - 1}: {kind} not finite; a smaller eta may help")
     return after

@@ -8,11 +8,11 @@ from typing import Any
 from charloom.core.base.errors import CheckFailed, Unavailable
 from charloom.core.base.sources import SOURCES, files_in
 from charloom.core.base.storage import sealed, sha256, sha256_of_text, write, written
-from charloom.core.settings.params import Params
-from charloom.core.settings.pipeline import HERE, LOCK, OUTS, OWN, difference, names_of, params_of
-from charloom.core.settings.reading import read_params
+from charloom.core.config.params import Params
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, HERE, LOCK, OUTS, changed_inputs, names_of, params_of
+from charloom.core.config.reading import read_params
 
-NOTES = OWN / "used"  # a file for each stage
+NOTES = CHARLOOM_FOLDER / "used"  # a file for each stage
 
 
 class Inputs:
@@ -38,7 +38,7 @@ class Inputs:
 
         DVC hashes inputs after a stage has ended. Without this check dvc.lock would record an edited input as used.
         """
-        if edit := difference(self.values, values_of(self.stage, read_params())):
+        if edit := changed_inputs(self.values, values_of(self.stage, read_params())):
             raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
     def leave_note(self) -> None:

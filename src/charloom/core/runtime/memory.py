@@ -10,9 +10,9 @@ import psutil
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.processors import group_values
+from charloom.core.config.params import Params, Sample
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import size
-from charloom.core.settings.params import Params, Sample
 
 PROCESS = 80_000_000  # bytes of Python, its libraries, the compiled kernel, and pieces of the text
 FREED = 100_000_000  # bytes, at most, of freed arrays below 32 MB that the C library does not return to the system
@@ -40,8 +40,8 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
 
 def check_training(params: Params, K: int, characters: int) -> None:
     """Raise Unavailable if training on `characters` characters needs more memory than `memory` returns."""
-    what = f"training with m = {params.m}, seq_length = {params.seq_length}, batch = {params.batch} and K = {K}"
-    check_memory(training_memory(params.recipe, K, characters), what)
+    purpose = f"training with m = {params.m}, seq_length = {params.seq_length}, batch = {params.batch} and K = {K}"
+    check_memory(training_memory(params.recipe, K, characters), purpose)
 
 
 def check_memory(needed: int, purpose: str) -> None:
@@ -60,8 +60,8 @@ def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
     K            characters in the vocabulary
     """
     needed = (BYTES_PER_CHARACTER + BYTES_PER_PAIR * (K + 2)) * (checkpoints * sample.length + sample.best_length)
-    what = f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
-    check_memory(needed, what)
+    purpose = f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
+    check_memory(needed, purpose)
 
 
 def memory() -> int:
@@ -70,8 +70,8 @@ def memory() -> int:
     Limits are RLIMIT_AS and those of control groups. Memory that other processes use is not subtracted.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    own = [] if soft == resource.RLIM_INFINITY else [soft]
-    return min([int(psutil.virtual_memory().total), *group_limits(), *own])
+    limits = [] if soft == resource.RLIM_INFINITY else [soft]
+    return min([int(psutil.virtual_memory().total), *group_limits(), *limits])
 
 
 def group_limits(*paths: Path) -> Iterator[int]:

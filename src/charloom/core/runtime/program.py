@@ -42,10 +42,10 @@ NO_PROCESS = "the system allows no further process or thread: end other programs
 
 def ensure_own_sources() -> None:
     """Raise WrongInput if this folder is a checkout with a .venv, but the imported sources are another checkout's."""
-    sources, here = Path(__file__).resolve().parents[3], Path("src").resolve()
-    if sources != here and (here / "charloom").is_dir() and Path(".venv").is_dir():
+    sources, present = Path(__file__).resolve().parents[3], Path("src").resolve()
+    if sources != present and (present / "charloom").is_dir() and Path(".venv").is_dir():
         mend = "`make setup` and `. .venv/bin/activate` fix it"
-        raise WrongInput(f"{here}: the active environment runs the sources in {sources}; {mend}")
+        raise WrongInput(f"{present}: the active environment runs the sources in {sources}; {mend}")
 
 
 def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:

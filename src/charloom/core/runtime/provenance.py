@@ -25,7 +25,7 @@ def commit() -> str:
     return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
 
 
-def known(question: Callable[[], str]) -> str:
+def or_unknown(question: Callable[[], str]) -> str:
     """Return question(). If it raises Unavailable because Git fails, return `unknown: ` and the reason.
 
     Use it for records that must not fail.
@@ -47,7 +47,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def identity() -> str:
+def sender_identity() -> str:
     """Return 16 digits: a digest of the sources, the store's address without its password, and the user's name.
 
     An entry names the digest of the process that began its record or last requested its delivery. A sender sends the

@@ -23,8 +23,8 @@ gc.disable()  # a tenth of the imports' time; `run_stage` enables it
 from charloom.core.runtime.program import run_command  # first: it refuses a Python without the libraries
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import exclusive, written
+from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.runtime.inputs import Inputs
-from charloom.core.settings.pipeline import OWN
 
 
 def run_stage(
@@ -43,7 +43,7 @@ def run_stage(
         script = Path(getfile(main)).resolve()
         if script.parent != SOURCES:  # for instance, PYTHONSAFEPATH is set and another checkout is installed
             raise WrongInput(f"{script}: would run the sources in {SOURCES}; unset PYTHONSAFEPATH and PYTHONPATH")
-        with exclusive(OWN / "stage.lock", "a stage in this folder"):
+        with exclusive(CHARLOOM_FOLDER / "stage.lock", "a stage in this folder"):
             gc.freeze()  # imported objects live until the end
             gc.set_threshold(100_000)  # Numba, Matplotlib and Jinja create many lasting objects and few cycles
             gc.enable()

@@ -16,7 +16,7 @@ import numpy as np
 
 from charloom.core.base.array_file import Layout, header, load, reader
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
-from charloom.core.base.storage import ensure_text_size, whole
+from charloom.core.base.storage import atomic_file, ensure_text_size
 from charloom.core.base.types import Array
 from charloom.core.base.words import in_line
 from charloom.core.text.vocabulary import CODE_POINTS, Vocabulary, code_points
@@ -180,7 +180,7 @@ def write_text(path: Path, source: Survey, lengths: tuple[int, int]) -> None:
     Raises CheckFailed, and writes nothing, if the text file has changed since it was counted. Raises WrongInput as
     `read_text` does.
     """
-    with whole(path) as file:
+    with atomic_file(path) as file:
         ids = (source.vocabulary.encode(text) for text in read_text(source.path))
         save_text(file, source.vocabulary.code_points, ids, lengths)
         if _state(source.path) != source.state:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from charloom.core.base.types import Array
+from charloom.core.config.records import Levels, TextMetrics
 from charloom.core.network.logarithm import LN2, log
-from charloom.core.settings.records import Levels, TextMetrics
 from charloom.core.text.corpus import Text
 
 DENSE = 2**23  # K³, the possible trigrams, up to which a dense array counts them: K up to 203

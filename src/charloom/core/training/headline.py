@@ -2,9 +2,9 @@
 
 import sys
 
+from charloom.core.config.records import TextMetrics, TrainMetrics
 from charloom.core.network.logarithm import LN2, log
 from charloom.core.network.recipe import NUMPY, Recipe
-from charloom.core.settings.records import TextMetrics, TrainMetrics
 
 TRAINED, WORSE, DIVERGED = "trained", "worse than uniform", "diverged"
 MARGIN = 1e-6  # relative, for rounding: a model that guesses uniformly costs log₂ K and has not exploded
@@ -38,7 +38,7 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
     return f"{losses} of {train.updates:,} updates\n{held_out}"
 
 
-def say(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
+def print_headline(train: TrainMetrics, text: TextMetrics, recipe: Recipe, saturated: float) -> None:
     """Print the headline. If the training went wrong, write a warning to stderr that names a param that may help.
 
     saturated  the share of saturated hidden units, in [0, 1], at the last update whose statistics are recorded

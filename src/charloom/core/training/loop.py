@@ -10,7 +10,7 @@ from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.errors import Diverged
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import NUMPY, Recipe
-from charloom.core.network.state import Rows, TrainState
+from charloom.core.network.state import TrainState, UpdateResults
 
 SLOWER = 5
 
@@ -31,7 +31,7 @@ def block(recipe: Recipe, K: int) -> int:
 
 def train(
     state: TrainState, ids: Array, updates: int, every: tuple[int, ...], recipe: Recipe, threads: int | None = None
-) -> Iterator[Rows]:
+) -> Iterator[UpdateResults]:
     """Train to update number `updates`; yield the rows from state.update to `updates` inclusive, a block at a time.
 
     ids      the text: see `advance`

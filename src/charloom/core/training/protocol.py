@@ -14,13 +14,13 @@ from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
 from charloom.core.base.storage import write, write_json, write_table
 from charloom.core.base.types import Array
+from charloom.core.config.params import Params
+from charloom.core.config.records import PART_MEASURE, STATISTICS, ResultsRecord, TrainMetrics
 from charloom.core.model.model_file import Model, model_bytes
 from charloom.core.model.scoring import bits_per_character, passages
 from charloom.core.network.recipe import NUMPY
 from charloom.core.network.rnn import Parameters
-from charloom.core.network.state import STATISTICS_EVERY, Rows, TrainState, start
-from charloom.core.settings.params import Params
-from charloom.core.settings.records import MEASURE_OF_PART, STATISTICS, ResultsRecord, TrainMetrics
+from charloom.core.network.state import STATISTICS_EVERY, TrainState, UpdateResults, initial_state
 from charloom.core.text.corpus import Text
 from charloom.core.training import resume
 from charloom.core.training.loop import block, train
@@ -38,7 +38,7 @@ class Trained(NamedTuple):
               whose cost is None: see Training.held_out_along
     """
 
-    rows: Rows
+    rows: UpdateResults
     trace: Trace
     held_out: dict[int, float]
 
@@ -51,7 +51,7 @@ class Block(NamedTuple):
                    this row, or if `held_out_along` returns None
     """
 
-    rows: Rows
+    rows: UpdateResults
     before: Trace
     trace: Trace
     held_out: float | None
@@ -61,13 +61,13 @@ class Training(NamedTuple):
     """A training that is to be run: its params, its text and where its resume state is saved.
 
     save_to   the folder of the resume state
-    settings  all inputs of the training: values of params, and SHA-256 of files, by name
+    inputs    all inputs of the training: values of params, and SHA-256 of files, by name
     """
 
     params: Params
     text: Text
     save_to: Path
-    settings: resume.Settings
+    inputs: resume.TrainInputs
 
     @property
     def epoch(self) -> int:
@@ -81,7 +81,7 @@ class Training(NamedTuple):
 
     def initial(self) -> TrainState:
         """Return the state before the first update."""
-        return start(self.params.recipe, len(self.text.vocabulary), self.params.seed)
+        return initial_state(self.params.recipe, len(self.text.vocabulary), self.params.seed)
 
     def blocks(
         self, state: TrainState, trace: Trace, updates: int, every: tuple[int, ...] = (), threads: int | None = None
@@ -136,12 +136,14 @@ class Training(NamedTuple):
         """
         ids, params = self.text.training, self.params
         place = params.recipe.places(update, 1, len(ids), params.seed)[0][0, -1]
-        own = (NUMPY, forward_digest(params.train.dtype)) if params.backend == NUMPY else ()
+        numpy_fields = (NUMPY, forward_digest(params.train.dtype)) if params.backend == NUMPY else ()
         first = int(ids[place : place + 1][0])
-        return Model(theta, h, first, self.text.vocabulary, update, smooth_loss, *own)
+        return Model(theta, h, first, self.text.vocabulary, update, smooth_loss, *numpy_fields)
 
 
-def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]) -> Trained:
+def run_training(
+    training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]
+) -> Trained:
     """Train, from the resume state if there is one; write the checkpoints, and show progress.
 
     checkpoints_to  folder for the checkpoints' models
@@ -175,7 +177,7 @@ def run(training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[
                     write(checkpoints_to / name, content)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
                     if bits is not None:
-                        new_points.append((MEASURE_OF_PART, state.update, bits))
+                        new_points.append((PART_MEASURE, state.update, bits))
                 log(new_points)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step of the last row is never taken, so the state before that row is saved.
@@ -207,7 +209,7 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
     write_trace(trace, path)
     means = epoch_means(trace, training.epoch)
     write_table(path["plots/epoch_means"], ("epoch_mean",), {update: (mean,) for update, mean in means.items()})
-    write_table(path["plots/held_out"], (MEASURE_OF_PART,), {update: (bits,) for update, bits in held_out.items()})
+    write_table(path["plots/held_out"], (PART_MEASURE,), {update: (bits,) for update, bits in held_out.items()})
     metrics = metrics_of(training, trained)
     results = ResultsRecord(results=hash_of(trained), network=network_digest(training.params.recipe.kind))
     write_json(path["metrics/train"], metrics.model_dump())

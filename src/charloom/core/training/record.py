@@ -21,10 +21,10 @@ from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.base.sources import SOURCES
 from charloom.core.base.storage import append, exclusive, is_held
-from charloom.core.runtime.provenance import commit, identity, known, machine
-from charloom.core.settings.params import EarlierParams, Params
-from charloom.core.settings.pipeline import OWN, root
-from charloom.core.settings.records import Record
+from charloom.core.config.params import EarlierParams, Params
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, root
+from charloom.core.config.records import Schema
+from charloom.core.runtime.provenance import commit, sender_identity, machine, or_unknown
 
 RECORD = "run.jsonl"
 RATE = "characters_per_second"
@@ -32,7 +32,7 @@ SHORT = 1.0  # seconds of training before the sender is started: its imports tak
 STARTING_MAY_TAKE, SECONDS_BETWEEN_RATES = 10.0, 2.0  # until a sender holds its lock; between two rates
 
 
-class Start(Record, extra="ignore"):  # earlier versions wrote more keys
+class Start(Schema, extra="ignore"):  # earlier versions wrote more keys
     """The start of a training: params, text, time and machine.
 
     record          a random name; the first Start's name identifies the record
@@ -58,7 +58,7 @@ class Start(Record, extra="ignore"):  # earlier versions wrote more keys
     network: str = ""
 
 
-class End(Record):
+class End(Schema):
     """The end of a training.
 
     status   FINISHED, KILLED (a signal stopped it) or FAILED
@@ -82,7 +82,7 @@ class Recording:
         """Begin the record of a training that starts now.
 
         key   the training key: trainings with equal keys have equal results
-        send  starts the sender with this `identity` unless it runs; it may raise OSError
+        send  starts the sender with this `sender_identity` unless it runs; it may raise OSError
         """
         network = network_digest(params.recipe.kind)
         self.start, self.characters = start_of(params, text_sha256, network), params.characters
@@ -144,32 +144,33 @@ class Recording:
 def start_of(params: Params, text_sha256: str, network: str = "") -> dict[str, Any]:
     """Return the first line of a record, a Start, for a training that starts now. `network`: see ResultsRecord."""
     return {
-        "record": uuid4().hex, "sender": identity(), "text_sha256": text_sha256, "params": params.model_dump(),
-        "started": round(time.time(), 3), "machine": machine(), "commit": known(commit),
+        "record": uuid4().hex, "sender": sender_identity(),
+        "text_sha256": text_sha256, "params": params.model_dump(),
+        "started": round(time.time(), 3), "machine": machine(), "commit": or_unknown(commit),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
     } | ({"network": network} if network else {})  # fmt: skip
 
 
 def spool() -> Path:
     """Return the folder of all entries, in the main repository."""
-    return root() / OWN / "spool"
+    return root() / CHARLOOM_FOLDER / "spool"
 
 
 def recording_lock(entry: Path) -> Path:
     """Return the lock file that a training holds while it records into the entry's folder."""
-    return root() / OWN / "recording" / f"{entry.name}.lock"
+    return root() / CHARLOOM_FOLDER / "recording" / f"{entry.name}.lock"
 
 
 def sender_lock(name: str) -> Path:
-    """Return the lock file of the sender with this `identity`, or of an attempt to send the entry with this name.
+    """Return the lock file of the sender with this identity, or of an attempt to send the entry with this name.
 
     The sender's log is beside its lock file.
     """
-    return root() / OWN / "sender" / f"{name}.lock"
+    return root() / CHARLOOM_FOLDER / "sender" / f"{name}.lock"
 
 
 def start_sender(module: str, sender: str) -> bool:
-    """Start the sender with this `identity` as a separate process, unless it runs; return whether it was started.
+    """Start the sender with this identity as a separate process, unless it runs; return whether it was started.
 
     module  the sender's program
 

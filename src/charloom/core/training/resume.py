@@ -20,17 +20,17 @@ from pydantic import BaseModel, ValidationError
 
 from charloom.core.base.array_file import Layout, pack, unpack
 from charloom.core.base.errors import Damaged
-from charloom.core.base.storage import is_held, sha256, whole
+from charloom.core.base.storage import atomic_file, is_held, sha256
+from charloom.core.config.pipeline import changed_inputs
 from charloom.core.network.rnn import Parameters
 from charloom.core.network.state import Best, TrainState
-from charloom.core.settings.pipeline import difference
 from charloom.core.training.trace import Trace, shapes
 
 GENERATIONS = 2
 KEPT, DAY = 30, 86_400  # days without a change after which a state is removed; seconds
 DIGEST = 65  # bytes: 64 hexadecimal digits and a line end
 
-Settings = dict[str, Any]  # the inputs of the training: values of params and SHA-256 of files, by name
+TrainInputs = dict[str, Any]  # the inputs of the training: values of params and SHA-256 of files, by name
 
 
 class Checkpoint(NamedTuple):
@@ -43,19 +43,21 @@ class Checkpoint(NamedTuple):
 class Head(BaseModel):
     """The line of JSON in a state's file: the training's settings, and the checkpoints so far by file name."""
 
-    settings: Settings
+    settings: TrainInputs
     checkpoints: dict[str, Checkpoint]
 
 
 Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoints so far by file name
 
 
-def key(settings: Settings) -> str:
+def key(inputs: TrainInputs) -> str:
     """Return the training key: the first 16 hexadecimal digits of the settings' SHA-256."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]) -> None:
+def save(
+    folder: Path, inputs: TrainInputs, state: TrainState, trace: Trace, checkpoints: dict[str, Checkpoint]
+) -> None:
     """Save a resume state atomically, and remove all states but the last two. Before the first update, save nothing.
 
     trace        the trace of the rows before `state`
@@ -75,16 +77,16 @@ def save(folder: Path, settings: Settings, state: TrainState, trace: Trace, chec
         }
         | {name: getattr(trace, name) for name in shapes(trace.rows, 1)}
     )
-    head = json.dumps({"settings": settings, "checkpoints": checkpoints}).encode() + b"\n"
+    head = json.dumps({"settings": inputs, "checkpoints": checkpoints}).encode() + b"\n"
     digest = hashlib.sha256(head)
     digest.update(content)
-    with whole(folder / f"{state.update:012}.state") as file:
+    with atomic_file(folder / f"{state.update:012}.state") as file:
         file.writelines([digest.hexdigest().encode() + b"\n", head, content])  # joining them would copy the arrays
     for old in _generations(folder)[GENERATIONS:]:
         _remove(old)
 
 
-def load(folder: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed | None:
+def load(folder: Path, inputs: TrainInputs, start: TrainState, sequences: int) -> Resumed | None:
     """Return the newest intact state with its trace and checkpoints, or None if no state was saved.
 
     start      the state before the first update, for the expected shapes
@@ -96,7 +98,7 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     reasons = []
     for path in _generations(folder):
         try:
-            state, trace, checkpoints = _read(path, settings, start, sequences)
+            state, trace, checkpoints = _read(path, inputs, start, sequences)
         except (OSError, ValueError) as error:
             reasons.append(f"{path}: {error}")
             sys.stderr.write(f"warning: not resumed from {path}: {error}\n")
@@ -110,7 +112,7 @@ def load(folder: Path, settings: Settings, start: TrainState, sequences: int) ->
     return None
 
 
-def tidy(folder: Path, settings: Settings) -> str | None:
+def tidy(folder: Path, inputs: TrainInputs) -> str | None:
     """Remove the states of other trainings that have not changed for KEPT days. Return a line about the newest state.
 
     The line has the difference between the settings of both trainings. The result is None if the newest state of
@@ -125,7 +127,7 @@ def tidy(folder: Path, settings: Settings) -> str | None:
         newest = max(states, key=lambda path: path.stat().st_mtime)  # ValueError if there is none
         if now - newest.stat().st_mtime < DAY:
             line = f"starting at update 0; the state of another training is kept for {KEPT} days: "
-            return line + difference(_head(newest).settings, settings)
+            return line + changed_inputs(_head(newest).settings, inputs)
     except (OSError, ValueError):  # there is no state, another process removes it, or it is damaged
         pass
     return None
@@ -163,15 +165,15 @@ def _head(path: Path) -> Head:
         raise ValueError("damaged: its line of JSON is not that of a saved state") from None
 
 
-def _read(path: Path, settings: Settings, start: TrainState, sequences: int) -> Resumed:
+def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) -> Resumed:
     """Return the state in the file, with its trace and checkpoints. The arguments are those of `load`.
 
     Raises ValueError if the file or a checkpoint is damaged, or if the file belongs to another training. Raises
     OSError if a file cannot be read.
     """
     head = _head(path)
-    if head.settings != settings:
-        raise ValueError(difference(head.settings, settings))
+    if head.settings != inputs:
+        raise ValueError(changed_inputs(head.settings, inputs))
     for name, checkpoint in head.checkpoints.items():
         file = path.with_name(name)
         if not file.is_file() or sha256(file) != checkpoint.sha256:

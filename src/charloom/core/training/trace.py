@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from charloom.core.base.types import Array
-from charloom.core.network.state import STATISTICS_EVERY, Rows
-from charloom.core.settings.records import STATISTICS
+from charloom.core.config.records import STATISTICS
+from charloom.core.network.state import STATISTICS_EVERY, UpdateResults
 
 EVERY = 100
 
@@ -37,7 +37,7 @@ class Trace:
 EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
-def extended(trace: Trace, rows: Rows, sequences: int, target: float) -> Trace:
+def extended(trace: Trace, rows: UpdateResults, sequences: int, target: float) -> Trace:
     """Return the trace with these rows, which must follow its last row, appended.
 
     sequences  number of rows in an epoch
@@ -65,7 +65,7 @@ def columns(trace: Trace) -> tuple[Array, ...]:
     return (trace.smooth_losses, trace.losses, *trace.statistics.T)
 
 
-def points(rows: Rows) -> Iterator[tuple[str, int, float]]:
+def points(rows: UpdateResults) -> Iterator[tuple[str, int, float]]:
     """Yield (name, update, value) for the points of these rows that are sent to MLflow.
 
     They are the smooth loss of every hundredth row, and the statistics of every thousandth row. `protocol.run` adds the

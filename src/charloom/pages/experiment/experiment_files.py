@@ -8,21 +8,21 @@ from yaml import YAMLError
 
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import read_json
-from charloom.core.base.yaml12 import parsed
+from charloom.core.base.yaml12 import parse_yaml
+from charloom.core.config import records
+from charloom.core.config.params import PARAMS, SILENT, VARIED, Params
+from charloom.core.config.reading import with_overrides
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.order import AS_IT_STANDS
-from charloom.core.settings import records
-from charloom.core.settings.params import PARAMS, SILENT, VARIED, Params
-from charloom.core.settings.reading import overridden
 from charloom.core.text.corpus import Text, read_prepared
 from charloom.results.keys import setting_params
 from charloom.results.run import Curve, Run, from_folder
-from charloom.results.study_table import read_asked, read_runs
+from charloom.results.study_table import read_frozen_question, read_runs
 
 START = "train.initial_accumulator_value"
 
 
-class Published(records.Record):
+class Published(records.Schema):
     """A point of a published curve; smooth_loss is in nats per sequence."""
 
     update: int
@@ -40,7 +40,7 @@ class ReportFigures(Published):
     repository: str
 
 
-class EditionFigures(records.Record):
+class EditionFigures(records.Schema):
     """An edition of the assignment.
 
     params    its recipe: params by dotted names
@@ -53,7 +53,7 @@ class EditionFigures(records.Record):
     reports: list[ReportFigures]
 
 
-class PublishedFigures(records.Record, extra="ignore"):
+class PublishedFigures(records.Schema, extra="ignore"):
     """data/dd2424_report.yaml: the published figures that a picture or a table shows.
 
     text            name of the text of the published report, with a remark in parentheses
@@ -142,7 +142,7 @@ class Results(NamedTuple):
             return None
         usual = {name: value for name, value in SILENT.items() if name in VARIED}  # of params that are younger
         for row in self.published.editions.values():
-            if overridden(self.params, usual | row.params, PARAMS).recipe == self.params.recipe:
+            if with_overrides(self.params, usual | row.params, PARAMS).recipe == self.params.recipe:
                 return row
         return None
 
@@ -154,7 +154,7 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     Raises Damaged, with the file's name, if a file is not in the format that a stage writes.
     """
     run = from_folder(params, path)
-    text, train = run.facts
+    text, train = run.text_and_metrics
     study: dict[float, list[float]] = {}
     asked = path["initial_accumulator/asked"]
     for trial, bits in trials_like(run, asked, START):
@@ -171,12 +171,12 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
     )  # fmt: skip
 
 
-def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, float]]:
+def trials_like(run: Run, question_file: Path, *free: str) -> Iterator[tuple[Params, float]]:
     """Yield params and held-out bits per character of a study's trials on this run's text, with this run's settings.
 
     Trials without a held-out cost are left out.
 
-    asked  the study's asked.json; its tables are in the same folder
+    question_file  the study's asked.json; its tables are in the same folder
     free   dotted names of params that may differ from this run's, as the seed may
     Raises Damaged, with the file's name, if a file is invalid.
     """
@@ -184,9 +184,9 @@ def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, flo
     def setting(params: Params) -> dict[str, Any]:
         return {name: value for name, value in setting_params(params).items() if name not in free}
 
-    question = read_asked(asked)
+    question = read_frozen_question(question_file)
     if question.sha256 == run.text_sha256:
-        for trial in read_runs(asked.parent, question, curves=False).values():
+        for trial in read_runs(question_file.parent, question, curves=False).values():
             bits = trial.metrics.held_out_bits_per_character if trial.metrics else None
             if bits is not None and setting(trial.params) == setting(run.params):
                 yield trial.params, bits
@@ -195,6 +195,6 @@ def trials_like(run: Run, asked: Path, *free: str) -> Iterator[tuple[Params, flo
 def read_published(path: Path) -> PublishedFigures:
     """Return the published figures. Raises Damaged, with the file's name, if the file is missing or invalid."""
     try:
-        return PublishedFigures.model_validate(parsed(path.read_text(encoding="utf-8")))
+        return PublishedFigures.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except (OSError, YAMLError, ValueError) as error:
         raise Damaged(f"{path}: {' '.join(str(error).split())}; `git checkout {path}` restores it") from None

@@ -5,13 +5,13 @@ from pathlib import PurePath
 from charloom.core.network.order import CHUNKS, POSITIONS, READING
 from charloom.core.network.recipe import NUMPY
 from charloom.core.training.headline import BITS_OF_NUMPY
-from charloom.pages.experiment import first_updates, inside, loss, samples, verdict
+from charloom.pages.experiment import first_updates, inside, loss, result, samples
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.pictures import by_itself
+from charloom.pages.pictures import joined_pictures
 from charloom.pages.sections import rendered
 
 SECTIONS = (
-    verdict.section, verdict.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
+    result.section, result.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
     inside.section, loss.by_position,
 )  # fmt: skip
 LINKS = (("live.html", "Train it again, in this browser"), ("inside.html", "See inside the network"))  # same folder
@@ -32,4 +32,4 @@ def experiment_page(results: Results) -> tuple[str, dict[str, str]]:
     if params.backend == NUMPY:
         intro += f"\nTrained with the files in network/ as they are written: {BITS_OF_NUMPY}."
     page = rendered(title, intro, sections, links=LINKS, results=results)
-    return page, {picture.name: by_itself([picture]) for section in sections for picture in section.pictures}
+    return page, {picture.name: joined_pictures([picture]) for section in sections for picture in section.pictures}

@@ -17,11 +17,11 @@ from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.logarithm import log
 from charloom.core.network.recipe import Recipe
 from charloom.core.network.rnn import SATURATED
-from charloom.core.network.state import start
+from charloom.core.network.state import initial_state
 from charloom.pages.along_updates import draw, over_updates, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.pictures import BLUE, GREEN, GREY, PINK, VERMILION, drawing, pictured, write_legend
-from charloom.pages.sections import Picture, Section
+from charloom.pages.pictures import BLUE, GREEN, GREY, PINK, VERMILION, as_picture, drawing, write_legend
+from charloom.pages.sections import PageSection, Picture
 
 CURE = 10.0  # initial value of AdaGrad's accumulator at which the loss does not jump
 RISEN = 1.1  # a peak above this multiple of the first loss is a jump; a lower one may come from the text
@@ -30,7 +30,7 @@ SHARE = "share of saturated hidden units"
 UPDATES = 50  # that are repeated
 
 
-class First(NamedTuple):
+class FirstUpdates(NamedTuple):
     """Measures of the first updates, from update 0 on, each before the step of its update.
 
     losses     loss of each update, in nats per sequence
@@ -45,7 +45,9 @@ class First(NamedTuple):
     drawn: list[float]
 
 
-Replays = dict[str, tuple[First, str, str]]  # trainings by name: measures, line style, and colour of their curves
+Replays = dict[
+    str, tuple[FirstUpdates, str, str]
+]  # trainings by name: measures, line style, and colour of their curves
 
 
 def color_of(start: float) -> str:
@@ -53,23 +55,29 @@ def color_of(start: float) -> str:
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
-def section(results: Results) -> Section:
+def section(results: Results) -> PageSection:
     """Return the section, which compares this run's first updates with others.
 
     A run with AdaGrad is compared with the same run from another initial accumulator. If the loss jumps, the run is
     also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
     """
     recipe, color, other, otherwise, held = results.params.recipe, BLUE, None, None, None
-    run, name = _of(recipe, results), "this run"
+    run, name = _replay_of_run(recipe, results), "this run"
     if isinstance(recipe.optimizer, AdaGrad):
-        own = recipe.optimizer.initial_accumulator_value
-        color, other, name = color_of(own), CURE if own != CURE else 0.0, f"this run: AdaGrad from {own:g}"
-        otherwise = _of(replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results)
+        accumulator = recipe.optimizer.initial_accumulator_value
+        color, other, name = (
+            color_of(accumulator),
+            CURE if accumulator != CURE else 0.0,
+            f"this run: AdaGrad from {accumulator:g}",
+        )
+        otherwise = _replay_of_run(
+            replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results
+        )
     replays: Replays = {name: (run, "o-", color)}
     if otherwise and other is not None:
         replays[f"the same from {other:g}"] = otherwise, "s--", color_of(other)
     if jumps(run):
-        held = _of(recipe, results, held=True)
+        held = _replay_of_run(recipe, results, keep_w=True)
         replays["this run, but W never moves"] = held, "^:", PINK
     pictures = [
         _first(replays, "losses", "loss (nats per sequence)", ".1f", "The loss, before each update’s step."),
@@ -86,43 +94,43 @@ def section(results: Results) -> Section:
         _saturated(results, color),
     ]  # fmt: skip
     it = {"run": run, "other": other, "otherwise": otherwise, "held": held, "jumps": jumps}
-    return Section("first-updates", "The first updates", it, pictures)
+    return PageSection("first-updates", "The first updates", it, pictures)
 
 
-def jumps(first: First) -> bool:
+def jumps(first: FirstUpdates) -> bool:
     """Return whether the loss jumps: the highest of the first losses is above RISEN times the very first one."""
     return max(first.losses) > RISEN * first.losses[0]
 
 
-def _of(recipe: Recipe, results: Results, held: bool = False) -> First:
+def _replay_of_run(recipe: Recipe, results: Results, keep_w: bool = False) -> FirstUpdates:
     """Return measures of the first updates of this run, but with the given recipe.
 
-    held  whether W keeps its initial values
+    keep_w  whether W keeps its initial values
     """
-    return replayed(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training, held)
+    return replay(recipe, results.params.seed, results.train.updates, results.text.K, results.corpus.training, keep_w)
 
 
-def _first(replays: Replays, which: str, what: str, form: str, caption: str) -> Picture:
+def _first(replays: Replays, measure: str, title: str, form: str, caption: str) -> Picture:
     """Return the picture of one measure over the first updates, with a line for each training.
 
-    which  name of a field of First: the measure
-    what   the picture's title
+    measure  name of a field of First: the measure
+    title  the picture's title
     form   format of the values in the picture's table: ".2f"
     """
-    curves = {name: dict(enumerate(getattr(first, which))) for name, (first, _, _) in replays.items()}
+    curves = {name: dict(enumerate(getattr(first, measure))) for name, (first, _, _) in replays.items()}
     with drawing(2.5) as (figure, axes):
         for name, (first, line, color) in replays.items():
-            axes.plot(getattr(first, which), line, color=color, ms=2.2, label=name, clip_on=False)
-            if which == "sums":
+            axes.plot(getattr(first, measure), line, color=color, ms=2.2, label=name, clip_on=False)
+            if measure == "sums":
                 axes.plot(first.drawn, ":", color=color, linewidth=0.9)
             over_updates(axes, len(first.losses) - 1)
-        if which == "sums":
+        if measure == "sums":
             axes.axhline(LIMIT, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-        if which == "saturated":
+        if measure == "saturated":
             axes.set_ylim(-0.03, 1)  # a line at 0 lies above the axis
             axes.yaxis.set_major_formatter("{x:.0%}")
-        write_legend(figure, axes, what)
-    return pictured(figure, f"first-{which}", f"{what}, first updates", caption, table_of(curves, form))
+        write_legend(figure, axes, title)
+    return as_picture(figure, f"first-{measure}", f"{title}, first updates", caption, table_of(curves, form))
 
 
 def _saturated(results: Results, color: str) -> Picture:
@@ -136,18 +144,18 @@ def _saturated(results: Results, color: str) -> Picture:
         axes.set_title(SHARE)
     last = 100 * list(curve.values())[-1]
     caption = f"Over the whole run, every 1,000 updates. At the end {last:.0f} % of the hidden units are saturated."
-    return pictured(figure, "saturated", f"{SHARE}, whole run", caption, table_of({"saturated": curve}, ".1%"))
+    return as_picture(figure, "saturated", f"{SHARE}, whole run", caption, table_of({"saturated": curve}, ".1%"))
 
 
-def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, held: bool = False) -> First:
+def replay(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, keep_w: bool = False) -> FirstUpdates:
     """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
 
     updates  number of updates of the whole training
     K        number of different characters
     ids      (characters,) ids of the training text
-    held     whether W keeps its initial values; all other weights learn
+    keep_w   whether W keeps its initial values; all other weights learn
     """
-    state, T, backend = start(recipe, K, seed), recipe.seq_length, BACKENDS[recipe.backend]
+    state, T, backend = initial_state(recipe, K, seed), recipe.seq_length, BACKENDS[recipe.backend]
     W, rows_of_updates = state.theta.W.copy(), []
     starts, _ = recipe.places(0, min(UPDATES, updates) + 1, len(ids), seed)
     for of_batch in starts:
@@ -165,6 +173,6 @@ def replayed(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, held: 
         saturated, *sums = np.mean(means, axis=0)
         rows_of_updates.append([float(rows.losses[0]), float(saturated), *np.sqrt(sums).tolist()])
         state = rows.after
-        if held:
+        if keep_w:
             state.theta.W[:] = W
-    return First(*map(list, zip(*rows_of_updates, strict=True)))
+    return FirstUpdates(*map(list, zip(*rows_of_updates, strict=True)))

@@ -16,9 +16,9 @@ from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import Parameters
 from charloom.core.text.corpus import Text
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.experiment.units import VARIES, chosen
-from charloom.pages.pictures import BLUE, VERMILION, drawing, pictured
-from charloom.pages.sections import Picture, Section, Table
+from charloom.pages.experiment.units import VARIES, best_units
+from charloom.pages.pictures import BLUE, VERMILION, as_picture, drawing
+from charloom.pages.sections import PageSection, Picture, Table
 
 CLOSE = 0.3  # least absolute correlation of a unit that is shown
 SHOWN = 280  # characters that are coloured by a unit's activation
@@ -68,10 +68,10 @@ def read_passage(model: Model, corpus: Text) -> Passage:
     return Passage(held_out, model.vocabulary.decode(x), x, y, theta, h, o)
 
 
-def section(results: Results) -> Section:
+def section(results: Results) -> PageSection:
     """Return the section: units that follow a feature, predictions, and the memory, of the best model on a passage."""
     passage = read_passage(results.best, results.corpus)
-    candidates = chosen(passage.h[1:], passage.text)
+    candidates = best_units(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]
     half = len(passage.text) // 2  # the shown text begins with a line of the second half
     start = passage.text.find("\n", half, len(passage.text) - SHOWN) + 1 or half
@@ -92,9 +92,9 @@ def section(results: Results) -> Section:
         "expected": Table(("next character", "its probability", "likeliest", "2nd", "3rd", "4th", "5th"), guesses),
         "right": sum(place.guesses[0][0] == place.came for place in places),
     }
-    known = results.best.backend == KERNEL  # `gradient_norms` has the equations of the kernel
-    it["known"], pictures = known, list(_memory(passage, results.params.seq_length)) if known else []
-    return Section("inside", "Inside the network", it, pictures)
+    is_kernel = results.best.backend == KERNEL  # `gradient_norms` has the equations of the kernel
+    it["known"], pictures = is_kernel, list(_memory(passage, results.params.seq_length)) if is_kernel else []
+    return PageSection("inside", "Inside the network", it, pictures)
 
 
 def _colored(text: str, h: Array) -> list[tuple[int, str]]:
@@ -121,9 +121,9 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
     gradient back so far.
     """
     T = len(passage.x)
-    back = min(BACK, T)
-    places = np.unique(np.linspace(back - 1, T - 1, LOSSES).astype(int))
-    norms = gradient_norms(passage.theta, passage.h, passage.y, places, back)
+    steps = min(BACK, T)
+    places = np.unique(np.linspace(steps - 1, T - 1, LOSSES).astype(int))
+    norms = gradient_norms(passage.theta, passage.h, passage.y, places, steps)
     low, middle, high = np.quantile(norms, [0.25, 0.5, 0.75], axis=0)
     if not (middle[0] > 0 and len(middle) > 1):
         return
@@ -146,7 +146,7 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
         axes.set_xlabel("characters back")
         axes.set_title("gradient with respect to an input, norm")
     rows = [(f"{k}", *(f"{norm:.3g}" for norm in row)) for k, *row in zip(ks, low, middle, high, strict=True)]
-    yield pictured(
+    yield as_picture(
         figure, "memory", "gradient with respect to an input, norm",
         "Memory: the gradient of a character’s loss with respect to each earlier character. It tells how much a small "
         f"change of that character would change the loss. Line: the median over {len(norms)} characters; band: the "
@@ -155,7 +155,7 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
     )  # fmt: skip
 
 
-def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: int) -> Array:
+def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, steps: int) -> Array:
     """Return the norms ‖∂loss_t / ∂x_{t−k}‖ (n, back) for k = 0 … back − 1.
 
     With the predicted probabilities p_t and g = p_t − onehot(y_t), for the loss of the character y_t alone:
@@ -167,13 +167,13 @@ def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, back: i
     h       (T + 1, m) the states over a text; h[t + 1] is the state after character t
     y       (T,) ids of the next characters
     places  (n,) the positions t of the n losses, each at least back − 1
-    back    how many characters a gradient is followed back
+    steps   how many characters a gradient is followed back
     """
     g = softmax(product(h[places + 1], theta.V.T) + theta.c)
     g[np.arange(len(places)), y[places]] -= 1
     to_state = product(g, theta.V)
-    norms = np.empty((len(places), back))
-    for k in range(back):
+    norms = np.empty((len(places), steps))
+    for k in range(steps):
         d = to_state * (1 - h[places + 1 - k] ** 2)
         norms[:, k] = np.sqrt((product(d, theta.U) ** 2).sum(axis=1))
         to_state = product(d, theta.W)

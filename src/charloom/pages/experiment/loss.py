@@ -11,14 +11,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from charloom.core.base.types import Array
+from charloom.core.config.records import PART_MEASURE
 from charloom.core.kernel.arrays import log
 from charloom.core.network.order import AS_IT_STANDS
-from charloom.core.settings.records import MEASURE_OF_PART
 from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.units import correlations
-from charloom.pages.pictures import BLUE, GREY, PINK, VERMILION, drawing, limits, pictured, write_legend
-from charloom.pages.sections import Picture, Section
+from charloom.pages.pictures import BLUE, GREY, PINK, VERMILION, as_picture, drawing, limits, write_legend
+from charloom.pages.sections import PageSection, Picture
 from charloom.results.run import Curve
 
 UNITS = "nats per sequence"
@@ -30,15 +30,15 @@ KEPT = 0.999  # the share of the previous smooth loss in the next one
 EVERY = 100  # updates between two points of plots/smooth_loss.csv
 
 
-def section(results: Results) -> Section:
+def section(results: Results) -> PageSection:
     """Return the section with pictures of the losses by update; without held-out text, of the smooth loss only."""
-    others = elsewhere(results)
-    held_out = [_held_out(results)] if results.curves[MEASURE_OF_PART] else []
+    others = curves_of_others(results)
+    held_out = [_held_out(results)] if results.curves[PART_MEASURE] else []
     pictures = [*held_out, _whole(results, others), _enlarged(results, others)]
-    return Section("loss", "How the loss fell", {"published": PUBLISHED in others}, pictures)
+    return PageSection("loss", "How the loss fell", {"published": PUBLISHED in others}, pictures)
 
 
-def elsewhere(results: Results) -> dict[str, Curve]:
+def curves_of_others(results: Results) -> dict[str, Curve]:
     """Return the smooth losses of other people's runs that can be compared with this run's, by name.
 
     The curves end at this run's last update. A public report is a curve of one point. Empty curves are left out.
@@ -47,14 +47,16 @@ def elsewhere(results: Results) -> dict[str, Curve]:
     if edition := results.edition:
         curves[LECTURER] = edition.lecturer
         curves |= {f"report by {row.repository}": {row.update: row.smooth_loss} for row in edition.reports}
-    ended = {name: {u: loss for u, loss in own.items() if u <= results.train.updates} for name, own in curves.items()}
-    return {name: own for name, own in ended.items() if own}
+    ended = {
+        name: {u: loss for u, loss in curve.items() if u <= results.train.updates} for name, curve in curves.items()
+    }
+    return {name: curve for name, curve in ended.items() if curve}
 
 
 def _whole(results: Results, others: dict[str, Curve]) -> Picture:
     """Return the picture of the smooth loss of all updates, with dashed lines at the losses of counted n-grams.
 
-    others  curves of other runs, see `elsewhere`
+    others  curves of other runs, see `curves_of_others`
     """
     curve, levels = results.curves["smooth_loss"], results.text.nats_per_sequence.model_dump()
     with drawing(2.7) as (figure, axes):
@@ -69,19 +71,23 @@ def _whole(results: Results, others: dict[str, Curve]) -> Picture:
     if others:
         caption += f" Circles: other people’s runs ({', '.join(others)})."
     table = table_of({"smooth loss": curve, **others}, ".3f")
-    return pictured(figure, "loss-whole", f"smooth loss over all updates, {UNITS}", caption, table)
+    return as_picture(figure, "loss-whole", f"smooth loss over all updates, {UNITS}", caption, table)
 
 
 def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
     """Return the picture of the smooth loss after the first twentieth of the updates.
 
     The picture also has the means of the epochs if there are two or more, the lowest smooth loss, and the points of
-    other runs (see `elsewhere`).
+    other runs (see `curves_of_others`).
     """
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
-    later_others = {name: {u: loss for u, loss in own.items() if u >= start} for name, own in others.items()}
-    losses = [*later.values(), train.best_smooth_loss, *(x for own in later_others.values() for x in own.values())]
+    later_others = {name: {u: loss for u, loss in points.items() if u >= start} for name, points in others.items()}
+    losses = [
+        *later.values(),
+        train.best_smooth_loss,
+        *(x for points in later_others.values() for x in points.values()),
+    ]
     caption, columns = "Smooth loss after the first twentieth of the updates, enlarged. Triangle: its minimum.", {}
     with drawing(2.7) as (figure, axes):
         _draw(results, axes, f"smooth loss ({UNITS})", later, later_others)
@@ -94,7 +100,7 @@ def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
         _draw_levels(axes, results.text.nats_per_sequence.model_dump())
         mark(axes, (train.best_update, train.best_smooth_loss), "^", 0, -7)
     table = table_of({"smooth loss": later, **columns}, ".3f")
-    return pictured(figure, "loss-enlarged", f"smooth loss after the start, {UNITS}", caption, table)
+    return as_picture(figure, "loss-enlarged", f"smooth loss after the start, {UNITS}", caption, table)
 
 
 def _draw_levels(axes: Axes, levels: dict[str, float]) -> None:
@@ -109,7 +115,7 @@ def _draw_levels(axes: Axes, levels: dict[str, float]) -> None:
 
 def _held_out(results: Results) -> Picture:
     """Return the picture of the first held-out text's cost at the checkpoints, in bits per character."""
-    train, curve = results.train, results.curves[MEASURE_OF_PART]
+    train, curve = results.train, results.curves[PART_MEASURE]
     later = settled(curve, train.updates)
     with drawing(2.7) as (figure, axes):
         _draw(results, axes, "held-out cost (bits per character)", later, {})
@@ -118,7 +124,7 @@ def _held_out(results: Results) -> Picture:
             mark(axes, (train.updates, train.held_out_bits_per_character), "D", 10, 0)
         _draw_levels(axes, results.text.bits_per_character.model_dump())
     lowest, bits = train.lowest_held_out_part_update, train.lowest_held_out_part_bits_per_character
-    return pictured(
+    return as_picture(
         figure, "held-out", "held-out cost at the checkpoints, bits per character",
         "The cost of held-out text, which training never saw, measured on a part of it at each checkpoint. The diamond "
         f"is the cost of {train.held_out_characters_read:,} characters with the last model."
@@ -129,15 +135,15 @@ def _held_out(results: Results) -> Picture:
 
 
 def _draw(results: Results, axes: Axes, title: str, curve: Curve, others: dict[str, Curve]) -> None:
-    """Draw this run's curve over the updates, and a circle for each point of other runs (see `elsewhere`)."""
+    """Draw this run's curve over the updates, and a circle for each point of other runs (see `curves_of_others`)."""
     over_updates(axes, results.train.updates, results.train.updates_per_epoch)
     draw(axes, curve, BLUE)
-    for own in others.values():
-        axes.plot(list(own), list(own.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
+    for points in others.values():
+        axes.plot(list(points), list(points.values()), "o", color=VERMILION, mfc="none", ms=4.5, clip_on=False)
     axes.set_title(title)
 
 
-def by_position(results: Results) -> Section | None:
+def by_position(results: Results) -> PageSection | None:
     """Return the section; None if the text is very long, or the run did not read all of it in order with batch 1."""
     train, text, T = results.train, results.text, results.params.seq_length
     in_order = results.params.loss_of == (T, 1, AS_IT_STANDS)
@@ -152,19 +158,19 @@ def by_position(results: Results) -> Section | None:
             draw(axes, curve, color, f"epoch {epoch}", linestyle=dashes)
         mark(axes, (place, train.best_smooth_loss), "^", 0, -7)
         axes.margins(y=0.12)
-        over_updates(axes, text.training_characters, what="character of the text")
+        over_updates(axes, text.training_characters, label="character of the text")
         write_legend(figure, axes, "smooth loss (nats per sequence)")
     columns = {f"epoch {epoch}": curve for epoch, curve in drawn.items()}
-    fold = pictured(
+    fold = as_picture(
         figure, "fold", "smooth loss by position in the text",
         f"Smooth loss by position in the text. The triangle is the lowest value, at character {place:,}.",
         table_of(columns, ".2f", "from character"),
     )  # fmt: skip
     with drawing(2.6) as (figure, axes):
         draw(axes, pairs, PINK)
-        over_updates(axes, text.training_characters, what="character of the text")
+        over_updates(axes, text.training_characters, label="character of the text")
         axes.set_title("loss of pairs (nats per sequence)")
-    of_pairs = pictured(
+    of_pairs = as_picture(
         figure, "pairs", "loss of pairs of characters by position in the text",
         "The loss of counted pairs of characters (a bigram model, which learns nothing), smoothed in the same way. If "
         "both curves fall, the text itself is easier there.",
@@ -179,7 +185,7 @@ def by_position(results: Results) -> Section | None:
         "correlation": float(correlations(np.array([[pairs[at]] for at in drawn[longest]]), values)[0]),
         "behind": round(1 / (1 - KEPT)) * T,
     }
-    return Section("position", "Where in the text the loss is low", it, [fold, of_pairs])
+    return PageSection("position", "Where in the text the loss is low", it, [fold, of_pairs])
 
 
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:

@@ -6,10 +6,10 @@ Words that the training text lacks, and the longest passage copied from the trai
 from itertools import pairwise
 from typing import NamedTuple
 
-from charloom.core.settings.records import SampleMarks, SampleQuality
+from charloom.core.config.records import SampleMarks, SampleQuality
 from charloom.pages.along_updates import by_update
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.sections import Section
+from charloom.pages.sections import PageSection
 
 LONGEST = 600  # most characters of a sample that are shown
 BEST = 5000  # most characters of the best model's passage that are shown
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
     unknown: bool
 
 
-class Sample(NamedTuple):
+class ShownSample(NamedTuple):
     """A text that the network wrote at an update of the training.
 
     update, loss  number of updates before the sample, and smooth loss there, in nats per sequence
@@ -40,33 +40,33 @@ class Sample(NamedTuple):
     length: int
 
 
-def section(results: Results) -> Section:
+def section(results: Results) -> PageSection:
     """Return the section with at most SAMPLES of the checkpoints' samples, and a table of their measures."""
     *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
     quality = results.quality.checkpoints
-    words = {at: f"{own.known_words:.0%}" for at, own in quality.items() if own.known_words is not None}
+    words = {at: f"{measures.known_words:.0%}" for at, measures in quality.items() if measures.known_words is not None}
     columns = [
         ("smooth loss", {update: f"{loss:.2f}" for (_, _, update, loss), _ in rows}),
         ("words that the training text has", words),
-        ("longest copy, characters", {update: f"{own.longest_copy:,}" for update, own in quality.items()}),
+        ("longest copy, characters", {update: f"{measures.longest_copy:,}" for update, measures in quality.items()}),
     ]
     last, places = len(rows) - 1, range(min(len(rows), SAMPLES))
     samples = [
-        Sample(update, loss, quality[update], pieces(text, marks, LONGEST), len(text))
+        ShownSample(update, loss, quality[update], pieces(text, marks, LONGEST), len(text))
         for (_, text, update, loss), marks in (rows[round(n * last / max(places[-1], 1))] for n in places)
     ]
     it = {"samples": samples, "longest": LONGEST, "all": len(rows), "words": words, "table": by_update(columns)}
-    return Section("samples", "The text grows up", it)
+    return PageSection("samples", "The text grows up", it)
 
 
-def best_passage(results: Results) -> Section:
+def best_passage(results: Results) -> PageSection:
     """Return the section with a passage by the best model, and where in training and text the model was saved."""
     train, params, (_, text, update, loss) = results.train, results.params, results.samples.data[-1]
     place = params.recipe.places(update, 1, len(results.corpus.training), params.seed)[0][0, -1]
-    sample = Sample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text))
+    sample = ShownSample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text))
     epoch = update // train.updates_per_epoch + 1
     it = {"sample": sample, "epoch": epoch, "character": int(place), "longest": BEST}
-    return Section("best-passage", "What it writes at the lowest loss", it)
+    return PageSection("best-passage", "What it writes at the lowest loss", it)
 
 
 def pieces(text: str, marks: SampleMarks, most: int) -> list[Piece]:

@@ -73,7 +73,7 @@ def correlations(h: Array, feature: Array) -> Array:
     return values
 
 
-def chosen(h: Array, text: str) -> list[Unit]:
+def best_units(h: Array, text: str) -> list[Unit]:
     """Return, for each feature, the unit with the largest absolute correlation in the first half of the text.
 
     Units whose standard deviation is below VARIES are excluded. Features that are constant in a half are left out.

@@ -13,7 +13,7 @@ from charloom.core.network.recipe import KERNEL
 from charloom.core.network.rnn import init
 from charloom.core.text.corpus import Text
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.sections import Section, numbers, program, rendered
+from charloom.pages.sections import PageSection, numbers, program, rendered
 
 # The faults of rnncheck by the stages of its backward pass, and the cases that show them: docs/inside_checks.py.
 CHECKS = json.loads(Path(__file__).with_name("inside_checks.json").read_bytes())
@@ -36,7 +36,7 @@ def inside_page(results: Results) -> str:
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
     ticks = list(MaxNLocator(5).tick_values(0.8 * min(levels.values()), 1.05 * max(levels.values())))
     listed = {STAGE[stage]: names for stage, names in CHECKS["faults"].items()}
-    sections = [Section("break", "Break one line", SMALL | {"faults": listed, "levels": levels, "ticks": ticks})]
+    sections = [PageSection("break", "Break one line", SMALL | {"faults": listed, "levels": levels, "ticks": ticks})]
     scripts, data, best = ["page.js", "passes.js", "break.js"], page_data(results), results.best
     if best.backend != KERNEL:
         more = "This page computes with tanh, so it shows models of backend: kernel only. charloom score reads a text."
@@ -47,9 +47,13 @@ def inside_page(results: Results) -> str:
         )
     else:
         more = "Type a text, and see what the network expects. Follow one update, character by character."
-        data |= {"model": numbers(best.theta.flat), "h": best.h.tolist(), "passage": passage(results)}
-        sections.append(Section("type", "Type here", {"best": best, "longest": LONGEST, "text": typed(results.corpus)}))
-        sections.append(Section("step", "One update, step by step", {"best": best, "count": len(data["passage"]) - 1}))
+        data |= {"model": numbers(best.theta.flat), "h": best.h.tolist(), "passage": next_sequence(results)}
+        sections.append(
+            PageSection("type", "Type here", {"best": best, "longest": LONGEST, "text": example_text(results.corpus)})
+        )
+        sections.append(
+            PageSection("step", "One update, step by step", {"best": best, "count": len(data["passage"]) - 1})
+        )
         scripts.append("model.js")
     intro = (
         f"Break a line of the gradient, and see which check notices it. {more}\n"
@@ -58,7 +62,7 @@ def inside_page(results: Results) -> str:
     return rendered("See inside the network", intro, sections, links=LINKS, program=program(scripts, data))
 
 
-def typed(corpus: Text) -> str:
+def example_text(corpus: Text) -> str:
     """Return the first whole words of the held-out text, and of the training text after it if that one is too short.
 
     A text without white space gives its first characters.
@@ -82,7 +86,7 @@ def page_data(results: Results) -> dict[str, Any]:
     }
 
 
-def passage(results: Results) -> list[int]:
+def next_sequence(results: Results) -> list[int]:
     """Return the ids of the sequence that training reads after the best model's update, and of one more character.
 
     With a batch or another order than reading from front to back, the sequence is the first one of the text instead. If

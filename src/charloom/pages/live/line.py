@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from charloom.core.config.params import Params, affects, as_yaml, flat_of
 from charloom.core.network.recipe import KERNEL as KERNEL_BACKEND
-from charloom.core.settings.params import Params, affects, as_yaml, flat_of
 from charloom.pages.sections import TEMPLATES
 
 KERNEL = Path(__file__).with_name("kernel.wasm")
@@ -35,14 +35,14 @@ def version() -> str:
 
 def determining(params: Params) -> dict[str, str]:
     """Return the params that determine the results in a line, except the seed, by their dotted names, as YAML."""
-    named = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}} - OTHERS
-    named -= {"backend"} if params.backend == KERNEL_BACKEND else set()  # lines of earlier pages do not know it
-    return {name: as_yaml(value) for name, value in flat_of(params).items() if name in named}
+    names = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}} - OTHERS
+    names -= {"backend"} if params.backend == KERNEL_BACKEND else set()  # lines of earlier pages do not know it
+    return {name: as_yaml(value) for name, value in flat_of(params).items() if name in names}
 
 
-def rest(values: Mapping[str, str], named: Collection[str]) -> str:
+def digest_of_others(values: Mapping[str, str], shown_names: Collection[str]) -> str:
     """Return the digest of those of the `determining` params that a line does not name."""
-    return short("\n".join(f"{name}={value}" for name, value in values.items() if name not in named).encode())
+    return short("\n".join(f"{name}={value}" for name, value in values.items() if name not in shown_names).encode())
 
 
 def limits(params: Params) -> dict[str, tuple[int, int]]:

@@ -9,17 +9,17 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from charloom.core.config.params import Params, as_yaml, flat_of
+from charloom.core.config.records import SampleTable
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.normal import TABLE
 from charloom.core.network.order import READING
 from charloom.core.network.recipe import KERNEL as KERNEL_BACKEND
-from charloom.core.settings.params import Params, as_yaml, flat_of
-from charloom.core.settings.records import SampleTable
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.live.line import CHECKPOINT_EVERY, KERNEL, POINTS, determining, limits, version
-from charloom.pages.sections import Section, numbers, program, rendered
+from charloom.pages.sections import PageSection, numbers, program, rendered
 
 LONGEST = 10_000_000  # most bytes of text in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
@@ -56,7 +56,10 @@ def live_page(results: Results, checkpoints: Path) -> str:
     data = page_data(results, hashes_and_texts(results.samples, models))
     words = PRIME.search(data["text"])
     write = {"best": results.best, "prime": words[0] if words else ""}
-    sections = [Section("train-again", "Run it again, or change one thing", shown), Section("write", "Write", write)]
+    sections = [
+        PageSection("train-again", "Run it again, or change one thing", shown),
+        PageSection("write", "Write", write),
+    ]
     code = program(("page.js", "keep.js", "live.js"), data, "worker.js")
     return rendered(title, intro, sections, links=LINKS, program=code)
 

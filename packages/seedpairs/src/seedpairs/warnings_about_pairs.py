@@ -10,7 +10,7 @@ from seedpairs.statistics import moments, student_p
 from seedpairs.words import number_of
 
 
-def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
+def warnings_about(measured: Measured, contrast: Contrast) -> Iterator[str]:
     """Yield the warnings about the setting's pairs: missing and exploded trials, outliers, seeds that are not tested.
 
     contrast  the setting's contrast with the baseline, decided
@@ -18,10 +18,10 @@ def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
     looks, sides = measured.looks, [measured.settings[name] for name in (contrast.setting, measured.baseline)]
     shared = common(sides)
     # with looks the baseline has more seeds than a setting that is decided already
-    if alone := sum(len(own) - len(shared) for own in (sides[:1] if looks else sides)):
+    if alone := sum(len(side) - len(shared) for side in (sides[:1] if looks else sides)):
         yield f"{number_of(alone, 'seed')} on one side only, left out"
     yield from without_values(contrast)
-    if any(trial.exploded and trial.value is not None for own in sides for trial in own.values()):
+    if any(trial.exploded and trial.value is not None for side in sides for trial in side.values()):
         yield "trials that exploded dominate mean and spread: compare the numbers of explosions"
     yield from _about_pairs(contrast.counting, 1.0 - contrast.tested_level)
     if looks and contrast.look is None:
@@ -33,13 +33,13 @@ def cautions(measured: Measured, contrast: Contrast) -> Iterator[str]:
 
 def without_values(contrast: Contrast) -> Iterator[str]:
     """Yield a warning if trials of the contrast have no value, with the verdicts that are excluded therefore."""
-    seeds, pairs, (ours, theirs) = counted_at(contrast)
-    missing = f"{number_of(ours + theirs, 'trial')} without a value; such seeds are missing here"
+    seeds, pairs, (first, second) = counted_at(contrast)
+    missing = f"{number_of(first + second, 'trial')} without a value; such seeds are missing here"
     if contrast.setting:
-        sides = f"no value in {number_of(ours, 'trial')}, and in {theirs} of the baseline"
+        sides = f"no value in {number_of(first, 'trial')}, and in {second} of the baseline"
         missing = f"{seeds - pairs.n} of {number_of(seeds, 'pair')} missing: {sides}"
     excluded = " or ".join(sorted(contrast.barred, key=VERDICTS.index))
-    if ours or theirs:
+    if first or second:
         yield missing + f"; the verdict cannot be {excluded}" * bool(excluded)
 
 

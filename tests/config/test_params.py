@@ -8,10 +8,10 @@ from projects import ROOT
 from ruamel.yaml import YAML
 
 from charloom.core.base.errors import WrongInput
+from charloom.core.config.params import as_yaml, sort_key
+from charloom.core.config.reading import read_params, with_overrides
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam
-from charloom.core.settings.params import as_yaml, in_order
-from charloom.core.settings.reading import overridden, read_params
 
 PARAMS = read_params(ROOT / "params.yaml")
 
@@ -19,7 +19,7 @@ PARAMS = read_params(ROOT / "params.yaml")
 def test_the_recipe_takes_the_rates_of_its_optimiser():
     assert PARAMS.recipe.optimizer == AdaGrad(0.1, 0.0)
     changes = {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "train.b1": 0.8, "train.clip": None}
-    adam = overridden(PARAMS, changes | {"train.loss": "mean"}, Path("x")).recipe
+    adam = with_overrides(PARAMS, changes | {"train.loss": "mean"}, Path("x")).recipe
     assert adam.optimizer == Adam(0.01, 0.8, 0.999, 1e-8)
     assert (adam.sigma, adam.clip, adam.scale) == ("fan_in", math.inf, 1 / 25)
 
@@ -30,7 +30,7 @@ def test_a_value_after_set_param_is_read_as_what_it_was(value):
 
 
 def test_numbers_are_in_order_before_words():
-    assert sorted(["fan_in", 0.1, None, 0.01, 10], key=in_order) == [0.01, 0.1, 10, "fan_in", None]
+    assert sorted(["fan_in", 0.1, None, 0.01, 10], key=sort_key) == [0.01, 0.1, 10, "fan_in", None]
 
 
 def test_prepare_names_what_has_no_effect(project):

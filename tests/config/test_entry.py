@@ -9,13 +9,13 @@ from contextlib import chdir, nullcontext
 from pathlib import Path
 
 import pytest
+from mlflow_project import waiting
 from projects import ROOT, STAGES, Project, called, ensure_ready, said, source, started, until
-from recorded import waiting
 
 from charloom.core.runtime.program import FOREIGN, run_command
 from charloom.core.base import sources, terminal
+from charloom.core.config.pipeline import changed_inputs
 from charloom.core.runtime import program
-from charloom.core.settings.pipeline import difference
 from charloom.core.text import corpus
 from charloom.sampling import writing
 from charloom.tracking.collect import put, this_run
@@ -154,7 +154,7 @@ def test_warnings_that_the_user_turned_into_errors_fail_no_delivery(project):
     assert not waiting(project)
 
 
-def test_without_the_compiler_a_stage_or_a_command_is_refused_and_0_is_no_such_wish(project, monkeypatch):
+def test_a_disabled_compiler_is_refused_by_stages_and_commands(project, monkeypatch):
     importlib.import_module("train")  # before the variable is set: it would spoil the kernel for the tests that follow
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     before = project.contents()
@@ -171,7 +171,7 @@ def test_without_the_compiler_a_stage_or_a_command_is_refused_and_0_is_no_such_w
     (BlockingIOError(errno.EAGAIN, "write could not complete"), "the system: write could not complete\n"),
     (RuntimeError("a mistake of ours"), None),
 ])  # fmt: skip
-def test_a_process_or_thread_that_may_not_start_is_a_line_and_another_error_of_the_program_is_not_hidden(error, line):
+def test_a_process_or_thread_that_cannot_start_gets_one_line(error, line):
     def command():
         raise error
 
@@ -180,5 +180,5 @@ def test_a_process_or_thread_that_may_not_start_is_a_line_and_another_error_of_t
 
 
 def test_many_changed_files_are_counted():
-    sentence = difference({f"src/{n}.py": "0" for n in range(52)}, {})
+    sentence = changed_inputs({f"src/{n}.py": "0" for n in range(52)}, {})
     assert sentence == "changed files: src/0.py, src/1.py, src/2.py, src/3.py, src/4.py, src/5.py and 46 more"

@@ -13,20 +13,28 @@ from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256_of_text, write_json
-from charloom.core.base.terminal import typed
+from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
+from charloom.core.config.params import PARAMS, Params, as_yaml, flat_of
+from charloom.core.config.pipeline import HERE, Project
+from charloom.core.config.reading import read_params, validated, with_overrides
 from charloom.core.network.recipe import KERNEL, NUMPY
-from charloom.core.settings.params import PARAMS, Params, as_yaml, flat_of
-from charloom.core.settings.pipeline import HERE, Project
-from charloom.core.settings.reading import checked, overridden, read_params
 from charloom.core.text.corpus import read_text, split, survey
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE, arithmetic_of, differing
-from charloom.results.study_table import ASKED, METRICS, TRIALS, Asked, Runs, read_asked, read_runs
+from charloom.results.study_table import (
+    METRIC_NAMES,
+    QUESTION_FILE,
+    TRIALS_FILE,
+    FrozenQuestion,
+    Runs,
+    read_frozen_question,
+    read_runs,
+)
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
 
-ANEW = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
+RESTART_HINT = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
 def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
@@ -36,20 +44,20 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
 
     Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
     start, or if the table has rows that are no trials of this question. For a study that has not started, raises
-    WrongInput as `asked_now` does, and if its folder contains other files. The message names the file, the key and what
-    is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
+    WrongInput as `freeze_question` does, and if its folder contains other files. The message names the file, the key
+    and what is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
     """
-    given, folder = read_question(project.root / path), (project.root / path).with_suffix("")
+    question, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
         ensure_no_other_files(folder)
-        study = with_training_text(asked_now(path, given, project), project)
-        ensure_own_question(study, project)
+        study = with_training_text(freeze_question(path, question, project), project)
+        ensure_new_question(study, project)
         return study
-    asked = read_asked(folder / ASKED)
-    study = study_of(path, given, asked, read_runs(folder, asked))
+    frozen = read_frozen_question(folder / QUESTION_FILE)
+    study = study_of(path, question, frozen, read_runs(folder, frozen))
     _ensure_same(study, project)
-    if others := len(study.runs) - len(study.trained()):
-        raise WrongInput(f"{folder / 'trials.csv'}: {others} rows belong to no trial of {path}; {ANEW}")
+    if foreign_rows := len(study.runs) - len(study.trained()):
+        raise WrongInput(f"{folder / 'trials.csv'}: {foreign_rows} rows belong to no trial of {path}; {RESTART_HINT}")
     return study
 
 
@@ -62,34 +70,35 @@ def ensure_no_other_files(folder: Path) -> None:
     names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
     if names and not is_started(folder):
         is_left = folder.parent.name == "studies" and names == ["report.html"]
-        mend = f"`rm {typed(str(folder / names[0]))}`, or " if is_left else ""
+        mend = f"`rm {for_shell(str(folder / names[0]))}`, or " if is_left else ""
         raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; {mend}give the study another name")
 
 
 def is_started(folder: Path) -> bool:
     """Return whether the folder holds asked.json or trials.csv, so a study has started there."""
-    return any((folder / name).exists() for name in (ASKED, TRIALS))
+    return any((folder / name).exists() for name in (QUESTION_FILE, TRIALS_FILE))
 
 
-def asked_now(path: Path, given: StudyFile, project: Project = HERE) -> Study:
+def freeze_question(path: Path, question: StudyFile, project: Project = HERE) -> Study:
     """Return the file's study with the params of the present params.yaml, and without runs.
 
     Raises WrongInput if params.yaml, the text or the question is invalid.
     """
     usual = project.params()
-    text = given.text or usual.prepare.text
+    text = question.text or usual.prepare.text
     try:
         digest = sha256_of_text(project.root / text)
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
-    asked = Asked(
-        text=text, sha256=digest, params=overridden(usual, {"prepare.text": text}, path), arithmetic={},
-        question=given.recorded, left_open=_left_open(given, usual) if project == HERE else "", measures=METRICS,
+    frozen = FrozenQuestion(
+        text=text, sha256=digest, params=with_overrides(usual, {"prepare.text": text}, path), arithmetic={},
+        question=question.recorded, left_open=_left_open(question, usual) if project == HERE else "",
+        measures=METRIC_NAMES,
     )  # fmt: skip
-    study = study_of(path, given, asked, Runs())
+    study = study_of(path, question, frozen, Runs())
     kinds = sorted({params.recipe.kind for params in study.settings.values()})
     arithmetic = {kind: arithmetic_of(kind, project) for kind in kinds}
-    return study._replace(asked=asked.model_copy(update={"arithmetic": arithmetic}))
+    return study._replace(frozen=frozen.model_copy(update={"arithmetic": arithmetic}))
 
 
 def with_training_text(study: Study, project: Project = HERE) -> Study:
@@ -98,35 +107,35 @@ def with_training_text(study: Study, project: Project = HERE) -> Study:
     The digest is the same if files differ only in a byte-order mark, in line ends, or in held-out text of equal length.
     Raises WrongInput if the text is invalid.
     """
-    text = survey(project.root / study.asked.text)
-    left, _ = split(text.characters, study.asked.params.prepare.held_out)
+    text = survey(project.root / study.frozen.text)
+    left, _ = split(text.characters, study.frozen.params.prepare.held_out)
     digest = hashlib.sha256(text.vocabulary.characters.encode())
     for piece in read_text(text.path):
         digest.update(piece[:left].encode())
         left = max(0, left - len(piece))
-    return study._replace(asked=study.asked.model_copy(update={"training_sha256": digest.hexdigest()}))
+    return study._replace(frozen=study.frozen.model_copy(update={"training_sha256": digest.hexdigest()}))
 
 
-def ensure_own_question(study: Study, project: Project = HERE) -> None:
+def ensure_new_question(study: Study, project: Project = HERE) -> None:
     """Raise WrongInput if another study asks the same question: a second name would not know of the first answer."""
     folders = {project.root / study.path.parent, project.root / "studies"}
-    for file in sorted(chain.from_iterable(folder.glob(f"*/{ASKED}") for folder in folders)):
+    for file in sorted(chain.from_iterable(folder.glob(f"*/{QUESTION_FILE}") for folder in folders)):
         other = file.parent
-        if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.named:
-            answers = f"`charloom study {_file_of(other)}` answers it"
-            raise WrongInput(f"{study.path}: {other} asks the same question; {answers}")
+        if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.question_key:
+            remedy = f"`charloom study {_file_of(other)}` answers it"
+            raise WrongInput(f"{study.path}: {other} asks the same question; {remedy}")
 
 
 def _key_in(file: Path) -> str:
     """Return the key of the question in an asked.json; "" if the file is invalid."""
     with suppress(CharloomError):
-        return as_asked(file.parent, read_asked(file)).named
+        return study_of_frozen(file.parent, read_frozen_question(file)).question_key
     return ""
 
 
-def as_asked(folder: Path, asked: Asked) -> Study:
+def study_of_frozen(folder: Path, frozen: FrozenQuestion) -> Study:
     """Return the study whose question is that in asked.json, without runs. Raises CharloomError if it is invalid."""
-    return study_of(_file_of(folder), checked(StudyFile, asked.question, folder / ASKED), asked, Runs())
+    return study_of(_file_of(folder), validated(StudyFile, frozen.question, folder / QUESTION_FILE), frozen, Runs())
 
 
 def _file_of(folder: Path) -> Path:
@@ -135,7 +144,7 @@ def _file_of(folder: Path) -> Path:
     return file if file.exists() else Path(f"{folder}.yaml")
 
 
-def write_asked(study: Study) -> None:
+def write_frozen_question(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
     asked.json then says that the sources here made the rows. So the caller first reads the study with
@@ -144,10 +153,10 @@ def write_asked(study: Study) -> None:
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
     question["baseline"] = {name: baseline[name] for name in study.columns}  # in full: params.yaml may change
-    update = {"question": question, "small_trials": small_trials(study.asked)}
-    content, file, old = study.asked.model_copy(update=update), study.folder / ASKED, None
+    update = {"question": question, "small_trials": small_trials(study.frozen)}
+    content, file, old = study.frozen.model_copy(update=update), study.folder / QUESTION_FILE, None
     with suppress(Damaged):  # missing, or damaged before `--anew`
-        old = read_asked(file)
+        old = read_frozen_question(file)
     if old != content:
         write_json(file, content.model_dump(mode="json", exclude_defaults=True))
 
@@ -158,25 +167,25 @@ def warn_of_other_params(study: Study) -> None:
     Nothing is written if params.yaml is invalid.
     """
     with suppress(WrongInput):
-        if differ := _differ(read_params(), study.asked.params, set()):
-            sys.stderr.write(f"{PARAMS} has {differ}; {study.path} keeps the params of its first start\n")
+        if difference := _differ(read_params(), study.frozen.params, set()):
+            sys.stderr.write(f"{PARAMS} has {difference}; {study.path} keeps the params of its first start\n")
 
 
-def _differ(now: Params, then: Params, left_out: set[str]) -> str:
+def _differ(present: Params, earlier: Params, left_out: set[str]) -> str:
     """Return `eta 0.05, not 0.1; m 50, not 100`: the params that differ, except the seed and those in `left_out`."""
-    values, before = flat_of(now), flat_of(then)
-    names = [name for name in differing([then, now]) if name not in {"seed", *left_out}]
+    values, before = flat_of(present), flat_of(earlier)
+    names = [name for name in differing([earlier, present]) if name not in {"seed", *left_out}]
     return "; ".join(f"{name} {as_yaml(values[name])}, not {as_yaml(before[name])}" for name in names)
 
 
-def _left_open(given: StudyFile, params: Params) -> str:
+def _left_open(question: StudyFile, params: Params) -> str:
     """Return how `params` differ from HEAD's params.yaml, in the params that the question does not set.
 
     The result is "" if nothing differs, or HEAD has no valid params.yaml.
     """
     with suppress(CharloomError):  # no repository
         if head := next(from_commits(["HEAD"])).params:
-            return _differ(params, head, set.intersection(*map(set, [given.baseline, *given.overrides()])))
+            return _differ(params, head, set.intersection(*map(set, [question.baseline, *question.overrides()])))
     return ""
 
 
@@ -190,53 +199,56 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
     study = read_study(path, anew=anew)
     warn_of_other_params(study)
     ensure_text(study)
-    if _other_arithmetic(study.asked, NUMPY):
+    if _other_arithmetic(study.frozen, NUMPY):
         why = "network/ gives other results than at the first start: it was edited, or this is another machine"
-        raise WrongInput(f"{study.path}: {why}; {ANEW}")
-    if study.runs and study.asked.small_trials != small_trials(study.asked):
-        again = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows; or {ANEW}"
-        raise WrongInput(f"{study.path}: its rows were trained with other source code, by {ASKED}; {again}")
+        raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
+    if study.runs and study.frozen.small_trials != small_trials(study.frozen):
+        accept = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows"
+        why = f"its rows were trained with other source code, by {QUESTION_FILE}"
+        raise WrongInput(f"{study.path}: {why}; {accept}; or {RESTART_HINT}")
     return study
 
 
-def small_trials(asked: Asked) -> dict[str, str]:
+def small_trials(frozen: FrozenQuestion) -> dict[str, str]:
     """Return the digests that asked.json records of small trials, as the sources here compute them."""
-    return {kind: small_trial(kind, asked.measures) for kind in asked.arithmetic}
+    return {kind: small_trial(kind, frozen.measures) for kind in frozen.arithmetic}
 
 
 def ensure_text(study: Study) -> None:
     """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
-    asked, text = study.asked, Path(study.asked.text)
+    frozen, text = study.frozen, Path(study.frozen.text)
     try:
-        now = sha256_of_text(text)
+        found = sha256_of_text(text)
     except OSError as error:
-        now = str(error.strerror)
-    if now != asked.sha256:
-        uses = f"the study uses {text} with SHA-256 {asked.sha256}; found: {now}"
-        raise WrongInput(f"{study.path}: {uses}; restore the text, or {ANEW}")
+        found = str(error.strerror)
+    if found != frozen.sha256:
+        uses = f"the study uses {text} with SHA-256 {frozen.sha256}; found: {found}"
+        raise WrongInput(f"{study.path}: {uses}; restore the text, or {RESTART_HINT}")
 
 
 def _ensure_same(study: Study, project: Project) -> None:
     """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
-    asked, then = study.asked, as_asked(study.folder, study.asked)
-    before, now = then.question, study.question
-    differs = {
-        "settings": then.settings != study.settings,
-        "baseline": then.baseline != study.baseline,
+    frozen, frozen_study = study.frozen, study_of_frozen(study.folder, study.frozen)
+    before, now = frozen_study.question, study.question
+    changed = {
+        "settings": frozen_study.settings != study.settings,
+        "baseline": frozen_study.baseline != study.baseline,
         "measure": before.measure != now.measure,
         "smallest_difference": before.smallest_difference != now.smallest_difference,
-        "text": now.text not in {None, asked.text},
+        "text": now.text not in {None, frozen.text},
         "seeds": bool(study.runs) and now.seeds[: len(before.seeds)] != before.seeds,
-        "looks": before.looks != now.looks and bool(asked.answers),
+        "looks": before.looks != now.looks and bool(frozen.answers),
     }
-    if names := ", ".join(name for name, differ in differs.items() if differ):
-        first_start = f"since the first start; {study.folder / ASKED} has the old values: restore them, or"
-        raise WrongInput(f"{study.path}: {names}: changed {first_start} {ANEW}")
-    if _other_arithmetic(asked, KERNEL, project):
-        raise WrongInput(f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {ANEW}")
+    if names := ", ".join(name for name, has_changed in changed.items() if has_changed):
+        first_start = f"since the first start; {study.folder / QUESTION_FILE} has the old values: restore them, or"
+        raise WrongInput(f"{study.path}: {names}: changed {first_start} {RESTART_HINT}")
+    if _other_arithmetic(frozen, KERNEL, project):
+        raise WrongInput(
+            f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {RESTART_HINT}"
+        )
 
 
-def _other_arithmetic(asked: Asked, backend: str, project: Project = HERE) -> bool:
+def _other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:
     """Return whether the arithmetic of one of the study's kinds of recipes with this backend is another one now."""
-    kinds = {kind: digest for kind, digest in asked.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
+    kinds = {kind: digest for kind, digest in frozen.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
     return any(arithmetic_of(kind, project) != digest for kind, digest in kinds.items())

@@ -5,17 +5,28 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TypeVar
 
-from seedpairs.cautions import cautions, without_values
-from seedpairs.data_types import CANNOT_TELL, INTERACTION, LEVEL, Answer, Band, Contrast, Curve, Measured, Seed, Summary
-from seedpairs.effects import told
-from seedpairs.factors import inseparable, tested
-from seedpairs.pairs import alone, counted, minus, values
+from seedpairs.data_types import (
+    CANNOT_TELL,
+    INTERACTION,
+    LEVEL,
+    Analysis,
+    Band,
+    Contrast,
+    Curve,
+    Measured,
+    Seed,
+    Summary,
+)
+from seedpairs.effects import reportable
+from seedpairs.factors import inseparable, tested_effects
+from seedpairs.pairs import paired_differences, setting_contrasts, values, with_valid_value
 from seedpairs.rule import decide, direction
 from seedpairs.seeds_needed import UNKNOWN, more_seeds
 from seedpairs.statistics import moments, student_interval
+from seedpairs.warnings_about_pairs import warnings_about, without_values
 
 T = TypeVar("T")
-IDENTITY = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount")
+IDENTIFYING_FIELDS = ("kind", "setting", "factor", "level", "reference", "other", "at", "amount")
 
 
 def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
@@ -23,59 +34,67 @@ def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
 
     Without a complete design there are no effects.
 
-    measured  with trials as `counted` returns them
+    measured  with trials as `with_valid_value` returns them
     """
-    (effects, family, equal), settings = tested(measured), alone(measured)
+    (effects, family, equal), settings = tested_effects(measured), setting_contrasts(measured)
     if effects:  # a look counts once all settings have its seeds
         settings = [x._replace(at_looks=x.at_looks[: len(effects[0].at_looks)]) for x in settings]
     looks = max(1, len(measured.looks))
     decided = decide([*effects, *settings], looks, measured.better, measured.smallest_difference, family)
     for effect, setting in equal.items():  # an effect that equals a setting's contrast has its seeds and verdict
-        decided[effect] = decided[setting]._replace(**{name: getattr(effects[effect], name) for name in IDENTITY})
-    return decided[len(effects) :], told(decided[: len(effects)])
+        decided[effect] = decided[setting]._replace(
+            **{name: getattr(effects[effect], name) for name in IDENTIFYING_FIELDS}
+        )
+    return decided[len(effects) :], reportable(decided[: len(effects)])
 
 
-def answered(measured: Measured) -> Answer:
+def answered(measured: Measured) -> Analysis:
     """Compare the settings and return the answer.
 
     The order of the seeds is that of the baseline's trials. Seeds after the look that decides (number of seeds at which
     the data are tested) are shown, but not tested.
     """
-    trials = {name: {seed: counted(x) for seed, x in own.items()} for name, own in measured.settings.items()}
+    trials = {
+        name: {seed: with_valid_value(x) for seed, x in trials_of_setting.items()}
+        for name, trials_of_setting in measured.settings.items()
+    }
     measured = replace(measured, settings=trials)
     settings, effects = verdicts(measured)
     seeds = _seeds_of(measured, settings)
     groups = [group for group in inseparable(measured.levels) if len(group) > 1]
     levels = measured.levels.values()
-    return Answer(
+    return Analysis(
         **vars(measured),
-        summaries=[_summary(measured, *own) for own in seeds.items()],
+        summaries=[_summary(measured, *trials_of_setting) for trials_of_setting in seeds.items()],
         comparisons=[_whole(measured, contrast, seeds[contrast.setting]) for contrast in settings],
         bands={name: _bands(curves, measured.baseline, settings) for name, curves in measured.curves.items()},
         effects=[_with_need(measured, x)._replace(warnings=tuple(without_values(x))) for x in effects],
-        inseparable=tuple({name: tuple(dict.fromkeys(own[name] for own in levels)) for name in x} for x in groups),
+        inseparable=tuple(
+            {name: tuple(dict.fromkeys(trials_of_setting[name] for trials_of_setting in levels)) for name in x}
+            for x in groups
+        ),
     )
 
 
-def named(answer: Answer) -> Answer:
+def with_labels(analysis: Analysis) -> Analysis:
     """Return the answer for people: each setting in `names` has its name there, which no other setting may have."""
 
     def name(setting: str) -> str:
-        return answer.names.get(setting, setting)
+        return analysis.names.get(setting, setting)
 
     def renamed(by_setting: dict[str, T]) -> dict[str, T]:
         return {name(setting): value for setting, value in by_setting.items()}
 
     return replace(
-        answer,
-        baseline=name(answer.baseline),
-        settings=renamed(answer.settings),
-        curves={curve: renamed(own) for curve, own in answer.curves.items()},
-        bands={curve: renamed(own) for curve, own in answer.bands.items()},
-        levels=renamed(answer.levels),
-        amounts=renamed(answer.amounts),
-        summaries=[own._replace(setting=name(own.setting)) for own in answer.summaries],
-        comparisons=[own._replace(setting=name(own.setting)) for own in answer.comparisons],
+        analysis,
+        baseline=name(analysis.baseline),
+        settings=renamed(analysis.settings),
+        curves={curve: renamed(x) for curve, x in analysis.curves.items()},
+        bands={curve: renamed(x) for curve, x in analysis.bands.items()},
+        levels=renamed(analysis.levels),
+        amounts=renamed(analysis.amounts),
+        summaries=[x._replace(setting=name(x.setting)) for x in analysis.summaries],
+        comparisons=[x._replace(setting=name(x.setting)) for x in analysis.comparisons],
     )
 
 
@@ -86,23 +105,23 @@ def _seeds_of(measured: Measured, contrasts: list[Contrast]) -> dict[str, list[S
     """
     base = list(measured.settings[measured.baseline])
     tested = {x.setting: base[: x.at_looks[x.look].seeds] for x in contrasts if measured.looks and x.look is not None}
-    every = {name: list(own) for name, own in measured.settings.items()}
+    every = {name: list(trials_of_setting) for name, trials_of_setting in measured.settings.items()}
     return every | tested | {measured.baseline: max(tested.values(), key=len, default=base)}
 
 
 def _summary(measured: Measured, setting: str, seeds: list[Seed]) -> Summary:
     trials = {seed: measured.settings[setting][seed] for seed in seeds}
-    whole, own = moments(values(trials).values()), trials.values()
+    whole, results = moments(values(trials).values()), trials.values()
     return Summary(
-        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in own),
-        sum(trial.reached is not None for trial in own), moments(_times(measured, setting, seeds).values()).mean,
+        setting, len(trials), *whole, student_interval(whole, LEVEL), sum(trial.exploded for trial in results),
+        sum(trial.reached is not None for trial in results), moments(_times(measured, setting, seeds).values()).mean,
     )  # fmt: skip
 
 
 def _times(measured: Measured, setting: str, seeds: Collection[Seed]) -> dict[Seed, float]:
     """Return the number of updates to the target by seed, at most the budget; {} without a target or a budget."""
     budget = (measured.budget or 0) if measured.target else 0
-    trials = [own for own in measured.settings[setting].items() if budget and own[0] in seeds]
+    trials = [item for item in measured.settings[setting].items() if budget and item[0] in seeds]
     return {seed: budget if trial.reached is None else min(trial.reached, budget) for seed, trial in trials}
 
 
@@ -111,10 +130,10 @@ def _whole(measured: Measured, contrast: Contrast, seeds: Collection[Seed]) -> C
 
     seeds  the seeds of the setting that count
     """
-    times = minus(*(_times(measured, name, seeds) for name in (contrast.setting, measured.baseline)))
+    times = paired_differences(*(_times(measured, name, seeds) for name in (contrast.setting, measured.baseline)))
     return _with_need(measured, contrast)._replace(
         time_interval=student_interval(moments(times.values()), LEVEL),
-        warnings=tuple(cautions(measured, contrast)),
+        warnings=tuple(warnings_about(measured, contrast)),
         parts=_parts(measured, contrast),
     )
 
@@ -131,7 +150,7 @@ def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
     if not mean or len(counts) != 1 or 0 in counts:
         return None
     parts = zip(*(zip(*pair, strict=True) for pair in both), strict=True)  # of each part, the pairs of values
-    sums = [math.fsum(ours - theirs for ours, theirs in part) for part in parts]
+    sums = [math.fsum(first - second for first, second in part) for part in parts]
     return sum(total * mean > 0 for total in sums), len(sums)
 
 
@@ -155,10 +174,14 @@ def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, settings: list[C
 
     curves  setting, then seed, to the curve
     """
-    bands, theirs = {}, curves.get(baseline, {})
+    bands, baseline_curves = {}, curves.get(baseline, {})
     for contrast in settings:
-        ours = curves.get(contrast.setting, {})
-        pairs = [minus(ours[seed], theirs[seed]) for seed in contrast.differences if seed in ours and seed in theirs]
+        setting_curves = curves.get(contrast.setting, {})
+        pairs = [
+            paired_differences(setting_curves[seed], baseline_curves[seed])
+            for seed in contrast.differences
+            if seed in setting_curves and seed in baseline_curves
+        ]
         if len(pairs) > 1:
             bands[contrast.setting] = band(pairs)
     return bands

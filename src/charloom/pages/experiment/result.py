@@ -5,15 +5,15 @@ The errors of the gradient check are compared with Table 1 of the published repo
 
 from statistics import fmean
 
+from charloom.core.config.params import as_yaml, flat_of
+from charloom.core.config.records import BITS, Measure
 from charloom.core.network.logarithm import LN2
 from charloom.core.network.rnn import SATURATED
-from charloom.core.settings.params import as_yaml, flat_of
-from charloom.core.settings.records import BITS, Measure
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.experiment.first_updates import RISEN, color_of
-from charloom.pages.pictures import BLUE, GREY, pictured
-from charloom.pages.rows import Line, in_rows
-from charloom.pages.sections import Picture, Section, Table
+from charloom.pages.pictures import BLUE, GREY, as_picture
+from charloom.pages.rows import Line, draw_rows
+from charloom.pages.sections import PageSection, Picture, Table
 from charloom.results.keys import experiment_key
 from charloom.results.run import FIRST_LOSSES
 
@@ -25,18 +25,18 @@ HEADS = (
 )  # fmt: skip
 
 
-def section(results: Results) -> Section:
+def section(results: Results) -> PageSection:
     """Return the section with the result and its hashes.
 
     cheaper  two numbers about the study's other seeds with this run's settings and text: how many have a lower held-out
              cost, and how many there are; None if there is no other seed, or no text was held out
     mended   the initial accumulator with the lowest mean held-out cost in the study; None if this run has it
     """
-    train, study, own = results.train, results.study, results.params.train.initial_accumulator_value
+    train, study, accumulator = results.train, results.study, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
     bits, peak, first = train.held_out_bits_per_character, max(losses, key=lambda u: losses[u]), next(iter(losses))
     others = [cost for seed, cost in results.seeds.items() if seed != results.params.seed]
-    lowest = min(study, key=lambda start: fmean(study[start]), default=own)
+    lowest = min(study, key=lambda start: fmean(study[start]), default=accumulator)
     it = {
         "training_bits": train.smooth_loss / results.params.seq_length / LN2,
         "first": losses[first],
@@ -45,7 +45,7 @@ def section(results: Results) -> Section:
         "jumped": losses[peak] > RISEN * losses[first],
         "saturated": list(results.curves["saturated_fraction"].values())[-1],
         "cheaper": (sum(cost < bits for cost in others), len(others)) if others and bits is not None else None,
-        "mended": None if lowest == own else lowest,
+        "mended": None if lowest == accumulator else lowest,
         "means": {start: fmean(costs) for start, costs in study.items()},
         "near": NEAR,
         "limit": SATURATED,
@@ -58,7 +58,7 @@ def section(results: Results) -> Section:
             "the results: weights and trace": results.results,
         },
     }
-    return Section("verdict", "The result", it, [_ladder(results)])
+    return PageSection("verdict", "The result", it, [_ladder(results)])
 
 
 def _ladder(results: Results) -> Picture:
@@ -72,7 +72,7 @@ def _ladder(results: Results) -> Picture:
         Line(f"{name}: {fmean(values):.3f}", color, values, fmean(values), bold=name == OWN)
         for name, color, values in rows
     ]
-    figure, _ = in_rows(lines, f"{BITS} ({Measure.HELD_OUT.better} is better)")
+    figure, _ = draw_rows(lines, f"{BITS} ({Measure.HELD_OUT.better} is better)")
     caption = (
         "A uniform guess knows nothing about the text. N-grams are counted in the same text on which they are measured "
         "(in-sample). The model is measured on unseen text, which is harder."
@@ -80,13 +80,13 @@ def _ladder(results: Results) -> Picture:
     if results.study:
         caption += " In the study a dot is a seed; the number and the stroke are the mean of the seeds."
     table = [(name, f"{fmean(v):.6f}", f"{min(v):.6f}", f"{max(v):.6f}") for name, _, v in rows]
-    return pictured(
+    return as_picture(
         figure, "ladder", "bits per character of this run and of counting", caption,
         Table(("what", "bits per character", "lowest", "highest"), table),
     )  # fmt: skip
 
 
-def gradients(results: Results) -> Section:
+def gradients(results: Results) -> PageSection:
     """Return the section with the errors of the gradient check, a row for each of W, U, V, b and c."""
     zero, carried = dict(results.gradcheck.zero), dict(results.gradcheck.carried)
     published = dict(results.published.gradient_check)
@@ -102,4 +102,4 @@ def gradients(results: Results) -> Section:
         "worst": max(errors.max_relative_error for errors in (*zero.values(), *carried.values())),
         "published_worst": max(published.values()),
     }
-    return Section("gradients", "Are the gradients right?", it)
+    return PageSection("gradients", "Are the gradients right?", it)

@@ -10,24 +10,24 @@ from typing import NamedTuple
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Damaged, WrongInput
 from charloom.core.base.words import number_of
+from charloom.core.config.pipeline import Project
+from charloom.core.config.records import DEFAULT_MEASURE, Measure
 from charloom.core.network.recipe import KERNEL
-from charloom.core.settings.pipeline import Project
-from charloom.core.settings.records import MEASURE, Measure
-from charloom.proof.disagreements import disagreements
+from charloom.proof.conflicts import conflicts
 from charloom.proof.rebuild import unavailable
 from charloom.results.commits import from_commits
 from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.run import Run
-from charloom.study.asking import is_started, read_study
-from charloom.study.measuring import measured
-from charloom.study.seeds import is_same, why_used
+from charloom.study.freeze import is_started, read_study
+from charloom.study.measuring import study_measurements
+from charloom.study.seeds import is_same_question, why_used
 from charloom.study.study_file import Study
 from dvc_proof.markdown import code, folded, paragraph
 from dvc_proof.rebuild import checked_out
 from seedpairs import answered
 from seedpairs import sentences as words
-from seedpairs.answering import named
-from seedpairs.data_types import CANNOT_TELL, Answer
+from seedpairs.analysis import with_labels
+from seedpairs.data_types import CANNOT_TELL, Analysis
 from seedpairs.effects import of_change
 from seedpairs.formats import as_markdown
 
@@ -61,7 +61,7 @@ def side(commit: str, folder: Path) -> Side:
     return Side(project, run if isinstance(run, Run) else None)
 
 
-def better(before: Side, after: Side) -> tuple[str, list[str]]:
+def judge_change(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return a sentence, as HTML, on whether the change makes results better, and Markdown blocks with the evidence.
 
     If the two runs cannot be compared or are equal, and tables of studies have changed, the sentence has the answers of
@@ -80,9 +80,9 @@ def better(before: Side, after: Side) -> tuple[str, list[str]]:
     sentence, blocks = _compared([side.run for side in (before, after) if side.run], studies, list(errors.values()))
     if not sentence or sentence.startswith(NO_DIFFERENCE):  # the branch only adds or changes studies
         changed = [study for study in studies if study.path not in old or study.runs != old[study.path].runs]
-        answers = [(study, named(answered(measured(study)))) for study in changed]
-        sentence = " ".join(_line(*answer) for answer in answers) or sentence
-        blocks += [_whole(*answer) for answer in answers]
+        analyses = [(study, with_labels(answered(study_measurements(study)))) for study in changed]
+        sentence = " ".join(_line(*analysis) for analysis in analyses) or sentence
+        blocks += [_whole(*analysis) for analysis in analyses]
     blocks += [paragraph(f"{code(file.name)} is not used: {code(str(why), 400)}") for file, why in errors.items()]
     return sentence, ["### Is it better?", *blocks] if blocks else []
 
@@ -109,16 +109,16 @@ def _lacking(study: Study | None, base: Study) -> str:
     study  HEAD's study; None if HEAD has none of this name
     """
     sides = (base.runs, study.runs if study else {})
-    rows, own = ({str(trial_params(run.params)) for run in runs.values()} for runs in sides)
-    if lost := len(rows - own):
+    rows, rows_of_head = ({str(trial_params(run.params)) for run in runs.values()} for runs in sides)
+    if lost := len(rows - rows_of_head):
         return f"{lost} of the base's {number_of(len(rows), 'row')}"
-    if not study or base.named != study.named:
+    if not study or base.question_key != study.question_key:
         return "the base's question"
     looked = len({run.params.seed for run in base.runs.values()}) >= base.question.all_looks[0]
     if looked and base.question.looks != study.question.looks:
         return "the base's looks"
-    same = base.asked.arithmetic == study.asked.arithmetic
-    return "an answer of the base" if same and {*base.asked.answers} - {*study.asked.answers} else ""
+    same = base.frozen.arithmetic == study.frozen.arithmetic
+    return "an answer of the base" if same and {*base.frozen.answers} - {*study.frozen.answers} else ""
 
 
 def _error(study: Study, base: list[Study], trained: list[tuple[str, Mapping[str, Run]]]) -> CharloomError | None:
@@ -132,13 +132,13 @@ def _error(study: Study, base: list[Study], trained: list[tuple[str, Mapping[str
     """
     for where, runs in trained:
         for key, row in study.runs.items():
-            for name, own, other in disagreements(row, runs[key]) if key in runs else ():
-                what = f"{study.folder} has {own} for seed {row.params.seed} ({name}), and {where} {other}"
+            for name, row_value, value in conflicts(row, runs[key]) if key in runs else ():
+                what = f"{study.folder} has {row_value} for seed {row.params.seed} ({name}), and {where} {value}"
                 return CheckFailed(f"{what}. One of the two is wrong.")
-    if not study.asked.answers:
+    if not study.frozen.answers:
         return WrongInput(f"{len(study.trained())} trials, and no answer yet")
-    base = [other for other in base if other.asked.answers]
-    why = "" if any(is_same(study, other) for other in base) else why_used(study, base)
+    base = [value for value in base if value.frozen.answers]
+    why = "" if any(is_same_question(study, value) for value in base) else why_used(study, base)
     return WrongInput(f"{why} in the base, and a seed answers one question") if why else None
 
 
@@ -166,7 +166,7 @@ def _compared(runs: list[Run], studies: list[Study], errors: list[CharloomError]
     differ and a study is damaged or contradicted, the result is *not known*. If several studies have both settings, the
     one with the most seeds counts.
     """
-    bits = [getattr(run.metrics, MEASURE) for run in runs]
+    bits = [getattr(run.metrics, DEFAULT_MEASURE) for run in runs]
     if len(runs) < 2 or None in bits:
         return "", []
     if runs[0].measured_on != runs[1].measured_on:
@@ -196,33 +196,33 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     """
     by_params = {str(setting_params(params)): name for name, params in study.settings.items()}
     names = [by_params.get(str(setting_params(run.params)), "") for run in runs]
-    results = measured(study._replace(baseline=names[0]))
-    if study.asked.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
+    results = study_measurements(study._replace(baseline=names[0]))
+    if study.frozen.sha256 != runs[1].text_sha256 or not all(results.settings.get(name) for name in names):
         return None
-    answer = named(answered(results))
-    effect = of_change(answer, *(results.levels[name] for name in names))
-    (alone,) = (x for x in answer.comparisons if x.setting == study.names.get(names[1], names[1]))
+    analysis = with_labels(answered(results))
+    effect = of_change(analysis, *(results.levels[name] for name in names))
+    (alone,) = (x for x in analysis.comparisons if x.setting == study.names.get(names[1], names[1]))
     where = code(f"studies/{study.path.stem}")
     if effect and effect.verdict != CANNOT_TELL and alone.verdict == CANNOT_TELL:
         claim, chosen = f"{code(words.name(effect))}: <b>{effect.verdict}</b>", effect
         counted = f", averaged over its other params. The setting alone: {alone.verdict}"
     else:
-        claim, chosen = f"{code(alone.setting)} against {code(answer.baseline)}: <b>{words.verdict(alone)}</b>", alone
-        counted = f", with {number_of(len(answer.comparisons), 'comparison')}"
-    size = next(words.difference(chosen, answer))
+        claim, chosen = f"{code(alone.setting)} against {code(analysis.baseline)}: <b>{words.verdict(alone)}</b>", alone
+        counted = f", with {number_of(len(analysis.comparisons), 'comparison')}"
+    size = next(words.difference_lines(chosen, analysis))
     return (
-        f"{claim}. {code(answer.measure)} ({answer.better} is better): {size}, by the study {where}{counted}.",
-        [_whole(study, answer, opened=True)],
+        f"{claim}. {code(analysis.measure)} ({analysis.better} is better): {size}, by the study {where}{counted}.",
+        [_whole(study, analysis, opened=True)],
     )
 
 
-def _line(study: Study, answer: Answer) -> str:
+def _line(study: Study, analysis: Analysis) -> str:
     """Return the answer and its warnings in one line of HTML, with the text if the study has a text of its own."""
-    text = f" on {code(study.asked.text)}" if study.question.text else ""
-    line = "; ".join([words.told(answer), *(f"warning: {warning}" for warning in answer.warnings)])
+    text = f" on {code(study.frozen.text)}" if study.question.text else ""
+    line = "; ".join([words.told(analysis), *(f"warning: {warning}" for warning in analysis.warnings)])
     return f"{code(study.path.name)}{text} says: {code(line, 400)}."
 
 
-def _whole(study: Study, answer: Answer, *, opened: bool = False) -> str:
+def _whole(study: Study, analysis: Analysis, *, opened: bool = False) -> str:
     """Return the whole answer of the study as Markdown, folded unless `opened`."""
-    return folded(f"What {code(f'studies/{study.path.stem}')} says", as_markdown(answer).strip(), opened=opened)
+    return folded(f"What {code(f'studies/{study.path.stem}')} says", as_markdown(analysis).strip(), opened=opened)

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 MatrixRow = TypeVar("MatrixRow")
 
 
-class Record(BaseModel):
+class Schema(BaseModel):
     """The base of all records: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Levels(Record):
+class Levels(Schema):
     """The costs of a text with models that only count n-grams in this same text.
 
     The unit is in the name of the field of TextMetrics. `uniform` is the cost with a uniform guess among K characters.
@@ -26,7 +26,7 @@ class Levels(Record):
     trigram: float
 
 
-class TextMetrics(Record):
+class TextMetrics(Schema):
     """metrics/prepare.json: figures about the text.
 
     characters                  length of the text: the training part and the held-out part
@@ -47,7 +47,7 @@ class TextMetrics(Record):
     bits_per_character: Levels
 
 
-class MatrixAgreement(Record):
+class MatrixAgreement(Schema):
     """The gradient check of one matrix from one initial state.
 
     entries          number of entries compared
@@ -60,7 +60,7 @@ class MatrixAgreement(Record):
     agreeing_digits: int
 
 
-class MatrixErrors(Record):
+class MatrixErrors(Schema):
     """The errors of the gradient of one matrix from one initial state.
 
     The fields up to `numeric` describe the entry with the largest relative error, where the kernel's gradient
@@ -77,7 +77,7 @@ class MatrixErrors(Record):
     report_relative_error: float
 
 
-class Matrices(Record, Generic[MatrixRow], extra="ignore"):
+class Matrices(Schema, Generic[MatrixRow], extra="ignore"):
     """A record of the type MatrixRow for each matrix of the network: see network/rnn.py. Other keys are ignored."""
 
     W: MatrixRow
@@ -87,7 +87,7 @@ class Matrices(Record, Generic[MatrixRow], extra="ignore"):
     c: MatrixRow
 
 
-class GradcheckErrors(Record):
+class GradcheckErrors(Schema):
     """reports/gradcheck.json: measured errors, computed with the kernel's arithmetic.
 
     state_error    largest error of the kernel's hidden states: a state is compared with the state that the equation
@@ -100,7 +100,7 @@ class GradcheckErrors(Record):
     carried: Matrices[MatrixErrors]
 
 
-class GradcheckMetrics(Record):
+class GradcheckMetrics(Schema):
     """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement for each initial state.
 
     The initial states are those of GradcheckErrors: zero, and the state after reading the batch from zero.
@@ -112,7 +112,7 @@ class GradcheckMetrics(Record):
     carried: Matrices[MatrixAgreement]
 
 
-class TrainMetrics(Record):
+class TrainMetrics(Schema):
     """metrics/train.json: smooth losses in nats per sequence, held-out costs in bits per character.
 
     held_out_bits_per_character is the cost with the last model, the main measure. best_held_out_bits_per_character is
@@ -136,7 +136,7 @@ class TrainMetrics(Record):
     updates_per_epoch: int
 
 
-class ResultsRecord(Record):
+class ResultsRecord(Schema):
     """metrics/results.json: the hash of a training's weights and trace (see results_hash).
 
     network  with the backend `numpy`, a digest of what network/ computes on this machine; otherwise "", which the file
@@ -147,7 +147,7 @@ class ResultsRecord(Record):
     network: str = ""
 
 
-class SampleQuality(Record):
+class SampleQuality(Schema):
     """Quality of one sample, compared with the training text.
 
     known_words   the share, in [0, 1], of the sample's whole words that the training text contains; None without words
@@ -164,7 +164,7 @@ class SampleQuality(Record):
         return f"{share}the longest passage copied from {source} has {self.longest_copy:,} characters"
 
 
-class SampleMarks(Record):
+class SampleMarks(Schema):
     """The passages of a sample that a page marks, as half-open ranges of characters [start, end).
 
     copied   the longest passage that the training text contains; the first one of several with equal length
@@ -175,13 +175,13 @@ class SampleMarks(Record):
     unknown: list[tuple[int, int]]
 
 
-class AllMarks(Record):
+class AllMarks(Schema):
     """reports/sample_marks.json: the marks of each row of SampleTable, in the same order."""
 
     data: list[SampleMarks]
 
 
-class SampleMetrics(Record):
+class SampleMetrics(Schema):
     """metrics/sample.json: the quality of the samples.
 
     checkpoints  quality of each checkpoint's sample, by the checkpoint's number of updates
@@ -237,7 +237,7 @@ class Measure(StrEnum):
     BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smooth loss on training text", NATS, "lower", 0.01, False
 
     @classmethod
-    def named(cls, name: str) -> "Measure | None":
+    def from_name(cls, name: str) -> "Measure | None":
         """Return the measure with this name; None if there is none."""
         return next((measure for measure in cls if measure == name), None)
 
@@ -247,14 +247,14 @@ class Measure(StrEnum):
         return f"{self.words}, in {self.unit}"
 
 
-MEASURE = "held_out_bits_per_character"  # the measure of record: the last model's, on all measured characters
-MEASURE_OF_PART = "held_out_part_bits_per_character"  # at each checkpoint, on less text: plots/held_out.csv
+DEFAULT_MEASURE = "held_out_bits_per_character"  # the measure of record: the last model's, on all measured characters
+PART_MEASURE = "held_out_part_bits_per_character"  # at each checkpoint, on less text: plots/held_out.csv
 PASSAGES = 20  # consecutive parts of the held-out text in which settings are compared, too
 BEST_MODEL = "best model"
 SampleRow = tuple[str, str, int, float]
 
 
-class SampleTable(Record):
+class SampleTable(Schema):
     """reports/sample_table.json, an MLflow table: MLflow's page shows the texts of several runs side by side.
 
     A row has the columns `columns`. The column `sample` is "best model" or a checkpoint's number, such as "1,000

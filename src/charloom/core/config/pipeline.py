@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.words import listed
-from charloom.core.settings.params import PARAMS, Params, affects, flat_of
-from charloom.core.settings.reading import read_mapping, read_params
+from charloom.core.config.params import PARAMS, Params, affects, flat_of
+from charloom.core.config.reading import read_mapping, read_params
 
 PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
-OWN = Path(".charloom")  # our files that are no results: locks, resume states, the spool
+CHARLOOM_FOLDER = Path(".charloom")  # our files that are no results: locks, resume states, the spool
 OUTS = ("outs", "metrics", "plots")  # the keys of a stage in dvc.yaml under which its outputs are
-TEXT = "${prepare.text}"  # the text's path in dvc.yaml
+TEXT_PLACEHOLDER = "${prepare.text}"  # the text's path in dvc.yaml
 
 
 def root() -> Path:
@@ -84,10 +84,10 @@ def files(stage: str) -> Files:
     return HERE.files(stage)
 
 
-def names_of(entries: list[Any], text: str = TEXT) -> list[str]:
+def names_of(entries: list[Any], text: str = TEXT_PLACEHOLDER) -> list[str]:
     """Return the paths of entries under `deps` or `outs` in dvc.yaml. The entry `${prepare.text}` becomes `text`."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-    return [text if name == TEXT else name for name in names]
+    return [text if name == TEXT_PLACEHOLDER else name for name in names]
 
 
 def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
@@ -107,19 +107,21 @@ def is_inside(path: Path, folder: Path = Path()) -> bool:
     return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))  # noqa: PTH100  resolve() follows links
 
 
-def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+def changed_inputs(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Return the differences between two `Inputs.values` in words, "" if they are equal.
 
     A param is named with both values, such as `eta was 0.1, is 0.2`. A file is only named.
     """
-    differ = [name for name in now | before if before.get(name) != now.get(name)]
-    files = [name for name in differ if name not in affects(Params)]
-    values = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in differ if name not in files]
+    names = [name for name in after | before if before.get(name) != after.get(name)]
+    files = [name for name in names if name not in affects(Params)]
+    values = [f"{name} was {before.get(name)}, is {after.get(name)}" for name in names if name not in files]
     return "; ".join([*values, *([f"changed files: {listed(files)}"] if files else [])])
 
 
 def ensure_repository() -> None:
     """Raise WrongInput if this folder is in no Git repository. DVC needs one, and DVC's own message is less clear."""
-    here = Path.cwd()
-    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
-        raise WrongInput(f"{here}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`")
+    folder = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (folder, *folder.parents)):
+        raise WrongInput(
+            f"{folder}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`"
+        )

@@ -9,9 +9,9 @@ from projects import TEXT
 from recipes import recipe
 
 from charloom.core.base.errors import Unavailable
+from charloom.core.config.reading import read_params
 from charloom.core.network.rnn import size
 from charloom.core.runtime.memory import PROCESS, check_memory, group_limits, training_memory
-from charloom.core.settings.reading import read_params
 
 TRAIN = """
 import re, train
@@ -29,7 +29,7 @@ def test_more_than_the_machine_has_is_refused_and_what_it_has_is_not():
 
 
 @pytest.mark.parametrize(("dtype", "item"), [("float64", 8), ("float32", 4)])
-def test_what_is_said_to_be_needed_has_room_for_weights_accumulators_and_the_best(dtype, item):
+def test_the_memory_estimate_covers_weights_accumulators_and_the_best_model(dtype, item):
     for m, K in ((8, 5), (100, 83), (3000, 5)):
         states = 3 * size(m, K) * item
         assert 4 * states < training_memory(recipe(m, 25, dtype=dtype), K, 1000) < 20 * states + 2 * PROCESS
@@ -37,7 +37,7 @@ def test_what_is_said_to_be_needed_has_room_for_weights_accumulators_and_the_bes
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what the process took")
-def test_a_training_takes_no_more_than_the_estimate_and_two_thirds_of_it_at_least(project):
+def test_a_training_needs_two_thirds_of_the_estimated_memory_to_all_of_it(project):
     project.run("python", "src/train.py")  # compiles, if need be
     project.clear()
     printed = project.run("python", "-c", TRAIN, PYTHONPATH="src")

@@ -39,7 +39,7 @@ class Affects(NamedTuple):
 WEIGHTS, MEASURE, SAMPLES, NOTHING = (Affects(what) for what in ("weights", "measure", "samples", "nothing"))
 
 
-class Section(BaseModel):
+class ParamSection(BaseModel):
     """The base of all sections: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -51,14 +51,14 @@ class Section(BaseModel):
         return value + 0.0 if isinstance(value, float) else value
 
 
-class Prepare(Section):
+class Prepare(ParamSection):
     """The text's file, and the held-out fraction of the text, which training does not read."""
 
     text: Annotated[str, Field(min_length=1), NOTHING]
     held_out: Annotated[float, Field(ge=0, lt=1), MEASURE]
 
 
-class Gradcheck(Section):
+class Gradcheck(ParamSection):
     """The gradient check: the largest allowed relative error, the number of entries to compare in each
     matrix (see check.initial_errors), and the seed of the weights that it draws.
     """
@@ -68,7 +68,7 @@ class Gradcheck(Section):
     seed: Annotated[Seed, NOTHING]
 
 
-class Train(Section):
+class Train(ParamSection):
     """The training loop; comments in params.yaml explain the params."""
 
     updates: Annotated[int, Field(ge=0, le=2**53), WEIGHTS]
@@ -87,7 +87,7 @@ class Train(Section):
     held_out_characters: Annotated[Count, MEASURE]
 
 
-class Sample(Section):
+class Sample(ParamSection):
     """The samples: length of a checkpoint's sample and of the best model's sample, in characters, and temperature."""
 
     length: Annotated[Count, SAMPLES]
@@ -95,7 +95,7 @@ class Sample(Section):
     temperature: Annotated[float, Field(ge=0), SAMPLES]
 
 
-class Params(Section):
+class Params(ParamSection):
     """All of params.yaml."""
 
     m: Annotated[Count, WEIGHTS]
@@ -163,7 +163,7 @@ def affects(model: type[BaseModel]) -> dict[str, Affects]:
     """Return what each param of the model and of its sections affects, by the param's dotted name."""
     by_name: dict[str, Affects] = {}
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, ParamSection):
             by_name |= {f"{name}.{key}": effect for key, effect in affects(field.annotation).items()}
         else:
             (by_name[name],) = (effect for effect in field.metadata if isinstance(effect, Affects))
@@ -180,7 +180,7 @@ def as_yaml(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def in_order(value: Any) -> tuple[bool, float, str]:
+def sort_key(value: Any) -> tuple[bool, float, str]:
     """Return a sort key for the values of a param: numbers by size, then words and None by their text."""
     word = value is None or isinstance(value, str)
     return (word, 0.0, as_yaml(value)) if word else (word, value, "")

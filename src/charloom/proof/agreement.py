@@ -7,16 +7,16 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from charloom.core.settings.pipeline import LOCK
-from charloom.core.settings.records import MEASURE
+from charloom.core.config.pipeline import LOCK
+from charloom.core.config.records import DEFAULT_MEASURE
 from dvc_proof.data import contents
 from dvc_proof.differences import DIFFERENT
-from dvc_proof.verify import Verified
+from dvc_proof.verify import VerificationReport
 
 TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")
 MATTERS = 0.01  # bits per character: the smallest difference that matters to a reader
-SAMPLES, METRICS = "reports/sample_table", "metrics/train"  # values of key_of
+SAMPLES_KEY, METRICS_KEY = "reports/sample_table", "metrics/train"  # values of key_of
 NEAR = f"within {TOLERANCE:g} of the committed one, relative to it"
 MEANINGS = {
     "the same bits": "every result is equal to the last bit",
@@ -36,14 +36,19 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
     costs     the held-out costs of both runs, in bits per character
     networks  the `network` of both runs (see ResultsRecord). Equal digests promise equal bits; so does the kernel
     """
-    known = [cost for cost in costs if cost is not None]
-    if "" in networks or len(set(networks)) == 1 or len(known) < 2 or max(known) - min(known) > MATTERS:
+    costs_known = [cost for cost in costs if cost is not None]
+    if (
+        "" in networks
+        or len(set(networks)) == 1
+        or len(costs_known) < 2
+        or max(costs_known) - min(costs_known) > MATTERS
+    ):
         return ""
-    one, other = known
-    return f"agrees: held-out {one:.6g} and {other:.6g} bits per character; {ROUNDS}"
+    first, second = costs_known
+    return f"agrees: held-out {first:.6g} and {second:.6g} bits per character; {ROUNDS}"
 
 
-def agreement_of(result: Verified) -> str:
+def agreement_of(result: VerificationReport) -> str:
     """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
     rows = [row for row in result.rows if row.file != str(LOCK)]
     apart = {row.file for row in rows if row.result == DIFFERENT}
@@ -52,11 +57,11 @@ def agreement_of(result: Verified) -> str:
     folders = result.committed, result.rebuilt
     files = [tuple(contents(folder, row.file) for folder in folders) for row in rows]
     if all(_is_near(*pair) for pair in files if pair[0]):
-        return WITHIN if any(key_of(file) == SAMPLES for file in apart) else SAME_TEXT
+        return WITHIN if any(key_of(file) == SAMPLES_KEY for file in apart) else SAME_TEXT
     costs = [math.nan]
     with suppress(ValueError, LookupError, TypeError, ArithmeticError, RecursionError):  # not as the stage writes them
-        (metrics,) = (row.file for row in result.rows if key_of(row.file) == METRICS)
-        costs = [float(json.loads((folder / metrics).read_bytes())[MEASURE]) for folder in folders]
+        (metrics,) = (row.file for row in result.rows if key_of(row.file) == METRICS_KEY)
+        costs = [float(json.loads((folder / metrics).read_bytes())[DEFAULT_MEASURE]) for folder in folders]
     return SAME_CONCLUSION if abs(costs[0] - costs[-1]) <= MATTERS else ANOTHER
 
 
@@ -67,9 +72,9 @@ def key_of(path: str) -> str:
 
 def _is_near(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> bool:
     """Return whether the files are equal, except spaces and numbers whose relative difference is at most TOLERANCE."""
-    one, other = (b"\n".join(files.values()) for files in (committed, rebuilt))
-    words = [NUMBER.sub(b"0", side).split() for side in (one, other)]
+    committed_text, rebuilt_text = (b"\n".join(files.values()) for files in (committed, rebuilt))
+    words = [NUMBER.sub(b"0", side).split() for side in (committed_text, rebuilt_text)]
     if committed.keys() != rebuilt.keys() or words[0] != words[1]:
         return False
-    pairs = zip(*(map(float, NUMBER.findall(side)) for side in (one, other)), strict=True)
+    pairs = zip(*(map(float, NUMBER.findall(side)) for side in (committed_text, rebuilt_text)), strict=True)
     return all(first == second or math.isclose(first, second, rel_tol=TOLERANCE) for first, second in pairs)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from charloom.core.settings.records import BITS, MEASURE_OF_PART, Measure
+from charloom.core.config.records import BITS, PART_MEASURE, Measure
 from charloom.pages.pictures import BLUE, GREEN, GREY, INK, PINK, VERMILION
 from charloom.pages.sections import Table
 from seedpairs import sentences as words
-from seedpairs.data_types import CANNOT_TELL, Answer, Contrast, Measurement, Seed, Summary
+from seedpairs.data_types import CANNOT_TELL, Analysis, Contrast, Measurement, Seed, Summary
 
 # of the baseline and of other settings whose curves are drawn; of the levels of a factor
 COLORS = VERMILION, BLUE, GREEN, PINK
@@ -16,10 +16,10 @@ FEW = 3  # most comparisons that are shown with all their lines
 ROWS = 40  # most settings in a picture
 # measures and curves in words, by their names in tables
 OF_PART = f"the cost of a part of the held-out text, in {BITS}"
-ABOUT = {measure.value: measure.about for measure in Measure} | {MEASURE_OF_PART: OF_PART}
+ABOUT = {measure.value: measure.about for measure in Measure} | {PART_MEASURE: OF_PART}
 
 
-class Row(NamedTuple):
+class SettingRow(NamedTuple):
     """A setting in a picture.
 
     trials      its trials by seed
@@ -35,86 +35,86 @@ class Row(NamedTuple):
     bold: bool
 
 
-class Compared:
+class Presentation:
     """An answer, and what the page shows about it.
 
     If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
     without a mean last, and only some of them are shown in full.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, analysis: Analysis) -> None:
         """Store the answer, sorted by mean unless `few`."""
 
         def rank(row: Summary) -> float:
-            return float("inf") if row.mean is None else row.mean if answer.better == "lower" else -row.mean
+            return float("inf") if row.mean is None else row.mean if analysis.better == "lower" else -row.mean
 
-        self.answer = answer
+        self.analysis = analysis
         if not self.few:
-            summaries = sorted(answer.summaries, key=rank)
+            summaries = sorted(analysis.summaries, key=rank)
             places = {summary.setting: place for place, summary in enumerate(summaries)}
-            comparisons = sorted(answer.comparisons, key=lambda contrast: places[contrast.setting])
-            self.answer = replace(answer, summaries=summaries, comparisons=comparisons)
+            comparisons = sorted(analysis.comparisons, key=lambda contrast: places[contrast.setting])
+            self.analysis = replace(analysis, summaries=summaries, comparisons=comparisons)
 
     @property
-    def asked(self) -> str:
+    def question(self) -> str:
         """Return the question in words: what the factors do, or whether settings are better than the baseline."""
-        others = [contrast.setting for contrast in self.answer.comparisons]
-        if factors := dict.fromkeys(effect.factor for effect in self.answer.effects):
+        others = [contrast.setting for contrast in self.analysis.comparisons]
+        if factors := dict.fromkeys(effect.factor for effect in self.analysis.effects):
             return f"What do {words.listed(factors)} do?"
         which = f"Is {others[0]}" if len(others) == 1 else f"Which of {len(others)} settings are"
-        return f"{which} better than {self.answer.baseline}?"
+        return f"{which} better than {self.analysis.baseline}?"
 
     @property
     def heading(self) -> str:
-        """Return the question in the user's words (the title) if there are any, else as `asked` words it."""
-        return self.answer.title or self.asked
+        """Return the question in the user's words (the title) if there are any, else as `question` words it."""
+        return self.analysis.title or self.question
 
     @property
-    def told(self) -> list[str]:
+    def verdict_lines(self) -> list[str]:
         """Return the answer in words: lines about the effects if some were tested, else a line for each verdict."""
-        return words.effect_lines(self.answer) or words.told_by_line(self.answer)
+        return words.effect_lines(self.analysis) or words.lines_by_verdict(self.analysis)
 
     @property
     def unit(self) -> str:
         """Return the unit of the measure: `bits per character`; "" for a measure that is not charloom's."""
-        measure = Measure.named(self.answer.measure)
+        measure = Measure.from_name(self.analysis.measure)
         return measure.unit if measure else ""
 
     @property
     def trainings(self) -> int:
         """Return the number of trials of all settings."""
-        return sum(map(len, self.answer.settings.values()))
+        return sum(map(len, self.analysis.settings.values()))
 
     @property
     def few(self) -> bool:
         """Return whether there are at most FEW comparisons, so that each is shown with all its lines."""
-        return len(self.answer.comparisons) <= FEW
+        return len(self.analysis.comparisons) <= FEW
 
     @property
     def decided(self) -> list[str]:
         """Return the settings that have a verdict."""
-        return [contrast.setting for contrast in self.answer.comparisons if contrast.verdict != CANNOT_TELL]
+        return [contrast.setting for contrast in self.analysis.comparisons if contrast.verdict != CANNOT_TELL]
 
     @property
     def arrow(self) -> str:
         """Return the remark at an axis of values: in which direction they are better."""
-        return "← better" if self.answer.better == "lower" else "better →"
+        return "← better" if self.analysis.better == "lower" else "better →"
 
     @property
     def drawn(self) -> list[str]:
         """Return the settings whose curves are drawn: the baseline and the first FEW others, in the page's order."""
-        return [self.answer.baseline, *(contrast.setting for contrast in self.answer.comparisons[:FEW])]
+        return [self.analysis.baseline, *(contrast.setting for contrast in self.analysis.comparisons[:FEW])]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[SettingRow]:
         """Return at most ROWS settings for pictures, in the page's order: the baseline and the first others."""
-        comparisons = {contrast.setting: contrast for contrast in self.answer.comparisons[: ROWS - 1]}
+        comparisons = {contrast.setting: contrast for contrast in self.analysis.comparisons[: ROWS - 1]}
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
         rows = []
-        for summary in self.answer.summaries:
-            if (name := summary.setting) in {self.answer.baseline, *comparisons}:
-                trials, bold = self.answer.settings[name], not self.few and name in self.decided
-                rows.append(Row(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
+        for summary in self.analysis.summaries:
+            if (name := summary.setting) in {self.analysis.baseline, *comparisons}:
+                trials, bold = self.analysis.settings[name], not self.few and name in self.decided
+                rows.append(SettingRow(name, colors.get(name, GREY), trials, summary, comparisons.get(name), bold))
         return rows
 
 

@@ -10,8 +10,8 @@ from yaml.constructor import ConstructorError
 
 from charloom.core.base.errors import WrongInput, allowed_are
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import LONGEST, NO_YAML, parsed
-from charloom.core.settings.params import PARAMS, Params, flat_of, nested
+from charloom.core.base.yaml12 import LONGEST, NO_YAML, parse_yaml
+from charloom.core.config.params import PARAMS, Params, flat_of, nested
 
 QUOTED = 100  # characters of a wrong value that a message shows
 TOO_LONG = "a number of more than 4,300 digits"
@@ -25,7 +25,7 @@ def read_params(path: Path = PARAMS) -> Params:
 
     Raises WrongInput with one line that names the file, the key, the value and what is allowed.
     """
-    return checked(Params, read_mapping(path, Params.model_fields), path)
+    return validated(Params, read_mapping(path, Params.model_fields), path)
 
 
 def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
@@ -38,10 +38,10 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            loaded = parsed(file.read(LONGEST + 1))
+            loaded = parse_yaml(file.read(LONGEST + 1))
     except OSError as error:
-        where = "; start charloom in the project's folder" if path == PARAMS else ""
-        raise WrongInput(f"{path}: {error.strerror}{where}") from None
+        advice = "; start charloom in the project's folder" if path == PARAMS else ""
+        raise WrongInput(f"{path}: {error.strerror}{advice}") from None
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         problem = " ".join(f"{error.context or ''} {error.problem}".split())
@@ -51,12 +51,12 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
         why = TOO_LONG if "int_max_str_digits" in str(error) else " ".join(str(error).split())
         raise WrongInput(f"{path}: not YAML: {why}") from None
     if not isinstance(loaded, dict):
-        what = "is empty" if loaded is None else f"contains {_shown(loaded)}"
-        raise WrongInput(f"{path}: {what}; allowed are the keys {', '.join(keys)}")
+        content = "is empty" if loaded is None else f"contains {_shown(loaded)}"
+        raise WrongInput(f"{path}: {content}; allowed are the keys {', '.join(keys)}")
     return loaded
 
 
-def checked(model: type[Checked], values: Any, path: Path, *, strict: bool | None = None) -> Checked:
+def validated(model: type[Checked], values: Any, path: Path, *, strict: bool | None = None) -> Checked:
     """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
 
     The message names the first wrong key, its value and what is allowed.
@@ -91,9 +91,9 @@ def _line(error: ValidationError, model: type[BaseModel]) -> str:
         case "float_type" | "int_type" if isinstance(value, str):
             return f"{key}: {_shown(value)} is a text, not a number: write it as 100, 0.1 or 1e-5, without quotes{word}"
         case _:
-            what = "an empty value" if value is None else _shown(value)
+            shown = "an empty value" if value is None else _shown(value)
             allowed = first["msg"].removeprefix("Input should be ").removeprefix("String should have ")
-            return f"{key}: {what} is not allowed; it has to be {allowed}{word}"
+            return f"{key}: {shown} is not allowed; it has to be {allowed}{word}"
 
 
 def _shown(value: Any) -> str:
@@ -109,9 +109,9 @@ def _section(model: Any, names: tuple[int | str, ...]) -> Any:
     return model
 
 
-def overridden(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
+def with_overrides(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
     """Return a copy of the params with some values replaced. Raises WrongInput, with `path`, if the result is invalid.
 
     overrides  new values by dotted names
     """
-    return checked(Params, nested(flat_of(params) | dict(overrides)), path)
+    return validated(Params, nested(flat_of(params) | dict(overrides)), path)

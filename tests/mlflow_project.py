@@ -11,7 +11,7 @@ from projects import Project
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import append
-from charloom.core.runtime.provenance import identity
+from charloom.core.runtime.provenance import sender_identity
 from charloom.core.training.record import RECORD, Recording
 from charloom.results.run import Run
 from charloom.tracking.collect import put, this_run
@@ -45,7 +45,7 @@ def caught_up(project: Project) -> None:
     """Count the trainings of the project whose `track` was skipped."""
     with chdir(project.folder):
         for entry in entries():
-            append(entry.folder / RECORD, [{"sender": identity()}])
+            append(entry.folder / RECORD, [{"sender": sender_identity()}])
         sent()
 
 
