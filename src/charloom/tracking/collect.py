@@ -30,7 +30,7 @@ from charloom.core.config.records import (
     SampleTable,
     TrainMetrics,
 )  # fmt: skip
-from charloom.core.runtime.provenance import UNKNOWN, commit, sender_identity, or_unknown
+from charloom.core.runtime.provenance import UNKNOWN, commit, or_unknown, sender_identity
 from charloom.core.training.record import RECORD, spool, start_of
 from charloom.results.git import branch, remote_url, uncommitted_patch
 from charloom.results.keys import experiment_key, setting_label

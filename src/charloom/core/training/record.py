@@ -24,7 +24,7 @@ from charloom.core.base.storage import append, exclusive, is_held
 from charloom.core.config.params import EarlierParams, Params
 from charloom.core.config.pipeline import CHARLOOM_FOLDER, root
 from charloom.core.config.records import Schema
-from charloom.core.runtime.provenance import commit, sender_identity, machine, or_unknown
+from charloom.core.runtime.provenance import commit, machine, or_unknown, sender_identity
 
 RECORD = "run.jsonl"
 RATE = "characters_per_second"
