@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = (  # from the lowest package up, as in CONTRIBUTING.md
-    *(f"src/charloom/core/{name}" for name in ("base", "network", "settings", "runtime", "kernel", "text", "backend")),
+    *(f"src/charloom/core/{name}" for name in ("base", "network", "config", "runtime", "kernel", "text", "backend")),
     *(f"src/charloom/{name}" for name in ("core/model", "core/training", "checking", "sampling", "results")),
     *(f"src/charloom/{name}" for name in ("signature", "study", "pages", "study_pages", "tracking")),
     "src/charloom/proof", "src/charloom/two_runs", "src/charloom/commands",

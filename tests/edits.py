@@ -6,10 +6,10 @@ from projects import ALL_STAGES as ALL
 from projects import source
 
 from charloom import checking, commands, pages, sampling, study_pages, tracking, two_runs
-from charloom.core import base, kernel, settings
+from charloom.core import base, config, kernel
 
 REACHED: dict[ModuleType, tuple[str, ...]] = {
-    **dict.fromkeys((base, kernel, settings), ALL),
+    **dict.fromkeys((base, config, kernel), ALL),
     **dict.fromkeys((commands, study_pages, two_runs), ()),
     pages: ("plot",),
     tracking: ("track",),

@@ -182,7 +182,7 @@ def test_a_training_with_other_params_starts_again_and_names_the_difference(stop
     """Of params with both values, of files by name."""
     other = Case(stopped.folder, 7, eta=0.2)
     edited = {"data/prepared/text.npz": "1" * 64, "src/train.py": "0" * 64}
-    other.training = other.training._replace(settings=other.training.settings | edited)
+    other.training = other.training._replace(inputs=other.training.inputs | edited)
     files, printed = other.end()
     assert printed.startswith(
         "starting at update 0; the state of another training is kept for 30 days: eta was None, is 0.2; "
