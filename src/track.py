@@ -9,8 +9,8 @@ from charloom.core.runtime.inputs import Inputs
 from charloom.core.training.headline import headline
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.delivery import deliver
+from charloom.tracking.lock_check import ensure_recorded
 from charloom.tracking.reasons import first_line
-from charloom.tracking.recorded import ensure_recorded
 
 SENDING_MAY_TAKE = 45  # seconds
 

@@ -11,8 +11,8 @@ from projects import copied
 from charloom.core.base.errors import CharloomError
 from charloom.core.model.model_file import read_model
 from charloom.core.runtime.provenance import sender_identity
-from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.query_process import fetch
 from charloom.tracking.rounds import run_round
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\u202e\nwarning: all is well"

@@ -12,7 +12,7 @@ from projects import OTHER_WEIGHTS, Project, copied, said, source
 
 from charloom.core.base.yaml12 import as_yaml_text, parse_yaml
 from charloom.core.network.recipe import Recipe
-from charloom.tracking.asking import PATCH
+from charloom.tracking.queries import PATCH
 
 EVERY = ["models/best.npz", "metrics/train.json", "plots/smooth_loss.csv", "reports/report.html"]
 COMMIT, UNCOMMITTED = "mlflow.source.git.commit", "charloom.uncommitted_changes"

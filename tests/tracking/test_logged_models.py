@@ -20,11 +20,11 @@ from charloom.core.config.reading import with_overrides
 from charloom.core.config.records import TrainMetrics
 from charloom.core.kernel import drawing, passes
 from charloom.tracking import served
-from charloom.tracking.answering import fetch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.completion import complete
 from charloom.tracking.entries import Entry
 from charloom.tracking.models import better_model
+from charloom.tracking.query_process import fetch
 from charloom.tracking.store import connected
 from charloom.tracking.tag import RESULTS
 

@@ -12,7 +12,7 @@ from stores import answering, free_port
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import sha256
 from charloom.tracking.address import database, relocate_store
-from charloom.tracking.asking import asked
+from charloom.tracking.queries import query
 from charloom.tracking.reasons import MAX_LENGTH, first_line
 from charloom.tracking.rounds import LINGER
 from charloom.tracking.store import Store, connected
@@ -127,7 +127,7 @@ def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypa
         assert "ParseError: " in content.splitlines()[-1]
         assert "hidden" not in reason + content
         with pytest.raises(Unavailable, match=f"traceback is in {log}: "):  # in another process
-            asked("ask_store", "0" * 64, seconds=60)
+            query("ask_store", "0" * 64, seconds=60)
         assert log.read_text().startswith("Traceback")
 
 

@@ -17,9 +17,9 @@ from charloom.core.text.corpus import read_prepared
 from charloom.results.study_table import write_runs
 from charloom.study.freeze import read_study, write_frozen_question
 from charloom.study.trial import train_trial
-from charloom.tracking.answering import experiment_ids
 from charloom.tracking.completion import complete_study
 from charloom.tracking.entries import Entry
+from charloom.tracking.query_process import experiment_ids
 from charloom.tracking.store import Store
 from charloom.tracking.study_delivery import put_study, send_study, study_contents
 from seedpairs.formats import as_markdown

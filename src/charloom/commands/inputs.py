@@ -17,7 +17,7 @@ from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.recipe import NUMPY
 from charloom.core.runtime.memory import check_memory
 from charloom.core.text.corpus import decoded
-from charloom.tracking.asking import asked
+from charloom.tracking.queries import query
 
 MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow
 IN_MLFLOW = ("models:/", "runs:/")  # begin addresses
@@ -51,7 +51,7 @@ def _model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        sys.stderr.write(asked("fetch", address, str(file), seconds=MODEL_MAY_TAKE))  # a warning, or nothing
+        sys.stderr.write(query("fetch", address, str(file), seconds=MODEL_MAY_TAKE))  # a warning, or nothing
         check_memory(COPIES * file.stat().st_size, f"{address}, read as a model,")
         try:
             return read_model(file)

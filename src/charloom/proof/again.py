@@ -17,8 +17,8 @@ from charloom.proof.agreement import agreed
 from charloom.proof.origin import RUN, origin_of
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
-from charloom.tracking.asking import HISTORY, PATCH, Origin
 from charloom.tracking.collect import this_run
+from charloom.tracking.queries import HISTORY, PATCH, Origin
 from dvc_proof.data import contents
 from dvc_proof.differences import SAME, OutputDifference, describe_difference, last_line
 from dvc_proof.git import Refused

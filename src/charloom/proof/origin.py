@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from charloom.tracking.asking import Origin, asked
+from charloom.tracking.queries import Origin, query
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
-ASKING_MAY_TAKE = 30  # seconds
+QUERY_TIMEOUT = 30  # seconds
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
-    """Return the origin of the run, and write its metrics and artifacts into the folder. Raises as `asked` does."""
-    origin: Origin = asked("describe", run_id, str(folder), seconds=ASKING_MAY_TAKE)
+    """Return the origin of the run, and write its metrics and artifacts into the folder. Raises as `query` does."""
+    origin: Origin = query("describe", run_id, str(folder), seconds=QUERY_TIMEOUT)
     return origin

@@ -37,8 +37,8 @@ from charloom.results.keys import experiment_key, setting_label
 from charloom.results.run import Run, from_folder, thinned
 from charloom.results.study_table import FIRST_METRIC_NAMES
 from charloom.tracking import tag
-from charloom.tracking.asking import PATCH
 from charloom.tracking.entries import Content, Entry, entries, put_files
+from charloom.tracking.queries import PATCH
 from charloom.tracking.spool import BEST, LAST, MODEL_CODE, PACKED, RATE, SERVED, SHOWN_FILES, Started, Tracked
 
 SHOWN = ("reports/report", "reports/sample_table")  # in the artifacts' top folder; MLflow shows the second as a table

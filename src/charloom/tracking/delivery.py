@@ -22,8 +22,8 @@ from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
 from charloom.tracking.limits import TOTAL_FACTOR
+from charloom.tracking.lock_check import ensure_recorded
 from charloom.tracking.reasons import first_line
-from charloom.tracking.recorded import ensure_recorded
 from charloom.tracking.spool import Outcome
 
 SENDER = "charloom.tracking.sender"

@@ -13,7 +13,7 @@ from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.signals import deferred
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.tracking.address import address, artifacts, page_address
-from charloom.tracking.asking import asked
+from charloom.tracking.queries import query
 from charloom.tracking.tag import VIEW
 
 HOST = "127.0.0.1"
@@ -32,7 +32,7 @@ def serve(arguments: argparse.Namespace) -> None:
     remote, port = page_address(), arguments.port
     if not remote and listening(port):
         raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
-    experiment, studies = asked("experiment_ids", seconds=QUERY_TIMEOUT)
+    experiment, studies = query("experiment_ids", seconds=QUERY_TIMEOUT)
     pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
     runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     no_run = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"

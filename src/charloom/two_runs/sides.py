@@ -24,7 +24,7 @@ from charloom.proof.origin import RUN, origin_of
 from charloom.results.dvc_lock import Stages, md5, stages_in
 from charloom.results.git import objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
-from charloom.tracking.asking import PATCH
+from charloom.tracking.queries import PATCH
 
 WORKSPACE = "workspace"
 METRICS = ("metrics/train", "metrics/prepare", "metrics/results")

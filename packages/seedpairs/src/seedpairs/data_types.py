@@ -57,7 +57,7 @@ class Measured:
     amounts     setting to the amount of text or time that a trial of the setting used, in any unit; empty: unknown
     amount      words for that amount
     title       the question in the user's words; empty: none given
-    names       setting to its name in the user's words: see answering.named; a setting without one is not a key
+    names       setting to its name in the user's words: see analysis.with_labels; a setting without one is not a key
     part        words for the parts of the test data
     """
 

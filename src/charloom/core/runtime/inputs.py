@@ -45,7 +45,7 @@ class Inputs:
         """Write a note: the values, the SHA-256 of each output as this process wrote it, and dvc.lock before the run.
 
         DVC hashes inputs and outputs shortly after the stage has ended, so dvc.lock may record a file that was edited
-        in between. `track` compares dvc.lock with the note (tracking/recorded.py). A stage without outputs leaves no
+        in between. `track` compares dvc.lock with the note (tracking/lock_check.py). A stage without outputs leaves no
         note, and a note that cannot be written fails no stage.
         """
         declared = HERE.declared(self.stage)

@@ -19,7 +19,7 @@ from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
 
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
-HISTORY = "history.json"  # written by answering.describe: the values of each metric by update, by name
+HISTORY = "history.json"  # written by query_process.describe: the values of each metric by update, by name
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 
@@ -51,7 +51,7 @@ class Origin(Schema, extra="ignore"):
     params: dict[str, str]
 
 
-def asked(question: str, *arguments: str, seconds: int) -> Any:
+def query(question: str, *arguments: str, seconds: int) -> Any:
     """Call a function of program_answers.py in another process; return what it returns.
 
     question   name of the function
@@ -74,6 +74,6 @@ def asked(question: str, *arguments: str, seconds: int) -> Any:
 def _answer(question: str, arguments: tuple[str, ...]) -> Any:
     for stream in (1, 2):  # MLflow and its libraries would print
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    answering = import_module("charloom.tracking.answering")  # MLflow's import takes seconds
+    query_process = import_module("charloom.tracking.query_process")  # MLflow's import takes seconds
     limit_memory()
-    return getattr(answering, question)(*arguments)
+    return getattr(query_process, question)(*arguments)

@@ -1,4 +1,4 @@
-"""The functions that query a store for a command, in a process of their own: see asking.py.
+"""The functions that query a store for a command, in a process of their own: see queries.py.
 
 The answer for `charloom doctor` (`ask_store`) consists of rows: what was checked, the finding, and whether it is a
 problem. The check leaves no data on a server. To check a permission, an invalid request is sent: a server that permits
@@ -27,7 +27,7 @@ from charloom.core.config.pipeline import LOCK
 from charloom.core.config.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
-from charloom.tracking.asking import HISTORY, PATCH, Origin
+from charloom.tracking.queries import HISTORY, PATCH, Origin
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, masked, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected, text_of
