@@ -21,7 +21,7 @@ def test_a_server_that_does_not_start_is_a_line(project, monkeypatch):
     with sqlite3.connect(project.folder / "mlflow.db") as store:
         store.execute("update alembic_version set version_num = 'none of theirs'")
     store.close()
-    monkeypatch.setattr(ui, "asked", lambda *_, **__: ["1", ""])  # it would say so before
+    monkeypatch.setattr(ui, "query", lambda *_, **__: ["1", ""])  # it would say so before
     _, complaint = said(project, "ui", "--port", str(free_port()), code=5)
     assert complaint == "MLflow's server has ended; see .charloom/ui.log\n"
     assert "none of theirs" in (project.folder / ".charloom/ui.log").read_text()
