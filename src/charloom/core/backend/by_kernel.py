@@ -1,4 +1,4 @@
-"""The backend `kernel`: compiled code, with the same bits on every processor: see backends.Backend."""
+"""The backend `kernel`: compiled code, with results of the same bits on every processor. See backends.Backend."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ CHUNK = 100  # characters read at a time
 
 
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
-    """Return the costs of ids, their sum added to `total`, and the last state: see Backend.read. Reads in chunks."""
+    """Return the costs of ids, `total` plus the sum of the costs, and the last state: see Backend.read."""
     w = weights(theta, -np.inf)
     z = scratch(w, theta.m, theta.K, CHUNK)
     z.h[0, : theta.m] = h_0
@@ -35,7 +35,7 @@ def write(
     theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], temperature: float, top_k: int,
     top_p: float,
 ) -> Iterator[tuple[Array, Array]]:  # fmt: skip
-    """Write texts, BLOCK characters at a time. Several threads share the texts; their number changes no result."""
+    """Write texts, BLOCK characters at a time: see Backend.write. The number of threads does not change a result."""
     w, dtype = weights(theta, -np.inf), theta.flat.dtype
     warmth = dtype.type(min(temperature, float(np.finfo(dtype).max)))  # in float32 it may round to 0
     S = len(random)

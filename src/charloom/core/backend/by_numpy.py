@@ -1,4 +1,4 @@
-"""The backend `numpy`: the files of core/network as they are written. backends.Backend describes the functions.
+"""The backend `numpy`: it runs the files of core/network, uncompiled. backends.Backend describes the functions.
 
 The results have the same bits on the same machine with the same versions of NumPy and its BLAS; elsewhere the matrix
 products, exp, log and tanh may round differently.
@@ -36,12 +36,12 @@ CHUNK = 100  # characters read at a time: limits the memory
 
 @lru_cache
 def network_digest(kind: str) -> str:
-    """Return a digest, 16 hexadecimal digits, of what network/ computes for recipes of this kind on this machine.
+    """Return a digest, 16 hexadecimal digits, of results of network/ for one kind of recipe on this machine.
 
-    kind  a kind of recipe: see Recipe.kind; "" is returned for a kind of the backend `kernel`
+    kind  a kind of recipe: see Recipe.kind; for a kind of the backend `kernel`, "" is returned
 
-    It is the SHA-256 of weights, losses and states of three small trainings, and of a text that is read with their
-    weights. The trainings are chaotic, so another rounding shows as well as another equation.
+    The digest is the SHA-256 of weights, losses and states of three small trainings, and of the costs of a text under
+    the trained weights. The trainings are chaotic, so a different rounding or equation changes the digest.
     """
     if not kind.startswith(NUMPY):
         return ""
@@ -63,7 +63,7 @@ def network_digest(kind: str) -> str:
 
 @lru_cache
 def forward_digest(dtype: str) -> int:
-    """Return a digest, below 2^64, of what `rnn.forward` and `rnn.log_softmax` compute on this machine."""
+    """Return a digest, an integer below 2^64, of results of `rnn.forward` and `rnn.log_softmax` on this machine."""
     theta = Parameters(rnn.init(64, 23, 0.5, np.random.default_rng(1)).flat.astype(dtype), 64, 23)
     h, o = rnn.forward(theta, np.arange(40) % 23, np.zeros(64))
     return int.from_bytes(hashlib.sha256(h.tobytes() + rnn.log_softmax(o).tobytes()).digest()[:8], "big")
@@ -71,7 +71,7 @@ def forward_digest(dtype: str) -> int:
 
 @np.errstate(all="ignore")  # a number that is not finite is reported as a divergence
 def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads: int | None = None) -> UpdateResults:
-    """Run `count` updates, one after the other; see Backend.advance."""
+    """Run `count` updates, one after the other, and return their results: see Backend.advance."""
     theta, smooth, best = _copied(state.theta), state.smooth_loss, state.best
     accumulators, h = tuple(map(_copied, state.accumulators)), state.h
     starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
@@ -92,7 +92,7 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
         recipe.step(theta, accumulators, g, update)
         if moves and np.array_equal(theta.flat, best.theta.flat):  # b and c start at 0, so that any step is seen
             raise CheckFailed(
-                f"{type(recipe.optimizer).__name__}.step changes no weight; it has to change theta in place"
+                f"{type(recipe.optimizer).__name__}.step changes no weight; the method must change theta in place"
             )
         h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
         losses[row], smooth_losses[row] = loss, smooth
@@ -101,13 +101,13 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
 
 
 def forward(theta: Parameters, x: Array, h_0: Array) -> tuple[Array, Array]:
-    """Return the states and outputs; see Backend.forward."""
+    """Return the states h (T + 1, m) and outputs o (T, K); see Backend.forward."""
     return rnn.forward(theta, x, h_0)
 
 
 @np.errstate(all="ignore")  # a cost that is not finite is reported by the caller
 def read(theta: Parameters, ids: Array, h_0: Array, total: float) -> tuple[Array, float, Array]:
-    """Return the costs of ids, their sum added to `total`, and the last state: see Backend.read."""
+    """Return the costs of ids, `total` plus the sum of the costs, and the last state: see Backend.read."""
     nats, h = np.empty(len(ids) - 1), h_0.astype(theta.flat.dtype)
     for first in range(0, len(nats), CHUNK):
         x, y = ids[first : first + CHUNK + 1][:-1], ids[first + 1 : first + CHUNK + 1]
@@ -137,7 +137,7 @@ def write(
 
 
 def _drawn(o: Array, u: float, temperature: float, top_k: int, top_p: float) -> int:
-    """Return the id of a character drawn with the random number u from the outputs o (K,)."""
+    """Return the id of the character that a random number u in [0, 1) selects from the outputs o (K,): see write."""
     if temperature == 0:
         return int(o.argmax())
     some = top_k > 0 or top_p < 1
@@ -149,7 +149,11 @@ def _drawn(o: Array, u: float, temperature: float, top_k: int, top_p: float) -> 
 
 
 def summed(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, Gradients, Array]:
-    """Return the loss summed over the sequences, which are the columns of ids, its gradients, and the last states."""
+    """Return the loss summed over n sequences, the gradients of this sum, and the last states (n, m).
+
+    ids (T + 1, n)  a column for each sequence: ids[:-1] are the inputs, ids[1:] the targets
+    h_0 (n, m)      states before the sequences
+    """
     total, g, states = 0.0, filled(0.0, theta.m, theta.K, theta.flat.dtype), []
     for sequence, h in zip(ids.T, h_0, strict=True):
         loss, gradients, last = rnn.loss_and_gradients(theta, sequence[:-1], sequence[1:], h)
@@ -160,7 +164,7 @@ def summed(theta: Parameters, ids: Array, h_0: Array) -> tuple[float, Gradients,
 
 
 def _statistics(theta: Parameters, ids: Array, h_0: Array, g: Gradients, clip: float) -> tuple[float, float, float]:
-    """Return the last three statistics of an update: see Rows.statistics."""
+    """Return the last three of the four statistics of an update: see UpdateResults.statistics in network/state.py."""
     h = np.concatenate([rnn.forward(theta, x, state)[0][1:] for x, state in zip(ids[:-1].T, h_0, strict=True)])
     norm = min(float(np.linalg.norm(g.flat.astype(float))), np.finfo(float).max)
     return norm, float(np.mean(np.abs(g.flat) > clip)), float(np.mean(np.abs(h) > rnn.SATURATED))

@@ -32,9 +32,9 @@ from charloom.core.network.state import (
 def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: int | None = None) -> UpdateResults:
     """Run `count` updates from `state`; return their losses and the state after them. `state` itself is unchanged.
 
-    ids (characters,)  the text, integers from 0 to K − 1, at least batch · seq_length + 1
+    ids (characters,)  the text: at least batch · seq_length + 1 integers from 0 to K − 1
     count              at least 1
-    threads            number of threads; None chooses it by the sizes and the processors. It does not change the result
+    threads            number of threads; None: chosen by sizes and processors. The result does not depend on it
 
     Raises Diverged if a loss, a gradient or a number of the state is not finite.
     """
@@ -70,7 +70,7 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
 
 
 def _sequences(ids: Array, starts: Array, T: int) -> Array:
-    """Return the T + 1 ids from each start on as a flat array, in the kernel's order (updates, T + 1, n).
+    """Return the T + 1 ids from each start on as a flat array, in the order of an array (updates, T + 1, n).
 
     starts (updates, n)  positions in the text
     """
@@ -79,14 +79,14 @@ def _sequences(ids: Array, starts: Array, T: int) -> Array:
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
-    """Return the kernel's gradients of the loss summed over the batch, before clipping, and its states (T + 1, n, m).
+    """Return the kernel's gradients of the loss summed over a batch, before clipping, and the states h (T + 1, n, m).
 
     ids (T + 1, n)  integers from 0 to K − 1, a column for each sequence: ids[:-1] is read, ids[1:] is predicted
     h_0 (n, m)      states before the sequences
 
     theta and the results are float64. The kernel never stores its gradients, so they are computed from the weights
     before and after one update, run by the compiled code of the recipe's optimiser: see AdaGrad.revealing and
-    Adam.revealing. The update's gradients are multiplied by Recipe.scale, so the result is divided by it.
+    Adam.revealing. The update multiplies the gradients by Recipe.scale, so the result is divided by Recipe.scale.
     """
     m, K, (T, n) = theta.m, theta.K, (len(ids) - 1, ids.shape[1])
     optimizer = recipe.optimizer.revealing()
@@ -106,7 +106,7 @@ def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe)
 
 @np.errstate(over="ignore")  # a rate beyond float32 is infinite, so the training diverges: that is the message
 def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
-    """Return the recipe as the compiled update's argument, with rates, scale and clip in the dtype of the weights."""
+    """Return the recipe as `sizes`, an argument of `updates`; rates, scale and clip are in the dtype of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
     return Sizes(

@@ -30,7 +30,7 @@ def compile_ahead(K: int) -> None:
     """Start a process that compiles the code of later stages for a vocabulary of K characters, and return at once.
 
     Does nothing if the cache has code of these sources, if there is no cache, or if the system refuses another process.
-    A later stage compiles the code that the process has not finished.
+    A later stage itself compiles the code that the process has not compiled by then.
     """
     if (folder := folder_of(updates)) and not folder.exists():
         with suppress(OSError):  # the system refuses another process
@@ -43,7 +43,7 @@ def compile_ahead(K: int) -> None:
 def compile_all(params: Params, K: int) -> None:
     """Compile and cache the code that reads a text and writes a text, for K characters, by running it on a tiny input.
 
-    The update is compiled only if params.yaml has float32, because the gradient check compiles it for float64.
+    The update is compiled only if params.yaml has float32, because the gradient check compiles the float64 update.
     """
     number, recipe = np.dtype(params.recipe.dtype).type, replace(params.recipe, seq_length=1)
     first = initial_state(recipe, K, params.seed)

@@ -40,7 +40,7 @@ def softmax(o: Array) -> Array:
 
 
 def product(left: Array, right: Array) -> Array:
-    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. A sum adds its k products in order."""
+    """Return the matrix product (n, m) of left (n, k) and right (k, m), float64. Each sum adds k products in order."""
     (n, k), m = left.shape, right.shape[1]
     columns = -(-m // LANES) * LANES
     out = zeros(n + ROWS, columns, np.float64)

@@ -1,9 +1,9 @@
 """Compilation with Numba, and a cache for compiled code in a folder named by a hash of the sources.
 
-The hash covers all Python files of this package and of `network`, and the file of the compiled function: compiled code
-contains the kernel's functions, the order of an optimiser's rates, and LN2. It contains nothing of network/rnn.py, so
-an edit of the equations for the backend `numpy` compiles nothing again. Nor does an edit of a comment, a docstring or
-the layout: the hash is that of the syntax trees.
+The hash covers all Python files of this package, those of `network` except rnn.py, and the file of the compiled
+function: compiled code contains the kernel's functions, the order of an optimiser's rates, and LN2. Compiled code
+contains nothing of network/rnn.py, so an edit of the equations for the backend `numpy` compiles nothing again. An edit
+of a comment, a docstring or the line breaks does not either: the hash is that of the syntax trees.
 
 Numba's own cache uses the path and time stamp of the function's file as key. That key ignores imported files and the
 optimisation level. It also differs between clones, queued experiments and tests, so each would compile again. And
@@ -49,7 +49,7 @@ MAX_AGE = 90 * 86_400  # seconds without use, after which compiled code is remov
 def compiled(function: Callable[..., Any]) -> Any:
     """Return the function, compiled on the first call with each combination of argument types, and cached on disk.
 
-    The code is not cached if `cache_home` raises RuntimeError.
+    The code is not cached if `cache_home` raises RuntimeError, because there is no folder for a cache.
     """
     dispatcher = njit(**COMPILED)(function)
     with suppress(RuntimeError):  # no folder for the cache
@@ -77,7 +77,7 @@ def _hash(parts: list[bytes]) -> str:
 
 
 def _syntax_tree(source: bytes) -> bytes:
-    """Return the syntax tree of a Python file, as text, without its docstrings and positions."""
+    """Return the syntax tree of a Python file, as text, without docstrings and positions in the file."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
@@ -89,7 +89,7 @@ class FolderCache(NullCache):
     """A cache with a file for each function and signature (the types of its arguments), in a folder of `cache_home`."""
 
     def __init__(self, function: Callable[..., Any], package: Path = PACKAGE) -> None:
-        """Read the package's sources now, at import, when they equal the imported code."""
+        """Read the sources of `package` during the import: later the files may differ from the imported code."""
         sources = {file for pattern in SOURCES for file in package.glob(pattern)} - {package / "network" / "rnn.py"}
         files = sorted({*sources, Path(function.__code__.co_filename)})
         self.option = str(config.OPT).encode()
@@ -98,9 +98,9 @@ class FolderCache(NullCache):
 
     @cached_property
     def folder(self) -> Path:
-        """Return the folder for the syntax trees of the sources, without docstrings and positions.
+        """Return the folder for code of these sources. The name of the folder is a hash of the sources' syntax trees.
 
-        Parsing takes a tenth of a second, so a file in the cache contains the result for sources of these bytes.
+        Parsing takes a tenth of a second, so the name is stored in a file, named by a hash of the sources' bytes.
         """
         known = self.home / f"{_hash([*self.contents, self.option])}.folder"
         with suppress(OSError):
@@ -159,7 +159,7 @@ class FolderCache(NullCache):
     def _remove_unused(self) -> None:
         """Remove the code, of any version of the sources, that has not been used for MAX_AGE seconds.
 
-        Files that this class did not write stay, and so do their folders.
+        Files that this class did not write are not removed, nor are the folders of such files.
         """
         for file in self.home.glob("*.folder"):
             with suppress(OSError):
@@ -173,6 +173,6 @@ class FolderCache(NullCache):
                     folder.rmdir()
 
     def _path(self, sig: Any, codegen: Any) -> Path:
-        """Return the path of the cache file. Its name contains a hash of the versions, the processor and `sig`."""
+        """Return the path of the cache file. The file name has a hash of the versions, the processor and `sig`."""
         depends = (numba.__version__, sys.implementation.cache_tag, *codegen.magic_tuple(), sig)
         return self.folder / f"{self.name}-{hashlib.sha256(str(depends).encode()).hexdigest()[:16]}.compiled"

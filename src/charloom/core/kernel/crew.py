@@ -31,7 +31,7 @@ SPINS = 2000  # reads of the gate, a few microseconds, before a waiting thread y
 
 
 class Crew(NamedTuple):
-    """A crew from the view of one thread.
+    """The crew (team of threads) to which a thread belongs, with this thread's number.
 
     me    the thread's number, from 0
     size  number of threads

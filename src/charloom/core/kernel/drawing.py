@@ -29,7 +29,7 @@ class Streams(NamedTuple):
     a (5, p)        U x + b of five streams, to which W h is added
     o (5, q)        outputs of five streams
     outputs (1, q)  outputs of one stream
-    warm (5, q)     weights at a temperature other than 0 and 1: see `sums`
+    warm (5, q)     weights e^((o − max o) / temperature) at a temperature other than 0 and 1
     lane (1, lanes) a vector whose lanes are read one by one
     sums (K,)       cumulative weights e^((o − max o) / temperature) of the candidates, in the order of `order`
     order (2, K)    ids of the characters; _sort sorts them by decreasing output, between the two rows

@@ -46,7 +46,7 @@ def _expm1_reduced(r: Any) -> Any:
 
 @njit(**INNER)
 def _less_ln2(x: Any, n: Any) -> Any:
-    """Return x − n · ln 2 for integers n."""
+    """Return x − n · ln 2 for integers n, with ln 2 in two parts: see the module's docstring."""
     return (x - n * by_type(x, LN2_HIGH_64, LN2_HIGH_32)) - n * by_type(x, LN2_LOW_64, LN2_LOW_32)
 
 
@@ -105,7 +105,7 @@ def vector_log(x: Any) -> Any:
 
 @njit(**PASTED)  # inlined: a function passed as an argument is an address of this process, which prevents caching
 def _map(function: Any, x: Array) -> Array:
-    """Apply `function`, which takes and returns one vector of 64 bytes (`vector_exp`), to all numbers of x (n,)."""
+    """Apply `function`, which takes and returns one vector of 64 bytes, as `vector_exp` does, to all x (n,)."""
     y = np.ones((1, -(-len(x) // 16) * 16), x.dtype)  # whole vectors
     for k in range(len(x)):  # `y[0, :n] = x` takes twice as long to compile
         y[0, k] = x[k]

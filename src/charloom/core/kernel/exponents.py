@@ -1,7 +1,7 @@
 """Exact operations on vectors, lane by lane: rounding to the nearest integer, 2^n, and the exponent of a number.
 
 The operations use the bits of the IEEE 754 formats: sign, exponent plus bias, fraction. The lowest bits of
-x + 1.5 · 2^52 (2^23 in float32) are the nearest integer to x. Subtracting the constant gives that integer as a
+x + 1.5 · 2^52 (1.5 · 2^23 in float32) are the nearest integer to x. Subtracting the constant gives that integer as a
 floating-point number.
 """
 
@@ -21,7 +21,7 @@ BIAS_64, BIAS_32 = 1023.0, 127.0
 
 @intrinsic
 def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
-    """Return `of_float64` or `of_float32`, by the number type of the vector x. The compiler makes the choice."""
+    """Return `of_float64` or `of_float32`, the one for the number type of the vector x. The compiler chooses."""
     place, number = (1, of_float64) if x.scalar.bitwidth == 64 else (2, of_float32)
 
     def generate(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -31,14 +31,14 @@ def by_type(_: Any, x: Any, of_float64: Any, of_float32: Any) -> Any:
 
 
 def _bits(builder: Any, x: Vector, value: Any) -> tuple[Any, Any]:
-    """Return the vector's bits as integers, and a vector with the number of fraction bits (52 or 23) in every lane."""
+    """Return the bits of `value`, of type x, as integers, and a vector with the count of fraction bits in each lane."""
     bits = ir.VectorType(ir.IntType(x.scalar.bitwidth), x.lanes)
     return builder.bitcast(value, bits), ir.Constant(bits, [FRACTION[x.scalar.bitwidth]] * x.lanes)
 
 
 @intrinsic
 def _with_exponent(_: Any, n: Any) -> Any:
-    """Return the power of two whose exponent plus bias is in the lowest bits of n."""
+    """Return in each lane the power of two whose exponent, plus BIAS_64 or BIAS_32, is in the lowest bits of n."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(builder.shl(*_bits(builder, n, *arguments)), arguments[0].type)
@@ -48,7 +48,7 @@ def _with_exponent(_: Any, n: Any) -> Any:
 
 @intrinsic
 def _biased(_: Any, x: Any) -> Any:
-    """Return the exponent of x plus its format's bias, as a floating-point number, for positive normal x."""
+    """Return the exponent of x plus the format's bias (BIAS_64 or BIAS_32), as a float, for positive normal x."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.sitofp(builder.lshr(*_bits(builder, x, *arguments)), arguments[0].type)

@@ -1,4 +1,4 @@
-"""Statistics of a gradient before the optimiser's step. It may be slow: see STATISTICS_EVERY."""
+"""Statistics of a gradient before the optimiser's step, computed every STATISTICS_EVERY updates: slow code will do."""
 
 import math
 import sys
@@ -50,10 +50,10 @@ def gradient_statistics(z: Scratch, ids: Array, position: int, sizes: Sizes, row
 def _with_row(
     squares: float, clipped: int, left: Array, i: int, h: Array, sizes: Sizes, row: Array
 ) -> tuple[float, int]:
-    """For the gradients of one row: add their squares to `squares`, and their number above the clip limit to `clipped`.
+    """Return `squares` plus the squares of one row's gradients, and `clipped` plus the number that clipping changes.
 
-    Return both. The gradients are those of row i of W and entry i of b (left is d), or of V and c (left is g, the
-    gradient by o): Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
+    The gradients are those of row i of W and entry i of b, if left is d, or of row i of V and entry i of c, if left is
+    the gradient by o: Σ_t left[t, i] · h[t] for the row, and Σ_t left[t, i] for the entry. `row` is a scratch array.
     """
     g = 0.0
     for j in range(sizes.m):

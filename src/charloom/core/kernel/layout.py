@@ -7,8 +7,8 @@ are stored twice, plain and transposed.
 
 W and V are stored in panels. A panel has a few vectors of columns and all rows, and the panels follow each other in an
 array (panels · rows, width). So a product reads memory sequentially, however large the matrix is. In row-major order
-the rows of a panel would be one matrix row apart. If the size of a row is a power of two, they all map to the same few
-cache sets.
+the rows of a panel would be one matrix row apart. If the size of a matrix row is a power of two, the rows of a panel
+would all map to the same few cache sets.
 """
 
 from functools import cache
@@ -35,7 +35,7 @@ class Sizes(NamedTuple):
 
     scale      factor for the gradient of the loss: see Recipe.scale
     clip       limit of elementwise gradient clipping
-    rates      the optimiser's rates; their class selects the step to compile
+    rates      the optimiser: AdaGrad or Adam, with the rates; the class selects the step to compile
     saturated  |h| above which an activation counts as saturated
     all_rows   whether the optimiser changes weights whose gradient is zero
 
@@ -77,13 +77,13 @@ class Weights(NamedTuple):
 class Scratch(NamedTuple):
     """The intermediate results of an update. p and q are those of Weights. T, m and K may be rounded up.
 
-    A batch of n sequences has n rows for every character: first the n first characters, then the n second ones. T in
-    these shapes stands for T · n, and row t + n of h has the state after row t of the other arrays.
+    A batch of n sequences has n rows for every position: first the n first characters, then the n second characters. T
+    in these shapes stands for T · n, and row t + n of h has the state after row t of the other arrays.
 
     h (T + n, p)        h[:n] are the states carried in, h[t + n] is the state after row t
     a (T, p)            U x + b in the forward pass, Vᵀ g in the backward pass
-    o (T, q)            the outputs, then p, then scale · (p − onehot(y))
-    d (T, p)            ∂loss/∂a, with the names of rnn.py
+    o (T, q)            first the outputs, then p = softmax(o), then scale · (p − onehot(y))
+    d (T, p)            ∂loss/∂a, where a = W h + U x + b as in rnn.py
     dT (m, T), oT (K, T)   d and o transposed
     dU (K, p)           gradients of the rows of UT whose characters occur
     seen (size, K)      whether a character occurs in the sequences, for each of `size` threads
@@ -91,12 +91,12 @@ class Scratch(NamedTuple):
     lane (size, lanes)  a vector whose lanes are read one by one, for each thread
     finite (size,)      whether all gradients that a thread has computed are finite
     tile (size · ROWS, panel width)  gradients of five rows of a panel of W or V, for each thread
-    sums, logs (1, T)   Σ_k e^(o_k − max o) of each row, and its logarithm
+    sums, logs (1, T)   Σ_k e^(o_k − max o) of each row, and the logarithm of this sum
     nats (1, T)         max o − o_y of each row
     row (m,)            a row of gradients in float64
-    width               a tuple with one entry per vector of a panel of W: the compiler reads the number from its type
+    width               a tuple with one entry per vector of a panel of W: the type tells the compiler the number
     across              a tuple with one entry per vector of a row of a tile: see `across`
-    batched             for a batch, the same for a tile of a recurrence; None for one sequence
+    batched             like `across`, for a tile of a recurrence of a batch; None for one sequence
     """
 
     h: Array
@@ -158,7 +158,7 @@ def from_panels(array: Array, target: Array) -> None:
 
 
 def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
-    """Return a copy of the parameters in the kernel's layout. `padding` fills c from K on.
+    """Return a copy of the parameters in the kernel's layout. `padding` fills the entries of c from number K on.
 
     With −∞ as padding, the padded characters have probability 0.
     """
@@ -168,7 +168,7 @@ def weights(parameters: Parameters, padding: float = 0.0) -> Weights:
 
 
 def accumulator_layout(accumulators: tuple[Parameters, ...]) -> Weights:
-    """Return a copy of an optimiser's accumulators in the kernel's layout. WT and VT are zero: no step reads them."""
+    """Return a copy of an optimiser's accumulators in the kernel's layout. WT and VT are zero: no step uses them."""
     layouts = [_layout(parameters, parameters.W[:0], parameters.V[:0]) for parameters in accumulators]
     return Weights(*(tuple(getattr(layout, name) for layout in layouts) for name in Weights._fields))
 
@@ -203,7 +203,8 @@ def _layout(parameters: Parameters, WT: Array, VT: Array) -> Weights:
 def _panels(n: int, lanes: int, widths: tuple[int, ...]) -> tuple[int, int]:
     """Return the number of columns of a panel, and of all panels together, for a matrix of n columns.
 
-    The panel's width is the one of `widths`, in vectors, with the least padding; the widest of several such.
+    `widths` are the allowed widths of a panel, in vectors. The one with the least padding is used, or the widest of
+    several with equal padding.
     """
     vectors = max(-(-n // lanes), widths[0])
     wide = min((width for width in widths if width <= vectors), key=lambda width: (_up(vectors, width), -width))
@@ -211,7 +212,7 @@ def _panels(n: int, lanes: int, widths: tuple[int, ...]) -> tuple[int, int]:
 
 
 def room(w: Weights) -> Weights:
-    """Return zeros with the shapes of the weights, for a later copy. They take no memory until they are written."""
+    """Return zeros with the shapes of the weights, for a later copy. Zeros take no memory until they are written."""
     return Weights(*(zeros(len(array), array.shape[1], array.dtype) for array in w))
 
 
@@ -257,9 +258,9 @@ def scratch(w: Weights, m: int, K: int, T: int, n: int = 1, size: int = 1) -> Sc
 def across() -> tuple[int, ...]:
     """Return a tuple with one entry per vector of a row of a tile of results, as many as the target's registers allow.
 
-    A tile of five rows of four vectors fits the 32 registers of AVX-512; other processors have 16, or narrower ones.
-    The target is Numba's: its variables select another than this processor.
+    A tile of five rows of four vectors fits the 32 registers of AVX-512; others have 16, or narrower registers.
+    The target is Numba's: environment variables of Numba can select a target other than this processor.
     """
-    features = config.CPU_FEATURES  # None for those of this processor
+    features = config.CPU_FEATURES  # None: the features of this processor
     wide = get_host_cpu_features().get("avx512f") if features is None else "+avx512f" in features
     return (0,) * (ACROSS if wide else 1)

@@ -22,7 +22,7 @@ from charloom.core.kernel.vector import load, splat, store, where_less
 
 @njit(**INNER)
 def _columns(w: Array, h: Array, n: int, crew: Crew) -> tuple[int, int]:
-    """Return the begin and the end of the columns of the states h that this thread computes. w is W or WT."""
+    """Return begin and end of the columns of the states h that this thread computes. w is W or WT, n the batch size."""
     wide = w.shape[1]
     columns: tuple[int, int] = share(h.shape[1] // wide * wide, unit(wide, 64 // w.itemsize, n), crew)
     return columns
@@ -30,9 +30,9 @@ def _columns(w: Array, h: Array, n: int, crew: Crew) -> tuple[int, int]:
 
 @njit(**INNER)
 def forward(w: Weights, z: Scratch, ids: Array, position: int, T: int, n: int, m: int, crew: Crew) -> None:
-    """Compute h[t + 1] = tanh(W h[t] + U x_t + b) and o[t] = V h[t + 1] + c for n sequences of T characters.
+    """Compute h[t + 1] = tanh(W h[t] + U x_t + b) and o[t] = V h[t + 1] + c in z for n sequences of T characters.
 
-    The first characters of the n sequences start at ids[position], then come the n second characters: see Scratch.
+    ids[position :] has the n first characters of the sequences, then the n second characters, …: see Scratch.
     """
     h, a, o = z.h, z.a, z.o
     lanes = 64 // h.itemsize
@@ -113,10 +113,10 @@ def softmax(z: Scratch, ids: Array, position: int, rows: int, n: int, crew: Crew
 
 @njit(**INNER)
 def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, crew: Crew) -> bool:
-    """Compute g[t] = scale · (p[t] − onehot(y_t)), into o, and d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²).
+    """Replace o by g[t] = scale · (p[t] − onehot(y_t)); write d[t] = (Vᵀ g[t] + Wᵀ d[t + 1]) ⊙ (1 − h[t + 1]²) to z.d.
 
-    Return whether every gradient is finite, because clipping would hide an infinite gradient. Testing d is enough: if
-    the loss is finite, so is g, and h is between −1 and 1.
+    Return whether every gradient is finite, because clipping would hide an infinite gradient. Only d is tested: if the
+    loss is finite, g is finite, too, and h is between −1 and 1.
     """
     W, V, h, a, o, d = w.W, w.V, z.h, z.a, z.o, z.d
     m, K, T, n = sizes.m, sizes.K, sizes.T, sizes.n
@@ -157,7 +157,7 @@ def backward(w: Weights, z: Scratch, ids: Array, position: int, sizes: Sizes, cr
 def read(w: Weights, z: Scratch, ids: Array, T: int, m: int, nats: Array, total: float, crew: Crew) -> float:
     """Write the costs of ids[1:] to nats (n − 1,), in nats; return `total` plus the sum of these costs.
 
-    The cost of an id is −log p, given the ids before it. ids (n,) are read T at a time from the state z.h[0], which is
+    The cost of an id is −log p, given all ids before. ids (n,) are read T at a time from the state z.h[0], which is
     replaced by the state after ids[:-1]. `crew` must have one thread.
     """
     for position in range(0, len(ids) - 1, T):

@@ -1,5 +1,8 @@
 """Sums of products in a fixed order of additions, with the results in registers.
 
+A tile is a block of results that registers hold: a few rows of a few vectors. A panel is a block of a matrix's columns,
+stored together: see layout.py.
+
 Bottlenecks at m = 100 on a processor of 2022: multiplications in `add_product`; multiplications, divisions and square
 roots in `learn`; reading w from the second-level cache in `recurrence`.
 """
@@ -36,6 +39,7 @@ def add_product(
 ) -> None:  # fmt: skip
     """Compute out[t] += Σ_j left[t, j] · right[j], j from 0 to n − 1, for the rows t < `rows`, a tile at a time.
 
+    out, left   matrices (·, columns) and (·, n), not in panels
     right       matrix in panels
     begin, end  range of columns of `out`: multiples of the number of lanes of a vector
     across      see layout.across
@@ -49,9 +53,10 @@ def add_product(
 
 @njit(**PASTED)
 def in_panel(begin: int, end: int, wide: int, block: int) -> tuple[int, int]:
-    """Return the end of the columns from `begin` to `end` − 1 that are in one panel, and the end of their last block.
+    """Return the end of the columns from `begin` on that are in one panel, at most `end`, and the end of whole blocks.
 
-    block  columns of a tile
+    wide   columns of a panel
+    block  columns of a tile: fewer than a block are left between the two ends
     """
     limit = min(end, begin // wide * wide + wide)
     return limit, limit - (limit - begin) % block
@@ -61,7 +66,7 @@ def in_panel(begin: int, end: int, wide: int, block: int) -> tuple[int, int]:
 def _add_columns(
     out: Array, left: Array, rows: int, right: Array, n: int, begin: int, end: int, width: Any
 ) -> None:  # fmt: skip
-    """Do what `add_product` does for columns of one panel, len(width) vectors at a time."""
+    """Compute the columns `begin` to `end` − 1 of `add_product`, all in one panel, len(width) vectors at a time."""
     wide = right.shape[1]
     first = begin // wide * (len(right) // (out.shape[1] // wide))
     for k in range(begin, end, len(width) * 64 // out.itemsize):
@@ -77,7 +82,7 @@ def take_step(w: Array, accumulators: Any, before: Array, i: int, k: int, g: Any
     """Clip the gradient g, a vector, and apply the optimiser's step to the vector of weights that starts at w[i, k].
 
     The accumulators are updated, too. The old weights are stored at the same place of `before`, an array of the shape
-    of w. If the old weights are not needed, pass w as `before`.
+    of w. If the old weights are not needed, pass w as `before`. `sizes` has the rates and the clip limit.
     """
     g = at_least(at_most(g, sizes.clip), -sizes.clip)
     moved = step(sizes.rates, w, accumulators, i, k, g)
@@ -90,7 +95,7 @@ def learn(
     w: Array, accumulators: Any, before: Array, left: Array, rows: int, right: Array, sizes: Sizes, g: Array,
     crew: Crew, across: Any,
 ) -> None:  # fmt: skip
-    """Apply a step to this thread's part of the rows w[i], i < `rows`.
+    """Apply the optimiser's step to this thread's part of the rows w[i], i < `rows`.
 
     The gradient of row i is Σ_t left[i, t] · right[t], t < sizes.T · sizes.n. w, its accumulators and `before` (see
     take_step) are in panels; left and right are not. g is a scratch array with five rows for each thread: the gradients
@@ -120,7 +125,10 @@ def learn(
 def _gradients(
     g: Array, to: int, left: Array, i: int, right: Array, T: int, column: int, begin: int, end: int, width: Any
 ) -> None:  # fmt: skip
-    """Write gradients of five rows, from i on, to g[to]: of the columns begin to end − 1, in a panel from `column`."""
+    """Write the gradients of the rows i to i + 4, in the columns `begin` to `end` − 1, to the rows of g from `to` on.
+
+    column  first column of the panel that has these columns: column 0 of g
+    """
     for k in range(begin, end, len(width) * 64 // g.itemsize):
         x = zero_tile(g, TILE, width)
         for t in range(T):
@@ -131,7 +139,8 @@ def _gradients(
 class Recurrence(NamedTuple):
     """One step of a recurrence: out[to] = start[at] + Σ_j x[step, j] · w[j], j from 0 to n − 1.
 
-    Row r of the batch has row to · batch + r of `out`, of `start` and of x. w is in panels.
+    Sequence r of the batch has the rows to · batch + r of `out`, at · batch + r of `start` and step · batch + r of x.
+    w is in panels.
     """
 
     out: Array
@@ -146,9 +155,11 @@ class Recurrence(NamedTuple):
 
 
 class Summands(NamedTuple):
-    """The summands of a recurrence in one panel: the columns of `out` begin at `offset`.
+    """The order in which the summands of a recurrence are added, for one panel of w.
 
-    The first summand has number j, and is in row `row` of w. `stride` leads from a summand to the next one: 1 or −1.
+    offset  the panel's first column, as a column of `out`
+    row, j  row of w in the first summand, and number of this summand: see Recurrence
+    stride  1 or −1, to be added to `row` and j for the next summand
     """
 
     offset: int
@@ -159,12 +170,12 @@ class Summands(NamedTuple):
 
 @njit(**INNER)
 def recurrence(sums: Recurrence, width: Any, batched: Any, begin: int, end: int) -> None:
-    """Compute a step of a recurrence; j goes from 0 to n − 1 at even steps, and from n − 1 to 0 at odd ones.
+    """Compute a step of a recurrence; j goes from 0 to n − 1 at even steps, and from n − 1 to 0 at odd steps.
 
-    The sums of a sequence do not depend on the batch. Odd steps begin with the last panel, which is still in the cache.
+    A sequence has the same sums in every batch. Odd steps begin with the last panel, which is still in the cache.
 
-    width, batched  see Scratch
-    begin, end      range of columns of `out`, in multiples of `unit`
+    width, batched  see Scratch in layout.py
+    begin, end      range of columns of `out`: multiples of the result of `unit`
     """
     lanes, wide = 64 // sums.out.itemsize, sums.w.shape[1]
     apart = len(sums.w) // (sums.out.shape[1] // wide)
@@ -187,7 +198,10 @@ def recurrence(sums: Recurrence, width: Any, batched: Any, begin: int, end: int)
 
 @njit(**INNER)
 def _tiles(sums: Recurrence, panel: Summands, begin: int, end: int, width: Any) -> None:
-    """Compute columns of a recurrence, of one panel, for a batch. From three sequences on no tile has fewer rows."""
+    """Compute the columns `begin` to `end` − 1 of a recurrence, all in one panel, for a batch of two or more sequences.
+
+    A tile has 3, 4 or 5 sequences as rows; only a batch of two sequences is computed in a tile of two rows.
+    """
     for k in range(begin - panel.offset, end - panel.offset, len(width) * 64 // sums.out.itemsize):
         i = 0
         while i < sums.batch:
@@ -210,7 +224,7 @@ def _tiles(sums: Recurrence, panel: Summands, begin: int, end: int, width: Any) 
 def unit(wide: int, lanes: int, batch: int) -> int:
     """Return the number of adjacent columns of a recurrence that one thread computes together.
 
-    It is the width of a panel (`wide`) for one sequence, of a vector (`lanes`) for a batch.
+    For one sequence it is `wide`, the width of a panel; for a batch it is `lanes`, the width of a vector.
     """
     return wide if batch == 1 else lanes
 
@@ -241,7 +255,7 @@ def copy_row(source: Array, i: int, target: Array, to: int, begin: int, end: int
 def transpose_all(source: Array, rows: int, columns: int, target: Array, crew: Crew) -> None:
     """Compute target[k, i] = source[i, k] for i < rows and this thread's part of k < columns.
 
-    The matrices are transposed in squares of SQUARE rows and columns. Both may be in panels.
+    The matrices are transposed in squares of SQUARE rows and columns. Both matrices may be in panels.
     """
     lanes, wide, to_wide = 64 // source.itemsize, source.shape[1], target.shape[1]
     apart = len(source) // -(-columns // wide)

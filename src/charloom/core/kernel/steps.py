@@ -18,9 +18,9 @@ from charloom.core.network.recipe import COMPILED, OPTIMIZERS
 
 
 def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
-    """Return the vector of weights at w[i, k] after a step with its clipped gradient g. w itself is unchanged.
+    """Return the vector of weights that starts at w[i, k], after a step with its clipped gradient g, also a vector.
 
-    The accumulators are updated in place.
+    w itself is unchanged. The accumulators are updated in place.
     """
     raise NotImplementedError  # a stub: Numba compiles the overload below instead
 
@@ -45,7 +45,7 @@ def _adam(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int,
 
 
 def rates_at(rates: Any, update: int) -> Any:
-    """Return the rates for the step after `update` updates. Adam's eta and eps include its bias correction."""
+    """Return the rates for the step after `update` updates. Adam's eta and eps include the bias correction."""
     raise NotImplementedError  # a stub, as above
 
 

@@ -3,8 +3,9 @@
 signature/plain.py computes the same update, bit for bit, in plain loops: read it first. passes.py has the forward and
 backward pass.
 
-Speed: the gradients of W and V are never stored as whole matrices: an entry's step follows its sum. A row of UT
-whose character does not occur has gradient zero; it is skipped if the optimiser would not change it.
+Speed: the gradients of W and V are never stored as whole matrices: when the sum of a few gradients is complete, the
+step is applied to their weights at once. A row of UT whose character does not occur has gradient zero. Such a row is
+skipped if the optimiser would not change it.
 """
 
 from typing import Any
@@ -103,7 +104,7 @@ def _at(sizes: Sizes, update: int) -> Sizes:
 def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Crew) -> None:
     """Copy the stale rows of UT to `best` and the carried state of the last of the n sequences to best_h.
 
-    Stale rows are those that may differ from their copy. The next step stores W, V, b and c in `best`.
+    A stale row may differ from its copy in `best`. The next step stores the old W, V, b and c in `best`: see `updates`.
     """
     begin, end = share(z.h.shape[1], 64 // z.h.itemsize, crew)
     for x in range(len(w.UT)):
@@ -119,7 +120,7 @@ def _carry_on(h: Array, T: int, n: int, zero: Array, crew: Crew) -> None:
 
     zero (n,)  whether the next sequence starts from a zero state
 
-    A thread writes its part of the columns.
+    Each thread writes a part of the columns.
     """
     lanes = 64 // h.itemsize
     begin, end = share(h.shape[1], lanes, crew)
@@ -152,14 +153,15 @@ def updates(
     """Run len(losses) updates from update number `update` on; change the weights w and accumulators s in place.
 
     Stops before the step if a loss or gradient is not finite, and before an update if the crew is aborted. Returns the
-    number of updates done, the update with the lowest smooth loss (−1 if it was before this call), and that smooth
-    loss. The weights and the carried state before the step of that update are stored in `best` and best_h (1, p).
+    count of updates done, the number of the update with the lowest smooth loss (−1 if it was before this call), and
+    this smooth loss. The weights and the carried state before the step of this update are stored in `best` and
+    best_h (1, p).
 
     Most updates set a new minimum of the smooth loss, so copying the best weights each time would be slow. A step
-    changes all of W, V, b and c and has the old vectors in registers, so it stores them. It changes few rows of U, so
-    only those are copied.
+    changes all of W, V, b and c and has the old vectors in registers, so the step stores them. A step changes few rows
+    of UT, so only the changed rows are copied.
 
-    ids (updates · (T + 1) · n,)  for each update the n first characters of its sequences, then the n second ones, …
+    ids (updates · (T + 1) · n,)  for each update the n first characters of the sequences, then the n second ones, …
     zero (updates + 1, n)  whether a sequence starts from a zero state, also for the update after the last
     z.h[:n]            states carried into the next sequences, read at the start and written at the end
     smooth, lowest     last and lowest smooth loss before this call; NaN and ∞ before the first update

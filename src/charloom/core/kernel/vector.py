@@ -5,7 +5,7 @@ Purpose: plain loops (signature/plain.py, which gives the ratio) take longer for
 store a sum for every term. With vectors a sum stays in registers, and the sums of several rows are computed together.
 
 Each of + − × ÷ √ is a single instruction of LLVM's intermediate code. A processor with narrower registers computes a
-vector in halves or quarters. The bits of a lane are the same there, because LLVM may not fuse or reassociate them.
+vector in halves or quarters. A lane has the same bits in each case, because LLVM may not fuse or reassociate them.
 """
 
 import operator
@@ -51,7 +51,7 @@ def _splat(context: Any, builder: Any, value: Any, kind: Any, vector: Vector) ->
 
 
 def _places(context: Any, builder: Any, array: Any, place: Any, register: Any, count: int) -> list[Any]:
-    """Return pointers to `count` consecutive vectors of an array, from `place` on: (array, row, column)."""
+    """Return pointers to `count` consecutive vectors of LLVM type `register`, from `place` (array, row, column) on."""
     value = context.make_array(array)(context, builder, place[0])
     element = cgutils.get_item_pointer(context, builder, array, value, place[1:], wraparound=False)
     first = builder.bitcast(element, register.as_pointer())
@@ -115,7 +115,7 @@ def load_tile(_: Any, array: Any, row: Any, column: Any, height: Any, width: Any
 
 @intrinsic
 def store_tile(_: Any, array: Any, row: Any, column: Any, height: Any, tile: Any) -> Any:
-    """Store a tile, from `load_tile` or `add_outer`, in len(height) rows from array[row, column] on."""
+    """Store a tile, a result of `load_tile` or `add_outer`, in len(height) rows from array[row, column] on."""
     width = tile.count // len(height)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -145,7 +145,8 @@ def add_outer(
 ) -> Any:
     """Return the tile plus the outer product of len(height) numbers of `left` and the vectors of `right`.
 
-    The numbers are left[row, column] and those below it, the vectors are consecutive from right[to_row, to_column] on.
+    The numbers are left[row, column] and the next ones in this column. The vectors are consecutive, from
+    right[to_row, to_column] on.
     Product and sum are rounded separately, never fused.
     """
     width = tile.count // len(height)
@@ -167,7 +168,7 @@ def add_outer(
 
 @intrinsic
 def splat(_: Any, array: Any, value: Any) -> Any:
-    """Return a vector of the array's dtype with the number in every lane."""
+    """Return a vector of the array's dtype with the number `value` in every lane."""
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -183,7 +184,7 @@ def _vectors(context: Any, builder: Any, signature: Any, arguments: Any) -> Iter
 
 
 def _register(symbol: Any, instruction: str) -> None:
-    """Define the operator `symbol` for vectors, lane by lane, as this method of LLVM's builder.
+    """Define the Python operator `symbol` for vectors, lane by lane: `instruction` names the method of LLVM's builder.
 
     A scalar operand is broadcast.
     """

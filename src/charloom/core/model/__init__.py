@@ -1,4 +1,4 @@
-"""A trained network: its file, the cost of a text under it, and the hash of the results that a training wrote.
+"""A trained network: the file of a model, and the cost of a text under a model.
 
-`sampling` writes text with a model; kernel/drawing.py draws one character.
+The package `sampling` writes text with a model; kernel/drawing.py draws one character.
 """

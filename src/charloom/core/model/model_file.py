@@ -19,13 +19,13 @@ OUTPUT_LIMIT = 1e37  # sums and differences of such outputs fit float32, so ever
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network: the weights after `update` updates, with the state from which it continues the training text.
+    """A trained network: the weights after `update` updates, and the state from which to continue the training text.
 
     h            (m,) state carried into the next sequence
     first        id of the next sequence's first character
     smooth_loss  the smooth loss of row `update` (see network/state.py), in nats per sequence
-    backend      KERNEL or NUMPY; a file has the array `numpy` if its backend is that
-    network      for the backend NUMPY, `forward_digest` of the code that trained the model: the content of that array
+    backend      KERNEL or NUMPY. Only a file of a NUMPY model has an array with the name `numpy`
+    network      content of the array `numpy`: `by_numpy.forward_digest` of the code that trained the model; else 0
     """
 
     theta: Parameters
@@ -61,15 +61,15 @@ def read_model(path: Path) -> Model:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise WrongInput(f"{path}: not a file; `dvc repro` makes the pipeline's models")
+            raise WrongInput(f"{path}: not a file but a folder or device; `dvc repro` makes the pipeline's models")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
         vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
         first, update, smooth_loss = int(arrays["first"]), int(arrays["update"]), float(arrays["smooth_loss"])
         if not 0 <= first < len(vocabulary):
-            raise ValueError(f"first is {first}, not an id below {len(vocabulary)}")
+            raise ValueError(f"first is {first}; allowed are ids from 0 to {len(vocabulary) - 1}")
         if update < 0 or smooth_loss < 0:
-            raise ValueError(f"update is {update} and smooth_loss is {smooth_loss}: one is negative")
+            raise ValueError(f"update is {update} and smooth_loss is {smooth_loss}; neither may be negative")
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror or error}; `dvc repro` makes the pipeline's models") from None
     except ValueError as error:

@@ -1,7 +1,7 @@
 """The cost of a text under a model, in nats or bits per character, without learning.
 
-Outside training a text is read from the model's own state h, not from a zero state. A training that reads the text in
-order rarely visits a zero state, and from there a model may predict badly for hundreds of characters
+Outside training a text is read from the state h in the model's file, not from a zero state. A training that reads the
+text in order rarely visits a zero state, and after a zero state a model may predict badly for hundreds of characters
 (benchmarks/lost.md).
 """
 
@@ -27,7 +27,7 @@ class Score(NamedTuple):
     """The cost of n ids. A model predicts an id from all ids before it.
 
     nats   (n,) the cost −log p of each id, in nats
-    total  sum of the costs of these and all earlier ids
+    total  sum of the costs of the n ids and of all ids before them, in nats
     h      (m,) state after reading all ids but the last
     """
 
@@ -40,7 +40,7 @@ def scores(theta: Parameters, parts: Iterable[Array], h_0: Array, backend: str) 
     """Yield the cost of all ids except the first, PIECE ids at a time, read from the state h_0 (m,).
 
     parts    consecutive arrays of ids; the result does not depend on their lengths
-    backend  what computes with the network, by its name: see backends.py; the same in all functions of this module
+    backend  name of the code that computes with the network: see backends.py; so in all functions of this module
 
     Yields nothing for fewer than two ids.
     """
@@ -81,8 +81,7 @@ def passages(theta: Parameters, ids: Array, h_0: Array, backend: str) -> tuple[f
     """Return the mean cost, in bits per character, of each of PASSAGES consecutive parts of the ids (n,).
 
     The ids are read from the state h_0 (m,), and all except the first are predicted. The lengths of the parts differ by
-    at most one character. Costs are rounded to DIGITS decimals. Returns () if there are fewer characters to predict
-    than parts.
+    at most one character. Costs are rounded to DIGITS decimals. Returns () if fewer than PASSAGES ids are predicted.
     """
     nats = score(theta, ids, h_0, backend).nats
     bounds = [len(nats) * part // PASSAGES for part in range(PASSAGES + 1)]

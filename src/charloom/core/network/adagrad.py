@@ -15,7 +15,7 @@ from charloom.core.base.types import Array
 
 
 class AdaGrad(NamedTuple):
-    """The rates of AdaGrad. The kernel selects the step to compile by this class: see kernel/steps.py.
+    """The rates (hyperparameters) of AdaGrad, and its step in NumPy; kernel/steps.py has the compiled step.
 
     eta                        learning rate
     initial_accumulator_value  initial value of s
@@ -36,8 +36,8 @@ class AdaGrad(NamedTuple):
 
         g is overwritten. AdaGrad does not use the number of the update.
 
-        If s starts at 0, the first step changes a weight by about eta, whether its gradient is 1 or 1e-6, and a hidden
-        unit sums m such changes: benchmarks/first_updates.md. A larger initial value of s prevents that.
+        If s starts at 0, the first step changes a weight by about eta, whether the gradient is 1 or 1e-6. A hidden unit
+        adds up m such changes: see benchmarks/first_updates.md. A larger initial value of s makes the change smaller.
         """
         (s,) = accumulators
         s += g * g
@@ -47,7 +47,7 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return a param with a value, as `key: value`, that may help if most hidden units are saturated."""
+        """Return a param with a value, as `key: value`, that may help if most units are saturated: |h| near 1."""
         return "train.initial_accumulator_value: 10"
 
     @staticmethod
@@ -57,7 +57,7 @@ class AdaGrad(NamedTuple):
 
     @staticmethod
     def revealing() -> "AdaGrad":
-        """Return rates with which `revealed` can recover the gradient from one step.
+        """Return rates for a step from which `revealed` computes the gradient: the kernel does not store gradients.
 
         With s = 2^1000 every g² is lost in rounding, so √s = 2^500. With eta = 2^560 a step changes the weights by
         2^60 · g, exact except for the last rounding.

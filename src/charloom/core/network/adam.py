@@ -1,9 +1,10 @@
-"""The optimiser Adam. In update number t, counted from 1:
+"""The optimiser Adam. Update number t, counted from 1, computes
 
     m ← b1 · m + (1 − b1) · g           v ← b2 · v + (1 − b2) · g²
     θ ← θ − eta · m̂ / (√v̂ + eps)        m̂ = m / (1 − b1^t)    v̂ = v / (1 − b2^t)    eps outside the root
 
-m and v start at 0, so they are too small at first; m̂ and v̂ correct that bias. The names of the rates are Optax's.
+m and v start at 0, so they are too small at first; m̂ and v̂ correct that bias. The rates have the names of
+the library Optax.
 
 Source: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015).
 """
@@ -18,11 +19,11 @@ from charloom.core.base.types import Array
 
 
 class Adam(NamedTuple):
-    """The rates of Adam. The kernel selects the step to compile by this class: see kernel/steps.py.
+    """The rates (hyperparameters) of Adam, and its step in NumPy; kernel/steps.py has the compiled step.
 
     eta     learning rate
     b1, b2  decay rates of m and v
-    eps     added to the root
+    eps     added to √v̂
     """
 
     eta: Any
@@ -56,7 +57,7 @@ class Adam(NamedTuple):
 
     @staticmethod
     def advice() -> str:
-        """Return a param with a value, as `key: value`, that may help if most hidden units are saturated."""
+        """Return a param with a value, as `key: value`, that may help if most units are saturated: |h| near 1."""
         return "sigma: fan_in"
 
     @staticmethod
@@ -66,12 +67,12 @@ class Adam(NamedTuple):
 
     @staticmethod
     def revealing() -> "Adam":
-        """Return rates with which `revealed` can recover the gradient from one step: with b1 = 0, m equals g."""
+        """Return rates for a step from which `revealed` gets the gradient g: with b1 = 0, m is equal to g."""
         return Adam(1.0, 0.0)
 
     @staticmethod
     def revealed(_before: Array, _after: Array, accumulators: Sequence[Array]) -> Array:
-        """Return the gradient (n,): m after the first step with the rates that `revealing` returns."""
+        """Return the gradient (n,) of a first step that used the rates of `revealing`: it is equal to Adam's m."""
         return accumulators[0]
 
 

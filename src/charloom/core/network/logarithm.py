@@ -34,7 +34,7 @@ def log1p(x: float) -> float:
 
 
 def log(x: float, correction: float = 0.0) -> float:
-    """Return the natural logarithm of x, for finite x > 0, plus the correction."""
+    """Return log x + correction for finite x > 0. log1p corrects the rounding error of 1 + x in this way."""
     half, n = math.frexp(x)
     high = int((2.0 * half - 1.0) * 2.0**20)
     if high < ROOT_2:

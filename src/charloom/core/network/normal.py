@@ -2,7 +2,8 @@
 
 The method is the ziggurat with 256 layers of NumPy's `Generator.normal`. The numbers equal NumPy's except in the tail:
 there NumPy calls the C library's log1p, whose last bit depends on the library and the processor. The density is
-e^(−x²/2), layer i covers |x| < w[i] · 2^52 = x[i] up to the height f[i]. An attempt reads the next 64-bit number r:
+e^(−x²/2); layer i covers |x| < w[i] · 2^52 = x[i] up to the height f[i]; the tail is |x| > R. An attempt to draw a
+normal number reads the next 64-bit number r:
 
     layer      i = r mod 256; sign = bit 8 of r; k = bits 9 to 60 of r; x = k · w[i], negative if sign = 1
     inside     if k < k[i]: x is the result. 98.8 % of attempts end here
@@ -43,9 +44,9 @@ def standard_normal(rng: np.random.Generator, count: int) -> Array:
 
 
 def _drawn(bits: Array) -> Array:
-    """Return the results (normal numbers) of all attempts that these random 64-bit numbers complete, in order.
+    """Return the normal numbers, in order, that the attempts draw from these random 64-bit numbers (n,).
 
-    An attempt that would need further random numbers has no result.
+    A last attempt that would need further random numbers has no result.
     """
     layer, k = (bits & 0xFF).astype(np.intp), (bits >> 9) & (2**52 - 1)
     x = k * WIDTH[layer]

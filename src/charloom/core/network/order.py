@@ -1,8 +1,9 @@
-"""The order in which a training reads its text: the start of each sequence, and which ones start from a zero state.
+"""The order in which a training reads its text: where each sequence starts, and from which hidden state.
 
-    reading    from front to back. A sequence continues from the state of the one before it. The first sequence of an
-               epoch starts from a zero state
-    chunks     the text is cut into chunks, read in a random order drawn for each epoch, each chunk from a zero state
+    reading    the text is read from front to back. The first sequence of an epoch starts from a zero state. Any other
+               sequence starts from the last state of the sequence before it
+    chunks     the text is cut into chunks, which are read in a random order, drawn for each epoch. The first sequence
+               of a chunk starts from a zero state
     positions  each sequence starts at a random position, from a zero state
 
 With batch n an update reads n sequences. The sequences of an epoch, in their order, are divided into n equal parts.
@@ -25,7 +26,7 @@ AT_ONCE = 1000  # positions drawn from one stream
 
 
 class Order(NamedTuple):
-    """A reading order.
+    """An order in which a training reads its text: see the docstring of this module.
 
     name          READING, CHUNKS or POSITIONS
     chunk_length  characters of a chunk, at least seq_length, rounded down to whole sequences; used only by CHUNKS
@@ -35,10 +36,10 @@ class Order(NamedTuple):
     chunk_length: int = 0
 
     def places(self, update: int, count: int, characters: int, T: int, n: int, seed: int) -> tuple[Array, Array]:
-        """Return where each sequence starts in the text, and whether it starts from a zero state: both (count, n).
+        """Return where in the text each sequence starts, and whether its first state is zero: both (count, n).
 
         The sequences are those of `count` updates from number `update` on, n in each update. The text has `characters`
-        characters. A sequence covers T + 1 of them: T inputs, and their T targets one further.
+        characters. A sequence covers T + 1 of them: T inputs, each with the next character as its target.
         """
         updates = np.arange(update, update + count)
         if self.name == POSITIONS:
@@ -68,9 +69,10 @@ def sequences(characters: int, T: int) -> int:
 
 
 def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
-    """Return for each turn the index of its chunk and of its sequence in the chunk: (2, *turns.shape).
+    """Return the chunk of each turn, and the place of the turn's sequence in the chunk, as indices (2, *turns.shape).
 
-    turns   numbers of sequences in the epoch's order, from 0 to n − 1, where n sequences are in the text
+    turns   sequences, as numbers from 0 to n − 1 in the order in which the epoch reads them
+    n       sequences in the text
     length  sequences in a chunk; the text's last chunk may have fewer, so the turns after it are shifted
     stream  seed of the random order of the chunks
     """
@@ -82,7 +84,7 @@ def _chunks(turns: Array, n: int, length: int, stream: list[int]) -> Array:
 
 
 def _drawn(first: int, end: int, below: int, seed: int) -> Array:
-    """Return random positions from 0 to `below` − 1 for the sequences number `first` to `end` − 1 of the training."""
+    """Return random starts, from 0 to `below` − 1, of the sequences number `first` to `end` − 1 of a training."""
     parts = range(first // AT_ONCE, (end - 1) // AT_ONCE + 1)
     drawn = [np.random.default_rng([seed, STREAM, part]).integers(0, below, AT_ONCE) for part in parts]
     start = parts[0] * AT_ONCE

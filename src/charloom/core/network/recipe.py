@@ -1,7 +1,7 @@
 """A recipe: the settings that determine a training, except text, seed and number of updates.
 
-Code that depends on the optimiser asks `Recipe.optimizer`, an instance of a class in OPTIMIZERS. CONTRIBUTING.md lists
-the steps to add an optimiser.
+Code that depends on the optimiser calls methods of `Recipe.optimizer`, an instance of a class in OPTIMIZERS.
+CONTRIBUTING.md lists the steps to add an optimiser.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from charloom.core.network.rnn import Gradients, Parameters, filled, init
 
 Optimizer = AdaGrad | Adam
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
-COMPILED = ("adagrad", "adam")  # those with a step in kernel/steps.py; the others train with the backend `numpy` only
+COMPILED = ("adagrad", "adam")  # optimisers with a step in kernel/steps.py; others train with the backend `numpy` only
 
 KERNEL, NUMPY = "kernel", "numpy"  # backends: see core/backend
 
@@ -32,11 +32,11 @@ class Recipe:
     sigma       standard deviation of the initial weights, or "fan_in": see `rnn.deviations`
     clip        limit of elementwise gradient clipping to [−clip, clip]; ∞ for no clipping
     dtype       "float64" or "float32"
-    optimizer   rates of the optimiser; their class selects the optimiser
+    optimizer   the optimiser: an instance of AdaGrad or Adam, with the rates
     loss        "sum" or "mean" over the characters of a sequence: the loss to minimise
-    order       order in which the text is read
-    batch       sequences of an update; the loss to minimise is their mean
-    backend     KERNEL, or NUMPY: what computes the training
+    order       order in which the text is read: see order.Order
+    batch       sequences of an update; the loss to minimise is the mean of the losses of the sequences
+    backend     KERNEL or NUMPY, the code that computes the training: see core/backend
     """
 
     m: int
@@ -54,41 +54,41 @@ class Recipe:
     def scale(self) -> float:
         """Return the factor from the gradient of the loss summed over a batch to the gradient of the loss to minimise.
 
-        Reported losses do not depend on it: they are sums over a sequence, and means over a batch.
+        Reported losses do not depend on this factor: they are sums over a sequence, and means over a batch.
         """
         return 1 / (self.batch * (self.seq_length if self.loss == "mean" else 1))
 
     @property
     def kind(self) -> str:
-        """Return the kind of code that computes this recipe: optimizer and dtype, after `batch ` if batch > 1.
+        """Return the name of the kind of code that computes this recipe: words for backend, batch, optimiser and dtype.
 
-        With the backend `numpy` this name is first: `adagrad float64`, `batch adam float32`, `numpy adagrad float64`.
+        A batch of 1 and the backend `kernel` have no word: `adagrad float64`, `numpy batch adam float32`.
         """
         name = next(name for name, rates in OPTIMIZERS.items() if type(self.optimizer) is rates)
         backend = f"{NUMPY} " if self.backend == NUMPY else ""
         return f"{backend}{'batch ' if self.batch > 1 else ''}{name} {self.dtype}"
 
     def places(self, update: int, count: int, characters: int, seed: int) -> tuple[Array, Array]:
-        """Return where the sequences of `count` updates start, and which start from a zero state: see Order.places."""
+        """Return where each sequence of `count` updates starts, and whether from a zero state: see Order.places."""
         return self.order.places(update, count, characters, self.seq_length, self.batch, seed)
 
     def epoch(self, characters: int) -> int:
-        """Return the number of updates in an epoch of a text of `characters` characters. It may be 0."""
+        """Return the number of updates in an epoch of a text of `characters` characters; 0 for a short text."""
         return sequences(characters, self.seq_length) // self.batch
 
     def initial(self, K: int, seed: int) -> tuple[Parameters, Accumulators]:
-        """Return the weights, drawn with `seed`, and the optimiser's state before the first update; K characters."""
+        """Return the initial weights, drawn with `seed`, and the optimiser's initial state, for K characters."""
         drawn = init(self.m, K, self.sigma, np.random.default_rng(seed))
         return Parameters(drawn.flat.astype(self.dtype), self.m, K), self.accumulators(K)
 
     def accumulators(self, K: int) -> Accumulators:
-        """Return the optimiser's state before the first update, for K characters: initial values in every entry."""
+        """Return the optimiser's initial state for K characters: accumulators filled with their initial values."""
         return tuple(filled(start, self.m, K, np.dtype(self.dtype)) for start in self.optimizer.starts)
 
     def step(self, theta: Parameters, accumulators: Accumulators, gradients: Gradients, update: int) -> None:
         """Update theta and the accumulators in place: g ← min(max(g, −clip), clip), then the optimiser's step.
 
-        gradients  gradients of the loss to minimise: those of the sum over the batch, times `scale`; overwritten
+        gradients  gradients of the loss to minimise (see `scale`), before clipping; overwritten
         update     number of updates before this one
         """
         g: Array = np.clip(gradients.flat, -self.clip, self.clip, out=gradients.flat)

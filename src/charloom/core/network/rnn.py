@@ -31,7 +31,7 @@ SATURATED = 0.99  # |h| above which a unit passes on less than a fiftieth of a g
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """W, U, V, b and c as views of one flat vector, in that order.
+    """The parameters W, U, V, b and c: views of one flat vector, in that order.
 
     Gradients and an optimiser's accumulators have this type too, so an optimiser's step works on `flat` only.
     """
@@ -70,14 +70,14 @@ def shapes(m: int, K: int) -> dict[str, tuple[int, ...]]:
 
 
 def filled(value: float, m: int, K: int, dtype: Any = np.float64) -> Parameters:
-    """Return Parameters with `value` in every entry."""
+    """Return Parameters for m hidden units and K characters, with `value` in every entry."""
     return Parameters(np.full(size(m, K), value, dtype), m, K)
 
 
 def deviations(m: int, K: int, sigma: float | str) -> dict[str, float]:
     """Return the standard deviations of the initial W, U and V by name. If sigma is a number, all are equal to sigma.
 
-    If sigma is "fan_in", they are 1/√(2m) for W, 1/√(2K) for U and 1/√m for V, as in the assignment of 2025.
+    If sigma is "fan_in", they are 1/√(2m) for W, 1/√(2K) for U and 1/√m for V, as in KTH's assignment of 2025.
     """
     if isinstance(sigma, str):
         return {"W": 1 / math.sqrt(2 * m), "U": 1 / math.sqrt(2 * K), "V": 1 / math.sqrt(m)}
@@ -118,7 +118,7 @@ def log_softmax(o: Array) -> Array:
 
 
 def loss_and_gradients(theta: Parameters, x: Array, y: Array, h_0: Array) -> tuple[float, Gradients, Array]:
-    """Return the loss in nats, its gradients before clipping, and the last hidden state (m,).
+    """Return the loss in nats, the gradients of the loss before clipping, and the last hidden state (m,).
 
     The characters x (T,) are read from the state h_0 (m,), and y (T,) are the targets. The gradients are computed by
     backpropagation through time, with g = ∂loss/∂o and d = ∂loss/∂a:

@@ -1,7 +1,7 @@
-"""The state of a training, and the results of some of its updates: what every backend takes and returns.
+"""The state of a training, and the results of updates: an argument and the result of every backend's `advance`.
 
-Updates count from 0. Row u belongs to the weights after u updates: its loss is that of the next sequence, and its
-smooth loss is 0.999 · (smooth loss of row u − 1) + 0.001 · loss. The smooth loss of row 0 is its loss.
+Updates count from 0. Row u of the results belongs to the weights after u updates: it has the loss of update u, measured
+before the step, and the smooth loss 0.999 · (smooth loss of row u − 1) + 0.001 · loss. In row 0 both are equal.
 """
 
 import math
@@ -23,10 +23,10 @@ BLOCK = 256  # characters of a text written at a time
 class Best:
     """The weights at the lowest smooth loss so far, and the hidden state h (m,) carried into the next sequence.
 
-    update       row of that smooth loss, which is the number of updates before these weights
+    update       number of updates before these weights: the row with the lowest smooth loss
     smooth_loss  nats per sequence
 
-    For a batch, h is the state of the last sequence: see TrainState.carried.
+    For a batch, h is the state carried into the last of the sequences: see TrainState.carried.
     """
 
     update: int
@@ -58,7 +58,7 @@ class TrainState:
 
     @property
     def carried(self) -> Array:
-        """Return the state (m,) for a model's file: the state carried into the last sequence of the next batch.
+        """Return the state (m,) to store in a model file: the state carried into the last sequence of the next batch.
 
         In reading order the last sequence is in the last part of the text, which the held-out text follows.
         """
@@ -67,10 +67,10 @@ class TrainState:
 
 
 class UpdateResults(NamedTuple):
-    """The results of n updates: those with the numbers from state.update to after.update − 1.
+    """The results of n updates, which have the numbers state.update to after.update − 1.
 
     state, after  training states before the first and after the last of these updates
-    losses, smooth_losses (n,)  nats per sequence, the mean over the batch
+    losses, smooth_losses (n,)  losses in nats per sequence, means over the batch
     statistics (·, 4)  a row for each update that is a multiple of STATISTICS_EVERY: the loss, the Euclidean norm of the
                        gradient before clipping, the fraction of the gradients that clipping changes, and the fraction
                        of the hidden activations with |h| > rnn.SATURATED
@@ -84,23 +84,23 @@ class UpdateResults(NamedTuple):
 
     @property
     def best(self) -> Best:
-        """Return the weights with the lowest smooth loss of all updates up to the last of these."""
+        """Return the weights with the lowest smooth loss of all rows from 0 to after.update − 1."""
         return cast(Best, self.after.best)  # not None: the first update always has the lowest smooth loss so far
 
 
 def initial_state(recipe: Recipe, K: int, seed: int) -> TrainState:
-    """Return the state before the first update, for K characters. `seed` determines the weights and the order."""
+    """Return the state before the first update, for K characters. `seed` determines weights and reading order."""
     return TrainState(0, *recipe.initial(K, seed), np.zeros((recipe.batch, recipe.m), recipe.dtype), seed=seed)
 
 
 def divergence_error(update: int, loss: float) -> Diverged:
-    """Return the exception for an update whose loss, or else a gradient, is not finite."""
+    """Return the exception for update number `update`, whose `loss` or gradient is not finite."""
     reason = "a gradient is not finite" if math.isfinite(loss) else f"the loss is {loss}"
     return Diverged(f"training diverged at update {update}: {reason}; a smaller eta may help")
 
 
 def ensure_finite(after: TrainState) -> TrainState:
-    """Return the state. Raises Diverged if one of its numbers is not finite."""
+    """Return the state `after` unchanged. Raises Diverged if a weight or an accumulator is not finite."""
     for kind, numbers in (("a weight is", after.theta), *(("an accumulator is", s) for s in after.accumulators)):
         if not np.isfinite(numbers.flat).all():
             raise Diverged(f"training diverged at update {after.update - 1}: {kind} not finite; a smaller eta may help")

@@ -1,1 +1,1 @@
-"""Texts: characters and their ids, a text file with its held-out end, and the entropy of n-grams."""
+"""Texts: ids of characters, a text file and the split into a training part and a held-out end, and n-gram entropy."""

@@ -1,6 +1,6 @@
-"""Reading a text file, splitting off its held-out end, and the file of ids that the stage `prepare` writes.
+"""Reading a text file, splitting off a held-out end, and the file of ids that the stage `prepare` writes.
 
-The text's file is read in pieces: once to count its characters, then again to write their ids.
+The text file is read twice, in pieces: first to count the characters, then to write the ids of the characters.
 """
 
 import codecs
@@ -27,7 +27,7 @@ WRITTEN = 2**20  # numbers written at a time
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text as ids of its vocabulary, in two one-dimensional arrays: the training part, and the held-out end."""
+    """A text as ids of a vocabulary, in two one-dimensional arrays: the training part, and the held-out end."""
 
     vocabulary: Vocabulary
     training: Array
@@ -83,7 +83,7 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
     """Decode a UTF-8 text and yield it in pieces, without byte-order mark and with CRLF replaced by LF.
 
     name    the source's name, for messages
-    digest  a hash object, which is updated with the bytes of the file; None for none
+    digest  a hash object of hashlib, which is updated with the bytes of the file; None: nothing is hashed
     piece   bytes read at a time
 
     Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with the byte's offset.
@@ -113,7 +113,7 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
 
 
 def read_text(path: Path, digest: Any = None) -> Iterator[str]:
-    """Yield the text of the file in pieces: see `decoded`.
+    """Yield the text of the file in pieces, and update the hash object `digest`: see `decoded`.
 
     Raises WrongInput as `decoded` does, and if the file cannot be read or is not a regular file.
     """
@@ -128,7 +128,7 @@ def read_text(path: Path, digest: Any = None) -> Iterator[str]:
 def _state(path: Path) -> tuple[int, int]:
     """Return the file's size (bytes) and ctime (ns).
 
-    Raises WrongInput if it is missing, is not a regular file, or is too large.
+    Raises WrongInput if the file is missing, is not a regular file, or is too large.
     """
     try:
         status = path.stat()
@@ -149,7 +149,7 @@ def _refused(path: Path, error: OSError | ValueError) -> WrongInput:
 def survey(path: Path) -> Survey:
     """Read the text file, count its characters, and return the counts.
 
-    Raises WrongInput as `read_text` does, and if all characters are equal: the loss of each prediction would be 0.
+    Raises WrongInput as `read_text` does, or if all characters are equal: the loss of each prediction would be 0.
     """
     state, digest, counts = _state(path), hashlib.sha256(), np.zeros(CODE_POINTS, np.int64)
     for text in read_text(path, digest):
@@ -194,7 +194,7 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
     ids          the text in pieces of any length
     lengths      number of characters for training, and number held out
 
-    Equal texts give equal bytes: those that NumPy's `savez` writes.
+    Equal texts give equal bytes. NumPy's `savez` writes the same bytes.
     """
     K, take = len(code_points), reader(ids)
     dtype = np.min_scalar_type(K - 1)
@@ -220,7 +220,7 @@ def read_prepared(path: Path) -> Text:
         vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
         for name in ("training", "held_out"):
             if arrays[name].max(initial=0) >= len(vocabulary):
-                raise ValueError(f"{name} has numbers that are not below {len(vocabulary)}")
+                raise ValueError(f"{name} has numbers that are not below {len(vocabulary)}, the number of characters")
     except (OSError, ValueError) as error:
         raise Damaged(f"{path}: {error}; `dvc repro` makes it again") from None
     return Text(vocabulary, arrays["training"], arrays["held_out"])

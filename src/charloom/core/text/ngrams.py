@@ -1,6 +1,6 @@
-"""Statistics of a text: its size, and the entropy of its n-grams.
+"""Statistics of a text: the number of characters, and the entropy of n-grams.
 
-The entropy is the cost of the text with a model that only counts n-grams: a baseline for trained models.
+The entropy is the cost of the text under a model that only counts n-grams: a baseline for trained models.
 """
 
 import math
@@ -23,7 +23,7 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
 
     sha256      SHA-256 of the text file
     once        the characters that occur once in the whole text
-    seq_length  characters of a sequence, for the losses in nats per sequence
+    seq_length  characters of a sequence, for the entropies in nats per sequence
 
     If K³ is above DENSE, at most SPARSE_LIMIT characters are counted.
     """
@@ -44,7 +44,7 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
 
 
 def as_levels(values: Iterable[float]) -> Levels:
-    """Return Levels with these four values (uniform, unigram, bigram, trigram), rounded to six decimals."""
+    """Return Levels (see config/records.py) with four values, uniform to trigram, rounded to six decimals."""
     rounded = (round(value, 6) for value in values)
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 
@@ -53,8 +53,8 @@ def entropies(ids: Array, count: int, K: int, dense: int = DENSE, part: int = PA
     """Return [log K, H_1, H_2, H_3]: entropies, in nats per character, of the first `count` ids of K characters.
 
     H_n is the in-sample conditional entropy of a character given the n − 1 characters before it. It is
-    (Σ C log C − Σ c log c) / N, with c the counts of the N n-grams and C the counts of their contexts; 0 without
-    n-grams. It is optimistic for large n: a context that occurs once predicts its only successor with certainty.
+    (Σ C log C − Σ c log c) / N, with c the counts of the N n-grams and C the counts of their contexts; 0 if N is 0.
+    H_n is optimistic for large n: a context that occurs once predicts its only successor with certainty.
     """
     codes, counts = trigrams(ids, count, K, dense, part)
     levels = []
@@ -71,8 +71,8 @@ def entropies(ids: Array, count: int, K: int, dense: int = DENSE, part: int = PA
 def trigrams(ids: Array, count: int, K: int, dense: int = DENSE, part: int = PART) -> tuple[Array, Array]:
     """Return the codes of the distinct trigrams in the first `count` ids, sorted, and the count of each.
 
-    The code of a trigram with ids x, y, z is (x K + y) K + z. Up to K³ = `dense` a dense array counts them,
-    `part` characters at a time.
+    The code of a trigram with ids x, y, z is (x K + y) K + z. If K³ is at most `dense`, a dense array with an
+    entry for each code counts the trigrams, `part` characters at a time.
     """
     if dense < K**3:
         return np.unique(_codes(ids[:count], 3, K), return_counts=True)
@@ -94,7 +94,7 @@ def _codes(ids: Array, n: int, K: int) -> Array:
 
 
 def _added(codes: Array, counts: Array) -> tuple[Array, Array]:
-    """Return the distinct codes, sorted, and the sum of the counts of each."""
+    """Return the distinct codes, sorted, and for each of them the sum of its counts; codes and counts are (n,)."""
     distinct, place = np.unique(codes, return_inverse=True)
     sums = np.zeros(len(distinct), np.int64)
     np.add.at(sums, place, counts)
@@ -102,6 +102,6 @@ def _added(codes: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def _weighted(counts: Array) -> float:
-    """Return Σ c log c over the counts c; equal counts are computed once."""
+    """Return Σ c log c over the counts c; the logarithm of equal counts is computed once."""
     values, times = np.unique(counts, return_counts=True)
     return math.fsum(n * c * log(c) for c, n in zip(values.tolist(), times.tolist(), strict=True))

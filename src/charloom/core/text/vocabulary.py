@@ -1,4 +1,4 @@
-"""Mapping of characters to ids and back. Characters are sorted, so ids do not depend on the order of a set."""
+"""The vocabulary of a text: a map from characters to ids and back. Ids follow the sorted order of the characters."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ class Vocabulary:
 
     @classmethod
     def from_code_points(cls, code_points: Array) -> "Vocabulary":
-        """Return the vocabulary of sorted code points (K,). Raises ValueError if they are invalid or not sorted."""
+        """Return the vocabulary of sorted code points (K,). Raises ValueError if one is invalid or out of order."""
         return cls(code_points.astype("<u4").tobytes().decode("utf-32-le"))
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class Vocabulary:
         return mask, inside, outside
 
     def decode(self, ids: Array | list[int]) -> str:
-        """Return the text that these ids stand for."""
+        """Return the text, the characters with these ids (n,)."""
         return self.code_points.take(np.asarray(ids, np.intp)).tobytes().decode("utf-32-le", "surrogatepass")
 
 
