@@ -1,9 +1,9 @@
 """Curves over updates, in pictures and in tables.
 
-A picture may leave out the first twentieth of the updates: each curve falls steeply there from a uniform guess, and the
-rest would look flat. All later points are inside the picture.
+A picture may leave out the first twentieth of the updates: each loss falls steeply there, from that of a uniform guess,
+and the rest would look flat. All later points are inside the picture.
 
-A curve has its values by update, in ascending order.
+A curve is a mapping from update to value, in ascending order of the updates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,21 +28,21 @@ MANY_EPOCHS = 30  # most epochs whose boundaries are drawn
 
 
 def settled(curve: dict[int, Point], updates: int) -> dict[int, Point]:
-    """Return the curve after the first twentieth of the `updates`, or the whole curve if fewer than 3 points remain."""
+    """Return the curve after the first twentieth of the `updates`, or all of it if fewer than FEWEST points remain."""
     later = {update: value for update, value in curve.items() if update >= updates / SETTLED}
     return later if len(later) >= FEWEST else curve
 
 
 def points_of(curve: dict[int, Point], most: int) -> dict[int, Point]:
-    """Return at most `most` points of the curve, at equal distances and with the last one added."""
+    """Return at most `most` points of the curve: points at equal distances, and the last point."""
     return every_nth(curve, most - 1) | dict(islice(reversed(curve.items()), 1))
 
 
 def by_update(columns: Sequence[tuple[str, dict[int, str]]], counted: str = "updates") -> Table:
-    """Return a table with a row for each update of the columns; of each column, at most ROWS updates count.
+    """Return a table with a row for each update in a column. At most ROWS updates of each column are taken.
 
-    columns  for each column its title, and its cells by update; a missing cell is empty
-    counted  the title of the first column, if it counts something else than updates
+    columns  (title, cells) of each column; the cells are a mapping from update to text, and a missing cell is empty
+    counted  the title of the first column: what the keys of the cells count
     """
     updates = sorted(set().union(*(points_of(column, ROWS) for _, column in columns)))
     rows = [(f"{update:,}", *(column.get(update, "") for _, column in columns)) for update in updates]
@@ -63,8 +63,8 @@ def table_of(curves: Mapping[str, Curve], form: str, counted: str = "updates") -
 def over_updates(axes: Axes, updates: int, epoch: int | None = None, label: str = "updates") -> None:
     """Set up the x axis for 0 to `updates` updates, with a dotted line at the beginning of each epoch after the first.
 
-    epoch  updates of an epoch; None, or more than MANY_EPOCHS epochs: no lines
-    label  the label of the axis, if it counts something else than updates
+    epoch  number of updates of an epoch; no lines are drawn for None, or for more than MANY_EPOCHS lines
+    label  the label of the axis: what the axis counts
     """
     axes.set_xlim(0, max(updates, 1))
     axes.xaxis.set_major_locator(MaxNLocator(5 if updates < 10_000 else 4, integer=True))  # longer labels, fewer ticks
@@ -85,7 +85,7 @@ def draw(axes: Axes, curve: Curve, color: str, label: str | None = None, **style
 
     Without dots, a curve of one point would be invisible.
 
-    label  the curve's name in the legend; None: none
+    label  the curve's name in the legend; None: the curve is not in the legend
     style  further arguments of matplotlib's `plot`
     """
     points = points_of(curve, POINTS)

@@ -23,7 +23,7 @@ from charloom.pages.sections import Picture, Table
 
 STYLE: Any = mpl.rc_params_from_file(Path(__file__).with_name("pictures.mplstyle"), use_default_template=False)
 (FONT,) = STYLE["font.family"]
-# A page replaces each of these colours by its CSS variable of that name, which differs between light and dark.
+# A page replaces each of these colours by a CSS variable (NAMED), whose value differs between light and dark.
 INK, GREY, FAINT, PAPER = STYLE["text.color"], STYLE["axes.edgecolor"], "#dcdde0", "#ffffff"
 BLUE, VERMILION, GREEN, PINK = "#0072b2", "#d55e00", "#008060", "#b0508c"
 NAMED = {
@@ -39,7 +39,7 @@ HEAD = re.compile(r".*?<svg[^>]*>", re.DOTALL)
 HEIGHT = re.compile(r'viewBox="0 0 [\d.]+ ([\d.]+)"')
 FALLBACKS = "Verdana, Arial, sans-serif"  # fonts for a machine without FONT
 MARGIN, LINE, LETTERS = 14, 11, 70  # in a file: points around a picture, points and letters of a caption's line
-REACH = 3  # most that an axis extends beyond the values for an interval, in ranges of the values
+REACH = 3  # an axis that shows intervals extends beyond the values by at most so many ranges of the values
 WIDE, LINES = 54, 3  # letters of a line, and most lines, of a setting's name
 
 
@@ -59,7 +59,7 @@ def drawing(height: float, left: float = 0.5) -> Iterator[tuple[Figure, Axes]]:
 
 
 def write_legend(figure: Figure, axes: Axes, title: str) -> None:
-    """Write the title and, below it, a line for each named curve above the axes; make the figure higher by as much."""
+    """Write the title and, below it, a line for each named curve above the axes; make the figure higher for them."""
     _, names = axes.get_legend_handles_labels()
     above = TITLE + NAME * "\n".join([title, *names]).count("\n")
     below = figure.get_figheight() * figure.subplotpars.bottom
@@ -120,7 +120,7 @@ def joined_pictures(pictures: Sequence[Picture]) -> str:
 
 
 def with_tags_changed(svg: str, changes: Mapping[str, str]) -> str:
-    """Return the SVG with these replacements in its tags. Texts stay, because they contain names that users chose."""
+    """Return the SVG with these replacements inside tags only: texts between tags contain names that users chose."""
 
     def changed(tag: re.Match[str]) -> str:
         content = tag[0]
@@ -134,8 +134,8 @@ def with_tags_changed(svg: str, changes: Mapping[str, str]) -> str:
 def limits(values: Sequence[float], intervals: Iterable[tuple[float, float]] = ()) -> tuple[float, float]:
     """Return the limits of an axis that shows all values and, as far as possible, the intervals, with a margin of 6 %.
 
-    The axis extends beyond the values on either side at most by REACH times their range. An interval that is wider on
-    both sides is ignored. If the axis has no range, the margin is 2 % of the value; if the value is 0, it is 1.
+    The axis extends beyond the values on either side at most by REACH times the range of the values. An interval that
+    extends further on both sides is ignored. If all values are equal, the margin is 2 % of the value; for 0, it is 1.
     """
     low, high = min(values), max(values)
     reach = REACH * ((high - low) or 0.05 * abs(high) or 1.0)

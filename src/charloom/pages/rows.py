@@ -1,8 +1,8 @@
-"""A picture whose rows are settings, effects or models. The name is above its row: a phone has no room on the left.
+"""Draw a picture whose rows are settings, effects or models. A name is above its row: a phone has no room on the left.
 
-All seeds are inside the picture, except exploded ones, which are drawn as a cross at the edge: their values would make
-all others look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations on
-either side of the mean.
+The values of all seeds are inside the picture. An exploded seed is a cross at the edge: its value would make all others
+look equal. An interval may extend beyond the picture: with two seeds it is nine standard deviations on either side of
+the mean.
 """
 
 import textwrap
@@ -20,17 +20,18 @@ LINE, ROW = 10.5, 19.0  # heights in points: of a name's line, and of the drawin
 STROKE, BAR = 17.7, 13.0  # heights in points: of a mean's stroke, and of an interval's bar; both are less than ROW
 Interval = tuple[float, float]
 DOT = 3  # points: the width of a seed's dot
-BESIDE = (0, 1, -1, 2, -2)  # the heights of dots at the same place, in dots; of more than five some coincide
+BESIDE = (0, 1, -1, 2, -2)  # vertical shifts of dots with the same x, in dots; if more than five have it, some coincide
 
 
 class Line(NamedTuple):
     """A row of a picture.
 
     name      the text above the row
+    color     the colour of name, dots, stroke, bar and line
     dots      a number for each seed, in units of the x axis: a value or a difference
-    mean      drawn as a stroke; None: none is drawn
-    interval  the mean's interval, drawn as a bar; None: none is drawn
-    tested    the interval that decides about the verdict, drawn as a line; None: none is drawn
+    mean      the mean, drawn as a stroke; None: no stroke
+    interval  the mean's interval, drawn as a bar; None: no bar
+    tested    the interval that decides about the verdict, drawn as a line; None: no line
     bold      whether the name is bold
     """
 
@@ -44,7 +45,7 @@ class Line(NamedTuple):
 
 
 def draw_rows(lines: Sequence[Line], label: str, always: Sequence[float] = ()) -> tuple[Figure, Axes]:
-    """Draw the rows. Return the figure and its axes: the first row is at y = 0, the next one at 1.
+    """Draw the rows. Return the figure and its axes. The first row is at y = 0, the second at y = 1.
 
     label   the label of the x axis
     always  values that the x axis must include
@@ -74,13 +75,13 @@ def draw_rows(lines: Sequence[Line], label: str, always: Sequence[float] = ()) -
 
 
 def _height(axes: Axes, points: float) -> float:
-    """Convert a height from typographic points (1/72 inch) to units of the y axis, of which a row has one."""
+    """Convert a height from typographic points (1/72 inch) to units of the y axis. Two rows have the distance 1."""
     low, high = axes.get_ylim()
     return abs(high - low) * points / axes.bbox.height
 
 
 def _draw(axes: Axes, place: int, line: Line) -> None:
-    """Draw the row at y = `place`. A dot is moved up or down if it would hide another one."""
+    """Draw the row at y = `place`. A dot that would hide another dot is moved up or down."""
     (low, high), color, interval = axes.get_xlim(), line.color, line.interval
     if line.tested:
         axes.plot(line.tested, [place] * 2, "|-", color=color, linewidth=0.8, ms=7, mew=0.8, solid_capstyle="butt")

@@ -1,7 +1,7 @@
-"""A page in one HTML file. A page makes no request, escapes all text, and allows only our scripts, by their hashes.
+"""A page in one HTML file. A page makes no request, escapes all text, and allows only its own scripts, by their hashes.
 
-base.html is the layout of every page, parts.html has the macros of sections, short.html has the sections that need no
-file of their own, page.css is the style sheet, and save.js saves a picture or a table as a file.
+base.html is the layout of every page, parts.html has the macros of sections, short.html has the templates of short
+sections, page.css is the style sheet, and save.js saves a picture or a table as a file.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
 
 TEMPLATES = Path(__file__).with_name("templates")
-LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's line
+LONG = re.compile(r"\S{20,}")  # words that may be wider than a phone's screen
 HYPHEN = re.compile(r"(?<![^\s(])-(?=\d)")  # the sign of a negative number
 AFTER = re.compile(r"((?<!\d)\.|[_/])(?=\w)")
 
@@ -54,8 +54,8 @@ class PageSection(NamedTuple):
 
     name      the section's id on the page; its template is NAME.html in templates/, or in short.html
     title     the section's heading
-    content   what the template needs, as its variable `content`
-    pictures  the pictures, as the template's variable `pictures`
+    content   the data for the template, which reads them as the variable `content`
+    pictures  the pictures, which the template reads as the variable `pictures`
     """
 
     name: str
@@ -72,8 +72,8 @@ def rendered(
 
     intro     introduction; each line is a paragraph
     sections  the sections; None is skipped
-    links     address and text of each link to another page
-    program   the code of a page that computes, as `program` returns it
+    links     (address, text) of each link to another page
+    program   the code of a page that computes, as `program` returns it; None: the page has no such code
     about     further variables of the templates, by name
     """
     page, present = _environment().get_template("base.html"), [section for section in sections if section]
@@ -81,9 +81,9 @@ def rendered(
 
 
 def program(scripts: Iterable[str], data: Any, worker: str = "") -> dict[str, Markup]:
-    """Return the code of a page that computes: its `script`, the `worker`, and the `data` for both, as JSON.
+    """Return the code of a page that computes, by name: `script`, `worker`, and `data`, which is JSON for both of them.
 
-    scripts  files in templates/, which become one script
+    scripts  names of files in templates/, which become one script
     worker   the file with the script of the page's Web Worker; "" for none
     """
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -92,7 +92,7 @@ def program(scripts: Iterable[str], data: Any, worker: str = "") -> dict[str, Ma
 
 
 def numbers(array: Array) -> str:
-    """Return the array's numbers for a script: little-endian float64 in Base64."""
+    """Return the array's numbers as text for a script: little-endian float64 in Base64."""
     return b64encode(array.astype("<f8").tobytes()).decode()
 
 

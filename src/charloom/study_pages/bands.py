@@ -1,7 +1,7 @@
 """The section `curves`: the settings' mean curves with interval bands, and their paired differences to the baseline.
 
-The y axis covers all seeds' values after the first twentieth of the updates and, as far as possible, the intervals. A
-band has the means and the intervals of a curve over the seeds.
+A band has the mean and the interval of the mean, over the seeds, at each update. The y axis covers the values of all
+seeds after the first twentieth of the updates and, as far as possible, the intervals.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from seedpairs.numbers import decimals, shown, span
 from seedpairs.pairs import paired_differences
 
 LINES = ("-", "--", "-.", ":")  # a line style for each of COLORS, for readers who cannot tell colours apart
-WIDE = 44  # letters of a line in the legend
+WIDE = 44  # most letters of a line in the legend
 
 
 def section(presentation: Presentation) -> PageSection | None:
@@ -33,7 +33,7 @@ def _pictures(presentation: Presentation, name: str) -> Iterator[Picture]:
 
     A picture without points is left out. Trials without a value of the measure do not count in the means.
 
-    name  the curve's name in the answer's `curves`
+    name  the curve's name, a key of the answer's `curves`, such as a measure
     """
     trials, curves, paired = (
         presentation.analysis.settings,
@@ -60,12 +60,12 @@ def _picture(
     presentation: Presentation, place: str, title: str, about: str, bands: dict[str, Band], visible: list[Curve],
     lines: Sequence[float] = (),
 ) -> Iterator[Picture]:  # fmt: skip
-    """Yield the picture of these bands, with the settings' names above it; yield nothing if all bands are empty.
+    """Yield the picture of the bands, with the settings' names above it; yield nothing if all bands are empty.
 
     place    the picture's id on the page
     about    a description of the curve, which begins the caption
     bands    the bands by setting
-    visible  curves whose values after the first twentieth of the updates must be inside the picture
+    visible  curves of single seeds; their values after the first twentieth of the updates must be inside the picture
     lines    values of y at which a horizontal line is drawn
     """
     styles = dict(zip(presentation.drawn, zip(COLORS, LINES, strict=True), strict=False))
@@ -104,7 +104,7 @@ def _picture(
 def _cells(band: Band) -> tuple[list[str], list[str]]:
     """Return the band's means and its intervals as texts, an interval as `-` if there is none.
 
-    The number of decimals depends on the largest and the last mean, and on the median and the last of the intervals.
+    The number of decimals depends on the largest and the last mean, and on the median and last width of the intervals.
     """
     halves = [(high - low) / 2 for low, high in band.intervals]
     spreads = [median(halves), halves[-1]] if halves else []

@@ -31,7 +31,7 @@ def section(presentation: Presentation) -> PageSection | None:
 
 
 def _in_rows(presentation: Presentation) -> Picture:
-    """Return the picture of the first ROWS effects with their seeds and intervals."""
+    """Return the picture of the first ROWS effects, with a dot for each seed, and their intervals."""
     analysis, every, lines = presentation.analysis, shown_effects(presentation.analysis), []
     for effect in every[:ROWS]:
         name = f"{words.name(effect)}{words.amount(effect, analysis)}: {words.verdict(effect)}"
@@ -45,7 +45,7 @@ def _in_rows(presentation: Presentation) -> Picture:
 
 
 def effects_table(analysis: Analysis) -> Table:
-    """Return a table of the effects: averages over other params, and effects at one level of another param."""
+    """Return a table of the effects: averages over all other params, and effects at one value of another param."""
     return verdict_second(("one value against another", *tables.EFFECTS[1:]), tables.effect_rows(analysis))
 
 
@@ -54,7 +54,7 @@ def _crossed(presentation: Presentation, of: Design, factor: str, other: str) ->
 
     A level is a value of a factor. The factor with more levels is on the x axis. At most four levels get a line.
 
-    of  the design of the settings, see `seedpairs.factors`
+    of  the design of the settings, see seedpairs.factors.Design
     """
     across, lines = sorted((factor, other), key=lambda name: -len(of.levels[name]))
     analysis = presentation.analysis
@@ -92,12 +92,12 @@ def _crossed(presentation: Presentation, of: Design, factor: str, other: str) ->
 
 
 def _of_level(presentation: Presentation, of: Design, level: dict[str, str]) -> NDArray[np.float64]:
-    """Return each seed's mean over all settings with these levels: (seeds,).
+    """Return, for each seed, the mean value of all settings that have the levels in `level`: (seeds,).
 
     Only seeds that have a value in all these settings count.
 
     of     the design of the settings
-    level  the level of one or both factors, by the factor's name
+    level  name of a factor to its level, for one or more factors; the mean is over all levels of the other factors
     """
     place = tuple(names.index(level[name]) if name in level else slice(None) for name, names in of.levels.items())
     trials = [presentation.analysis.settings[name] for name in np.ravel(of.settings[place])]

@@ -1,4 +1,4 @@
-"""The presentation of a comparison: which settings are shown, in which order and colours."""
+"""The presentation of a comparison: it chooses the settings that are shown, their order and their colours."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from charloom.pages.sections import Table
 from seedpairs import sentences as words
 from seedpairs.data_types import CANNOT_TELL, Analysis, Contrast, Measurement, Seed, Summary
 
-# of the baseline and of other settings whose curves are drawn; of the levels of a factor
+# colours of the baseline and of the other settings whose curves are drawn; in other pictures, of a factor's levels
 COLORS = VERMILION, BLUE, GREEN, PINK
 FEW = 3  # most comparisons that are shown with all their lines
 ROWS = 40  # most settings in a picture
@@ -22,9 +22,9 @@ ABOUT = {measure.value: measure.about for measure in Measure} | {PART_MEASURE: O
 class SettingRow(NamedTuple):
     """A setting in a picture.
 
-    trials      its trials by seed
-    comparison  None for the baseline
-    bold        whether its name is bold: of many settings, those with a verdict are
+    trials      the setting's trials by seed
+    comparison  the setting's contrast with the baseline; None for the baseline
+    bold        whether the name is bold: the setting has a verdict, and there are more than FEW comparisons
     """
 
     setting: str
@@ -36,14 +36,14 @@ class SettingRow(NamedTuple):
 
 
 class Presentation:
-    """An answer, and what the page shows about it.
+    """An answer, and the choice of what the page shows: settings, their order and colours, and the texts.
 
-    If there are more than FEW comparisons, they and all settings are ordered by their means, the best first and those
-    without a mean last, and only some of them are shown in full.
+    If there are more than FEW comparisons, the settings and comparisons are ordered by the settings' means (the best
+    first, settings without a mean last), and only some of them are shown in full.
     """
 
     def __init__(self, analysis: Analysis) -> None:
-        """Store the answer, sorted by mean unless `few`."""
+        """Store the answer, sorted by the settings' means if there are more than FEW comparisons."""
 
         def rank(row: Summary) -> float:
             return float("inf") if row.mean is None else row.mean if analysis.better == "lower" else -row.mean
@@ -66,7 +66,7 @@ class Presentation:
 
     @property
     def heading(self) -> str:
-        """Return the question in the user's words (the title) if there are any, else as `question` words it."""
+        """Return the study's title, which is the question in the user's words; without a title, `question`."""
         return self.analysis.title or self.question
 
     @property
@@ -76,7 +76,7 @@ class Presentation:
 
     @property
     def unit(self) -> str:
-        """Return the unit of the measure: `bits per character`; "" for a measure that is not charloom's."""
+        """Return the unit of the measure: `bits per character`; "" for a measure that charloom does not know."""
         measure = Measure.from_name(self.analysis.measure)
         return measure.unit if measure else ""
 
@@ -97,7 +97,7 @@ class Presentation:
 
     @property
     def arrow(self) -> str:
-        """Return the remark at an axis of values: in which direction they are better."""
+        """Return the label of an axis of values that points in the direction of better values."""
         return "← better" if self.analysis.better == "lower" else "better →"
 
     @property
@@ -107,7 +107,7 @@ class Presentation:
 
     @property
     def rows(self) -> list[SettingRow]:
-        """Return at most ROWS settings for pictures, in the page's order: the baseline and the first others."""
+        """Return at most ROWS settings for pictures, in the page's order: the baseline and the first other settings."""
         comparisons = {contrast.setting: contrast for contrast in self.analysis.comparisons[: ROWS - 1]}
         colors = dict.fromkeys(self.decided, INK) | dict(zip(self.drawn, COLORS, strict=False))
         rows = []
@@ -121,7 +121,7 @@ class Presentation:
 def verdict_second(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return the table with its last column, the verdict, moved to the second place.
 
-    A phone's screen shows only two columns.
+    A phone's screen shows only the first two columns.
     """
     first, *others = [(name, verdict, *numbers) for name, *numbers, verdict in (head, *rows)]
     return Table(first, others)

@@ -1,6 +1,6 @@
 """The section about the seeds of each setting: their values, and their differences to the baseline.
 
-`differences_picture` draws the picture of differences, also of the effects of factors.
+`differences_picture` also draws the picture of the effects of factors: see effects_section.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from seedpairs.data_types import CANNOT_TELL, LEVEL, Contrast, Measurement, Seed
 from seedpairs.numbers import decimals, shown, span
 from seedpairs.statistics import moments, student_interval
 
-FIRST_SEEDS = (3, 5, 10, 20)  # numbers of seeds, besides all, whose interval a lesson has
+FIRST_SEEDS = (3, 5, 10, 20)  # numbers of first seeds whose interval a lesson shows, besides that of all seeds
 
 
 def section(presentation: Presentation) -> PageSection:
@@ -27,7 +27,7 @@ def section(presentation: Presentation) -> PageSection:
 
 
 def _settings(presentation: Presentation, places: int) -> Picture:
-    """Return the picture of each setting's seeds, with their mean and the mean's interval.
+    """Return the picture of each setting's values by seed, with their mean and the mean's interval.
 
     places  number of decimals in the picture's table
     """
@@ -70,7 +70,7 @@ def _settings(presentation: Presentation, places: int) -> Picture:
 def _differences(presentation: Presentation, places: int) -> Picture:
     """Return the picture of the paired differences to the baseline, with their means and intervals.
 
-    An exploded trial gets no dot. `places` is the number of decimals in the picture's table.
+    A pair with an exploded trial gets no dot. `places` is the number of decimals in the picture's table.
     """
     analysis = presentation.analysis
     base = analysis.settings[analysis.baseline]
@@ -99,7 +99,7 @@ def _by_seed(cells: Mapping[str, Mapping[Seed, str]]) -> Table:
 
 
 def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bold: bool) -> Line:
-    """Return the row of a contrast: its mean and intervals, and a dot for each value in `dots`."""
+    """Return the row of a contrast in a picture: its mean and intervals, and a dot for each value in `dots`."""
     tested = contrast.tested_interval if round(contrast.tested_level, 6) != LEVEL else None
     return Line(name, color, dots, contrast.mean_difference, contrast.interval, tested, bold)
 
@@ -111,7 +111,7 @@ def differences_picture(
     caption_ends: tuple[str, str],
     table: Table,
 ) -> Picture:
-    """Return the picture with these rows, which `line_of` returns.
+    """Return the picture of the differences in `lines`, which are rows as `line_of` returns them.
 
     names         the picture's id on the page, its title, and the label of its x axis
     caption_ends  the beginning and the end of the caption
@@ -140,7 +140,10 @@ def differences_picture(
 
 
 def lesson(presentation: Presentation) -> PageSection | None:
-    """Return the section about what fewer seeds would have said; None for many settings, or fewer than three pairs."""
+    """Return the section about the answers that fewer seeds would have given; None if it has no picture.
+
+    A comparison gets a picture if it has at least three pairs and there are at most FEW comparisons.
+    """
     contrasts = [
         contrast
         for contrast in presentation.analysis.comparisons
@@ -151,7 +154,7 @@ def lesson(presentation: Presentation) -> PageSection | None:
 
 
 def _lesson(presentation: Presentation, n: int, contrast: Contrast) -> Picture:
-    """Return the n-th picture: the differences of single seeds, and the mean and interval of the first seeds."""
+    """Return the n-th picture: the difference of each seed, and mean and interval of the first 3, 5, … seeds."""
     analysis, x = presentation.analysis, list(contrast.differences.values())
     sides = analysis.settings[contrast.setting], analysis.settings[analysis.baseline]
     dots = [value for seed, value in contrast.differences.items() if not any(side[seed].exploded for side in sides)]

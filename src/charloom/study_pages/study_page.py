@@ -1,6 +1,7 @@
-"""A study's page, the picture of `charloom compare --figure`, which joins its pictures, and the list of all studies.
+"""A study's page, the picture of `charloom compare --figure`, and the list of all studies.
 
-The list, studies/index.html, has question, text and answer of every study in the project.
+The picture joins the pictures of a study's page. The list, studies/index.html, has question, text and answer of every
+study in the project.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +30,7 @@ from seedpairs import sentences as words
 from seedpairs.analysis import with_labels
 from seedpairs.data_types import CANNOT_TELL, VERDICTS
 
-DECIDING = 3  # the first lines of a comparison: see words.difference
+DECIDING = 3  # the first lines of a comparison: see sentences.difference_lines
 TARGET = "train.target_smooth_loss"
 INDEX = STUDIES / "index.html"
 ALL_STUDIES = ("../index.html", "All studies of this project")
@@ -39,10 +40,10 @@ class ListedStudy(NamedTuple):
     """A study in the list.
 
     file     the study's file
-    missing  a sentence about what is missing, the answer or the page, and why; "" if nothing is missing
-    question  the question in words: the study's title, if it has one
-    about    facts about text and trainings, and warnings
-    verdict_lines  the lines of the answer
+    missing  a sentence with the reason why the answer or the page is missing; "" if nothing is missing
+    question  the study's title, or the question in words if the study has no title
+    about    facts about the text and the trainings, and warnings, joined by semicolons
+    verdict_lines  the lines of the answer; empty if there is no answer
     page     the page's path, relative to `studies/`; "" if there is no page
     """
 
@@ -99,7 +100,7 @@ def study_page(study: Study, presentation: Presentation) -> tuple[str, str, str]
 
 
 def _held_out(study: Study) -> str:
-    """Return a sentence about the size of the held-out text; "" if none of it was read."""
+    """Return a sentence about the size of the held-out text; "" if no trial read held-out text."""
     share = study.settings[study.baseline].prepare.held_out
     read = max((run.metrics.held_out_characters_read for run in study.runs.values() if run.metrics), default=0)
     size = f" The held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read."
@@ -146,8 +147,8 @@ def _numbers(presentation: Presentation) -> PageSection:
 def _again(study: Study, presentation: Presentation) -> PageSection:
     """Return the section on how to repeat the study or prove a row of its table.
 
-    It has the text's hash, the params of settings with names, and the params that all settings share. Without a target,
-    its param is left out.
+    The section has the text's hash, the params of settings that the user named, and the params that all settings share.
+    The param TARGET is left out if no target is set.
     """
     params, unused = study.settings[study.baseline], [] if presentation.analysis.target else [TARGET]
     every = study.settings.values()
@@ -163,7 +164,7 @@ def _again(study: Study, presentation: Presentation) -> PageSection:
 
 
 def _addresses(study: Study) -> PageSection | None:
-    """Return the section with an address of live.html for each setting. None: params.yaml, which it has, is invalid."""
+    """Return the section with an address of live.html for each setting; None if params.yaml is invalid."""
     with suppress(WrongInput):
         base, text = read_params(), study.frozen.params.prepare.text
         rows = [(name, *address(base, params)) for name, params in study.settings.items()]
@@ -173,7 +174,7 @@ def _addresses(study: Study) -> PageSection | None:
 
 
 def studies_index() -> str:
-    """Return the page as HTML, with all studies in `studies/`. Equal files in `studies/` give equal bytes."""
+    """Return the list of all studies in `studies/`, as a page in HTML. Equal files in `studies/` give equal bytes."""
     listed = [_listed(file) for file in sorted(STUDIES.glob("[!.]*.y*ml")) if file.suffix in {".yaml", ".yml"}]
     answers = [study.verdict_lines for study in listed if study.verdict_lines]
     decided = sum(any(not line.lower().startswith(CANNOT_TELL) for line in lines) for lines in answers)

@@ -32,7 +32,7 @@ IDENTIFYING_FIELDS = ("kind", "setting", "factor", "level", "reference", "other"
 def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
     """Return two lists of decided contrasts: of each setting except the baseline, and of the effects that are reported.
 
-    Without a complete design there are no effects.
+    If the settings are no complete factorial design, the second list is empty.
 
     measured  with trials as `with_valid_value` returns them
     """
@@ -51,8 +51,8 @@ def verdicts(measured: Measured) -> tuple[list[Contrast], list[Contrast]]:
 def answered(measured: Measured) -> Analysis:
     """Compare the settings and return the answer.
 
-    The order of the seeds is that of the baseline's trials. Seeds after the look that decides (number of seeds at which
-    the data are tested) are shown, but not tested.
+    The order of the seeds is that of the baseline's trials. A look is a number of seeds at which the data are tested.
+    Seeds after the look that decides are in the answer, but they are not tested.
     """
     trials = {
         name: {seed: with_valid_value(x) for seed, x in trials_of_setting.items()}
@@ -77,7 +77,7 @@ def answered(measured: Measured) -> Analysis:
 
 
 def with_labels(analysis: Analysis) -> Analysis:
-    """Return the answer for people: each setting in `names` has its name there, which no other setting may have."""
+    """Return the answer for readers: each setting that is a key of `names` is renamed to its value, a unique name."""
 
     def name(setting: str) -> str:
         return analysis.names.get(setting, setting)
@@ -99,9 +99,10 @@ def with_labels(analysis: Analysis) -> Analysis:
 
 
 def _seeds_of(measured: Measured, contrasts: list[Contrast]) -> dict[str, list[Seed]]:
-    """Return the seeds that count, of each setting: those of its contrast's look; the baseline has those of the last.
+    """Return, by setting, the seeds that count: those of the look that decided about the setting, or the last look.
 
-    Without declared looks, or if the contrast is not tested, all seeds of the setting count.
+    Without declared looks, or if the contrast is not tested, all seeds of the setting count. For the baseline the seeds
+    of the largest of these looks count.
     """
     base = list(measured.settings[measured.baseline])
     tested = {x.setting: base[: x.at_looks[x.look].seeds] for x in contrasts if measured.looks and x.look is not None}
@@ -139,7 +140,7 @@ def _whole(measured: Measured, contrast: Contrast, seeds: Collection[Seed]) -> C
 
 
 def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
-    """Return two numbers: the parts of the test data whose mean difference has the contrast's sign, and all parts.
+    """Return how many parts of the test data have a mean difference with the contrast's sign, and how many there are.
 
     The mean difference of a part is over the pairs that count. The result is None if the contrast has no sign, if the
     parts are unknown, or if the trials have different numbers of parts.
@@ -157,7 +158,7 @@ def _parts(measured: Measured, contrast: Contrast) -> tuple[int, int] | None:
 def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
     """Return the contrast with `more_seeds` set, if it has no verdict yet and more seeds could give one.
 
-    Interactions, effects without a share of the level, and averages whose sign other factors reverse are unchanged.
+    Interactions, effects without a share of ALPHA, and averages whose sign other factors reverse are unchanged.
     """
     if contrast.verdict != CANNOT_TELL or contrast.kind == INTERACTION or contrast.turned_by or contrast.untested:
         return contrast
@@ -170,7 +171,7 @@ def _with_need(measured: Measured, contrast: Contrast) -> Contrast:
 def _bands(curves: dict[str, dict[Seed, Curve]], baseline: str, settings: list[Contrast]) -> dict[str, Band]:
     """Return, by setting, the band of the paired differences: the setting's curve minus the baseline's.
 
-    A setting needs two pairs of curves. Its band has the updates that all these curves have.
+    A setting with fewer than two pairs of curves has no band. A band has the updates that all curves in its pairs have.
 
     curves  setting, then seed, to the curve
     """

@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", metavar="COLUMN", required=True, help="the column with the seed")
     add("--measure", metavar="COLUMN", required=True, help="the column with the measure")
     add("--better", choices=("lower", "higher"), required=True, help="which values are better")
-    add("--baseline", metavar="SETTING", help="a=1,b=2 (default: the first row's)")
+    add("--baseline", metavar="SETTING", help="compare with this setting: a=1,b=2 (default: the first row's)")
     add("--looks", metavar="N,N", help="the numbers of seeds, declared in advance, at which you look: 3,5,10")
     add("--smallest-difference", metavar="X", help="smaller differences do not matter (default: all matter)")
     required = "test each setting against the baseline: exit 0 if all pass, 1 if one fails, 6 if it cannot be told yet"
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def declared(looks: str | None, smallest_difference: str | None) -> dict[str, Any]:
-    """Return the two options as `Measured` takes them, without those that are None. Raises WrongInput."""
+    """Return the options as fields of Measured, without those that are None. Raises WrongInput if one is invalid."""
     options = dict[str, Any]()
     try:
         if looks is not None:
@@ -65,7 +65,7 @@ def declared(looks: str | None, smallest_difference: str | None) -> dict[str, An
 
 
 def analyse(arguments: argparse.Namespace) -> tuple[Analysis, Gate | None]:
-    """Return the answer, and the result of --require. Raises WrongInput as `read_measurements` does."""
+    """Return the answer, and the result of --require, or None without it. WrongInput for an invalid table or option."""
     ensure_analysed(arguments.table)
     options_set = {
         name: value for name, value in vars(arguments).items() if name in {"seed", "measure", "baseline", "better"}
@@ -79,7 +79,7 @@ def analyse(arguments: argparse.Namespace) -> tuple[Analysis, Gate | None]:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print the answer, and exit with the exit code. Wrong input gets one line."""
+    """Print the answer, and exit with the exit code. For wrong input print one line on stderr, and exit with 2."""
     arguments = parser().parse_args(words)
     try:
         analysis, required = analyse(arguments)

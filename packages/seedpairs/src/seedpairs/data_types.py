@@ -2,8 +2,8 @@
 
 A setting is a configuration of the program that is compared. A trial is one run of a setting with a seed. Two trials
 with the same seed, one on each side of a comparison, are a pair. A look is a number of seeds at which the data are
-tested. All tests share ALPHA, the probability of a false claim: a test has a share of it. If the share is a, the tested
-level is 1 − a: Student's interval at that level excludes 0 if the test is significant.
+tested. ALPHA is the probability of a false claim in all tests together: each test gets a part of ALPHA, its share. A
+test with the share a has the tested level 1 − a: it is significant if Student's interval at that level excludes 0.
 """
 
 from dataclasses import dataclass, field
@@ -44,21 +44,21 @@ class Measured:
     measure     name of the measure
     better      "lower" or "higher": which values are better
     baseline    name of the setting that the others are compared with, one of `settings`
-    settings    name of the setting, in the order of display, to the setting's trials by seed
-    curves      name of the curve, then setting, then seed, to the curve
+    settings    the trials, as settings[name of setting][seed], with the settings in the order of display
+    curves      the curves, as curves[name of curve][name of setting][seed]
     looks       declared numbers of seeds, ascending, at which the data are tested; empty: none declared
     smallest_difference  in units of the measure: smaller differences do not matter; None: not declared
-    target      the target that `reached` refers to, "loss below 2"; empty: no target
+    target      the target of Measurement.reached, in words such as "loss below 2"; empty: no target
     budget      number of updates of a trial, for times to the target; None: unknown, or not equal for all trials
     warnings    sentences about the origin of the trials
-    exploded    words for the meaning of `exploded`
-    levels      setting, then factor, to the factor's value (level) in that setting: factors that vary and have an
-                effect in that setting
+    exploded    explanation for readers: when a trial counts as exploded
+    levels      the values (levels) of factors, as levels[name of setting][factor]. A factor is a param that varies;
+                factors without an effect in a setting are left out there
     amounts     setting to the amount of text or time that a trial of the setting used, in any unit; empty: unknown
-    amount      words for that amount
+    amount      noun for what `amounts` measures, such as "text read"; "" if `amounts` is empty
     title       the question in the user's words; empty: none given
     names       setting to its name in the user's words: see analysis.with_labels; a setting without one is not a key
-    part        words for the parts of the test data
+    part        plural noun for the parts of the test data (see Measurement.parts); "" if there are none
     """
 
     measure: str
@@ -81,14 +81,14 @@ class Measured:
 
 
 class Summary(NamedTuple):
-    """The numbers of one setting, not compared with others, at the look of its contrast.
+    """Statistics of the values of one setting, at the look of the setting's contrast with the baseline.
 
-    If that contrast is not tested, the numbers are those of all trials. The baseline's numbers are those of the last
-    look of any contrast.
+    If that contrast is not tested, the statistics are those of all trials. The baseline's statistics are those of the
+    last look of any contrast.
 
     trials        number of trials
     n             number of trials with a value
-    mean, sd      mean and standard deviation of these values; None if there are too few
+    mean, sd      mean and standard deviation of the values; None if there are too few
     interval      Student's interval of the mean, at LEVEL; None for fewer than two values, or two equal ones
     exploded      number of the `trials` that exploded
     reached       number of the `trials` that reached the target
@@ -108,7 +108,7 @@ class Summary(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """The number n of values, their mean, and their standard deviation sd (with n − 1).
+    """The number n of some values, the mean, and the sample standard deviation sd (with the divisor n − 1).
 
     The mean is None if there are no values, the sd if there are fewer than two.
     """
@@ -119,10 +119,10 @@ class Moments(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The pairs of the seeds of one look.
+    """The paired differences of a contrast at one look, that is, of the first `seeds` seeds.
 
     seeds   number of seeds
-    pairs   moments of the differences
+    pairs   number, mean and standard deviation of the paired differences
     lost    number of trials without a value, on the contrast's first side and on its second side
     """
 
@@ -131,10 +131,10 @@ class Look(NamedTuple):
     lost: tuple[int, int] = (0, 0)
 
     def barred(self, kind: str) -> tuple[str, ...]:
-        """Return the verdicts on a contrast of this kind that are excluded because trials have no value.
+        """Return the verdicts that this kind of contrast cannot get, because trials without a value could reverse them.
 
         The side with more such trials looks better than it is, because its worst values are missing. So a verdict in
-        its favour, and NO_DIFFERENCE, are excluded. An interaction has no side, and is never NO_DIFFERENCE.
+        favour of that side, and NO_DIFFERENCE, are excluded. For an interaction NO_DIFFERENCE is always excluded.
         """
         if kind == INTERACTION:
             return (BETTER, NO_DIFFERENCE, WORSE) if any(self.lost) else (NO_DIFFERENCE,)
@@ -143,31 +143,32 @@ class Look(NamedTuple):
 
 
 class Contrast(NamedTuple):
-    """A difference between pairs, with its test: a setting minus the baseline, or an effect of a factor.
+    """A paired difference and the result of its test: a setting minus the baseline, or an effect of a factor.
 
     kind      ALONE: a setting; AVERAGE: the mean over all levels of the other factors; AT_LEVEL: at one level of
               another factor; INTERACTION: the difference at the second of two levels of another factor, minus the
               difference at the first
     setting   name of the setting; empty for the other kinds
-    factor, level, reference   the level, and the level that it is compared with; empty for a setting
-    other, at  the other factor, and its one level or two levels; empty for a setting and an average
+    factor, level, reference   the factor, its level, and the level that this one is compared with; "" for a setting
+    other, at  the other factor, and one level (AT_LEVEL) or two levels (INTERACTION) of it; otherwise empty
     amount    the first side's amount of text or time divided by the second side's; 1 if unknown
     differences       seed to difference, for the seeds with a value on both sides
     n                 number of pairs that count: see rule.counted_at
     mean_difference, sd, interval   of the pairs that count; Student's interval at LEVEL
     tested_level, tested_interval   the level after correction for looks and several tests, and Student's interval
                       at this level. Level 1: not tested, because the contrast has no share. Interval None: undefined
-    barred            verdicts that are excluded because trials without a value could have reversed them, at that look
+    barred            verdicts that are excluded at the look that counts: see Look.barred
     p                 Student's two-sided p of the pairs that count
     adjusted_p        p corrected for looks and several tests: the smallest p so far times the number of looks, divided
                       by the contrast's share of the level; None if no p is defined
     verdict           one of the four VERDICTS; for an interaction DEPENDS or CANNOT_TELL
     warnings          sentences about the contrast
     turned_by         for an average without a verdict: the factors that reverse its sign
-    more_seeds        at least and at most so many more seeds would give a verdict; `at most` is None if there is no
-                      bound. None if there is a verdict, for an interaction, and for an effect that `turned_by` or
-                      `untested` explains
-    time_interval     for a setting: Student's interval at LEVEL of the paired difference of restricted times
+    more_seeds        estimated number of further seeds that a verdict needs, as (least, most); most is None if there
+                      is no bound. None instead of the pair: there is a verdict, the contrast is an interaction, or
+                      `turned_by` or `untested` says why there is no verdict
+    time_interval     for a setting: Student's interval at LEVEL of the paired difference in the number of updates to
+                      the target (see Summary.mean_time)
     parts             for a setting: the number of parts of the test data whose mean difference has the sign of
                       `mean_difference`, and the number of all parts; None if unknown. No verdict depends on it
     at_looks          each look that is reached
@@ -204,7 +205,7 @@ class Contrast(NamedTuple):
 
     @property
     def counting(self) -> dict[Seed, float]:
-        """Return the differences of the pairs that count: the first `n`, as a look is at the first seeds."""
+        """Return the differences of the pairs that count: the first `n`, because a look tests the first seeds."""
         return dict(islice(self.differences.items(), self.n))
 
     @property
@@ -216,15 +217,16 @@ class Contrast(NamedTuple):
     def untested(self) -> bool:
         """Return whether the effect is not tested, because no interaction that contains it is significant.
 
-        Such an effect has no share of the level.
+        Such an effect has no share of ALPHA.
         """
         return self.kind == AT_LEVEL and self.tested_level == 1.0
 
 
 class Band(NamedTuple):
-    """The mean of several curves and Student's interval at LEVEL, at each of the updates; of one curve, no intervals.
+    """The mean of several curves at each update, and Student's interval of the mean at LEVEL.
 
-    The curves are those of a setting's seeds, or their paired differences from the baseline's.
+    `intervals` is empty for a single curve. The curves are those of a setting's seeds, or the differences between each
+    of these curves and the baseline's curve with the same seed.
     """
 
     updates: list[int]
@@ -234,14 +236,14 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis(Measured):
-    """The answer of a comparison: the measurements, and what follows from them.
+    """The answer of a comparison: the measurements, and the results of the tests.
 
-    summaries   one for each setting, in the order of the settings, with the baseline
-    comparisons one for each setting but the baseline, in the same order
-    bands       name of the curve, then setting, to the band
+    summaries   a summary of each setting, the baseline included, in the order of the settings
+    comparisons a contrast with the baseline of each other setting, in the same order
+    bands       the bands of paired differences, as bands[name of curve][name of setting]
     effects     effects of the factors, if the settings are all combinations of the factors' levels: averages,
                 interactions, and effects at the levels of factors that interact
-    inseparable  groups of factors that always change together: name of each factor to its levels
+    inseparable  groups of factors that always change together; a group maps each factor's name to its levels
     """
 
     summaries: list[Summary]
@@ -252,5 +254,5 @@ class Analysis(Measured):
 
     @property
     def has_times(self) -> bool:
-        """Return whether a trial reached the target. Otherwise times to the target compare nothing."""
+        """Return whether a target is set and a trial reached it. If not, there are no times to compare."""
         return bool(self.target) and any(summary.reached for summary in self.summaries)

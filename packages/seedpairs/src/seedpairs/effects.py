@@ -9,8 +9,8 @@ def reportable(effects: Sequence[Contrast]) -> list[Contrast]:
     """Return the effects that an answer reports: the averages, the interactions, and the effects at some levels.
 
     Effects at a level of another factor are reported if the two factors interact significantly, and no third factor
-    reverses the average's sign. A significant interaction has the verdict DEPENDS. An average whose sign other factors
-    reverse has their names in `turned_by`; its verdict is CANNOT_TELL, also if an earlier look gave it another one.
+    reverses the average's sign. A significant interaction has the verdict DEPENDS. If other factors reverse the sign of
+    an average, `turned_by` has the names of these factors, and the verdict is CANNOT_TELL, whatever earlier looks gave.
     """
     of_kind = {kind: [effect for effect in effects if effect.kind == kind] for kind in (AVERAGE, INTERACTION, AT_LEVEL)}
     interactions = [x._replace(verdict=DEPENDS) if x.verdict in {BETTER, WORSE} else x for x in of_kind[INTERACTION]]
@@ -27,9 +27,9 @@ def reportable(effects: Sequence[Contrast]) -> list[Contrast]:
 
 
 def _with_reversing_factors(average: Contrast, at_levels: Sequence[Contrast]) -> Contrast:
-    """Return the average; if other factors reverse its sign, with the verdict CANNOT_TELL and their names in turned_by.
+    """Return the average. If other factors reverse its sign, set `turned_by` to their names, `verdict` to CANNOT_TELL.
 
-    at_levels  the reported effects at a level of another factor
+    at_levels  the effects at one level of another factor, of all averages
     """
     signs: dict[str, set[bool]] = {}
     for effect in at_levels:
@@ -45,20 +45,21 @@ def averages(analysis: Analysis) -> list[Contrast]:
 
 
 def at_levels(analysis: Analysis, average: Contrast) -> list[Contrast]:
-    """Return the effects of the same two levels as `average`, each at a level of a factor that interacts with them."""
+    """Return the reported effects that compare the two levels of `average`, each at one level of another factor."""
     return [effect for effect in analysis.effects if effect.kind == AT_LEVEL and effect.of == average.of]
 
 
 def shown_effects(analysis: Analysis) -> list[Contrast]:
-    """Return each average, followed by its effects at the levels of other factors: see at_levels."""
+    """Return each average effect, followed by the effects that `at_levels` returns for this average."""
     return [effect for average in averages(analysis) for effect in (average, *at_levels(analysis, average))]
 
 
 def of_change(analysis: Analysis, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
     """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
 
-    It is the average of the factor that changed, or its effect at the present level of the factor that it depends on.
-    None if several factors changed, if the factor depends on several others, or if this change was not tested.
+    The result is the average effect of the factor that changed. If that effect depends on one other factor, the result
+    is the effect at the level of that factor in `after`. None if the effect depends on several factors, if this change
+    was not tested, or if no factor or several factors changed.
     """
     changed = [name for name in after if before.get(name) != after[name]]
     if len(changed) != 1 or before.keys() != after.keys():

@@ -1,7 +1,7 @@
 """Settings as combinations of factor levels: the factorial design, and the effects of its factors.
 
-An effect is a mean over some settings minus a mean over others, with the same seed. So it is one number a seed, and
-Student's t over the seeds applies as it does to two settings, also if the settings' spreads differ.
+An effect is the mean of some settings minus the mean of other settings, with the same seed. So an effect has one number
+for each seed, and Student's t over the seeds applies as in a comparison of two settings, also if their spreads differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,9 +38,10 @@ class Design(NamedTuple):
 
 
 def inseparable(levels: Levels) -> list[list[str]]:
-    """Return groups of factors that always change together, of those that vary and that all settings have.
+    """Return the factors in groups that always change together.
 
-    A factor that also changes without others is a group of its own.
+    A factor that also changes alone is a group of its own. Factors that do not vary, or that a setting lacks, are left
+    out.
     """
     names = [
         name
@@ -56,10 +57,10 @@ def inseparable(levels: Levels) -> list[list[str]]:
 
 
 def design(levels: Levels, baseline: str) -> Design | None:
-    """Return the design of the settings, or None if they are no complete design of two factors or more.
+    """Return the design of the settings, or None if the settings are no complete design of two factors or more.
 
-    None is returned if combinations of levels are missing or occur twice, if the settings have different factors, or if
-    fewer than two factors vary. Factors that always change together are one factor of the design.
+    The design is not complete if combinations of levels are missing or occur twice, or if the settings have different
+    factors. Factors that always change together are one factor of the design.
     """
     groups = inseparable(levels)
     if len({frozenset(factors) for factors in levels.values()}) > 1:
@@ -80,7 +81,7 @@ def design(levels: Levels, baseline: str) -> Design | None:
 
 
 def design_of(measured: Measured) -> Design | None:
-    """Return the `design` of the settings that have a trial with a value. Others would leave all averages undefined."""
+    """Return the design (see `design`) of the settings that have a value; the others would leave averages undefined."""
     with_value = [name for name in measured.levels if values(measured.settings.get(name, {}))]
     return design({name: measured.levels[name] for name in with_value}, measured.baseline)
 
@@ -88,13 +89,13 @@ def design_of(measured: Measured) -> Design | None:
 def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, dict[int, int]]:
     """Return three results: the effects of the factors, undecided; the family of all tests; the tests that are equal.
 
-    effects  the average effects, then the interactions, then the effects at one level of another factor. Each has
-             its moments at the looks that all settings have reached. It is computed for each seed that has a trial in
-             all settings, and a value in those that it averages
+    effects  the average effects, then the interactions, then the effects at one level of another factor. Each effect
+             has `at_looks` for the looks that all settings have reached, and a difference for each seed that has a
+             trial in all settings and a value in the settings that this effect averages
     family   the hypotheses and their shares of the level. The hypotheses are the effects, in the same order, then all
              settings except the baseline. None if there are no effects; then the settings share the level equally
-    equal    {index of an effect: index in the family}. The effect equals the contrast of the setting at that index with
-             the baseline. An effect that equals no such contrast is not a key
+    equal    index of an effect to the index, in the family, of a setting: the effect equals the contrast of that
+             setting with the baseline. Other effects are not keys
 
     If the settings are no complete design, there are no effects.
     """
@@ -112,8 +113,8 @@ def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, d
     def effect(kind: str, f: int, pair: Pair, g: int = -1, at: Sequence[int] = ()) -> Contrast:
         """Return the effect of factor f: its second level in `pair` minus the first.
 
-        If `at` has one level of factor g, it is the effect at that level. If `at` has two, it is the interaction: the
-        effect at the last minus the effect at the first. Factors, levels and `at` are indices.
+        If `at` has one level of factor g, return the effect at that level. If `at` has two levels, return the
+        interaction: the effect at the last minus the effect at the first. Factors, levels and `at` are indices.
         """
         parts, amount, sums = [], [1.0, 1.0], np.zeros(len(seeds))
         missing = np.zeros((len(seeds), 2), dtype=int)  # values, on either side
@@ -158,6 +159,11 @@ def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, d
 
 
 def _pairs(levels: int) -> list[Pair]:
-    """Return the pairs of levels to compare: all pairs, or, of more than FEW levels, each level with the baseline's."""
+    """Return the pairs of levels to compare, as indices. Level 0 is that of the baseline.
+
+    With at most FEW levels the result has all pairs; with more, only the pairs that contain level 0.
+
+    levels  number of levels of a factor
+    """
     pairs = list(combinations(range(levels), 2))
     return pairs if levels <= FEW else pairs[: levels - 1]

@@ -1,10 +1,10 @@
 """Multiple testing: the hypotheses share the level, and a rejected hypothesis passes its share on to the others.
 
 With equal shares this is Holm's procedure. A rejected interaction passes its share on to the effects of which it
-consists: those of either factor at two levels of the other. If two such effects differ, they are not both zero, so at
-most one of the two claims can be false. By the sequential rejection principle (Goeman & Solari 2010, Annals of
-Statistics 38) at most one answer in twenty claims a difference that does not exist, however the p-values depend on each
-other: the shares of the true hypotheses never sum to more than 1, and no share becomes smaller.
+consists: the effects of each of two factors at two levels of the other. If the effects of a factor differ, they are not
+both zero, so at most one of the two claims can be false. By the sequential rejection principle (Goeman & Solari 2010,
+Annals of Statistics 38) at most one answer in twenty claims a difference that does not exist, however the p-values
+depend on each other: the shares of the true hypotheses never sum to more than 1, and no share becomes smaller.
 """
 
 import math
@@ -28,9 +28,9 @@ class Family(NamedTuple):
     splits: Mapping[int, Split] = {}
 
     def steps(self, p: Sequence[float], alpha: float) -> list[tuple[float, float]]:
-        """Return for each hypothesis its adjusted p and the divisor of alpha with which its p was compared.
+        """Return, for each hypothesis, (adjusted p, divisor). Its p was compared with alpha / divisor.
 
-        p  the p of each hypothesis
+        p  the p-value of each hypothesis
 
         In each step the procedure rejects the hypothesis whose p is smallest relative to its share, if p is at most
         alpha / divisor; otherwise it stops, and the remaining hypotheses have the divisors of this last step. The
@@ -54,11 +54,11 @@ class Family(NamedTuple):
         return list(zip(adjusted.tolist(), steps.tolist(), strict=True))
 
     def _divisors(self, open_: NDArray[Any], parents: NDArray[Any], parts: NDArray[Any]) -> NDArray[Any]:
-        """Return for each hypothesis the sum of all shares in use, divided by its own share; ∞ if it has none.
+        """Return, for each hypothesis, the sum of all shares in use divided by its own share; ∞ if its share is 0.
 
-        open_    whether a hypothesis is not yet rejected
+        open_    (hypotheses,) true if the hypothesis is not yet rejected
         parents  (k,) the indices of k interactions
-        parts    (k, 2, 2) the indices of the effects that inherit their shares
+        parts    (k, 2, 2) the indices of the effects that inherit the shares of these interactions
         """
         shares = np.asarray(self.shares)
         own_shares, alive = np.where(open_, shares, 0.0), open_[parts]

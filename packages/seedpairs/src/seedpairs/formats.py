@@ -17,7 +17,7 @@ READABLE = 100  # columns of running text, at most
 INTERNAL = {"at_looks", "look"}
 OF_EFFECTS = {"kind", "factor", "level", "reference", "other", "at", "turned_by"} | INTERNAL
 OF_SETTINGS = {"setting", "time_interval", "parts"} | INTERNAL
-KEYS = (  # the fields of Answer in JSON
+KEYS = (  # the fields of Analysis in JSON
     "measure", "better", "baseline", "looks", "smallest_difference", "target", "summaries", "comparisons", "bands",
     "warnings", "exploded", "amount", "effects", "inseparable", "title", "part", "names",
 )  # fmt: skip
@@ -47,9 +47,9 @@ def formatted(
 def as_text(analysis: Analysis, width: int, *, explain: bool = False, required: gate.Gate | None = None) -> str:
     """Return the answer for a terminal of `width` columns: the verdicts, the tables, and a paragraph for each setting.
 
-    explain   also say how each verdict was reached, and show the settings without a verdict, which are otherwise left
-              out if effects were tested
-    required  the result of --require, which is added at the end; None: there is none
+    explain   also say how each verdict was reached. Without `explain`, an answer with effects leaves out the settings
+              without a verdict
+    required  the result of --require, which is printed last; None: the option was not given
     """
     whole = explain or not analysis.effects
     decided = words.notes(analysis) if explain else [f"{words.method(analysis)} --explain says how, and more."]
@@ -85,9 +85,9 @@ def _settings(analysis: Analysis, width: int, *, whole: bool) -> str:
 def _table(rows: Sequence[Sequence[str]], width: int) -> str:
     """Return the table in at most `width` columns, without truncating cells; "" if it has no row.
 
-    If the table is too wide, the first cell of each row gets its own line; if it is still too wide, every cell does.
+    If the table is too wide, the first cell of each row gets a line. If that is not enough, every cell gets a line.
 
-    rows  the names of the columns, then the rows; the last column, the verdict, becomes the second
+    rows  the names of the columns, then the rows. The last column, the verdict, becomes the second column
     """
     if len(rows) == 1:
         return ""
@@ -122,7 +122,7 @@ def _wrapped(lines: Iterable[str], width: int, indent: str = "") -> str:
 
 
 def as_markdown(analysis: Analysis, *, explain: bool = False, required: gate.Gate | None = None) -> str:
-    """Return the answer as Markdown: the title, the verdicts, tables, and a list of comparisons and of the method.
+    """Return the answer as Markdown: the title, the verdicts, tables, and a list with comparisons and method.
 
     explain, required  as `as_text` takes them
     """
@@ -136,7 +136,7 @@ def as_markdown(analysis: Analysis, *, explain: bool = False, required: gate.Gat
 
 
 def as_latex(analysis: Analysis, *, explain: bool = False, required: gate.Gate | None = None) -> str:
-    """Return the answer as LaTeX, with the content of the Markdown. It needs no package.
+    """Return the answer as LaTeX that needs no package, with the content that as_markdown returns.
 
     explain, required  as `as_text` takes them
     """
@@ -183,7 +183,7 @@ def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
 def _plain(text: str) -> str:
     """Return the text on one line, with Markdown's and HTML's special characters escaped by a backslash.
 
-    A word that GitHub would make a link or a mention, also if it is escaped, becomes a code span.
+    A word that GitHub would make a link or a mention becomes a code span, because escaping does not prevent that.
     """
     return MARKUP.sub(lambda match: f"`{match[1]}`" if match[1] else f"\\{match[0]}", in_line(text))
 
@@ -191,7 +191,7 @@ def _plain(text: str) -> str:
 def as_json(analysis: Analysis, required: gate.Gate | None = None) -> str:
     """Return the answer as JSON, with numbers in full precision.
 
-    The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` if something was required. Each contrast
+    The keys are KEYS, and `statistic`, `alpha`, `level`, and `gate` with the option --require. Each contrast
     in `comparisons` and `effects` lacks the keys that do not apply to it.
     """
     content = {x: getattr(analysis, x) for x in KEYS} | {"statistic": words.STATISTIC, "alpha": ALPHA, "level": LEVEL}

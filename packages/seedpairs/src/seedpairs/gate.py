@@ -3,8 +3,8 @@
 A setting passes `better` when its verdict is *better*. It passes `not-worse` when its verdict is *better* or *no
 difference that matters*, or when the tested interval ends below the smallest difference that matters on the worse side
 (a test of non-inferiority: the other end of the interval does not matter). All settings have to pass, so the gate
-passes wrongly no more often than a single setting that does not meet the requirement: in at most 2.5 % of cases, one
-side of 5 %.
+passes wrongly no more often than a single setting that does not meet the requirement: in at most 2.5 % of cases (one
+side of a two-sided test at 5 %).
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
 
 
 class GateResult(NamedTuple):
-    """The result of a gate for one setting: PASSED, STOPPED or CANNOT_TELL, and the verdict of its comparison."""
+    """The result of a gate for one setting: PASSED, STOPPED or CANNOT_TELL, and the verdict on the setting."""
 
     setting: str
     result: str

@@ -1,4 +1,4 @@
-"""The names of settings: made from the values that identify a setting, and read again from an option."""
+"""Write the name of a setting from the values that identify it, and find the setting that an option refers to."""
 
 import json
 import re
@@ -7,21 +7,21 @@ from itertools import islice
 
 from seedpairs.words import WrongInput, allowed_are, in_line
 
-NAMES_SHOWN = 12  # in a message
+NAMES_SHOWN = 12  # most names in a message
 ODD = re.compile(r"[\s=,\"\\]")  # characters that could end a name or a value
 PAIR = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s,"])+')  # `name=value`, each as `quoted` writes it
 
 
 def setting_name(levels: Mapping[str, str]) -> str:
-    """Return a setting's name from its values by name: `eta=0.1 train.initial_accumulator_value=10`.
+    """Return the setting's name from its values (levels) by param: `eta=0.1 train.initial_accumulator_value=10`.
 
-    Odd names and values are quoted, so that different settings have different names.
+    Names and values with special characters are quoted (see `quoted`), so that different settings have different names.
     """
     return " ".join(f"{quoted(name)}={quoted(level)}" for name, level in levels.items())
 
 
 def quoted(text: str) -> str:
-    """Return the text; as a JSON string if it is empty, or has a character that could end a name or a value."""
+    """Return the text. If it is empty or contains a character of ODD, return it as a JSON string."""
     return json.dumps(text, ensure_ascii=False) if ODD.search(text) or not text else text
 
 
@@ -29,13 +29,13 @@ def find_setting(settings: Collection[str], baseline: str | None, where: str) ->
     """Return the name of the setting that `baseline` refers to; for None, the first setting.
 
     settings  names of all settings, as `setting_name` writes them
-    baseline  such a name, `a=1`, or `a=1,b=2` in any order; if names have one value, also the value alone
+    baseline  a name in `settings`; or its pairs in any order, `b=2,a=1`; for a name with one pair also the value, `1`
     where     the file or source of the settings, for the message
 
     Raises WrongInput if no setting or more than one fits, or if there is only one setting.
     """
     if len(settings) < 2:
-        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; allowed are two or more")
+        raise WrongInput(f"{where}: only one setting, {in_line(next(iter(settings)))}; a comparison needs two or more")
     if baseline is None:
         return next(iter(settings))
     if baseline in settings:

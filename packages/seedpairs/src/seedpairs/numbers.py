@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from seedpairs.data_types import Interval
 
 DIGITS = 2  # significant digits of the smallest value or spread
-DIGITS_IN_ALL = 7  # of the largest one
+DIGITS_IN_ALL = 7  # significant digits of the largest value or spread, at most
 
 
 def decimals(values: Iterable[float | None], spreads: Iterable[float | None], ends: Iterable[float] = ()) -> int:
     """Return a number of decimals for all values and spreads of a table; None is ignored.
 
-    It shows each number with at least DIGITS significant digits, but the largest with at most DIGITS_IN_ALL. A value so
-    small that both limits cannot be met is ignored: it is 0 except for rounding. Without spreads the result is at
-    least 4, if DIGITS_IN_ALL allows it.
+    With so many decimals each number has at least DIGITS significant digits, and the largest has at most DIGITS_IN_ALL.
+    A value so small that both limits cannot be met is ignored: it is 0 except for rounding. Without spreads the result
+    is at least 4, if DIGITS_IN_ALL allows it.
 
-    ends  ends of intervals. If rounding would make one 0, it gets a significant digit, if DIGITS_IN_ALL allows it: the
-          reader sees on which side of 0 the interval ends
+    ends  ends of intervals. If rounding would make an end 0, there are more decimals, if DIGITS_IN_ALL allows them, so
+          that the reader sees on which side of 0 the interval ends
     """
     of_values, of_spreads = (
         [math.floor(math.log10(abs(number))) for number in numbers if number] for numbers in (values, spreads)
@@ -50,7 +50,7 @@ def span(interval: Interval | None, places: int) -> str:
 
 
 def percent(level: float) -> str:
-    """Return the level, below 1, as `99.93 %`. 100 minus the level has two significant digits: it never shows 100 %."""
+    """Return a level below 1 as a percentage, never 100 %: its distance to 100 has two digits, as in `99.93 %`."""
     missing = 100 * (1 - level)
     text = f"{100 * level:.{max(0, 1 - math.floor(math.log10(missing)))}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"

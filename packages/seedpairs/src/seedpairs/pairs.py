@@ -1,4 +1,4 @@
-"""The trials of settings, and pairs of trials with the same seed: differences, looks, and missing values."""
+"""Pair the trials of two settings by seed: their differences, the seeds of each look, and missing values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -18,12 +18,15 @@ def with_valid_value(trial: Measurement) -> Measurement:
 
 
 def values(trials: Trials) -> dict[Seed, float]:
-    """Return the values by seed, of the trials that have one."""
+    """Return the values by seed. Trials without a value are left out."""
     return {seed: trial.value for seed, trial in trials.items() if trial.value is not None}
 
 
 def paired_differences(first: Mapping[Key, float], second: Mapping[Key, float]) -> dict[Key, float]:
-    """Return ours minus theirs, by key, in the order of theirs, if both sides have a value of at most ±LARGEST."""
+    """Return the differences `first` − `second` by key, in the order of `second`.
+
+    A key is left out if it is in only one of the two mappings, or if one of its values is beyond ±LARGEST.
+    """
     keys = [key for key in second if key in first and abs(first[key]) <= LARGEST and abs(second[key]) <= LARGEST]
     return {key: difference_beyond_rounding(first[key], second[key]) for key in keys}
 
@@ -34,16 +37,17 @@ def common(trials: Sequence[Trials]) -> list[Seed]:
 
 
 def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[int]) -> list[Sequence[Seed]]:
-    """Return the seeds of each look that is reached; if no look is declared, one list with all shared seeds.
+    """Return the seeds of each look that is reached. If no look is declared, return one list with all shared seeds.
 
     seeds   the baseline's seeds; a look at n seeds is reached if the first n of them are all shared
     shared  the seeds with a trial on both sides, in the order of `seeds`
+    looks   declared numbers of seeds, ascending
     """
     return [seeds[:n] for n in looks if n <= len(seeds) and shared[:n] == seeds[:n]] if looks else [shared]
 
 
 def setting_contrasts(measured: Measured) -> list[Contrast]:
-    """Return a contrast with the baseline for each other setting. The contrasts are not tested yet."""
+    """Return the contrast of each other setting with the baseline. The contrasts are not tested: see rule.decide."""
     base, amounts, contrasts = measured.settings[measured.baseline], measured.amounts, list[Contrast]()
     for name, trials_of_setting in measured.settings.items():
         if name != measured.baseline:

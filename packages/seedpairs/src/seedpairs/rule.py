@@ -14,10 +14,10 @@ from seedpairs.statistics import moments, student_interval, student_p
 
 
 def with_looks(contrast: Contrast, firsts: Iterable[Sequence[Seed]], missing: Mapping[Seed, Sequence[int]]) -> Contrast:
-    """Return the contrast with `at_looks`.
+    """Return the contrast with its field `at_looks` set: the paired differences at each look that is reached.
 
     firsts   the seeds of each look that is reached
-    missing  for each of these seeds, the number of trials without a value on either side
+    missing  seed to the numbers of trials without a value on the contrast's first side and on its second side
     """
     differences, at_looks = contrast.differences, list[Look]()
     for first in firsts:
@@ -37,9 +37,9 @@ def decide(
 ) -> list[Contrast]:
     """Return each contrast, of settings or effects, with its verdict and the numbers of the look that decided.
 
-    Without a verdict its numbers are those of the last look that is reached, or of all pairs if there is none.
+    A contrast without a verdict has the numbers of the last look that is reached; if no look is, those of all pairs.
 
-    contrasts  with `at_looks`
+    contrasts  not decided yet, with `at_looks`
     looks      the number of declared looks, or 1
     better     "lower" or "higher"
     smallest   the smallest difference that matters; None if not declared
@@ -64,9 +64,9 @@ def decide(
 
 
 def _tested(contrast: Contrast, look: int, best: int, better: str, smallest: float | None) -> Contrast:
-    """Return the contrast with verdict, deciding look, tested interval and numbers, when this look is tested.
+    """Return the contrast as tested at this look: with its verdict, deciding look, tested interval and numbers.
 
-    contrast  with its tested level, which is 1 if it has no share of ALPHA, and its adjusted p
+    contrast  with its adjusted p and its tested level; the level 1 means that the contrast has no share of ALPHA
     look      index of the look
     best      index of the look with the smallest p so far; negative if no p is defined
     smallest  the smallest difference that matters; None if not declared
@@ -90,7 +90,7 @@ def _tested(contrast: Contrast, look: int, best: int, better: str, smallest: flo
 
 
 def counted_at(contrast: Contrast) -> Look:
-    """Return the look that counts: `contrast.look`, or the last look reached; if none is, all pairs as a look."""
+    """Return the look that counts: number `contrast.look`, else the last look reached, else a look with all pairs."""
     if not contrast.at_looks:
         return Look(len(contrast.differences), moments(contrast.differences.values()))
     return contrast.at_looks[-1 if contrast.look is None else contrast.look]

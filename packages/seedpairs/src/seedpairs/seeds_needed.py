@@ -31,9 +31,9 @@ NODES, WEIGHTS = ((0.5 * x) for x in np.polynomial.legendre.leggauss(64))  # of 
 def silence(n: int, theta: NDArray[Any], rho: float, alpha: float) -> NDArray[Any]:
     """Return the probability (k,) that n seeds do not tell, for the sizes θ (k,) and ρ = `rho`, at the level 1 − alpha.
 
-    Let h be half of the interval, given the sd of the seeds. Their mean does not tell if it is at most h (the interval
-    holds 0) and at least ρ − h (the interval reaches outside ±ρ). That is impossible for h below ρ / 2, so we integrate
-    over the sds with larger h.
+    Let h be half of the interval's width, given the sd of the seeds. The seeds do not tell if the size of their mean is
+    at most h (the interval includes 0) and at least ρ − h (the interval reaches outside ±ρ). No mean is both if h is
+    below ρ / 2, so we integrate over the sds with larger h.
     """
     freedom, scale = n - 1, critical(n, alpha) / math.sqrt(n)
     below = float(special.gammainc(freedom / 2, freedom / 2 * (rho / (2 * scale)) ** 2))
@@ -85,10 +85,10 @@ def more_seeds(pairs: Moments, alpha: float, smallest_difference: float | None) 
 
 
 def largest_size(n: int, t: float, alpha: float) -> float:
-    """Return the θ for which t, of n pairs that do not tell, is this small or smaller with probability MISS_LARGEST.
+    """Return the θ for which n pairs that do not tell have a t of at most `t` with probability MISS_LARGEST.
 
-    It is an upper bound of |θ|; ∞ if none is found. The probability is conditional, because this question is asked only
-    for a sample that does not tell: t is compared only with values below the critical t.
+    The result is an upper bound of |θ|; ∞ if no bound is found. The probability is conditional on samples that do not
+    tell, those with |t| below the critical value, because only such samples need more seeds.
     """
     limit = critical(n, alpha)
 

@@ -30,7 +30,7 @@ MORE_SEEDS = (
 
 
 def title(analysis: Analysis) -> str:
-    """Return a line with the measure, its better direction, and the baseline."""
+    """Return a line with the measure, the better direction, and the baseline."""
     return f"{analysis.measure}: {analysis.better} is better. Baseline: {analysis.baseline}"
 
 
@@ -52,7 +52,7 @@ def short_verdict(contrast: Contrast) -> str:
 
 
 def verdict(contrast: Contrast) -> str:
-    """Return the short verdict. For CANNOT_TELL, add the number of seeds needed, or the reason for no test."""
+    """Return the short verdict. For CANNOT_TELL, add how many more seeds it needs, or why it was not tested."""
     if contrast.untested:
         level = f"{contrast.other}={contrast.at[0]}"
         return f"{CANNOT_TELL}: not tested, as no interaction of {contrast.factor} with {level} is sure"
@@ -112,7 +112,7 @@ def effects_by_verdict(analysis: Analysis) -> dict[str, list[str]]:
 
 
 def effect_lines(analysis: Analysis) -> list[str]:
-    """Return a line for each verdict, with its effects, at most MANY; no lines if no factor was tested."""
+    """Return a line for each verdict, with at most MANY effects that have it; no lines if no factor was tested."""
     return [
         f"{word.capitalize()}: {'; '.join(names[:MANY])}{f'; and {len(names) - MANY} more' * (len(names) > MANY)}."
         for word, names in effects_by_verdict(analysis).items()
@@ -139,7 +139,7 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
 
     tested  use the interval at the tested level, if there is one; otherwise the interval at LEVEL
 
-    No end of these intervals is rounded to 0; nor, unless `tested`, an end of an interval at the tested level.
+    No end of these intervals, or of the intervals at the tested level, is rounded to 0: see numbers.decimals.
     """
     contrasts = list(contrasts)
     intervals = [interval for x in contrasts if (interval := (x.tested_interval if tested else None) or x.interval)]
@@ -150,8 +150,8 @@ def places_of(contrasts: Iterable[Contrast], *, tested: bool = False) -> int:
 def open_effects(analysis: Analysis) -> Iterator[str]:
     """Yield a line for each effect of shown_effects that was not tested, or that needs more seeds for a verdict.
 
-    The line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
-    After MANY lines a line counts the rest.
+    A line has the reason or the number of seeds. Interactions, and averages that other factors reverse, have no line.
+    At most MANY effects have a line; one more line counts the other effects.
     """
     lines = [f"{name(x)}: {verdict(x)}" for x in shown_effects(analysis) if x.untested or x.more_seeds]
     yield from lines[:MANY]
@@ -178,8 +178,8 @@ def comparisons(analysis: Analysis, *, open_too: bool = True) -> Iterator[tuple[
 def difference_lines(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
     """Yield the lines about a contrast's test, or one line if no seed has a value on both sides.
 
-    Lines: the difference with its interval at LEVEL; the interval at the tested level, if it is another; p and the
-    adjusted p; the sign in parts of the test data.
+    Lines: the difference with its interval at LEVEL; the interval at the tested level, if this level is not LEVEL;
+    p and the adjusted p; the number of parts of the test data that have the same sign.
     """
     if contrast.mean_difference is None:
         yield "no seed has a value on both sides"
@@ -201,7 +201,7 @@ def difference_lines(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
 
 
 def _counts(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
-    """Yield lines on the trials of the setting and the baseline: the target, updates until then, and explosions."""
+    """Yield lines about the setting and the baseline: how many trials reached the target, when, how many exploded."""
     by_name = {x.setting: x for x in analysis.summaries}
     row, base = by_name[contrast.setting], by_name[analysis.baseline]
     if analysis.has_times:
@@ -215,7 +215,7 @@ def _counts(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
 
 
 def remarks(analysis: Analysis) -> Iterator[str]:
-    """Yield a remark on averages, if there are effects and an open comparison, then the warnings of shown effects."""
+    """Yield FEWER_SEEDS, if an answer with effects has a setting without a verdict, and the effects' warnings."""
     if any(contrast.verdict == CANNOT_TELL for contrast in analysis.comparisons) and analysis.effects:
         yield FEWER_SEEDS
     for contrast in shown_effects(analysis):
@@ -223,7 +223,7 @@ def remarks(analysis: Analysis) -> Iterator[str]:
 
 
 def label_lines(analysis: Analysis) -> list[str]:
-    """Return a line for each name of the user's, with the setting's own name: `Adam is eta=0.001 optimizer=adam`."""
+    """Return a line for each setting that the user named, with its params: `Adam is eta=0.001 optimizer=adam`."""
     return [f"{name} is {setting}" for setting, name in analysis.names.items()]
 
 

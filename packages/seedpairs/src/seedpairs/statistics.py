@@ -15,11 +15,11 @@ from scipy import special
 from seedpairs.data_types import Interval, Moments
 
 LARGEST = 1e150  # a larger value is no result, and its square would overflow
-SMALLEST = sys.float_info.min  # the rounding error of a smaller value is that of this one
+SMALLEST = sys.float_info.min  # smaller values have the same absolute rounding error as this one
 
 
 def moments(x: Iterable[float]) -> Moments:
-    """Return the moments of the values, whose sizes are at most LARGEST.
+    """Return the moments of the values. No absolute value may be above LARGEST.
 
     The values are scaled by a power of two, which is exact: the squares of values below 1e-162 would be 0.
     """
@@ -80,5 +80,5 @@ def student_interval(x: Moments, level: float) -> Interval | None:
 
 
 def critical(n: int, alpha: float) -> float:
-    """Return the critical value of |t|: n pairs without a true difference exceed it with probability alpha."""
+    """Return the critical |t|, which n pairs without a true difference exceed with probability alpha."""
     return -float(special.stdtrit(n - 1, alpha / 2))

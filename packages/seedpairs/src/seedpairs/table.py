@@ -1,6 +1,6 @@
-"""Measurements of a CSV table of any program. A row is a trial.
+"""Read measurements from a CSV table, which any program may have written. A row is a trial.
 
-A column has the seed, one or more columns have the setting, and one column has the measure.
+One column has the seed, one or more columns identify the setting, and one column has the measure.
 """
 
 import csv
@@ -36,18 +36,18 @@ def read_measurements(
     seed      name of the column with the seed
     measure   name of the column with the measure
     baseline  as `find_setting` takes it
-    declared  `better`, `looks` and `smallest_difference` of Measured
+    declared  the fields `better`, `looks` and `smallest_difference` of Measured
 
     Raises WrongInput if the table is invalid: a column or value is missing or invalid, or a seed occurs twice for a
     setting, or the file cannot be read. The message names the file, the line, the value and what is allowed. Raises
-    WrongInput, too, if `better` is not declared; a missing column comes first, as it may be the measure's typing error.
+    WrongInput, too, if `better` is not declared. A missing column is reported first: the measure may be misspelt.
     """
     used = [*setting, seed, measure]
     if twice := [name for name in used if used.count(name) > 1]:
         raise WrongInput(f"{file}: column {in_line(twice[0])} is in two options; allowed is once")
     try:
         if not (rows := csv_rows(file.read_bytes(), used)):
-            raise ValueError("there is no row below the names of the columns; allowed is a table")
+            raise ValueError("there is no row below the names of the columns; write a row for each run")
     except OSError as error:
         raise WrongInput(f"{file}: {error.strerror}; allowed is a CSV table in UTF-8") from None
     except ValueError as error:
@@ -59,7 +59,7 @@ def read_measurements(
     for line, row in rows.items():
         where, setting_levels = f"{file}: line {line}: ", {name: row[name] for name in setting}
         if empty := [name for name in used[:-1] if not row[name]]:
-            raise WrongInput(f"{where}{in_line(empty[0])} is empty; allowed is a value in each row")
+            raise WrongInput(f"{where}{in_line(empty[0])} is empty; write a value into this column of each row")
         name, number = setting_name(setting_levels), seed_of(row[seed], where + in_line(seed))
         if (first := lines.setdefault((name, number), line)) < line:
             differing = [column for column in row if row[column] != rows[first][column] and column not in used]
@@ -79,7 +79,7 @@ def read_measurements(
 
 
 def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]]:
-    """Return the rows by line number, from 1, with spaces and tabs removed from both ends of cells.
+    """Return, by line number (from 1), each row as a mapping from column to cell, stripped of spaces and tabs.
 
     content  the table in UTF-8; empty lines are skipped
     names    the columns that the table must have, each once; it may have more
@@ -93,7 +93,7 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: not CSV: {error}") from None
     if not lines:
-        raise ValueError("the file is empty; allowed is a table")
+        raise ValueError("the file is empty; allowed is a CSV table with a row for each run")
     (first, head), *rows = lines
     for name in names:
         if name not in head:
@@ -110,9 +110,9 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]
 
 
 def ensure_analysed(table: Path) -> None:
-    """Raise WrongInput if the table lies beside the asked.json of a charloom study that has no answer yet.
+    """Raise WrongInput if the table is in the folder of a charloom study (with asked.json) that has no answer yet.
 
-    A comparison at each new trial claims differences too often.
+    If the table were compared again after each new trial, false claims of a difference would be too frequent.
     """
     with suppress(OSError, ValueError, AttributeError, RecursionError):  # no study
         if not json.loads((table.resolve().parent / "asked.json").read_bytes()).get("answers"):
@@ -121,10 +121,10 @@ def ensure_analysed(table: Path) -> None:
 
 
 def seed_of(text: str, where: str) -> Seed:
-    """Return the whole number that the text denotes, in any notation (1, 01, 1.0); the text itself if there is none.
+    """Return the whole number that the text denotes, in any notation (1, 01, 1.0). Return other texts as they are.
 
-    Raises WrongInput for a number with other characters than 0 to 9 and those of 1e-5. `where` is the place, for the
-    message.
+    Raises WrongInput for a number that begins with `+`, or that contains other characters than `1.5e-5` does, such as
+    `1_0`. `where` is the file, line and column, for the message.
     """
     with suppress(ValueError, OverflowError):  # nan and inf have no whole number
         if (number := float(text)) == int(number) and abs(number) < SEEDS:
@@ -137,7 +137,7 @@ def seed_of(text: str, where: str) -> Seed:
 def _of_cell(text: str, where: str) -> Measurement:
     """Return the measurement in a cell; for a word of FAILED, a failed trial without a value.
 
-    Raises WrongInput for any other text that is no finite number. `where` is the place, for the message.
+    Raises WrongInput for other texts that are no finite number. `where` is the file, line and column, for the message.
     """
     if text.lower() in FAILED:
         return Measurement(None, exploded=True)

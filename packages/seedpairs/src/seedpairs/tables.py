@@ -19,10 +19,7 @@ def rows(analysis: Analysis) -> list[tuple[str, ...]]:
 
 
 def table(analysis: Analysis) -> Iterator[tuple[str, ...]]:
-    """Yield a row of cells for each setting, with the columns COMPARED: its values, its difference from the baseline.
-
-    The baseline's row has no difference.
-    """
+    """Yield a row of cells for each setting, with the columns COMPARED. The baseline has no difference."""
     of_means, places = places_of_means(analysis), places_of(analysis.comparisons)
     contrasts = {x.setting: x for x in analysis.comparisons}
     for summary in analysis.summaries:

@@ -13,7 +13,7 @@ from seedpairs.words import number_of
 def warnings_about(measured: Measured, contrast: Contrast) -> Iterator[str]:
     """Yield the warnings about the setting's pairs: missing and exploded trials, outliers, seeds that are not tested.
 
-    contrast  the setting's contrast with the baseline, decided
+    contrast  the setting's contrast with the baseline, as rule.decide returns it
     """
     looks, sides = measured.looks, [measured.settings[name] for name in (contrast.setting, measured.baseline)]
     shared = common(sides)
@@ -32,7 +32,7 @@ def warnings_about(measured: Measured, contrast: Contrast) -> Iterator[str]:
 
 
 def without_values(contrast: Contrast) -> Iterator[str]:
-    """Yield a warning if trials of the contrast have no value, with the verdicts that are excluded therefore."""
+    """Yield a warning if trials of the contrast have no value, and name the verdicts that are excluded therefore."""
     seeds, pairs, (first, second) = counted_at(contrast)
     missing = f"{number_of(first + second, 'trial')} without a value; such seeds are missing here"
     if contrast.setting:

@@ -20,13 +20,13 @@ def number_of(n: int, noun: str) -> str:
 
 
 def allowed_are(names: Iterable[str], value: str) -> str:
-    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `value`."""
+    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one name is similar to `value`."""
     allowed = list(names)
     near = get_close_matches(value, allowed, n=1)
     return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def columns_of(text: str) -> int:
-    """Return the number of a terminal's columns that the text takes: a wide letter takes 2, a combining one 0."""
+    """Return the width of the text in terminal columns: a wide letter takes 2 columns, a combining character 0."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide - sum(unicodedata.category(letter) in {"Mn", "Me"} for letter in text)

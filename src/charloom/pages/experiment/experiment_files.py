@@ -23,16 +23,16 @@ START = "train.initial_accumulator_value"
 
 
 class Published(records.Schema):
-    """A point of a published curve; smooth_loss is in nats per sequence."""
+    """A point of a published curve: smooth loss, in nats per sequence, after `update` updates."""
 
     update: int
     smooth_loss: float
 
 
 class ReportFigures(Published):
-    """The result of a public report of the assignment: smooth loss, in nats per sequence, after `update` updates.
+    """The result of another public report on the assignment: smooth loss, in nats per sequence, after `update` updates.
 
-    year        the edition of the assignment
+    year        the year of the course for which the report was written
     repository  where the report is published
     """
 
@@ -41,10 +41,10 @@ class ReportFigures(Published):
 
 
 class EditionFigures(records.Schema):
-    """An edition of the assignment.
+    """Published figures for one edition of the assignment, that is, for one recipe.
 
-    params    its recipe: params by dotted names
-    lecturer  the lecturer's smooth losses, in nats per sequence, by updates
+    params    the recipe of this edition: params by dotted names
+    lecturer  the smooth losses of the lecturer's run, in nats per sequence, by update
     reports   results of public reports
     """
 
@@ -60,9 +60,9 @@ class PublishedFigures(records.Schema, extra="ignore"):
     drawn_beside    SHA-256 of the texts whose curve may be drawn together with the published curve
     settings        params of the published training
     gradient_check  relative errors of the published gradient check
-    smooth_loss     the published curve, by updates, in nats per sequence; `best` is its lowest point
-    samples         lengths of the published samples in characters, and updates between two samples
-    novel           characters and K of the text on which all published networks were trained
+    smooth_loss     the published curve, in nats per sequence, by update; `best` is the lowest point of this curve
+    samples         lengths of the published samples in characters, and the number of updates between two samples
+    novel           length in characters, and K, of the text on which all networks in `editions` were trained
     editions        editions of the assignment, by year
     """
 
@@ -83,21 +83,21 @@ class PublishedFigures(records.Schema, extra="ignore"):
 
 
 class Results(NamedTuple):
-    """The outputs of the earlier stages, and figures that are compared with them.
+    """The outputs of the stages before `plot`, and figures with which the page compares them.
 
     text       facts about the text
     train      metrics of the training
     gradcheck  errors of the gradient check
-    published  figures of the published report and of others
-    curves     the run's curves by name; each has its values by update
-    samples, quality, marks   the samples, measures of their quality, and what is marked in them
-    study      held-out bits per character of the study initial_accumulator's trials, by the initial accumulator,
-               ascending: those that differ from this run only in the accumulator and the seed
-    seeds      held-out bits per character by seed, of the trials in the study with this run's settings and text
+    published  results that other people have published: see PublishedFigures
+    curves     the run's curves by name; a curve maps updates to values
+    samples, quality, marks   the samples, measures of their quality, and the passages that the page marks in them
+    study      from the study initial_accumulator: the held-out bits per character of several seeds, by the initial
+               accumulator, ascending. All other params of these trials, and their text, are those of this run
+    seeds      from the same study: held-out bits per character, by seed, of the trials with this run's settings
     corpus     the prepared text
     best       the model with the lowest smooth loss
-    results    the hash of weights and trace
-    network    see ResultsRecord
+    results    the hash of weights and trace: see records.ResultsRecord
+    network    digest of what network/ computes, or "": see records.ResultsRecord
     """
 
     params: Params
@@ -118,25 +118,25 @@ class Results(NamedTuple):
 
     @property
     def epochs(self) -> float:
-        """Return how many times training has read the training text."""
+        """Return the number of epochs: how many times training has read the training text."""
         return self.train.updates / self.train.updates_per_epoch
 
     @property
     def published_curve(self) -> Curve:
-        """Return the published smooth loss if it can be compared with this run's, else an empty curve.
+        """Return the published smooth loss if it can be compared with that of this run, else an empty curve.
 
         The two can be compared if an update reads the same number of characters from front to back, and this run's text
-        is listed as similar to the published one (`drawn_beside`).
+        is listed as similar to the published text (`drawn_beside`).
         """
         same = self.params.loss_of == (self.published.settings["seq_length"], 1, AS_IT_STANDS)
         return self.published.smooth_loss if same and self.text.sha256 in self.published.drawn_beside else {}
 
     @property
     def edition(self) -> EditionFigures | None:
-        """Return the results of others with this recipe on the assignment's novel.
+        """Return the published figures of the edition of the assignment that has this run's recipe, on the same novel.
 
-        None if this run's text is not that novel, or nobody is listed with this recipe. A param that an edition does
-        not list has its silent value there.
+        None if this run's text is not that novel, or if no edition has this recipe. A param that an edition does not
+        list has its silent value there: see params.SILENT.
         """
         if self.published.novel != {"characters": self.text.characters, "K": self.text.K}:
             return None
@@ -150,7 +150,7 @@ class Results(NamedTuple):
 def read_results(params: Params, path: dict[str, Path]) -> Results:
     """Return the content of the files that the stage `plot` reads.
 
-    path  the stage's files by key
+    path  the files of the stage by key, such as `reports/gradcheck`
     Raises Damaged, with the file's name, if a file is not in the format that a stage writes.
     """
     run = from_folder(params, path)
@@ -172,12 +172,13 @@ def read_results(params: Params, path: dict[str, Path]) -> Results:
 
 
 def trials_like(run: Run, question_file: Path, *free: str) -> Iterator[tuple[Params, float]]:
-    """Yield params and held-out bits per character of a study's trials on this run's text, with this run's settings.
+    """Yield the params and the held-out bits per character of each trial of a study that has this run's settings.
 
-    Trials without a held-out cost are left out.
+    The seed may differ. Nothing is yielded if the study's text is not that of this run. Trials without a held-out cost
+    are left out.
 
-    question_file  the study's asked.json; its tables are in the same folder
-    free   dotted names of params that may differ from this run's, as the seed may
+    question_file  the study's asked.json; the study's tables are in the same folder
+    free           dotted names of further params that may differ
     Raises Damaged, with the file's name, if a file is invalid.
     """
 

@@ -1,7 +1,7 @@
 """The section on the first updates, in which the loss of the published recipe jumps.
 
-It shows the cause, and the effect of the initial value of AdaGrad's accumulator (the *start*). The first updates are
-repeated, to compute measures that no file has.
+The section shows the cause, and the effect of the initial value of AdaGrad's accumulator. It repeats the first updates,
+to compute measures that no file has.
 """
 
 from dataclasses import replace
@@ -27,14 +27,14 @@ CURE = 10.0  # initial value of AdaGrad's accumulator at which the loss does not
 RISEN = 1.1  # a peak above this multiple of the first loss is a jump; a lower one may come from the text
 LIMIT = log((1 + SATURATED) / (1 - SATURATED)) / 2  # |a| above which a unit is saturated: artanh(SATURATED)
 SHARE = "share of saturated hidden units"
-UPDATES = 50  # that are repeated
+UPDATES = 50  # number of updates that are repeated
 
 
 class FirstUpdates(NamedTuple):
-    """Measures of the first updates, from update 0 on, each before the step of its update.
+    """Measures of the first updates, from update 0 on. The weights are those before the step of the update.
 
     losses     loss of each update, in nats per sequence
-    saturated  share of saturated units (see network/rnn.py), in [0, 1]
+    saturated  share, in [0, 1], of saturated units: |h| > SATURATED
     sums       root mean square of W h, a unit's input from all units
     drawn      expected root mean square of W h if the signs in W were random
     """
@@ -47,19 +47,19 @@ class FirstUpdates(NamedTuple):
 
 Replays = dict[
     str, tuple[FirstUpdates, str, str]
-]  # trainings by name: measures, line style, and colour of their curves
+]  # trainings by name: the measures, and the line style and colour of the curves
 
 
 def color_of(start: float) -> str:
-    """Return the colour of trainings with this initial value of AdaGrad's accumulator: BLUE except for 0 and CURE."""
+    """Return the colour of trainings with this initial accumulator: VERMILION for 0, GREEN for CURE, otherwise BLUE."""
     return {0.0: VERMILION, CURE: GREEN}.get(start, BLUE)
 
 
 def section(results: Results) -> PageSection:
-    """Return the section, which compares this run's first updates with others.
+    """Return the section, which compares this run's first updates with those of changed repetitions of this run.
 
-    A run with AdaGrad is compared with the same run from another initial accumulator. If the loss jumps, the run is
-    also repeated with a W that keeps its initial values, to test whether the steps of W are the cause.
+    A run with AdaGrad is repeated with another initial accumulator. If the loss jumps, the run is also repeated with a
+    W that keeps its initial values, to test whether the steps of W are the cause.
     """
     recipe, color, other, otherwise, held = results.params.recipe, BLUE, None, None, None
     run, name = _replay_of_run(recipe, results), "this run"
@@ -113,9 +113,9 @@ def _replay_of_run(recipe: Recipe, results: Results, keep_w: bool = False) -> Fi
 def _first(replays: Replays, measure: str, title: str, form: str, caption: str) -> Picture:
     """Return the picture of one measure over the first updates, with a line for each training.
 
-    measure  name of a field of First: the measure
-    title  the picture's title
-    form   format of the values in the picture's table: ".2f"
+    measure  the measure, a field of FirstUpdates
+    title    the picture's title
+    form     format of the values in the picture's table, such as ".2f"
     """
     curves = {name: dict(enumerate(getattr(first, measure))) for name, (first, _, _) in replays.items()}
     with drawing(2.5) as (figure, axes):
@@ -148,7 +148,7 @@ def _saturated(results: Results, color: str) -> Picture:
 
 
 def replay(recipe: Recipe, seed: int, updates: int, K: int, ids: Array, keep_w: bool = False) -> FirstUpdates:
-    """Return the measures of the first UPDATES updates of a training, up to the update at which it diverges.
+    """Repeat the first UPDATES updates of a training, and return their measures; end before an update that diverges.
 
     updates  number of updates of the whole training
     K        number of different characters

@@ -1,4 +1,4 @@
-"""The section on the inside of the best model: features that hidden units follow, predictions, and memory."""
+"""The section on the inside of the best model: which features hidden units follow, predictions, and memory."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -22,7 +22,7 @@ from charloom.pages.sections import PageSection, Picture, Table
 
 CLOSE = 0.3  # least absolute correlation of a unit that is shown
 SHOWN = 280  # characters that are coloured by a unit's activation
-PLACES = 64  # characters whose predictions are shown
+PLACES = 64  # number of characters whose predictions are shown
 BACK = 60  # most characters over which a gradient is followed back
 LOSSES = 300  # most losses whose gradients are followed back
 SMALLEST = 1e-9  # norms below this share of the largest median are not drawn
@@ -57,7 +57,7 @@ def read_passage(model: Model, corpus: Text) -> Passage:
     """Let the model read the beginning of the held-out text, and return the passage.
 
     If at most SHORTEST characters are held out, the model reads the end of the training text. A large model reads fewer
-    characters (see WORK). The model starts from its stored state, because most trainings never start from a zero state.
+    characters (see WORK). The model starts from the state in its file: most trainings never start from a zero state.
     """
     most = max(SHORTEST, min(LONGEST, WORK // (model.theta.m * (model.theta.m + model.theta.K)))) + 1
     held_out = len(corpus.held_out) > SHORTEST
@@ -69,7 +69,7 @@ def read_passage(model: Model, corpus: Text) -> Passage:
 
 
 def section(results: Results) -> PageSection:
-    """Return the section: units that follow a feature, predictions, and the memory, of the best model on a passage."""
+    """Return the section on the best model and a passage: units that follow a feature, predictions, and memory."""
     passage = read_passage(results.best, results.corpus)
     candidates = best_units(passage.h[1:], passage.text)
     units = [unit for unit in candidates if abs(unit.correlation) >= CLOSE]
@@ -100,8 +100,9 @@ def section(results: Results) -> PageSection:
 def _colored(text: str, h: Array) -> list[tuple[int, str]]:
     """Return the text in pieces of one shade, as pairs of the shade and the piece.
 
-    A shade is an integer from −LEVELS to LEVELS, in proportion to the unit's activation h (characters,) after each
-    character.
+    A shade is an integer from −LEVELS to LEVELS, in proportion to a unit's activation after the character.
+
+    h  (characters,) activations of the unit
     """
     runs = groupby(
         zip(np.rint(LEVELS * h.clip(-1, 1)).astype(int).tolist(), text, strict=True), key=lambda pair: pair[0]
@@ -115,10 +116,10 @@ def _sign(character: str) -> str:
 
 
 def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
-    """Yield the picture of the gradients' norms by the number of characters back: their median and quartiles.
+    """Yield the picture of the norms of gradients by the number of characters back: their median and quartiles.
 
-    Nothing is yielded if there is only one median, or if the first one is 0. `seq_length` is marked: training follows a
-    gradient back so far.
+    Nothing is yielded if there is only one median, or if the first median is 0. A dotted line marks `seq_length`: the
+    number of characters over which training follows a gradient back.
     """
     T = len(passage.x)
     steps = min(BACK, T)
@@ -156,7 +157,7 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
 
 
 def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, steps: int) -> Array:
-    """Return the norms ‖∂loss_t / ∂x_{t−k}‖ (n, back) for k = 0 … back − 1.
+    """Return the norms ‖∂loss_t / ∂x_{t−k}‖ (n, steps) for k = 0 … steps − 1.
 
     With the predicted probabilities p_t and g = p_t − onehot(y_t), for the loss of the character y_t alone:
 
@@ -166,8 +167,8 @@ def gradient_norms(theta: Parameters, h: Array, y: Array, places: Array, steps: 
 
     h       (T + 1, m) the states over a text; h[t + 1] is the state after character t
     y       (T,) ids of the next characters
-    places  (n,) the positions t of the n losses, each at least back − 1
-    steps   how many characters a gradient is followed back
+    places  (n,) the positions t of the n losses, each at least steps − 1
+    steps   number of characters over which a gradient is followed back
     """
     g = softmax(product(h[places + 1], theta.V.T) + theta.c)
     g[np.arange(len(places)), y[places]] -= 1
@@ -184,7 +185,7 @@ class Place(NamedTuple):
     """A prediction of the next character.
 
     came         id of the character that came
-    probability  the probability that the model gave to it
+    probability  the probability that the model gave to this character
     guesses      the GUESSES likeliest characters, as (id, probability), the likeliest first
     """
 
@@ -194,7 +195,7 @@ class Place(NamedTuple):
 
 
 def expected(o: Array, y: Array) -> list[Place]:
-    """Return the predictions of the outputs o (T, K), with the ids y (T,) of the characters that came.
+    """Return the T predictions that have the outputs o (T, K). The characters that came have the ids y (T,).
 
     Equally likely characters are in the order of their ids.
     """

@@ -1,8 +1,8 @@
 """Two sections on the loss: by update, and by position in the text, which explains when smooth loss is lowest.
 
 By update: smooth loss, whole and enlarged (the report's Figure 1), and held-out cost. By position: smooth loss, and the
-loss of a bigram model, which learns nothing. If its loss is low at the same positions, the text itself is easier there.
-Both of these curves have a point at the beginning of every EVERY-th sequence of the text.
+loss of a bigram model, which learns nothing. If both are low at the same positions, the text itself is easier there.
+Both curves have a point at the beginning of every EVERY-th sequence of the text.
 """
 
 import math
@@ -24,14 +24,14 @@ from charloom.results.run import Curve
 UNITS = "nats per sequence"
 PUBLISHED = "published run, on another novel"
 LECTURER = "the lecturer’s run on this novel"
-BY_PLACE = ((BLUE, "-"), (GREY, "--"), (GREY, ":"))  # of the drawn epochs: the last ones, the latest first
+BY_PLACE = ((BLUE, "-"), (GREY, "--"), (GREY, ":"))  # styles of the drawn epochs, the last epoch first
 LONGEST = 5_000_000  # most characters of a text whose pairs of characters are counted
 KEPT = 0.999  # the share of the previous smooth loss in the next one
 EVERY = 100  # updates between two points of plots/smooth_loss.csv
 
 
 def section(results: Results) -> PageSection:
-    """Return the section with pictures of the losses by update; without held-out text, of the smooth loss only."""
+    """Return the section with pictures of smooth loss and, if a text was held out, of held-out cost, by update."""
     others = curves_of_others(results)
     held_out = [_held_out(results)] if results.curves[PART_MEASURE] else []
     pictures = [*held_out, _whole(results, others), _enlarged(results, others)]
@@ -39,9 +39,9 @@ def section(results: Results) -> PageSection:
 
 
 def curves_of_others(results: Results) -> dict[str, Curve]:
-    """Return the smooth losses of other people's runs that can be compared with this run's, by name.
+    """Return, by name, the published smooth losses of other people's runs that can be compared with this run.
 
-    The curves end at this run's last update. A public report is a curve of one point. Empty curves are left out.
+    The curves end at this run's last update. A public report gives a curve of one point. Empty curves are left out.
     """
     curves = {PUBLISHED: results.published_curve}
     if edition := results.edition:
@@ -54,7 +54,7 @@ def curves_of_others(results: Results) -> dict[str, Curve]:
 
 
 def _whole(results: Results, others: dict[str, Curve]) -> Picture:
-    """Return the picture of the smooth loss of all updates, with dashed lines at the losses of counted n-grams.
+    """Return the picture of the smooth loss of all updates, with dashed lines at the losses of n-gram models.
 
     others  curves of other runs, see `curves_of_others`
     """
@@ -77,8 +77,8 @@ def _whole(results: Results, others: dict[str, Curve]) -> Picture:
 def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
     """Return the picture of the smooth loss after the first twentieth of the updates.
 
-    The picture also has the means of the epochs if there are two or more, the lowest smooth loss, and the points of
-    other runs (see `curves_of_others`).
+    The picture also has the lowest smooth loss, the points of other runs (see `curves_of_others`), and the mean loss of
+    each epoch, for 2 to MANY_EPOCHS epochs.
     """
     train, later = results.train, settled(results.curves["smooth_loss"], results.train.updates)
     start, means = next(iter(later)), results.curves["epoch_mean"]
@@ -104,7 +104,10 @@ def _enlarged(results: Results, others: dict[str, Curve]) -> Picture:
 
 
 def _draw_levels(axes: Axes, levels: dict[str, float]) -> None:
-    """Draw a dashed line at each loss of counted n-grams that is in the picture, with its name."""
+    """Draw a dashed line, with its name, at each of the levels that is inside the y axis.
+
+    levels  cost of the text with each n-gram model, by the model's name: see records.Levels
+    """
     low, high = axes.get_ylim()
     for name, level in levels.items():
         if low <= level <= high:
@@ -114,7 +117,7 @@ def _draw_levels(axes: Axes, levels: dict[str, float]) -> None:
 
 
 def _held_out(results: Results) -> Picture:
-    """Return the picture of the first held-out text's cost at the checkpoints, in bits per character."""
+    """Return the picture of the cost of a part of the held-out text at each checkpoint, in bits per character."""
     train, curve = results.train, results.curves[PART_MEASURE]
     later = settled(curve, train.updates)
     with drawing(2.7) as (figure, axes):
@@ -144,7 +147,11 @@ def _draw(results: Results, axes: Axes, title: str, curve: Curve, others: dict[s
 
 
 def by_position(results: Results) -> PageSection | None:
-    """Return the section; None if the text is very long, or the run did not read all of it in order with batch 1."""
+    """Return the section on the loss by position in the text, or None.
+
+    None if the text has more than LONGEST characters, or if training did not read all of it from front to back with
+    batch 1.
+    """
     train, text, T = results.train, results.text, results.params.seq_length
     in_order = results.params.loss_of == (T, 1, AS_IT_STANDS)
     if not in_order or results.epochs < 1 or text.training_characters > LONGEST:
@@ -191,7 +198,7 @@ def by_position(results: Results) -> PageSection | None:
 def folded(smooth_loss: Curve, epoch: int, seq_length: int) -> dict[int, Curve]:
     """Return, for each epoch from 1 on, the smooth loss by the position in the text, in characters.
 
-    smooth_loss  smooth loss by update
+    smooth_loss  smooth loss, in nats per sequence, by update
     epoch        number of updates of an epoch
     """
     curves: dict[int, Curve] = {}
@@ -222,7 +229,8 @@ def pair_costs(ids: Array, K: int, seq_length: int) -> Array:
 def smoothed(costs: Array, seq_length: int) -> Curve:
     """Return the costs, smoothed like smooth loss, at every EVERY-th sequence, by position in characters.
 
-    The costs are read twice, and the second reading counts: the text's beginning follows its end there, as in training.
+    The costs are read twice, and the result is that of the second reading, in which the end of the text precedes the
+    beginning, as in training.
 
     costs  (sequences,) cost of each sequence, in nats
     """

@@ -1,6 +1,6 @@
-"""Two sections: the run's result, compared with counted n-grams and with the committed study, and the gradient check.
+"""Two sections: the gradient check, and the run's result, compared with counted n-grams and a committed study.
 
-The errors of the gradient check are compared with Table 1 of the published report.
+The study is studies/initial_accumulator. The errors of the gradient check are compared with Table 1 of the report.
 """
 
 from statistics import fmean
@@ -28,9 +28,11 @@ HEADS = (
 def section(results: Results) -> PageSection:
     """Return the section with the result and its hashes.
 
-    cheaper  two numbers about the study's other seeds with this run's settings and text: how many have a lower held-out
-             cost, and how many there are; None if there is no other seed, or no text was held out
-    mended   the initial accumulator with the lowest mean held-out cost in the study; None if this run has it
+    The template's content has, among others, two values from the study initial_accumulator:
+
+    cheaper  how many of the study's other seeds with this run's settings have a lower held-out cost than this run, and
+             how many other seeds there are; None if there is no other seed, or if no text was held out
+    mended   the initial accumulator with the lowest mean held-out cost in the study; None if this run has this one
     """
     train, study, accumulator = results.train, results.study, results.params.train.initial_accumulator_value
     losses = {update: loss for update, loss in results.curves["loss"].items() if update < FIRST_LOSSES}
@@ -62,7 +64,7 @@ def section(results: Results) -> PageSection:
 
 
 def _ladder(results: Results) -> Picture:
-    """Return the picture that compares this run with counted n-grams and with the study, in bits per character."""
+    """Return the picture of the bits per character of this run, of counted n-grams, and of the study's trials."""
     levels, bits = results.text.bits_per_character.model_dump(), results.train.held_out_bits_per_character
     rows = [(name if name == "uniform" else f"in-sample {name}", GREY, [level]) for name, level in levels.items()]
     rows += [(f"study, AdaGrad from {start:g}", color_of(start), costs) for start, costs in results.study.items()]

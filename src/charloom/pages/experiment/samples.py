@@ -1,6 +1,6 @@
 """Two sections with texts that the network wrote: samples along training, and a passage by the best model.
 
-Words that the training text lacks, and the longest passage copied from the training text, are marked in a sample.
+Marks in a sample show words that the training text lacks, and the longest passage copied from the training text.
 """
 
 from itertools import pairwise
@@ -17,7 +17,7 @@ SAMPLES = 11  # most samples that are shown, as many as in the report
 
 
 class Piece(NamedTuple):
-    """A part of a sample: whether it belongs to the copied passage, and to a word that the training text lacks."""
+    """A part of a sample, with whether it belongs to the copied passage, and to a word that the training text lacks."""
 
     text: str
     copied: bool
@@ -27,9 +27,9 @@ class Piece(NamedTuple):
 class ShownSample(NamedTuple):
     """A text that the network wrote at an update of the training.
 
-    update, loss  number of updates before the sample, and smooth loss there, in nats per sequence
+    update, loss  number of updates before the sample, and smooth loss after them, in nats per sequence
     quality       measures of the text, compared with the training text
-    pieces        the shown part of the text
+    pieces        the shown part of the text, split where a mark begins or ends
     length        number of characters of the whole text
     """
 
@@ -41,7 +41,7 @@ class ShownSample(NamedTuple):
 
 
 def section(results: Results) -> PageSection:
-    """Return the section with at most SAMPLES of the checkpoints' samples, and a table of their measures."""
+    """Return the section with at most SAMPLES of the checkpoints' samples, and a table with measures of all samples."""
     *rows, _ = zip(results.samples.data, results.marks.data, strict=True)  # the last row is the best model's
     quality = results.quality.checkpoints
     words = {at: f"{measures.known_words:.0%}" for at, measures in quality.items() if measures.known_words is not None}
@@ -60,7 +60,7 @@ def section(results: Results) -> PageSection:
 
 
 def best_passage(results: Results) -> PageSection:
-    """Return the section with a passage by the best model, and where in training and text the model was saved."""
+    """Return the section with a passage by the best model, and the epoch and the character at which it was saved."""
     train, params, (_, text, update, loss) = results.train, results.params, results.samples.data[-1]
     place = params.recipe.places(update, 1, len(results.corpus.training), params.seed)[0][0, -1]
     sample = ShownSample(update, loss, results.quality.best, pieces(text, results.marks.data[-1], BEST), len(text))

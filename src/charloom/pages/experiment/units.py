@@ -12,7 +12,7 @@ import numpy as np
 from charloom.core.base.types import Array
 from charloom.core.kernel.arrays import product
 
-# „…” is Polish, „…“ and »…« are German. A word follows a German » at once; it rarely follows a French », which closes.
+# „…” is Polish, „…“ and »…« are German. A word begins after a German », rarely after a French », which closes.
 QUOTED = re.compile(r"„[^„“”]*[“”]|“[^“”]*”|«[^«»]*»|»\w[^«»]*«|「[^「」]*」|\"[^\"\n]*\"")
 
 
@@ -24,7 +24,7 @@ class Unit(NamedTuple):
 
     feature      the name of the feature
     unit         the index of the unit, from 0
-    chosen_by    correlation with the feature in the first half of the text, by which the unit was chosen
+    chosen_by    correlation with the feature in the first half of the text, for which the unit was chosen
     correlation  correlation in the second half, which tests the choice
     """
 
@@ -35,7 +35,7 @@ class Unit(NamedTuple):
 
 
 def features(text: str) -> dict[str, Array]:
-    """Return the features of a text by name: arrays (characters,) of 0 and 1, or of distances in characters."""
+    """Return the features of a text by name: arrays (characters,) of 0 (no) and 1 (yes), or of distances."""
     quoted = np.zeros(len(text))
     for quotation in QUOTED.finditer(text):
         quoted[quotation.start() : quotation.end() - 1] = 1  # without the closing quotation mark
@@ -57,7 +57,7 @@ def _where(text: str, true: Callable[[str], bool]) -> Array:
 def _since(text: str, begins: Callable[[str], bool]) -> Array:
     """Return, for each character, its distance in characters to the last character for which `begins` is true.
 
-    Before the first such character, it is the distance to the beginning of the text.
+    Before the first such character, the value is the distance to the beginning of the text.
     """
     places = np.arange(len(text))
     last = np.maximum.accumulate(np.where([begins(character) for character in text], places, 0))

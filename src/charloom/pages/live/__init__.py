@@ -5,6 +5,6 @@ live` compiles both to kernel.wasm with the compiler that requirements.txt locks
 compares the bytes. ../templates/worker.js is the rest of a training: text, random numbers, the loop over updates, and
 samples. ../templates/live.js is the user interface.
 
-inside_page.py writes a second page, which looks inside the network: ../templates/passes.js computes, break.js and
-model.js are the user interface. page.js has what both pages share.
+inside_page.py writes a second page, which looks inside the network. Of its scripts in ../templates, passes.js computes;
+break.js and model.js are the user interface. page.js has the functions that both pages share.
 """

@@ -15,15 +15,16 @@ from charloom.core.text.corpus import Text
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.sections import PageSection, numbers, program, rendered
 
-# The faults of rnncheck by the stages of its backward pass, and the cases that show them: docs/inside_checks.py.
+# The faults of packages/rnncheck by the stages of the backward pass, and the checks that notice them: see
+# docs/inside_checks.py, which writes the file.
 CHECKS = json.loads(Path(__file__).with_name("inside_checks.json").read_bytes())
 LONG = CHECKS["length"]
-STAGE = {  # what the stages of the backward pass compute
+STAGE = {  # stage of the backward pass: what the stage computes, for readers
     "g": "g, the gradient at the outputs", "c": "the gradient of c", "V": "the gradient of V",
     "slope": "the slope of tanh", "carry": "what is carried back", "d": "d, the gradient before tanh",
     "b": "the gradient of b", "U": "the gradient of U", "W": "the gradient of W",
 }  # fmt: skip
-UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training
+UNITS, SIGMA, UPDATES = 20, 0.01, 2000  # of the small training that the page runs
 SMALL = {"m": UNITS, "seq_length": LONG, "eta": 0.1, "clip": 5.0, "updates": UPDATES}
 LARGEST = 256  # most hidden units of a model in the page: a text of LONGEST characters takes half a second then
 LONGEST = 1000  # most characters of a typed text, which is read again at each key
@@ -32,7 +33,10 @@ LINKS = (("report.html", "The whole experiment on one page"), ("live.html", "Tra
 
 
 def inside_page(results: Results) -> str:
-    """Return the page as HTML. The sections that need the model are left out if it is larger than LARGEST."""
+    """Return the page as HTML. The sections that need the model are left out if the page cannot compute with it.
+
+    It cannot if the model has more than LARGEST hidden units, or a backend other than `kernel`.
+    """
     levels = {name: nats * LONG / results.params.seq_length for name, nats in results.text.nats_per_sequence}
     ticks = list(MaxNLocator(5).tick_values(0.8 * min(levels.values()), 1.05 * max(levels.values())))
     listed = {STAGE[stage]: names for stage, names in CHECKS["faults"].items()}
@@ -63,9 +67,9 @@ def inside_page(results: Results) -> str:
 
 
 def example_text(corpus: Text) -> str:
-    """Return the first whole words of the held-out text, and of the training text after it if that one is too short.
+    """Return a line of whole words from the start of the held-out text; if that is too short, of the training text.
 
-    A text without white space gives its first characters.
+    If no such words are found, the result is the first 80 characters.
     """
     text = "".join(corpus.vocabulary.decode(part[:LONGEST]) for part in (corpus.held_out, corpus.training))
     words = TYPED.search(text)
@@ -73,7 +77,7 @@ def example_text(corpus: Text) -> str:
 
 
 def page_data(results: Results) -> dict[str, Any]:
-    """Return the data for break.js, to be written as JSON."""
+    """Return the data for break.js: text, initial weights and checks of the small training, to be written as JSON."""
     vocabulary, training = results.corpus.vocabulary, results.corpus.training[: UPDATES * LONG + 1]
     start = init(UNITS, len(vocabulary), SIGMA, np.random.default_rng(results.params.seed))
     return {
@@ -87,9 +91,9 @@ def page_data(results: Results) -> dict[str, Any]:
 
 
 def next_sequence(results: Results) -> list[int]:
-    """Return the ids of the sequence that training reads after the best model's update, and of one more character.
+    """Return the ids of the sequence that training reads after the best model's last update, and of one more character.
 
-    With a batch or another order than reading from front to back, the sequence is the first one of the text instead. If
+    If the batch is above 1, or training does not read from front to back, the sequence is the first one of the text. If
     the sequence begins an epoch, the state in the model's file is zero, as in training.
     """
     params, in_epoch = results.params, results.best.update % results.train.updates_per_epoch

@@ -1,4 +1,4 @@
-"""The live page, which trains the run again in the browser, writes text, and trains with a changed setting."""
+"""The live page, which trains the project's run again in the browser, also with changed settings, and writes text."""
 
 import hashlib
 import re
@@ -27,12 +27,12 @@ TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params tha
     "backend": (KERNEL_BACKEND,),
 }  # fmt: skip
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
-PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words of a line that is no heading
+PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words at the start of a long line
 LINKS = (("report.html", "The whole experiment on one page"), ("inside.html", "See inside the network"))
 
 
 def live_page(results: Results, checkpoints: Path) -> str:
-    """Return the page as HTML. If the page cannot train the run, it has only a sentence with the reason.
+    """Return the page as HTML. If the page cannot train the run, it only has a sentence with the reason.
 
     checkpoints  the folder with the models that were saved during training
     """
@@ -77,13 +77,13 @@ def refusal(results: Results) -> str:
 
 
 def page_text(results: Results) -> str:
-    """Return the text, with its held-out end, decoded from its ids."""
+    """Return the whole text, the training part and the held-out part, decoded from the ids of its characters."""
     text = results.corpus
     return "".join(text.vocabulary.decode(part) for part in (text.training, text.held_out))
 
 
 def hashes_and_texts(samples: SampleTable, models: Iterable[Model]) -> dict[int, tuple[str, str]]:
-    """Return, for each checkpoint by its update, the SHA-256 of its weights, and the text of its sample."""
+    """Return, by the update of each checkpoint, the SHA-256 of the weights and the text of the sample."""
     texts = {update: text for _, text, update, _ in samples.data[:-1]}
     return {model.update: (sha256_of(model), texts[model.update]) for model in models}
 
@@ -122,7 +122,10 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
 
 
 def line_data(params: Params, text_sha256: str) -> dict[str, Any]:
-    """Return what worker.js needs for the line about a training, besides the training: see line.py."""
+    """Return the parts of the line about a training that are the same for every training on the page: see line.py.
+
+    worker.js adds the results of a training to them.
+    """
     text = [PurePath(params.prepare.text).name, text_sha256[:8]]
     return {"version": version(), "text": text, "others": [*determining(params).items()]}
 
@@ -133,11 +136,12 @@ def page_params(params: Params) -> dict[str, Any]:
 
 
 def address(base: Params, params: Params) -> tuple[str, str]:
-    """Return the address that opens the page with a setting in its form, without a seed, and "".
+    """Return the address that opens the page with a setting filled into the page's form, and "". It has no seed.
 
-    If the form cannot have some values of the setting, return "" and these values.
+    If the form cannot take some values of the setting, return "" and these values: `m=5000, batch=2`.
 
-    base  the params of the project's run, which the page holds
+    base    the params of the project's run, which the page holds
+    params  the setting
     """
     values, usual = flat_of(params), flat_of(base)
     outside = {name for name, (least, most) in limits(base).items() if not least <= values[name] <= most}
