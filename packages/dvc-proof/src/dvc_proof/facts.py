@@ -22,7 +22,7 @@ class Change(NamedTuple):
     """The comparison of a stage in two commits, or in two dvc.lock files.
 
     name     name of the stage
-    side     `new` or `gone` if only the second or only the first has the stage; empty if both have the stage
+    side     `new` if only the second has the stage, `gone` if only the first has the stage; "" if both have it
     same     number of the stage's outputs with equal hashes
     outs     outputs with different hashes, or that only one side has
     inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
@@ -153,7 +153,7 @@ def is_lock(path: str) -> bool:
 
 
 def _with_readers(paths: Iterable[str], stages: Stages) -> dict[str, list[str]]:
-    """Return these files, except outputs of the stages, with the stages that depend on each.
+    """Return, for each path that is no output of a stage, the names of the stages that depend on the file.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """
@@ -167,7 +167,12 @@ def _with_readers(paths: Iterable[str], stages: Stages) -> dict[str, list[str]]:
 
 
 def _plots(paths: Iterable[str], head: str, names: Iterable[str]) -> list[str]:
-    """Return those of the changed paths that are plots of a dvc.yaml; names: all paths in head."""
+    """Return the changed paths that a dvc.yaml declares as plots.
+
+    paths  the changed paths
+    head   the commit whose dvc.yaml files are read
+    names  all paths in that commit
+    """
     declared = list[str]()
     for file in (name for name in names if posixpath.basename(name) == "dvc.yaml"):
         with suppress(Refused, AttributeError, TypeError):  # DVC complains about it

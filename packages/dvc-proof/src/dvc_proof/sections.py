@@ -123,8 +123,9 @@ def results(facts: Facts) -> Iterator[str]:
 def summary(facts: Facts, first: str, reproduced: Iterable[str] = (), better: Iterable[str] = ()) -> str:
     """Return the whole summary, at most as long as a comment on GitHub.
 
-    first               the block with the short answers: see markdown.verdict
-    reproduced, better  further blocks about these two questions
+    first       the block with the short answers: see markdown.headline
+    reproduced  blocks on whether other machines reproduced the results
+    better      blocks on whether the change makes results better
     """
     foot = paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")
     return limited([first, *warnings(facts), *reproduced, *changes(facts), *results(facts), *better, foot])
