@@ -1,4 +1,4 @@
-"""How far rebuilt results agree with the committed ones."""
+"""Measure how far rebuilt results agree with the committed ones: to the last bit, within a tolerance, or less."""
 
 import json
 import math
@@ -31,10 +31,11 @@ ROUNDS = "the bits differ: network/ was edited, or this machine or its versions 
 
 
 def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
-    """Return a line if two runs agree although their bits differ; "" if they do not.
+    """Return a line if two runs by different code of network/ differ by at most MATTERS in their cost; else "".
 
-    costs     the held-out costs of both runs, in bits per character
-    networks  the `network` of both runs (see ResultsRecord). Equal digests promise equal bits; so does the kernel
+    costs     the held-out costs of both runs, in bits per character; None if unknown
+    networks  for each run, the digest of what network/ computes: see ResultsRecord. If the digests are equal, or one is
+              "" because the compiled kernel trained, the bits have to be equal, and the result is ""
     """
     costs_known = [cost for cost in costs if cost is not None]
     if (

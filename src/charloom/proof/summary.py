@@ -32,7 +32,7 @@ class Machine(Schema, extra="ignore"):
 
 
 class MachineReport(Schema, extra="ignore"):
-    """The keys of `charloom verify --json` that `summary` reads: see `VerificationReport`."""
+    """The keys in the output of `charloom verify --json` that `summary` reads: see verify.VerificationReport."""
 
     commit: str
     last: str
