@@ -34,7 +34,7 @@ def again(arguments: argparse.Namespace) -> None:
 
     The run's commit and changed files are printed first. The folder is removed, unless something differs. Raises
     WrongInput if the run, its commit, patch or text is missing, and Damaged if the patch does not apply. Raises
-    CheckFailed if the results differ, or if the recorded params or text are not those of the commit and the patch.
+    CheckFailed if the results differ, or if the run's recorded params contradict its commit, patch or experiment key.
     """
     ensure_repository()
     if not (run := RUN.fullmatch(arguments.run)):

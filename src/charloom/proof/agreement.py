@@ -1,4 +1,4 @@
-"""Measure how far rebuilt results agree with the committed ones: to the last bit, within a tolerance, or less."""
+"""Measure how far rebuilt results agree with the committed ones: from equal bits to another conclusion."""
 
 import json
 import math

@@ -91,7 +91,7 @@ def judge_change(before: Side, after: Side) -> tuple[str, list[str]]:
 def _studies(project: Project) -> tuple[Studies, dict[Path, CharloomError]]:
     """Return the commit's studies by file, and the errors of those that cannot be read.
 
-    A study that has not started is left out: it has no trials, and its text, which reading would hash, may be any file.
+    A study that has not started is left out: it has no trials, and reading it would hash its text, of any size.
     """
     studies, errors, paths = Studies(), dict[Path, CharloomError](), sorted(project.root.glob("studies/*.yaml"))
     for file in (path.relative_to(project.root) for path in paths if is_started(path.with_suffix(""))):

@@ -83,7 +83,7 @@ def _setting(study: Study, text: str, settings: str, rest_digest: str) -> str:
 
 
 def _print_rows(study: Study, setting: str, lines: list[tuple[int, End]]) -> int:
-    """Print the rows of a setting that the lines confirm or contradict, and the lines' seeds that no row has.
+    """Print the rows of a setting that the lines confirm or contradict, and the seeds of lines without a row.
 
     lines  pairs of a seed and the end of its training
 
