@@ -65,9 +65,10 @@ def summarised(arguments: argparse.Namespace) -> int:
 
 
 def blamed(arguments: argparse.Namespace) -> int:
-    """Print a line for each commit that changed the result. With --prove, rebuild it before and after the last change.
+    """Print a line for each commit that changed the result.
 
-    Return 1 if a rebuilt result differs from its commit, 2 if one could not be rebuilt, else 0.
+    With --prove, rebuild the result at the last of these commits and at its parent. Return 1 if a rebuilt result
+    differs from the committed one, 2 if a result could not be rebuilt, else 0.
     """
     path, _, key = arguments.result.partition(":")
     changes = list(blame(path, key))

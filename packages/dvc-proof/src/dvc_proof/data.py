@@ -77,9 +77,9 @@ def main() -> None:
                 if recorded in {digest(Path(clone), path), digest(Path(clone), path, legacy=True)}:
                     break
                 remove(Path(clone, path))
-                complaints[path] = "the cache has other content"  # DVC does not look when it checks out
+                complaints[path] = "the content in DVC's cache is damaged"  # DVC does not look when it checks out
             except CheckoutError:
-                complaints.setdefault(path, "neither the cache nor a remote gives it")
+                complaints.setdefault(path, "neither DVC's cache nor a remote has it")
             except Exception as error:  # noqa: BLE001  plugins, servers and files raise exceptions of many types
                 complaints[path] = " ".join(COLOUR.sub("", str(error.__cause__ or error)).split())
     print(json.dumps(complaints))
@@ -141,7 +141,7 @@ def describe_size(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def line_ends(root: Path, path: str, recorded: str) -> str:
-    """Return `: only the line ends differ` if the recorded hash is that of the file with other line ends; else ""."""
+    """Return `: only the line ends differ` if the file with other line ends has the recorded hash; else ""."""
     unix = (root / path).read_bytes().replace(b"\r\n", b"\n") if (root / path).is_file() else b""
     both = [_md5(content).hexdigest() for content in (unix, unix.replace(b"\n", b"\r\n"))]
     return ": only the line ends differ" if unix and recorded in both else ""
@@ -165,7 +165,7 @@ def folder_files(project: Path, recorded: str, own: Mapping[str, str]) -> str:
 
 
 def project_folder() -> Path:
-    """Return the project's folder: the working folder, by its real path."""
+    """Return the real path of the working folder, which is the project's folder."""
     return Path(git("rev-parse", "--show-toplevel")) / git("rev-parse", "--show-prefix")
 
 

@@ -1,4 +1,4 @@
-"""The facts about a change, collected from Git, DVC and dvc.lock. Stages are compared by their two dvc.lock files."""
+"""Collect the facts about a change from Git, DVC and dvc.lock. Stages are compared by their hashes in dvc.lock."""
 
 import json
 import posixpath
@@ -48,8 +48,8 @@ class Facts(NamedTuple):
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
     plots           changed files that head's dvc.yaml declares as plots
-    files           changed files, except dvc.lock, outputs of stages, and the files in `params`, with the names of
-                    HEAD's stages that depend on each
+    files           changed files by path, each with the names of HEAD's stages that depend on it; dvc.lock, outputs of
+                    stages, and the files in `params` are left out
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
                     are uncommitted changes or HEAD has no stages, because DVC is not asked then; None if DVC fails
@@ -207,7 +207,7 @@ def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[st
 
 
 def compare_outputs(before: Stages, after: Stages) -> list[Change]:
-    """Return a Change for every stage: first the stages of `before` in their order, then those only in `after`."""
+    """Return a Change for every stage: first the stages of `before` in order, then those that only `after` has."""
     makers, changes = makers_of(before | after), []
     for name in before | after:
         one, other = before.get(name, NO_STAGE), after.get(name, NO_STAGE)

@@ -120,10 +120,10 @@ def _stage(entry: Any, folder: str) -> Stage:
 
 
 def leaves(nested: Any, prefix: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf, and so is a list.
+    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf.
 
     prefix  text before each name
-    lists   whether the items of lists are leaves, too: `a.0.b` for the first item of a list under `a`
+    lists   whether the items of a list are visited, too, as `a.0.b` for a list under `a`; False: a list is a leaf
     """
     nested = dict(enumerate(nested)) if lists and isinstance(nested, list) and nested else nested
     if not isinstance(nested, dict) or not nested:

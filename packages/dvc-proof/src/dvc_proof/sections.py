@@ -1,4 +1,4 @@
-"""The sentences and blocks of the summary: verdict, warnings, changes and results."""
+"""Write the sentences and blocks of `dvc-proof summary`: warnings, changes and results."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def changed(facts: Facts) -> str:
 
 
 def parted(facts: Facts) -> str:
-    """Return a sentence, as HTML, about the first stage whose outputs differ, and the inputs that explain this.
+    """Return a sentence, as HTML, about the first stage with differing outputs, and the inputs that explain why.
 
     If no stage differs, or a commit has no dvc.lock, the sentence says so.
     """
@@ -39,7 +39,7 @@ def parted(facts: Facts) -> str:
 
 
 def _reasons(change: Change) -> str:
-    """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
+    """Return the changed inputs of a stage as HTML; an input that another stage makes is shown by that stage's name."""
     outputs = [f"the outputs of {codes(change.earlier.values())}"] if change.earlier else []
     return "; ".join([*([codes(change.inputs)] if change.inputs else []), *outputs])
 
@@ -76,7 +76,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
 
     what         noun for the first column, which has the value's name
     differences  output of `dvc params diff` or `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    cells        returns the further cells of a row, from the keyword arguments old, new and diff
+    cells        function that returns the further cells of a row, from the keyword arguments old, new and diff
     head         titles of these cells; the last column is the file
     """
     rows = [

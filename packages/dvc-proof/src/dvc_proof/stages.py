@@ -89,7 +89,7 @@ def pipeline_in(root: Path) -> Pipeline:
 
 
 def _reason(error: Exception, root: Path) -> str:
-    """Return DVC's message and its cause in one line, with the line of a YAML file, and paths relative to the root."""
+    """Return DVC's message and cause in one line, with the line number in a YAML file. Paths are relative to root."""
     cause: Any = error.__cause__ or ""
     mark = getattr(cause, "problem_mark", None)
     more = f"line {mark.line + 1}: {cause.problem}" if mark else str(cause)

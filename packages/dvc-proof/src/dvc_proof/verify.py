@@ -65,7 +65,7 @@ class VerificationReport(NamedTuple):
 
     @property
     def code(self) -> int:
-        """Return the exit code: 0 if all is the same, 1 if something differs, else 2."""
+        """Return the exit code: 0 if all is the same, 1 if something differs, 2 if something was only not verified."""
         return 1 if self.count(DIFFERENT) else 2 if self.count(UNKNOWN) else 0
 
 
@@ -166,7 +166,7 @@ def _others(root: Path, pipeline: Pipeline) -> Iterator[OutputDifference]:
 
 
 def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[OutputDifference]:
-    """Yield a row for each output of a rebuilt stage."""
+    """Yield a row for each output of a rebuilt stage: its content or hash compared with Git's file and dvc.lock."""
     old, new = pipeline.locked.get(name, NO_STAGE), after[name]
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
