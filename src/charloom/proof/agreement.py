@@ -50,7 +50,7 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
 
 
 def agreement_of(result: VerificationReport) -> str:
-    """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
+    """Return how far the results agree: the first key of MEANINGS that holds. Figures are numbers in outputs in Git."""
     rows = [row for row in result.rows if row.file != str(LOCK)]
     apart = {row.file for row in rows if row.result == DIFFERENT}
     if not apart:
@@ -67,7 +67,7 @@ def agreement_of(result: VerificationReport) -> str:
 
 
 def key_of(path: str) -> str:
-    """Return the key of an output in `pipeline.files`, folder and name without suffix: `metrics/train`."""
+    """Return an output's key in `pipeline.files`: its folder and its name without suffix, as `metrics/train`."""
     return f"{Path(path).parent.name}/{Path(path).stem}"
 
 

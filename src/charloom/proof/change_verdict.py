@@ -195,8 +195,8 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     """Return a sentence with the study's verdict on the change, and a block with its whole answer.
 
     The baseline of the answer is the first run's setting. The answer corrects for all settings of the study, because
-    the second run's setting may be the best of many. If the setting alone has no verdict and the effect of the one
-    factor that changed has one, the sentence reports the effect; otherwise it reports the setting. The result is None
+    the second run's setting may be the best of many. If only the effect of the one
+    changed factor has a verdict, the sentence reports the effect; otherwise it reports the setting. The result is None
     if the study has another text, or no trials of a setting.
     """
     by_params = {str(setting_params(params)): name for name, params in study.settings.items()}

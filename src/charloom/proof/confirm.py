@@ -1,4 +1,4 @@
-"""Confirm rows of a study: compare them with lines of the live page (see pages/live/line.py).
+"""Confirm rows of a study: compare them with result lines that reports/live.html prints (see pages/live/line.py).
 
 A line shows that its author and the table agree. It proves no training, because a line can be computed from the table.
 Nothing is trained, and no file is written. Anybody may have written the text, so a message shows numbers from a line,

@@ -1,4 +1,4 @@
-"""The results in which two runs disagree."""
+"""Find the results in which two runs disagree."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,6 +1,7 @@
 """Verify HEAD: compare the signature, rebuild the results with dvc_proof, and say how far they agree.
 
-Before anything is rebuilt, the committed signature.json is compared with one computed here: a check of the arithmetic.
+Before anything is rebuilt, the committed signature.json is compared with a signature computed on this machine: a check
+of the arithmetic.
 A signature has hashes of the results of small trainings and of elementary operations ("probes"). Its values have dotted
 names: `float64.500` is the hash after 500 updates.
 """
