@@ -95,7 +95,7 @@ class Fork(NamedTuple):
 
 
 def read_text(model: Model, ids: Array) -> Score:
-    """Return the model's costs of the ids, in nats, as `charloom score` computes them."""
+    """Return the score of a text (n + 1 ids) by the model: n costs in nats, as `charloom score` computes them."""
     return score(model.theta, ids, model.h, model.backend)
 
 
@@ -141,7 +141,7 @@ def by_place(text: str) -> Labels:
 
 
 def _kind(character: str) -> int:
-    """Return the index in PLACES of a character alone; 0 for a small letter."""
+    """Return the index in PLACES of a character, whatever its place in a word; 0 for a small letter."""
     if WORD.match(character):
         return 3 if character.isupper() or character.istitle() else 0
     return 6 if character == "\n" else 5 if character.isspace() else 4 if character.isdecimal() else 7

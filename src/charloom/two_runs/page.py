@@ -112,7 +112,7 @@ def _spelled(guesses: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def _packed(bits: Array) -> str:
-    """Return costs for the script: uint16 in Base64, in 1 / STEPS bits; the largest number stands for more."""
+    """Return costs (n,), in bits, as Base64 of uint16 in units of 1 / STEPS bits; a larger cost becomes 65535."""
     return b64encode(np.minimum(np.rint(bits * STEPS), 2**16 - 1).astype("<u2").tobytes()).decode()
 
 

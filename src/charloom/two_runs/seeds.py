@@ -1,6 +1,6 @@
-"""Other seeds of A's setting: models that exist or are trained, costs in the tables of studies, a study's verdict.
+"""Find or train models of A's setting with other seeds, and find costs of such seeds and a verdict in studies.
 
-A trained model is kept as .charloom/seeds/KEY.npz. The key is a digest of its trial's key and of A's code.
+A trained model is kept as .charloom/seeds/KEY.npz. KEY is a digest of A's code, setting and text, and of the seed.
 """
 
 import sys

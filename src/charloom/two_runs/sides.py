@@ -149,7 +149,7 @@ def at_hand(side: Side, key: str) -> Path | None:
 
 
 def _caches() -> Iterator[Path]:
-    """Yield the folders of DVC's cache: that of DVC 3, then that of DVC 2."""
+    """Yield the folder in which DVC 3 caches files, then the folder in which DVC 2 did."""
     settings, folder = ConfigParser(interpolation=None, strict=False), Path(".dvc")
     with suppress(Error, UnicodeDecodeError):
         settings.read([folder / "config", folder / "config.local"])
