@@ -30,10 +30,11 @@ DIGITS = 12  # shown digits of a hash
 
 
 def again(arguments: argparse.Namespace) -> None:
-    """Run the stages of an MLflow run again in a temporary folder; print what is executed, then the comparison.
+    """Run the stages of an MLflow run again in a temporary folder, and print a line for each compared file and value.
 
-    The folder is removed, unless something differs. Raises WrongInput if the run, its commit, patch or text is
-    missing, Damaged if the patch does not apply, and CheckFailed if the run contradicts itself or the results differ.
+    The run's commit and changed files are printed first. The folder is removed, unless something differs. Raises
+    WrongInput if the run, its commit, patch or text is missing, and Damaged if the patch does not apply. Raises
+    CheckFailed if the results differ, or if the run's recorded params contradict its commit, patch or experiment key.
     """
     ensure_repository()
     if not (run := RUN.fullmatch(arguments.run)):
@@ -56,17 +57,18 @@ def _say(line: object) -> None:
 
 
 def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], str, str]:
-    """Run the stages again; return the rows of the comparison with the run, and the last line if nothing differs.
+    """Run the stages again, and compare them with the run. Return rows, and two candidates for the last printed line.
 
-    The third result is the line of explanations.agreed.
+    The first line is for results without a difference. The second line says that the results agree although their
+    bits differ: see agreement.agreed; it is "" if they do not.
 
-    There is a Row for each input and output in the run's dvc.lock, and for each output among the run's files. The last
+    There is a row for each input and output in the run's dvc.lock, and for each output among the run's files. The last
     two rows are for the points of the metrics in MLflow and for the hash of weights and trace (metrics/results.json).
-    Points are compared if both sides have the metric, and the run has its update: an earlier version sent fewer.
-    If a stage fails, its Row is the only one. Raises Damaged if the run's dvc.lock is invalid.
+    A point is compared if both the run and the rebuilt training have it: an earlier version sent fewer points.
+    If a stage fails, the only row is that of the stage. Raises Damaged if the run's dvc.lock is invalid.
 
-    origin  what MLflow has recorded about the run
-    place   a temporary folder, which already contains the run's metrics, and those files that it has
+    origin  MLflow's record of the run: commit, params, text and hashes
+    place   a temporary folder, which already contains the run's metrics and artifacts
     """
     try:
         recorded = read_lock(place / LOCK) or None
@@ -124,8 +126,8 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
 
     No code of the run is executed. `place` is the temporary folder; the clone is made inside.
     Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
-    CheckFailed if the recorded params differ from those of commit and patch, or the experiment's key from that of the
-    recorded params and text.
+    CheckFailed if the recorded params differ from those of the commit with the patch, or if the recorded experiment key
+    is not the key of the recorded params and text.
     """
     short, patch = origin.commit[:DIGITS], place / PATCH
     if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
@@ -142,7 +144,7 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
         raise CheckFailed(in_line(f"first difference: params: {name} is {both}"))
     if experiment_key(params, origin.text_sha256, origin.network) != origin.experiment:
         raise CheckFailed(
-            "first difference: text: the run's experiment key is not that of its params and of the text in its tag"
+            "first difference: text: the run's experiment key does not fit its params and the text's hash in its tag"
         )
     if not bring_text(project, text := params.prepare.text, origin.text_sha256):
         where = f"commit {short}, DVC's cache or this folder; `dvc pull` brings it if a remote has it"

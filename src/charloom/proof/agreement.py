@@ -1,4 +1,4 @@
-"""How far rebuilt results agree with the committed ones."""
+"""Measure how far rebuilt results agree with the committed ones: from equal bits to another conclusion."""
 
 import json
 import math
@@ -31,10 +31,11 @@ ROUNDS = "the bits differ: network/ was edited, or this machine or its versions 
 
 
 def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
-    """Return a line if two runs agree although their bits differ; "" if they do not.
+    """Return a line if two runs by different code of network/ differ by at most MATTERS in their cost; else "".
 
-    costs     the held-out costs of both runs, in bits per character
-    networks  the `network` of both runs (see ResultsRecord). Equal digests promise equal bits; so does the kernel
+    costs     the held-out costs of both runs, in bits per character; None if unknown
+    networks  for each run, the digest of what network/ computes: see ResultsRecord. If the digests are equal, or one is
+              "" because the compiled kernel trained, the bits have to be equal, and the result is ""
     """
     costs_known = [cost for cost in costs if cost is not None]
     if (
@@ -49,7 +50,7 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
 
 
 def agreement_of(result: VerificationReport) -> str:
-    """Return the first key of MEANINGS whose sentence holds for the results. Only outputs in Git count as figures."""
+    """Return how far the results agree: the first key of MEANINGS that holds. Figures are numbers in outputs in Git."""
     rows = [row for row in result.rows if row.file != str(LOCK)]
     apart = {row.file for row in rows if row.result == DIFFERENT}
     if not apart:
@@ -66,7 +67,7 @@ def agreement_of(result: VerificationReport) -> str:
 
 
 def key_of(path: str) -> str:
-    """Return the key of an output in `pipeline.files`, folder and name without suffix: `metrics/train`."""
+    """Return an output's key in `pipeline.files`: its folder and its name without suffix, as `metrics/train`."""
     return f"{Path(path).parent.name}/{Path(path).stem}"
 
 

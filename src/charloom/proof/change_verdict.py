@@ -1,6 +1,7 @@
-"""Judge whether a pull request makes results better, by a study with trials of both settings, before and after.
+"""Judge whether a pull request makes results better, by a study that has trained both settings with several seeds.
 
-Without such a study each side has one seed, which cannot tell a difference from luck.
+The settings are the params before and after the change. Without such a study each side has one run with one seed, which
+cannot tell a difference from luck.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,7 +56,7 @@ Studies = dict[Path, Study]  # by file
 
 
 def side(commit: str, folder: Path) -> Side:
-    """Clone the commit into a new folder, and return the side. A symbolic link becomes a file with the link's text."""
+    """Clone the commit into a new folder; return clone and run. A symbolic link becomes a file with its target."""
     run = next(from_commits([commit])).run
     project = Project(unavailable()(checked_out)(folder, commit, "-c", "core.symlinks=false"))
     return Side(project, run if isinstance(run, Run) else None)
@@ -65,7 +66,7 @@ def judge_change(before: Side, after: Side) -> tuple[str, list[str]]:
     """Return a sentence, as HTML, on whether the change makes results better, and Markdown blocks with the evidence.
 
     If the two runs cannot be compared or are equal, and tables of studies have changed, the sentence has the answers of
-    these studies. If there is nothing to say, it is "", and the list of blocks is empty.
+    these studies. If there is no evidence, the sentence is "" and the list of blocks is empty.
     """
     (old, _), (new, refused) = _studies(before.project), _studies(after.project)
     trained = [*_trained(before, old, "the base"), *_trained(after, new, "HEAD")]
@@ -90,7 +91,7 @@ def judge_change(before: Side, after: Side) -> tuple[str, list[str]]:
 def _studies(project: Project) -> tuple[Studies, dict[Path, CharloomError]]:
     """Return the commit's studies by file, and the errors of those that cannot be read.
 
-    A study that has not started is left out: it has no trials, and reading it would hash whatever file is its text.
+    A study that has not started is left out: it has no trials, and reading it would hash its text, of any size.
     """
     studies, errors, paths = Studies(), dict[Path, CharloomError](), sorted(project.root.glob("studies/*.yaml"))
     for file in (path.relative_to(project.root) for path in paths if is_started(path.with_suffix(""))):
@@ -102,11 +103,13 @@ def _studies(project: Project) -> tuple[Studies, dict[Path, CharloomError]]:
 
 
 def _lacking(study: Study | None, base: Study) -> str:
-    """Return what the base's study has and HEAD's lacks, in words: rows, the question, looks or an answer; else "".
+    """Return a phrase on the first part of the base's study that HEAD's study lacks; "" if it lacks none.
 
+    The parts are rows of its table, the question, looks (numbers of seeds at which it is evaluated), and answers.
     Rows are compared by their params, because a change of the arithmetic trains the study again, with other keys.
 
-    study  HEAD's study; None if HEAD has none of this name
+    study  HEAD's study; None if HEAD has no study of this name
+    base   the base's study
     """
     sides = (base.runs, study.runs if study else {})
     rows, rows_of_head = ({str(trial_params(run.params)) for run in runs.values()} for runs in sides)
@@ -122,7 +125,9 @@ def _lacking(study: Study | None, base: Study) -> str:
 
 
 def _error(study: Study, base: list[Study], trained: list[tuple[str, Mapping[str, Run]]]) -> CharloomError | None:
-    """Return why HEAD's study is not used, or None: it contradicts other results, or has no answer, or used seeds.
+    """Return an error if HEAD's study contradicts other results, has no answer, or has used seeds; None if it is valid.
+
+    A seed is used if another question of the base has been answered with it.
 
     The results of a trial depend only on its params, text and arithmetic, and the trial's key identifies all three. So
     if a study's table and another table (or a commit's own metrics) have different results for one key, one is wrong.
@@ -145,7 +150,7 @@ def _error(study: Study, base: list[Study], trained: list[tuple[str, Mapping[str
 def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Mapping[str, Run]]]:
     """Yield the trainings of a side, by their trials' keys, with the name of the table or files that have them.
 
-    name  the side's name
+    name  the side in words: `the base` or `HEAD`
     """
     for file, study in studies.items():
         yield f"{file.with_suffix('')} of {name}", study.runs
@@ -156,15 +161,15 @@ def _trained(side: Side, studies: Studies, name: str) -> Iterator[tuple[str, Map
 
 
 def _compared(runs: list[Run], studies: list[Study], errors: list[CharloomError]) -> tuple[str, list[str]]:
-    """Return sentence and blocks from a study that has both settings, or else from the two runs alone.
+    """Return a sentence and blocks: the answer of a study that has both settings, or else that of the two runs alone.
 
-    runs     the runs of the sides that have one, before and after
-    studies  the studies of the second side
-    errors   why its other studies are not used
+    runs     the runs before and after the change; a side without a run is missing
+    studies  the valid studies after the change
+    errors   the reasons why the other studies after the change are not used
 
     The sentence is "" if a side has no run or no measure, or the sides measure different held-out texts. If params
-    differ and a study is damaged or contradicted, the result is *not known*. If several studies have both settings, the
-    one with the most seeds counts.
+    differ and a study is damaged or contradicted, the sentence says *not known*. If several studies have both settings,
+    the one with the most seeds counts.
     """
     bits = [getattr(run.metrics, DEFAULT_MEASURE) for run in runs]
     if len(runs) < 2 or None in bits:
@@ -190,8 +195,8 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
     """Return a sentence with the study's verdict on the change, and a block with its whole answer.
 
     The baseline of the answer is the first run's setting. The answer corrects for all settings of the study, because
-    the second run's setting may be the best of many. If the setting alone has no verdict and the effect of the one
-    factor that changed has one, the sentence reports the effect; otherwise it reports the setting. The result is None
+    the second run's setting may be the best of many. If only the effect of the one
+    changed factor has a verdict, the sentence reports the effect; otherwise it reports the setting. The result is None
     if the study has another text, or no trials of a setting.
     """
     by_params = {str(setting_params(params)): name for name, params in study.settings.items()}
@@ -217,7 +222,7 @@ def _of_both(study: Study, runs: list[Run]) -> tuple[str, list[str]] | None:
 
 
 def _line(study: Study, analysis: Analysis) -> str:
-    """Return the answer and its warnings in one line of HTML, with the text if the study has a text of its own."""
+    """Return the study's answer and warnings in one line of HTML. If its file names a text, the line names the text."""
     text = f" on {code(study.frozen.text)}" if study.question.text else ""
     line = "; ".join([words.told(analysis), *(f"warning: {warning}" for warning in analysis.warnings)])
     return f"{code(study.path.name)}{text} says: {code(line, 400)}."

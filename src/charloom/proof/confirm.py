@@ -1,4 +1,4 @@
-"""Confirm rows of a study: compare them with lines of the live page (see pages/live/line.py).
+"""Confirm rows of a study: compare them with result lines that reports/live.html prints (see pages/live/line.py).
 
 A line shows that its author and the table agree. It proves no training, because a line can be computed from the table.
 Nothing is trained, and no file is written. Anybody may have written the text, so a message shows numbers from a line,
@@ -29,10 +29,10 @@ End = tuple[float | None, str]  # the held-out bits of a training, and its resul
 
 
 def check_lines(study: Study, texts: Iterable[str | None], source: str) -> None:
-    """Compare lines with the study's rows, and print which rows they confirm, which they contradict, and other faults.
+    """Compare lines with the study's rows; print the numbers of confirmed and contradicted rows, and of faulty lines.
 
-    texts   the lines of a text, which may have other content; None: longer than BYTES
-    source  where the text comes from, for a message
+    texts   the lines of a text, which may have other content; None stands for a line longer than BYTES
+    source  name of the text for messages: a file, or `standard input`
 
     Raises CheckFailed if a line contradicts a row. Raises WrongInput if the text has no whole line of the live page
     about a setting of the study.
@@ -68,8 +68,8 @@ def check_lines(study: Study, texts: Iterable[str | None], source: str) -> None:
 def _setting(study: Study, text: str, settings: str, rest_digest: str) -> str:
     """Return the name of the study's setting that a line is about; "" if there is none.
 
-    text      the line's digest of the text
-    settings  the params that the line names, as ` a=1 b=2`
+    text         the first digits of the text's SHA-256 in the line
+    settings     the params that the line names, as ` a=1 b=2`
     rest_digest  the line's digest of all other params
     """
     try:
@@ -83,9 +83,11 @@ def _setting(study: Study, text: str, settings: str, rest_digest: str) -> str:
 
 
 def _print_rows(study: Study, setting: str, lines: list[tuple[int, End]]) -> int:
-    """Print which rows of the setting the lines confirm and contradict, and which the table lacks.
+    """Print the rows of a setting that the lines confirm or contradict, and the seeds of lines without a row.
 
-    lines  pairs (seed, end). Returns the number of contradicted rows.
+    lines  pairs of a seed and the end of its training
+
+    Returns the number of contradicted rows.
     """
     trials = [trial for trial in study.trials()[setting] if trial.key in study.runs]
     rows = {trial.params.seed: _end(study.runs[trial.key]) for trial in trials}
@@ -105,7 +107,7 @@ def _end(run: Run) -> End:
 
 
 def _contradiction(seed: int, line: End, row: End) -> str:
-    """Return `; seed 12: 2.71 in a line, 2.69 in the row`.
+    """Return how a line and a row with the same seed differ: `; seed 12: 2.71 in a line, 2.69 in the row`.
 
     The numbers are the held-out bits, with as many digits as show that they differ. If the bits are equal or missing,
     the hashes of the results, or the divergence, are shown instead.

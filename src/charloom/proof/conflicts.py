@@ -1,4 +1,4 @@
-"""The results in which two runs disagree."""
+"""Find the results in which two runs disagree."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +8,9 @@ from charloom.results.run import Run
 
 
 def conflicts(first: Run, second: Run) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name of a result and its two values, if both runs have it and the values differ.
+    """Yield (name, first value, second value) of each result that both runs have with different values.
 
-    Results are the metrics, the usual measure first, the outcome, and the hash of results.
+    The results are the held-out bits per character, the outcome, the hash of weights and trace, and the other metrics.
     """
     first_results, second_results = (
         {DEFAULT_MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})

@@ -1,4 +1,7 @@
-"""The name of a run in MLflow, and the query for its origin: `charloom again`, `charloom compare A B`."""
+"""Find a run in MLflow by its id or address, and query its origin: its commit, params and files.
+
+`charloom again` and `charloom compare A B` use this module.
+"""
 
 import re
 from pathlib import Path
@@ -10,6 +13,9 @@ QUERY_TIMEOUT = 30  # seconds
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
-    """Return the origin of the run, and write its metrics and artifacts into the folder. Raises as `query` does."""
+    """Return the origin of the run, and write its metrics and artifacts into the folder.
+
+    Raises as queries.query does: Unavailable if the query fails or takes longer than QUERY_TIMEOUT.
+    """
     origin: Origin = query("describe", run_id, str(folder), seconds=QUERY_TIMEOUT)
     return origin

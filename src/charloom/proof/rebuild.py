@@ -26,7 +26,7 @@ PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints su
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Raise Unavailable instead of dvc_proof's Refused; also a decorator."""
+    """Raise Unavailable if the block, or the decorated function, raises dvc_proof's Refused."""
     try:
         yield
     except Refused as refused:
@@ -61,7 +61,7 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
 def bring_text(project: Project, text: str, digest: str) -> bool:
     """Copy the text from the working folder into the clone if it has this digest; return whether the clone has it.
 
-    text    the text's path, relative to either folder
+    text    the text's path, relative to the working folder and to the project's folder in the clone
     digest  the text's SHA-256
 
     A text outside the clone is not written.
@@ -75,7 +75,7 @@ def bring_text(project: Project, text: str, digest: str) -> bool:
 
 
 def rebuild(project: Project, say: Callable[[object], object], *stages: str, **variables: str) -> Rebuilt:
-    """Run stages of a clone from nothing, on its sources alone; return how they ended.
+    """Remove everything except sources from a clone, run stages in it, and return the end of the run.
 
     say        called with a line when a stage starts, and with the lines of its progress
     stages     names of stages, to run with all stages that they depend on; by default all stages that have outputs
@@ -95,5 +95,5 @@ def rebuild(project: Project, say: Callable[[object], object], *stages: str, **v
 
 
 def progress_of(say: Callable[[object], object]) -> Callable[[object], object]:
-    """Return a function that says those lines of a stage that tell its progress."""
+    """Return a function that takes a line of a stage, and passes it to `say` if it reports the stage's progress."""
     return lambda line: PROGRESS.match(str(line)) and say(in_line(str(line)))

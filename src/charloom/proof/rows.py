@@ -33,9 +33,9 @@ DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
 
 def reproduce_rows(study: Study, count: int) -> None:
-    """Rebuild `count` random rows of the study (all, if there are fewer), print progress, and `same` at the end.
+    """Rebuild `count` random rows of the study (all, if there are fewer), and print progress. The last line is `same`.
 
-    The last line is `agrees` if a row of the backend `numpy` differs only by rounding: see explanations.agreed.
+    It is `agrees` instead if a row of the backend `numpy` differs only by rounding: see agreement.agreed.
 
     The rows are rebuilt with the sources of the working folder at the start, committed or not. If all rows were
     rebuilt, asked.json records these sources as the study's. Raises CheckFailed at the first row that differs. Raises
@@ -86,7 +86,7 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 def _rebuilt(project: Project, params: Params) -> Run:
     """Write the params into the clone's params.yaml, run the pipeline up to `train`, and return the run.
 
-    A training that diverges is a run with that outcome, without metrics and curves. Raises CheckFailed if a stage fails
+    If the training diverges, the run has this outcome, and no metrics and curves. Raises CheckFailed if a stage fails
     for another reason.
     """
     text = Path(params.prepare.text)

@@ -32,7 +32,7 @@ class Machine(Schema, extra="ignore"):
 
 
 class MachineReport(Schema, extra="ignore"):
-    """The keys of `charloom verify --json` that `summary` reads: see `VerificationReport`."""
+    """The keys in the output of `charloom verify --json` that `summary` reads: see verify.VerificationReport."""
 
     commit: str
     last: str
@@ -84,7 +84,7 @@ def _again(reports: list[MachineReport], head: str) -> tuple[str, list[str]]:
 
 
 def _row(report: MachineReport, head: str) -> list[str]:
-    """Return five cells as HTML: the machine's three values, the result, and what differs with its possible causes."""
+    """Return five cells as HTML: the machine (three cells), the result, the first difference and its causes."""
     same = report.last == SAME
     why = [] if same else [code(report.last), *(code(cause, 400) for cause in report.causes)]
     why += [f"report about another commit: {code(report.commit[:10])}"] if report.commit != head else []

@@ -1,6 +1,7 @@
 """Verify HEAD: compare the signature, rebuild the results with dvc_proof, and say how far they agree.
 
-Before anything is rebuilt, the committed signature.json is compared with one computed here: a check of the arithmetic.
+Before anything is rebuilt, the committed signature.json is compared with a signature computed on this machine: a check
+of the arithmetic.
 A signature has hashes of the results of small trainings and of elementary operations ("probes"). Its values have dotted
 names: `float64.500` is the hash after 500 updates.
 """
@@ -38,8 +39,8 @@ class VerificationReport(NamedTuple):
     commit     HEAD's hash
     rows       the compared files and hashes
     causes     sentences that explain differences
-    agreement  a key of explanations.MEANINGS, the distance of the results; None if not everything was rebuilt
-    agrees     a line if the backend `numpy` rounds differently here and the results agree; see explanations.agreed
+    agreement  how far the results agree: a key of agreement.MEANINGS; None if not everything was rebuilt
+    agrees     a line if the results of the backend `numpy` differ only by rounding, else "": see agreement.agreed
     """
 
     commit: str
@@ -50,7 +51,7 @@ class VerificationReport(NamedTuple):
 
     @property
     def last(self) -> str:
-        """Return the last line of the output."""
+        """Return the last line of the output: `same`, or the first row that differs or was not verified."""
         unknown = next((f"not verified: {row.stage}: {row.file}" for row in self.rows if row.result == UNKNOWN), SAME)
         return self.agrees or (last if (last := last_line(self.rows)) != SAME else unknown)
 
@@ -58,7 +59,7 @@ class VerificationReport(NamedTuple):
 def verify(say: Callable[[object], None]) -> VerificationReport:
     """Verify HEAD and return the result.
 
-    say  called with each Row, and with lines about progress
+    say  called with each row, and with lines about progress
 
     The verification ends early, with the rows so far, if the signatures differ. Raises WrongInput outside a repository
     or without a commit. Raises CheckFailed if HEAD has no valid signature.json, dvc.lock, dvc.yaml or params.yaml, or a
@@ -100,14 +101,17 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
 
 
 def _own(line: Any) -> Any:
-    """Return a row as charloom prints it: here the environment is pinned, so a stage that fails is a difference."""
+    """Return dvc_proof's row as charloom prints it; return a line of text unchanged.
+
+    A stage that fails is a difference, not merely unverified, because charloom pins the versions of all packages.
+    """
     if isinstance(line, OutputDifference) and line.result == UNKNOWN and line.what.startswith(FAILED):
         return OutputDifference(line.stage, FAILED, line.what.removeprefix(f"{FAILED}: "))
     return line
 
 
 def _agrees(*folders: Path) -> str:
-    """Return the line of explanations.agreed for the results in two folders."""
+    """Return the line of agreement.agreed for the results in two folders; "" if they cannot be read."""
     try:
         runs = [from_folder(Project(folder).params(), Project(folder).files("track")) for folder in folders]
     except CharloomError:
@@ -124,7 +128,7 @@ def _signatures() -> tuple[list[OutputDifference], list[str]]:
     try:
         committed, computed = dict(leaves(json.loads(git("show", f"HEAD:./{SIGNATURE}")))), dict(leaves(everything()))
     except (Unavailable, ValueError, RecursionError):
-        what = "not what `python -m charloom.signature` writes"
+        what = "not what `python -m charloom.signature` writes; commit this command's output as the file"
         raise CheckFailed(f"first difference: signature: {SIGNATURE}: {what}") from None
     rows, causes = list[OutputDifference](), list[str]()
     for name, value in computed.items():

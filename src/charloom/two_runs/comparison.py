@@ -1,4 +1,4 @@
-"""Compare two runs: what differs, where the bits went, and what is known about chance; print it as text or JSON."""
+"""Compare two runs: their params, code and costs of the held-out text, and chance. Print this as text or JSON."""
 
 import json
 import textwrap
@@ -30,17 +30,17 @@ CURVES = {PART_MEASURE: "held-out cost at the checkpoints", "smooth_loss": "smoo
 
 
 class Reading(NamedTuple):
-    """Both models' reading of the held-out text.
+    """The costs of the held-out text by the models of A and B, and parts of the text in which the costs differ.
 
-    text            the held-out text that is measured, with U+FFFD for harmful characters
-    bits            of each character but the first, with A's and with B's model: two arrays (n,)
-    shares          the shares of the difference by title of the division
-    gains, loses    passages
-    guesses         of A's and of B's model, for each of these passages, the likeliest characters at each place
-    words           those that cost B less, those that cost B more
-    fork            the samples' fork; None if there is none
-    vocabulary      the characters of Fork.p
-    seeds           seeds of the models of A's setting that the intervals are from
+    text          the measured held-out text, n + 1 characters; U+FFFD stands for a character that can harm a terminal
+    bits          costs by A's and by B's model of each character but the first, in bits: two arrays (n,)
+    shares        parts of the text, and the share of each in both costs, by title of the division: see costs.Share
+    gains, loses  passages of the text in which B's model costs less, and in which it costs more
+    guesses       for A's and for B's model, the likeliest characters at each place of the passages `gains` + `loses`
+    words         the words that cost less by B's model, and the words that cost more
+    fork          the place at which the samples of both models begin to differ: see costs.Fork; None if they are equal
+    vocabulary    the characters to which the columns of Fork.p belong
+    seeds         other seeds of A's setting: the intervals are computed from models with these seeds
     """
 
     text: str
@@ -58,16 +58,18 @@ class Reading(NamedTuple):
 class Comparison(NamedTuple):
     """Two runs and how they differ.
 
-    params      name, and value in A and in B, of each param that differs and can change a result
-    code        paths of the code of the training that differs
-    patch       the difference of the code, as a patch
-    bits        B's cost minus A's, in bits per character; None if the runs are not comparable
-    unlike      why the runs are not comparable; "" if they are
-    chance      sentences about chance
-    half        half the width of the prediction interval of `bits`; None if it is unknown
-    reading     None if a model or the text is missing
-    missing     why `reading` is None, as a sentence; "" if it is not
-    differs_at  the first update at which the losses differ, by curve: see costs.first_difference
+    a, b        the runs
+    params      (name, value in A, value in B) of each param that differs and can change a result
+    code        paths of the training's source files that differ between A and B; [] if they are unknown
+    patch       the difference of src, dvc.yaml and requirements.lock between A and B, as a patch
+    bits        B's held-out cost minus A's, in bits per character; None if the runs are not comparable
+    unlike      a phrase that says why the runs are not comparable; "" if they are
+    chance      sentences on whether the difference may be chance
+    half        two runs that differ only in the seed differ by less than `half` bits per character with a probability
+                of 95 %; None if too few seeds are known
+    reading     the costs by character and by part of the text: see Reading; None if a model or the text is missing
+    missing     a sentence that says why there is no reading; "" if there is one
+    differs_at  the first update at which a curve of A and that of B differ, by the curve's name; None if they do not
     """
 
     a: Side
@@ -85,7 +87,7 @@ class Comparison(NamedTuple):
 
     @property
     def headline(self) -> str:
-        """Return the sentence about the difference."""
+        """Return a sentence on which run costs less, and by how much, or why the runs are not comparable."""
         if self.bits is None:
             return f"Not comparable: {self.unlike}."
         both = [side.run.text_and_metrics[1].held_out_bits_per_character for side in (self.a, self.b)]
@@ -97,13 +99,13 @@ class Comparison(NamedTuple):
 
     @property
     def about_params(self) -> str:
-        """Return the sentence about params."""
+        """Return a sentence with the params that differ."""
         rows = [f"{name} is {a} in A and {b} in B" for name, a, b in self.params]
         return f"Params that differ: {'; '.join(rows)}." if rows else "All params are equal."
 
     @property
     def about_code(self) -> str:
-        """Return the sentences about the text and the code."""
+        """Return sentences on whether the texts and the training's source files differ."""
         text = "The texts differ. " if self.a.run.text_sha256 != self.b.run.text_sha256 else ""
         if not (self.a.code and self.b.code):
             return f"{text}Whether the code of the training differs is not recorded."
@@ -114,8 +116,8 @@ class Comparison(NamedTuple):
 def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
     """Compare two runs.
 
-    runs    their names
-    seeds   at least so many other seeds of A's setting are trained; 0: none
+    runs    names of the two runs, as the user typed them
+    seeds   number of other seeds of A's setting to compare with; those without a model are trained. 0: train none
     folder  an empty folder for the files of runs in MLflow
 
     Raises WrongInput if a name is wrong, or `seeds` cannot be trained.
@@ -154,7 +156,9 @@ class _Missing(Exception):
 
 
 def _reading(a: Side, b: Side, seeds: int) -> tuple[Reading, dict[int, float]]:
-    """Read the held-out text with both models and those of other seeds; return the reading, and the seeds' costs.
+    """Read the held-out text with the models of A, B and other seeds; return the reading, and the cost by other seed.
+
+    seeds  see compare_runs. A cost is in bits per character.
 
     Raises _Missing, with a sentence, if a model or the text is missing.
     """
@@ -169,7 +173,7 @@ def _reading(a: Side, b: Side, seeds: int) -> tuple[Reading, dict[int, float]]:
     for side, label, own in zip((a, b), "AB", scores, strict=False):
         measured = side.run.text_and_metrics[1].held_out_bits_per_character
         if own.total / len(own.nats) / LN2 != measured:
-            raise _Missing(f"The code in this folder does not give the cost that {label} has recorded for its model.")
+            raise _Missing(f"The code in this folder computes another cost for {label}’s model than was recorded.")
     nats = [own.nats for own in scores]
     differences = (nats[1] - nats[0]) / LN2
     held_out = text.vocabulary.decode(ids)
@@ -193,10 +197,10 @@ def _model(side: Side, label: str) -> Model:
 
 
 def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float | None) -> list[str]:
-    """Return what is known about chance, as sentences.
+    """Return sentences on whether the difference between A and B may be chance; [] if there is no difference.
 
-    verdict  that of a study, as a sentence, or ""
-    known    costs of A's setting with other seeds
+    verdict  a study's verdict on the two settings, as a sentence; "" if there is none
+    known    held-out costs of A's setting by other seeds, in bits per character
     half     see Comparison
     """
     if not own.bits:
@@ -218,7 +222,7 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
 
 
 def as_text(own: Comparison, width: int) -> str:
-    """Return the first part of the page as text for a terminal."""
+    """Return the names of the runs, the difference and its explanation as text for a terminal with `width` columns."""
     lines = [f"A  {_named(own.a)}", f"B  {_named(own.b)}", "", own.headline, own.about_params, own.about_code]
     lines += own.chance
     lines += [own.missing] if own.missing else []
@@ -232,7 +236,7 @@ def _named(side: Side) -> str:
 
 
 def as_json(own: Comparison) -> str:
-    """Return all values as JSON."""
+    """Return the comparison, with all costs and curves, as JSON."""
     return json.dumps(_opened(own), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

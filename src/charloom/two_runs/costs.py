@@ -45,8 +45,8 @@ class Share(NamedTuple):
 
     characters  number of characters
     difference  b − a
-    half        half the width of the prediction interval of b − a for two runs that differ only in the seed; None if
-                there are fewer than FEWEST seeds
+    half        two runs that differ only in the seed differ by less than `half` with probability LEVEL; None if fewer
+                than FEWEST seeds are known
     """
 
     name: str
@@ -58,7 +58,7 @@ class Share(NamedTuple):
 
     @property
     def beyond_chance(self) -> bool:
-        """Return whether the difference is outside its interval."""
+        """Return whether the difference exceeds `half`, so that it is hardly chance; False if `half` is None."""
         return self.half is not None and abs(self.difference) > self.half
 
 
@@ -70,7 +70,7 @@ class Passage(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word, its number in the held-out text, and the sum of the differences of its characters, in bits."""
+    """A word, how often it occurs in the held-out text, and B's cost minus A's of all its characters, in bits."""
 
     word: str
     occurrences: int
@@ -80,11 +80,11 @@ class Word(NamedTuple):
 class Fork(NamedTuple):
     """The first character at which two models, with the same random numbers, write different texts.
 
-    stream     number of the random stream
-    common     the text that both write before it
-    drawn      the random number, in [0, 1)
-    p          (2, K) both distributions over the vocabulary
-    texts      what each model writes from there on
+    stream  number of the random stream
+    common  the text that both models write before this character
+    drawn   the random number, in [0, 1), by which both models choose this character
+    p       (2, K) the probabilities of the K characters at this place by A's model, and by B's
+    texts   the texts that A's and B's model write, from this character on
     """
 
     stream: int
@@ -95,14 +95,16 @@ class Fork(NamedTuple):
 
 
 def read_text(model: Model, ids: Array) -> Score:
-    """Return the model's costs of the ids, in nats, as `charloom score` computes them."""
+    """Return the score of a text (n + 1 ids) by the model: n costs in nats, as `charloom score` computes them."""
     return score(model.theta, ids, model.h, model.backend)
 
 
 def half_width(values: Sequence[float]) -> float | None:
     """Return t · s · √2: two runs that differ only in the seed differ by less, with probability LEVEL.
 
-    values  a value for each of several other seeds of that setting; the result is None for fewer than FEWEST
+    t and s are the quantile of Student's t and the standard deviation of the values.
+
+    values  a value for each of several seeds of one setting; if there are fewer than FEWEST, the result is None
     """
     sd = moments(values).sd
     return None if sd is None or len(values) < FEWEST else critical(len(values), 1 - LEVEL) * sd * 2**0.5
@@ -111,7 +113,9 @@ def half_width(values: Sequence[float]) -> float | None:
 def shares(parts: Labels, a: Array, b: Array, seeds: Sequence[Array] = ()) -> list[Share]:
     """Return the share of each part that has characters.
 
-    a, b, seeds  costs (n,) in nats, of both models and of models of A's setting with other seeds
+    parts  the parts, and the part of each cost
+    a, b   costs (n,) by the two models, in nats
+    seeds  costs (n,) by each model of A's setting with another seed, in nats
     """
     names, index = parts
     count = np.bincount(index, minlength=len(names))
@@ -126,7 +130,7 @@ def shares(parts: Labels, a: Array, b: Array, seeds: Sequence[Array] = ()) -> li
 
 
 def by_place(text: str) -> Labels:
-    """Return the kind of each character but the first: its place in its word, or what it is if it is no letter."""
+    """Return the kind in PLACES of each character but the first: a letter's place in its word, or digit, space etc."""
     index, place = np.empty(len(text), np.int64), 0
     kinds = {character: _kind(character) for character in set(text)}
     for n, character in enumerate(text):
@@ -137,14 +141,14 @@ def by_place(text: str) -> Labels:
 
 
 def _kind(character: str) -> int:
-    """Return the index in PLACES of a character alone; 0 for a small letter."""
+    """Return the index in PLACES of a character, whatever its place in a word; 0 for a small letter."""
     if WORD.match(character):
         return 3 if character.isupper() or character.istitle() else 0
     return 6 if character == "\n" else 5 if character.isspace() else 4 if character.isdecimal() else 7
 
 
 def by_frequency(text: str, training: str) -> Labels:
-    """Return how often the word of each character but the first occurs in the training text."""
+    """Return a part in FREQUENCIES for each character but the first: how often its word occurs in `training`."""
     counts = Counter(WORD.findall(training))
     index = np.full(len(text), len(FREQUENCIES) - 1)
     for word in WORD.finditer(text):
@@ -154,19 +158,19 @@ def by_frequency(text: str, training: str) -> Labels:
 
 
 def by_block(n: int) -> Labels:
-    """Return the block of each of n costs: PASSAGES blocks, as in a study's table."""
+    """Return the block to which each of n costs belongs: PASSAGES blocks of about equal length."""
     bounds = [n * part // PASSAGES for part in range(PASSAGES + 1)]
     names = [f"{start + 2:,} to {end + 1:,}" for start, end in pairwise(bounds)]
     return names, np.repeat(np.arange(PASSAGES), np.diff(bounds))
 
 
 def passages(differences: Array, text: str) -> tuple[list[Passage], list[Passage]]:
-    """Return the passages, of LONG characters, that gain most and that lose most, without overlap, in this order.
+    """Return the passages that gain most, and the passages that lose most; the largest gain or loss comes first.
 
-    A passage begins after white space, if the text has some.
+    A passage gains if it costs less by B's model than by A's. It has LONG characters, and begins after white space if
+    the text has some. Passages do not overlap.
 
-
-    differences  (n,) of the costs, B − A: a passage gains if their sum is negative
+    differences  (n,) B's cost minus A's of each character but the first
     text         the n + 1 characters
     """
     length = min(LONG, len(differences))
@@ -185,7 +189,11 @@ def passages(differences: Array, text: str) -> tuple[list[Passage], list[Passage
 
 
 def likeliest(model: Model, ids: Array, chosen: Sequence[Passage]) -> list[list[Guesses]]:
-    """Return, for each character of each passage, the model's LIKELIEST characters with their probabilities."""
+    """Return the LIKELIEST characters at each place of each passage, with their probabilities by the model.
+
+    ids     the whole text
+    chosen  the passages, in the order of the result
+    """
     h, read, rows = model.h, 0, dict[Passage, list[Guesses]]()
     for passage in sorted(chosen):  # one reading for all
         first = passage.start - 1
@@ -197,9 +205,12 @@ def likeliest(model: Model, ids: Array, chosen: Sequence[Passage]) -> list[list[
 
 
 def words(text: str, a: Array, b: Array, seeds: Sequence[Array] = ()) -> tuple[list[Word], list[Word]]:
-    """Return the words that cost B less, and those that cost it more, the largest differences first.
+    """Return the words that cost less by B's model than by A's, and the words that cost more, largest difference first.
 
-    The sign has to be the same for each of the other seeds in place of A. The costs are those of `shares`.
+    A word counts only if the difference keeps its sign with the model of each other seed in place of A's.
+
+    text         the n + 1 characters
+    a, b, seeds  costs (n,), in nats: see `shares`
     """
     spans: dict[str, list[tuple[int, int]]] = {}
     for match in WORD.finditer(text):
@@ -217,9 +228,10 @@ def words(text: str, a: Array, b: Array, seeds: Sequence[Array] = ()) -> tuple[l
 
 
 def fork(a: Model, b: Model, first: int) -> Fork | None:
-    """Return the fork of two models that read the id `first`, each from its own state, and then write.
+    """Let two models read the id `first`, each from its own state, and write; return the fork of their texts.
 
-    Of STREAMS random streams, the one with the longest common text is taken. None: no texts differ.
+    Both write with the same random numbers. The fork is from that one of STREAMS random streams with the longest common
+    text. The result is None if no texts differ.
     """
     texts = list[tuple[int, int, list[list[int]]]]()
     for stream in range(STREAMS):
@@ -247,7 +259,7 @@ def first_difference(a: Mapping[int, float], b: Mapping[int, float]) -> int | No
 
 
 def divisions(text: Text, held_out: str) -> dict[str, Labels]:
-    """Return the three ways in which the difference is divided, by title."""
+    """Return three divisions of the held-out characters into parts, by title: see Labels."""
     training = text.vocabulary.decode(text.training[-COUNTED:])
     return {
         "By place in the word": by_place(held_out),

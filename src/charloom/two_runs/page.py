@@ -1,4 +1,4 @@
-"""The page of two runs. Its templates, its styles and its script are in templates/, on top of those of `pages`."""
+"""Write the page of two runs as HTML. Templates, styles and script are in templates/, and extend those of `pages`."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -71,7 +71,7 @@ def _scale(rows: list[Share]) -> float:
 
 
 def _texts(reading: Reading) -> dict[str, Any]:
-    """Return the passages for the template: text, and the sums of both costs."""
+    """Return the data of the section on the text for the template: passages with both costs, and the first block."""
     places = [*reading.gains, *reading.loses]
     rows = [
         (
@@ -95,7 +95,7 @@ def _words(rows: list[Word]) -> Table:
 
 
 def _data(reading: Reading) -> dict[str, Any]:
-    """Return the data for two_runs.js."""
+    """Return the data for two_runs.js: passages and held-out text, with both costs and the likeliest characters."""
     rows = []
     for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
         at = slice(passage.start - 1, passage.start - 1 + passage.length)
@@ -112,14 +112,15 @@ def _spelled(guesses: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def _packed(bits: Array) -> str:
-    """Return costs for the script: uint16 in Base64, in 1 / STEPS bits; the largest number stands for more."""
+    """Return costs (n,), in bits, as Base64 of uint16 in units of 1 / STEPS bits; a larger cost becomes 65535."""
     return b64encode(np.minimum(np.rint(bits * STEPS), 2**16 - 1).astype("<u2").tobytes()).decode()
 
 
 def _curves(own: Comparison) -> list[Picture]:
     """Return pictures of the curves that both runs have, each with a picture of the differences below it.
 
-    Losses in nats per sequence are left out if they cannot be compared. Differences are left out between two texts.
+    Losses in nats per sequence are left out if the runs differ in seq_length, batch or order. Differences are left out
+    if the runs are not comparable.
     """
     pictures, params = [], [own.a.run.params, own.b.run.params]
     for name, about in CURVES.items():
@@ -153,7 +154,7 @@ def _picture(name: str, title: str, curves: dict[str, Curve], own: Comparison) -
 
 
 def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
-    """Return the fork for the template: of both models, the stacked probabilities and the continuation."""
+    """Return the fork for the template: for each model, the probabilities of all characters, and the continuation."""
     characters, rows = reading.vocabulary, []
     for label, p, text in zip("AB", own.p, own.texts, strict=True):
         named, drawn = _spelled(list(zip(characters, map(float, p), strict=True))), characters.index(text[0])

@@ -1,6 +1,6 @@
-"""Other seeds of A's setting: models that exist or are trained, costs in the tables of studies, a study's verdict.
+"""Find or train models of A's setting with other seeds, and find costs of such seeds and a verdict in studies.
 
-A trained model is kept as .charloom/seeds/KEY.npz. The key is a digest of its trial's key and of A's code.
+A trained model is kept as .charloom/seeds/KEY.npz. KEY is a digest of A's code, setting and text, and of the seed.
 """
 
 import sys
@@ -42,7 +42,7 @@ CANDIDATES = 50  # seeds, from 1 on, of which a model may exist
 
 
 def models_at_hand(a: Side, b: Side) -> dict[int, Model]:
-    """Return the models of A's setting with seeds that neither run has, by seed, and trained by A's code."""
+    """Return existing models of A's setting, trained by A's code, by seed. Models with A's or B's seed are left out."""
     paths = {seed: _file(a, seed) for seed in islice(_free(a, b), CANDIDATES)}
     refs = ["HEAD", *git("for-each-ref", "--format=%(objectname)", "refs/exps/??/*/**").split()]
     for ref, held in zip(refs, from_commits(refs), strict=True):
@@ -57,11 +57,12 @@ def models_at_hand(a: Side, b: Side) -> dict[int, Model]:
 def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
     """Return at least `number` models of A's setting with other seeds; train the missing ones, and keep them.
 
-    If the code here is not that of A, A's own seed is trained, too: its model has to be A's.
+    If the code in this folder is not A's code, A's own seed is trained, too, and has to give A's model.
 
-    text  the file of the prepared text
+    text    the file of the prepared text
+    number  number of models; 0 or more
 
-    Raises WrongInput if the code here trains another model than A's. Raises Unavailable if memory is missing.
+    Raises WrongInput if A's own seed gives another model. Raises Unavailable if there is not enough memory.
     """
     models = models_at_hand(a, b)
     missing = list(islice((seed for seed in _free(a, b) if seed not in models), max(0, number - len(models))))
@@ -79,7 +80,7 @@ def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
     for params, content in _trained(trials, text, jobs):
         if params.seed == a.run.params.seed:
             if (own := at_hand(a, "models/last")) is None or own.read_bytes() != content:
-                there = f"`git switch --detach {a.commit[:12]}`, then the same command"
+                there = f"run `git switch --detach {a.commit[:12]}`, then the same command"
                 raise WrongInput(f"--seeds: the code in this folder trains another model than that of A; {there}")
             other_code = False  # proven: it trains the same model
         else:
@@ -91,7 +92,10 @@ def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
 
 
 def _trained(trials: list[Params], text: Path, jobs: int) -> Iterator[tuple[Params, bytes]]:
-    """Train in processes of this machine; yield the params and the content of the model's file for each trial."""
+    """Train in processes of this machine; yield params and content of the model's file of each trial.
+
+    A trial that diverges is left out.
+    """
     workers = Processes(text, jobs)
     try:
         executors = list(workers.live_workers().values())
@@ -111,7 +115,7 @@ def _trained(trials: list[Params], text: Path, jobs: int) -> Iterator[tuple[Para
 
 
 def train_last(params: Params, text: Path, threads: int | None) -> bytes:
-    """Train, and return the content of the last model's file: the bytes that the pipeline writes."""
+    """Train to the end; return the bytes of the model's file, equal to those that the pipeline writes."""
     training = Training(params, read_prepared(text), Path(), {})
     for block in training.blocks(training.initial(), EMPTY, params.train.updates, threads=threads):
         rows = block.rows
@@ -140,8 +144,8 @@ def _is_like(run: Run, other: Run) -> bool:
 def in_studies(a: Side, b: Side) -> tuple[str, dict[int, float]]:
     """Return a study's verdict on B's setting compared with A's, as a sentence, and costs of A's setting by seed.
 
-    The sentence is "" if no study with an answer compares the two settings. Seeds of the two runs are left out of the
-    costs, which are held-out bits per character.
+    The sentence is "" if no study with an answer compares the two settings. The costs are held-out bits per character,
+    without those of A's and B's seeds.
     """
     verdict, costs = "", dict[int, float]()
     for file in sorted(STUDIES.glob(f"*/{QUESTION_FILE}")):

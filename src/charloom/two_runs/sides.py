@@ -36,11 +36,11 @@ ALLOWED = f"a commit, a branch, a DVC experiment, HEAD, {WORKSPACE}, or a run in
 class Side(NamedTuple):
     """One of the two runs.
 
-    name    as the user typed it
-    commit  the commit on which the run's code is based
+    name    the run's name, as the user typed it
+    commit  full hash of the commit on which the run's code is based; "" if the repository has no commit
     run     the run, with all curves that its files have
-    stages  the stages in its dvc.lock; {} if it has none
-    patch   the uncommitted changes of its code
+    stages  the stages in the run's dvc.lock, by name; {} if the run has no dvc.lock
+    patch   the uncommitted changes of the run's code, as a patch; "" if there are none
     """
 
     name: str
@@ -113,7 +113,11 @@ def _commit(name: str) -> str:
 
 
 def _run(params: Params, content: dict[str, bytes], name: str) -> Run:
-    """Return the run in these files, given by key. A missing table of a curve gives an empty curve."""
+    """Return the run from the content of its files. Raises WrongInput if the metrics are missing or cannot be read.
+
+    content  content of the files by their keys in `pipeline.files`; a missing table of a curve gives no curve
+    name     the run's name, for messages
+    """
     train, text, results = (content[key] for key in METRICS)
     if not train:
         raise WrongInput(f"{in_line(name)}: no results; `dvc repro` makes those of the working folder")
@@ -121,7 +125,7 @@ def _run(params: Params, content: dict[str, bytes], name: str) -> Run:
         metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
         hashed = ResultsRecord.model_validate_json(results or b'{"results": ""}')
     except ValidationError:
-        raise WrongInput(f"{in_line(name)}: metrics of another version of charloom") from None
+        raise WrongInput(f"{in_line(name)}: metrics of another version of charloom; train the run again") from None
     curves: dict[str, Curve] = {}
     for key, names in TABLES.items():
         with suppress(ValueError):  # missing, or of another version
@@ -132,7 +136,10 @@ def _run(params: Params, content: dict[str, bytes], name: str) -> Run:
 
 
 def at_hand(side: Side, key: str) -> Path | None:
-    """Return a file with the run's output `key`, by its hash in dvc.lock, from the working folder or DVC's cache."""
+    """Return the path of the run's output `key`, in the working folder or DVC's cache; None if both lack it.
+
+    A file counts only if it has the hash in the run's dvc.lock.
+    """
     path = files("track" if key.startswith("models") else "prepare")[key]
     digest = next((stage.outs[str(path)] for stage in side.stages.values() if str(path) in stage.outs), "")
     if digest and path.is_file() and md5(path) == digest:
@@ -142,7 +149,7 @@ def at_hand(side: Side, key: str) -> Path | None:
 
 
 def _caches() -> Iterator[Path]:
-    """Yield the folders of DVC's cache: that of DVC 3, then that of DVC 2."""
+    """Yield the folder in which DVC 3 caches files, then the folder in which DVC 2 did."""
     settings, folder = ConfigParser(interpolation=None, strict=False), Path(".dvc")
     with suppress(Error, UnicodeDecodeError):
         settings.read([folder / "config", folder / "config.local"])
@@ -151,7 +158,7 @@ def _caches() -> Iterator[Path]:
 
 
 def code_patch(a: Side, b: Side) -> str:
-    """Return the difference of the code of two runs as a patch: of their commits, then the uncommitted changes."""
+    """Return the difference of two runs' code as a patch: between the commits, then the uncommitted changes."""
     options = ("--no-color", "--no-ext-diff", "--no-textconv", "--relative")
     patch = git_output("diff", *options, a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
     parts = [patch.decode(errors="replace")]

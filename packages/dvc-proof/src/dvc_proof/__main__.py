@@ -1,4 +1,4 @@
-"""`python -m dvc_proof`: the command `dvc-proof`."""
+"""Run the command `dvc-proof` as `python -m dvc_proof`."""
 
 from dvc_proof.cli import main
 

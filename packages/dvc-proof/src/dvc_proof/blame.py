@@ -1,6 +1,6 @@
 """Find the commits that changed a result, and the params, inputs or code because of which it changed.
 
-The history of dvc.lock is the history of the results: nothing is run.
+No stage is run: the history of dvc.lock has the hashes of all results.
 """
 
 import posixpath
@@ -21,7 +21,7 @@ from dvc_proof.words import listed
 class ResultChange(NamedTuple):
     """A commit that changed a result.
 
-    commit, parent  full hashes; without a parent, the result is from the first commit
+    commit, parent  full hashes of the commit and of its first parent; parent is "" if the commit has none
     line            the line for the user: commit, date, author, both values, and the reason
     stage           name of the stage that makes the result; "" if no dvc.lock of the commit has it
     """
@@ -82,7 +82,11 @@ class _Values:
         self.known = dict[str, dict[str, str]]()  # results of `blobs`, by file
 
     def at(self, commit: str, file: str) -> Any:
-        """Return the value in a commit; for a whole output, the hash of its content in Git or else in dvc.lock."""
+        """Return the result's value in a commit; NOTHING if the commit lacks the result.
+
+        If no key is given, the value is the hash of the whole output: Git's hash if the output is a file in Git, else
+        the hash in dvc.lock.
+        """
         if blob := self.blobs(file)[commit]:
             return _values(file, blob).get(self.key, NOTHING) if self.key else blob
         hashes = (self.locked(lock, self.blobs(lock)[commit], file) for lock in self.locks if not self.key)
@@ -98,12 +102,18 @@ class _Values:
         return self.known[file]
 
     def stages(self, commit: str) -> Stages:
-        """Return the stages in the dvc.lock files of the commit; none for "", or if a merge left its marks in one."""
+        """Return the stages in the commit's dvc.lock files; {} if one is invalid (conflict marks), or for commit ""."""
         blobs = {lock: self.blobs(lock)[commit] for lock in self.locks if commit}
         return _stages({lock: blob for lock, blob in blobs.items() if blob})
 
     def locked(self, lock: str, blob: str, path: str) -> str:
-        """Return the hash of an output in a dvc.lock; "" if it has none. Parsing takes longer than searching."""
+        """Return an output's hash in a dvc.lock; "" if the file has none.
+
+        lock, blob  path of the dvc.lock, and Git's hash of its content
+        path        path of the output
+
+        The text is searched before it is parsed, to save time.
+        """
         name = re.escape(posixpath.basename(path))
         lines = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
         if lines and (place := (lock, path, *lines)) not in self.hashes:
@@ -130,7 +140,10 @@ def _stages(blobs: dict[str, str]) -> Stages:
 
 
 def _renamed(parent: str, commit: str, file: str, before: Stages, after: Stages) -> str:
-    """Return the path that the result had in the parent; "" if it had none."""
+    """Return the path that the result had in the parent; "" if the result is new.
+
+    A result is renamed if Git says so, or if the parent has an output with the same hash that the commit lacks.
+    """
     options = "--find-renames", "--relative", "--diff-filter=R", "--name-status", "-z"
     names = git("diff", *options, parent, commit).split("\0")
     moved = dict(zip(names[2::3], names[1::3], strict=False))
@@ -140,7 +153,11 @@ def _renamed(parent: str, commit: str, file: str, before: Stages, after: Stages)
 
 
 def _reason(path: str, before: Stages, after: Stages) -> str:
-    """Return the first stage that differs, of those on which the result depends, and the inputs that changed."""
+    """Return why a result changed: the first changed stage on which the result depends, and its changed inputs.
+
+    path           path of the result
+    before, after  stages of the parent's and of the commit's dvc.lock files; {} if there is no dvc.lock
+    """
     if not (before and after):
         return "no dvc.lock before" if after else "no dvc.lock"
     both = before | after
@@ -149,7 +166,7 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
         makers_of(both),
     )
     if not wanted:
-        return "no dvc.lock has it"
+        return "no dvc.lock has this result"
     for name in wanted:
         wanted += {makers[dep] for dep in both[name].deps if dep in makers} - {*wanted}
     change = next((change for change in compare_outputs(before, after) if change.apart and change.name in wanted), None)

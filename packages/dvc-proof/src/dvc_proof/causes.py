@@ -12,11 +12,11 @@ UNDECLARED = "depends on something that dvc.yaml does not name"
 def find_conflicts(before: Stages, after: Stages, notes: Mapping[str, str]) -> dict[str, list[str]]:
     """Return a sentence for each input that differs between the two dvc.lock files, with the stages that read it.
 
-    An input that another stage makes counts only if all outputs of that stage have the same hashes: otherwise the
-    outputs explain it.
+    An input that another stage makes counts only if all outputs of that stage have the same hashes: otherwise these
+    outputs explain why the input differs.
 
-    before, after  the stages of both files; stages that only `before` has were not rebuilt and do not count
-    notes          what is known of an input that differs, by path: `: only the line ends differ`
+    before, after  stages of the committed and of the rebuilt dvc.lock; a stage that only `before` has does not count
+    notes          a remark on an input by path, such as `: only the line ends differ`; "" for no remark
     """
     changes = [change for change in compare_outputs(before, after) if change.name in after]
     apart = {change.name for change in changes if change.apart}
@@ -38,12 +38,13 @@ def _input(name: str, before: Stage, after: Stage) -> str:
 
 
 def edits(before: Stages, after: Stages, committed: Mapping[str, str], stable: bool) -> Iterator[str]:
-    """Yield sentences about outputs, or their hashes in dvc.lock, that the rebuilt stage makes otherwise.
+    """Yield sentences that explain outputs whose content in Git, committed hash and rebuilt hash are not all equal.
 
     An edit changes some outputs of a stage; another machine or other sources usually change all of them.
 
-    committed  hashes of the outputs in Git, by path
-    stable     whether two runs here made the same outputs; False if there was one run
+    before, after  stages of the committed and of the rebuilt dvc.lock
+    committed      hashes of the outputs in Git, by path
+    stable         whether two runs on this machine made the same outputs; False if there was only one run
     """
     sentences = defaultdict[str, list[str]](list)
     for change in compare_outputs(before, after):

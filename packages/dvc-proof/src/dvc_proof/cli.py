@@ -18,7 +18,7 @@ from dvc_proof.words import in_line
 
 
 def main() -> None:
-    """Run the command in this folder, and exit with its exit code; if it is impossible, with 2 and a reason."""
+    """Run the command in this folder; exit with the command's exit code, or with 2 and a reason if it is impossible."""
     parser = argparse.ArgumentParser(prog="dvc-proof", description="Reproduce the results of a DVC project.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     about = "Rebuild the results of HEAD in a fresh clone, and compare them. This executes the project's commands."
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def seconds(text: str) -> float:
-    """Return the number of seconds. Raises ValueError unless it is a positive number."""
+    """Return the number of seconds in the text. Raises ValueError unless the number is between 0 and 10⁹."""
     if not 0 < (number := float(text)) < 1e9:
         raise ValueError
     return number
@@ -65,9 +65,10 @@ def summarised(arguments: argparse.Namespace) -> int:
 
 
 def blamed(arguments: argparse.Namespace) -> int:
-    """Print a line for each commit that changed the result. With --prove, rebuild it before and after the last change.
+    """Print a line for each commit that changed the result.
 
-    Return 1 if a rebuilt result differs from its commit, 2 if one could not be rebuilt, else 0.
+    With --prove, rebuild the result at the last of these commits and at its parent. Return 1 if a rebuilt result
+    differs from the committed one, 2 if a result could not be rebuilt, else 0.
     """
     path, _, key = arguments.result.partition(":")
     changes = list(blame(path, key))
@@ -76,7 +77,7 @@ def blamed(arguments: argparse.Namespace) -> int:
     codes, last = [0], changes[0]
     for commit in (last.commit, last.parent) if arguments.prove else ():
         if not (commit and last.stage):
-            raise Refused("--prove: no stage makes it in both commits, so it cannot be rebuilt")
+            raise Refused("--prove: cannot rebuild the result: it is from the first commit, or no stage makes it")
         with temporary_folder("dvc-proof-") as place:
             codes.append(verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds).code)
         claim = ("has the rebuilt result", "does not have the rebuilt results", "could not be rebuilt")[codes[-1]]
@@ -85,7 +86,7 @@ def blamed(arguments: argparse.Namespace) -> int:
 
 
 def verified(arguments: argparse.Namespace) -> int:
-    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return its exit code."""
+    """Verify HEAD, and print the comparison as lines, or as JSON with --json. Return VerificationReport.code."""
     say = partial(_say, file=sys.stderr) if arguments.json else _say
     with temporary_folder("dvc-proof-") as place:
         result = verify(place.resolve(), say, twice=arguments.twice, seconds=arguments.seconds)

@@ -1,6 +1,7 @@
 """Data files and folders: fetch them, hash them, and say how they differ from a hash that DVC has recorded.
 
-`python -m dvc_proof.data CLONE PROJECT PATH…` fetches paths into a clone, and prints a complaint for each as JSON.
+`python -m dvc_proof.data CLONE PROJECT PATH…` fetches the paths into a clone of the project. It prints a JSON object
+with a complaint by path, for paths that could not be fetched.
 """
 
 import hashlib
@@ -35,8 +36,11 @@ _md5 = partial(hashlib.md5, usedforsecurity=False)
 def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> dict[str, str]:
     """Fetch data into a clone, from the project's cache or a remote; return a complaint for each path without content.
 
-    A process of its own fetches all of them, because starting DVC takes a second, and a remote may never answer: after
-    `seconds`, by default FETCHING_MAY_TAKE, the process is killed.
+    One subprocess fetches all paths, because starting DVC takes a second and a remote may never answer.
+
+    root     the project's folder in the clone
+    paths    paths of files and folders, relative to root; existing ones are not fetched
+    seconds  time after which the subprocess is killed; None: FETCHING_MAY_TAKE
     """
     if not (missing := [path for path in paths if not (root / path).exists()]):
         return {}
@@ -53,9 +57,10 @@ def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> d
 
 
 def main() -> None:
-    """Fetch each path in turn, so that one that cannot be had stops no other.
+    """Fetch each path separately, so that a path that cannot be fetched does not stop the others.
 
-    The project's cache is asked first, then its remotes, by the settings of the project: a clone lacks the local ones.
+    The project's cache is tried first, then its remotes. The project's settings are used, because a clone lacks the
+    settings in .dvc/config.local.
     """
     clone, project, *paths = sys.argv[1:]
     with Repo(project) as own:
@@ -72,18 +77,18 @@ def main() -> None:
                 if recorded in {digest(Path(clone), path), digest(Path(clone), path, legacy=True)}:
                     break
                 remove(Path(clone, path))
-                complaints[path] = "the cache has other content"  # DVC does not look when it checks out
+                complaints[path] = "the content in DVC's cache is damaged"  # DVC does not look when it checks out
             except CheckoutError:
-                complaints.setdefault(path, "neither the cache nor a remote gives it")
+                complaints.setdefault(path, "neither DVC's cache nor a remote has it")
             except Exception as error:  # noqa: BLE001  plugins, servers and files raise exceptions of many types
                 complaints[path] = " ".join(COLOUR.sub("", str(error.__cause__ or error)).split())
     print(json.dumps(complaints))
 
 
 def files_in(root: Path, path: str) -> dict[str, Path]:
-    """Return the files of a folder by name relative to it, or the file under the name ""; {} if nothing exists.
+    """Return the files in a folder by their names relative to the folder, or a single file under the name "".
 
-    Files that .dvcignore excludes are left out.
+    The result is {} if the path does not exist. Files that .dvcignore excludes are left out.
     """
     top = root / path
     if not top.is_dir():
@@ -93,17 +98,20 @@ def files_in(root: Path, path: str) -> dict[str, Path]:
 
 
 def contents(root: Path, path: str) -> dict[str, bytes]:
-    """Return the content of the files of `files_in`, by name; a file alone has its own name."""
+    """Return the content of the files of `files_in`, by name. A single file has its own name instead of ""."""
     return {name or Path(path).name: file.read_bytes() for name, file in files_in(root, path).items()}
 
 
 def hashes(root: Path, path: str, legacy: bool = False) -> dict[str, str]:
-    """Return the MD5 of each file of `files_in`. DVC 2 read a text with the line ends of Unix: `legacy`."""
+    """Return the MD5 of each file of `files_in`, by name.
+
+    legacy  whether to hash as DVC 2 did: text files as if they had Unix line ends
+    """
     return {name: _of_file(file, legacy) for name, file in files_in(root, path).items()}
 
 
 def digest(root: Path, path: str, legacy: bool = False) -> str:
-    """Return DVC's hash of the file or folder, computed without DVC; "" if nothing exists."""
+    """Return DVC's hash of a file or folder, computed without DVC; "" if the path does not exist."""
     own = hashes(root, path, legacy)
     if not (root / path).is_dir():
         return own.get("", "")
@@ -112,9 +120,10 @@ def digest(root: Path, path: str, legacy: bool = False) -> str:
 
 
 def difference_to_hash(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> str:
-    """Return how the content differs from a recorded hash; "" if it does not.
+    """Return a phrase on how a file or folder differs from what DVC recorded; "" if it does not differ.
 
-    recorded, entry  the hash, and the whole entry of a dvc.lock or .dvc file, with size and number of files
+    recorded  the hash that DVC recorded
+    entry     the whole entry of a dvc.lock or .dvc file, which may also have the size and the number of files
     """
     own, files = digest(root, path), files_in(root, path)
     if own != recorded and ("hash" in entry or digest(root, path, legacy=True) != recorded):
@@ -123,26 +132,29 @@ def difference_to_hash(root: Path, path: str, recorded: str, entry: Mapping[str,
 
 
 def describe_size(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Return the first measure that differs between two entries with the same hash; "" if none differs.
+    """Return a phrase with the first of MEASURES that differs between two entries with one hash; "" if none differs.
 
-    The size of DVC 2 counts line ends that its hash does not.
+    An entry without the key `hash`, written by DVC 2, is not compared: its size counts line ends that its hash ignores.
     """
     wrong = (key for key in MEASURES if key in entry and "hash" in entry and key in here and entry[key] != here[key])
     return next((f"the same hash, but recorded {key} {entry[key]}, here {here[key]}" for key in wrong), "")
 
 
 def line_ends(root: Path, path: str, recorded: str) -> str:
-    """Return `: only the line ends differ` if the recorded hash is that of the file with other line ends; else ""."""
+    """Return `: only the line ends differ` if the file with other line ends has the recorded hash; else ""."""
     unix = (root / path).read_bytes().replace(b"\r\n", b"\n") if (root / path).is_file() else b""
     both = [_md5(content).hexdigest() for content in (unix, unix.replace(b"\n", b"\r\n"))]
     return ": only the line ends differ" if unix and recorded in both else ""
 
 
 def folder_files(project: Path, recorded: str, own: Mapping[str, str]) -> str:
-    """Return the names of the files that differ from those of a folder's recorded hash; "" if the cache lacks its list.
+    """Return a phrase that names the files in a folder that differ from the recorded ones.
 
-    project  the folder of the project that has the cache
-    own      hashes of the files by name, as `hashes` returns them
+    The result is "" if the project's cache lacks DVC's list of the recorded files.
+
+    project   the folder of the project that has the cache
+    recorded  the folder's hash that DVC recorded
+    own       hashes of the present files by name, as `hashes` returns them
     """
     for cache in (project / ".dvc/cache/files/md5", project / ".dvc/cache"):
         if recorded.endswith(".dir") and (file := cache / recorded[:2] / recorded[2:]).is_file():
@@ -153,7 +165,7 @@ def folder_files(project: Path, recorded: str, own: Mapping[str, str]) -> str:
 
 
 def project_folder() -> Path:
-    """Return the project's folder: the working folder, by its real path."""
+    """Return the real path of the working folder, which is the project's folder."""
     return Path(git("rev-parse", "--show-toplevel")) / git("rev-parse", "--show-prefix")
 
 

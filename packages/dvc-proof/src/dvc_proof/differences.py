@@ -1,6 +1,6 @@
-"""Differences: the rows of a comparison, and two files compared in one line.
+"""Differences: the rows of a comparison, and the description of how two files differ, in one line.
 
-Such a line has the first place that differs, and both values.
+The description has the first place that differs, and both values.
 """
 
 import csv
@@ -25,7 +25,7 @@ class OutputDifference(NamedTuple):
     stage    name of the stage that makes the file
     file     path of the file, or name of the value
     what     description of the difference, or the reason why nothing is known; "" if the two are the same
-    verdict  DIFFERENT or UNKNOWN, if there is a description
+    verdict  DIFFERENT or UNKNOWN; ignored if `what` is ""
     """
 
     stage: str
@@ -71,15 +71,15 @@ def describe_difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], 
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Return whether two values are equal. NaN equals NaN, and 1 equals no True."""
+    """Return whether two values are equal. NaN equals NaN; 1 does not equal True."""
     return (one == other and isinstance(one, bool) == isinstance(other, bool)) or (one != one and other != other)  # noqa: PLR0124
 
 
 def _values(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the values in the files by a key such as `train.json: updates`. The argument has file contents by name.
 
-    There is a value for each leaf of JSON, and for each cell of a CSV table of numbers. Any other file, and a file with
-    other content than its suffix says, has a value for each line.
+    There is a value for each leaf of JSON, and for each cell of a CSV table of numbers. A file of another type,
+    or with invalid content for its type, has a value for each line.
     """
     return {
         f"{name}: {key or 'the file'}": value
@@ -89,7 +89,7 @@ def _values(files: dict[str, bytes]) -> dict[str, Any]:
 
 
 def values_of(name: str, content: bytes) -> dict[str, Any]:
-    """Return the values in one file by place: see `_values`."""
+    """Return the values in one file by their places, such as `updates` or `line 3`: see `_values`."""
     lines = content.decode(errors="surrogateescape").splitlines() or [""]
     with suppress(ValueError, RecursionError):
         if name.endswith(".json"):

@@ -1,4 +1,4 @@
-"""The facts about a change, collected from Git, DVC and dvc.lock. Stages are compared by their two dvc.lock files."""
+"""Collect the facts about a change from Git, DVC and dvc.lock. Stages are compared by their hashes in dvc.lock."""
 
 import json
 import posixpath
@@ -22,7 +22,7 @@ class Change(NamedTuple):
     """The comparison of a stage in two commits, or in two dvc.lock files.
 
     name     name of the stage
-    side     `new` or `gone` if only the second or only the first has the stage; empty if both have the stage
+    side     `new` if only the second has the stage, `gone` if only the first has the stage; "" if both have it
     same     number of the stage's outputs with equal hashes
     outs     outputs with different hashes, or that only one side has
     inputs   changed params, changed files that no stage makes, and `cmd` if the command changed
@@ -48,8 +48,8 @@ class Facts(NamedTuple):
     base, head      full hashes of the two commits: the merge base and HEAD
     params, metrics  output of `dvc params diff` and `dvc metrics diff`: by file and name, `old`, `new` and `diff`
     plots           changed files that head's dvc.yaml declares as plots
-    files           changed files, except dvc.lock, outputs of stages, and the files in `params`, with the names of
-                    HEAD's stages that depend on each
+    files           changed files by path, each with the names of HEAD's stages that depend on it; dvc.lock, outputs of
+                    stages, and the files in `params` are left out
     before, after   stages of the dvc.lock files at base and head, by name
     stale           by stage, the names of inputs and outputs whose files differ from HEAD's dvc.lock; empty if there
                     are uncommitted changes or HEAD has no stages, because DVC is not asked then; None if DVC fails
@@ -153,7 +153,7 @@ def is_lock(path: str) -> bool:
 
 
 def _with_readers(paths: Iterable[str], stages: Stages) -> dict[str, list[str]]:
-    """Return these files, except outputs of the stages, with the stages that depend on each.
+    """Return, for each path that is no output of a stage, the names of the stages that depend on the file.
 
     Files that a stage depends on come first; each group is sorted by path. A renamed file counts as two files.
     """
@@ -167,7 +167,12 @@ def _with_readers(paths: Iterable[str], stages: Stages) -> dict[str, list[str]]:
 
 
 def _plots(paths: Iterable[str], head: str, names: Iterable[str]) -> list[str]:
-    """Return those of the changed paths that are plots of a dvc.yaml; names: all paths in head."""
+    """Return the changed paths that a dvc.yaml declares as plots.
+
+    paths  the changed paths
+    head   the commit whose dvc.yaml files are read
+    names  all paths in that commit
+    """
     declared = list[str]()
     for file in (name for name in names if posixpath.basename(name) == "dvc.yaml"):
         with suppress(Refused, AttributeError, TypeError):  # DVC complains about it
@@ -202,7 +207,7 @@ def not_of_lock(status: Mapping[str, Any], stages: Stages, tracked: Container[st
 
 
 def compare_outputs(before: Stages, after: Stages) -> list[Change]:
-    """Return a Change for every stage: first the stages of `before` in their order, then those only in `after`."""
+    """Return a Change for every stage: first the stages of `before` in order, then those that only `after` has."""
     makers, changes = makers_of(before | after), []
     for name in before | after:
         one, other = before.get(name, NO_STAGE), after.get(name, NO_STAGE)

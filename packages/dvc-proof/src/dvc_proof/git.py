@@ -15,7 +15,7 @@ GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
 
 
 class Refused(Exception):
-    """The summary or verification is impossible. The message is one line: the reason and, mostly, a remedy."""
+    """A command of dvc-proof is impossible. The message is one line: the reason and, mostly, a remedy."""
 
 
 def git_output(
@@ -24,14 +24,14 @@ def git_output(
 ) -> bytes:  # fmt: skip
     """Run Git and return its standard output.
 
-    folder  the folder in which Git runs; None: the working folder
-    index   path of an index file to use instead of the user's; "": the user's
-    stdin   standard input for Git
-    empty   an exit code that means an empty result and no error, besides 0
-    seconds  the time that Git may take
+    folder   the folder in which Git runs; None: the working folder
+    index    path of an index file to use instead of the user's; "": the user's
+    stdin    standard input for Git
+    empty    an exit code, besides 0, that is no error: Git has found nothing
+    seconds  the longest time that Git may take
 
     Raises Refused at any other exit code (with the first line of Git's message), if a name after `--end-of-options`
-    is ambiguous, if Git cannot be started, and after that time.
+    is ambiguous, if Git cannot be started, and if Git takes longer than `seconds`.
     """
     dropped = OF_A_REPOSITORY if folder else ()
     kept = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}

@@ -63,11 +63,13 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  the parser raises exceptions of many types, and so does a value of another type
-        raise Refused(f"{path} is not in DVC's format: {' '.join(str(error).split())[:REASON]}") from None
+        raise Refused(
+            f"{path} is not in DVC's format: {' '.join(str(error).split())[:REASON]}; restore the file that DVC wrote"
+        ) from None
 
 
 class _Constructor(SafeConstructor):
-    """ruamel.yaml's constructor without merge keys (`<<`), of which ten lines expand to billions of values."""
+    """ruamel.yaml's constructor without merge keys (`<<`): ten lines with them can expand to billions of values."""
 
     def flatten_mapping(self, node: Any) -> Any:
         """Raise ConstructorError if the mapping has a merge key."""
@@ -76,14 +78,14 @@ class _Constructor(SafeConstructor):
 
 
 def parsed(text: str) -> Any:
-    """Return the value of a YAML 1.2 document, as DVC reads it. Raises an exception of ruamel.yaml."""
+    """Return the value of a YAML 1.2 document, as DVC reads it. Raises an exception of ruamel.yaml if it is invalid."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     return yaml.load(text)
 
 
 def read_lock(file: Path) -> Stages:
-    """Return the stages of a dvc.lock; none if the file does not exist. Raises Refused as `stages_of` does."""
+    """Return the stages of a dvc.lock; {} if the file does not exist. Raises Refused as `stages_of` does."""
     return stages_of({file.name: file.read_text(encoding="utf-8", errors="replace")}) if file.exists() else {}
 
 
@@ -118,10 +120,10 @@ def _stage(entry: Any, folder: str) -> Stage:
 
 
 def leaves(nested: Any, prefix: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf, and so is a list.
+    """Yield (dotted name, value) for the leaves of nested mappings; an empty mapping is a leaf.
 
     prefix  text before each name
-    lists   whether the items of lists are leaves, too: `a.0.b` for the first item of a list under `a`
+    lists   whether the items of a list are visited, too, as `a.0.b` for a list under `a`; False: a list is a leaf
     """
     nested = dict(enumerate(nested)) if lists and isinstance(nested, list) and nested else nested
     if not isinstance(nested, dict) or not nested:
@@ -144,7 +146,10 @@ def makers_of(stages: Stages) -> dict[str, str]:
 
 
 def plotted(entries: Any) -> Iterator[str]:
-    """Yield the files under `metrics` or `plots`. A plot names its file as its key, or under `x` and `y`."""
+    """Yield the paths of files in the value of `metrics` or `plots` of a dvc.yaml.
+
+    The key of a plot is the path of its file, unless `x` or `y` under the key has paths.
+    """
     for entry in entries if isinstance(entries, list) else [entries]:
         for name, options in ({entry: None} if isinstance(entry, str) else entry).items():
             axes = ((options or {}).get(axis) for axis in ("x", "y"))

@@ -32,7 +32,10 @@ def paragraph(html: str) -> str:
 
 
 def headline(**sentences: str) -> str:
-    """Return a block with a list of short answers in HTML, each under its keyword. Empty answers are left out."""
+    """Return a block with a list of short answers in HTML, without empty ones.
+
+    sentences  the answers; the name of an argument is the answer's title
+    """
     lines = (f"<li><b>{name.replace('_', ' ')}:</b> {html}</li>" for name, html in sentences.items() if html)
     return "\n".join(["<ul>", *lines, "</ul>"])
 

@@ -1,6 +1,6 @@
 """Rebuild results from sources only: run stages in a clone without outputs, caches and history of results.
 
-`dvc-proof verify`, `charloom again` and `charloom study --prove` run stages by this module.
+`dvc-proof verify`, `charloom again` and `charloom study --prove` run stages with this module.
 """
 
 import json
@@ -35,11 +35,11 @@ Say = Callable[[object], object]
 class Rebuilt(NamedTuple):
     """The end of a run of stages.
 
-    started  what each started stage printed, by name, in the order of their starts
+    started  the lines that each started stage printed, by the stage's name, in the order of the starts
     printed  everything that DVC and the stages printed
     passed   whether no stage failed
-    late     whether the time was over, so that the run was ended
-    stages   the stages of the dvc.lock files that the run wrote: those that have results
+    late     whether the run was ended because it took longer than allowed
+    stages   the stages of the dvc.lock files that the run wrote; a stage without results is missing
     """
 
     started: dict[str, list[str]]
@@ -55,7 +55,10 @@ class Rebuilt(NamedTuple):
         return next(warned, "dvc")
 
     def reason(self, stage: str) -> str:
-        """Return why a stage has no results: the last line that it printed, or the time, or that it never started."""
+        """Return a phrase on why a stage has no results.
+
+        Either the time was over, or the stage never started, or it failed: then the phrase has its last printed line.
+        """
         if self.late and stage not in [*self.started][:-1]:
             return "the time was over"
         if stage not in self.started:
@@ -65,7 +68,10 @@ class Rebuilt(NamedTuple):
 
 
 def checked_out(folder: Path, commit: str, *options: str) -> Path:
-    """Clone the commit into the folder, with these options of Git; return this project's folder in the clone."""
+    """Clone the commit into the folder; return this project's folder in the clone.
+
+    options  Git's options for the checkout: `-c core.symlinks=false`
+    """
     top, place = git("rev-parse", "--show-toplevel"), git("rev-parse", "--show-prefix")
     git(*AS_COMMITTED, "clone", "--quiet", "--no-hardlinks", "--no-checkout", top, str(folder), folder=folder.parent)
     git(*AS_COMMITTED, *options, "checkout", "--quiet", "--detach", commit, folder=folder)
@@ -73,7 +79,10 @@ def checked_out(folder: Path, commit: str, *options: str) -> Path:
 
 
 def outward_link(folder: Path) -> Path | None:
-    """Return a symbolic link in the folder that leads out of it, or None: stages would write outside the clone."""
+    """Return the path, relative to the folder, of a symbolic link that leads out of the folder; None if there is none.
+
+    A stage would write outside the clone through such a link.
+    """
     for path in folder.rglob("*"):
         real = Path(os.path.realpath(path))  # the path itself if it is a link to itself
         if path.is_symlink() and (real.is_symlink() or not real.is_relative_to(folder.resolve())):
@@ -85,14 +94,14 @@ def rebuild(
     root: Path, pipeline: Pipeline, names: Collection[str], say: Say, heard: Say, variables: dict[str, str],
     without: Collection[str] = (), seconds: float | None = None,
 ) -> Rebuilt:  # fmt: skip
-    """Run stages in a clone from nothing, on its sources alone; return how they ended, with their new dvc.lock.
+    """Remove everything except sources from a clone, run stages in it, and return the end of the run.
 
     root       the project's folder in the clone
     pipeline   the pipeline of the commit
     names      names of stages; the stages that they need run, too
     say        called with `rebuilding NAME` when a stage starts
     heard      called with every other line that DVC and the stages print
-    variables  environment variables for the stages, besides those of this process without DVC's and MLflow's
+    variables  environment variables added for the stages; variables of this process for DVC or MLflow are dropped
     without    further paths that the clone must not have, relative to root
     seconds    the time after which DVC and the stages are ended
     """
@@ -106,7 +115,7 @@ def rebuild(
 
 
 def _results(pipeline: Pipeline) -> Iterator[str]:
-    """Yield the paths of files that contain results: a clone in which stages run must not have them."""
+    """Yield the paths of files that contain results. They are removed from a clone before stages run in it."""
     deps = [dep for stage in pipeline.stages.values() for dep in stage.deps]
     yield from (path for path in pipeline.shown if not any(within(dep, path) or within(path, dep) for dep in deps))
     for name, stage in pipeline.stages.items():
@@ -117,10 +126,10 @@ def _results(pipeline: Pipeline) -> Iterator[str]:
 def _keep_sources_alone(root: Path, results: Collection[str], data: Collection[str]) -> None:
     """Remove results, compiled Python files, DVC's cache and Git's history from the clone.
 
-    data  paths of data that DVC tracks: DVC runs no stage that reads data which is in Git, too
+    data  paths of data that DVC tracks. They are not committed: DVC runs no stage that reads tracked data in Git
 
-    The clone becomes a repository with one commit of the other files, on the branch of HEAD in the working folder, with
-    the user's name if that repository has one: stages with DVCLive read these. DVC keeps its cache inside the clone.
+    The clone becomes a repository with one commit of the other files. Its branch, user.name and user.email are those of
+    the repository in the working folder: stages with DVCLive read them. DVC keeps its cache inside the clone.
     """
     top = Path(git("rev-parse", "--show-toplevel", folder=root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
@@ -149,7 +158,7 @@ def _run_stages(
 ) -> Rebuilt:
     """Run `dvc repro --force`; a stage that fails stops only the stages that need its outputs.
 
-    Processes that the stages have left are ended.
+    Processes that the stages leave running are ended. The result has no `stages` yet: {}.
     """
     foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
@@ -193,7 +202,7 @@ def remove(path: Path) -> None:
 
 
 def _end_processes(folder: Path) -> None:
-    """End the processes whose working folder is in this folder, and those that they have started.
+    """End the processes whose working folder is in this folder, and the processes that they have started.
 
     A process that has not ended after 5 seconds is killed.
     """

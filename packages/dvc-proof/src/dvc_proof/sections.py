@@ -1,4 +1,4 @@
-"""The sentences and blocks of the summary: verdict, warnings, changes and results."""
+"""Write the sentences and blocks of `dvc-proof summary`: warnings, changes and results."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def changed(facts: Facts) -> str:
 
 
 def parted(facts: Facts) -> str:
-    """Return a sentence, as HTML, about the first stage whose outputs differ, and the inputs that explain this.
+    """Return a sentence, as HTML, about the first stage with differing outputs, and the inputs that explain why.
 
     If no stage differs, or a commit has no dvc.lock, the sentence says so.
     """
@@ -39,7 +39,7 @@ def parted(facts: Facts) -> str:
 
 
 def _reasons(change: Change) -> str:
-    """Return the changed inputs of a stage as HTML; inputs that other stages make are shown by those stages' names."""
+    """Return the changed inputs of a stage as HTML; an input that another stage makes is shown by that stage's name."""
     outputs = [f"the outputs of {codes(change.earlier.values())}"] if change.earlier else []
     return "; ".join([*([codes(change.inputs)] if change.inputs else []), *outputs])
 
@@ -76,7 +76,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
 
     what         noun for the first column, which has the value's name
     differences  output of `dvc params diff` or `dvc metrics diff`: by file and name, `old`, `new` and `diff`
-    cells        returns the further cells of a row, from the keyword arguments old, new and diff
+    cells        function that returns the further cells of a row, from the keyword arguments old, new and diff
     head         titles of these cells; the last column is the file
     """
     rows = [
@@ -123,8 +123,9 @@ def results(facts: Facts) -> Iterator[str]:
 def summary(facts: Facts, first: str, reproduced: Iterable[str] = (), better: Iterable[str] = ()) -> str:
     """Return the whole summary, at most as long as a comment on GitHub.
 
-    first               the block with the short answers: see markdown.verdict
-    reproduced, better  further blocks about these two questions
+    first       the block with the short answers: see markdown.headline
+    reproduced  blocks on whether other machines reproduced the results
+    better      blocks on whether the change makes results better
     """
     foot = paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")
     return limited([first, *warnings(facts), *reproduced, *changes(facts), *results(facts), *better, foot])

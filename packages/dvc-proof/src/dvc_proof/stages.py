@@ -14,10 +14,12 @@ from dvc_proof.lock import Stages, plotted, stages_of, within
 
 
 class Declared(NamedTuple):
-    """A stage of a dvc.yaml: command, and paths of inputs and outputs.
+    """A stage of a dvc.yaml.
 
-    frozen  whether DVC does not run it
-    in_git  the outputs that DVC does not cache, so that they are to be in Git
+    cmd         the command; a list of commands as text
+    deps, outs  paths of inputs and outputs, relative to the project's folder
+    frozen      whether dvc.yaml has `frozen: true` for the stage: DVC does not run it
+    in_git      outputs with `cache: false` in dvc.yaml: Git has to track them, because DVC does not store them
     """
 
     cmd: str
@@ -31,9 +33,9 @@ class Pipeline(NamedTuple):
     """The stages of a project, with paths relative to its folder.
 
     stages   the stages of every dvc.yaml, by DVC's name
-    locked   the stages of every dvc.lock beside such a file, by DVC's name, also those that no dvc.yaml has
+    locked   the stages of every dvc.lock in the folder of a dvc.yaml, by DVC's name, also stages that no dvc.yaml has
     tracked  data that `dvc add` or `dvc import` tracks: the .dvc files by path, as stages
-    shown    metrics, plots and artifacts that a dvc.yaml names outside its stages, if no stage and no .dvc has them
+    shown    metrics, plots and artifacts that a dvc.yaml names outside its stages, if no stage or .dvc file has them
     """
 
     stages: dict[str, Declared]
@@ -67,7 +69,7 @@ def pipeline_in(root: Path) -> Pipeline:
     for entry in entries:
         file, outs = place(entry.path), paths(entry.outs)
         if outside := next((out for out in outs if out.startswith("../") or "://" in out), ""):
-            raise Refused(f"{outside}: an output outside the project's folder, where verification does not follow")
+            raise Refused(f"{outside}: outputs outside the project's folder are not verified; move it into the folder")
         lock = file if entry.cmd is None else posixpath.join(posixpath.dirname(file), "dvc.lock")
         # as DVC prints it if it runs in this folder
         name = lock if entry.cmd is None else entry.name if file == "dvc.yaml" else f"{file}:{entry.name}"
@@ -87,7 +89,7 @@ def pipeline_in(root: Path) -> Pipeline:
 
 
 def _reason(error: Exception, root: Path) -> str:
-    """Return DVC's message and its cause in one line, with the line of a YAML file, and paths relative to the root."""
+    """Return DVC's message and cause in one line, with the line number in a YAML file. Paths are relative to root."""
     cause: Any = error.__cause__ or ""
     mark = getattr(cause, "problem_mark", None)
     more = f"line {mark.line + 1}: {cause.problem}" if mark else str(cause)

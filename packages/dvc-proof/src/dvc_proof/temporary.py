@@ -1,4 +1,4 @@
-"""Temporary folders: the next process that makes one removes those that a killed process has left."""
+"""Temporary folders. A process that makes one first removes the folders that killed processes have left."""
 
 import fcntl
 import os
@@ -13,9 +13,9 @@ SUFFIX = ".work"  # a folder that is renamed without it is never removed
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Yield a new folder PREFIX….work, and remove it after the block. Remove those of processes that have ended first.
+    """Remove the folders PREFIX….work of ended processes; then yield a new one, and remove it after the block.
 
-    The process holds a lock of the folder, which the system releases when the process ends.
+    The process holds a lock of its folder, which the system releases when the process ends.
     """
     for left in Path(gettempdir()).glob(f"{prefix}*{SUFFIX}"):
         with suppress(OSError), _locked(left):  # it is in use, or another user's
@@ -31,7 +31,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Lock the folder during the block. Raises OSError if that is not possible, or another process has locked it."""
+    """Lock the folder during the block. Raises OSError if it cannot be opened, or if another process has locked it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

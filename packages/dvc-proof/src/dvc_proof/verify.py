@@ -37,7 +37,7 @@ SUBMODULE = "160000"  # Git's mode for a submodule
 class VerificationReport(NamedTuple):
     """The result of a verification.
 
-    commit     its hash
+    commit     hash of the verified commit
     rows       the compared files
     causes     sentences that explain differences
     committed  the project's folder in a clone of the commit
@@ -51,7 +51,7 @@ class VerificationReport(NamedTuple):
     rebuilt: Path
 
     def count(self, verdict: str) -> int:
-        """Return the number of stages and data files with this verdict, the worst of their rows."""
+        """Return the number of stages and data files with this verdict. A stage has the worst verdict of its rows."""
         verdicts = dict[tuple[str, str], set[str]]()
         for row in self.rows:
             verdicts.setdefault((row.stage, row.file if row.stage == DATA else ""), set()).add(row.result)
@@ -60,12 +60,12 @@ class VerificationReport(NamedTuple):
 
     @property
     def last(self) -> str:
-        """Return the last line of the output."""
+        """Return the last line of the output: `3 same, 1 different, 0 not verified`."""
         return ", ".join(f"{self.count(verdict)} {verdict}" for verdict in (SAME, DIFFERENT, UNKNOWN))
 
     @property
     def code(self) -> int:
-        """Return the exit code: 0 if all is the same, 1 if something differs, else 2."""
+        """Return the exit code: 0 if all is the same, 1 if something differs, 2 if something was only not verified."""
         return 1 if self.count(DIFFERENT) else 2 if self.count(UNKNOWN) else 0
 
 
@@ -73,12 +73,13 @@ def verify(
     place: Path, say: Say, ref: str = "HEAD", targets: Collection[str] = (), *, heard: Say = lambda _: None,
     twice: bool = False, seconds: float | None = None, without: Collection[str] = (), **variables: str,
 ) -> VerificationReport:  # fmt: skip
-    """Verify a commit in a temporary folder, and return the result. `say` is called with each Row, and with progress.
+    """Verify a commit in a temporary folder, and return the result.
 
-    targets    the stages that are rebuilt, with all that they need; by default all
+    say        called with each row (OutputDifference), and with lines about progress
+    targets    names of the stages to rebuild, with the stages that they need; (): all stages
     heard      called with the other lines that the stages print
     twice      whether every stage runs in two clones; an output that differs between the two is named
-    seconds    the time for fetching data, and again for all stages of a clone
+    seconds    time limit for fetching data, and again for all stages of a clone; None: no limit for stages
     without    further paths that the clone must not have
     variables  environment variables for the stages
 
@@ -135,7 +136,7 @@ def verify(
 
 
 def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[OutputDifference]:
-    """Yield a row for each file or folder that DVC tracks: its content compared with its .dvc file."""
+    """Yield a row for each file or folder that DVC tracks: its content compared with the hash in its .dvc file."""
     for path, file in data.items():
         if path in complaints:
             yield OutputDifference(DATA, path, f"it cannot be had: {complaints[path]}", UNKNOWN)
@@ -147,7 +148,7 @@ def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) 
 
 
 def _others(root: Path, pipeline: Pipeline) -> Iterator[OutputDifference]:
-    """Yield a row for each entry of a dvc.lock that no dvc.yaml has, and for each dvc.yaml in a submodule."""
+    """Yield a row for each stage or output that only a dvc.lock has, and for each dvc.yaml in a submodule."""
     for name, stage in pipeline.locked.items():
         if name not in pipeline.stages:
             yield OutputDifference(
@@ -165,7 +166,7 @@ def _others(root: Path, pipeline: Pipeline) -> Iterator[OutputDifference]:
 
 
 def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[OutputDifference]:
-    """Yield a row for each output of a rebuilt stage."""
+    """Yield a row for each output of a rebuilt stage: its content or hash compared with Git's file and dvc.lock."""
     old, new = pipeline.locked.get(name, NO_STAGE), after[name]
     for out in pipeline.stages[name].outs:
         locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
@@ -196,7 +197,11 @@ def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuil
 def _not_rebuilt(
     name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Rebuilt
 ) -> Iterator[OutputDifference]:
-    """Yield a row with the reason why a stage has no results, and one for each committed output that was edited."""
+    """Yield a row with the reason why a stage has no results, and one for each committed output unlike its dvc.lock.
+
+    root     the project's folder in a clone of the commit
+    missing  paths of data that could not be fetched
+    """
     stage, old, makers = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE), makers_of(pipeline.locked)
     absent = (dep for dep in stage.deps if "://" not in dep and dep not in makers and not (root / dep).exists())
     dep = next((dep for dep in stage.deps if dep in missing), next(absent, ""))
@@ -210,7 +215,7 @@ def _not_rebuilt(
 
 
 def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[OutputDifference]:
-    """Yield a row for each file that a dvc.yaml names and no stage declares: some stages write such files."""
+    """Yield a row for each committed file of Pipeline.shown: a stage may write it without declaring it as an output."""
     for path in paths:
         one, other = contents(committed, path), contents(rebuilt, path)
         if one:
@@ -220,7 +225,10 @@ def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[Out
 
 
 def _aligned(root: Path, before: Stages, after: Stages) -> Stages:
-    """Return the rebuilt stages, with DVC 2's hash of each file that has it: DVC 3 hashes other bytes of a text."""
+    """Return the rebuilt stages, with DVC 2's hash of each file whose hash by DVC 2 has not changed.
+
+    The two versions hash different line ends of a text, so their hashes of equal files differ.
+    """
     stages = Stages()
     for name, stage in after.items():
         old = before.get(name, NO_STAGE)
@@ -232,7 +240,7 @@ def _aligned(root: Path, before: Stages, after: Stages) -> Stages:
 
 
 def _not_run(root: Path, pipeline: Pipeline, after: Stages) -> Stages:
-    """Return the stages that have not run, with the command and the hashes that their inputs have in the commit."""
+    """Return the stages that have not run, with the commands of dvc.yaml and the hashes of their committed inputs."""
     makers, stages = makers_of(pipeline.locked), Stages()
     for name in pipeline.stages.keys() & pipeline.locked.keys() - after.keys():
         old = pipeline.locked[name]

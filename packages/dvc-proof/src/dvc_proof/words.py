@@ -1,4 +1,4 @@
-"""Words for messages and tables."""
+"""Format names, lists of names, and counts for messages and tables."""
 
 from collections.abc import Iterable
 
