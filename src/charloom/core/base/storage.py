@@ -198,7 +198,7 @@ def sha256_of_text(path: Path) -> str:
 def ensure_text_size(path: Path, size: int) -> None:
     """Raise WrongInput if `size`, the size in bytes of the text file `path`, is larger than LARGEST_TEXT."""
     if size > LARGEST_TEXT:
-        raise WrongInput(f"{path}: the text has {size:,} bytes; allowed are at most {LARGEST_TEXT:,} bytes")
+        raise WrongInput(f"{path}: {size:,} bytes; allowed are at most {LARGEST_TEXT:,}")
 
 
 def is_held(path: Path) -> bool:
