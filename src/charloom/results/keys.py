@@ -9,7 +9,7 @@ trial_key        a run, and the code by `arithmetic_of`                  rows of
 question_key     the settings of a study, and the code of network/       studies in MLflow, equal questions
 weights_key      a setting, without updates and backend                  seeds that an answer has used
 arithmetic_of    the code of the kernel, by signature.json               asked.json, trial_key
-arithmetic       the same, computed by this process: hashes.py           a worker, which has to agree
+arithmetic       the code of the kernel, by this process: hashes.py      workers of a study, which must agree
 small_trial      the code of the kernel and of the measures: trial.py    asked.json, a worker
 network_digest   the code of network/, on this machine: by_numpy.py      metrics/results.json, experiment_key
 resume.key       a run, by all inputs of the stage `train`               the folder of a resume state
@@ -61,7 +61,7 @@ def setting_params(params: Params) -> dict[str, Any]:
 
 
 def differing(settings: Collection[Params]) -> list[str]:
-    """Return the dotted names of the params that differ between the settings and affect a trial of at least one."""
+    """Return the dotted names of params whose values differ between settings, if a setting's trials depend on them."""
     values, effective = [flat_of(params) for params in settings], set[str]().union(*map(trial_params, settings))
     return [name for name in (values or [{}])[0] if name in effective and len({flat[name] for flat in values}) > 1]
 

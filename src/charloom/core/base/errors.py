@@ -49,7 +49,7 @@ class Unavailable(CharloomError):
 
 
 class Undecided(CharloomError):
-    """A comparison has too few seeds to decide whether it meets the requirement."""
+    """`charloom compare --require`: a setting has too few seeds to decide whether it meets the requirement."""
 
     exit_code = 6
 

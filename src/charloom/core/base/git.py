@@ -41,7 +41,7 @@ def git_output(
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Unavailable(f"git: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"git: no answer within {seconds} s") from None
+        raise Unavailable(f"git: no answer within {seconds} s; repeat the command") from None
     complaint = done.stderr.decode(errors="replace").strip()
     # If a branch and a tag have the same name, Git only warns and uses the tag.
     if done.returncode not in {0, empty} or ("--end-of-options" in arguments and " is ambiguous" in complaint):

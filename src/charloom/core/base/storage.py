@@ -129,7 +129,7 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
     table = {name: dict(zip(updates, map(float, columns[name]), strict=True)) for name in names}
     for values in table.values():
         if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
-            raise ValueError("an update occurs twice, or a value is not finite")
+            raise ValueError("an update occurs twice, or a value is not finite; allowed is one finite value per update")
     return table
 
 
@@ -156,7 +156,7 @@ def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, l
     if missing := [name for name in names if head.count(name) != 1]:
         raise ValueError(f"column {missing[0]} is missing, or occurs twice")
     if uneven := [line for line, cells in lines.items() if len(cells) != len(head)]:
-        raise ValueError(f"line {uneven[0]}: the row has another number of cells than line 1")
+        raise ValueError(f"line {uneven[0]}: the row has more or fewer cells than line 1, the header")
     return head, lines
 
 
@@ -264,7 +264,8 @@ def open_locked(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
 
     flags  further flags for os.open, such as os.O_CREAT
 
-    Raises FileNotFoundError if the file is missing, or was removed before the lock was taken; otherwise OSError.
+    Raises FileNotFoundError if the file is missing, or was removed before the lock was taken. Raises another
+    OSError if the file cannot be opened.
     """
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666), "ab", 0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)

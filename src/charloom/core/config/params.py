@@ -61,7 +61,7 @@ class Prepare(ParamSection):
 
 class Gradcheck(ParamSection):
     """The gradient check: the largest allowed relative error, the number of entries to compare in each
-    matrix (see check.initial_errors), and the seed of the weights that it draws.
+    matrix (see check.initial_errors), and the seed of the random weights at which gradients are compared.
     """
 
     tolerance: Annotated[Positive, NOTHING]

@@ -67,7 +67,7 @@ class MatrixErrors(Schema):
     max_relative_error     the largest relative error of an entry, compared with the complex step
     worst_entry            the indices of the entry with this error
     analytic, numeric      the two gradients of this entry: by backpropagation, and by the complex step
-    entries, entries_zero  numbers of entries: those compared, and those of them whose two gradients are both 0
+    entries, entries_zero  number of compared entries, and number of compared entries whose gradients are both 0
     report_relative_error  the largest relative error, compared with central differences (the course report's method)
     """
 

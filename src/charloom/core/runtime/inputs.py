@@ -58,8 +58,7 @@ class Inputs:
 def values_of(stage: str, params: Params, sources: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Compute `Inputs.values` of the stage from the files on the disk.
 
-    params   all params
-    sources  see Inputs.__init__
+    params: all params; sources: see Inputs.__init__
     """
     declared = HERE.declared(stage)
     names = names_of(declared.get("deps", []), params.prepare.text)

@@ -16,10 +16,8 @@ BITS_OF_NUMPY = "the same bits on this machine and with these versions of Python
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
     """Return WORSE if a uniform guess among K characters is better than the last model, else TRAINED.
 
-    seq_length  characters per sequence
-
     The costs of the held-out text are compared. If no text is held out, the smooth loss is compared with the loss of a
-    uniform guess.
+    uniform guess for `seq_length` characters.
     """
     bits = metrics.held_out_bits_per_character
     cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)

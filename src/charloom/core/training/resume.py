@@ -153,7 +153,7 @@ def _generations(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> Head:
-    """Return the Head in the file of a state. Raises ValueError if the file is unreadable, or its SHA-256 is wrong."""
+    """Return the Head in the file of a state. Raises ValueError if the file is unreadable, or its content damaged."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
@@ -164,7 +164,7 @@ def _head(path: Path) -> Head:
     except OSError as error:
         raise ValueError(error.strerror) from None
     except ValidationError:
-        raise ValueError("damaged: its line of JSON is not that of a saved state") from None
+        raise ValueError("damaged: its line of JSON does not describe a saved state") from None
 
 
 def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) -> Resumed:
@@ -175,7 +175,7 @@ def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) ->
     """
     head = _head(path)
     if head.settings != inputs:
-        raise ValueError(changed_inputs(head.settings, inputs))
+        raise ValueError(f"it belongs to another training: {changed_inputs(head.settings, inputs)}")
     for name, checkpoint in head.checkpoints.items():
         file = path.with_name(name)
         if not file.is_file() or sha256(file) != checkpoint.sha256:
