@@ -15,16 +15,16 @@ from charloom.core.text.corpus import read_prepared
 KNOWN = "python docs/check_rnn.py"
 ENTRIES, FEW = 200, 20  # entries of a matrix to compare for rnn.py: if it trains; if the kernel trains
 SEQUENCES = 2  # of a batch: for rnn.py a batch is a loop
-WRONG = {  # what each kind of failure says
+WRONG = {  # the message for each kind of failure
     "kernel": (
         "the kernel's gradient is wrong: {}. An error above 1e-6 means a mistake in src/charloom/core/kernel; "
         "a smaller one may be rounding: a larger gradcheck.tolerance or a smaller sigma may help"
     ),
     "rnn": (
-        "the gradient in network/rnn.py is not the derivative of its forward pass: {}. If the network is still that "
-        f"with tanh, `{KNOWN}` names a known fault"
+        "the gradient in network/rnn.py is not the derivative of its forward pass: {}. Correct the backward pass; if "
+        f"the network still uses tanh, `{KNOWN}` recognizes common mistakes"
     ),
-    "other": "{}; `backend: numpy` in params.yaml trains yours",
+    "other": "{}; set `backend: numpy` in params.yaml to train the network in network/rnn.py",
     "evidence": (
         "the check shows nothing about {}: gradient and derivative are zero in all compared entries; choose a smaller "
         "sigma"
@@ -35,10 +35,10 @@ WRONG = {  # what each kind of failure says
 def main(inputs: Inputs) -> None:
     """Check the gradients of W, U, V, b and c at initial weights, from a zero state and from a carried state.
 
-    Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table: of the kernel's gradient, or with the
-    backend `numpy` of that in network/rnn.py, which is checked in both cases. Raises CheckFailed if a gradient is
-    wrong, if the kernel computes another network than network/, or if a matrix has only zeros. Raises CheckFailed, and
-    writes nothing, if a gradient is not finite.
+    Writes metrics/gradcheck.json and reports/gradcheck.json, and prints a table of errors. The table is for the
+    kernel's gradient, or, with the backend `numpy`, for the gradient in network/rnn.py. The gradient in network/rnn.py
+    is checked with both backends. Raises CheckFailed if a gradient is wrong, if the kernel computes another network
+    than network/, or if a matrix has only zeros. Raises CheckFailed, and writes nothing, if a gradient is not finite.
     """
     params, path = inputs.params, files("gradcheck")
     text = read_prepared(path["prepared/text"])

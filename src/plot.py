@@ -1,4 +1,4 @@
-"""plot: write report.html and its pictures, and two pages with programs: live.html trains, inside.html explains."""
+"""plot: write report.html with pictures, live.html (trains in a browser), inside.html (explains the gradient check)."""
 
 from charloom.core.runtime.stage import run_stage
 from charloom.core.base.storage import write

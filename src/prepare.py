@@ -18,7 +18,7 @@ from charloom.core.text.ngrams import text_metrics
 def main(inputs: Inputs) -> None:
     """Check params, text and memory; write the ids and metrics/prepare.json.
 
-    With --check, used by `make run`, it only checks these and the Git repository.
+    With the option --check, which `make run` uses, write nothing: check params, text, memory and the Git repository.
     """
     params = inputs.params
     if idle := ", ".join(f"{name}: {as_yaml(value)}" for name, value in without_effect(params).items()):

@@ -9,7 +9,7 @@ from charloom.sampling.along_training import write_samples
 
 
 def main(inputs: Inputs) -> None:
-    """Write the table of samples, their marks and their metrics, and print a summary."""
+    """Write the table of samples, the marks of copied passages and unknown words, and the metrics; print a summary."""
     params, path = inputs.params, files("sample")
     text = read_prepared(path["prepared/text"])
     table, metrics, marks = write_samples(params, text, path["models/checkpoints"], path["models/best"])

@@ -27,7 +27,9 @@ def main(inputs: Inputs) -> None:
     """
     params, path = inputs.params, files("train")
     if not read_json(path["metrics/gradcheck"], GradcheckMetrics).passed:
-        raise CheckFailed(f"{path['metrics/gradcheck']}: the gradient check has failed; `dvc repro` repeats it")
+        raise CheckFailed(
+            f"{path['metrics/gradcheck']}: the gradient check has failed; `dvc repro` repeats it and says what is wrong"
+        )
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text))

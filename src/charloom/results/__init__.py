@@ -1,4 +1,4 @@
-"""A run as a value: its three readers, its keys and names, the tables of studies, and the provenance of the code.
+"""Runs (params, text and results of a training): three readers, keys and names, tables of studies, and provenance.
 
 No stage that computes a result imports this package.
 """

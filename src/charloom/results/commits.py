@@ -24,7 +24,7 @@ class CommitContent(NamedTuple):
 
     params   the params; None if this version of charloom cannot read the commit's params.yaml
     run      the run, without curves; if the commit has no readable run, the reason as text
-    sources  Git's id of the folder `src`; empty if the commit has none
+    sources  Git's id of the folder `src`; "" if the commit has no such folder
     """
 
     params: Params | None
@@ -35,7 +35,7 @@ class CommitContent(NamedTuple):
 def from_commits(commits: Iterable[str]) -> Iterator[CommitContent]:
     """Yield the content of each commit, in the given order.
 
-    Raises WrongInput if this folder has no pipeline, and Unavailable if Git fails.
+    Raises WrongInput if the working folder has no valid dvc.yaml, and Unavailable if Git fails.
     """
     paths = files("track")
     names = (PARAMS, *(paths[f"metrics/{name}"] for name in ("train", "prepare", "results")), "src")
@@ -71,9 +71,9 @@ def _params(params_yaml: bytes) -> Params | None:
 
 
 def curves_of(commits: Collection[str]) -> Iterator[dict[str, Curve]]:
-    """Yield the curves of each commit by name, each thinned to at most POINTS[name] points. A missing file gives {}.
+    """Yield {name: curve} for each commit. A curve has at most POINTS[name] points; it is {} if its file is missing.
 
-    Raises Damaged, with the commit and the file, if a curve's file is not such a table, and Unavailable if Git fails.
+    Raises Damaged, with the commit and the file, if a file is not a table with the curve, Unavailable if Git fails.
     """
     paths = files("track")
     contents = objects(f"{commit}:./{paths[key]}" for commit in commits for key in CURVES.values())

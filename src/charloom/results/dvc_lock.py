@@ -14,7 +14,7 @@ from charloom.core.config.pipeline import HERE, LOCK, Project
 
 
 class Stage(NamedTuple):
-    """A stage in dvc.lock: DVC's hashes of its inputs and outputs by path, and its params by dotted name."""
+    """A stage in dvc.lock: its command, DVC's hash of each input and output by path, and its params by dotted name."""
 
     cmd: str
     deps: dict[str, str]
@@ -27,7 +27,7 @@ Stages = dict[str, Stage]  # by name
 
 @cache
 def stages_in(lock: bytes) -> Stages:
-    """Return the stages in the content of a dvc.lock, by name. Raises Damaged if it is empty or not in DVC's format."""
+    """Parse the content of a dvc.lock; return {name: Stage}. Raises Damaged if it is empty or not in DVC's format."""
     try:
         return {name: _stage(entry) for name, entry in parse_yaml(lock.decode())["stages"].items()}
     except (*NO_YAML, AttributeError, TypeError):
@@ -35,7 +35,7 @@ def stages_in(lock: bytes) -> Stages:
 
 
 def locked(project: Project = HERE) -> Stages:
-    """Return the stages of the project's dvc.lock. Raises Damaged if the file is missing or not in DVC's format."""
+    """Return {name: Stage} of the project's dvc.lock. Raises Damaged if it is missing or not in DVC's format."""
     path = project.root / LOCK
     return stages_in(path.read_bytes() if path.is_file() else b"")
 

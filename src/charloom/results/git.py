@@ -41,7 +41,7 @@ def author() -> str:
 
 
 def branch() -> str:
-    """Return the name of the main repository's branch; "" if its HEAD is detached, or does not contain `commit`."""
+    """Return the branch of the main repository; "" if HEAD is detached, or if the branch lacks provenance.commit()."""
     name, base = git("branch", "--show-current", folder=root()), commit()
     return name if base and base == git("merge-base", base, "HEAD", folder=root(), empty=1) else ""
 
@@ -55,13 +55,13 @@ def remote_url() -> str:
 
 
 def uncommitted_patch(text: str) -> str:
-    """Return the uncommitted changes since `commit` as a patch: those of CODE and of the text's file, and new CODE.
+    """Return the uncommitted changes of CODE and of the text file, as a patch against provenance.commit().
 
-    text  path of the text's file; a file outside this folder is left out
+    text  path of the text file; a file outside this folder is left out
 
-    New files of CODE are those that Git does not ignore. Paths in the patch are relative to this folder. If this folder
-    is below the repository's top, `git apply --directory` adds its path. Result files are excluded. Bytes that are not
-    UTF-8 are surrogates (the error handler `surrogateescape`). Returns "" if nothing has changed.
+    The patch includes new files of CODE, unless Git ignores them, and no result files. Paths in the patch are relative
+    to this folder. If this folder is below the repository's top, `git apply --directory` adds the path to it. Bytes
+    that are not UTF-8 are surrogates (the error handler `surrogateescape`). Returns "" if nothing has changed.
     """
     base, folder = commit() or NOTHING, Path.cwd()
     paths = (*CODE, text) if (folder / text).resolve().is_relative_to(folder.resolve()) else CODE

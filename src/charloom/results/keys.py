@@ -1,7 +1,7 @@
 """Keys and names of experiments, of trials and of runs.
 
-Keys identify three things: a run (its params and text), a setting (a run without its seed), and the code (a digest of
-results that it computes).
+Keys identify three things: a run (params and text), a setting (params and text without the seed), and the code (by a
+digest of results that the code computes). asked.json is the file of a study that stores its question.
 
 function         identifies                                              used for
 experiment_key   a run, with its samples, and the code of network/       runs in MLflow
@@ -9,15 +9,16 @@ trial_key        a run, and the code by `arithmetic_of`                  rows of
 question_key     the settings of a study, and the code of network/       studies in MLflow, equal questions
 weights_key      a setting, without updates and backend                  seeds that an answer has used
 arithmetic_of    the code of the kernel, by signature.json               asked.json, trial_key
-arithmetic       the same, computed by this process: hashes.py           a worker, which has to agree
+arithmetic       the code of the kernel, by this process: hashes.py      workers of a study, which must agree
 small_trial      the code of the kernel and of the measures: trial.py    asked.json, a worker
 network_digest   the code of network/, on this machine: by_numpy.py      metrics/results.json, experiment_key
 resume.key       a run, by all inputs of the stage `train`               the folder of a resume state
 
-The key of a run or a setting leaves out each param that cannot change the record that it identifies: the settings of
-samples are in the key of an experiment, whose run in MLflow shows samples, and not in the key of a trial. A key also
-leaves out each param at its silent value, the behaviour before the param existed (SILENT). So a new param changes no
-existing key. Silent values complete the params of files from earlier versions; they never complete params.yaml.
+The key of a run or a setting leaves out each param that cannot change the identified results. For example, params of
+samples are part of an experiment's key, because runs in MLflow show samples, but not of a trial's key. A key also
+leaves out each param that has its silent value (SILENT), which gives the behaviour before the param existed. So a new
+param changes no existing key. Silent values complete params that an earlier version wrote; they never complete
+params.yaml.
 """
 
 import hashlib
@@ -44,7 +45,7 @@ RESULT_KINDS = ("weights", "measure", "samples")  # the kinds of params that aff
 
 
 def _affecting(params: Params, *kinds: str) -> dict[str, Any]:
-    """Return the params that affect results of these kinds (see Affects) and are not idle, by their dotted names."""
+    """Return {dotted name: value} of the params that affect results of these kinds (see Affects) and are not idle."""
     effects, idle = affects(type(params)), params.idle
     return {name: value for name, value in flat_of(params).items() if effects[name].what in kinds and name not in idle}
 
@@ -60,13 +61,13 @@ def setting_params(params: Params) -> dict[str, Any]:
 
 
 def differing(settings: Collection[Params]) -> list[str]:
-    """Return the dotted names of the params that differ between the settings and affect a trial of at least one."""
+    """Return the dotted names of params whose values differ between settings, if a setting's trials depend on them."""
     values, effective = [flat_of(params) for params in settings], set[str]().union(*map(trial_params, settings))
     return [name for name in (values or [{}])[0] if name in effective and len({flat[name] for flat in values}) > 1]
 
 
 def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
-    """Return the key of an experiment: SHA-256 of its params and its text's SHA-256, 64 hexadecimal digits.
+    """Return the key of an experiment (a run in MLflow): a SHA-256 over its params, text and code, 64 hex digits.
 
     network  the result of `network_digest` for the code that trains: "" with the backend `kernel`
     """
@@ -74,9 +75,10 @@ def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
 
 
 def weights_key(params: Params, text_sha256: str) -> str:
-    """Return a key of a setting's weights, whatever their seed, number of updates and backend.
+    """Return a key of the weights that a setting gives: 64 hexadecimal digits.
 
-    Fewer updates with the same seed are the beginning of the same training. Another backend may only round differently.
+    The key does not depend on the seed, the number of updates and the backend. Fewer updates with the same seed are the
+    beginning of the same training. Another backend may only round differently.
     """
     left_out = {"seed", "train.updates", "backend"}
     values = {name: value for name, value in _affecting(params, "weights").items() if name not in left_out}
@@ -84,9 +86,9 @@ def weights_key(params: Params, text_sha256: str) -> str:
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
-    """Return the key of a trial, 16 hexadecimal digits.
+    """Return the key of a trial (a training of a study): 16 hexadecimal digits.
 
-    arithmetic  the result of `arithmetic_of` for the kind of its recipe
+    arithmetic  the result of `arithmetic_of` for the kind of the params' recipe
     """
     return short_digest([_key(trial_params(params), text_sha256, ""), arithmetic])
 
@@ -100,8 +102,8 @@ def question_key(
 ) -> str:
     """Return the key of a study's question, 16 hexadecimal digits. The order of the settings does not matter.
 
-    declared  the question's other declarations, except its seeds and looks
-    network   returns the `network` of a setting: see experiment_key
+    declared  measure and smallest difference of the question, and the first seed unless it is 1
+    network   a function that returns the argument `network` of experiment_key for a setting
     """
     keys = [_key(setting_params(params), text_sha256, network(params)) for params in (baseline, *settings)]
     return short_digest([keys[0], sorted(keys[1:]), declared])
@@ -114,18 +116,18 @@ def _key(values: Mapping[str, Any], text_sha256: str, network: str) -> str:
 
 
 def short_digest(content: list[Any]) -> str:
-    """Return a digest of the content, as JSON: DIGITS hexadecimal digits."""
+    """Return the first DIGITS hexadecimal digits of the SHA-256 of the content as JSON."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:DIGITS]
 
 
 def arithmetic_of(kind: str, project: Project = HERE) -> str:
-    """Return the digest, 16 hexadecimal digits, of two entries of signature.json: a training's, and a text's costs.
+    """Return a digest of the kernel's arithmetic: 16 hexadecimal digits, which change if the arithmetic changes.
 
-    kind  the kind of recipe whose entries are taken: see Recipe.kind; the result for the backend `numpy` is
-          `network_digest`, computed by the sources of this process
+    kind  a kind of recipe: see Recipe.kind; for a kind of the backend `numpy`, the result of `network_digest` is
+          returned, which this process computes
 
-    The digest changes if the kernel's arithmetic changes. Raises Damaged if the file is missing, is not a signature, or
-    lacks an entry.
+    The digest is that of two entries in signature.json: hashes of a training of this kind, and of the costs of a text.
+    Raises Damaged if signature.json is missing, is no signature, or lacks an entry.
     """
     if network := network_digest(kind):
         return network
@@ -134,7 +136,7 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
         signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
         return short_digest([signature[name], signature["costs"][dtype]])
     except (OSError, ValueError, LookupError, TypeError):
-        restore = f"`git restore {SIGNATURE}` brings it back"
+        restore = f"`git restore {SIGNATURE}` restores the file"
         raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}") from None
 
 
@@ -144,7 +146,7 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
     committed  the committed params, by dotted names
 
     Examples: `eta=0.05 · seed 2`, or `as committed · seed 2` if no param differs. If the text's file differs, its name
-    comes first: `my.txt · eta=0.05 · seed 2`. Long names of params are cut: see _settings.
+    comes first: `my.txt · eta=0.05 · seed 2`. Long names of params are cut: see _setting_parts.
     """
     text = flat_of(params)["prepare.text"]
     other = [in_line(Path(text).name)] if committed.get("prepare.text", text) != text else []
@@ -155,7 +157,7 @@ def run_name(params: Params, committed: Mapping[str, Any]) -> str:
 def run_name_at(params: Params, commit: str) -> str:
     """Return the run's name by `run_name`, with the params.yaml of the commit as committed params.
 
-    If Git has no readable params.yaml, no param counts as different.
+    If the commit has no readable params.yaml, no param counts as different.
     """
     usual = flat_of(params)
     with suppress(Unavailable, *NO_YAML, AttributeError):  # no commit, or its params.yaml is no mapping

@@ -34,11 +34,11 @@ class Run(NamedTuple):
     text_sha256  SHA-256 of the text
     outcome      TRAINED, WORSE (than a uniform guess), or DIVERGED followed by ` at update N`
     metrics      None if the training diverged
-    curves       curves by name: losses in nats per sequence or bits per character, and statistics; in a study's row,
-                 only those in POINTS, with at most so many points; empty from a commit
+    curves       {name: {update: value}}: losses in nats per sequence or bits per character, and statistics; a row of a
+                 study's table has only the curves and numbers of points in POINTS; a run from a commit has no curves
     results      the hash of weights and trace; empty if the training diverged or no hash was recorded
     text         figures about the text; None if only its hash is recorded
-    network      see ResultsRecord; empty in a row of a study
+    network      a digest of the code, for the backend `numpy`: see ResultsRecord; empty in a row of a study's table
     passages     the last model's cost of each passage of the held-out text, in bits per character; () if not measured
     """
 
@@ -59,12 +59,12 @@ class Run(NamedTuple):
 
     @property
     def measured_on(self) -> tuple[str, float, int]:
-        """Return what determines the measured text: its SHA-256, the share held out, and the limit of characters."""
+        """Return the values that determine the measured text: SHA-256, held-out fraction, limit of characters."""
         return self.text_sha256, self.params.prepare.held_out, self.params.train.held_out_characters
 
 
 def from_folder(params: Params, path: dict[str, Path]) -> Run:
-    """Return the run in the files of a training. Raises Damaged, with the path, if a file is missing or invalid.
+    """Return the run in the stages' result files. Raises Damaged, with the path, if a file is missing or invalid.
 
     path  the paths of the files, by folder and stem: see pipeline.Files
     """

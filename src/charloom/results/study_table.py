@@ -1,6 +1,6 @@
 """The files of a study: its question, a row for each trial (a training of a setting with a seed), and the curves.
 
-    studies/x/asked.json  text, params and question, as they were at the first start: see Asked
+    studies/x/asked.json  text, params and question, as they were at the first start: see FrozenQuestion
     studies/x/trials.csv  the params that vary, seed, outcome, metrics, hash of the results, key of the trial
     studies/x/curves.csv  key of the trial, update, and the value of each curve; a cell is empty if the curve has no
                           point at this update
@@ -44,19 +44,19 @@ Runs = dict[str, Run]  # by the keys of trials
 
 
 class FrozenQuestion(Schema):
-    """The question of a study and its full params. The first start writes asked.json, later starts read no params.yaml.
+    """The content of asked.json: the question and all params of a study. Only the first start reads params.yaml.
 
-    text          the text's file
+    text          path of the text file
     sha256        SHA-256 of the text
-    training_sha256  SHA-256 of what a training reads of the text; "" if an earlier version wrote the file
-    arithmetic    for each kind of recipe, the digest of the signature's entries that is part of a row's key
+    training_sha256  SHA-256 of the part of the text that a training reads; "" if an earlier version wrote the file
+    arithmetic    {kind of recipe: digest of the kernel's arithmetic}: see keys.arithmetic_of; part of the key of a row
     question      the content of the study's file
-    measures      the metrics in a row: those of the charloom version that started the study
-    left_open     in words: uncommitted changes of params that the question does not set; empty if none
+    measures      names of the metrics in a row: those of the charloom version that started the study
+    left_open     a text for readers: uncommitted changes of params that the question does not set; "" if there are none
     answers       the numbers of seeds at which an answer was given
     earlier       number of answered questions about this baseline on this text that were known at the first start
-    small_trials  for each kind of recipe, the digest of a small trial by the sources that made the rows
-    params        all params; a setting replaces some of these values
+    small_trials  {kind of recipe: digest}: see trial.small_trial; computed by the sources that trained the rows
+    params        all params; a setting of the study replaces some of these values
     """
 
     text: str
@@ -88,9 +88,9 @@ def read_frozen_question(file: Path) -> FrozenQuestion:
 
 
 def read_runs(folder: Path, frozen: FrozenQuestion, *, curves: bool = True) -> Runs:
-    """Return the runs in the folder's tables, by key; no runs if the folder has no trials.csv.
+    """Return {key of a trial: run} from the tables in the study's folder; {} if the folder has no trials.csv.
 
-    curves  read curves.csv and passages.csv, too; if False, curves and passages are empty
+    curves  whether to read curves.csv and passages.csv, too; if False, curves and passages are empty
 
     Rows of curves.csv and passages.csv without a row in trials.csv are ignored: the study was killed between the
     writes of the files. Raises Damaged, with the file and the line, if a row is invalid.
@@ -143,7 +143,7 @@ def _add_points(runs: Runs, row: Cells) -> None:
         for name in filter(row.get, POINTS):
             value = float(row[name])
             if not 0 <= update <= run.params.train.updates or update in run.curves[name] or not math.isfinite(value):
-                raise ValueError(f"trial {row['trial']}, update {update}: invalid point")
+                raise ValueError(f"trial {row['trial']}, update {update}: a point is invalid or occurs twice")
             run.curves[name][update] = value
 
 

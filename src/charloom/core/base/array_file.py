@@ -23,7 +23,7 @@ Take = Callable[[int], Array]  # take(n) returns the next n numbers
 
 
 def pack(arrays: Mapping[str, Array]) -> bytes:
-    """Return the bytes of a .npz file with these arrays in C order. Equal arrays give equal bytes.
+    """Return the bytes of a .npz file with `arrays`, {name: array}, in C order. Equal arrays give equal bytes.
 
     The file contains no time stamp and no path.
     """
@@ -34,7 +34,7 @@ def pack(arrays: Mapping[str, Array]) -> bytes:
 
 
 def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
-    """Return the arrays of the .npz file by name, as copies in memory: see `load`.
+    """Read a .npz file as `load` does; return {name: array}, where each array is a writable copy.
 
     Raises ValueError as `load` does, and also if a number is not finite.
     """
@@ -46,10 +46,11 @@ def unpack(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dic
 
 
 def load(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[str, Array]:
-    """Return the arrays of the .npz file by name, in the layout's order: read-only views of the file's content.
+    """Read a .npz file; return {name: array} in the order of the layout: read-only views of the file's content.
 
-    `layout` is called with {name: bytes of the array's numbers} and returns {name: (shape, dtype)}, which the file must
-    match, also in the order of the arrays. `layout` may raise ValueError.
+    file    the .npz file, open for reading bytes
+    layout  a function that gets {name: size of the array's numbers in bytes}, and returns {name: (shape, dtype)}: the
+            arrays that the file must contain, in this order; it may raise ValueError
 
     Raises ValueError, with a message for the user, at the first fault: an array is missing, unexpected, out of order,
     compressed, or of another shape or type, or the archive is damaged.
@@ -60,9 +61,9 @@ def load(file: BinaryIO, layout: Callable[[Mapping[str, int]], Layout]) -> dict[
             expected = layout({member.filename.removesuffix(".npy"): member.file_size - HEADER for member in members})
             if [member.filename for member in members] != [f"{name}.npy" for name in expected]:
                 names = ", ".join(ascii(member.filename) for member in members)
-                raise ValueError(f"it contains {names or 'nothing'}, not {', '.join(expected)}")
+                raise ValueError(f"it contains {names or 'nothing'}; expected are the arrays {', '.join(expected)}")
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-                raise ValueError("an array is compressed")
+                raise ValueError("an array is compressed; allowed are only uncompressed arrays")
             if damaged := archive.testzip():  # compares the CRC-32 of every member
                 raise ValueError(f"{damaged} is damaged: it does not match its checksum")
         file.seek(0)

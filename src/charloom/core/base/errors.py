@@ -32,7 +32,7 @@ class Damaged(CharloomError):
 
 
 class Diverged(CharloomError):
-    """Training produced a number that is not finite. `state` is the last finite training state, None if unknown."""
+    """Training produced NaN or infinity. `state` is the last training state with finite numbers, None if unknown."""
 
     exit_code = 4
 
@@ -49,13 +49,13 @@ class Unavailable(CharloomError):
 
 
 class Undecided(CharloomError):
-    """A comparison has too few seeds to decide whether it meets the requirement."""
+    """`charloom compare --require`: a setting has too few seeds to decide whether it meets the requirement."""
 
     exit_code = 6
 
 
 def allowed_are(names: Iterable[str], value: str) -> str:
-    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if one of these is similar to `value`."""
+    """Return the end of a message: `allowed are a, b`, and `did you mean a?` if the name a is similar to `value`."""
     allowed = list(names)
     near = get_close_matches(value, allowed, n=1)
     return f"allowed are {', '.join(allowed)}" + (f"; did you mean {near[0]}?" if near else "")

@@ -11,7 +11,7 @@ from charloom.core.base.errors import Unavailable
 STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 
 
-# Git exports these to its hooks: they name the hook's repository, whatever the folder.
+# Variables that Git sets for its hooks. With them Git uses the hook's repository instead of that of the working folder.
 OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX
 GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
 
@@ -23,13 +23,13 @@ def git_output(
     """Run Git and return its standard output.
 
     folder  the folder in which Git runs; None: the working folder
-    index   path of an index file to use instead of the user's; "": the user's
-    stdin   standard input for Git
-    empty   an exit code, besides 0, that is no error; the result is then empty
-    seconds  the time that Git may take
+    index   path of an index file to use instead of the repository's; "": use the repository's
+    stdin   standard input for Git; None: that of this process
+    empty   an exit code that is no error, in addition to 0; some commands exit with 1 if they find nothing
+    seconds  timeout for Git
 
-    Raises Unavailable at any other exit code (with the first line of Git's message), if a name after `--end-of-options`
-    is ambiguous, if Git cannot be started, and after that time.
+    Raises Unavailable if Git exits with another code (with the first line of Git's message), takes longer than
+    `seconds`, or cannot be started. Raises Unavailable also if a name after `--end-of-options` is ambiguous.
     """
     dropped = OF_A_REPOSITORY if folder else ()
     environment = {name: value for name, value in os.environ.items() if name not in dropped} | {"LC_ALL": "C"}
@@ -41,7 +41,7 @@ def git_output(
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Unavailable(f"git: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"git: no answer within {seconds} s") from None
+        raise Unavailable(f"git: no answer within {seconds} s; repeat the command") from None
     complaint = done.stderr.decode(errors="replace").strip()
     # If a branch and a tag have the same name, Git only warns and uses the tag.
     if done.returncode not in {0, empty} or ("--end-of-options" in arguments and " is ambiguous" in complaint):
@@ -55,9 +55,11 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
 
 
 def has_uncommitted_changes(*paths: str) -> bool:
-    """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
+    """Return whether files of the commit HEAD were edited or removed in the working tree.
 
     paths  the files and folders to compare; without paths, every file of HEAD is compared
+
+    Flags in the user's index that hide an edit, such as `assume-unchanged`, are ignored.
 
     Raises Unavailable as `git_output` does.
     """

@@ -1,4 +1,4 @@
-"""The number of threads for a training: CHARLOOM_THREADS, or the processors available to this process."""
+"""The number of threads for a training: the environment variable CHARLOOM_THREADS, or the available processors."""
 
 import os
 import re
@@ -14,9 +14,9 @@ MEMBERSHIPS, TOP = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def processors(memberships: Path = MEMBERSHIPS, top: Path = TOP) -> int:
-    """Return CHARLOOM_THREADS if it is set, otherwise the number of processors available to this process.
+    """Return the variable CHARLOOM_THREADS if it is set, otherwise the number of processors available to this process.
 
-    memberships, top  those of `group_values`
+    memberships, top  arguments for `group_values`
 
     The affinity mask and the CPU quotas of Linux control groups (version 2) limit the number of available processors. A
     fraction of a processor is rounded up. Quotas of version 1 are ignored.
@@ -39,11 +39,11 @@ def processors(memberships: Path = MEMBERSHIPS, top: Path = TOP) -> int:
 def group_values(name: str, controller: str = "", memberships: Path = MEMBERSHIPS, top: Path = TOP) -> Iterator[str]:
     """Yield the content of the file `name` in every Linux control group of this process, from the innermost outwards.
 
-    controller   a controller of version 1, or "" for version 2
-    memberships  the system's file that lists the groups of this process; without it nothing is yielded
-    top          the folder of the control groups
+    controller   for control groups of version 1, the controller, such as "memory"; "" for version 2
+    memberships  the system's file that lists the groups of this process; if it does not exist, nothing is yielded
+    top          the folder that contains the folders of all control groups
 
-    A container or a batch system sets such a group. Folders without the file are skipped.
+    Containers and batch systems limit a process by its control group. Groups without the file are skipped.
     """
     lines = memberships.read_text(encoding="utf-8").splitlines() if memberships.exists() else []  # only on Linux
     for line in lines:

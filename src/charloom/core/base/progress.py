@@ -27,11 +27,11 @@ def progress(name: str, total: int, *, before: int = 0, stderr: bool = False) ->
     """Show progress in a `with` block; yield the function report(done, note), where `note` is shown after the numbers.
 
     name    the first words of the line or bar
-    total   units of work; `done` counts them, with the finished fractions of units that are under way
-    before  units that were done before the start, such as the updates of a resumed training
-    stderr  write to stderr, for commands whose stdout is a result
+    total   number of units of work, such as updates; `done` is the number of finished units, with fractions
+    before  number of units that were done before the start, such as the earlier updates of a resumed training
+    stderr  whether to write to stderr instead of stdout: for commands whose stdout is a result
 
-    The estimate assumes that the rest proceeds at the same rate as the finished work.
+    The remaining time is estimated from the rate of the units that were finished since the start.
     """
     console = Console(stderr=stderr)
     started = last = time.monotonic()

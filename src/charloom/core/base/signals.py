@@ -1,4 +1,4 @@
-"""Handling of SIGINT, SIGTERM and SIGHUP: during training they are deferred until it has saved its state.
+"""Handling of SIGINT, SIGTERM and SIGHUP: during training they are deferred until the state is saved.
 
 Outside training the system's default action ends the process. No handler raises a Python exception, because the
 compiler's callbacks could swallow it. A shell reports the exit codes 130 (SIGINT), 143 (SIGTERM) and 129 (SIGHUP).
@@ -13,10 +13,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised after a signal, once the work's state is saved. `except Exception` does not catch a KeyboardInterrupt."""
+    """The exception for a deferred signal, raised after the state is saved. `except Exception` does not catch it."""
 
     def __init__(self, number: int, saved: str = ""):
-        """Build the message from the signal's number and a phrase that says what is saved; set the exit code."""
+        """Build the message from the signal's number and the phrase `saved` (what is saved); set the exit code."""
         super().__init__(f"stopped by {signal.Signals(number).name}{f'; {saved}' if saved else ''}")
         self.exit_code = 128 + number
 
@@ -37,10 +37,11 @@ def _heeded() -> list[signal.Signals]:
 
 @contextmanager
 def deferred(*, further: bool = False) -> Iterator[list[int]]:
-    """Defer the first signal in a `with` block; yield a list to which it appends its number.
+    """Defer the first signal in a `with` block; yield a list to which the signal's number is appended.
 
-    The caller reads the list and decides when to stop. A second signal ends the process at once, unless `further`
-    signals are deferred, too. The previous handlers are restored after the block.
+    further  whether later signals are deferred, too; if False, a second signal ends the process at once
+
+    The caller reads the list and decides when to stop. The previous handlers are restored after the block.
     """
     received: list[int] = []
 

@@ -1,6 +1,6 @@
-"""The sources of this project, and their SHA-256. A stage calls this module before it imports the others.
+"""The source files in src, and the SHA-256 of each. A stage imports this module before any other of the project.
 
-Therefore this module imports the standard library alone, and runs on an old Python, too.
+Therefore this module imports only the standard library, and runs with an old Python, too.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ SOURCES = Path(__file__).resolve().parents[3]
 
 
 def source_hashes(folder: Path = SOURCES) -> dict[str, str]:
-    """Return the SHA-256 of each file in the folder of sources, by path relative to the project: `src/train.py`."""
+    """Return {path: SHA-256} for the files in the folder of sources; a path begins with its name: `src/train.py`."""
     hashes = {}
     for file in files_in(folder):
         with suppress(OSError):  # an editor's temporary file; a missing dependency is named at the end
@@ -20,7 +20,7 @@ def source_hashes(folder: Path = SOURCES) -> dict[str, str]:
 
 
 def files_in(path: Path) -> list[Path]:
-    """Return [path] for a file, all files below it for a folder, sorted, and [] if the path does not exist.
+    """List the files at `path`: [path] for a file, the sorted files below a folder, [] if the path does not exist.
 
     Files that .dvcignore excludes are left out: those in `__pycache__`, and temporary files `.*.new`.
     """

@@ -41,8 +41,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Every write has its own temporary file, so processes and hosts may write the same path: the last rename wins.
     A killed process leaves its temporary file, which Git and DVC ignore; `make clean` removes it.
 
-    Raises Unavailable, with the path, on an OSError. Any other exception in the `with` block is raised again. The file
-    then has its old content.
+    Raises Unavailable, with the path, instead of an OSError. Any other exception of the `with` block is raised as it
+    is. After an exception, an existing file at `path` has its old content.
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     try:
@@ -77,6 +77,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path, schema: type[SchemaType], remedy: str = "`dvc repro` makes it again") -> SchemaType:
     """Return the content of the JSON file, validated as the class `schema`.
 
+    remedy  the end of the message for the user: how to restore the file
+
     Raises Damaged, with the path and `remedy`, if the file cannot be read or is invalid.
     """
     try:
@@ -101,8 +103,10 @@ def write_table(path: Path, names: tuple[str, ...], rows: Mapping[int, Iterable[
 def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str, dict[int, float]]:
     """Return the columns of a table from `write_table`: {name: {update: value}}.
 
-    Raises Damaged, with the path, if the file cannot be read, or `columns_of` refuses its content. Raises Damaged for a
-    table without lines, unless `may_be_empty`.
+    may_be_empty  whether a table without rows is allowed
+
+    Raises Damaged, with the path, if the file cannot be read, if `columns_of` finds an error in the content, or if the
+    table has no rows but may not be empty.
     """
     try:
         table = columns_of(path.read_bytes(), names)
@@ -114,7 +118,7 @@ def read_table(path: Path, *names: str, may_be_empty: bool = False) -> dict[str,
 
 
 def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, float]]:
-    """Return the columns of a table by update: {name: {update: value}}.
+    """Return columns of a CSV table, the content of a file: {name of the column: {update: value}}.
 
     Raises ValueError if the content is not a CSV table with the columns `update` and `names`, an update occurs twice,
     or a value is not a finite number.
@@ -125,14 +129,14 @@ def columns_of(content: bytes, names: Iterable[str]) -> dict[str, dict[int, floa
     table = {name: dict(zip(updates, map(float, columns[name]), strict=True)) for name in names}
     for values in table.values():
         if len(values) < len(rows) or not all(map(math.isfinite, values.values())):
-            raise ValueError("an update occurs twice, or a value is not finite")
+            raise ValueError("an update occurs twice, or a value is not finite; allowed is one finite value per update")
     return table
 
 
 def csv_rows(content: bytes, names: Collection[str]) -> dict[int, Cells]:
-    """Return the rows of one of our tables by line number, from 2. Empty lines are skipped.
+    """Return the rows of a CSV table by line number: {2: {column: cell}, …}. Line 1 is the header.
 
-    names  the columns that the table must have, each once; it may have more
+    names  the columns that the table must have, each once; further columns and empty lines are allowed
 
     Raises ValueError if the content is empty, not UTF-8 or not CSV, if a column is missing or occurs twice, or if a row
     has too few or too many cells.
@@ -152,25 +156,25 @@ def _csv(content: bytes, names: Collection[str]) -> tuple[list[str], dict[int, l
     if missing := [name for name in names if head.count(name) != 1]:
         raise ValueError(f"column {missing[0]} is missing, or occurs twice")
     if uneven := [line for line, cells in lines.items() if len(cells) != len(head)]:
-        raise ValueError(f"line {uneven[0]}: the row has another number of cells than line 1")
+        raise ValueError(f"line {uneven[0]}: the row has more or fewer cells than line 1, the header")
     return head, lines
 
 
 def sealed(content: Any) -> str:
-    """Return the content as a line: its JSON, a tab, SEAL hexadecimal digits of the JSON's SHA-256, and a newline."""
+    """Return a line of text: `content` as JSON, a tab, the first SEAL digits of the JSON's SHA-256, and a newline."""
     line = json.dumps(content)
     return f"{line}\t{hashlib.sha256(line.encode()).hexdigest()[:SEAL]}\n"
 
 
 def unsealed(line: bytes) -> Any:
-    """Return the content of a line from `sealed`, given without its newline.
+    """Decode a line that `sealed` returned, without its newline: return the content.
 
-    A line without checksum is accepted, because older versions wrote such lines. Raises ValueError if the checksum
-    differs, or if the JSON is invalid.
+    A line without checksum is accepted, because older versions wrote such lines. Raises ValueError if the checksum does
+    not match the JSON, or if the JSON is invalid.
     """
     content, tab, digest = line.partition(b"\t")  # JSON escapes a tab, so this is the first one
     if tab and digest.decode() != hashlib.sha256(content).hexdigest()[:SEAL]:
-        raise ValueError("a line has a wrong checksum")
+        raise ValueError("the checksum of a line does not match its content")
     return json.loads(content)
 
 
@@ -186,19 +190,19 @@ def sha256(path: Path) -> str:
 
 
 def sha256_of_text(path: Path) -> str:
-    """Return the SHA-256 of a text's file. Raises OSError as `sha256`, and WrongInput as `ensure_text_size`."""
+    """Return the SHA-256 of the text file. Raises OSError as `sha256` does, WrongInput as `ensure_text_size` does."""
     ensure_text_size(path, path.stat().st_size)
     return sha256(path)
 
 
 def ensure_text_size(path: Path, size: int) -> None:
-    """Raise WrongInput if the text's file has more than LARGEST_TEXT bytes: `size` is its size."""
+    """Raise WrongInput if `size`, the size in bytes of the text file `path`, is larger than LARGEST_TEXT."""
     if size > LARGEST_TEXT:
         raise WrongInput(f"{path}: {size:,} bytes; allowed are at most {LARGEST_TEXT:,}")
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a process holds the lock. If none does, remove the lock file, which a killed process has left.
+    """Return whether a process holds the lock file `path`. If not, remove the file: a killed process has left it.
 
     Returns False if there is no lock file, or if it cannot be opened. A missing file is not created: a process that
     starts at this moment would find it locked.
@@ -241,11 +245,12 @@ def exclusive(path: Path, activity: str, patience: float = 0) -> Iterator[None]:
 
 
 def append(path: Path, lines: Iterable[Any], *, create: bool = False) -> None:
-    """Append the lines, sealed, to the file. Raises OSError; FileNotFoundError if the file is missing.
+    """Append each item of `lines` to the file, as a line of JSON with a checksum: see `sealed`.
 
-    create  whether a missing file is created, with its folder
+    create  whether to create a missing file and its folder; if False, a missing file raises FileNotFoundError
 
-    A newline comes first, because a killed process may have left an unfinished line.
+    A newline comes first, because a killed process may have left an unfinished line. Raises OSError if the file cannot
+    be written.
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -255,14 +260,15 @@ def append(path: Path, lines: Iterable[Any], *, create: bool = False) -> None:
 
 @contextmanager
 def open_locked(path: Path, flags: int = 0) -> Iterator[BinaryIO]:
-    """Yield the file, open for appending, while no other process holds it.
+    """Open the file for appending, wait for an exclusive lock on it, and yield it.
 
-    flags  of os.open, besides those for appending
+    flags  further flags for os.open, such as os.O_CREAT
 
-    Raises OSError; FileNotFoundError if the file is missing, also if it was removed before the lock was taken.
+    Raises FileNotFoundError if the file is missing, or was removed before the lock was taken. Raises another
+    OSError if the file cannot be opened.
     """
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | flags, 0o666), "ab", 0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise FileNotFoundError(f"{path}: another file has the name")
+            raise FileNotFoundError(f"{path}: another file replaced it before it was locked")
         yield file

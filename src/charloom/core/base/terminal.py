@@ -30,7 +30,7 @@ def warn_once(topic: str, line: str) -> None:
 
 
 def for_shell(name: str) -> str:
-    """Return a file's name, quoted as a word of a shell command. A name that begins with `-` gets `./` before."""
+    """Quote a file's name as a word of a shell command. `./` is put in front of a name that begins with `-`."""
     return shlex.quote(in_line(f"./{name}" if name.startswith("-") else name))
 
 

@@ -1,4 +1,4 @@
-"""A type that many packages use."""
+"""The type `Array`, a NumPy array of any type of numbers, which many packages use."""
 
 from typing import Any
 

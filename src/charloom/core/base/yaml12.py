@@ -24,7 +24,7 @@ PLAIN = (  # unquoted values: tag, pattern, and possible first characters
 
 
 class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
-    """PyYAML's reader with the rules of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
+    """PyYAML's reader with the types of PLAIN. It refuses duplicate keys, and keys that are lists or mappings."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  PyYAML reads this attribute of the class
 
@@ -45,12 +45,12 @@ class Reader(yaml.CSafeLoader):  # type: ignore[misc]  # PyYAML ships no types
 
 
 class StrictReader(Reader):
-    """A reader that refuses aliases, too: ten lines of aliases expand to billions of values."""
+    """A Reader that also refuses aliases: ten lines of YAML with aliases can expand to billions of values."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """Return the value of the node. Raises ConstructorError if it has been constructed: an alias refers to it."""
+        """Return the node's value. Raises ConstructorError for a second call with the node: an alias refers to it."""
         if node in self.constructed_objects:
-            again = "an alias refers to this value; allowed is to repeat the value"
+            again = "an alias refers to this value; aliases are not allowed: repeat the value"
             raise ConstructorError(None, None, again, node.start_mark)
         return BaseConstructor.construct_object(self, node, deep=deep)
 

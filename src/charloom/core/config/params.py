@@ -1,4 +1,4 @@
-"""The params, in frozen and typed sections. Each declares what it affects, and its silent value."""
+"""The params, in frozen and typed sections. Each param declares what it affects, and its silent value: see Affects."""
 
 import math
 from collections import defaultdict
@@ -23,13 +23,14 @@ Decay = Annotated[float, Field(ge=0, le=0.999999)]  # fraction of its moments th
 
 
 class Affects(NamedTuple):
-    """The results that a param can change, and its silent value: the behaviour before the param existed.
+    """The results that a param can change, and its silent value: the value that gives the behaviour before it existed.
 
-    `what` has one of four values:
-    WEIGHTS  the trained weights
-    MEASURE  the measurements during and after training: the held-out text, how much of it is read, and when
-    SAMPLES  the samples, which are in no row of a study
-    NOTHING  no result: intervals of saving, the gradient check, the text's file name (its content counts by its hash)
+    `what` is that of one of four constants:
+    WEIGHTS  the param can change the trained weights
+    MEASURE  it can change measurements: the size of the held-out text, how much of it is read, and when
+    SAMPLES  it can change the samples of text, but no row in the table of a study
+    NOTHING  it changes no result: intervals of saving, the gradient check, the name of the text file (keys of runs
+             have the SHA-256 of the text instead)
     """
 
     what: str
@@ -40,7 +41,7 @@ WEIGHTS, MEASURE, SAMPLES, NOTHING = (Affects(what) for what in ("weights", "mea
 
 
 class ParamSection(BaseModel):
-    """The base of all sections: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are refused."""
+    """The base class of the sections: frozen. It refuses unknown and missing keys, wrong types, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -52,7 +53,7 @@ class ParamSection(BaseModel):
 
 
 class Prepare(ParamSection):
-    """The text's file, and the held-out fraction of the text, which training does not read."""
+    """The path of the text file, and the fraction of the text, in [0, 1), that training does not read (held out)."""
 
     text: Annotated[str, Field(min_length=1), NOTHING]
     held_out: Annotated[float, Field(ge=0, lt=1), MEASURE]
@@ -60,7 +61,7 @@ class Prepare(ParamSection):
 
 class Gradcheck(ParamSection):
     """The gradient check: the largest allowed relative error, the number of entries to compare in each
-    matrix (see check.initial_errors), and the seed of the weights that it draws.
+    matrix (see check.initial_errors), and the seed of the random weights at which gradients are compared.
     """
 
     tolerance: Annotated[Positive, NOTHING]
@@ -69,7 +70,7 @@ class Gradcheck(ParamSection):
 
 
 class Train(ParamSection):
-    """The training loop; comments in params.yaml explain the params."""
+    """The params of the training loop. Comments in params.yaml explain each."""
 
     updates: Annotated[int, Field(ge=0, le=2**53), WEIGHTS]
     order: Annotated[Literal["reading", "chunks", "positions"], Affects("weights", "reading")]
@@ -88,7 +89,7 @@ class Train(ParamSection):
 
 
 class Sample(ParamSection):
-    """The samples: length of a checkpoint's sample and of the best model's sample, in characters, and temperature."""
+    """The samples: lengths, in characters, with a checkpoint and with the best model, and the temperature of both."""
 
     length: Annotated[Count, SAMPLES]
     best_length: Annotated[Count, SAMPLES]
@@ -96,7 +97,7 @@ class Sample(ParamSection):
 
 
 class Params(ParamSection):
-    """All of params.yaml."""
+    """All params in params.yaml. Comments in that file explain each."""
 
     m: Annotated[Count, WEIGHTS]
     eta: Annotated[Positive, WEIGHTS]
@@ -128,14 +129,14 @@ class Params(ParamSection):
 
     @property
     def loss_of(self) -> tuple[int, int, Order]:
-        """Return seq_length, batch and order. Smooth losses can be compared only between runs that agree in these."""
+        """Return seq_length, batch and order. Smooth losses are comparable only between runs that have these equal."""
         return self.seq_length, self.batch, self.recipe.order
 
     @property
     def idle(self) -> frozenset[str]:
         """Return the dotted names of the idle params, which have no effect on any result.
 
-        They are the rates of other optimizers, and train.chunk_length unless train.order is chunks.
+        Params of an optimizer that is not used are idle. train.chunk_length is idle unless train.order is chunks.
         """
         rates = {name for kind in OPTIMIZERS.values() for name in kind._fields} - {*OPTIMIZERS[self.optimizer]._fields}
         chunks = set() if self.train.order == CHUNKS else {"chunk_length"}
@@ -143,7 +144,7 @@ class Params(ParamSection):
 
     @model_validator(mode="after")
     def _has_a_step(self) -> "Params":
-        """Raise ValueError if the kernel has no step of the optimiser."""
+        """Raise ValueError if the backend is `kernel`, and the kernel has no compiled step of the optimiser."""
         if self.backend == KERNEL and self.optimizer not in COMPILED:
             allowed = f"allowed with backend: kernel are {', '.join(COMPILED)}; backend: numpy trains with it"
             raise ValueError(f"optimizer: {self.optimizer} has no compiled step; {allowed}")
@@ -151,16 +152,18 @@ class Params(ParamSection):
 
     @model_validator(mode="after")
     def _fit_a_chunk(self) -> "Params":
-        """Raise ValueError if chunks are shorter than a sequence."""
+        """Raise ValueError if the order is `chunks`, and a chunk is shorter than a sequence."""
         train = self.train
         if train.order == CHUNKS and train.chunk_length < self.seq_length:
-            raise ValueError(f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length})")
+            raise ValueError(
+                f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length}); make it larger"
+            )
         return self
 
 
 @cache
 def affects(model: type[BaseModel]) -> dict[str, Affects]:
-    """Return what each param of the model and of its sections affects, by the param's dotted name."""
+    """Return {dotted name: Affects} for each param of the class `model` and of its sections."""
     by_name: dict[str, Affects] = {}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, ParamSection):
@@ -192,7 +195,7 @@ def flat_of(params: BaseModel) -> dict[str, Any]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values, given by dotted names, as nested mappings."""
+    """Return `values`, {dotted name: value}, as nested mappings: {"train.eps": 1} becomes {"train": {"eps": 1}}."""
     sections = defaultdict[str, dict[str, Any]](dict)
     for name, value in values.items():
         section, _, key = name.rpartition(".")
@@ -201,15 +204,18 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_effect(params: Params) -> dict[str, Any]:
-    """Return the idle params (see Params.idle) whose value is not the usual one: the user may expect an effect."""
+    """Return {dotted name: value} for the idle params (see Params.idle) whose value is not the usual one.
+
+    The stage `prepare` prints these params, because the user may expect that they have an effect.
+    """
     idle, usual = params.idle, SILENT | {"train.initial_accumulator_value": 0.0}
     return {name: value for name, value in flat_of(params).items() if name in idle and value != usual[name]}
 
 
 def with_silent(values: Any) -> Any:
-    """Return the params, as nested mappings, with the silent value of each param that an earlier version did not have.
+    """Add the silent value (see Affects) of each missing param that an earlier version did not have.
 
-    values  params from a params.yaml, a log or a run; a value that is no mapping is returned unchanged
+    values  nested params, as an earlier version wrote them; returned unchanged if they are no mapping
     """
     if not isinstance(values, Mapping):
         return values

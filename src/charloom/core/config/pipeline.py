@@ -16,14 +16,17 @@ TEXT_PLACEHOLDER = "${prepare.text}"  # the text's path in dvc.yaml
 
 
 def root() -> Path:
-    """Return the absolute path of the main repository, also in the folder of a temporary or queued experiment."""
+    """Return the absolute path of the main repository.
+
+    DVC runs temporary and queued experiments in folders of their own, where DVC_ROOT names the main repository.
+    """
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 class Files(dict[str, Path]):
-    """The paths that dvc.yaml declares for a stage, by folder and stem.
+    """The paths that dvc.yaml declares for a stage. The key of a path is its last folder and its stem.
 
-    The key is `models/best` for models/best.npz, and also for results/models/best.npz.
+    For example, the key is `models/best` for models/best.npz, and also for results/models/best.npz.
     """
 
     def __init__(self, stage: str, paths: list[Path]) -> None:
@@ -36,7 +39,7 @@ class Files(dict[str, Path]):
                 raise WrongInput(f"{PIPELINE}: stage {stage} has {both}; allowed is one file named {key}")
 
     def __missing__(self, name: str) -> Path:
-        """Raise WrongInput: dvc.yaml does not declare this file for the stage."""
+        """Raise WrongInput, because dvc.yaml does not declare a file with the key `name` for the stage."""
         raise WrongInput(f"{PIPELINE}: stage {self.stage} has no {name}; `git diff {PIPELINE}` shows what was edited")
 
 
@@ -50,17 +53,19 @@ class Project(NamedTuple):
         return read_params(self.root / PARAMS)
 
     def stages(self) -> dict[str, dict[str, Any]]:
-        """Return the entries of dvc.yaml's stages by name. Raises WrongInput if dvc.yaml is missing or invalid."""
+        """Return {stage: its entry in dvc.yaml}. Raises WrongInput if dvc.yaml is missing or invalid."""
         file = self.root / PIPELINE
         if not file.exists():
             raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder")
         entries = read_mapping(file, ("stages", "plots")).get("stages")
         if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage that is no mapping")
+            raise WrongInput(
+                f"{PIPELINE}: it has no stages, or a stage is no mapping; `git diff {PIPELINE}` shows what was edited"
+            )
         return entries
 
     def declared(self, stage: str) -> dict[str, Any]:
-        """Return the stage's entry in dvc.yaml. Raises WrongInput if the stage is missing, or as `stages` does."""
+        """Return the stage's entry in dvc.yaml. Raises WrongInput if dvc.yaml or the stage is missing or invalid."""
         try:
             return self.stages()[stage]
         except KeyError:
@@ -69,7 +74,7 @@ class Project(NamedTuple):
     def files(self, stage: str) -> Files:
         """Return the paths that dvc.yaml declares for the stage. Raises WrongInput as `declared` does.
 
-        A stage gets its paths only from here, so DVC knows every file that it reads or writes.
+        Stages get their paths only from this function, so DVC knows every file that a stage reads or writes.
         """
         entry = self.declared(stage)
         names = [name for kind in ("deps", *OUTS) for name in names_of(entry.get(kind, []))]
@@ -85,16 +90,16 @@ def files(stage: str) -> Files:
 
 
 def names_of(entries: list[Any], text: str = TEXT_PLACEHOLDER) -> list[str]:
-    """Return the paths of entries under `deps` or `outs` in dvc.yaml. The entry `${prepare.text}` becomes `text`."""
+    """Return the paths in `entries`, a list under `deps` or `outs` in dvc.yaml. `${prepare.text}` becomes `text`."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     return [text if name == TEXT_PLACEHOLDER else name for name in names]
 
 
 def params_of(declared: dict[str, Any], params: Params) -> dict[str, Any]:
-    """Return the params, by dotted names, that a stage's entry in dvc.yaml declares as dependencies.
+    """Return {dotted name: value} for the params on which a stage depends.
 
-    `train` declares a section, `train.updates` one param, `params.yaml:` all params. Params of other files are left
-    out.
+    declared  the stage's entry in dvc.yaml; under `params`, `train` declares a section, `train.updates` one param, and
+              `params.yaml:` all params; params of other files are left out
     """
     names, values = list[str](), flat_of(params)
     for entry in declared.get("params", []):
@@ -108,9 +113,9 @@ def is_inside(path: Path, folder: Path = Path()) -> bool:
 
 
 def changed_inputs(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Return the differences between two `Inputs.values` in words, "" if they are equal.
+    """Describe the differences between two inputs of a stage (see Inputs.values). Return "" if there are none.
 
-    A param is named with both values, such as `eta was 0.1, is 0.2`. A file is only named.
+    The text has both values of a param, such as `eta was 0.1, is 0.2`, and the names of files that differ.
     """
     names = [name for name in after | before if before.get(name) != after.get(name)]
     files = [name for name in names if name not in affects(Params)]
@@ -119,7 +124,7 @@ def changed_inputs(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 
 def ensure_repository() -> None:
-    """Raise WrongInput if this folder is in no Git repository. DVC needs one, and DVC's own message is less clear."""
+    """Raise WrongInput if the working folder is in no Git repository. DVC would fail with a less clear message."""
     folder = Path.cwd()
     if not any((folder / ".git").exists() for folder in (folder, *folder.parents)):
         raise WrongInput(

@@ -1,4 +1,4 @@
-"""Read params.yaml, or another YAML file, and check its values against a model. A wrong value gives one line."""
+"""Read params.yaml, or another YAML file, and validate its values by a Pydantic class, with one-line error messages."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,20 +21,20 @@ Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def read_params(path: Path = PARAMS) -> Params:
-    """Return the params in the file, checked.
+    """Return the validated params in the YAML file `path`.
 
-    Raises WrongInput with one line that names the file, the key, the value and what is allowed.
+    Raises WrongInput at the first error. The message names the file, the key, the value and the allowed values.
     """
     return validated(Params, read_mapping(path, Params.model_fields), path)
 
 
 def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
-    """Return the mapping in a YAML file. Its keys and values are not checked.
+    """Return the mapping in a YAML file. The keys and values of the mapping are not validated.
 
-    keys  the keys that the message names
+    keys  the allowed keys, which the message lists if the file contains no mapping
 
-    Raises WrongInput, with the path, if the file cannot be read, is not YAML, has an alias or more than LONGEST
-    characters, or contains no mapping.
+    Raises WrongInput, with the path, if the file cannot be read, is not YAML, contains no mapping, has a YAML alias, or
+    has more than LONGEST characters.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -57,11 +57,10 @@ def read_mapping(path: Path, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def validated(model: type[Checked], values: Any, path: Path, *, strict: bool | None = None) -> Checked:
-    """Return the values as an object of the class `model`. Raises WrongInput, with `path`, if they are invalid.
+    """Return the values as an object of the Pydantic class `model`. Raises WrongInput if a value is invalid.
 
-    The message names the first wrong key, its value and what is allowed.
-
-    strict  whether a text such as "5" is refused as a number; None: as the model declares
+    path    the file for the message, which names the first wrong key, its value and the allowed values
+    strict  whether a text such as "5" is refused as a number; None: as the class declares
     """
     try:
         return model.model_validate(values, strict=strict)
@@ -70,7 +69,7 @@ def validated(model: type[Checked], values: Any, path: Path, *, strict: bool | N
 
 
 def _line(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return a message about the first error: the key, its value and what is allowed. An unknown key comes first."""
+    """Return a message with the key, the value and the allowed values of the first error, or of an unknown key."""
     unknown = {"extra_forbidden", "invalid_key"}  # invalid: not a text
     first = min(error.errors(), key=lambda detail: detail["type"] not in unknown)
     # For a union of number and word, Pydantic appends the type's name to the location.
@@ -103,15 +102,16 @@ def _shown(value: Any) -> str:
 
 
 def _section(model: Any, names: tuple[int | str, ...]) -> Any:
-    """Return the class of the section that these names, from the outermost on, lead to in the model."""
+    """Return the class of a section of the class `model`. `names` are the keys on the way to it, outermost first."""
     for name in names:
         model = model.model_fields[name].annotation
     return model
 
 
 def with_overrides(params: Params, overrides: Mapping[str, Any], path: Path) -> Params:
-    """Return a copy of the params with some values replaced. Raises WrongInput, with `path`, if the result is invalid.
+    """Return a copy of the params with some values replaced. Raises WrongInput if the result is invalid.
 
-    overrides  new values by dotted names
+    overrides  the new values, {dotted name: value}
+    path       the file that the message names
     """
     return validated(Params, nested(flat_of(params) | dict(overrides)), path)

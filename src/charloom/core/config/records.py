@@ -1,4 +1,4 @@
-"""The schemas of our JSON files: stages write each file from its record, and readers validate it by the same record."""
+"""The schemas of the JSON files in metrics/ and reports/: one class for each file, used for writing and for reading."""
 
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
@@ -9,15 +9,15 @@ MatrixRow = TypeVar("MatrixRow")
 
 
 class Schema(BaseModel):
-    """The base of all records: frozen. Unknown keys, missing keys, wrong types, NaN and infinity are errors."""
+    """The base class of the schemas: frozen. It refuses unknown and missing keys, wrong types, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Levels(Schema):
-    """The costs of a text with models that only count n-grams in this same text.
+    """The mean costs of a text under n-gram models, whose probabilities are the frequencies in this same text.
 
-    The unit is in the name of the field of TextMetrics. `uniform` is the cost with a uniform guess among K characters.
+    The name of the field in TextMetrics is the unit. `uniform` is the cost of a uniform guess among K characters.
     """
 
     uniform: float
@@ -27,13 +27,14 @@ class Levels(Schema):
 
 
 class TextMetrics(Schema):
-    """metrics/prepare.json: figures about the text.
+    """The content of metrics/prepare.json: figures about the text.
 
-    characters                  length of the text: the training part and the held-out part
+    characters                  length of the whole text: the training part and the held-out part
     K                           number of distinct characters
     sha256                      SHA-256 of the text's file
     characters_that_occur_once  number of distinct characters that occur once
     characters_counted          number of characters, from the start of the text, in which n-grams were counted
+    nats_per_sequence, bits_per_character  the costs under n-gram models, in both units
     """
 
     characters: int
@@ -48,7 +49,7 @@ class TextMetrics(Schema):
 
 
 class MatrixAgreement(Schema):
-    """The gradient check of one matrix from one initial state.
+    """The agreement of the analytic and the numeric gradient of one matrix, from one initial hidden state.
 
     entries          number of entries compared
     entries_zero     number of compared entries whose analytic and numeric gradient are both 0
@@ -61,11 +62,13 @@ class MatrixAgreement(Schema):
 
 
 class MatrixErrors(Schema):
-    """The errors of the gradient of one matrix from one initial state.
+    """The errors of the analytic gradient of one matrix, from one initial hidden state.
 
-    The fields up to `numeric` describe the entry with the largest relative error, where the kernel's gradient
-    (analytic) is compared with the complex step (numeric). The next two are numbers of entries: compared, and with both
-    gradients 0. report_relative_error is the largest relative error by central differences, the report's method.
+    max_relative_error     the largest relative error of an entry, compared with the complex step
+    worst_entry            the indices of the entry with this error
+    analytic, numeric      the two gradients of this entry: by backpropagation, and by the complex step
+    entries, entries_zero  number of compared entries, and number of compared entries whose gradients are both 0
+    report_relative_error  the largest relative error, compared with central differences (the course report's method)
     """
 
     max_relative_error: float
@@ -88,11 +91,12 @@ class Matrices(Schema, Generic[MatrixRow], extra="ignore"):
 
 
 class GradcheckErrors(Schema):
-    """reports/gradcheck.json: measured errors, computed with the kernel's arithmetic.
+    """The content of reports/gradcheck.json: the measured errors.
 
-    state_error    largest error of the kernel's hidden states: a state is compared with the state that the equation
-                   gives for its predecessor
-    zero, carried  errors from a zero initial state, and from the state after reading the batch from zero
+    state_error    largest |h_t − tanh(W h_{t−1} + U x_t + b)| of the kernel's hidden states h_t; 0 with the backend
+                   `numpy`
+    zero, carried  errors of the gradients with two initial hidden states: zeros, and the state after the network has
+                   read the batch once from zeros
     """
 
     state_error: float
@@ -101,9 +105,11 @@ class GradcheckErrors(Schema):
 
 
 class GradcheckMetrics(Schema):
-    """metrics/gradcheck.json: whether the check passed, its tolerance, and the agreement for each initial state.
+    """The content of metrics/gradcheck.json: the result of the gradient check.
 
-    The initial states are those of GradcheckErrors: zero, and the state after reading the batch from zero.
+    passed         whether the check passed
+    tolerance      the largest allowed relative error
+    zero, carried  the agreement with the two initial hidden states of GradcheckErrors
     """
 
     passed: bool
@@ -113,14 +119,14 @@ class GradcheckMetrics(Schema):
 
 
 class TrainMetrics(Schema):
-    """metrics/train.json: smooth losses in nats per sequence, held-out costs in bits per character.
+    """The content of metrics/train.json: smooth losses in nats per sequence, held-out costs in bits per character.
 
-    held_out_bits_per_character is the cost with the last model, the main measure. best_held_out_bits_per_character is
-    that of the best model, which has the lowest smooth loss. Both are measured on the first held_out_characters_read
-    characters of the held-out text. lowest_held_out_part_bits_per_character is the lowest point of plots/held_out.csv,
-    whose points are measured on fewer characters. A held-out cost is None if too little text is held out;
-    first_update_below_target is None if the smooth loss never went below the target. A metric that a later version adds
-    has the default None, so that existing files stay readable.
+    held_out_bits_per_character is the cost under the last model, the main measure. best_held_out_bits_per_character is
+    the cost under the best model, which has the lowest smooth loss. Both costs are measured on the first
+    held_out_characters_read characters of the held-out text. lowest_held_out_part_bits_per_character is the lowest
+    point of plots/held_out.csv, whose points are measured on fewer characters. A held-out cost is None if too little
+    text is held out. first_update_below_target is None if the smooth loss never was below train.target_smooth_loss. A
+    metric that a later version adds must have the default None, so that existing files stay readable.
     """
 
     held_out_bits_per_character: float | None
@@ -137,10 +143,11 @@ class TrainMetrics(Schema):
 
 
 class ResultsRecord(Schema):
-    """metrics/results.json: the hash of a training's weights and trace (see results_hash).
+    """The content of metrics/results.json: hashes of a training.
 
-    network  with the backend `numpy`, a digest of what network/ computes on this machine; otherwise "", which the file
-             leaves out. Trainings with different digests may have different results
+    results  the SHA-256 of the weights and of the recorded losses and statistics: see trace.results_hash
+    network  with the backend `numpy`, a digest of results of the code in core/network on this machine (see
+             by_numpy.network_digest): if it differs, results may differ; otherwise "", which is not written
     """
 
     results: str
@@ -148,7 +155,7 @@ class ResultsRecord(Schema):
 
 
 class SampleQuality(Schema):
-    """Quality of one sample, compared with the training text.
+    """The quality of one sample, a text that a model wrote: how much of it is in the training text.
 
     known_words   the share, in [0, 1], of the sample's whole words that the training text contains; None without words
     longest_copy  the length, in characters, of the sample's longest passage that the training text contains
@@ -158,14 +165,14 @@ class SampleQuality(Schema):
     longest_copy: int
 
     def __str__(self) -> str:
-        """Return the sample's quality as a sentence."""
+        """Return the quality in words, such as `90% of its words are in the text, the longest passage … has 20 …`."""
         share = "" if self.known_words is None else f"{self.known_words:.0%} of its words are in the text, "
         source = "it" if share else "the text"
         return f"{share}the longest passage copied from {source} has {self.longest_copy:,} characters"
 
 
 class SampleMarks(Schema):
-    """The passages of a sample that a page marks, as half-open ranges of characters [start, end).
+    """The parts of a sample that the experiment's page marks, as ranges [start, end) of character positions.
 
     copied   the longest passage that the training text contains; the first one of several with equal length
     unknown  the whole words that the training text does not contain
@@ -176,15 +183,15 @@ class SampleMarks(Schema):
 
 
 class AllMarks(Schema):
-    """reports/sample_marks.json: the marks of each row of SampleTable, in the same order."""
+    """The content of reports/sample_marks.json: the marks of each row of SampleTable, in the same order."""
 
     data: list[SampleMarks]
 
 
 class SampleMetrics(Schema):
-    """metrics/sample.json: the quality of the samples.
+    """The content of metrics/sample.json: the quality of the samples.
 
-    checkpoints  quality of each checkpoint's sample, by the checkpoint's number of updates
+    checkpoints  {number of updates: quality of the sample} for the checkpoints
     best         quality of the best model's sample
     """
 
@@ -200,12 +207,12 @@ Better = Literal["lower", "higher"]
 
 
 class Measure(StrEnum):
-    """A metric in TrainMetrics by which settings can be compared. The value is the metric's name.
+    """A metric in TrainMetrics by which a study can compare settings. The value is the metric's name.
 
-    words        what is measured, for readers of a page
+    words        a description of the metric, for readers of a page
     unit         the unit; a measure in NATS compares only settings whose updates read the same number of characters
-    better       which values are better
-    least        a difference that does not matter, for a new question
+    better       whether lower or higher values are better
+    least        the smallest difference that matters, proposed for a new study
     of_held_out  whether the metric is None without held-out text
     """
 
@@ -218,7 +225,7 @@ class Measure(StrEnum):
     def __new__(
         cls, name: str, words: str, unit: str, better: Better, least: float, of_held_out: bool = True
     ) -> "Measure":  # fmt: skip
-        """Return the measure as a text, its name, with the other values as attributes."""
+        """Return the measure: a str, which is its name, with the other arguments as attributes."""
         measure = str.__new__(cls, name)
         measure._value_, measure.words, measure.unit, measure.better = name, words, unit, better
         measure.least, measure.of_held_out = least, of_held_out
@@ -238,12 +245,12 @@ class Measure(StrEnum):
 
     @classmethod
     def from_name(cls, name: str) -> "Measure | None":
-        """Return the measure with this name; None if there is none."""
+        """Return the measure with this name, or None if no measure has it."""
         return next((measure for measure in cls if measure == name), None)
 
     @property
     def about(self) -> str:
-        """Return the measure in words, with its unit."""
+        """Return the description of the measure, with its unit."""
         return f"{self.words}, in {self.unit}"
 
 
@@ -255,10 +262,10 @@ SampleRow = tuple[str, str, int, float]
 
 
 class SampleTable(Schema):
-    """reports/sample_table.json, an MLflow table: MLflow's page shows the texts of several runs side by side.
+    """The content of reports/sample_table.json, an MLflow table: MLflow shows the texts of several runs side by side.
 
-    A row has the columns `columns`. The column `sample` is "best model" or a checkpoint's number, such as "1,000
-    updates": MLflow aligns the rows of several runs by it.
+    Each row of `data` has the columns `columns`. The column `sample` is "best model", or a checkpoint's number such as
+    "1,000 updates". MLflow aligns the rows of several runs by this column.
     """
 
     columns: tuple[str, ...] = ("sample", "text", "update", "smooth_loss")

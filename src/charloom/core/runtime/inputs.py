@@ -19,14 +19,14 @@ class Inputs:
     """The inputs of a stage of the working folder, as they were when this object was created.
 
     params  all params
-    values  the params that the stage declares, by dotted name, and the SHA-256 of each input file, by path; a
-            folder counts with all its files
+    values  {dotted name: value} of the params that the stage declares, together with {path: SHA-256} of its input
+            files and of all files in its input folders
     """
 
     def __init__(self, stage: str, sources: Mapping[str, str] | None = None) -> None:
-        """Read the params and hash the files. Raises WrongInput as `declared` does.
+        """Read the params and hash the files. Raises WrongInput if params.yaml or dvc.yaml is invalid.
 
-        sources  the SHA-256 of the files in src, by path, from before they were imported; None: the present ones
+        sources  {path: SHA-256} of the files in src, hashed before they were imported; None: hash the files now
         """
         self.stage, self.params, self.lock = stage, read_params(), b""
         self.values = values_of(stage, self.params, sources)
@@ -42,7 +42,7 @@ class Inputs:
             raise CheckFailed(f"{self.stage}: inputs edited while it ran: {edit}; results discarded; start it again")
 
     def leave_note(self) -> None:
-        """Write a note: the values, the SHA-256 of each output as this process wrote it, and dvc.lock before the run.
+        """Write a note, a file in .charloom/used: `values`, SHA-256 of the written outputs, dvc.lock before the run.
 
         DVC hashes inputs and outputs shortly after the stage has ended, so dvc.lock may record a file that was edited
         in between. `track` compares dvc.lock with the note (tracking/lock_check.py). A stage without outputs leaves no
@@ -56,7 +56,10 @@ class Inputs:
 
 
 def values_of(stage: str, params: Params, sources: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the present `Inputs.values` of the stage. The arguments are those of Inputs."""
+    """Compute `Inputs.values` of the stage from the files on the disk.
+
+    params: all params; sources: see Inputs.__init__
+    """
     declared = HERE.declared(stage)
     names = names_of(declared.get("deps", []), params.prepare.text)
     others = [path for path in map(Path, names) if sources is None or path.parts[:1] != (SOURCES.name,)]
@@ -66,7 +69,7 @@ def values_of(stage: str, params: Params, sources: Mapping[str, str] | None = No
 
 
 def _among(hashes: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return the hashes of the files that have these names or are in folders with these names."""
+    """Return the items of `hashes`, {path: hash}, whose path is in `names` or below a folder in `names`."""
     paths = {str(Path(name)) for name in names}
     folders = tuple(f"{path}/" for path in paths)
     return {name: digest for name, digest in hashes.items() if name in paths or name.startswith(folders)}

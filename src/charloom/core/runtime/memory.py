@@ -23,10 +23,10 @@ BYTES_PER_PAIR = 20  # a sample's character with a character of the vocabulary: 
 def training_memory(recipe: Recipe, K: int, characters: int) -> int:
     """Return an upper bound of the bytes of memory that the process needs to train.
 
-    K           characters in the vocabulary
+    K           number of characters in the vocabulary
     characters  length of the text
 
-    Compiling the kernel needs 120 MB more. Compiled code is cached, so a later process does not need them.
+    Compiling the kernel needs another 120 MB. Compiled code is cached, so later processes do not compile.
     """
     m, item, accumulators = recipe.m, np.dtype(recipe.dtype).itemsize, len(recipe.optimizer.starts)
     p, q = m + 256 // item, K + 256 // item  # the kernel pads rows to whole vectors and panels
@@ -39,15 +39,15 @@ def training_memory(recipe: Recipe, K: int, characters: int) -> int:
 
 
 def check_training(params: Params, K: int, characters: int) -> None:
-    """Raise Unavailable if training on `characters` characters needs more memory than `memory` returns."""
+    """Raise Unavailable if the process cannot get the memory for a training: see training_memory for the arguments."""
     purpose = f"training with m = {params.m}, seq_length = {params.seq_length}, batch = {params.batch} and K = {K}"
     check_memory(training_memory(params.recipe, K, characters), purpose)
 
 
 def check_memory(needed: int, purpose: str) -> None:
-    """Raise Unavailable if `needed` bytes are more than `memory` returns.
+    """Raise Unavailable if this process cannot get `needed` bytes of memory: see `memory`.
 
-    purpose  words for the message: what needs the memory
+    purpose  the activity that needs the memory, in words, for the message
     """
     if needed > (available := memory()):
         raise Unavailable(f"not enough memory: {purpose} needs about {_gb(needed)}, {_gb(available)} are available")
@@ -57,7 +57,8 @@ def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
     """Raise Unavailable if the samples of all checkpoints and of the best model would not fit into memory.
 
     checkpoints  number of checkpoints
-    K            characters in the vocabulary
+    sample       the params that have the lengths of the samples
+    K            number of characters in the vocabulary
     """
     needed = (BYTES_PER_CHARACTER + BYTES_PER_PAIR * (K + 2)) * (checkpoints * sample.length + sample.best_length)
     purpose = f"sample.length: {sample.length} for {checkpoints:,} checkpoints, {sample.best_length} for the best"
@@ -65,7 +66,7 @@ def check_samples(checkpoints: int, sample: Sample, K: int) -> None:
 
 
 def memory() -> int:
-    """Return the most bytes of memory that this process can get: the machine's memory, or a lower limit of the process.
+    """Return how many bytes of memory this process can get: the machine's memory, or a lower limit of the process.
 
     Limits are RLIMIT_AS and those of control groups. Memory that other processes use is not subtracted.
     """
@@ -77,7 +78,7 @@ def memory() -> int:
 def group_limits(*paths: Path) -> Iterator[int]:
     """Yield the memory limits, in bytes, of this process's Linux control groups, of version 2 and then of version 1.
 
-    paths  last arguments for `group_values`, for tests
+    paths  arguments `memberships` and `top` for processors.group_values; only tests give them
 
     A group without a limit is skipped.
     """

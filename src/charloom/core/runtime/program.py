@@ -1,7 +1,7 @@
 """Prepare the process of a stage or a command, and run it: exit codes, and one line for an error.
 
-A program imports this module before any other of the project. The import refuses a Python without the required
-libraries, and sets a variable that NumPy's BLAS reads. Child processes inherit the variable.
+A program imports this module before any other of the project. The import ends the process if Python lacks a required
+library. It limits NumPy's BLAS to one thread by environment variables, which child processes inherit.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from charloom import NEEDED
 
-# At this size more threads are slower; and where none may start, OpenBLAS ends the process.
+# More threads are slower with matrices of this size. And OpenBLAS ends the process if it cannot start its threads.
 for library in ("OPENBLAS", "OMP", "MKL"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 os.environ["VECLIB_MAXIMUM_THREADS"] = "1"
@@ -41,7 +41,7 @@ NO_PROCESS = "the system allows no further process or thread: end other programs
 
 
 def ensure_own_sources() -> None:
-    """Raise WrongInput if this folder is a checkout with a .venv, but the imported sources are another checkout's."""
+    """Raise WrongInput if this folder is a checkout with a .venv, but the imported sources are in another checkout."""
     sources, present = Path(__file__).resolve().parents[3], Path("src").resolve()
     if sources != present and (present / "charloom").is_dir() and Path(".venv").is_dir():
         mend = "`make setup` and `. .venv/bin/activate` fix it"
@@ -49,7 +49,9 @@ def ensure_own_sources() -> None:
 
 
 def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = sys.exit) -> NoReturn:
-    """Run a command and exit with its exit code; leave(0) is called after success. Does not return.
+    """Run a command, and end the process with the exit code. Does not return.
+
+    leave  the function that ends the process after success, called with 0
 
     A CharloomError, a signal, an OSError (such as a full disk), and missing memory or processes are reported in one
     line on stderr. If the reader of stdout has ended, the exit code is 0. The variables in FOREIGN are removed from the
@@ -86,7 +88,7 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
 
 
 def _without(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Handle a character that the user's encoding lacks: a minus sign becomes a hyphen, another one an escape."""
+    """Return a hyphen for a minus sign that the output's encoding lacks, else an escape; and the end of that text."""
     if isinstance(error, UnicodeEncodeError):
         error.end = error.start + 1
         if error.object[error.start] == "−":

@@ -1,4 +1,4 @@
-"""Provenance of a result: the commit, the machine and versions, and a digest of where and as what it is sent."""
+"""Provenance of a result: the commit, the machine and versions, and the identity of the sender that delivers it."""
 
 import os
 import platform
@@ -26,9 +26,9 @@ def commit() -> str:
 
 
 def or_unknown(question: Callable[[], str]) -> str:
-    """Return question(). If it raises Unavailable because Git fails, return `unknown: ` and the reason.
+    """Call `question` and return its result. If it raises Unavailable, return `unknown: ` and the reason.
 
-    Use it for records that must not fail.
+    This is for records that must be written even if Git fails.
     """
     try:
         return question()
@@ -37,7 +37,7 @@ def or_unknown(question: Callable[[], str]) -> str:
 
 
 def machine() -> dict[str, str]:
-    """Return, by name, the processor for which the kernel is compiled, the system, and versions that matter."""
+    """Return, by name, the processor for which Numba compiles, the system, and the versions of Python and libraries."""
     return {
         "processor": os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -48,10 +48,11 @@ def machine() -> dict[str, str]:
 
 
 def sender_identity() -> str:
-    """Return 16 digits: a digest of the sources, the store's address without its password, and the user's name.
+    """Return the identity of the sender, the process that sends this project's runs to MLflow: 16 hexadecimal digits.
 
-    An entry names the digest of the process that began its record or last requested its delivery. A sender sends the
-    entries that name its own digest.
+    It is a digest of the sources, of MLflow's address without its password, and of the user's name in MLflow. The
+    record of a run names the identity, computed when a process began the record or last requested the delivery of the
+    record. A sender sends the records that name its own identity: see tracking/spool.py.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI", "")
     with suppress(ValueError):  # not an address

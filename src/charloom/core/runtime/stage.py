@@ -1,8 +1,8 @@
 """Prepare the process of a stage, and run it while no other stage runs in this folder.
 
-A stage's script imports this module before any other of the project. The import does what that of `program` does. It
-also hashes all sources before the others are imported, restores the default SIGINT handler, and disables garbage
-collection during the imports.
+A stage's script imports this module before any other of the project. The import has the effects of importing
+program.py. It also hashes all source files before other modules are imported, restores the default SIGINT handler, and
+disables garbage collection during the imports.
 """
 
 import gc
@@ -30,13 +30,14 @@ from charloom.core.runtime.inputs import Inputs
 def run_stage(
     main: Callable[[Inputs], None], leave: Callable[[int], NoReturn] = os._exit, sources: Mapping[str, str] = AT_START
 ) -> NoReturn:
-    """Run a stage, `main`, as `run_command` does, while holding the folder's stage lock. Does not return.
+    """Run a stage as `run_command` does, while the process holds the lock of this folder. Does not return.
 
-    sources  the SHA-256 of the sources before they were imported
+    main     the stage: a function that gets the stage's inputs
+    leave    the function that ends the process after success, called with 0; sys.exit would take up to a second
+    sources  {path: SHA-256} of the source files, hashed before they were imported
 
-    The stage fails if the imported sources are not those next to its script, if another stage runs in this folder, or
-    if one of its inputs changed during the run. After success leave(0) ends the process, by default os._exit: Python's
-    own exit takes up to a second.
+    The stage fails if the imported sources are not in the folder of its script, if another stage runs in this folder,
+    or if an input of the stage changed during the run.
     """
 
     def run_locked() -> None:

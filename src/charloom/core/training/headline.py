@@ -16,7 +16,8 @@ BITS_OF_NUMPY = "the same bits on this machine and with these versions of Python
 def outcome_of(metrics: TrainMetrics, K: int, seq_length: int) -> str:
     """Return WORSE if a uniform guess among K characters is better than the last model, else TRAINED.
 
-    They are compared by the cost of the held-out text, or by the smooth loss if no text is held out.
+    The costs of the held-out text are compared. If no text is held out, the smooth loss is compared with the loss of a
+    uniform guess for `seq_length` characters.
     """
     bits = metrics.held_out_bits_per_character
     cost, uniform = (metrics.smooth_loss, seq_length * log(K)) if bits is None else (bits, log(K) / LN2)
@@ -27,7 +28,7 @@ def headline(train: TrainMetrics, text: TextMetrics) -> str:
     """Return two lines: the smooth losses in nats per sequence, and the held-out cost in bits per character.
 
     The second line also has the costs with a uniform guess and of a trigram model, for comparison. If no text is held
-    out, it says only that.
+    out, the second line is `no text held out`.
     """
     losses = f"smooth loss {train.smooth_loss:.3f}, lowest {train.best_smooth_loss:.3f} after {train.best_update:,}"
     bits, counted = train.held_out_bits_per_character, text.bits_per_character

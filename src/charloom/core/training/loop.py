@@ -16,12 +16,13 @@ SLOWER = 5
 
 
 def block(recipe: Recipe, K: int) -> int:
-    """Return the number of updates in a block, for K characters. A block takes a fifth of a second to half a second.
+    """Return the number of updates in a block, which is one call of the backend. K: characters in the vocabulary.
 
-    It has at least one update, which may take longer. A signal ends training between two blocks. The weights change
-    their memory layout before and after each block, which for a large network takes as long as several updates. The
-    number of updates is limited, because all rows of a block are in memory. A batch of n sequences takes about as long
-    as (n + 2) / 3 single ones. The backend `numpy` takes about SLOWER times as long.
+    A block takes a fifth of a second to half a second, or longer if a single update takes longer. Blocks must be short,
+    because a signal ends training only between two blocks, and because all rows of a block are in memory. They must be
+    long, because the weights change their memory layout before and after a block, which for a large network takes as
+    long as several updates. A batch of n sequences takes about as long as (n + 2) / 3 updates with one sequence. The
+    backend `numpy` takes about SLOWER times as long as the kernel.
     """
     T, m, n = recipe.seq_length, recipe.m, recipe.batch
     limit = min(100_000, max(1, 1_000_000 // (n * T)))
@@ -34,9 +35,9 @@ def train(
 ) -> Iterator[UpdateResults]:
     """Train to update number `updates`; yield the rows from state.update to `updates` inclusive, a block at a time.
 
-    ids      the text: see `advance`
-    every    intervals: a new block starts at each multiple of each of these numbers
-    threads  see `advance`
+    ids      (characters,) the training text as integers from 0 to K − 1
+    every    numbers of updates: a new block starts at each multiple of each number
+    threads  number of threads of the kernel; None: the kernel chooses it
 
     The last block is only row `updates`: its loss belongs to the final weights, and the state after that row is not
     used. Raises Diverged, with the last finite state, after all rows before that state were yielded.

@@ -33,9 +33,9 @@ class Trained(NamedTuple):
     """A completed training.
 
     rows      the last block: a single row, which has the loss of the final weights
-    trace     the trace of all rows
-    held_out  the checkpoints' costs of held-out text, in bits per character, by update; none for a checkpoint
-              whose cost is None: see Training.held_out_along
+    trace     the trace of all rows: see trace.py
+    held_out  {update: cost of the held-out text in bits per character} for the checkpoints; a checkpoint whose cost is
+              None is left out: see Training.held_out_along
     """
 
     rows: UpdateResults
@@ -44,9 +44,10 @@ class Trained(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block of rows of a training.
+    """A block: the rows (losses and statistics) of consecutive updates, computed in one call of the backend.
 
-    before, trace  the trace before and after these rows
+    rows           the rows, with the training states before and after them
+    before, trace  the trace (see trace.py) of the training before and after these rows
     held_out       the cost of held-out text at the first row, in bits per character; None if no checkpoint is due at
                    this row, or if `held_out_along` returns None
     """
@@ -58,10 +59,10 @@ class Block(NamedTuple):
 
 
 class Training(NamedTuple):
-    """A training that is to be run: its params, its text and where its resume state is saved.
+    """A training to run: params and text, the folder of the resume state, and the inputs that identify the training.
 
-    save_to   the folder of the resume state
-    inputs    all inputs of the training: values of params, and SHA-256 of files, by name
+    save_to   the folder of the resume state: see resume.py
+    inputs    values of params and SHA-256 of files, by name: see Inputs.values
     """
 
     params: Params
@@ -76,7 +77,7 @@ class Training(NamedTuple):
 
     @property
     def every(self) -> tuple[int, ...]:
-        """Return intervals in updates, for `train`: the length of a block, and checkpoint_every."""
+        """Return the argument `every` of loop.train: the length of a block and checkpoint_every, in updates."""
         return (block(self.params.recipe, len(self.text.vocabulary)), self.params.train.checkpoint_every)
 
     def initial(self) -> TrainState:
@@ -89,8 +90,8 @@ class Training(NamedTuple):
         """Train from `state` to update number `updates`, and yield the training in blocks: see Block.
 
         trace    the trace of the rows before `state`
-        every    further intervals in updates: a block also starts at each multiple of these numbers
-        threads  see `advance`
+        every    further numbers of updates: a block also starts at each multiple of each number
+        threads  number of threads of the kernel; None: the kernel chooses it
 
         Raises Diverged as `train` does.
         """
@@ -101,23 +102,27 @@ class Training(NamedTuple):
             yield Block(rows, before, trace, bits)
 
     def held_out(self, theta: Parameters, h: Array) -> float | None:
-        """Return the model's cost of the held-out text in bits per character, read from the state h (m,).
+        """Return the cost of the held-out text under the weights `theta`, in bits per character.
 
-        At most train.held_out_characters are read. Returns None for fewer than two characters.
+        Reading starts with the hidden state h (m,). At most train.held_out_characters characters are read. Returns None
+        if the held-out text has fewer than two characters.
         """
         return bits_per_character(
             theta, self.text.held_out, h, self.params.backend, self.params.train.held_out_characters
         )
 
     def passages(self, theta: Parameters, h: Array) -> tuple[float, ...]:
-        """Return the model's cost of each passage of the held-out text, in bits per character: see scoring.passages.
+        """Return the cost of each passage of the held-out text under `theta`, in bits per character.
 
-        At most train.held_out_characters are read, from the state h (m,).
+        A passage is one of PASSAGES consecutive parts: see scoring.passages. Reading starts with the hidden state
+        h (m,). At most train.held_out_characters characters are read.
         """
         return passages(theta, self.text.held_out[: self.params.train.held_out_characters], h, self.params.backend)
 
     def held_out_along(self, state: TrainState) -> float | None:
-        """Return a checkpoint's cost of the first part of the held-out text, in bits per character.
+        """Return the cost of the first part of the held-out text under a checkpoint's weights, in bits per character.
+
+        state  the training state at the checkpoint
 
         The part is so short that measuring all checkpoints takes less than a twentieth of the training time. Returns
         None if the part has fewer than two characters. Returns None also if the cost is not finite, because a training
@@ -144,13 +149,13 @@ class Training(NamedTuple):
 def run_training(
     training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]
 ) -> Trained:
-    """Train, from the resume state if there is one; write the checkpoints, and show progress.
+    """Train from the first update, or from the resume state if one is saved; write the checkpoints, show progress.
 
     checkpoints_to  folder for the checkpoints' models
     log             called with the points (name, update, value) of each block
 
     Raises Stopped after a signal, Diverged at the first number that is not finite. In both cases a resume state is
-    saved before, if at least one update is done. Raises Damaged if all resume states are damaged.
+    saved first, unless no update was done. Raises Damaged if all resume states are damaged.
     """
     params, text, folder, settings = training
     section = params.train
@@ -218,7 +223,7 @@ def write_results(training: Training, trained: Trained, path: dict[str, Path]) -
 
 
 def write_trace(trace: Trace, path: dict[str, Path]) -> None:
-    """Write the tables smooth_loss, first_losses and measures of the trace. `path` is that of `write_results`."""
+    """Write the trace to smooth_loss.csv, first_losses.csv and measures.csv in plots/. `path`: see write_results."""
     for name, columns_of, every, table in (
         ("smooth_loss", ("smooth_loss",), EVERY, trace.smooth_losses[:, None]),
         ("first_losses", ("loss",), 1, trace.losses[:, None]),

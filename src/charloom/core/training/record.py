@@ -1,8 +1,9 @@
 """The record of a training: a file to which the training appends its start, its points and its end.
 
-The lines are a Start, the points as [name, update, value, time in seconds since 1970], and an End, in JSON, each sealed
-(see storage.sealed). A resumed training appends another Start to the same record. `tracking` sends it to MLflow: see
-tracking/spool.py. No result depends on the record. If it cannot be written, training goes on.
+The lines are a Start, the points as [name, update, value, time in seconds since 1970], and an End, in JSON, each with a
+checksum (see storage.sealed). A resumed training appends another Start to the same record. A separate process, the
+sender (tracking/sender.py), sends the record to MLflow. No result depends on the record. If the record cannot be
+written, training continues.
 """
 
 import os
@@ -36,7 +37,7 @@ class Start(Schema, extra="ignore"):  # earlier versions wrote more keys
     """The start of a training: params, text, time and machine.
 
     record          a random name; the first Start's name identifies the record
-    sender          see provenance.identity
+    sender          the identity of the sender that has to send the record: see provenance.sender_identity
     text_sha256     SHA-256 of the text
     params          all params
     started         seconds since 1970
@@ -74,15 +75,15 @@ class End(Schema):
 class Recording:
     """The record of a running training, for a `with` block.
 
-    The process holds the record's lock in the block. At the end of the block the end is appended. If no exception ends
-    the block, the caller sets `results` before.
+    The process holds the record's lock in the block. After the block an End is appended to the record. The caller sets
+    `results`, the hash of the results, in the block, unless an exception ends the block.
     """
 
     def __init__(self, key: str, params: Params, text_sha256: str, send: Callable[[str], object] = lambda _: None):
         """Begin the record of a training that starts now.
 
         key   the training key: trainings with equal keys have equal results
-        send  starts the sender with this `sender_identity` unless it runs; it may raise OSError
+        send  a function that starts the sender with the given identity, unless it runs; it may raise OSError
         """
         network = network_digest(params.recipe.kind)
         self.start, self.characters = start_of(params, text_sha256, network), params.characters
@@ -120,7 +121,7 @@ class Recording:
             self.send(self.start["sender"])
 
     def _append(self, lines: Iterable[Any]) -> None:
-        """Append the lines. If the sender has sent and removed the record, begin it again with the start."""
+        """Append the lines. If the sender has sent and removed the record, begin the record again with the Start."""
         with suppress(OSError):
             try:
                 append(self.path, lines)
@@ -132,7 +133,7 @@ class Recording:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        """Append the end; start the sender if the training failed, because no later stage would."""
+        """Append the End. If the training failed, start the sender, because no later stage runs and would start it."""
         status = "FINISHED" if error is None else "KILLED" if issubclass(error, Stopped) else "FAILED"
         end = End(status=status, ended=round(time.time(), 3), results=None if error else self.results)
         self._append([end.model_dump()])
@@ -152,19 +153,20 @@ def start_of(params: Params, text_sha256: str, network: str = "") -> dict[str, A
 
 
 def spool() -> Path:
-    """Return the folder of all entries, in the main repository."""
+    """Return the spool, in the main repository: the folder of all that is not yet sent to MLflow."""
     return root() / CHARLOOM_FOLDER / "spool"
 
 
 def recording_lock(entry: Path) -> Path:
-    """Return the lock file that a training holds while it records into the entry's folder."""
+    """Return the path of the lock that a training holds while it records to `entry`, a folder of the spool."""
     return root() / CHARLOOM_FOLDER / "recording" / f"{entry.name}.lock"
 
 
 def sender_lock(name: str) -> Path:
-    """Return the lock file of the sender with this identity, or of an attempt to send the entry with this name.
+    """Return the path of the lock that a process holds while it sends to MLflow.
 
-    The sender's log is beside its lock file.
+    name  the identity of a sender, whose log is next to the lock file; or the name of a folder in the spool, for the
+          process that sends this folder
     """
     return root() / CHARLOOM_FOLDER / "sender" / f"{name}.lock"
 
@@ -172,10 +174,12 @@ def sender_lock(name: str) -> Path:
 def start_sender(module: str, sender: str) -> bool:
     """Start the sender with this identity as a separate process, unless it runs; return whether it was started.
 
-    module  the sender's program
+    module  the name of the Python module that is the sender's program
+    sender  the identity: see provenance.sender_identity
 
-    Nobody waits for the sender: a slow store cannot delay training. It works in the main repository, because an
-    experiment's folder may be removed. Raises OSError if its log cannot be written, or no process can start.
+    No process waits for the sender, so a slow MLflow server cannot delay training. The sender works in the main
+    repository, because an experiment's folder may be removed. Raises OSError if its log cannot be written, or if no
+    process can be started.
     """
     if is_held(lock := sender_lock(sender)):
         return False

@@ -1,8 +1,8 @@
-"""The resume state of a stopped training. It is written atomically, outside DVC's outputs.
+"""The resume state, from which a stopped training continues. It is written atomically, outside DVC's outputs.
 
-The main repository has a folder for each training key, that is for each set of inputs of `train`:
+The main repository has a folder for each training key, that is for each set of inputs of the stage `train`:
 
-    .charloom/train/<key>/<update>.state    the newest two. A file has the SHA-256 of its rest, a line of JSON, arrays
+    .charloom/train/<key>/<update>.state    the newest two: SHA-256 of the rest of the file, a line of JSON, arrays
     .charloom/train/<key>/<update>.npz      copies of the checkpoints so far, because DVC removes a stage's outputs
 """
 
@@ -41,7 +41,7 @@ class Checkpoint(NamedTuple):
 
 
 class Head(BaseModel):
-    """The line of JSON in a state's file: the training's settings, and the checkpoints so far by file name."""
+    """The line of JSON in the file of a state: the inputs of the training, and its checkpoints so far by file name."""
 
     settings: TrainInputs
     checkpoints: dict[str, Checkpoint]
@@ -51,7 +51,7 @@ Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoint
 
 
 def key(inputs: TrainInputs) -> str:
-    """Return the training key: the first 16 hexadecimal digits of the settings' SHA-256."""
+    """Return the training key: the first 16 hexadecimal digits of the SHA-256 of the inputs as JSON."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -113,10 +113,12 @@ def load(folder: Path, inputs: TrainInputs, start: TrainState, sequences: int) -
 
 
 def tidy(folder: Path, inputs: TrainInputs) -> str | None:
-    """Remove the states of other trainings that have not changed for KEPT days. Return a line about the newest state.
+    """Remove the states of other trainings that have not changed for KEPT days. Return a line for the user, or None.
 
-    The line has the difference between the settings of both trainings. The result is None if the newest state of
-    another training is older than a day or damaged, or if there is none. The states of a running training stay.
+    folder, inputs  those of the training that starts now
+
+    The line tells how the training with the newest other state differs from this training. The result is None if that
+    state is older than a day or damaged, or if no other state exists. The states of a running training stay.
     """
     now = time.time()
     try:
@@ -134,7 +136,7 @@ def tidy(folder: Path, inputs: TrainInputs) -> str | None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the folder of a training's resume states. A state without checkpoints is damaged, so states go first."""
+    """Remove the folder of a training's resume states. States are removed first: each needs its checkpoints."""
     for path in _generations(folder):
         _remove(path)
     shutil.rmtree(folder, ignore_errors=True)
@@ -151,7 +153,7 @@ def _generations(folder: Path) -> list[Path]:
 
 
 def _head(path: Path) -> Head:
-    """Return the Head of a state's file. Raises ValueError if it cannot be read, or its SHA-256 or Head is wrong."""
+    """Return the Head in the file of a state. Raises ValueError if the file is unreadable, or its content damaged."""
     try:
         with path.open("rb") as file:
             digest = file.read(DIGEST)
@@ -162,7 +164,7 @@ def _head(path: Path) -> Head:
     except OSError as error:
         raise ValueError(error.strerror) from None
     except ValidationError:
-        raise ValueError("damaged: its line of JSON is not that of a saved state") from None
+        raise ValueError("damaged: its line of JSON does not describe a saved state") from None
 
 
 def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) -> Resumed:
@@ -173,7 +175,7 @@ def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) ->
     """
     head = _head(path)
     if head.settings != inputs:
-        raise ValueError(changed_inputs(head.settings, inputs))
+        raise ValueError(f"it belongs to another training: {changed_inputs(head.settings, inputs)}")
     for name, checkpoint in head.checkpoints.items():
         file = path.with_name(name)
         if not file.is_file() or sha256(file) != checkpoint.sha256:

@@ -22,7 +22,7 @@ class Trace:
     smooth_losses  smooth losses of row 0 and every hundredth row
     losses         losses of the first hundred rows
     epoch_sums     sum of the losses of each epoch, added in the order of the rows; the last epoch may be unfinished
-    statistics     (n, 4) statistics of row 0 and every thousandth row: see Rows in network/state.py
+    statistics     (n, 4) statistics of row 0 and every thousandth row: see UpdateResults in network/state.py
     first_below    the first row with a smooth loss below the target, −1 if there is none
     """
 
@@ -38,7 +38,7 @@ EMPTY = Trace(0, np.empty(0), np.empty(0), np.empty(0), np.empty((0, 4)))
 
 
 def extended(trace: Trace, rows: UpdateResults, sequences: int, target: float) -> Trace:
-    """Return the trace with these rows, which must follow its last row, appended.
+    """Return the trace with more rows appended. The first of these rows must follow the last row of the trace.
 
     sequences  number of rows in an epoch
     target     the smooth loss for `first_below`, in nats per sequence
@@ -61,15 +61,15 @@ def extended(trace: Trace, rows: UpdateResults, sequences: int, target: float) -
 
 
 def columns(trace: Trace) -> tuple[Array, ...]:
-    """Return the columns of the trace's tables in plots/, an array for each: the argument of `results_hash`."""
+    """Return the columns of the tables in plots/ as arrays: the argument `trace` of results_hash."""
     return (trace.smooth_losses, trace.losses, *trace.statistics.T)
 
 
 def points(rows: UpdateResults) -> Iterator[tuple[str, int, float]]:
     """Yield (name, update, value) for the points of these rows that are sent to MLflow.
 
-    They are the smooth loss of every hundredth row, and the statistics of every thousandth row. `protocol.run` adds the
-    held-out cost of a checkpoint.
+    The points are the smooth loss of every hundredth row, and the statistics of every thousandth row. A caller,
+    protocol.run_training, adds the held-out cost of a checkpoint.
     """
     first = rows.state.update
     for row in range(-first % EVERY, len(rows.losses), EVERY):
@@ -93,7 +93,7 @@ def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:
 
 
 def epoch_means(trace: Trace, sequences: int) -> dict[int, float]:
-    """Return the mean loss of each epoch, in nats per sequence, by the number of its last row.
+    """Return {number of an epoch's last row: mean loss of the epoch, in nats per sequence}.
 
     An unfinished epoch is included. `sequences` is the number of rows in an epoch.
     """
