@@ -21,7 +21,7 @@ RIGHT = ""  # the key of the right function of each stage
 
 
 class Pass(NamedTuple):
-    """The arrays of a forward pass: a (T, m), h (T + 1, m), p (T, K), losses (T,); X, Y (T, K) are x, y as one-hot rows.
+    """The arrays of a forward pass: a (T, m), h (T + 1, m), p (T, K), losses (T,); X, Y (T, K): x, y as one-hot rows.
 
     unit  the factor of the loss: 1 for a sum over the sequence, 1/T for a mean
     """

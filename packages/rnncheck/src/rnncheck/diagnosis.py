@@ -169,7 +169,7 @@ def _with_own_states(call: Called) -> Called | None:
 
 
 def located(calls: Sequence[Called], clip: dict[str, float], names: Sequence[str]) -> str:
-    """Return a sentence that says where a gradient is wrong: matrix, case, entry, and the time steps if U shows them."""
+    """Return a sentence that says where a gradient is wrong: matrix, case, entry, and the steps if U shows them."""
     for call in calls:
         for name in sorted(names, key="U".__ne__):
             expected = np.clip(gradients(call.right, {}, call.own)[name], -clip[name], clip[name])

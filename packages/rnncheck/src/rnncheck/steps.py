@@ -61,7 +61,7 @@ def decayed(X: Array, rate: float) -> Array:
 
 
 def epsilons(steps: Array, g: Array) -> tuple[float, float]:
-    """Return epsilon inside the root and epsilon outside, computed from the first steps (size,) and gradients g (size,).
+    """Return epsilon inside the root and epsilon outside, computed from the first step (size,) and its gradient g.
 
     In AdaGrad and Adam, g / step is √(g² + inside) / eta or (|g| + outside) / eta. A result is negative or NaN if no
     epsilon fits.
@@ -177,7 +177,7 @@ def _largest(steps: Array) -> float:
 
 
 def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
-    """Return the name of the right rule, its eta, and (). If no right rule fits, return "", 0, and alternative faults."""
+    """Return the right rule's name, its eta, and (). If no right rule fits, return "", 0, and alternative faults."""
     if not np.isfinite(steps).all():
         message = "it divides by 0, or takes the root of a negative number: weights become infinite or NaN"
         if np.isfinite(np.delete(steps, 0, axis=1)).all():
