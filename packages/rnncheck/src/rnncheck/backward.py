@@ -93,10 +93,10 @@ def chain(
 ) -> Array:
     """Return d = ∂loss/∂a (T, m), computed from the last step to the first.
 
-    slope    returns the derivative of tanh
-    carry    returns the gradient that later steps send to step t; arguments s, t, d, and e: d before the slope; d, e
-             are (T + 2, m), with zeros after the sequence
-    combine  returns d_t from the gradient by the output, that of later steps, and the slope
+    slope    function of s: the derivative of tanh (T, m)
+    carry    function of s, t, d and e: the gradient (m,) that later steps send to step t. e is d before its product
+             with the slope; d and e are (T + 2, m), with zeros after the sequence
+    combine  function of the gradient that comes from o_t, the result of carry, and the slope: d_t
     """
     out, slopes, (d, e) = g @ s.V, np.broadcast_to(slope(s), s.a.shape), np.zeros((2, len(g) + 2, len(s.W)), g.dtype)
     for t in reversed(range(len(g))):

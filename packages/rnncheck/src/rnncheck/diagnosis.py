@@ -26,7 +26,7 @@ EQUATIONS = {"g": "g_t", "d": "d_t", "slope": "d_t", "carry": "d_t"}  # names in
 class Called(NamedTuple):
     """A case, the right forward pass over it, and the program's gradients.
 
-    By matrix: `scale` divides a difference of gradients, and `tolerance` is the largest quotient of a right gradient.
+    A difference of gradients is divided by `scale`; a right gradient has a quotient of at most `tolerance`.
     """
 
     case: Case
@@ -117,7 +117,7 @@ def explained(
     """Return the choices of faults that explain the gradients of these stages with the fewest faults.
 
     A choice includes `before`, the faults of earlier stages; [before] means that these stages have none. Several
-    choices are variants of one fault, or alternatives. Return None if no one or two faults explain the gradients.
+    choices are variants of one fault, or alternatives. Return None if no choice of one or two faults explains them.
     """
     names = [stage for stage in stages if stage in "WUVbc"]
     right = distances(calls, clip, before, names)

@@ -43,7 +43,10 @@ def about_of(content: Mapping[str, Any]) -> About:
     for name, least in (("m", 2), ("K", 2), ("seq_length", 2), ("lengths", 1)):
         values = settings[name] if isinstance(settings[name], list | tuple) and name == "lengths" else [settings[name]]
         if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in range(least, 201) for v in values):
-            raise Unreadable(f"cases: the value of {name} is not allowed; allowed are integers from {least} to 200")
+            raise Unreadable(
+                f"cases: the value of {name} is not allowed; allowed are integers from {least} to 200 "
+                "(in lengths, up to five)"
+            )
         settings[name] = tuple(map(int, values)) if name == "lengths" else int(values[0])
     if not isinstance(settings["seed"], str) or not SEED.fullmatch(settings["seed"]):
         raise Unreadable("cases: the seed is not allowed; allowed are up to 40 of A-Z, a-z, 0-9, '_', '-' and '.'")
@@ -109,7 +112,7 @@ def _results_of(part: str, entries: Any) -> CallResults:
 
 
 def _decoded(value: Any) -> Any:
-    """Return a JSON value with its arrays, objects with shape and data, as NumPy arrays, and null as NaN."""
+    """Return a JSON value in which each object with shape and data is replaced by its array, and null by NaN."""
     if isinstance(value, dict) and value.keys() >= {"shape", "data"}:
         shape, data = (item if isinstance(item, list) else [item] for item in (value["shape"], value["data"]))
         if not all(type(number) in (int, float, type(None)) for number in data):

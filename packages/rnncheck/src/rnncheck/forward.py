@@ -99,9 +99,9 @@ def judge_forward(cases: Sequence[Case], given: Sequence[Returned]) -> tuple[lis
 def _begin(
     cases: Sequence[Case], given: Sequence[Returned], right: Sequence[Pass], losses: set[int], states: set[int]
 ) -> str:
-    """Return the end of a sentence: the step and the quantity at which the forward pass starts to differ.
+    """Return the end of a sentence: where the forward pass starts to differ; "" if the cases do not show it.
 
-    losses, states  indices of the cases with a wrong loss, a wrong last state. "" if they do not show the step
+    `losses` are the indices of the cases with a wrong loss, and `states` those with a wrong last state.
     """
     first = min(losses | states, key=lambda n: (len(cases[n].x), n not in states))
     length, shorter = len(cases[first].x), [len(case.x) for case in cases if len(case.x) < len(cases[first].x)]

@@ -139,7 +139,7 @@ def judge_sample(about: About, results: CallResults, eta: float | None) -> Verdi
 
 
 def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:
-    """Return `count` texts of n ids. If each has one more id, and begins with the given id `first`, it is removed.
+    """Return `count` texts of n ids. If each text has n + 1 ids and begins with the id `first`, that id is removed.
 
     Raises Unreadable if a text has another length, or an id is not from 0 to 4.
     """

@@ -17,9 +17,9 @@ LIMITED = 'ulimit -c 0; ulimit -f 20000; exec "$@"'  # no core dump; files of up
 
 
 def script_report(script: Path, seconds: float) -> Report:
-    """Run the script in its folder for at most `seconds`, and return one report with the verdicts of its calls.
+    """Run the script in its folder for at most `seconds`, and return one report on all its calls of `check`.
 
-    The calls are those of `check`. Raises Unreadable, with the reason, if none of them wrote a report.
+    Raises Unreadable, with the reason, if no call wrote a report.
     """
     if not script.is_file():
         raise Unreadable("no such file")
