@@ -1,6 +1,6 @@
-"""Compare the kernel's gradient with numerical derivatives of the loss, and its results with those of network/.
+"""Compare the kernel's gradient with numerical derivatives of the loss, and the kernel's results with network/.
 
-equations.py checks network/rnn.py itself.
+The kernel is the compiled code that trains; network/ has the same equations in NumPy. equations.py checks network/.
 """
 
 import math
@@ -33,12 +33,12 @@ from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import Text
 
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
-SATURATED = 1e-12  # 1 − h² below which rounding, 1e-16, destroys the compared digits
+SATURATED = 1e-12  # below this 1 − h², rounding errors of 1e-16 destroy the compared digits
 RATE, UPDATES, SAME = (
     0.01,
     3,
     1e-6,
-)  # the learning rate and number of updates of `network_difference`; what rounding leaves
+)  # of `network_difference`: the learning rate, the number of updates, and the largest difference by rounding
 DIGITS = 17  # decimal digits of float64
 
 
@@ -58,7 +58,7 @@ def initial_errors(params: Params, theta: Parameters, ids: Array) -> GradcheckEr
     """Return the errors of the kernel's gradient for these params, in float64 and without clipping.
 
     theta and ids are the results of `weights_and_batch`. At most gradcheck.entries / batch entries (rounded up) of a
-    matrix are compared. Raises CheckFailed as gradient_errors does.
+    matrix are compared. Raises CheckFailed if a gradient is not finite.
     """
     rates = OPTIMIZERS[params.optimizer].revealing()  # the gradient does not depend on the rates
     recipe = Recipe(params.m, params.seq_length, params.sigma, math.inf, "float64", rates, params.train.loss)
@@ -87,7 +87,7 @@ def gradient_errors(
     rng: np.random.Generator,
     of_kernel: Callable[..., tuple[Gradients, Array]] = learned_gradients,
 ) -> GradcheckErrors:
-    """Return the errors of the kernel's gradient, compared with numerical gradients, for the initial states `_states`.
+    """Return the errors of the kernel's gradient, compared with numerical gradients, from both states of `_states`.
 
     ids        (T + 1, n) integers below K, a column per sequence; the loss is the sum over the sequences
     recipe     selects the compiled code to check
@@ -125,9 +125,9 @@ def _states(theta: Parameters, ids: Array) -> dict[str, Array]:
 
 
 def _drawn_entries(theta: Parameters, name: str, ids: Array, limit: int, rng: np.random.Generator) -> Array:
-    """Return the indices of all entries of a matrix, or of `limit` entries at random, sorted, if it has more.
+    """Return the sorted indices of all entries of a matrix, or of `limit` random entries if the matrix has more.
 
-    Random entries of U are those of characters that are read: the others have derivative 0.
+    Random entries of U are taken from columns of characters that are read: the other columns have derivative 0.
     """
     places = np.arange(getattr(theta, name).size)
     if len(places) <= limit:
@@ -151,7 +151,7 @@ def _errors(
     analytic   the kernel's gradient, raveled
     entries    (B,) indices of the entries to compare
     sequences  inputs and targets of each sequence: see sequences_of
-    real       real parts for each sequence, along the kernel's states
+    real       the RealParts of each sequence, computed from the kernel's states
     report     called with `done` plus the number of entries compared so far, counted once per sequence
 
     Raises CheckFailed if a gradient is not finite.
@@ -162,7 +162,7 @@ def _errors(
     by_sequence = [central_differences(theta, name, first, REPORT_STEP, *pair, parts.h[0]) for pair, parts in both]
     differences = np.sum(by_sequence, axis=0)
     if not np.isfinite(np.concatenate([analytic, numeric, differences])).all():
-        raise CheckFailed(f"the gradient of {name} at the initial weights is not finite: a smaller sigma may help")
+        raise CheckFailed(f"the gradient of {name} at the initial weights is not finite; try a smaller sigma")
     error = relative_error(gradient, numeric, SMALL * sizes.max())
     worst = int(np.argmax(error))
     return MatrixErrors(
@@ -179,8 +179,9 @@ def _errors(
 def _steps(
     theta: Parameters, name: str, entries: Array, real: list[RealParts], report: Callable[[int], None] = lambda _: None
 ) -> Array:
-    """Return complex_step's two results, derivatives and sizes, summed over all sequences: (2, B).
+    """Return an array (2, B): the derivatives and the sizes that `complex_step` returns, summed over all sequences.
 
+    real    the RealParts of each sequence
     report  called with the number of entries done so far, counted once per sequence
     """
     total, done = np.zeros((2, len(entries))), 0
@@ -195,9 +196,9 @@ def _steps(
 
 
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
-    """Return a line for each matrix and initial state whose gradient by the kernel has an error above `tolerance`.
+    """Return a line for each matrix and initial state for which the kernel's gradient has an error above `tolerance`.
 
-    If the kernel's hidden states have an error above `tolerance`, the first line says so. NaN counts as above.
+    If the kernel's hidden states have an error above `tolerance`, the first line says so. NaN counts as an error.
     """
     lines = []
     if not errors.state_error <= tolerance:
@@ -214,15 +215,15 @@ def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:
 
 
 def without_evidence(errors: GradcheckErrors) -> list[str]:
-    """Return the matrices about which the check shows nothing: all compared entries are zero in both gradients."""
+    """Return the names of the matrices whose compared entries are all zero in both gradients: they show nothing."""
     sides = [(name, getattr(errors.zero, name), getattr(errors.carried, name)) for name in NAMES]
     return [name for name, *rows in sides if all(row.entries_zero == row.entries for row in rows)]
 
 
 def network_difference(params: Params, text: Text) -> str:
-    """Return how the kernel differs from network/, in words; "" if both agree to rounding.
+    """Return a sentence that says how the kernel differs from network/, or "" if they agree except for rounding.
 
-    Both read the beginning of the training text, with the same weights; then both take UPDATES updates.
+    Kernel and network/ read the beginning of the training text with the same weights, and make UPDATES updates.
     """
     K, T = len(text.vocabulary), params.seq_length
     optimizer = OPTIMIZERS[params.optimizer](RATE)
@@ -240,7 +241,7 @@ def network_difference(params: Params, text: Text) -> str:
 
 
 def check_record(errors: GradcheckErrors, tolerance: float, passed: bool) -> GradcheckMetrics:
-    """Return the record of the check, with the number of decimal digits in which the gradients of a matrix agree.
+    """Return the content of metrics/gradcheck.json: the decimal digits to which the gradients of each matrix agree.
 
     An error below `tolerance` counts as `tolerance`, because digits beyond it are rounding errors. `passed` is stored
     unchanged.

@@ -1,8 +1,8 @@
-"""The check of network/rnn.py as it is written: is its gradient the derivative of its own forward pass?
+"""Check whether the gradient in network/rnn.py is the derivative of the forward pass in the same file.
 
-The derivative is the complex step of `rnn.forward` and `rnn.log_softmax` themselves, so a change of the equations in
-rnn.py needs no change here. The check does not depend on the params' sigma alone: small weights hide a wrong
-derivative of the nonlinearity, and large ones make a network chaotic, in which two right gradients differ.
+The derivative is computed by the complex step from `rnn.forward` and `rnn.log_softmax`, so this module needs no edit if
+the equations change. The gradient is checked at weights of several sizes: with small weights a wrong derivative of the
+nonlinearity stays unnoticed, and with large weights the network may be chaotic, so that two right gradients differ.
 """
 
 import math
@@ -24,14 +24,14 @@ FILE = "network/rnn.py"
 STEP = 1e-100  # of the complex step
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest derivative in a matrix
 CALM = 1.0  # the largest sigma · √m of a W whose network is not chaotic
-LARGE, LARGE_TOLERANCE = 5.0, 1e-6  # a sigma · √m, at most 0.5, and what chaos leaves of a right gradient there,
-SHORT = 10  # … if so many characters are read: rounding grows with each of them
-REAL_STEP, LOST = 1e-6, 0.05  # of a central difference; its largest relative difference to a right complex step
-WORK, FEWEST = 2 * 10**8, 5  # multiplications for a matrix and a state, about; but at least so many entries
+LARGE, LARGE_TOLERANCE = 5.0, 1e-6  # large weights: sigma · √m, and the relative error that chaos may cause,
+SHORT = 10  # … and the number of characters read, because rounding errors grow with each character
+REAL_STEP, LOST = 1e-6, 0.05  # step of a central difference; its largest relative distance from a right complex step
+WORK, FEWEST = 2 * 10**8, 5  # about the multiplications for a matrix and a state; the fewest entries compared
 
 
 class Point(NamedTuple):
-    """Weights at which the gradient is checked: their sigma, for messages, and the largest relative error allowed."""
+    """Weights theta at which the gradient is checked; their sigma, for messages; the largest allowed relative error."""
 
     sigma: float | str
     theta: Parameters
@@ -39,7 +39,10 @@ class Point(NamedTuple):
 
 
 class ComparedEntries(NamedTuple):
-    """Compared entries of a matrix, from a state: indices, gradient by rnn.py, and derivative by the complex step."""
+    """B entries of one matrix, compared from one initial state (`zero` or `carried`).
+
+    entries, analytic, numeric (B,)  raveled indices; gradient by rnn.py; derivative by the complex step
+    """
 
     name: str
     state: str
@@ -58,9 +61,9 @@ Starts = list[tuple[tuple[Array, Array], Array]]  # inputs and targets of each s
 
 
 def points(theta: Parameters, sigma: float | str, tolerance: float, seed: int) -> list[Point]:
-    """Return the weights of the check: theta, which were drawn with `sigma`, fan_in, and weights that saturate units.
+    """Return the weights of the check: theta, weights with sigma `fan_in`, and large weights, which saturate units.
 
-    theta is left out if it may be chaotic: then the others check the code.
+    theta was drawn with `sigma`. It is left out if sigma is `fan_in`, or so large that the network may be chaotic.
     """
     m, K = theta.m, theta.K
     large = round(min(0.5, LARGE / math.sqrt(m)), 3)
@@ -72,9 +75,9 @@ def points(theta: Parameters, sigma: float | str, tolerance: float, seed: int) -
 
 @np.errstate(all="ignore")  # an unbounded network may overflow at large weights
 def failures(points: list[Point], ids: Array, most: int, report: ProgressCallback) -> list[str]:
-    """Return a line for each matrix whose gradient in rnn.py is wrong, with an entry and both numbers.
+    """Return a line for each matrix whose gradient in rnn.py is wrong, with an entry, its gradient and its derivative.
 
-    points  the results of `points`; the first at which a gradient is wrong decides
+    points  the result of the function `points`; only failures at the first point with a wrong gradient are returned
     ids     (T + 1, n) a column for each sequence
     most    number of entries of a matrix to compare
     report  called with the number of points done
@@ -101,14 +104,14 @@ def failures(points: list[Point], ids: Array, most: int, report: ProgressCallbac
 
 
 def _place(theta: Parameters, row: ComparedEntries, worst: int) -> str:
-    """Return the entry as `W[3, 4]`."""
+    """Return the entry with the index `worst` in `row` as text, such as `W[3, 4]`."""
     return f"{row.name}{[int(i) for i in np.unravel_index(row.entries[worst], getattr(theta, row.name).shape)]}"
 
 
 def equation_errors(theta: Parameters, ids: Array, most: int) -> GradcheckErrors:
-    """Return the errors of the gradient in rnn.py, from a zero and from a carried state, on `most` entries of a matrix.
+    """Return the errors of the gradient in rnn.py from a zero state, and from the state after reading ids[:-1].
 
-    Raises CheckFailed as `compare_matrices` does.
+    At most `most` entries of a matrix are compared. Raises CheckFailed as `compare_matrices` does.
     """
     rows = dict[str, dict[str, MatrixErrors]](zero={}, carried={})
     for row in compare_matrices(theta, ids, most):
@@ -128,8 +131,8 @@ def equation_errors(theta: Parameters, ids: Array, most: int) -> GradcheckErrors
 def compare_matrices(theta: Parameters, ids: Array, most: int) -> Iterator[ComparedEntries]:
     """Yield the comparison of each matrix, from a zero state and from the state after reading ids[:-1].
 
-    A large network has fewer entries compared: see WORK. Raises CheckFailed if a number is not finite, or
-    `rnn.forward` cannot be differentiated by the complex step.
+    At most `most` entries of a matrix are compared, fewer if the network is large: see WORK. Raises CheckFailed if a
+    number is not finite, or if `rnn.forward` cannot be differentiated by the complex step.
     """
     T, m, K = len(ids) - 1, theta.m, theta.K
     most = min(most, max(FEWEST, WORK // (ids.shape[1] * T * m * (m + 2 * K))))
@@ -145,9 +148,9 @@ def compare_matrices(theta: Parameters, ids: Array, most: int) -> Iterator[Compa
 
 
 def _ensure_differentiable(theta: Parameters, ids: Array) -> None:
-    """Raise CheckFailed if the complex step of `rnn.forward` is no derivative: for each matrix, compare an entry.
+    """Raise CheckFailed if the complex step through `rnn.forward` does not give the derivative of the loss.
 
-    The entry is that with the largest gradient; its derivative is also computed by central differences.
+    In each matrix, the derivative by the entry with the largest gradient is compared with a central difference.
     """
     zero = np.zeros((ids.shape[1], theta.m))
     gradient, starts = by_numpy.summed(theta, ids, zero)[1], list(zip(sequences_of(ids), zero, strict=True))
@@ -158,14 +161,15 @@ def _ensure_differentiable(theta: Parameters, ids: Array) -> None:
         if abs(real - imaginary) > LOST * max(abs(real), SMALL):
             raise CheckFailed(
                 f"{FILE}: `forward` loses the imaginary part of complex numbers (as np.abs, .real and float do), so it "
-                f"cannot be checked: an entry of {name} has derivative {real:.6g}, by the complex step {imaginary:.6g}"
+                f"cannot be checked: the derivative by an entry of {name} is {real:.6g} by central differences, and "
+                f"{imaginary:.6g} by the complex step"
             )
 
 
 def some_entries(theta: Parameters, name: str, ids: Array, most: int) -> Array:
     """Return the indices of at most `most` entries of a matrix, evenly spread.
 
-    Entries of U are those of characters that are read: the others have derivative 0.
+    Entries of U are taken from columns of characters that are read: the other columns have derivative 0.
     """
     places = np.arange(getattr(theta, name).size)
     if name == "U":
@@ -175,7 +179,10 @@ def some_entries(theta: Parameters, name: str, ids: Array, most: int) -> Array:
 
 
 def _complex_step(theta: Parameters, name: str, entry: int, starts: Starts) -> float:
-    """Return the derivative of the loss by an entry of a matrix."""
+    """Return the derivative of the loss by an entry (raveled index) of a matrix, computed by the complex step.
+
+    Raises CheckFailed if `rnn.forward` does not accept complex weights.
+    """
     moved = Parameters(theta.flat.astype(complex), theta.m, theta.K)
     getattr(moved, name).reshape(-1)[entry] += 1j * STEP
     try:
@@ -188,7 +195,7 @@ def _complex_step(theta: Parameters, name: str, entry: int, starts: Starts) -> f
 
 
 def _central_difference(theta: Parameters, name: str, entry: int, step: float, starts: Starts) -> float:
-    """Return the derivative of the loss by an entry of a matrix, by central differences."""
+    """Return the derivative of the loss by an entry (raveled index) of a matrix, computed by central differences."""
     losses = []
     for by in (step, -step):
         moved = Parameters(theta.flat.copy(), theta.m, theta.K)

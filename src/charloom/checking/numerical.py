@@ -1,17 +1,17 @@
 """Two kinds of numerical gradients of the loss, and the relative error of an analytic gradient.
 
     complex step          ∂L/∂θ ≈ Im L(θ + ih) / h                    no subtraction: exact to rounding at h = 1e-100
-    central differences   ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h          what course reports use
+    central differences   ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h          the method of course reports
 
-Such a small imaginary part does not change the real parts. The addition theorems give its value after each function:
-with sin 2ε = 2ε and cos 2ε = 1, which hold to the last digit,
+An imaginary part ε as small as 1e-100 does not change the real parts. The addition theorems give the imaginary part
+after each function: with sin 2ε = 2ε and cos 2ε = 1, which hold to the last digit,
 
     tanh(a + iε) = (sinh 2a + i sin 2ε) / (cosh 2a + cos 2ε)          imaginary part: ε · 2 / (cosh 2a + 1)
     log Σ_k e^(o_k + iε_k)                                            imaginary part: Σ_k p_k ε_k, p_k = e^o_k / Σ e^o
 
 So the real parts are computed once. The imaginary parts are computed in units of h, for many changed entries at once,
 without any tanh or exp. They are propagated forward through the text, unlike an analytic gradient, and this file shares
-no formula with `rnn.py`, so neither can hide a mistake of the other. A test does the same in complex numbers.
+no formula with `rnn.py`, so a mistake in one file cannot hide one in the other. A test computes with complex numbers.
 
 Matrix products, exp, tanh and log are the kernel's, so a measured error has the same bits on every processor.
 
@@ -59,7 +59,7 @@ class RealParts(NamedTuple):
 
 
 def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealParts:
-    """Return the real parts for inputs x (T,) and targets y (T,) with the given states (T + 1, m)."""
+    """Return the real parts for the inputs x (T,) and the targets y (T,), computed from the given states (T + 1, m)."""
     a = product(states[:-1], theta.W.T) + theta.U.T[x] + theta.b
     o = product(states[1:], theta.V.T) + theta.c
     by_output = softmax(o)
@@ -129,8 +129,8 @@ def central_differences(
     entries  (B,) indices into theta's raveled matrix `name`
     x, y     inputs and targets (T,), read from the state h_0 (m,)
 
-    Warning: at sigma = 0.01 and step = 1e-4 rounding in the subtraction causes a relative error of about 1e-6. Such
-    an error is one of the method, not of the gradient.
+    Warning: at sigma = 0.01 and step = 1e-4, rounding in the subtraction causes a relative error of about 1e-6, even if
+    the gradient is right.
     """
     both = np.tile(entries, 2), np.repeat([step, -step], len(entries))
     above, below = np.split(losses(theta, name, *both, x, y, h_0), 2)

@@ -36,7 +36,7 @@ def write_samples(
         for file, kind, count in wanted:
             model = read_model(file)
             if model.vocabulary != vocabulary:
-                raise Damaged(f"{file}: its vocabulary is not that of the prepared text; `dvc repro` makes it again")
+                raise Damaged(f"{file}: the vocabulary differs from the prepared text's; run `dvc repro` to train")
             random = random_stream(params.seed, kind, model.update)
             drawn = characters(model, Choice(params.sample.temperature), random)
             sample = ""

@@ -10,11 +10,14 @@ from charloom.core.base.errors import WrongInput
 # Values of options that a command line or a request to a server leaves out.
 DEFAULTS: dict[str, int | float] = {"length": 200, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
 
-COMMA = re.compile("[0-9]*,[0-9]+")  # a decimal of many languages
+COMMA = re.compile("[0-9]*,[0-9]+")  # a decimal number as many languages write it
 
 
 def _number_or_range(text: str) -> int | list[int]:
-    """Return a number below a million, as `5`, or the seeds of a range of at most so many, as `6-10`; otherwise 0."""
+    """Return the number in a text such as `5`, or the list of seeds in a range such as `6-10`; 0 if not allowed.
+
+    A number from 1 to 999,999 is allowed, and a range of at most 999,999 seeds.
+    """
     match [int(part) for part in text.split("-", 1)]:
         case [number]:
             return number if 0 < number < 10**6 else 0
@@ -44,7 +47,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], bool], str]] = {
 
 
 def allowed(name: str, raw_value: str | float, shown: str = "") -> Any:
-    """Return the value `raw_value` for the option `name`, converted and checked by ALLOWED, or raise WrongInput.
+    """Return `raw_value`, the value of the option `name`, converted and checked by ALLOWED, or raise WrongInput.
 
     shown  the option's name for the message, for instance --top-k; empty means `name`
     """

@@ -1,6 +1,6 @@
-"""Search of one long text for passages and words of short texts, in one compiled pass over the long text.
+"""A search in one long text for passages and words of short texts, in one compiled pass over the long text.
 
-A passage is any part of a short text without gaps. The passages are the paths of a suffix automaton: a pass takes
+A passage is a part of a short text without gaps. The passages are the paths of a suffix automaton, so a pass takes
 constant time per character of the long text, however many short texts there are. The words are the paths of a trie.
 
 Source: A. Blumer et al., "The smallest automaton recognizing the subwords of a text" (Theoretical Computer Science 40,
@@ -19,9 +19,10 @@ ROOT = 1  # the trie's root, before a word; node 0 means that no word matches
 
 
 class Passages:
-    """A search of a long text for the longest passage of each short text, and for whole words.
+    """A search in a long text for whole words, and for the longest passage of each short text that the long text has.
 
-    Texts and words are arrays of symbols, integers below S. A word matches a maximal run of letters in the long text.
+    Texts and words are arrays of symbols, integers from 0 to S − 1. A word is found only where the long text has no
+    letter directly before or after it.
     """
 
     def __init__(self, texts: list[Array], words: list[Array], letters: Array) -> None:
@@ -45,7 +46,7 @@ class Passages:
         self.trie[:, ~letters] = ROOT
         self.nodes = 2
         self.ends = [reduce(self._node, word.tolist(), ROOT) for word in words]
-        self.seen = np.zeros((self.nodes, 2), np.bool_)  # whether a non-letter, a letter followed the node
+        self.seen = np.zeros((self.nodes, 2), np.bool_)  # whether a non-letter (0), a letter (1) came after the node
         self.at = np.array([0, 0, ROOT])  # position of `read`: state, length of the current passage, node
 
     def _extended(self, last: int, symbol: int) -> int:
@@ -118,10 +119,10 @@ class Passages:
         _read(symbols, self.next, self.suffixes, self.longest, self.letters, self.trie, self.seen, self.at)
 
     def matches(self) -> tuple[list[tuple[int, int]], list[bool]]:
-        """Return the results after the last `read`: a range (start, end) for each short text, a bool for each word.
+        """Return a range (start, end) for each short text, and a bool for each word. Call this after the last `read`.
 
-        The range is the longest passage of the short text that the long text contains, the first of several with equal
-        length, (0, 0) if there is none. The bool says whether the word occurs in the long text.
+        The range is the place, in the short text, of the longest passage that the long text contains. It is the first
+        one of several with equal length, and (0, 0) if there is none. The bool says whether the long text has the word.
         """
         longest, (_, _, node) = self.longest.copy(), self.at
         for state in self.by_length[:0:-1]:  # if a passage was read, so were its suffixes

@@ -53,7 +53,7 @@ def qualities(samples: list[str], text: Text, piece: int = PIECE) -> list[tuple[
 
 
 def _quality(words: int, marks: SampleMarks) -> SampleQuality:
-    """Return the quality of a sample with these marks, in which `words` whole words occur."""
+    """Return the quality of a sample that has these marks (see SampleMarks) and a number of whole words, `words`."""
     start, end = marks.copied
     share = (words - len(marks.unknown)) / words if words else None
     return SampleQuality(known_words=share, longest_copy=end - start)

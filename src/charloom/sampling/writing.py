@@ -51,7 +51,7 @@ def blocks(
     h (S, m)  initial states
     x (S,)    ids to read first; they are not yielded
     random    a random stream for each text
-    backend   what computes with the network, by its name: see backends.py
+    backend   name of the implementation of the network: see backends.py
 
     Probabilities are those in softmax(o), before temperature, top_k and top_p are applied.
     """
@@ -59,6 +59,6 @@ def blocks(
 
 
 def characters(model: Model, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end, after the id `model.first`, which the model reads from its state."""
+    """Yield the ids of one text without end. The model starts from the state `model.h` and reads `model.first`."""
     for ids, _ in blocks(model.theta, model.h[None], np.array([model.first]), [random], choice, model.backend):
         yield from ids[0].tolist()

@@ -48,7 +48,10 @@ CHOICES = ((1.0, 0, 1.0), (0.5, 7, 1.0), (2.0, 0, 0.9), (0.0, 0, 1.0))  # temper
 
 
 def signature(name: str) -> dict[str, str]:
-    """Train the recipe with this name in RECIPES; return a SHA-256 of state and losses by the updates in UPDATES."""
+    """Train with the recipe of this name in RECIPES. Return a SHA-256 of state and losses after each of UPDATES.
+
+    The keys are the numbers of UPDATES as text.
+    """
     recipe, ids = RECIPES[name], _ids()
     state = initial_state(recipe, len(VOCABULARY), seed=1)
     digest, hashes = hashlib.sha256(), {}
@@ -63,7 +66,7 @@ def signature(name: str) -> dict[str, str]:
 
 @lru_cache
 def arithmetic(kind: str) -> str:
-    """Return the digest that `arithmetic_of` returns for this kind, computed now instead of read from signature.json.
+    """Return the digest of the training code that `keys.arithmetic_of` reads from signature.json, but compute it now.
 
     kind  a kind of recipe: see Recipe.kind
     """
@@ -85,9 +88,9 @@ def state_bytes(state: TrainState) -> bytes:
 
 
 def costs(dtype: str) -> str:
-    """Return a SHA-256 of the costs (nats) of all characters of TEXT but the first, and of the sum of these costs.
+    """Return a SHA-256 of the costs (nats) of all characters of SMALL_TEXT but the first, and of their sum.
 
-    The model has large weights.
+    A cost is −log of the probability that a model with large weights gives the character.
     """
     w, ids, nats = weights(_large(dtype), -np.inf), _ids().astype(np.int64), np.empty(len(SMALL_TEXT) - 1)
     total = read(w, scratch(w, M, len(VOCABULARY), SEQ_LENGTH), ids, SEQ_LENGTH, M, nats, 0.0, ALONE)
@@ -139,9 +142,9 @@ def probes() -> dict[str, str]:
 
 
 def libraries() -> dict[str, str]:
-    """Return the versions of libraries and the processor with its features, by name.
+    """Return the versions of the libraries, the processor, and the features of the processor, by name.
 
-    They are a hint if results differ. No hash depends on them.
+    If hashes differ between machines, these values are a hint. No hash depends on these values.
     """
     features = sorted(name for name, present in llvm.get_host_cpu_features().items() if present)
     return {

@@ -1,16 +1,16 @@
-"""The whole training in plain loops over the arrays of rnn.py: the same bits as the kernel's, and easier to read.
+"""The whole training in plain loops over the arrays of rnn.py: it computes the same bits as the kernel does.
 
     python -m charloom.signature.plain
 
-trains the experiment of params.yaml, and prints the hash of the results: that in metrics/results.json.
+trains the experiment of params.yaml, and prints the hash of the results, which equals that in metrics/results.json.
 
-This file is between the equations (network/) and the fast kernel. A batch of n sequences has n rows for each character:
-first the n first characters, then the n second ones. To the equations it adds the order of additions of each sum,
+This file is a step between the equations (network/) and the fast compiled kernel. An array for a batch of n sequences
+has T·n rows: row t·n + s belongs to character t of sequence s. The loops define the order in which each sum is added,
 because another order rounds differently:
 
     W h and Wᵀ d     over j upwards at even steps, downwards at odd ones
     softmax          a sum per lane of a 64-byte vector (every eighth float64, every sixteenth float32), then over lanes
-    all others       over j, k or t upwards, from 0
+    all other sums   over j, k or t upwards, from 0
 
 An update takes three to four times as long as in the fast kernel (m = 100, K = 83, T = 25, AVX-512;
 `python benchmarks/plain.py`). That is why vector.py and products.py exist. No stage imports this file; tests compare
@@ -38,12 +38,12 @@ from charloom.core.training.trace import results_hash
 def train(
     recipe: Recipe, K: int, ids: Array, updates: int, seed: int, report: ProgressCallback = lambda *_: None
 ) -> str:
-    """Train, and return the hash of the results: of the last and the best weights, and of the trace.
+    """Train, and return the hash of the results: the last and the best weights, and the trace (losses and statistics).
 
     ids     the training text, integers from 0 to K − 1
-    report  called with the number of each thousandth update, and a note
+    report  called every 1,000 updates, with the number of the update and the smooth loss as text
 
-    Updates count from 0. Row u of the trace belongs to the weights after u updates, so the last row makes no step.
+    Updates count from 0. Row u of the trace belongs to the weights after u updates, so no step follows the last row.
     """
     theta, accumulators = recipe.initial(K, seed)
     h, smooth, lowest, best = np.zeros((recipe.batch, recipe.m), recipe.dtype), 0.0, np.inf, theta.flat
@@ -70,10 +70,12 @@ def train(
 
 
 class Passed(NamedTuple):
-    """The forward and backward pass over T characters of n sequences.
+    """The arrays of the forward and backward pass over T characters of n sequences.
 
-    x (T·n,)      ids of the input characters
-    h (T·n + n, m), d (T·n + n, m), g (T·n, K)  states; gradients of the loss by a and by o. d is 0 after the last row
+    x (T·n,)        ids of the input characters
+    h (T·n + n, m)  states; the first n rows are the states before the sequences
+    d (T·n + n, m)  gradients of the loss by a; the last n rows are 0
+    g (T·n, K)      gradients of the loss by o
     """
 
     x: Array
@@ -83,7 +85,7 @@ class Passed(NamedTuple):
 
 
 def passes(theta: Parameters, x: Array, y: Array, h_0: Array, recipe: Recipe) -> tuple[float, Passed]:
-    """Return the mean loss of n sequences in nats, and the passes for the gradients of the loss to minimise.
+    """Return the mean loss of n sequences in nats, and their passes. d and g belong to the loss that is minimised.
 
     x, y (T, n)  ids of the input and target characters, a column for each sequence
     h_0 (n, m)   states before the sequences
@@ -96,16 +98,16 @@ def passes(theta: Parameters, x: Array, y: Array, h_0: Array, recipe: Recipe) ->
 
 
 def gradients_of(theta: Parameters, passed: Passed, dtype: Any) -> Parameters:
-    """Return the gradients, before clipping, added up in this dtype."""
+    """Return the gradients of all matrices before clipping. Their sums over the characters are added in `dtype`."""
     gradients = filled(0.0, theta.m, theta.K, dtype)
     _add(_matrices(gradients), *passed)
     return gradients
 
 
 def update_statistics(theta: Parameters, passed: Passed, recipe: Recipe) -> tuple[float, float, float]:
-    """Return the norm of the gradients, the fraction that clipping changes, and the fraction of saturated units.
+    """Return the norm of the gradients, the fraction of them that clipping changes, and that of saturated activations.
 
-    Sums are float64. The squares are added unit by unit, and only for characters that were read.
+    Sums are float64. The squares are added unit by unit; columns of U for characters that were not read are left out.
     """
     of = gradients_of(theta, passed, float)
     by_unit = np.column_stack((of.b, of.W, of.U[:, list(dict.fromkeys(passed.x.tolist()))]))
@@ -176,9 +178,9 @@ def _softmax(o: Array, y: Array) -> tuple[float, Array]:
 
 @compiled
 def _backward(weights: Any, h: Array, g: Array, n: int) -> Array:
-    """Return d (T·n + n, m): d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and 0 after the last row of g.
+    """Return d (T·n + n, m): d[t] = (Vᵀ g[t] + Wᵀ d[t + n]) ⊙ (1 − h[t + n]²), and 0 in the last n rows.
 
-    h (T·n + n, m) is that of `_forward`, for n sequences; g (T·n, K) is the gradient by the outputs o.
+    h (T·n + n, m) are the states that `_forward` returns for n sequences; g (T·n, K) is the gradient by the outputs o.
     """
     W, _U, V, b, _c = weights
     (K, m), one = V.shape, b.dtype.type(1)
@@ -197,7 +199,7 @@ def _backward(weights: Any, h: Array, g: Array, n: int) -> Array:
 
 @compiled
 def _add(gradients: Any, x: Array, h: Array, d: Array, g: Array) -> None:
-    """Add to `gradients`, W, U, V, b and c, which must be zero before:
+    """Add these sums to `gradients`, the five arrays of the gradients of W, U, V, b and c, which must be zero before:
 
     W: Σ d[t] h[t]ᵀ   U: Σ d[t] x_tᵀ   V: Σ g[t] h[t + n]ᵀ   b: Σ d[t]   c: Σ g[t]
     """

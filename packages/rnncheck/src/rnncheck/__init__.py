@@ -1,8 +1,8 @@
-"""Check a vanilla RNN: which of its parts are right, and which known fault explains a part that is wrong.
+"""Check a vanilla RNN: say which parts are right, and which known fault explains a wrong part.
 
-`check` calls functions in this process. `files` writes calls to a file and reads answers from one, for programs in any
-language. The same four modules judge the results of both:
-`gradient`, `steps`, `loop` and `sampler`. They know faults as data (backward.py, faults.toml).
+The function `check` calls an author's functions in this process. For programs in any language, the module `files`
+writes the calls to cases.json and reads the results from answers.json. In both cases the modules `gradient`, `steps`,
+`loop` and `sampler` judge the results. backward.py and these modules define known faults; faults.toml describes them.
 """
 
 from rnncheck import layouts

@@ -1,11 +1,11 @@
-"""The forward and backward pass of network/rnn.py in stages, each with known faults as functions.
+"""The forward and backward pass of the RNN in README.md, in stages. Each stage has a right function and known faults.
 
-    outputs    g = ∂loss/∂o (T, K), and from it the gradients of c and V
-    states     d = ∂loss/∂a (T, m), and from it the gradients of b and U
-    recurrent  the gradient of W
+    outputs    g = ∂loss/∂o (T, K), and the gradients of c and V, which are computed from g
+    states     d = ∂loss/∂a (T, m), and the gradients of b and U, which are computed from d
+    recurrent  the gradient of W, which is computed from d
 
-A fault is a function in place of the right one, so that faults of several stages add up. faults.toml says what each
-does. Shapes are those of network/rnn.py.
+A fault is a function that replaces the right one, so faults of several stages can be combined. faults.toml describes
+each fault in a sentence. T is the length of a sequence; a row of an array belongs to a step.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ RIGHT = ""  # the key of the right function of each stage
 
 
 class Pass(NamedTuple):
-    """A forward pass. X and Y (T, K) are x and y in one-hot rows; a (T, m), h (T + 1, m), p (T, K), losses (T,).
+    """The arrays of a forward pass: a (T, m), h (T + 1, m), p (T, K), losses (T,); X, Y (T, K): x, y as one-hot rows.
 
     unit  the factor of the loss: 1 for a sum over the sequence, 1/T for a mean
     """
@@ -40,7 +40,10 @@ class Pass(NamedTuple):
 def forward(
     weights: Weights, h: Array, x: Array, y: Array, mean: bool = False, squash: Callable[[Array], Array] = np.tanh
 ) -> Pass:
-    """Return the pass over x, y (T,) from the state h (m,), in the dtype of the weights."""
+    """Return the forward pass over inputs x and targets y (T,) from the state h (m,), in the dtype of the weights.
+
+    `mean` says whether the loss is the mean over the sequence, not the sum. `squash` is the nonlinearity.
+    """
     W, U, V, b, c = (weights[name] for name in "WUVbc")
     a, states = np.empty((len(x), len(b)), W.dtype), np.empty((len(x) + 1, len(b)), W.dtype)
     states[0] = h
@@ -54,7 +57,7 @@ def forward(
     return Pass(W, V, eye[x], eye[y], a, states, np.exp(o), -o[np.arange(len(x)), y], 1 / len(x) if mean else 1.0)
 
 
-# A program's forward pass from the arguments of its gradients; its loss and the state that it returns, from the pass.
+# Stages of the forward pass, by fault: the pass from the arguments of `gradients`; loss and last state from the pass.
 FORWARD: dict[str, Callable[[Weights, Array, Array, Array], Pass]] = {
     RIGHT: forward,
     "h_ignored": lambda w, h, x, y: forward(w, 0 * h, x, y),
@@ -88,10 +91,12 @@ Combination = Callable[[Array, Array, Array], Array]
 def chain(
     s: Pass, g: Array, slope: Slope, carry: Carry, combine: Combination = lambda out, back, slope: (out + back) * slope
 ) -> Array:
-    """Return d (T, m), computed from the last step to the first, with this slope, carry and combination of both.
+    """Return d = ∂loss/∂a (T, m), computed from the last step to the first.
 
-    carry is called with the step t, with d, and with e, which is d before its product with the slope. d and e are
-    (T + 2, m), with zeros after the sequence.
+    slope    function of s: the derivative of tanh (T, m)
+    carry    function of s, t, d and e: the gradient (m,) that later steps send to step t. e is d before its product
+             with the slope; d and e are (T + 2, m), with zeros after the sequence
+    combine  function of the gradient that comes from o_t, the result of carry, and the slope: d_t
     """
     out, slopes, (d, e) = g @ s.V, np.broadcast_to(slope(s), s.a.shape), np.zeros((2, len(g) + 2, len(s.W)), g.dtype)
     for t in reversed(range(len(g))):
@@ -132,7 +137,7 @@ def _combined(combine: Combination) -> Callable[..., Array]:
 
 
 def _sums(terms: Callable[[Pass, Array], Array]) -> dict[str, Callable[..., Array]]:
-    """Return faults of a sum over the steps, of which `terms` returns the terms (T, ...)."""
+    """Return known faults of a gradient that is a sum over the steps. `terms` returns the terms (T, ...) of the sum."""
     return {
         "first": lambda s, d: terms(s, d)[0],
         "last": lambda s, d: terms(s, d)[-1],
@@ -226,7 +231,7 @@ OUTPUTS, STATES, RECURRENT = ("g", "c", "V"), ("slope", "carry", "d", "b", "U"),
 
 
 def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[str] = "WUVbc") -> dict[str, Array]:
-    """Return the gradients of these weights, with these faults. d replaces ∂loss/∂a (T, m) if it is given."""
+    """Return the gradients of the matrices `names` with these faults. If d (T, m) is given, it replaces ∂loss/∂a."""
     compute = {stage: STAGES[stage][faults.get(stage, RIGHT)] for stage in STAGES}
     g = compute["g"](s)
     if d is None and not set(names) <= set(OUTPUTS):
@@ -235,7 +240,10 @@ def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[s
 
 
 def largest_sum(s: Pass) -> float:
-    """Return the largest number on the way back: in the sums of d_t, g_t and the matrices' terms from the last step."""
+    """Return the largest absolute number in the right backward pass: in d, and in all sums over steps t to T.
+
+    The sums are those of g_t, d_t, and the terms of the gradients of V, W and U.
+    """
     g = STAGES["g"][RIGHT](s)
     d = chain(s, g, STAGES["slope"][RIGHT], STAGES["carry"][RIGHT])
     columns = [d, g, d[:, :, None] * s.h[:-1, None], d[:, :, None] * s.X[:, None], g[:, :, None] * s.h[1:, None]]

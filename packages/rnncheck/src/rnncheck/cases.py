@@ -1,8 +1,8 @@
-"""The cases with which a gradient is called: together they show every fault that backward.py knows.
+"""The cases with which a program's `gradients` is called. Together they show every fault that backward.py knows.
 
-Weights have standard deviation 0.5 and biases are not 0, because small weights hide a wrong slope; the state h_0 is not
-0 in most cases, because a zero state hides a wrong gradient of W; m and K differ, because equal ones hide a transposed
-matrix. Distinct characters make column x_t of the gradient of U equal to d_t.
+Weights have standard deviation 0.5 and biases are not 0, because small weights hide a wrong derivative of tanh. The
+state h_0 is not 0 in most cases, because a zero state hides a wrong gradient of W. The sizes m and K differ, because
+equal sizes hide a transposed matrix. Distinct characters make column x_t of the gradient of U equal to d_t.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ SEED = 3  # draws no number of cases() from the tail of NumPy's normal numbers, 
 class About(NamedTuple):
     """The settings from which the cases are computed.
 
-    seed        a name, "" for the usual cases
+    seed        a name; each name gives other random cases, and "" the usual ones
     m, K        sizes of the network in the cases of gradients, step and following
     lengths     lengths of the sequences in the cases of gradients
-    seq_length  length of a sequence in training, for the text of losses
+    seq_length  length of a sequence in the training that `losses` returns
     """
 
     seed: str = ""
@@ -35,7 +35,7 @@ class About(NamedTuple):
 
 
 def generator(number: int, seed: str) -> np.random.Generator:
-    """Return the generator of a part's cases."""
+    """Return a random generator for the cases of a part. `number` names the part; `seed` is that of About."""
     digest = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "little") if seed else 0
     return np.random.default_rng([number, digest] if seed else number)
 
@@ -44,7 +44,7 @@ USUAL = About()
 
 
 class Case(NamedTuple):
-    """One call of a gradient: weights of the network's shapes, h (m,), x and y (T,)."""
+    """The arguments of one call of `gradients`: weights, first state h (m,), ids of inputs x and targets y (T,)."""
 
     name: str
     weights: Weights
@@ -54,13 +54,13 @@ class Case(NamedTuple):
 
 
 def weights(m: int, K: int, sigma: float, rng: np.random.Generator) -> dict[str, Array]:
-    """Return weights, all normal with standard deviation sigma, biases included."""
+    """Return random W, U, V, b and c: all entries, also of the biases, are normal with standard deviation sigma."""
     shapes = {"W": (m, m), "U": (m, K), "V": (K, m), "b": (m,), "c": (K,)}
     return {name: sigma * rng.standard_normal(shape) for name, shape in shapes.items()}
 
 
 def cases(about: About = USUAL) -> list[Case]:
-    """Return the cases of gradients. A length that K distinct characters cannot fill repeats characters."""
+    """Return the cases of `gradients`. Characters are distinct in most cases, but not in a sequence longer than K."""
     m, K, lengths, rng = about.m, about.K, about.lengths, generator(SEED, about.seed)
     cases_ = []
 
@@ -89,13 +89,13 @@ def cases(about: About = USUAL) -> list[Case]:
 
 
 def second_window(first: Case) -> tuple[Case, Case]:
-    """Return the case, and the one after it in a text: its state is the last one of the first."""
+    """Return the case `first`, and a second case that continues the text from the last state of `first`."""
     h = forward(*first[1:]).h[-1]
     return first, first._replace(name=f"a second window after {first.name}", h=h, x=first.y, y=np.roll(first.y, -1))
 
 
 def assignment_case(m: int, K: int, length: int) -> Case:
-    """Return the case of the assignment's own check: weights of sigma 0.01, biases 0, h_0 = 0."""
+    """Return the case of the gradient check in the course assignment: weights with sigma 0.01, biases 0, h_0 = 0."""
     rng = np.random.default_rng(2)
     theta = weights(m, K, 0.01, rng)
     theta["b"][:], theta["c"][:] = 0, 0

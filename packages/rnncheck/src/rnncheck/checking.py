@@ -1,4 +1,4 @@
-"""Call the author's functions, and report on them."""
+"""Call the functions of an author's program, judge the results, and report the verdicts."""
 
 import os
 import pickle
@@ -56,6 +56,8 @@ def check(
     eta         learning rate of `step` and `losses`, if it is known
     seed        a name; each name gives other cases
     quiet       print nothing
+
+    A function that is not given is not checked. README.md describes the arguments and results of the functions.
     """
     about = About(seed=seed, seq_length=seq_length)
     if sizes:
@@ -71,7 +73,10 @@ def check(
 
 
 def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, eta: float | None) -> Report:
-    """Call the functions with the cases. The generators of NumPy and `random` keep their states."""
+    """Call the functions (by part, or None) with the cases of `about`, and return the report.
+
+    `eta` is the program's learning rate, None if unknown. The states of np.random and random are restored at the end.
+    """
     states = np.random.get_state(), random.getstate()  # noqa: NPY002  programs use it
     results = {}
     for part, function in functions.items():
@@ -86,7 +91,7 @@ def checked(functions: Mapping[str, Callable[..., Any] | None], about: About, et
 
 
 def report_on(results: Mapping[str, CallResults], about: About, eta: float | None) -> Report:
-    """Judge the answers to the calls of each part."""
+    """Judge the results of each part's calls, and return the report. A part without results is not checked."""
     verdicts = []
     for part, (_, judge) in PARTS.items():
         verdict = Verdict(part, UNCHECKED, "not given")
@@ -107,7 +112,7 @@ def report_on(results: Mapping[str, CallResults], about: About, eta: float | Non
 def _result(
     part: str, function: Callable[..., Any], calls: list[dict[str, Any]], results: CallResults, number: int
 ) -> Any:
-    """Return what the function returns for the call of this number. Raises Unreadable, in one line, if it fails."""
+    """Return the function's result for `calls[number]`. Raises Unreadable, with a message of one line, if it fails."""
     call = calls[number]
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -134,7 +139,7 @@ def _seed(number: int) -> np.random.Generator:
 
 
 def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
-    """Call the function for one step after the other, each time with the weights of the last; return all weights."""
+    """Call `step` for each gradient of the call, with the weights of the step before. Return all these weights."""
     weights, memory, after = deepcopy(call["weights"]), None, []
     shapes = {name: value.shape for name, value in weights.items()}
     m, K = shapes["U"]
@@ -152,12 +157,15 @@ def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
 
 
 def _texts(function: Callable[..., Any], call: Any, results: CallResults, first: int) -> Any:
-    """Return the texts of a call. Each has generators of its own."""
+    """Return the texts of a call of `sample`, and store whether the function itself sets a seed.
+
+    Before text n the generators are seeded with first + n.
+    """
     *arguments, count = call.values()
     texts, states = list[Any](), list[Any]()
     for number in range(first, first + count):
         rng = _seed(number)
-        texts.append(array(function(*deepcopy(arguments), rng), "its text").ravel())
+        texts.append(array(function(*deepcopy(arguments), rng), "the text of sample").ravel())
         if len(states) < 2:
             states.append((np.random.get_state(legacy=False)["state"]["key"], random.getstate()))  # noqa: NPY002
     if len(states) == 2:
@@ -167,7 +175,7 @@ def _texts(function: Callable[..., Any], call: Any, results: CallResults, first:
 
 
 def where(error: BaseException) -> str:
-    """Return the author's line in which the error arose: `my_rnn.py, line 3, in forward: `."""
+    """Return the author's line in which the error arose, as `my_rnn.py, line 3, in forward: `; "" if there is none."""
     foreign = str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib")), "<frozen", "<__array"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(foreign) and not frame.filename.endswith(".pyx"):  # of compiled NumPy

@@ -1,4 +1,4 @@
-"""The command `rnncheck`: cases for a program in any language, its answers, and the check scripts of a class."""
+"""The command `rnncheck`: print cases for a program, judge its answers, or run the check scripts of a class."""
 
 import argparse
 import csv
@@ -16,11 +16,15 @@ from rnncheck.files import about_of, answers_report, cases_file
 from rnncheck.scripts import script_report
 from rnncheck.verdicts import UNCHECKED, Report, Unreadable, Verdict, common
 
-Row = tuple[str, Report]  # the seed, and the report
+Row = tuple[str, Report]  # the seed of the cases ("" if unknown), and the report on a file
 
 
 def main() -> None:
-    """Run a command. Exit with 1 if a part of a single program is wrong, and with 2 if nothing can be checked."""
+    """Run the subcommand that the command line names, and exit.
+
+    Exit code: 0; 1 if a part of a single program is wrong; 2 if nothing can be checked or an option is wrong; 130 after
+    an interrupt.
+    """
     parser = argparse.ArgumentParser(prog="rnncheck", description="Check the parts of a vanilla RNN.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -30,15 +34,15 @@ def main() -> None:
         return added.add_argument
 
     add = command("cases", cases, "Print the calls of all parts as JSON, for a program in any language.")
-    add("--seed", default="", metavar="NAME", help="other cases for each name")
-    add("--sizes", metavar="m,K,T", help="m, K and length of a sequence, if the program accepts no other")
-    add("--matlab", action="store_true", help="print rnncheck.m, which answers them, instead")
+    add("--seed", default="", metavar="NAME", help="draw other cases: each name has its own")
+    add("--sizes", metavar="m,K,T", help="m, K and sequence length, if a program accepts no others")
+    add("--matlab", action="store_true", help="print a Matlab function that answers the calls")
     for name, run, about in (
         ("answers", answers, "Judge answers to the calls. No code of a student is executed."),
         ("class", scripts, "Run check scripts, each in a process of its own. This is no sandbox."),
     ):
         add = command(name, run, about)
-        add("files", nargs="+", metavar="FILE", help="several are a class")
+        add("files", nargs="+", metavar="FILE", help="a file to judge; several files are a class")
         add("--csv", metavar="FILE", help="write a table with a row for each file")
     add("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
     arguments = parser.parse_args()
@@ -56,7 +60,7 @@ def main() -> None:
 
 
 def cases(arguments: argparse.Namespace) -> int:
-    """Print cases.json, or rnncheck.m. Return 0."""
+    """Print the content of cases.json, or of rnncheck.m if --matlab is given. Return the exit code 0."""
     if arguments.matlab:
         print(Path(__file__).with_name("rnncheck.m").read_text(encoding="utf-8"), end="")
         return 0
@@ -64,19 +68,19 @@ def cases(arguments: argparse.Namespace) -> int:
     if arguments.sizes is not None:
         sizes = arguments.sizes.split(",")
         if len(sizes) != 3 or not all(size.isdecimal() and len(size) < 9 for size in sizes):
-            raise Unreadable("--sizes: allowed are three integers, as 100,83,25")
+            raise Unreadable("--sizes: the value is not allowed; allowed are three integers m,K,T such as 100,83,25")
         content |= zip(("m", "K", "lengths"), map(int, sizes), strict=True)
     print(cases_file(about_of(content)), end="")
     return 0
 
 
 def answers(arguments: argparse.Namespace) -> int:
-    """Judge files of answers."""
+    """Judge files of answers. Return the exit code."""
     return _shown(arguments, [_tried(answers_report, name) for name in arguments.files])
 
 
 def scripts(arguments: argparse.Namespace) -> int:
-    """Run check scripts, as many at once as the machine has processors."""
+    """Run check scripts, as many at once as the machine has processors. Return the exit code."""
     if not arguments.seconds.isdecimal() or not 0 < int(arguments.seconds) <= 3600:
         raise Unreadable(f"--seconds: {arguments.seconds} is not allowed; allowed are 1 to 3600")
     sys.stderr.write("rnncheck class executes the scripts as your user, without a sandbox\n")
@@ -92,7 +96,7 @@ def scripts(arguments: argparse.Namespace) -> int:
 
 
 def _tried(judge: Callable[[Path], Row], name: str) -> Row:
-    """Return the report on a file. If the file cannot be judged, all parts are not checked, and say why."""
+    """Return the seed of a file and the report on the file. If `judge` fails, the report only has the reason."""
     try:
         return judge(Path(name))
     except Exception as error:  # noqa: BLE001  the others are judged
@@ -101,7 +105,7 @@ def _tried(judge: Callable[[Path], Row], name: str) -> Row:
 
 
 def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
-    """Print reports, and write the table. Return the exit code."""
+    """Print the reports on the files, and write the table of --csv. Return the exit code: see `main`."""
     reports = list(zip(arguments.files, rows, strict=True))
     if len(rows) == 1 and arguments.csv is None:
         report = rows[0][1]
@@ -121,7 +125,7 @@ def _shown(arguments: argparse.Namespace, rows: list[Row]) -> int:
 
 
 def _write(path: str, rows: list[tuple[str, Row]]) -> None:
-    """Write the table of --csv. A symbolic link is replaced, not followed."""
+    """Write the table of --csv, a row for each file. If `path` is a symbolic link, it is replaced, not followed."""
     table = csv.writer(out := io.StringIO(), lineterminator="\n")
     table.writerow(["file", "seed", *PARTS, "findings"])
     for name, (seed, report) in rows:
@@ -131,7 +135,7 @@ def _write(path: str, rows: list[tuple[str, Row]]) -> None:
             [_line(name), seed, *(results.get(part, UNCHECKED) for part in PARTS), _line("  ".join(sentences))]
         )
     if any(os.path.realpath(path) == os.path.realpath(name) for name, _ in rows):
-        raise Unreadable(f"--csv: {path} is one of the files to judge")
+        raise Unreadable(f"--csv: {path} is one of the files to judge; choose another name")
     with tempfile.TemporaryDirectory(prefix=".rnncheck-", dir=Path(path).parent) as folder:
         Path(folder, "table").write_text(out.getvalue(), encoding="utf-8")
         Path(folder, "table").replace(path)

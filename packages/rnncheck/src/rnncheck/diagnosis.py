@@ -1,7 +1,8 @@
 """Name the faults that explain wrong gradients, in the order of the backward pass.
 
-A fault is named only if the reference with this fault is within tolerance of the program, a hundred times nearer than
-the right gradient, and ten times nearer than any other explanation of as many faults.
+The reference is the backward pass of backward.py with a fault. A fault is named only if the reference's gradients are
+within tolerance of the program's. They must also be a hundred times nearer to the program's than the right gradients,
+and ten times nearer than the reference with any other combination of as many faults.
 """
 
 import math
@@ -19,11 +20,14 @@ LOST = 30  # the tolerance, in rounding errors of a float32 pass
 FLOOR = 1e-7  # a distance below this is rounding
 NEARER_THAN_RIGHT, NEARER_THAN_OTHERS = 100, 10
 Gradients = dict[str, Array]
-EQUATIONS = {"g": "g_t", "d": "d_t", "slope": "d_t", "carry": "d_t"}
+EQUATIONS = {"g": "g_t", "d": "d_t", "slope": "d_t", "carry": "d_t"}  # names in README.md, by stage
 
 
 class Called(NamedTuple):
-    """A case, its right pass, the program's gradients, and per matrix the scale and tolerance of a difference."""
+    """A case, the right forward pass over it, and the program's gradients.
+
+    A difference of gradients is divided by `scale`; a right gradient has a quotient of at most `tolerance`.
+    """
 
     case: Case
     right: Pass
@@ -34,7 +38,10 @@ class Called(NamedTuple):
 
 
 def called(case: Case, right: Pass, narrow: Pass, returned: Gradients) -> Called:
-    """Return the case as called. `narrow` is the pass in float32: LOST times its rounding is tolerated."""
+    """Return the case together with the gradients that the program returned.
+
+    `narrow` is the right pass in float32. LOST times its rounding errors are tolerated.
+    """
     exact, rounded = gradients(right, {}), gradients(narrow, {})
     largest = max(float(abs(value).max()) for value in exact.values())
     scale = {name: max(float(abs(value).max()), 1e-3 * largest) for name, value in exact.items()}
@@ -43,7 +50,7 @@ def called(case: Case, right: Pass, narrow: Pass, returned: Gradients) -> Called
 
 
 def bounds(calls: Sequence[Called]) -> dict[str, float]:
-    """Return the bound to which the program clips each matrix: its largest entry if that is a round number, or inf."""
+    """Return the bound to which the program clips each gradient: the largest entry if it is a round number, or inf."""
     largest = {name: max(float(abs(call.given[name]).max()) for call in calls) for name in "WUVbc"}
     return {name: value if _round(value) else math.inf for name, value in largest.items()}
 
@@ -53,10 +60,10 @@ def _round(value: float) -> bool:
 
 
 def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
-    """Return the case with unclipped gradients, and the norm, if the program clips right gradients by their norm.
+    """Return the case with the right gradients, and the norm as text, if the program clips right gradients by a norm.
 
-    The norm is a round number: that of one matrix, or of all together. Return None if the program does not clip by a
-    norm in this case.
+    The norm after clipping, of one matrix or of all together, must be a round number. Return None if the program does
+    not clip by a norm in this case, or if its gradients are wrong before clipping.
     """
     right, bound = gradients(call.right, {}), ""
     whole = math.sqrt(sum(float((value**2).sum()) for value in call.given.values()))
@@ -75,9 +82,9 @@ def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
 def distances(
     calls: Sequence[Called], clip: dict[str, float], faults: Choice, names: Sequence[str], limit: float = math.inf
 ) -> float:
-    """Return the largest difference of these matrices between the program and the reference, in units of tolerance.
+    """Return the largest difference between the program's gradients and those with these faults, in units of tolerance.
 
-    The first difference above the limit is enough.
+    Only the matrices `names` are compared. If a case has a difference above the limit, later cases are not compared.
     """
     worst = 0.0
     for call in calls:
@@ -98,7 +105,7 @@ def _size(difference: Array) -> float:
 
 
 def _choices(stages: Sequence[str], size: int, before: Choice) -> Iterator[dict[str, str]]:
-    """Yield every choice of `size` faults in these stages, added to the faults of earlier stages."""
+    """Yield every choice of `size` faults in different stages, added to `before`, the faults of earlier stages."""
     for wrong in combinations(stages, size):
         for keys in product(*([key for key in STAGES[stage] if key != RIGHT] for stage in wrong)):
             yield {**before, **dict(zip(wrong, keys, strict=True))}
@@ -107,10 +114,10 @@ def _choices(stages: Sequence[str], size: int, before: Choice) -> Iterator[dict[
 def explained(
     calls: Sequence[Called], clip: dict[str, float], stages: Sequence[str], before: Choice
 ) -> list[Choice] | None:
-    """Return the explanations of the matrices of these stages with the fewest faults, [before] if they are right.
+    """Return the choices of faults that explain the gradients of these stages with the fewest faults.
 
-    An explanation includes the faults of earlier stages. Several are variants of one fault, or alternatives.
-    Return None if no known faults explain the matrices.
+    A choice includes `before`, the faults of earlier stages; [before] means that these stages have none. Several
+    choices are variants of one fault, or alternatives. Return None if no choice of one or two faults explains them.
     """
     names = [stage for stage in stages if stage in "WUVbc"]
     right = distances(calls, clip, before, names)
@@ -125,7 +132,7 @@ def explained(
 
 
 def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str], list[Finding]]:
-    """Return the names of the wrong matrices, and the findings."""
+    """Return the names of the matrices with wrong gradients, and the findings. `clip` is the result of `bounds`."""
     wrong = [name for name in "cVbUW" if distances(calls, clip, {}, name) > 1]
     findings: list[Finding] = []
     earlier: list[Choice] = [{}]
@@ -151,7 +158,10 @@ def diagnose(calls: Sequence[Called], clip: dict[str, float]) -> tuple[list[str]
 
 
 def _with_own_states(call: Called) -> Called | None:
-    """Return the case with the program's d_t, which its gradient of U shows if no character repeats; None otherwise."""
+    """Return the case with the program's own d_t in `own`, or None if the gradient of U does not show them.
+
+    If no character repeats, column x_t of the gradient of U is d_t.
+    """
     d = call.given["U"][:, call.case.x].T
     rest = np.delete(call.given["U"], call.case.x, axis=1)
     consistent = _size(d.sum(0) - call.given["b"]) / call.scale["b"] <= call.tolerance["b"] and not rest.any()
@@ -159,7 +169,7 @@ def _with_own_states(call: Called) -> Called | None:
 
 
 def located(calls: Sequence[Called], clip: dict[str, float], names: Sequence[str]) -> str:
-    """Return where the difference begins: matrix, case, entry, and the time step if the gradient of U shows it."""
+    """Return a sentence that says where a gradient is wrong: matrix, case, entry, and the steps if U shows them."""
     for call in calls:
         for name in sorted(names, key="U".__ne__):
             expected = np.clip(gradients(call.right, {}, call.own)[name], -clip[name], clip[name])

@@ -1,4 +1,4 @@
-"""Write cases.json, the calls of all parts, and read answers.json, the results of a program: see README.md."""
+"""Write cases.json, the calls that a program has to make, and read answers.json, its results: see README.md."""
 
 import json
 import os
@@ -17,11 +17,11 @@ from rnncheck.verdicts import CallResults, Report, Unreadable
 LARGEST_FILE = 20 << 20  # bytes
 LARGEST_NETWORK = 40_000  # entries of all matrices
 SEED = re.compile(r"(?:\w[\w.-]{0,39})?", re.ASCII)
-FIELDS = {"gradients": ("loss", "gradients", "h"), "following": ("p", "h")}  # of an answer
+FIELDS = {"gradients": ("loss", "gradients", "h"), "following": ("p", "h")}  # keys of an answer, by part
 
 
 def cases_file(about: About) -> str:
-    """Return the content of cases.json."""
+    """Return the content of cases.json for these settings."""
     calls = {part: [_plain(call) for call in calls(about)] for part, (calls, _) in PARTS.items()}
     return json.dumps({"cases": about._asdict()} | calls) + "\n"
 
@@ -35,23 +35,29 @@ def _plain(value: Any) -> Any:
 
 
 def about_of(content: Mapping[str, Any]) -> About:
-    """Return what cases depend on, from the object `cases` of a file. Raises Unreadable, naming the key."""
+    """Return the settings of the cases from `content`, the object `cases` of a file. A missing key has its default.
+
+    Raises Unreadable, with the key, if a value is not allowed.
+    """
     settings = {name: content.get(name, usual) for name, usual in About()._asdict().items()}
     for name, least in (("m", 2), ("K", 2), ("seq_length", 2), ("lengths", 1)):
         values = settings[name] if isinstance(settings[name], list | tuple) and name == "lengths" else [settings[name]]
         if not 0 < len(values) < 6 or not all(type(v) in (int, float) and v in range(least, 201) for v in values):
-            raise Unreadable(f"cases: {name} is not allowed: allowed are integers from {least} to 200")
+            raise Unreadable(
+                f"cases: the value of {name} is not allowed; allowed are integers from {least} to 200 "
+                "(in lengths, up to five)"
+            )
         settings[name] = tuple(map(int, values)) if name == "lengths" else int(values[0])
     if not isinstance(settings["seed"], str) or not SEED.fullmatch(settings["seed"]):
-        raise Unreadable("cases: seed is not allowed: allowed are up to 40 letters, digits, '_', '-' and '.'")
+        raise Unreadable("cases: the seed is not allowed; allowed are up to 40 of A-Z, a-z, 0-9, '_', '-' and '.'")
     about = About(**settings)
     if about.m * (about.m + 2 * about.K + 1) + about.K > LARGEST_NETWORK:
-        raise Unreadable(f"cases: m = {about.m} with K = {about.K} is not allowed: the network has over 40,000 weights")
+        raise Unreadable(f"cases: m = {about.m} with K = {about.K} is not allowed; allowed are up to 40,000 weights")
     return about
 
 
 def read(path: Path) -> bytes:
-    """Return the content of a regular file of at most 20 MB. Raises Unreadable."""
+    """Return the content of a file. Raises Unreadable if the file is not a regular one, or is larger than 20 MB."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
@@ -60,38 +66,41 @@ def read(path: Path) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-            raise Unreadable("not a regular file, or larger than 20 MB")
+            raise Unreadable("the file is not allowed; allowed are regular files of up to 20 MB")
         return file.read(LARGEST_FILE)
 
 
 def answers_report(path: Path) -> tuple[str, Report]:
-    """Return the seed of an answers.json, and the report on it. Raises Unreadable if the file is no such file."""
+    """Return the seed in a file with the format of answers.json, and the report on the file's answers.
+
+    Raises Unreadable if the file has another format.
+    """
     try:
         content = json.loads(read(path))
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not JSON: {' '.join(str(error).split())[:100]}") from None
+        raise Unreadable(f"the file is not JSON: {' '.join(str(error).split())[:100]}") from None
     if not isinstance(content, dict) or not isinstance(content.get("cases"), dict):
-        raise Unreadable('no object with the object "cases" of cases.json')
+        raise Unreadable('the object "cases" is missing: copy it from cases.json')
     about, eta = about_of(content["cases"]), content.get("eta")
     if eta is not None and (type(eta) not in (int, float) or not 1e-9 < eta < 1e9):
-        raise Unreadable("eta is not allowed: allowed are numbers from 1e-9 to 1e9")
+        raise Unreadable("eta: the value is not allowed; allowed are numbers from 1e-9 to 1e9")
     return about.seed, report_on(
         {part: _results_of(part, content[part]) for part in PARTS if part in content}, about, eta
     )
 
 
 def _results_of(part: str, entries: Any) -> CallResults:
-    """Return the answers to a part's calls. They are read when they are judged."""
+    """Return the results of a part's calls from `entries`, the part's answers. Each is decoded when it is judged."""
     results = CallResults()
 
     def answer(number: int) -> Any:
         if not isinstance(entries, list):
-            raise Unreadable("answers.json has no list of answers for this part")
+            raise Unreadable("the answers of this part are not a list")
         last = entries[min(number, len(entries) - 1)] if entries else {}
         if isinstance(last, dict) and "error" in last:
             raise Unreadable(f"its program says: {' '.join(str(last['error']).split())[:300]}")
         if number >= len(entries):
-            raise Unreadable(f"answer {number} is missing: answers.json has {len(entries)} answers")
+            raise Unreadable(f"answer {number} is missing: this part has {len(entries)} answers, counted from 0")
         try:
             value = _decoded(entries[number])
             return [value[name] for name in FIELDS[part]] if part in FIELDS else value
@@ -103,7 +112,7 @@ def _results_of(part: str, entries: Any) -> CallResults:
 
 
 def _decoded(value: Any) -> Any:
-    """Return a number, an array {shape, data}, or a list or an object of them. null is NaN."""
+    """Return a JSON value in which each object with shape and data is replaced by its array, and null by NaN."""
     if isinstance(value, dict) and value.keys() >= {"shape", "data"}:
         shape, data = (item if isinstance(item, list) else [item] for item in (value["shape"], value["data"]))
         if not all(type(number) in (int, float, type(None)) for number in data):

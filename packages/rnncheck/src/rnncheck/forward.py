@@ -1,4 +1,4 @@
-"""The verdict on the forward pass: the loss, and the last state."""
+"""Judge the forward pass of a program by the loss and the last state that its function `gradients` returns."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -13,8 +13,8 @@ from rnncheck.results import array, fitted, matrices, parts
 from rnncheck.verdicts import Array, Finding, Unreadable, sentence
 
 NEAR = 1e-4  # the relative difference of a right loss, and the difference of a right state: enough for float32
-LARGEST_EPSILON = 1e-4  # that programs add to p before log
-SURPRISING = 7.0  # nats
+LARGEST_EPSILON = 1e-4  # the largest number that a program may add to p before the logarithm
+SURPRISING = 7.0  # nats; a case in which a character has a larger loss is not compared
 
 
 class Returned(NamedTuple):
@@ -27,7 +27,7 @@ class Returned(NamedTuple):
 
 
 def returned(case: Case, value: object) -> Returned:
-    """Return what a call returned. Raises Unreadable."""
+    """Convert the value that a call of `gradients` returned. Raises Unreadable if its form is not as in README.md."""
     loss, given, h = parts(value, "loss, gradients, h")
     loss, (m, K) = array(loss, "the loss"), case.weights["U"].shape
     if loss.size != 1:
@@ -41,14 +41,14 @@ def _near(given: float, right: float) -> bool:
 
 
 def judge_forward(cases: Sequence[Case], given: Sequence[Returned]) -> tuple[list[Finding], bool, bool]:
-    """Return findings about loss and last state, whether the loss is a mean, and whether the loss is right."""
+    """Return findings about the loss and the last state, whether the loss is a mean over the sequence, and is right."""
 
     @cache
     def passes(key: str) -> list[Pass]:
         return [FORWARD[key](*case[1:]) for case in cases]
 
     right = passes("")
-    # Not in all cases: a number added to p before the logarithm, or a fault, hides it.
+    # The majority decides, because a number added to p before the logarithm, or a fault, may hide a mean in some cases.
     pairs = [(r.loss, len(s.a), s.losses.sum()) for r, s in zip(given, right, strict=True)]
     usual = sum(_near(n * loss, total) - _near(loss, total) for loss, n, total in pairs) > 0
     compared = [n for n, s in enumerate(right) if s.losses.max() <= SURPRISING]  # the number changes the other losses
@@ -99,7 +99,10 @@ def judge_forward(cases: Sequence[Case], given: Sequence[Returned]) -> tuple[lis
 def _begin(
     cases: Sequence[Case], given: Sequence[Returned], right: Sequence[Pass], losses: set[int], states: set[int]
 ) -> str:
-    """Return where the forward pass starts to differ, as far as losses and last states show it, "" if they do not."""
+    """Return the end of a sentence: where the forward pass starts to differ; "" if the cases do not show it.
+
+    `losses` are the indices of the cases with a wrong loss, and `states` those with a wrong last state.
+    """
     first = min(losses | states, key=lambda n: (len(cases[n].x), n not in states))
     length, shorter = len(cases[first].x), [len(case.x) for case in cases if len(case.x) < len(cases[first].x)]
     if length > 2:

@@ -1,4 +1,7 @@
-"""The verdict on `gradients`: of the right loss, or of the program's own loss if the forward pass is wrong."""
+"""The verdict on `gradients`: they are compared with those of the right loss, or else of the program's own loss.
+
+The own loss is used if the forward pass is wrong. Central differences give its derivative.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -15,12 +18,18 @@ from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, 
 
 NOTICED = 1e-6  # the relative error that the assignment's check allows
 SMALL = About(m=3, K=5, lengths=(4,))  # for central differences
-STEPS = (-1e-4, 1e-4, -1e-5, 1e-5)
+STEPS = (-1e-4, 1e-4, -1e-5, 1e-5)  # changes of a weight in central differences
 
 
 @cache
 def all_cases(about: About) -> tuple[list[tuple[Case, Case]], list[Case], Case]:
-    """Return the cases: pairs of consecutive ones, of which the second is judged; for own losses; one with large o."""
+    """Return three groups of cases for the check of the gradient.
+
+    1. Pairs of consecutive calls. The result of the second call is judged.
+    2. One case, and copies of it in which one weight is changed: their losses give the derivative of the program's own
+       loss.
+    3. One case with large outputs o, at which a softmax may overflow.
+    """
     usual = cases(about)
     pairs = [(case, case) for case in usual]
     pairs += [
@@ -38,13 +47,13 @@ def all_cases(about: About) -> tuple[list[tuple[Case, Case]], list[Case], Case]:
 
 
 def calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of all calls by name."""
+    """Return the arguments of all calls of `gradients`, in the order of `all_cases`; of each call, by name."""
     pairs, own_loss_cases, large = all_cases(about)
     return [{"weights": c.weights, "h": c.h, "x": c.x, "y": c.y} for c in (*sum(pairs, ()), *own_loss_cases, large)]
 
 
 def judge(about: About, results: CallResults, eta: float | None = None) -> Verdict:
-    """Judge the program's gradients."""
+    """Return the verdict on the gradients, the loss and the last state that the program returns."""
     pairs, own_loss_cases, large = all_cases(about)
     last = 2 * len(pairs)
     read = [returned(case, value) for case, value in zip(sum(pairs, ()), results(0, last), strict=True)]
@@ -72,10 +81,9 @@ def _flat(r: Returned) -> list[Array]:
 def _judge_cases(
     judged: Sequence[Case], results: Sequence[Returned], own_results: Callable[[], Iterable[Any]], own_cases: list[Case]
 ) -> Verdict:
-    """Judge the results of the program.
+    """Return the verdict on `results`, the program's results for the cases `judged`.
 
-    judged, results  the cases, and the program's results for them
-    own_results    returns the results for the cases `own_cases`, by which the gradients of a wrong loss are judged
+    own_results  returns the results for the cases `own_cases`, which are used only if the program's loss is wrong
     """
     findings, mean, right_loss = judge_forward(judged, results)
     notes = ["its loss is the mean over the sequence"] * mean
@@ -98,7 +106,7 @@ def _judge_cases(
         wrong, explained, about = (
             [],
             [],
-            "but it clips on the way back: its gradients differ in cases with sums beyond 5",
+            "but it clips during the backward pass: gradients differ in cases with sums beyond 5",
         )
     elif wrong:
         exact = gradients(assignment.right, {})
@@ -117,7 +125,7 @@ def _judge_cases(
 
 
 def _right_within_5(calls: Sequence[Called], clip: dict[str, float]) -> bool:
-    """Return whether gradients are right in the cases without a sum beyond 5, and finite in the others."""
+    """Return whether gradients are right in cases in which no sum of the backward pass exceeds 5, and finite in all."""
     within = [call for call in calls if largest_sum(call.right) < 4.99]
     finite = all(np.isfinite(value).all() for call in calls for value in call.given.values())
     return finite and any(len(call.case.x) > 2 for call in within) and distances(within, clip, {}, "WUVbc") <= 1
@@ -129,7 +137,7 @@ def _of_own_loss(
     own_results: Callable[[], Iterable[Any]],
     own_cases: list[Case],
 ) -> Verdict:
-    """Return the verdict on a program whose loss is wrong: is its gradient that of its own loss?"""
+    """Return the verdict on a program whose loss is wrong: compare its gradient with differences of its own loss."""
     verdict = Verdict("gradients", WRONG, "the forward pass; its gradients are not checked", findings, notes)
     try:
         read = [returned(own_cases[0], value) for value in own_results()]

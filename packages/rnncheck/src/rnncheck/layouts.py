@@ -1,6 +1,7 @@
-"""Functions for `check` from programs in layouts that many authors use.
+"""Adapters for programs in three common layouts, so that `check` can call their functions.
 
-Each returns a `gradients`: `rnncheck.check(gradients=rnncheck.layouts.min_char_rnn(globals()))`.
+Each adapter returns the argument `gradients` of `check`, as in
+`rnncheck.check(gradients=rnncheck.layouts.min_char_rnn(globals()))`.
 """
 
 from collections.abc import Callable, MutableMapping
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 Function = Callable[..., Any]
-NAMES = {"W": "Whh", "U": "Wxh", "V": "Why", "b": "bh", "c": "by"}  # of min-char-rnn
+NAMES = {"W": "Whh", "U": "Wxh", "V": "Why", "b": "bh", "c": "by"}  # our names, and those of min-char-rnn
 
 
 def min_char_rnn(names: MutableMapping[str, Any]) -> Function:
-    """Adapt lossFun(inputs, targets, hprev) of min-char-rnn. `names` is the program's globals()."""
+    """Return `gradients` for lossFun(inputs, targets, hprev) of min-char-rnn. `names` is the program's globals().
+
+    During a call, the weights and sizes in the program's globals are replaced by those of the case.
+    """
 
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         K, m = weights["V"].shape
@@ -33,7 +37,10 @@ def min_char_rnn(names: MutableMapping[str, Any]) -> Function:
 
 
 def cs231n(rnn_forward: Function, rnn_backward: Function) -> Function:
-    """Adapt rnn_forward(x, h0, Wx, Wh, b) and rnn_backward(dh, cache) of CS231n. The layer of outputs is ours."""
+    """Return `gradients` for rnn_forward(x, h0, Wx, Wh, b) and rnn_backward(dh, cache) of CS231n.
+
+    The two functions have no output layer and no loss, so the adapter computes both.
+    """
 
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         W, U, V, b, c = (weights[name] for name in "WUVbc")
@@ -50,7 +57,10 @@ def cs231n(rnn_forward: Function, rnn_backward: Function) -> Function:
 
 
 def specialisation(rnn_cell_forward: Function, rnn_cell_backward: Function) -> Function:
-    """Adapt rnn_cell_forward and rnn_cell_backward of the deep-learning specialisation."""
+    """Return `gradients` for rnn_cell_forward and rnn_cell_backward of Coursera's deep-learning specialisation.
+
+    The two functions compute one step, so the adapter calls them for each step, and computes the loss.
+    """
 
     def gradients(weights: Any, h: Any, x: Any, y: Any) -> Any:
         W, U, V, b, c = (weights[name] for name in "WUVbc")

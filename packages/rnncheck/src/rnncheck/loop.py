@@ -1,7 +1,7 @@
-"""The verdict on `losses`: the first losses of training, compared with right and wrong loops.
+"""The verdict on `losses`: the first losses of training, compared with those of right and wrong training loops.
 
-A loop is compared only as far as rounding cannot matter: a twin, whose weights differ by 1e-7, shows how far. Large
-rates allow some updates only, which is why the network is small.
+Losses are compared only up to the update from which rounding can matter. A second training, the twin, whose initial
+weights differ by 1e-7, shows this update. It comes early if the learning rate is large, so the network is small.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ from rnncheck.steps import ADAM, rule
 from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, Unreadable, Verdict, faults, same
 
 m, K = 10, 8
-HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # of the states h_0 to h_T
+HANDED_ON = {"carried": -1, "zero_state": -1, "first_state": 1, "last_but_one": -2}  # index in h_0 to h_T
 EPOCH, UPDATES = 5, 13  # updates of an epoch, and in all
-CHANGE, TRUSTED = 1e-7, 1e-3  # of the twin's weights; the largest relative difference that decides
+CHANGE, TRUSTED = 1e-7, 1e-3  # change of the twin's weights; largest relative rounding error of a compared loss
 SMOOTHED = 3e-4  # the relative error of a loss that is computed from two smooth losses in float32
 # A rule's eta if the program names none, and its options in steps.py.
 RULES: dict[str, tuple[float, dict[str, Any]]] = {
@@ -29,7 +29,7 @@ RULES: dict[str, tuple[float, dict[str, Any]]] = {
     "Adam with b2 = 0.99": (0.001, ADAM | {"decay": 0.99}),
     "descent": (0.1, {"second": "none"}),
 }
-# The options of a loop, by name: the first is ours, the others are variants, or faults if faults.toml has them.
+# The values of each option of a loop. The first is the usual one; another is a fault if faults.toml has it as a key.
 OPTIONS: dict[str, tuple[str, ...]] = {
     "rule": tuple(RULES),
     "gradient": ("of the sum", "of the mean"),
@@ -48,7 +48,7 @@ SHOWN = ("loss", "smooth loss", "smooth loss from ln K", "smooth_from_0")
 
 
 def clipped(gradients: Weights, how: str) -> Weights:
-    """Return the gradients as clipped by an option."""
+    """Return the gradients, clipped as `how` says, a value of the option `clip` in OPTIONS."""
     if how == "none":
         return gradients
     bound = float(how[-1]) if how[-1].isdecimal() else 5.0
@@ -59,7 +59,11 @@ def clipped(gradients: Weights, how: str) -> Weights:
 
 
 def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> Iterator[float]:
-    """Yield the loss of each update with these options, without end. Raises FloatingPointError if it diverges."""
+    """Yield the loss of each update of a training loop with the options `o`, without end.
+
+    The loop starts from the weights theta, and reads sequences of T characters of the text `ids`. If `eta` is None, the
+    learning rate is that of RULES. The losses are sums over a sequence, in nats.
+    """
     theta, past = {name: value.copy() for name, value in theta.items()}, list[Array]()
     usual, options = RULES[o["rule"]]
     start, h = 0, np.zeros(m)
@@ -80,7 +84,10 @@ def losses(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str
 
 
 def unsmoothed(values: Array, shown: str, T: int) -> Array:
-    """Convert a program's values (n,), which may be smooth losses, to losses. T is 1 if they are means."""
+    """Convert a program's values (n,) to losses (n,). `shown`, an entry of SHOWN, says what the values are.
+
+    T is the length of a sequence, or 1 if the values are means over a sequence.
+    """
     if shown == "loss":
         return values
     before = {"smooth loss": values[0], "smooth loss from ln K": T * np.log(K), "smooth_from_0": 0.0}[shown]
@@ -88,23 +95,23 @@ def unsmoothed(values: Array, shown: str, T: int) -> Array:
 
 
 def _inputs(about: About) -> tuple[dict[str, Array], Array]:
-    """Return the weights and the ids."""
+    """Return the initial weights, and the text as ids."""
     rng = generator(8, about.seed)
     theta = weights(m, K, 0.3, rng)
     return theta, rng.choice(K, EPOCH * about.seq_length + 1, p=np.array([8, 4, 2, 2, 1, 1, 1, 1]) / 20)
 
 
 def calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of both calls, which are equal."""
+    """Return the arguments of the two calls of `losses`. They are equal, to show a state that the program keeps."""
     theta, ids = _inputs(about)
     return 2 * [{"weights": theta, "ids": ids, "n": UPDATES}]
 
 
 def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
-    """Find the loops that have the program's losses. `eta` is the program's learning rate; None if it does not say."""
-    first, second = (array(value, "its result").ravel() for value in results(0, 2))
+    """Find the training loops that have the program's losses. `eta` is its learning rate, None if it is unknown."""
+    first, second = (array(value, "the result of losses").ravel() for value in results(0, 2))
     if len(first) != UPDATES:
-        raise Unreadable(f"it returns {len(first)} losses, not {UPDATES}")
+        raise Unreadable(f"the function returns {len(first)} losses; n = {UPDATES} are needed")
     if not same([first], [second]):
         raise Unreadable(AGAIN)
     return judge_losses(first, *_inputs(about), about.seq_length, eta)
@@ -112,7 +119,7 @@ def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
 
 @np.errstate(all="ignore")  # wrong loops diverge
 def judge_losses(shown_losses: Array, theta: Weights, ids: Array, T: int, eta: float | None) -> Verdict:
-    """Judge the losses (n,) that a program gave for these weights and ids."""
+    """Judge the values (n,) that `losses` returned for these initial weights and ids. T is the length of a sequence."""
     default = {name: values[0] for name, values in OPTIONS.items()}
     tolerance = {rule: _tolerance(theta, ids, T, eta, default | {"rule": rule}) for rule in OPTIONS["rule"]}
     series = {(n, shown): unsmoothed(shown_losses, shown, T // n) * n for n in (1, T) for shown in SHOWN}
@@ -137,13 +144,13 @@ def judge_losses(shown_losses: Array, theta: Weights, ids: Array, T: int, eta: f
             fewest = total
     if not matching:
         raise Unreadable(
-            f"its losses are those of no known loop from update {longest + 1} on: "
-            "other gradients, steps, targets or states, or an optimiser that forgets?"
+            f"the program's losses are those of no known loop from update {longest + 1} on: "
+            "compare its gradients, steps, targets and states, and whether its optimiser keeps its memory"
         )
     o, shown = matching[0]
     allowed = tolerance[o["rule"]]
     if len(allowed) <= EPOCH:
-        raise Unreadable("with this eta, rounding grows too fast to compare an epoch")
+        raise Unreadable("with this eta, rounding errors grow too fast to compare a whole epoch; try a smaller eta")
     about = f"{o['rule']}, eta {eta or RULES[o['rule']][0]:g}; {len(allowed)} losses compared"
     if fewest:
         messages = dict.fromkeys(
@@ -158,7 +165,10 @@ def judge_losses(shown_losses: Array, theta: Weights, ids: Array, T: int, eta: f
 def _agreement(
     losses_of_loop: Iterator[float], series: Mapping[tuple[int, str], Array], allowed: Sequence[float]
 ) -> tuple[int, str]:
-    """Return how many losses of a loop agree with the program's, and the entry of SHOWN for which most do."""
+    """Return how many losses of a loop agree with the program's, and the entry of SHOWN for which most agree.
+
+    `series` has the program's losses, one array for each reading of its values. `allowed` are relative differences.
+    """
     alive = list(series)
     for n, (loss, near) in enumerate(zip(losses_of_loop, allowed, strict=False)):
         bounds = {key: max(near, SMOOTHED * (key[1] != "loss")) * abs(loss) for key in alive}
@@ -170,12 +180,12 @@ def _agreement(
 
 
 def _wrong(o: Mapping[str, str]) -> list[str]:
-    """Return the options that are faults, by their keys in faults.toml."""
+    """Return the values of the options `o` that are faults. They are keys of `loop` in faults.toml."""
     return [value for value in o.values() if value in faults()["loop"]]
 
 
 def _tolerance(theta: Weights, ids: Array, T: int, eta: float | None, o: Mapping[str, str]) -> list[float]:
-    """Return the relative difference that is rounding at each update, as far as it can be trusted."""
+    """Return the relative difference that rounding may cause at each update, up to the last one below TRUSTED."""
     twin = {name: value * (1 + CHANGE) for name, value in theta.items()}
     usual, of_twin = (np.array(list(islice(losses(start, ids, T, eta, o), UPDATES))) for start in (theta, twin))
     allowed = np.maximum(1e-5, 30 * np.maximum.accumulate(abs(usual - of_twin) / usual))

@@ -1,4 +1,4 @@
-"""Results of a program as arrays: numbers, lists, arrays of other libraries, and weights by name."""
+"""Conversion of a program's results to NumPy arrays: numbers, lists, arrays of other libraries, weights by name."""
 
 import math
 import re
@@ -15,7 +15,10 @@ ALIASES = {"Wxh": "U", "Whh": "W", "Why": "V", "bh": "b", "by": "c"}  # of min-c
 
 
 def array(value: Any, name: str) -> Array:
-    """Return a copy of a number or an array, also of PyTorch or CuPy, in float64. Raises Unreadable."""
+    """Return a float64 copy of a number, a list or an array, also one of PyTorch or CuPy.
+
+    Raises Unreadable, with `name`, if the value is something else.
+    """
     for method in ("detach", "cpu", "get"):
         if hasattr(value, "__array__") or hasattr(value, "__cuda_array_interface__"):
             value = getattr(value, method, lambda value=value: value)()
@@ -29,7 +32,10 @@ def array(value: Any, name: str) -> Array:
 
 
 def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
-    """Return the array in this shape, and whether it is transposed. (m, 1) and (1, m) count as (m,)."""
+    """Return the value as an array of this shape, and whether it had to be transposed. (m, 1) and (1, m) count as (m,).
+
+    Raises Unreadable, with `name`, if the value has another shape.
+    """
     result = array(value, name)
     if result.shape == shape or (len(shape) < 2 and result.size == math.prod(shape)):
         return result.reshape(shape), False
@@ -39,9 +45,10 @@ def fitted(value: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool]:
 
 
 def by_parameter(value: Any, about: str) -> dict[str, Any]:
-    """Return the arrays of a dict, a named tuple or an object by W, U, V, b, c. Names may be dW, grad_W or dWhh.
+    """Return the fields of a dict, a named tuple or an object, by W, U, V, b and c. A field may be dW, grad_W or dWhh.
 
-    If it has both weights and gradients, the longer names are those of the gradients.
+    If two fields are W, as `W` and `grad_W`, the shorter name counts if `about` is "the weights", otherwise the longer
+    one. Raises Unreadable, with `about`, if one of the five is missing.
     """
     fields = value._asdict() if hasattr(value, "_asdict") else value if isinstance(value, Mapping) else None
     fields = getattr(value, "__dict__", {}) if fields is None else fields
@@ -52,12 +59,15 @@ def by_parameter(value: Any, about: str) -> dict[str, Any]:
     short = {match[1]: item for name, item in plain.items() if (match := NAME.fullmatch(name))}
     short = {name.lower(): short[name] for name in "BC" if name in short} | short
     if lacking := [name for name in SHAPES if name not in short]:
-        raise Unreadable(f"{about} lack {', '.join(lacking)}; allowed is a dict of arrays")
+        raise Unreadable(f"{about} lack {', '.join(lacking)}; allowed is a dict of W, U, V, b, c")
     return short
 
 
 def matrices(value: Any, m: int, K: int, about: str) -> tuple[dict[str, Array], bool]:
-    """Return W, U, V, b and c of a result, and whether all matrices are transposed. Raises Unreadable."""
+    """Return the arrays W, U, V, b and c of a result, and whether all its matrices were transposed.
+
+    W (m, m) counts as transposed if U and V are. Raises Unreadable, with `about`, if an array is missing or misshapen.
+    """
     sizes, by_name = {"m": m, "K": K}, by_parameter(value, about)
     read = {n: fitted(by_name[n], tuple(sizes[s] for s in shape), f"{n} of {about}") for n, shape in SHAPES.items()}
     turned = read["U"][1] and read["V"][1]
@@ -66,7 +76,10 @@ def matrices(value: Any, m: int, K: int, about: str) -> tuple[dict[str, Array], 
 
 
 def parts(value: Any, names: str) -> list[Any]:
-    """Return the values of a tuple or list with these names. Raises Unreadable."""
+    """Return the elements of a tuple or list that should have these names, such as "p, h".
+
+    Raises Unreadable if the value is no tuple or list, or has another length.
+    """
     if not isinstance(value, tuple | list) or len(value) != len(names.split(", ")):
-        raise Unreadable(f"it does not return {names}")
+        raise Unreadable(f"the function does not return a tuple or list of {names}")
     return list(value)

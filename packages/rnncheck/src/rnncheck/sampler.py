@@ -1,8 +1,8 @@
 """The verdicts on `following` and `sample`: the distribution after a character, and characters drawn from it.
 
-A text is compared with the distributions that the right network has along this very text: how often a character
-follows, minus the sum of its probabilities, is a martingale. Freedman's inequality bounds it, so a right sampler is
-accused with a probability below 1e-6, and only after a second set of texts.
+A text is compared with the distributions that the right network has along the same text. The number of times that a
+character occurs, minus the sum of its probabilities, is a martingale, and Freedman's inequality bounds a martingale. So
+a right sampler fails for one set of texts with a probability below 1e-6. It is judged wrong only if two sets fail.
 """
 
 import math
@@ -23,7 +23,7 @@ Model = Callable[[Weights, Array, int, Sequence[Array]], list[Array]]  # weights
 
 
 def following_calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of all calls of `following`: each twice."""
+    """Return the arguments of all calls of `following`. Each call is made twice, to show a state that is kept."""
     rng, calls = generator(5, about.seed), []
     for x in rng.integers(0, about.K, 5):
         theta, h = weights(about.m, about.K, 0.5, rng), np.tanh(rng.standard_normal(about.m))
@@ -32,7 +32,7 @@ def following_calls(about: About) -> list[dict[str, Any]]:
 
 
 def judge_following(about: About, call_results: CallResults, eta: float | None) -> Verdict:
-    """Compare distribution and state with the right ones."""
+    """Return the verdict: compare the distributions and states that `following` returns with the right ones."""
     calls, results = following_calls(about), list[list[Array]]()
     for call, value in zip(calls, call_results(0, len(calls)), strict=True):
         s = forward(call["weights"], call["h"], np.array([call["x"]]), np.array([0]))
@@ -40,7 +40,7 @@ def judge_following(about: About, call_results: CallResults, eta: float | None) 
         results.append([fitted(v, r.shape, n)[0] for v, (n, r) in zip(parts(value, "p, h"), rights, strict=True)])
         for array_, (name, right) in zip(results[-1], rights, strict=True):
             if not abs(array_ - right).max() <= NEAR:
-                message = f"its {name} begins with {array_[0]:.6g}, not with {right[0]:.6g}"
+                message = f"the {name} that it returns begins with {array_[0]:.6g}, not with {right[0]:.6g}"
                 return Verdict("following", WRONG, name, (Finding((message,), f"{name}_t", named=False),))
     if not all(same(first, second) for first, second in zip(results[::2], results[1::2], strict=True)):
         raise Unreadable(AGAIN)
@@ -88,7 +88,10 @@ FAULTS: dict[str, Sequence[Model]] = {
 
 
 def fit(theta: Weights, h: Array, first: int, texts: Sequence[Array], model: Model) -> bool:
-    """Return whether the model can have drawn the texts, which all start from h and the first id."""
+    """Return whether the model may have drawn the texts, which continue from the state h (m,) and the id `first`.
+
+    The result is False if a frequency is beyond the bound that the module docstring describes.
+    """
     p, eye = np.concatenate(model(theta, h, first, texts)), np.eye(len(theta["c"]))
     surplus, variance = eye[np.concatenate(texts)] - p, p * (1 - p)
     before = np.concatenate([np.append(first, text[:-1]) for text in texts])
@@ -103,14 +106,17 @@ def fit(theta: Weights, h: Array, first: int, texts: Sequence[Array], model: Mod
 
 
 def sample_calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of all calls of `sample`: two sets, each with one long text and many short ones."""
+    """Return the arguments of the calls of `sample`. A set has two calls: for a long text, and for many short ones.
+
+    The second set is equal, and is judged only if the first one fails.
+    """
     rng = generator(6, about.seed)
     same_arguments = {"weights": weights(M, 5, 0.8, rng), "h": np.tanh(2 * rng.standard_normal(M)), "x": 2}
     return 2 * [same_arguments | {"n": n, "texts": texts} for n, texts in ((LENGTH, 1), (SHORT, TEXTS))]
 
 
 def judge_sample(about: About, results: CallResults, eta: float | None) -> Verdict:
-    """Compare the texts that the program draws with its distributions."""
+    """Return the verdict: compare the texts that `sample` draws with the distributions of the network."""
     call = sample_calls(about)[0]
     theta, h, first = call["weights"], call["h"], call["x"]
     for attempt in (0, 2):
@@ -124,21 +130,24 @@ def judge_sample(about: About, results: CallResults, eta: float | None) -> Verdi
         if fit(theta, h, first, texts, _power(1)):
             if fixed and not results.reseeded:
                 return Verdict("sample", WRONG, "", (Finding((sentence({"sample": "fixed_seed"}),)),))
-            note = "every text is the same: it, or a constructor, seeds np.random or random in every call"
+            note = "every text is the same: the function, or a constructor, seeds np.random or random in every call"
             return Verdict("sample", RIGHT, notes=(note,) * fixed)
     explaining = [key for key, models in FAULTS.items() if any(fit(theta, h, first, texts, model) for model in models)]
-    message = "its characters do not have the frequencies of the network's distribution, in two sets of texts"
+    message = "in two sets of texts, the characters do not have the frequencies of the network's distribution"
     sentences = tuple(sentence({"sample": key}) for key in explaining) or (message,)
     return Verdict("sample", WRONG, "", (Finding(sentences, named=bool(explaining)),))
 
 
 def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:
-    """Return the texts (count, n) of ids. The first id may stand before each. Raises Unreadable."""
-    texts = array(value, "its text")
+    """Return `count` texts of n ids. If each text has n + 1 ids and begins with the id `first`, that id is removed.
+
+    Raises Unreadable if a text has another length, or an id is not from 0 to 4.
+    """
+    texts = array(value, "the text of sample")
     if texts.size not in (count * n, count * (n + 1)):
-        raise Unreadable(f"its text does not have {n} ids")
+        raise Unreadable(f"the text of sample does not have n = {n} ids")
     texts = texts.reshape(count, -1)
     texts = texts[:, 1:] if texts.shape[1] == n + 1 and (texts[:, 0] == first).all() else texts
     if texts.shape[1] != n or not np.isin(texts, range(5)).all():
-        raise Unreadable(f"its text does not have {n} ids from 0 to 4")
+        raise Unreadable(f"the text of sample does not have n = {n} ids from 0 to 4")
     return list(texts.astype(int))

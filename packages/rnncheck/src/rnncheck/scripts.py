@@ -13,11 +13,14 @@ from rnncheck.checking import PARTS, REPORT
 from rnncheck.files import read
 from rnncheck.verdicts import RIGHT, UNCHECKED, WRONG, Finding, Report, Unreadable, Verdict
 
-LIMITED = 'ulimit -c 0; ulimit -f 20000; exec "$@"'  # no core; 10 or 20 MB for each file, as the shell counts
+LIMITED = 'ulimit -c 0; ulimit -f 20000; exec "$@"'  # no core dump; files of up to 10 or 20 MB
 
 
 def script_report(script: Path, seconds: float) -> Report:
-    """Run the script in its folder, and return what its calls of `check` reported. Raises Unreadable."""
+    """Run the script in its folder for at most `seconds`, and return one report on all its calls of `check`.
+
+    Raises Unreadable, with the reason, if no call wrote a report.
+    """
     if not script.is_file():
         raise Unreadable("no such file")
     with tempfile.TemporaryDirectory(prefix="rnncheck-", ignore_cleanup_errors=True) as folder:
@@ -34,10 +37,10 @@ def script_report(script: Path, seconds: float) -> Report:
                 command, cwd=script.parent, env=os.environ | variables, stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-            reason = f"stopped after {seconds:g} seconds"
+            reason = f"the script was stopped after {seconds:g} seconds; --seconds sets the limit"
             try:
                 code = process.wait(seconds)
-                reason = "it never calls rnncheck.check" if code == 0 else f"it ended with exit code {code}"
+                reason = "the script never calls rnncheck.check" if code == 0 else f"the script has exit code {code}"
             except subprocess.TimeoutExpired:
                 pass
             finally:
@@ -52,7 +55,10 @@ def script_report(script: Path, seconds: float) -> Report:
 
 
 def _merged(lines: bytes) -> Report:
-    """Return a report from lines of JSON. If several have a part, the last counts. Raises Unreadable."""
+    """Return one report from the lines of JSON that calls of `check` wrote, a line for each call.
+
+    If several lines judge a part, the last line counts. Raises Unreadable if `check` did not write a line.
+    """
     parts: dict[str, Verdict] = {}
     try:
         for line in lines.splitlines():
@@ -65,5 +71,5 @@ def _merged(lines: bytes) -> Report:
                 if verdict.about != "not given" or verdict.part not in parts:
                     parts[verdict.part] = verdict
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Unreadable("its report was not written by rnncheck.check") from None
+        raise Unreadable("the script's report was not written by rnncheck.check") from None
     return Report(tuple(parts.values()))

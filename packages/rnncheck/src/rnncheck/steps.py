@@ -1,7 +1,8 @@
-"""The verdict on `step`: one step of AdaGrad or Adam, compared with right and wrong rules.
+"""The verdict on `step`: the first steps of the program's optimiser, compared with right and wrong rules.
 
-A rule maps the gradients of all steps (n, size) to the steps of the weights (n, size) for eta = 1, and does not depend
-on the weights. So eta is fitted, and every rule has one. Equations: network/adagrad.py and network/adam.py.
+A rule, such as AdaGrad, maps the gradients of n steps (n, size) to the steps of the weights (n, size) for the learning
+rate eta = 1, and does not depend on the weights. So the program's eta is fitted for each rule by least squares. The
+equations are those in network/adagrad.py and network/adam.py of charloom.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,12 @@ from rnncheck.cases import About, generator, weights
 from rnncheck.results import matrices, parts
 from rnncheck.verdicts import RIGHT, UNCHECKED, WRONG, Array, CallResults, Finding, Unreadable, Verdict, faults, same
 
-UNKNOWN = "it is none of the known rules"
+UNKNOWN = "the optimiser follows none of the known rules"
 STEPS = 6
-TOLERANCE = 1e-5  # of the largest step: float32
+TOLERANCE = 1e-5  # largest distance of a right rule, relative to the largest step: enough for float32
 FLOOR = 1e-9  # a distance below this is rounding
 ADAM: dict[str, Any] = {"b1": 0.9, "decay": 0.999, "counts": (1, 1), "inside": 0.0, "outside": 1e-8}
-LARGEST_EPSILON, SMALLEST_START = 9.9e-6, 0.05  # an epsilon between them is a fault; AdaGrad's sum may start above
+LARGEST_EPSILON, SMALLEST_START = 9.9e-6, 0.05  # an epsilon between is a fault; above: AdaGrad's first sum
 Rule = tuple[str, bool, dict[str, Any]]  # a name or sentence, whether it is right, and the options of `rule`
 
 
@@ -27,16 +28,17 @@ def rule(
     G: Array, *, b1: float = 0, second: str = "sum", decay: float = 0, power: int = 2, root: float = 0.5,
     counts: Sequence[int] = (0, 0), inside: float = 2.2e-16, outside: float = 0, start: float = 0, hat: bool = False,
 ) -> Array:  # fmt: skip
-    """Return the steps for the gradients G (n, size) and eta = 1; the defaults are AdaGrad's.
+    """Return the steps (n, size) of a rule for the gradients G (n, size) and eta = 1. The defaults are AdaGrad's.
 
     b1              decay of the first moment
-    second          sum, mean, late (without the present gradient), present (only it) or none: the second moment
-    decay           if not 0, the second moment is a mean with this decay instead
-    power, root     of the gradient in the second moment, and of the second moment
-    counts          the n of the first step in the corrections of both moments; 0: no correction
-    inside, outside  epsilon under and beside the root
-    start           the first value of the sum
-    hat             epsilon stands beside the root of the second moment before its correction
+    second          the second moment: the sum or mean of the squares up to a step, late (the sum up to the step
+                    before), present (the last square alone) or none
+    decay           if not 0, and `second` is not none, the second moment is a running mean with this decay
+    power, root     exponents: of the gradient in the second moment, and of the second moment in the divisor
+    counts          the n of the first step in the bias corrections of the two moments; 0 means no correction
+    inside, outside  epsilon added to the second moment under the root, and to the root
+    start           the initial value of the sum
+    hat             whether `outside` is added to the root before the bias correction of the second moment
     """
     n, squares = np.arange(len(G))[:, None], abs(G) ** power
     first = decayed(G, b1) / (1 - b1 ** (n + counts[0]) if counts[0] else 1)
@@ -51,7 +53,7 @@ def rule(
 
 
 def decayed(X: Array, rate: float) -> Array:
-    """Return the running means x ← rate · x + (1 − rate) · X_n, from 0."""
+    """Return the running means (n, size) of the rows of X: x ← rate · x + (1 − rate) · X_n, from x = 0."""
     means = [np.zeros_like(X[0])]
     for row in X:
         means.append(rate * means[-1] + (1 - rate) * row)
@@ -59,9 +61,10 @@ def decayed(X: Array, rate: float) -> Array:
 
 
 def epsilons(steps: Array, g: Array) -> tuple[float, float]:
-    """Return epsilon inside and outside the root, by the first step of AdaGrad or Adam; below 0 or NaN if none fits.
+    """Return epsilon inside the root and epsilon outside, computed from the first step (size,) and its gradient g.
 
-    g / step is √(g² + inside) / eta, or (|g| + outside) / eta.
+    In AdaGrad and Adam, g / step is √(g² + inside) / eta or (|g| + outside) / eta. A result is negative or NaN if no
+    epsilon fits.
     """
     order = np.argsort(np.where((g != 0) & (steps != 0), abs(g), np.nan))
     small, large = order[0], order[int(np.isfinite(np.where((g != 0) & (steps != 0), g, np.nan)).sum()) - 1]
@@ -75,7 +78,7 @@ def epsilons(steps: Array, g: Array) -> tuple[float, float]:
 
 
 def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
-    """Return every rule. A right one may have this epsilon."""
+    """Return all known rules, right and wrong, among them those with epsilon `inside` or `outside` the root."""
     adams = [
         (f"Adam{f' with b1 = {b1:g}' * (b1 != 0.9)}{f' with b2 = {b2:g}' * (b2 != 0.999)}", {"b1": b1, "decay": b2})
         for b1, b2 in product((0.9, 0.8, 0.95), (0.999, 0.9, 0.95, 0.98, 0.99, 0.9999))
@@ -103,20 +106,20 @@ def rules(inside: float = 0, outside: float = 0) -> list[Rule]:
 
 
 def _inputs(about: About) -> tuple[dict[str, Array], list[dict[str, Array]]]:
-    """Return the weights, and the gradients of the steps."""
+    """Return the initial weights, and the gradients of each of the STEPS steps."""
     rng = generator(3, about.seed)
     theta = weights(about.m, about.K, 0.01, rng)
     return theta, [{name: _spread(value.shape, rng) for name, value in theta.items()} for _ in range(STEPS)]
 
 
 def calls(about: About) -> list[dict[str, Any]]:
-    """Return the arguments of both calls, which are equal: steps, each from the weights of the last."""
+    """Return the arguments of two equal calls. In each, `step` is applied to one gradient after the other."""
     theta, gradients = _inputs(about)
     return 2 * [{"weights": theta, "gradients": gradients}]
 
 
 def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
-    """Judge the program's steps. eta is what the program says that its eta is."""
+    """Return the verdict on the program's steps. `eta` is the learning rate that the author names, None if unknown."""
     theta, gradients = _inputs(about)
     steps = [parts(value, ", ".join(["weights"] * STEPS)) for value in results(0, 2)]
     after = [
@@ -133,14 +136,17 @@ def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
 
 
 def _spread(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Return gradients of very different sizes, the first entry 0."""
+    """Return a gradient whose entries have very different sizes. The first entry is 0."""
     values: Array = 0.3 * 10.0 ** -rng.uniform(0, 3, shape) * rng.choice([-1, 1], shape)
     values.flat[0] = 0
     return values
 
 
 def _judge_steps(moved: Mapping[str, Array], gradients: Mapping[str, Array], set_eta: float | None) -> Verdict:
-    """Judge the steps (n, size) of each matrix for its gradients. `set_eta` is the program's constant."""
+    """Return the verdict on the steps (n, size) of each matrix in `moved`, for its gradients (n, size).
+
+    `set_eta` is the learning rate that the author names, None if unknown.
+    """
     whole = np.hstack([*moved.values()])
     joint = _explained(whole, np.hstack([*gradients.values()]))
     apart = joint[2] == (UNKNOWN,) or not np.isfinite(whole).all()
@@ -171,9 +177,9 @@ def _largest(steps: Array) -> float:
 
 
 def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
-    """Return the right rule and its eta, or what is wrong: a sentence, or alternatives."""
+    """Return the right rule's name, its eta, and (). If no right rule fits, return "", 0, and alternative faults."""
     if not np.isfinite(steps).all():
-        message = "it divides by 0, or takes the root of a negative number: weights become infinite, or no number"
+        message = "it divides by 0, or takes the root of a negative number: weights become infinite or NaN"
         if np.isfinite(np.delete(steps, 0, axis=1)).all():
             message = "it divides by 0 if all gradients of a weight were 0"
         return "", 0, (message,)
@@ -185,7 +191,7 @@ def _explained(steps: Array, G: Array) -> tuple[str, float, tuple[str, ...]]:
         eta = float((steps * reference).sum() / (reference**2).sum())
         distance = _largest(steps - eta * reference) / _largest(steps)
         if right and distance <= TOLERANCE:
-            return (about, eta, ()) if eta > 0 else ("", 0, ("it has the opposite sign, and increases the loss",))
+            return (about, eta, ()) if eta > 0 else ("", 0, ("the step has the opposite sign: it increases the loss",))
         fits.append((distance, eta, about, right))
     best = max(min(fits)[0], FLOOR)
     if best <= TOLERANCE and min(fit[0] for fit in fits if fit[3]) >= 100 * best:

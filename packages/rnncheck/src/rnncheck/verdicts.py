@@ -1,4 +1,4 @@
-"""The verdicts on the parts of a program, with findings, and the report that has all of them."""
+"""Verdicts on the parts of a program, the findings in a verdict, and the report that contains all verdicts."""
 
 import html
 import json
@@ -18,15 +18,15 @@ AGAIN = "the second call with the same arguments returns something else: the pro
 
 
 class Unreadable(Exception):
-    """A part cannot be checked: a call fails, or does not return what README.md says."""
+    """A part of a program, a file or an option cannot be read: for instance, a call fails or returns a wrong shape."""
 
 
 class Finding(NamedTuple):
-    """Something wrong in a part.
+    """A fault or a difference that the check found in a part of the program.
 
-    sentences  what the program does: one sentence, or alternatives between which the results do not decide
-    place      the names of the equations in README.md to compare with, "" if there are none
-    named      the sentences are faults that explain the results; otherwise the sentence says where a difference begins
+    sentences  one sentence that says what the program does, or alternatives that explain the results equally well
+    place      names of the equations in README.md that the author should compare, such as d_t; "" if none
+    named      whether the sentences are known faults that explain the results; if not, they say where results differ
     """
 
     sentences: tuple[str, ...]
@@ -40,7 +40,11 @@ class Finding(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The verdict on a part: RIGHT, WRONG or UNCHECKED, a few words, findings, and notes that accuse of nothing."""
+    """The verdict on a part of the program: `gradients`, `step`, `losses`, `following` or `sample`.
+
+    `result` is RIGHT, WRONG or UNCHECKED; `about` is a few words, such as the wrong matrices or why the part is not
+    checked; `findings` say what is wrong, and `notes` what is remarkable but not wrong.
+    """
 
     part: str
     result: str
@@ -50,7 +54,7 @@ class Verdict(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The verdicts on all parts."""
+    """The verdicts on all parts of a program."""
 
     parts: tuple[Verdict, ...]
 
@@ -67,7 +71,7 @@ class Report(NamedTuple):
 
     @property
     def unchecked(self) -> str:
-        """Why no part is checked, "" if a part is."""
+        """The reasons why no part is checked, in one line; "" if at least one part is checked."""
         if any(verdict.result != UNCHECKED for verdict in self.parts):
             return ""
         reasons = [f"{verdict.part}: {verdict.about}" for verdict in self.parts if verdict.about != "not given"]
@@ -89,7 +93,7 @@ class Report(NamedTuple):
         return f"<{'; '.join([', '.join(f'{v.part} {v.result}' for v in self.parts), *self.findings])}>"
 
     def _repr_html_(self) -> str:
-        """Return a table for a notebook."""
+        """Return the report as an HTML table, which a notebook shows."""
         rows = [(v.part, v.result, "\n".join(map(str, (v.about, *v.findings, *v.notes)))) for v in self.parts]
         style = "text-align: left; white-space: pre-line"
         cells = ["".join(f"<td style='{style}'>{html.escape(cell)}</td>" for cell in row) for row in rows]
@@ -97,35 +101,41 @@ class Report(NamedTuple):
 
 
 class CallResults:
-    """The results of the calls of a part. `given(first, last)` returns the results of calls first to last − 1.
+    """The results of the calls of one part: `results(first, last)` yields those of the calls first to last − 1.
 
-    changed   a call changed its arguments
-    reseeded  a call set the seed of a generator that had been seeded before the call
+    changed   whether a call changed its arguments
+    reseeded  whether a call itself set the seed of np.random or random, which `check` had seeded before the call
     """
 
     def __init__(self, values: Sequence[Any] = ()) -> None:
-        """Store the results of the calls. `result` returns the result of a call, or raises; callers may replace it."""
+        """Store the results of the calls.
+
+        `result(n)` returns the result of call n or raises Unreadable. Callers may replace this function.
+        """
         self.result: Callable[[int], Any] = values.__getitem__
         self.changed = self.reseeded = False
 
     def __call__(self, first: int, last: int) -> Iterator[Any]:
-        """Yield the values of the calls from first to last − 1. A program may reuse its arrays: read each at once."""
+        """Yield the results of the calls first to last − 1.
+
+        Copy each result before the next is computed, because a program may return the same array again.
+        """
         return map(self.result, range(first, last))
 
 
 @cache
 def faults() -> dict[str, Any]:
-    """Return the content of faults.toml."""
+    """Return the content of faults.toml: a sentence for each known fault, by stage or part and the fault's key."""
     return tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
 
 
 def sentence(choice: Mapping[str, str]) -> str:
-    """Return the sentences of the faults as one."""
+    """Return one sentence that describes the faults in `choice`, which has a fault's key for each wrong stage."""
     return "; and ".join(faults()[stage][key] for stage, key in choice.items())
 
 
 def same(first: Iterable[Array], second: Iterable[Array]) -> bool:
-    """Return whether two results are equal but for rounding. NaN equals NaN."""
+    """Return whether two lists of arrays are equal except for rounding. NaN equals NaN."""
     pairs = zip(first, second, strict=True)
     return all(np.allclose(*pair, rtol=1e-5, atol=1e-7, equal_nan=True) for pair in pairs)
 
