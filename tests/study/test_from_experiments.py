@@ -177,7 +177,8 @@ def test_a_comparison_without_runs_says_what_to_do(folder, tmp_path_factory, con
     else:
         (folder / "params.yaml").write_text(content)
         committed(folder)
-    assert refusal(folder) == "HEAD: this commit has no params.yaml that this version of charloom can read"
+    refused = "HEAD: this commit has no params.yaml that this version of charloom can read; commit a valid params.yaml"
+    assert refusal(folder) == refused
 
 
 def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):

@@ -19,7 +19,7 @@ from charloom.sampling.options import DEFAULTS, allowed
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
-ANY_PROJECT = {  # what does the work of a command in any DVC project
+ANY_PROJECT = {  # by command: the command that does the same work in any DVC project
     "verify": "`dvc-proof verify`",
     "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
@@ -31,8 +31,8 @@ MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists t
 class _Parser(argparse.ArgumentParser):
     """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one.
 
-    nested  by name, the parsers of subcommands. argparse's own subparsers are never optional, but `study` takes a file
-            or the subcommand `new`
+    nested  the parsers of subcommands, by name. argparse's own subparsers do not fit, because `study` takes either a
+            file or the subcommand `new` as its first argument
     """
 
     nested: Mapping[str, argparse.ArgumentParser] = {}
@@ -56,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    """Run the command. Its module is imported here, because importing the compiler or MLflow takes a second."""
+    """Run the command. Only its module is imported, because an import of the compiler or of MLflow takes a second."""
     match arguments.command:
         case "sample":
             from charloom.commands.write_text import sample as run
@@ -86,9 +86,9 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _ensure_own_pipeline(instead: str) -> None:
-    """Raise WrongInput if dvc.yaml is another project's: its stages do not depend on charloom's sources.
+    """Raise WrongInput if no stage in dvc.yaml depends on charloom's sources, so dvc.yaml is another project's.
 
-    instead  what does the work in any DVC project
+    instead  the command for any DVC project, which the message names
     """
     from charloom.core.config.pipeline import HERE, PIPELINE
 
@@ -226,7 +226,7 @@ def _add_record(commands: Any) -> None:
 
 
 def _add_program(commands: Any) -> None:
-    """Add `new`, the command about a project of one's own."""
+    """Add `new`, the command that creates a project around a model of your own."""
     about = "Copy the folder template/: a small project in Git and DVC around a model of your own."
     add = _added(commands, "new", "a project around a model of your own", about)
     add("folder", metavar="FOLDER", help="the folder to make")

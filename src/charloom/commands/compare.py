@@ -32,9 +32,9 @@ DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # n
 def compare(arguments: argparse.Namespace) -> None:
     """Print the comparison's answer; if --figure is given, also write the answer as a picture (SVG).
 
-    Two sources are two runs: see `_compare_runs`. Raises WrongInput if an option is invalid or missing, or options
-    exclude each other. With --require, raises CheckFailed if a setting fails; if none fails, raises Undecided if a
-    setting cannot be judged yet.
+    If two sources are given, compare two runs: see `_compare_runs`. Raises WrongInput if an option is invalid or
+    missing, or options exclude each other. With --require, raises CheckFailed if a setting fails the requirement, and
+    Undecided if no setting fails, but at least one cannot be judged yet.
     """
     if len(arguments.source) > 1:
         _compare_runs(arguments)
@@ -100,7 +100,7 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
 
 
 def _ensure_passed(required: Gate) -> None:
-    """Raise CheckFailed or Undecided, with the names of the settings with this result, unless all settings pass."""
+    """Raise CheckFailed if settings fail --require, or Undecided if settings cannot be judged; name the settings."""
     settings = listed(
         (in_line(row.setting) for row in required.settings if row.result == required.result), NAMED_SETTINGS
     )
@@ -151,7 +151,7 @@ def _of_table(options_set: dict[str, Any], options: dict[str, Any]) -> Measured:
 
 
 def _ensure_shown(table: Path) -> None:
-    """Raise WrongInput if the table is in the folder of a study that has trainings, and no answer with them."""
+    """Raise WrongInput if the table belongs to a study, and the study's answer lacks some of its trainings."""
     folder = table.resolve().parent
     with suppress(Damaged):  # no asked.json, so no study
         frozen = read_frozen_question(folder / QUESTION_FILE)

@@ -40,8 +40,8 @@ def doctor(arguments: argparse.Namespace) -> None:
 def _checks(dask: str | None) -> Iterator[Check]:
     """Yield the results of the checks. `dask` is the address of a Dask scheduler to check, or None.
 
-    If there is no Git repository, params.yaml is not valid, or its text cannot be read, the checks of MLflow, DVC's
-    remote and Dask are skipped.
+    The checks of MLflow, DVC's remote and Dask are skipped if there is no Git repository, if params.yaml is not valid,
+    or if the text file that `prepare.text` names cannot be read.
     """
     yield _environment()
     yield _compiled()
@@ -83,7 +83,7 @@ def _environment() -> Check:
 
 
 def _compiled() -> Check:
-    """Try to write a file into the folder of compiled code. Without this cache each start compiles again."""
+    """Try to write a file into the cache of compiled code. If this fails, each start of a command compiles again."""
     name = "cache"
     try:
         folder = cache_home()
@@ -106,7 +106,7 @@ def _store(text_sha256: str) -> list[Check]:
 
 
 def _remote() -> Check:
-    """Check DVC's default remote: write a file, read it, and remove it. Without a remote there is no failure.
+    """Check DVC's default remote: write a file, read it, and remove it. Without a remote the check passes.
 
     A missing folder is a failure, except in S3, which has no folders.
     """
@@ -115,7 +115,7 @@ def _remote() -> Check:
 
         with time_limit(QUERY_TIMEOUT), Repo() as repo:
             if not (name := repo.config["core"].get("remote")):
-                return "DVC remote", "none: each clone recomputes the results", False
+                return "DVC remote", "no default remote: each clone recomputes the results", False
             remote = repo.cloud.get_remote(name)
             where = in_line(f"{name}: {remote.fs.unstrip_protocol(remote.path)}")
             if remote.fs.protocol != "s3" and not remote.fs.exists(remote.path):
@@ -143,5 +143,13 @@ def _scheduler(address: str) -> Check:
         with Client(address, timeout=QUERY_TIMEOUT / 3, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             workers = len(client.scheduler_info()["workers"])
     except (ImportError, OSError, ValueError) as error:
-        return "Dask", f"{in_line(address)}: no connection ({type(error).__name__}): is it started? is Dask here?", True
-    return "Dask", f"{in_line(address)}: {f'{workers} workers' if workers else 'no workers: start some'}", not workers
+        return (
+            "Dask",
+            f"{in_line(address)}: no connection ({type(error).__name__}); start the scheduler; is Dask installed?",
+            True,
+        )
+    return (
+        "Dask",
+        f"{in_line(address)}: {f'{workers} workers' if workers else 'no workers; start `dask worker`'}",
+        not workers,
+    )

@@ -20,18 +20,18 @@ from charloom.core.text.corpus import decoded
 from charloom.tracking.queries import query
 
 MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow
-IN_MLFLOW = ("models:/", "runs:/")  # begin addresses
+IN_MLFLOW = ("models:/", "runs:/")  # the beginnings of an address in MLflow
 COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
 BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that is kept while it is scored
 
 
 def model_at(address: str | None) -> Model:
-    """Return the model as `_model_at` does; warn if its network is not that of network/ here."""
+    """Return the model at the address (see `_model_at`); warn if network/ here differs from the model's."""
     model = _model_at(address)
     if model.backend == NUMPY and model.network != forward_digest(model.theta.flat.dtype.name):
         sys.stderr.write(
-            "warning: this model was trained with another network/, or on a machine that rounds differently: "
-            "the network here reads its weights\n"
+            "warning: this model was trained with another network/, or on a machine that rounds differently; "
+            "network/ of this folder uses the model's weights\n"
         )
     return model
 
@@ -73,7 +73,9 @@ def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
         for text in decoded(file, name):
             left -= len(text)
             if left < 0:
-                raise Unavailable(f"{name}: not enough memory for more than {most:,} characters of text")
+                raise Unavailable(
+                    f"{name}: not enough memory for more than {most:,} characters of text; give a shorter text"
+                )
             yield text
 
 
@@ -83,7 +85,7 @@ def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
     most    the largest number of lines
     length  the most bytes of a line. None is yielded for a longer line, which is not kept in memory
 
-    Bytes that are no UTF-8 become U+FFFD. Raises WrongInput if the file cannot be read, or has more lines.
+    Bytes that are no UTF-8 become U+FFFD. Raises WrongInput if the file cannot be read, or has more than `most` lines.
     """
     with _opened(source) as file:
         for _ in range(most):
@@ -99,7 +101,7 @@ def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
 
 @contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
-    """Yield the open file, or standard input. Raises WrongInput if it cannot be read."""
+    """Yield the open file, or standard input if `source` is `-`. Raises WrongInput if the file cannot be read."""
     standard = sys.stdin.buffer if sys.stdin else io.BytesIO()
     try:
         with nullcontext(standard) if source == "-" else Path(source).open("rb") as file:

@@ -70,7 +70,10 @@ def _ensure_allowed(folder: Path, shown: str) -> None:
 
 
 def _source() -> tuple[str, str, str]:
-    """Return what replaces ADDRESS and COMMIT in requirements.txt, and a sentence about it."""
+    """Return charloom's address and commit for requirements.txt, and words for the user about that file.
+
+    Without origin, both stay the words ADDRESS and COMMIT, for the user to fill in. A commit not pushed is COMMIT, too.
+    """
     try:
         url, commit = git("config", "remote.origin.url", folder=ROOT), git("rev-parse", "HEAD", folder=ROOT)
     except Unavailable:
@@ -86,7 +89,7 @@ def _source() -> tuple[str, str, str]:
 
 
 def _model_around(program: Path) -> str:
-    """Return model.py for the program: an import, what the program defines, and functions to fill in."""
+    """Return the text of model.py: it imports the program, lists its definitions, and has functions to fill in."""
     shown, taken = in_line(str(program)), {*LIBRARIES, *sys.stdlib_module_names, *keyword.kwlist}
     if program.suffix != ".py" or not program.is_file():
         raise WrongInput(f"--program: {shown}: no such program; allowed is a file that ends with .py")

@@ -1,4 +1,4 @@
-"""`charloom score`: the cost of a text with a model: in total, by line, and at the most surprising characters.
+"""`charloom score`: print the bits that a text costs: in total, by line, and at the most surprising characters.
 
 The text is read piece by piece. Only for the table of lines (--lines) the whole text is kept in memory.
 """
@@ -59,7 +59,7 @@ class Reading:
     """The scoring of a text by a model, piece by piece.
 
     known  number of the text's characters that are in the model's vocabulary; complete after the last piece
-    nats   total score, in nats, of these characters without the first; complete after the last piece
+    nats   total score, in nats, of the known characters without the first; complete after the last piece
     """
 
     def __init__(self, model: Model, texts: Iterator[str]) -> None:
@@ -95,8 +95,8 @@ class Reading:
 def score_text(arguments: argparse.Namespace) -> None:
     """Print the cost of a text; with --lines also the cost of each line, with --top the most surprising characters.
 
-    Warns if the cost is lower with a uniform guess. Raises WrongInput if the text has fewer than two characters of the
-    model's vocabulary.
+    Warns if a uniform guess costs less than the model. Raises WrongInput if the text has fewer than two characters of
+    the model's vocabulary.
     """
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
     model, size = model_at(arguments.model), size_of(arguments.file)
@@ -153,9 +153,10 @@ def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:
-    """Print the number of scored characters, the mean bits and the perplexity of each line, and its text.
+    """Print for each line: the number of scored characters, their mean bits, the perplexity, and the line's text.
 
-    A line's newline character counts. A terminal gets only as much of the text as fits into its width.
+    A line's newline character counts. On a terminal, the text is cut at the terminal's width.
+
     at, bits  (n,) the line's index and the score in bits of each scored character
     """
     counts = np.bincount(at, minlength=len(lines))

@@ -69,7 +69,7 @@ def _print_answer(study: Study, analysis: Analysis, *, explain: bool) -> None:
 
 
 def _write_pages(study: Study, analysis: Analysis) -> dict[str, str]:
-    """Write the study's page and the list of all studies; return the pages for MLflow, by file name."""
+    """Write the study's page and the list of all studies; return the page and the picture for MLflow, by file name."""
     page, picture, alone = study_page(study, Presentation(analysis))
     write(study.folder / PAGE, page)
     is_listed = study.path.parent.resolve() == INDEX.parent.resolve()
@@ -80,6 +80,6 @@ def _write_pages(study: Study, analysis: Analysis) -> dict[str, str]:
 
 
 def _name_again(study: Study) -> Path:
-    """Return a name for the file of a study that asks the same question again, which no study has."""
+    """Return an unused path, studies/NAME_again.yaml, for a study that asks the same question again."""
     files = (STUDIES / f"{study.path.stem}_again{number or ''}.yaml" for number in count())
     return next(file for file in files if not (file.exists() or file.with_suffix("").exists()))

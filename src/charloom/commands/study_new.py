@@ -102,7 +102,7 @@ def _estimate(study: Study) -> Iterator[str]:
 def _question_from_options(arguments: argparse.Namespace, seeds_option: int | list[int] | None) -> dict[str, Any]:
     """Return the content of the study's file, from the options. Raises WrongInput if an option is invalid.
 
-    seeds_option  the number of seeds, or the seeds themselves; None: the usual number
+    seeds_option  the number of seeds, or the seeds themselves; None: SEEDS, or SHORT_SEEDS with --short
     """
     text = arguments.text
     if text is not None:
@@ -138,11 +138,11 @@ def _question_from_options(arguments: argparse.Namespace, seeds_option: int | li
 def _confirming(
     path: Path, arguments: argparse.Namespace, seeds_option: int | list[int] | None
 ) -> tuple[dict[str, Any], Study, str]:
-    """Return the content of the file of a study that asks an answered question again, the study, and a line on seeds.
+    """Return a study that asks the question of --confirms again: the file's content, the study, and a line on seeds.
 
-    The study has free seeds: as many as given, or as the answer advises, or else as the answered study has. It has one
-    look. Raises WrongInput if there is no answer, another option names a part of the question, or params.yaml or the
-    text make another question.
+    The study has one look, and free seeds (see seeds.py). Their number is that of --seeds. Without --seeds it is the
+    number that the old answer advises, or else the number of seeds of the old study. Raises WrongInput if the old study
+    has no answer, if another option names a part of the question, or if params.yaml or the text has changed.
     """
     for name in ("vary", "text", "measure", "title", "short"):
         if getattr(arguments, name) not in (None, False):
@@ -163,12 +163,12 @@ def _confirming(
 
 
 def _with_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
-    """Return the study with its seeds, and a line on their choice; "" if they are the first ones, or were given.
+    """Return the study with chosen seeds, and a line on the choice: "" if the seeds are 1 to n, or were given.
 
-    seeds_option  their number, or the seeds themselves; None: the usual number
+    seeds_option  the number of seeds, or the seeds themselves; None: the number that the study has
 
-    If this question has an answer whose files are gone, it gets the seeds of that answer. Otherwise it gets the first
-    free seeds. Raises WrongInput if given seeds are used.
+    If this question has an answer whose files are gone, the study gets the seeds of that answer. Otherwise it gets the
+    first free seeds (see seeds.py). Raises WrongInput if given seeds are used.
     """
     for other in known_analyses(study.path.parent) if not isinstance(seeds_option, list) else ():
         with_same_seeds = with_seeds(study, other.question.seeds)
@@ -181,7 +181,7 @@ def _with_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Stu
 
 
 def _with_free_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
-    """Return the study with the first free seeds, as many as it has, and a line on their choice: see `_with_seeds`."""
+    """Return the study with free seeds in place of its seeds, and a line on the choice. Given seeds stay."""
     number = len(study.question.seeds)
     if isinstance(seeds_option, list):
         if why := why_used(study, known_analyses(study.path.parent)):

@@ -18,7 +18,7 @@ def verify(arguments: argparse.Namespace) -> None:
     """Rebuild the committed results and print the comparison as lines.
 
     With --json, standard output gets the comparison as JSON, and the lines go to standard error. Raises CheckFailed if
-    a file differs, and Unavailable if nothing differs and something could not be verified.
+    a file differs, and Unavailable if no file differs, but at least one could not be verified.
     """
     out = sys.stderr if arguments.json else sys.stdout
 

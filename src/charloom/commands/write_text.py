@@ -97,7 +97,7 @@ def _pieces(
     """Yield lists with the next piece of each text, until every text has `length` characters or ends with `until`.
 
     written  yields (ids, probabilities) of the next characters, each (count, n)
-    until    the text that ends a sample; "": only the length does
+    until    the text that ends a sample; "": a sample ends only at `length`
     count    the number of texts; a text that has ended gets empty pieces
     """
     tails, left = [""] * count, [length] * count

@@ -41,17 +41,17 @@ READING_SPEED = 3  # a measure reads so many characters in the time that trainin
 def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Analysis]:
     """Train missing trials and write the tables; return the study with its runs, and the answer.
 
-    After each look, only settings that need more seeds for a verdict get some.
+    After each look, only settings without a verdict get more seeds: see `undecided`.
 
     path     the study's file
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; its tables are moved to .charloom
 
-    Raises WrongInput and Damaged as `read_study_to_train`, `with_known_analyses` and `surveyed` do; a seed may also be
-    used by an answer of another study during the training. Raises WrongInput if Dask is missing. Raises Unavailable if
-    another process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the
-    check. Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_study_to_train`, `with_known_analyses` and `surveyed` do. Raises WrongInput
+    if an answer of another study uses a seed during the training, or if Dask is missing. Raises Unavailable if another
+    process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the check.
+    Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(CHARLOOM_FOLDER / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
         study = with_known_analyses(read_study_to_train(path, anew=anew))
@@ -92,9 +92,9 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
 
 
 def _record_analysis(study: Study, seeds: int) -> Study:
-    """Record that the study answers with this number of seeds, and return it with its answers.
+    """Record in asked.json that the study answers with this number of seeds; return the study with its answers.
 
-    Raises WrongInput if the answer of another study has used a seed in the meantime. One study at a time answers.
+    A lock allows one study at a time. Raises WrongInput if the answer of another study has used a seed in the meantime.
     """
     with exclusive(CHARLOOM_FOLDER / "studies" / "answers.lock", "another study, which answers", PATIENCE):
         study = with_known_analyses(study).with_analysis_at(seeds)
@@ -104,9 +104,9 @@ def _record_analysis(study: Study, seeds: int) -> Study:
 
 
 def _move_away(folder: Path) -> None:
-    """Move a study's old tables and page to .charloom, before a new asked.json could be taken for theirs; print a line.
+    """Move a study's old tables and page to .charloom, and print a line. A new asked.json does not describe old tables.
 
-    A copy of asked.json is made first: the answers in it count as long as the copy exists.
+    A copy of the old asked.json is made first: the seeds of its answers are used (see seeds.py) while the copy exists.
     """
     if (folder / QUESTION_FILE).exists():
         to = archive(folder)
@@ -125,7 +125,7 @@ def _write(study: Study) -> None:
 def undecided(analysis: Analysis) -> list[str]:
     """Return the settings that need more seeds: those without a verdict, and the baseline; [] if all have a verdict.
 
-    If effects of factors are tested, return all settings while a setting, an average effect, or an effect at one level
+    If effects of factors are tested, return all settings if a setting, an average effect, or an effect at one level
     of another factor has no verdict, because an average needs the seeds of all settings. Averages whose sign other
     factors reverse do not count.
     """
@@ -139,7 +139,7 @@ def undecided(analysis: Analysis) -> list[str]:
 def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
     """Train the missing trials, and add their runs to the study and to its tables.
 
-    The tables are written repeatedly, and at the end whatever happens. Raises Stopped after a signal. Raises
+    The tables are written repeatedly, and at the end, also after an exception. Raises Stopped after a signal. Raises
     CheckFailed or Unavailable as `outcomes` does.
     """
     wanted = len(study.settings) * len(study.question.seeds)
@@ -164,7 +164,7 @@ def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
 
 
 def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
-    """Read the study's text once; return its survey, and the numbers of its characters for training and held out.
+    """Read the study's text once; return the text's Survey, and its numbers of characters (training, held out).
 
     jobs  number of trials that run at the same time
 
@@ -184,10 +184,11 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
 
 
 def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: int) -> float:
-    """Estimate the seconds for all these trials together, with the start of the workers, by timing a few updates.
+    """Estimate the seconds for all trials together, including the start of the workers, by timing a few updates.
 
     A trial's work includes measuring the held-out text twice, with the last and with the best model.
 
+    trials   the params of each trial
     K        number of different characters in the text
     lengths  numbers of the text's characters for training and held out
     jobs     number of trials that run at the same time; a single one uses all processors
@@ -205,8 +206,8 @@ def seconds(trials: Collection[Params], K: int, lengths: tuple[int, int], jobs: 
 def _rate(params: Params, K: int, threads: int | None, most: int) -> float:
     """Return the seconds of training per character, timed with doubling numbers of updates.
 
-    The text that the updates read is arbitrary, because its content does not affect the time. Neither do the rate and
-    the initial weights, which are small here, so that no training diverges.
+    The updates read an arbitrary text, because its content does not affect the time. The learning rate and the initial
+    weights do not affect the time either; small ones are used, so that no training diverges.
 
     threads  number of threads of a training; None: as many as are fastest
     most     characters of the text, at most

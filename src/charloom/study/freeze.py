@@ -2,7 +2,7 @@
 starts read this file.
 
 These edits of the study's file need no `--anew`: another title, more seeds after the present ones, and other looks
-before the first answer. Every other change of the question needs it.
+before the first answer. Every other change of the question needs `--anew`.
 """
 
 import hashlib
@@ -64,8 +64,8 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
 def ensure_no_other_files(folder: Path) -> None:
     """Raise WrongInput if the folder holds files, but no study.
 
-    A study named reports.yaml would replace reports/report.html. In studies/, a page alone is left if Git has removed a
-    study's other files, because Git ignores the page.
+    A study named reports.yaml would replace reports/report.html. In studies/, only report.html is left after Git has
+    removed a study's other files, because Git ignores report.html.
     """
     names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
     if names and not is_started(folder):
@@ -80,7 +80,7 @@ def is_started(folder: Path) -> bool:
 
 
 def freeze_question(path: Path, question: StudyFile, project: Project = HERE) -> Study:
-    """Return the file's study with the params of the present params.yaml, and without runs.
+    """Return the study with this question and the params of the present params.yaml, without runs.
 
     Raises WrongInput if params.yaml, the text or the question is invalid.
     """
@@ -117,7 +117,7 @@ def with_training_text(study: Study, project: Project = HERE) -> Study:
 
 
 def ensure_new_question(study: Study, project: Project = HERE) -> None:
-    """Raise WrongInput if another study asks the same question: a second name would not know of the first answer."""
+    """Raise WrongInput if another study asks the same question. The new study would not use the other's answer."""
     folders = {project.root / study.path.parent, project.root / "studies"}
     for file in sorted(chain.from_iterable(folder.glob(f"*/{QUESTION_FILE}") for folder in folders)):
         other = file.parent
@@ -134,7 +134,7 @@ def _key_in(file: Path) -> str:
 
 
 def study_of_frozen(folder: Path, frozen: FrozenQuestion) -> Study:
-    """Return the study whose question is that in asked.json, without runs. Raises CharloomError if it is invalid."""
+    """Return the study of the question in asked.json, without runs. Raises CharloomError if `frozen` is invalid."""
     return study_of(_file_of(folder), validated(StudyFile, frozen.question, folder / QUESTION_FILE), frozen, Runs())
 
 
@@ -147,8 +147,8 @@ def _file_of(folder: Path) -> Path:
 def write_frozen_question(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
-    asked.json then says that the sources here made the rows. So the caller first reads the study with
-    `read_study_to_train`, or rebuilds all rows.
+    The new asked.json states that the present sources made the rows. So the caller has to check this first, with
+    `read_study_to_train`, or by rebuilding all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -192,9 +192,10 @@ def _left_open(question: StudyFile, params: Params) -> str:
 def read_study_to_train(path: Path, *, anew: bool) -> Study:
     """Return the study of a file as `read_study` does, for a start that trains; warn of other params in params.yaml.
 
-    Raises WrongInput as `read_study` and `ensure_text` do, and if the study has rows and the sources that made them
-    give other results than the sources here. The digests of small trials decide this: asked.json has the digests from
-    the sources that made the rows. A missing digest is an error, too.
+    Raises WrongInput as `read_study` and `ensure_text` do. Raises WrongInput if the present sources give other results
+    than the sources that made the rows: asked.json has digests of small trials (see trial.small_trial) by those
+    sources, and a digest differs or is missing. Raises WrongInput if network/ gives other results than at the first
+    start.
     """
     study = read_study(path, anew=anew)
     warn_of_other_params(study)
@@ -210,7 +211,7 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
 
 
 def small_trials(frozen: FrozenQuestion) -> dict[str, str]:
-    """Return the digests that asked.json records of small trials, as the sources here compute them."""
+    """Return the digest of a small trial (trial.py) for each kind of recipe in asked.json, by the present sources."""
     return {kind: small_trial(kind, frozen.measures) for kind in frozen.arithmetic}
 
 
@@ -249,6 +250,6 @@ def _ensure_same(study: Study, project: Project) -> None:
 
 
 def _other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:
-    """Return whether the arithmetic of one of the study's kinds of recipes with this backend is another one now."""
+    """Return whether the arithmetic differs from that in asked.json, for a kind of recipe with this backend."""
     kinds = {kind: digest for kind, digest in frozen.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
     return any(arithmetic_of(kind, project) != digest for kind, digest in kinds.items())

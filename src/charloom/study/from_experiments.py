@@ -32,8 +32,8 @@ def measure_experiments(
 ) -> Measured:
     """Return the measurements of DVC's experiments and of HEAD's own run, with the baseline first.
 
-    Only runs with the same text and the same held-out part as HEAD's run count. If HEAD has no run, those of the text
-    and the held-out part that most runs have count. A warning says how many runs are left out.
+    Only runs with the same text and the same held-out part as HEAD's run count. If HEAD has no run, only runs with the
+    most frequent text and held-out part count. A warning says how many runs are left out.
 
     name      the name of a Measure
     baseline  as `find_setting` takes it; None: HEAD's own setting
@@ -71,17 +71,19 @@ def measure_experiments(
 def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[str]]:
     """Return HEAD's params, the runs measured on one held-out text, and a warning for each reason to leave runs out.
 
-    HEAD's run comes first, then those of experiments, the newest first, with their curves if `curves`, and with Git's
-    id of the commit's folder `src`. The held-out text is that of HEAD's run, or else the most frequent. Refs of DVC
-    that are no experiments are left out: the queue, the stash, and temporary ones. Raises WrongInput if there is no Git
-    repository, no pipeline, or no valid params.yaml at HEAD.
+    A run comes with Git's id of its commit's folder `src`, and with its curves if `curves`. HEAD's run is first, then
+    the runs of experiments, the newest first. The held-out text is that of HEAD's run, or else the most frequent. Refs
+    of DVC that are no experiments are left out: the queue, the stash, and temporary ones. Raises WrongInput if there is
+    no Git repository, no pipeline, or no valid params.yaml at HEAD.
     """
     ensure_repository()
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)", "refs/exps/??/*/**")
     commits = ["HEAD", *refs.split()]
     head, *others = from_commits(commits)
     if head.params is None:
-        raise WrongInput("HEAD: this commit has no params.yaml that this version of charloom can read")
+        raise WrongInput(
+            "HEAD: this commit has no params.yaml that this version of charloom can read; commit a valid params.yaml"
+        )
     contents = dict(zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True))
     left_out = Counter(content.run for content in contents.values() if isinstance(content.run, str))
     runs = {

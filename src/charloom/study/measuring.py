@@ -1,4 +1,4 @@
-"""Measurements for the statistics in seedpairs, of the runs of settings: of a study's trials, with its warnings."""
+"""Make Measured, the input of the statistics in seedpairs, from runs; for a study also from the study's warnings."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,7 +72,7 @@ def advised(study: Study, analysis: Analysis) -> tuple[int, str]:
 
 
 def _warnings(study: Study) -> Iterator[str]:
-    """Yield the study's warnings, each if it applies.
+    """Yield the warnings that apply to the study. There are five:
 
     1. At the first start, params.yaml differed from HEAD's in a param that the question leaves open.
     2. Some params change together in all settings. The warning has a `vary` that would separate their effects.

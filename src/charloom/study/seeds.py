@@ -1,13 +1,14 @@
-"""Which seeds are free: a training that an answer has shown decides no other question.
+"""Find the free seeds of a study: a training that an answer has shown must not decide another question.
 
 A seed is *used* if an answer to another question has shown a setting of this question with it, on the same text. Two
-settings are equal if their params that change weights are, apart from the number of updates: a shorter training is the
-beginning of a longer one. Two texts are equal if their files are equal, or what a training reads of them. A seed is
-also used if its training has the same results as one that an answer has shown. An answer is *void* if sources with
-other results made it. The same question keeps the seeds of its first answer, and its number of seeds decides.
+settings are equal if all params that change weights are equal, apart from the number of updates: a shorter training is
+the beginning of a longer one. Two texts are equal if their files are equal, or if the parts that a training reads are
+equal. A seed is also used if its training has the same results as a training that an answer has shown. An answer is
+*void* if sources with other results made it. The same question keeps the seeds of its first answer, and its number of
+seeds decides.
 
-Known are the answers in the folder, in studies/, in HEAD, and in .charloom/studies/: each answer leaves a copy there,
-with its table.
+The *known* answers are those in the study's folder, in studies/, in HEAD, and in .charloom/studies/, where each answer
+leaves a copy with its table.
 """
 
 from collections import defaultdict
@@ -39,7 +40,7 @@ SHOWN = 100  # seeds in a message, which may be copied
 
 
 def archive(folder: Path) -> Path:
-    """Copy the study's trials.csv and asked.json to .charloom, where the copies outlive them; return the new folder."""
+    """Copy the study's trials.csv and asked.json to .charloom, to keep them if they change; return the new folder."""
     to = COPIES / sha256(folder / QUESTION_FILE)[:12] / folder.name
     to.mkdir(parents=True, exist_ok=True)
     for name in (name for name in (TRIALS_FILE, QUESTION_FILE) if (folder / name).exists()):
@@ -48,7 +49,7 @@ def archive(folder: Path) -> Path:
 
 
 def known_analyses(folder: Path) -> Iterator[Study]:
-    """Yield the questions that have an answer, with hashes of results, without runs. A damaged file is left out.
+    """Yield the known studies with an answer, without runs, but with `results`. Damaged files are left out.
 
     folder  another folder with studies, besides studies/
     """
@@ -94,25 +95,30 @@ def with_seeds(study: Study, seeds: list[int]) -> Study:
 
 
 def is_same_question(study: Study, other: Study) -> bool:
-    """Return whether the study asks the answered question `other`, and begins with the seeds that decided."""
+    """Return whether `study` and `other`, which has an answer, ask the same question with the same first seeds.
+
+    Compared are the seeds on which the deciding answer of `other` is based: its last answer if `other` declares looks,
+    otherwise its first answer.
+    """
     n = other.frozen.answers[-1 if other.question.looks else 0]
     is_equal = study.question_key == other.question_key and study.question.looks == other.question.looks
     return is_equal and study.question.seeds[:n] == other.question.seeds[:n]
 
 
 def is_void(study: Study) -> bool:
-    """Return whether sources made the answer whose kernel gives other results than the kernel here.
+    """Return whether the study's answer is void: the kernel that made it gives other results than the present kernel.
 
-    An edit of network/ frees no seed: the settings of the backend `kernel` in the same answer were shown.
+    An edit of network/ makes no answer void, because settings of the backend `kernel` may be in the same answer.
     """
     of_kernel = {kind: digest for kind, digest in study.frozen.small_trials.items() if not kind.startswith(NUMPY)}
     return any(small_trial(kind, study.frozen.measures) != digest for kind, digest in of_kernel.items())
 
 
 def used_seeds(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:
-    """Return the used seeds, each with what was shown: `studies/eta.yaml has shown results of eta=0.1`.
+    """Return the used seeds, each with the reason: `studies/eta.yaml has shown results of eta=0.1`.
 
-    others  answered questions; an answer to the study's own question uses no seed
+    others  studies with an answer; an answer to the question of `study` uses no seed
+    verb    the words between the other study and the setting in a reason
     """
     own_settings, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:
@@ -140,7 +146,7 @@ def _keys(study: Study, setting: str) -> set[str]:
 
 
 def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[str]:
-    """Yield a key of the setting of each training that has the results of a training of `other` with these seeds."""
+    """Yield the setting's key of each run of `study` that has one of these seeds and results shown by `other`."""
     shown = other.results | {run.results for run in other.runs.values()}
     for run in study.runs.values():
         if run.results and run.results in shown and run.params.seed in seeds:
@@ -155,12 +161,12 @@ def why_used(study: Study, known: Iterable[Study]) -> str:
 
 
 def by_reason(reasons: dict[int, str]) -> dict[str, list[int]]:
-    """Return the seeds of each reason, which `used_seeds` and `taken_seeds` return by seed."""
+    """Return the seeds by reason. `reasons` are by seed, as `used_seeds` and `taken_seeds` return them."""
     return {reason: [seed for seed in reasons if reasons[seed] == reason] for reason in reasons.values()}
 
 
 def taken_seeds(study: Study) -> dict[int, str]:
-    """Return the seeds that no command proposes, each with the reason: used ones, and those of other studies' files."""
+    """Return the seeds that no command proposes, with the reasons: used seeds, and seeds in other studies' files."""
     study, planned = with_seeds(study, []), list[Study]()
     for file in {*chain.from_iterable(folder.glob("[!.]*.y*ml") for folder in (STUDIES, study.path.parent))}:
         with suppress(CharloomError):
@@ -176,14 +182,14 @@ def taken_seeds(study: Study) -> dict[int, str]:
 
 
 def free_seeds(seeds: Collection[int], number: int) -> list[int]:
-    """Return the first `number` seeds that are not among these, which are `taken_seeds`."""
+    """Return the smallest `number` positive integers that are not in `seeds`, the result of `taken_seeds`."""
     return list(islice((seed for seed in count(1) if seed not in seeds), number))
 
 
 def with_known_analyses(study: Study) -> Study:
-    """Return the study with all answers to its question that are known.
+    """Return the study with all known answers to its question, and the number of earlier questions, in `frozen`.
 
-    Raises WrongInput if a seed is used. The line names the seeds, what was shown with them, and free seeds.
+    Raises WrongInput if a seed is used. The message names the seeds, what was shown with them, and free seeds.
     """
     known = list(known_analyses(study.path.parent))
     own_analyses = [other for other in known if is_same_question(study, other) and not is_void(other)]
@@ -209,5 +215,5 @@ def seed_range(seeds: Collection[int]) -> str:
 
 
 def yaml_of(seeds: list[int]) -> str:
-    """Return the line of a study's file with these seeds; of more than SHOWN seeds, the first two and the last."""
+    """Return the line of a study's file with the seeds; if there are more than SHOWN, the first two and the last."""
     return f"`seeds: {seeds if len(seeds) <= SHOWN else f'[{seeds[0]}, {seeds[1]}, …, {seeds[-1]}]'}`"

@@ -11,9 +11,9 @@ from seedpairs.names import first_names
 
 
 def levels_of(settings: Collection[Params]) -> list[dict[str, str]]:
-    """Return each setting's values of the params that vary, by the params' dotted names, as they stand in its name.
+    """Return, for each setting, the values of the params that vary: as text, by the params' dotted names.
 
-    The seed is left out, and a param that has no effect in this setting.
+    The seed is left out, and so is a param that has no effect in the setting.
     """
     varied, values = differing(settings), map(setting_params, settings)
     return [{x: as_yaml(params[x]).removesuffix(".0") for x in varied if x in params} for params in values]
@@ -29,10 +29,11 @@ def given_names(
     usual     the params of asked.json
     where     the file and key, for the message
 
-    Raises WrongInput if a name fits no setting or more than one, and if two settings have one name, or one has two.
+    A name is for the setting that has the given values. If several settings have these values, the name is for the one
+    with the values of asked.json in all other params.
 
-    A name is for the setting that has the given values. Of several, it is the one with the values of asked.json in all
-    other params.
+    Raises WrongInput if a name fits no setting or several, if two settings get one name, or if a setting gets two
+    names.
     """
     names, others = dict[str, str](), flat_of(usual)
     for name, values in given.items():

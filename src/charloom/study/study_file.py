@@ -184,7 +184,7 @@ class Study(NamedTuple):
 
 
 def read_question(path: Path, values: Overrides | None = None) -> StudyFile:
-    """Read and check the study's file, or the `values` in its place; return its content.
+    """Read and check the study's file; return its content. `values`, if given, are checked in place of the file.
 
     Raises WrongInput if the file is missing, its name does not end in .yaml or .yml, or a key is invalid. The message
     names the file, the key and what is allowed.
@@ -236,7 +236,8 @@ def study_of(path: Path, question: StudyFile, frozen: FrozenQuestion, runs: Runs
     if count > 1 or not varied:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
         raise WrongInput(
-            f"{path}: {'vary' if question.vary else 'settings'}: {why}; params without effect do not count"
+            f"{path}: {'vary' if question.vary else 'settings'}: {why}; "
+            "params without effect do not make settings different: vary another param"
         )
     by_name = dict(zip(names, settings, strict=True))
     study = Study(path, question, by_name, names[settings.index(baseline)], frozen, runs)

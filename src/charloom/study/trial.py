@@ -38,7 +38,7 @@ SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind
 
 @lru_cache
 def small_trial(kind: str, measures: tuple[str, ...] = METRIC_NAMES) -> str:
-    """Return a digest of the results of four small trainings with this kind of recipe.
+    """Return a digest of the results of four small trainings with this kind of recipe (see Recipe.kind).
 
     The results are outcomes, the given metrics (`measures`), curves, and hashes of weights and trace. The digest
     changes if an edit of the source code changes a result of these trainings, in the kernel or in a measure. An edit
@@ -73,7 +73,7 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRIC_NAMES) -> str:
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
     """Train with `threads` threads (None: as many as are fastest), and return the run.
 
-    If the training diverges, the run has this outcome, no metrics, and the curves up to the divergence.
+    If the training diverges, the run has the outcome DIVERGED, no metrics, and the curves up to the divergence.
     """
     training, outcome = Training(params, text, Path(), {}), ""
     trace, held_out, passages, metrics, results = EMPTY, dict[int, float](), tuple[float, ...](), None, ""
@@ -100,7 +100,7 @@ def code_digests(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[s
     """Return the digests of the code that all workers must have, by name: of the arithmetic, and of a small trial.
 
     kind    the kind of a recipe
-    digest  returns the digest of the arithmetic for a kind; the default computes it, `arithmetic_of` reads it
+    digest  returns the digest of the arithmetic for a kind; the default computes it, `keys.arithmetic_of` reads a file
     """
     return {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
 
@@ -108,7 +108,7 @@ def code_digests(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[s
 def checked_trial(
     params: Params, expected: dict[str, str], text: Path | Text, text_sha256: str, threads: int | None
 ) -> Run:
-    """Check this process, a worker, train a trial, and return its run.
+    """Check the code of this worker process, then train a trial and return the trial's run.
 
     text  the path of a prepared file, or its content
 

@@ -85,7 +85,7 @@ class Processes:
         del self.executors[name]
 
     def close(self) -> None:
-        """Kill these processes."""
+        """Kill the worker processes."""
         for process in self.processes:
             process.kill()
         for executor in self.executors.values():
@@ -206,7 +206,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
     A trial without a run goes back to the head of the queue.
 
     Raises CheckFailed if no worker is left and none may join. Raises Unavailable if more than FAILURES workers are lost
-    or fail while they train one trial, or the source of workers is gone.
+    or fail while they train one trial, or if the Dask scheduler does not answer.
     """
     waiting, refused, failures = deque(trials), set[str](), Counter[str]()
     tasks: dict[Future[Run], tuple[str, Trial]] = {}  # the task's worker and trial

@@ -14,8 +14,8 @@ The modules, from the spool to the store:
     models, served               send a run's models and register the better one; the code of a served model
     store, tag                   operations on experiments and runs; tags, and the columns of MLflow's page
 
-The commands query a store in a subprocess (queries, query_process). `charloom ui` is in ui. All use address, limits
-(time and memory) and reasons (error lines).
+The commands query a store in a subprocess (queries, query_process). `charloom ui` is in ui. All modules use address,
+limits (time and memory) and reasons (error messages in one line).
 """
 
 import os

@@ -1,8 +1,8 @@
-"""The addresses of the MLflow store and its artifacts, and the store's lock.
+"""The addresses of the MLflow store and of the store's artifacts, and the store's lock.
 
 The libraries that MLflow uses build and parse the addresses, because a folder's name may contain any character.
-MLflow's database contains absolute addresses. A copied checkout would write into the original, and a moved checkout
-could not read its own models. `relocate_store` replaces the old addresses.
+MLflow's database contains absolute addresses. A copied checkout would write into the original checkout, and a moved
+checkout could not read its own models. `relocate_store` replaces the old addresses.
 """
 
 import os
@@ -38,15 +38,16 @@ REPLACE_PREFIX = """UPDATE {0} SET {1} = :new || substr({1}, length(:old) + 1)
 def address() -> str:
     """Return the store's address: MLFLOW_TRACKING_URI if it is set, otherwise the main repository's own database.
 
-    The path of an SQLite file becomes absolute. A relative path is relative to the main repository, because DVC removes
-    the folder of an experiment. Raises Unavailable if MLFLOW_TRACKING_URI is not an address.
+    The path of an SQLite file becomes absolute. A relative path is relative to the main repository, not to the folder
+    in which DVC runs an experiment, because DVC removes that folder. Raises Unavailable if MLFLOW_TRACKING_URI is not
+    an address.
     """
     url = _sqlite_url()
     return url.render_as_string(hide_password=False) if url else os.environ["MLFLOW_TRACKING_URI"]
 
 
 def page_address() -> str:
-    """Return the address of a server's pages, without the login; "" for any other store, which has no such pages.
+    """Return the address of a server's web pages, without the login, or "" if the store is not a server.
 
     Raises Unavailable as `address` does.
     """
@@ -56,7 +57,7 @@ def page_address() -> str:
 
 
 def database() -> Path | None:
-    """Return the file of an SQLite store, or None for any other store. Raises Unavailable as `address` does."""
+    """Return the path of an SQLite store's file, or None for any other store. Raises Unavailable as `address` does."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         return root() / DATABASE
     url = _sqlite_url()
@@ -64,14 +65,14 @@ def database() -> Path | None:
 
 
 def ensure_store(what: str) -> None:
-    """Raise WrongInput, with the words `what` first, if the store is an SQLite file that does not exist."""
+    """Raise WrongInput if the store is an SQLite file that does not exist. The message begins with `what`."""
     file = database()
     if file and not file.exists():
         raise WrongInput(f"{what}: the MLflow store {file} does not exist; MLFLOW_TRACKING_URI selects another")
 
 
 def artifacts() -> str:
-    """Return the address of the artifacts of our own store, a folder in the main repository."""
+    """Return the file: address of mlartifacts, the folder in the main repository for the artifacts of mlflow.db."""
     return (root() / ARTIFACTS).as_uri()
 
 
@@ -92,11 +93,11 @@ def _sqlite_url() -> "URL | None":
 
 
 def store_lock() -> AbstractContextManager[None]:
-    """Return the lock of an SQLite store, for a `with` block: a process that creates or sends runs holds it.
+    """Return a context manager that holds the lock of an SQLite store. For any other store it does nothing.
 
-    Without the lock, one of eight writers may starve for half a minute, and two writers could create the same run. A
-    process that only reads does not need it, and a server serializes its writers. The block raises Unavailable if
-    another process holds the lock for a minute.
+    A process that creates or sends runs needs the lock. Without it, one of eight writers may starve for half a minute,
+    and two writers could create the same run. A process that only reads does not need it, and a server serializes its
+    writers. The start of the `with` block raises Unavailable if another process holds the lock for a minute.
     """
     file = database()
     return exclusive(file.with_name(f".{file.name}.lock"), "a delivery to this store", 60) if file else nullcontext()
@@ -123,11 +124,12 @@ def create_database() -> None:
 
 
 def relocate_store() -> None:
-    """Replace the addresses in our own database if its folder was moved or copied; then print a line to standard error.
+    """Replace the addresses in mlflow.db if its folder was moved or copied; then print a line to standard error.
 
-    The old address is that of the artifacts of one of our experiments. One transaction replaces all addresses. Any
-    other store stays unchanged. Call this function before each use of the store. The function does not import MLflow,
-    and runs two short queries. Raises Unavailable if the database cannot be used.
+    The old address is that of the artifacts of an experiment that charloom created. One transaction replaces all
+    addresses. A store other than mlflow.db in the main repository stays unchanged. Call this function before each use
+    of the store. The function does not import MLflow, and runs two short queries. Raises Unavailable if the database
+    cannot be used.
     """
     file, new = root() / DATABASE, artifacts()
     if database() != file or file.is_symlink() or not file.exists():

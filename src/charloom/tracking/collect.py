@@ -1,4 +1,4 @@
-"""Collect this folder's results, and add them to the spool. This module sends nothing to MLflow."""
+"""Add the results of this folder's run to the spool (see spool.py). This module sends nothing to MLflow."""
 
 import json
 import math
@@ -49,12 +49,12 @@ EXCERPT = 1000  # characters of a sample in a description
 
 
 def this_run(project: Project = HERE, params: Params | None = None) -> Run:
-    """Read the run in the project's folder. Its curves also contain points of the models and of the samples.
+    """Read the run from the files in the project's folder, and add points to its curves (value by update, by measure).
 
-    These points are the measures of the best and last model, and of the samples. Other numbers in the files that
-    dvc.yaml declares as metrics are points of the last model, except FIRST_METRIC_NAMES. A missing measure has no
-    point. A measure without a curve gets a curve of these points, because MLflow draws a chart for each curve. An
-    earlier project may lack a stage after `train`: files that dvc.yaml does not declare for `track` have no points.
+    The points are the measures of the best and the last model, and two measures of each checkpoint's sample. Any other
+    number in a file that dvc.yaml declares as metrics is a point at the last update, except FIRST_METRIC_NAMES. A
+    measure that is None adds no point. A measure without a curve gets one, because MLflow draws a chart for each curve.
+    An earlier project may lack a stage after `train`: a file that dvc.yaml does not declare for `track` adds no point.
 
     params  the project's params; None reads params.yaml of this folder
 
@@ -83,7 +83,7 @@ def this_run(project: Project = HERE, params: Params | None = None) -> Run:
 
 
 def _stage_metrics(project: Project) -> Iterator[tuple[str, float]]:
-    """Yield the numbers, by dotted name, in the files of `track` that dvc.yaml declares as metrics of a stage.
+    """Yield the dotted name and the value of each number in those files of `track` that dvc.yaml declares as metrics.
 
     A character that MLflow's names may not contain becomes `_`. Raises Damaged if a file is no mapping in JSON.
     """
@@ -96,10 +96,10 @@ def _stage_metrics(project: Project) -> Iterator[tuple[str, float]]:
 
 
 def entry_of(run: Run) -> Entry | None:
-    """Return the spool's entry with the run's experiment key and results, or None.
+    """Return the spool's entry with the run's experiment key and results, or None if there is no such entry.
 
-    An entry that other sources wrote may have other values. So an entry is not returned if one of its points differs
-    from the run's value at the same update. A point that only the entry or only the run has is ignored.
+    An entry that another version of the sources wrote may have other values. So an entry is not returned if one of its
+    points differs from the run's value at the same update. A point that only the entry or only the run has is ignored.
     """
     experiment = experiment_key(run.params, run.text_sha256, run.network)
     for entry in entries():
@@ -112,9 +112,9 @@ def entry_of(run: Run) -> Entry | None:
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
     """Add the run's files, and the points that its training did not record, to the spool; return the entry's folder.
 
-    The entry is the training's own, or a new one if the training left none. If the entry already has the files, intact,
-    only a request for delivery is added. The points get the time of the last recorded point. The code of a served model
-    is that of the stage `sample`.
+    The entry is the training's own, or a new one if the training left none. If the entry already has intact
+    files, only a request for delivery is added. The points get the time of the last recorded point. The code of a
+    served model consists of the sources of the stage `sample`.
 
     check  called after all files are collected; if `check` raises an exception, the entry stays unchanged
 
@@ -130,7 +130,7 @@ def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:
 
 
 def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
-    """Do what `put` does. Raises FileNotFoundError if the entry was removed; None stands for a new entry."""
+    """Add the run to the entry (None: to a new entry) as `put` does. Raises FileNotFoundError if it was removed."""
     if entry and entry.tracked and entry.is_intact:
         check()
         append(entry.path, [{"sender": sender_identity()}])
@@ -164,7 +164,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
 
 
 def _models(train: TrainMetrics, path: Files) -> dict[str, tuple[Path, int]]:
-    """Return the files of the best model, the last model and the checkpoints, with their updates, by name in MLflow."""
+    """Return (file, number of updates) of the best model, the last model and the checkpoints, by name in MLflow."""
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)  # it equals the last model
     models = {BEST: (path["models/best"], train.best_update), LAST: (path["models/last"], train.updates)}
@@ -172,7 +172,7 @@ def _models(train: TrainMetrics, path: Files) -> dict[str, tuple[Path, int]]:
 
 
 def _shown(path: Files, samples: SampleTable, patch: str) -> dict[str, Content]:
-    """Return what the run's page shows by path: samples, uncommitted changes, and the files of `track` in SENT."""
+    """Return the files for the run's page, by path: samples, uncommitted changes, params.yaml, and files in SENT."""
     top = [path[name] for name in SHOWN]
     outputs = [file for output in path.values() if output.parts[0] in SENT for file in files_in(output)]
     rows = (f"{name}, smooth loss {loss:.2f}\n\n{visible(text)}\n" for name, text, _, loss in samples.data)
@@ -193,9 +193,9 @@ def _packed() -> bytes:
 
 
 def _tags(run: Run, patch: str, table: str) -> dict[str, str]:
-    """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target.
+    """Return tags of the run: code, setting, text, DVC experiment, sample table and first update below the target loss.
 
-    The tags of the code are its source, the commit, the branch, and which uncommitted changes it had: see
+    The tags of the code name the repository, the commit, the branch and the kind of uncommitted changes: see
     tag.UNCOMMITTED.
 
     patch  the uncommitted changes as Git prints them, or a text that begins with UNKNOWN

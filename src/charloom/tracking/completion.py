@@ -1,10 +1,10 @@
 """Create and complete the run of a training, or of a study, in MLflow. Delivery is idempotent.
 
-Each training is a run, which only the sender of its entry writes: the run's tag RECORD is the record's name. A run
-without results is *open*: it shows the points of a training. If the store has a complete run of the same experiment
-when a training starts, the training begins no run. If that run has the same results at the end, it gets the training as
-a tag. Each training has a tag of its own, so no sender reads a tag to change it. Other results of the same experiment
-are a run with the tag DIFFERS, which names the earlier run.
+A training's *open* run shows its points, and has no results yet. Only the sender of the training's entry writes this
+run; the run's tag RECORD is the name of the entry's record. A *complete* run has results. If a complete run has the
+training's experiment key (see store.py) when the training starts, the training gets no open run. If the results at the
+end are equal, the complete run gets a tag for the training. Each training has a tag of its own, so no sender has to
+read and change a tag. If the results differ, they become a run with the tag DIFFERS, which names the earlier run.
 """
 
 import json
@@ -35,8 +35,8 @@ COLUMNS = " from | on | with | sent by |\n|---|---|---|---|---|\n"
 def show(store: Store, entry: Entry, *, ended: bool) -> None:
     """Send the training's points to its open run, and end the run if the training has ended.
 
-    A missing run is created, unless the training's experiment has a complete run. A run that has ended continues if the
-    training has resumed. Nothing is sent to a run that is complete or was deleted.
+    A missing run is created, unless a complete run has the same experiment key. A run that has ended is set to RUNNING
+    again if the training was resumed. Nothing is sent to a run that is complete or was deleted.
 
     ended  whether the training has ended
     """
@@ -58,11 +58,11 @@ def show(store: Store, entry: Entry, *, ended: bool) -> None:
 
 
 def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
-    """Send what is missing of the entry's run and trainings, and return the run.
+    """Send the missing points, files, models and tags of the entry's run, and return the run.
 
-    If there is an earlier complete run with the same results, it gets the trainings as tags, and is returned if the
-    entry has begun no run. Otherwise the entry's own run is completed: with points and files, and with models if no
-    earlier run has them. The tag RESULTS, which marks a complete run, comes last.
+    If an earlier complete run has the same results, the entry's trainings become tags of that run, and that run is
+    returned if the entry has no open run. Otherwise the entry's own run is completed: with points and files, and with
+    models if no earlier run has them. The tag RESULTS, which marks a complete run, is written last.
 
     tracked  what `track` has recorded about the entry's files
     """
@@ -97,11 +97,11 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
 
 
 def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
-    """Send the study whose entry is in the folder; return the study's run.
+    """Send the study whose entry is in the folder; return the study's run in MLflow, which is created if missing.
 
-    Two deliveries at the same moment make two runs with the study's question and text. The one with most trials, of
-    equal ones the newest, is the study's; a missing run is created. If this run has an answer from more trials than
-    `contents`, nothing is sent, with a warning.
+    Two deliveries at the same moment can create two runs with the study's question and text. Then the study's run is
+    the one with the most trials, or the newest of those. If this run has an answer from more trials than `contents`,
+    print a warning and send nothing.
     """
     experiment = store.experiment_of_studies()
     same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
@@ -124,9 +124,10 @@ def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
 
 
 def _runs_of(store: Store, experiment: Experiment, entry: Entry, view: int) -> tuple[list[Run], list[Run]]:
-    """Return the entry's own runs, a complete one first, and the complete runs of its experiment key that have models.
+    """Return the entry's own runs, complete ones first, and all complete runs with its experiment key and with models.
 
-    Of each, the oldest comes first. Earlier versions added a suffix to the key of runs with other results.
+    In both lists, older runs come first. `view` selects active or all runs. Only the beginning of a key is compared,
+    because earlier versions added a suffix to the key of runs with other results.
     """
     runs = store.search(experiment, f"tags.`{tag.KEY}` LIKE '{entry.first.experiment}%'", view)
     own = [run for run in runs if run.data.tags.get(tag.RECORD) == entry.first.record]
@@ -135,7 +136,7 @@ def _runs_of(store: Store, experiment: Experiment, entry: Entry, view: int) -> t
 
 
 def _dataset(entry: Entry) -> DatasetInput:
-    """Return the text as MLflow's pages show it: name of its file, start of its SHA-256, and numbers of characters."""
+    """Return the text as a dataset for MLflow: its file's name, the start of its SHA-256, its numbers of characters."""
     start, measures = entry.first, entry.folder / FILES / SHOWN_FILES / "metrics/prepare.json"
     path, profile = in_line(start.params.prepare.text), None
     if measures.exists():
@@ -155,10 +156,10 @@ def _create(store: Store, experiment: Experiment, entry: Entry) -> Run:
 
 
 def _send_points(store: Store, entry: Entry, run: Run) -> None:
-    """Send the entry's params and points that its run lacks.
+    """Send the points that the run lacks, and the params if it has none. Then set `entry.sent` to the number of points.
 
-    These are the points after the first `entry.sent` ones. If this number is UNKNOWN, MLflow's points are read first:
-    MLflow before 3 refuses a point that it has.
+    The run lacks the points after the first `entry.sent` ones. If this number is UNKNOWN, the run's points are read
+    first and left out, because MLflow before 3 refuses a point that it has.
     """
     first, entry.sent = entry.sent, UNKNOWN  # the number is unknown after a failure
     known = store.history(run) if first == UNKNOWN else {}
@@ -168,9 +169,9 @@ def _send_points(store: Store, entry: Entry, run: Run) -> None:
 
 
 def _training_tags(store: Store, entry: Entry) -> dict[str, str]:
-    """Return a tag for each training of the entry that has results: when, where and from which commit it ended.
+    """Return a tag for each training of the entry with results; its value is JSON: end, machine, commit and sender.
 
-    The first training has the record's name, also if it was resumed.
+    The tag's name ends with the name of the training's record; for the first training, of the entry's first start.
     """
     tags = {}
     for number, (start, end) in enumerate(entry.trainings):
@@ -182,10 +183,10 @@ def _training_tags(store: Store, entry: Entry) -> dict[str, str]:
 
 
 def _add_trainings(store: Store, run: Run, entry: Entry) -> None:
-    """Add the entry's trainings to a complete run, except those that an earlier version has listed.
+    """Add tags of the entry's trainings to a complete run, except trainings that tag.TRAININGS lists.
 
-    Several senders may do so at the same moment. Each repeats the views until no training was added while it wrote
-    them, so the last views have all trainings.
+    Then write the tags of `_views`. Several senders may do so at the same moment. Each sender repeats the writing until
+    no training was added in the meantime, so the `_views` that are written last have all trainings.
     """
     tags, written = run.data.tags, set[str]()
     times = {row["when"] for row in _listed(run, {tag.TRAININGS: tags.get(tag.TRAININGS, "[]")})}
@@ -200,9 +201,9 @@ def _add_trainings(store: Store, run: Run, entry: Entry) -> None:
 
 
 def _views(run: Run, tags: dict[str, str]) -> dict[str, str]:
-    """Return the tags that show a run's trainings: its description, their number after the first, and who sent them.
+    """Return the tags that show a run's trainings: description, number of trainings after the first, and senders.
 
-    The list has the first training, and as many of the newest ones as fit into a tag.
+    The description lists the first training, and as many of the newest trainings as fit into a tag.
     """
     rows, own = _listed(run, tags), f"{tag.TRAINING}{tags.get(tag.RECORD)}"
     count = _number(tags, tag.EARLIER) + sum(key != own for key in tags if key.startswith(tag.TRAINING))
@@ -213,12 +214,12 @@ def _views(run: Run, tags: dict[str, str]) -> dict[str, str]:
 
 
 def _number(tags: dict[str, str], name: str) -> int:
-    """Return the number in the tag, or 0."""
+    """Return the number in the tag, or 0 if the tag is missing or not a number."""
     return int(text) if (text := tags.get(name, "")).isdecimal() else 0
 
 
 def _listed(run: Run, tags: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the run's trainings that these of its tags list, in order. Leave out a malformed tag, with a warning."""
+    """Return the trainings that the run's `tags` describe, sorted by time. Skip a malformed tag, with a warning."""
     rows = list[dict[str, Any]]()
     for key, value in tags.items():
         try:

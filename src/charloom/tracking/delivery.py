@@ -1,4 +1,4 @@
-"""Have the sender deliver entries of the spool, wait for the delivery, and print the outcome: also `charloom track`."""
+"""Have the sender (sender.py) deliver entries of the spool, wait, and print the outcomes: also for `charloom track`."""
 
 import os
 import subprocess
@@ -39,12 +39,12 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     sender that has ended is started again.
 
     add      adds the entries, each with a request for its delivery, and returns their folders
-    seconds  longest time without a change of the log; the whole wait takes at most TOTAL_FACTOR times as long
-    patient  wait to the end for any store. Otherwise, unless CI is `true`, the wait for a server ends after SERVER_WAIT
-             seconds, with a line that says so, and the sender goes on
+    seconds  longest time without a change of the sender's log; the whole wait takes at most TOTAL_FACTOR times as long
+    patient  if False, the store is a server (no SQLite file) and CI is not `true`, stop waiting after SERVER_WAIT
+             seconds and print a line that says so; the sender continues in the background
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
-    or if the sender's log or our own database cannot be used.
+    or if the sender's log or this folder's MLflow database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, reasons = sender_lock(sender_identity()), dict[str, None]()
@@ -81,7 +81,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
 
 
 def _outcomes(log: BinaryIO) -> Iterator[Outcome]:
-    """Yield the outcomes in the rest of the log; print warnings to standard error."""
+    """Yield the outcomes in the rest of the sender's log; print the log's warnings to standard error."""
     for row in log:
         if row.startswith(b"warning: "):
             sys.stderr.write(row.decode(errors="replace"))
@@ -93,11 +93,11 @@ def catch_up(arguments: object = None) -> None:
     """Deliver this folder's run, and the spool's studies and runs, to the current store.
 
     Print a line for each run and study that was delivered. The folder's run is skipped, with a line that says why, if
-    its results are not up to date. A training without files that has ended is given to the current sender, which sends
-    its points; this function does not wait for that.
+    its results are not up to date. A training that has ended without result files is given to the current sender, which
+    sends its points; this function does not wait for that.
 
-    Raises Unavailable if something was not delivered, WrongInput if this folder is in no Git repository, and Damaged if
-    a file of the run is invalid.
+    Raises Unavailable if a run or study was not delivered, WrongInput if this folder is in no Git repository, and
+    Damaged if a file of the run is invalid.
     """
     ensure_repository()
     try:

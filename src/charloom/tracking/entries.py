@@ -31,11 +31,11 @@ class Entry:
                than the end of the first training with results
     trainings  the start and end of each training that ended with results
     end        the end of the last training; None while it runs, and if it was killed before it recorded its end
-    tracked    what the stage `track` has added about the files; None before
-    sender     identity of the sender that is to deliver the entry
+    tracked    the facts that the stage `track` has added; None before that
+    sender     identity (see sender.py) of the sender that has to deliver the entry
     requests   number of requests for the delivery
-    sent       the number of points that the training's open run has, or does not need; UNKNOWN to a new sender, and
-               after a failure
+    sent       number of points, from the first on, that need not be sent: the training's open run in MLflow has them,
+               or the run is complete. UNKNOWN to a new sender, and after a failure
     """
 
     first: Started
@@ -44,7 +44,8 @@ class Entry:
     def __init__(self, folder: Path):
         """Read the record in the folder.
 
-        Raises OSError if that fails, FileNotFoundError if the record has no line yet, ValueError if it has no start.
+        Raises OSError if the record cannot be read, FileNotFoundError if it is missing or has no line yet, and
+        ValueError if it names neither a training nor a study.
         """
         self.folder, self.path, self.size = folder, folder / RECORD, 0
         self.study: StudyContents | None = None
@@ -76,9 +77,9 @@ class Entry:
 
     @property
     def is_intact(self) -> bool:
-        """Return whether the record has as many points, without rates, as `track` counted, and the files are unchanged.
+        """Return whether the files match their checksums, and the record has as many points as `track` counted.
 
-        The files are compared with their list of checksums. False if the list or a file cannot be read.
+        Points with the name RATE are not counted. The result is False if the checksums or a file cannot be read.
         """
         with suppress(OSError):
             same = (self.folder / FILES / CHECKSUMS).read_bytes() == checksums(self.folder / FILES).encode()
@@ -141,7 +142,7 @@ class Entry:
 
 
 def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
-    """Yield the entries in the spool, as their records are now. `known` has objects of earlier calls by folder.
+    """Yield the entries in the spool, as their records are now. `known` has the entries of an earlier call, by folder.
 
     An entry is left out if its record has no line yet, or if it has just been delivered and removed. An entry is left
     out, with a warning, if its record is unreadable or has no start.
@@ -160,14 +161,14 @@ def entries(known: Mapping[Path, Entry] = {}) -> Iterator[Entry]:
 
 
 def put_files(entry: Path, files: Mapping[str, Content], check: Callable[[], None] = lambda: None) -> None:
-    """Replace the entry's files by these, with their checksums.
+    """Replace an entry's files by `files`, and write the list of checksums.
 
     entry  the entry's folder
-    files  the contents by path in the folder of files
-    check  called when all files are collected
+    files  the contents by path in the folder FILES
+    check  called when the new files are written, before they replace the old ones
 
-    After an exception the entry keeps its old files. A process that is killed between the last two steps leaves an
-    entry that is not intact. Raises OSError or Unavailable if a file cannot be written; FileNotFoundError if the
+    After an exception the entry keeps its old files. A process that is killed while it replaces them leaves an entry
+    that is not intact. Raises OSError or Unavailable if a file cannot be written; FileNotFoundError if the
     entry's folder is missing.
     """
     new, old = entry / f".{FILES}.new", entry / FILES

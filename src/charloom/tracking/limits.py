@@ -49,7 +49,7 @@ def time_limit(seconds: int) -> Iterator[None]:
 
 
 def note_progress() -> None:
-    """Restart the timeout of `time_limit`, and set the time of the sender's log, which `deliver` watches.
+    """Restart the timeout of `time_limit`, and set the modification time of the sender's log for `deliver`.
 
     Call this after each piece that was sent. It does nothing outside `time_limit`.
     """

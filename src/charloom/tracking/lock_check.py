@@ -15,10 +15,10 @@ from charloom.results.dvc_lock import locked, md5, stages_in
 def ensure_recorded(params: Params) -> None:
     """Raise CheckFailed if dvc.lock does not record the inputs and outputs of the stages, except `track`.
 
-    Each stage in dvc.lock is compared with `params` and with the present files. Then these are compared with the note
-    that the stage's last run left. A note that differs does not concern dvc.lock if the stage's entry there is that
-    from before this run: Git has restored the entry. A note is removed when it has been compared, because a later
-    dvc.lock may be another commit's. Raises Damaged as `locked` does.
+    First, each stage's entry in dvc.lock is compared with `params` and with the present files. Then `params` and the
+    present files are compared with the stage's note, which its last run left in NOTES. A difference from the note is
+    ignored if dvc.lock has the same entry as before that run, because Git has then restored the entry. A note is
+    removed after the comparison, because dvc.lock may later be that of another commit. Raises Damaged as `locked` does.
     """
     stages = {name: stage for name, stage in locked().items() if name != "track"}
     paths = {path for stage in stages.values() for path in (*stage.deps, *stage.outs)}
@@ -27,7 +27,9 @@ def ensure_recorded(params: Params) -> None:
         # A name with a colon is a param of another file, or a file elsewhere: it cannot be compared.
         recorded = {key: value for key, value in (stage.params | stage.deps | stage.outs).items() if ":" not in key}
         if changes := changed_inputs(recorded, {key: now.get(key) for key in recorded}):
-            raise CheckFailed(f"{name}: {LOCK} differs from what is here: {changes}; run not recorded; try `dvc repro`")
+            raise CheckFailed(
+                f"{name}: {LOCK} differs from the files and params: {changes}; run not recorded; try `dvc repro`"
+            )
         note = NOTES / f"{name}.json"
         try:
             values, outputs, lock = unsealed(note.read_bytes().rstrip(b"\n"))
@@ -40,5 +42,5 @@ def ensure_recorded(params: Params) -> None:
                 restored = stages_in(lock.encode()).get(name) == stage
             if not restored:
                 hint = "run not recorded; try `dvc repro --force`"
-                raise CheckFailed(f"{name}: edited before DVC recorded it: {changes}; {hint}")
+                raise CheckFailed(f"{name}: inputs or outputs changed before DVC recorded them: {changes}; {hint}")
         note.unlink(missing_ok=True)

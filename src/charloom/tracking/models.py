@@ -60,7 +60,7 @@ MODELS = "models:/"  # the prefix of a LoggedModel's id in an address
 
 
 def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -> dict[str, str]:
-    """Send the models in `updates` that the store lacks, linked to their run; return the addresses of all in `updates`.
+    """Send the models that the store lacks, and link them to the run; return the addresses of all models by name.
 
     A LoggedModel that a killed process has created and not completed is sent again.
 
@@ -98,7 +98,7 @@ def send_models(store: Store, run: Run, entry: Entry, updates: dict[str, int]) -
 
 
 def _upload(store: Store, run: Run, entry: Entry, addresses: dict[str, str], ids: dict[str, str]) -> None:
-    """Upload the run's models to these addresses, by name. `ids` has the ids of LoggedModels by name."""
+    """Upload each model in `addresses` (address by name). `ids` has the LoggedModels' ids by name, or is empty."""
     about = Model(run_id=run.info.run_id)
     with tempfile.TemporaryDirectory() as temporary:
         for name, address in addresses.items():
@@ -115,8 +115,8 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
     files   folder with the entry's files in the spool
     about   MLflow's description, with the ids of the run and of the model
 
-    MLflow executes the model's code when it saves a model. Therefore MLflow gets our own code, and the code from the
-    entry, which may be of another version, replaces it afterwards.
+    MLflow executes the model's code when it saves a model. Therefore MLflow gets OUR_CODE, the served.py of the
+    running version, and the entry's served.py, which may be of another version, replaces it afterwards.
     """
     array, code = folder.with_name(MODEL_FILE), folder.with_name(SERVED)
     copy(files / f"models/{name}.npz", array)
@@ -143,7 +143,7 @@ def better_model(start: Started, train: TrainMetrics) -> tuple[str, float, str, 
     """Return the better of a run's two models, BEST or LAST, with its measure, the measure's name, and a key.
 
     The measure (smaller is better) is the held-out bits per character. If no text is held out, the model is BEST, and
-    the measure its smooth loss. Two versions in the registry are comparable if their keys are equal.
+    the measure is its smooth loss. Two versions in the registry are comparable if their keys are equal.
     """
     params, last_bits = start.params, train.held_out_bits_per_character
     model, bits = BEST, train.best_held_out_bits_per_character
@@ -160,9 +160,9 @@ def register(
 ) -> None:
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
-    `@best` becomes the comparable version with the smallest measure; of equal ones, the first. A version whose measure
-    somebody has malformed comes last, with a warning. If the user may not write to the registered model, print a
-    warning.
+    The alias `@best` is set to the first version with the smallest measure, among the versions comparable with this
+    run's. A version whose measure is not a number ranks last, with a warning. If the user may not write to the
+    registered model, print a warning.
 
     addresses  the addresses of the run's models by name, at least of BEST and LAST
     """
@@ -201,7 +201,7 @@ def register(
 
 
 def _create(store: Store, name: str, source: str) -> None:
-    """Create the registered model, unless it exists without a version, or is hidden from this user."""
+    """Create the registered model. Do nothing if it exists: without a version, or hidden from this user."""
     try:
         store.client.create_registered_model(name, description=ABOUT.format(source))
     except MlflowException as error:
@@ -210,7 +210,7 @@ def _create(store: Store, name: str, source: str) -> None:
 
 
 def _rank(version: ModelVersion) -> tuple[float, int]:
-    """Return the version's measure and number."""
+    """Return the version's measure (infinity if it is not a number) and number: the order for `@best`."""
     try:
         measure = float(version.tags.get(tag.MEASURED, ""))
     except ValueError:

@@ -1,6 +1,6 @@
-"""Queries to a store, and the Origin of a run, the answer to one of them.
+"""Queries to an MLflow store, and the class Origin, the answer to the query `describe`.
 
-Each query runs in a process of its own (program_answers.py), which can be killed.
+Each query runs in a process of its own (query_process.py), which can be killed.
 """
 
 import os
@@ -24,17 +24,17 @@ DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 
 class Origin(Schema, extra="ignore"):
-    """The origin and the results of a complete run. All values come from the store, so none of them is trusted.
+    """The origin and the results of a complete run. All values come from the store, so each one is checked.
 
     A field with an alias is a tag of the run.
 
-    experiment   the experiment key
+    experiment   the experiment key: see keys.experiment_key
     results      the hash of weights and trace
     text_sha256  the SHA-256 of the text
     commit       the hash of the commit on which the run's code is based
     uncommitted  `true` or `params.yaml` if the code or only the params had uncommitted changes; earlier versions wrote
                  `false` for params.yaml, too
-    network      see ResultsRecord
+    network      digest of network/, or "": see records.ResultsRecord
     user         the names of the users who sent the run
     name         the run's name in MLflow
     params       all params as texts, by dotted name
@@ -52,7 +52,7 @@ class Origin(Schema, extra="ignore"):
 
 
 def query(question: str, *arguments: str, seconds: int) -> Any:
-    """Call a function of program_answers.py in another process; return what it returns.
+    """Call a function of query_process.py in another process; return the function's result.
 
     question   name of the function
     arguments  the function's arguments

@@ -38,7 +38,9 @@ MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address,
 
 
 def fetch(address: str, file: str) -> str:
-    """Download the model at `address` to the npz file `file`; return a warning if an alias names another text's model.
+    """Download the model at `address` to the npz file `file`; return a warning, or "" if there is none.
+
+    The warning says that an alias in the address, such as @best, names a model of another text than params.yaml does.
 
     address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
 
@@ -69,7 +71,7 @@ def fetch(address: str, file: str) -> str:
 
 
 def describe(run_id: str, folder: str) -> Origin:
-    """Return the Origin of the run. Write its metrics (HISTORY) and artifacts (ARTIFACTS) into the folder.
+    """Return the run's Origin. Write its metrics and artifacts into the folder, as HISTORY and ARTIFACTS.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
     Unavailable if a request fails.
@@ -120,7 +122,7 @@ Row = tuple[str, str, bool]  # what was checked, the finding, whether it is a pr
 
 
 def ask_store(text_sha256: str) -> list[Row]:
-    """Check the store, and return the rows.
+    """Check the store for `charloom doctor`; return a Row for each check.
 
     text_sha256  SHA-256 of the text, which identifies the text's MLflow experiment
 
@@ -135,7 +137,7 @@ def ask_store(text_sha256: str) -> list[Row]:
 
 
 def _server(store: Store, experiment: Experiment | None) -> list[Row]:
-    """Return the rows of a server: version, LoggedModels, and permission. `experiment` is the text's, or None."""
+    """Check a server's version, LoggedModels and write permission. `experiment` is the text's, or None if missing."""
     creds = get_default_host_creds(store.uri)  # type: ignore[no-untyped-call]  # MLflow's own
 
     def ask(path: str, **body: object) -> Any:

@@ -34,11 +34,11 @@ QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in 
 
 
 class Refused(Unavailable):
-    """The store refuses the login, or a request of this user."""
+    """An error: the store refuses the login, or a request for which the user lacks permission."""
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether the store refuses the login, or a request of this user."""
+    """Return whether the error says that the store refuses the login, or that the user lacks a permission."""
     code = CLIENT_ERROR.search(str(error))
     return getattr(error, "error_code", "") == DENIED or bool(code and code[1] in {"401", "403"})
 
@@ -76,7 +76,7 @@ def first_line(reason: object, about: str = "") -> str:
 
 
 def masked(text: str) -> str:
-    """Return the text without credentials."""
+    """Return the text with `***` for each password, token and login, and for the values in an address's query."""
     for secret in sorted(_secrets(), key=len, reverse=True):
         text = text.replace(secret, "***")
     return QUERY_VALUES.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", text))

@@ -1,4 +1,4 @@
-"""The rounds of the sender: in each, it delivers what can be delivered now from the spool."""
+"""The rounds of the sender: in each round, it delivers the entries of the spool that can be delivered now."""
 
 import math
 import os
@@ -28,11 +28,11 @@ LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goe
 
 
 class Delivery:
-    """An entry, and when the sender tries to deliver it, in seconds of time.monotonic().
+    """The delivery of an entry: the times for the next attempt, in seconds of time.monotonic(), and the last failure.
 
-    reason     why the last attempt failed, or an empty text
-    next_time, retry_until  the times between which the next attempt is allowed; a new line in the record removes the
-               second limit, and a request for delivery both
+    reason     why the last attempt failed, or ""
+    next_time, retry_until  the next attempt is made between these times; a new line in the record sets `retry_until` to
+               infinity, and a request for delivery also sets `next_time` to 0
     refused    whether the store has refused the last attempt
     """
 
@@ -42,7 +42,7 @@ class Delivery:
         self.reason, self.next_time, self.retry_until, self.refused = "", 0.0, math.inf, False
 
     def look(self) -> None:
-        """Adapt the times to the lines that were read since the last call.
+        """Set `next_time` and `retry_until` by the lines of the record that were read since the last call.
 
         Raises Unavailable if the delivery was requested after a failure: a sender that has the environment of the new
         request, such as another password or certificate, has to start.
@@ -84,10 +84,10 @@ class Delivery:
             print(outcome.model_dump_json(), flush=True)
 
     def _send(self) -> str:
-        """Complete the entry's run or study, and remove the entry; without files, show the training in its open run.
+        """Complete the entry's run or study, and remove the entry. For an entry without files, only send its points.
 
-        Return a line with the name and the address of what was completed, or "". Raises Damaged if the files or the
-        record of `track` were changed.
+        Return a line with the name and the address of the completed run or study, or "". Raises Damaged if the entry's
+        files or points were changed after `track` wrote them.
         """
         entry = self.entry
         ended = entry.has_ended  # checked before the record is read, so that no late line is missed
@@ -133,7 +133,7 @@ def send_all(identity: str) -> None:
 
 
 def run_round(identity: str, earlier: Mapping[Path, Delivery]) -> dict[Path, Delivery]:
-    """Deliver what can be delivered now of the entries that this sender has to deliver.
+    """Deliver those entries of this sender that can be delivered now.
 
     Print an Outcome for each attempt, and return the deliveries by folder, without those that are complete. Raises
     Unavailable, before the first attempt, if a delivery was requested after a failure.

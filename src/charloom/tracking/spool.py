@@ -32,11 +32,11 @@ BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others a
 
 
 class Started(Start):
-    """The start of a training, with what tracking derives from it."""
+    """The start of a training, with the experiment key and the run's name that are computed from it."""
 
     @cached_property
     def experiment(self) -> str:
-        """Return the experiment key."""
+        """Return the experiment key: see keys.experiment_key."""
         return experiment_key(self.params, self.text_sha256, self.network)
 
     @cached_property
@@ -69,7 +69,7 @@ class StudyContents(Schema):
     """A study, as the spool records it.
 
     name         path of the study's file
-    question     the digest of the study's question: see `Study.named`
+    question     the digest of the study's question: see `Study.question_key`
     text_sha256  the SHA-256 of the text
     trials       the number of trials that have ended
     tags         tags of the MLflow run: the answer in one line; the number of effects, or of settings if no factor was

@@ -107,7 +107,7 @@ class Store:
     def _ours(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
         """Return the experiment with this key. Create a missing one with this name.
 
-        Each of the tags, such as the description and the view of MLflow's page, that differs or is missing is set.
+        Tags that are missing or differ, such as the description and the view of MLflow's page, are set.
         Raises MlflowException if the experiment was deleted.
         """
         tags = {tag.TEXT: key} | tags
@@ -124,7 +124,7 @@ class Store:
         return experiment
 
     def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
-        """Return the experiment with this name, also a deleted one. If there is none, create it with these tags.
+        """Return the experiment with this name, also a deleted one. If there is none, create one with `tags`.
 
         If another machine creates the experiment at the same time, that experiment is returned. Raises MlflowException
         if the server hides the experiment with this name from the user, or if creation fails.
@@ -196,7 +196,7 @@ class Store:
         self.each(send, sorted(file for file in folder.rglob("*") if file.is_file()))
 
     def each(self, request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the results of the request for each item, in order. A server gets PARALLEL requests at once."""
+        """Call `request` for each item, and return the results in order. A server gets PARALLEL requests at once."""
         pool, results = ThreadPoolExecutor(PARALLEL), []
         try:
             for result in (pool.map if self.remote else map)(request, items):
@@ -211,8 +211,8 @@ def create_once(create: Callable[[], Created], search: Callable[[], list[Created
     """Return the object, such as a run or a model, that the request `create` creates.
 
     MLflow repeats a request after a timeout, but a busy server may still execute the first one: then there are two
-    objects. So MLflow does not repeat this request. If the server does not answer, or its answer is a failure of its
-    own, the first object that `search` finds is returned. If `search` finds nothing, the request is sent once more.
+    objects. So MLflow does not repeat this request. If the server does not answer, or answers with an HTTP status
+    from 500, the first object that `search` finds is returned. If `search` finds nothing, the request is sent again.
     """
     try:
         return _without_retries(create)
@@ -252,7 +252,7 @@ def run_page(run: Run, part: str = "") -> str:
 
 
 def with_authors(tags: dict[str, str], *users: str) -> str:
-    """Return the names of the users who have sent the run with these tags, separated by commas, new ones last."""
+    """Return the names in the run's tag USER and then those of `users`, separated by commas, without duplicates."""
     return ", ".join(dict.fromkeys([*filter(None, tags.get(tag.USER, "").split(", ")), *users]))
 
 
@@ -289,7 +289,7 @@ def connected() -> Iterator[Store]:
 
 
 def reason_of(error: Exception, about: str = "") -> str:
-    """Return `first_line` of the error. If the error is not EXPECTED, the line names a log with its traceback.
+    """Return the error in one line: see `first_line`. For an error not EXPECTED, it names a log with the traceback.
 
     The log has the last unexpected error, without credentials.
     """

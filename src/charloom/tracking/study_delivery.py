@@ -22,7 +22,7 @@ SENDING_TIMEOUT = 120  # seconds
 
 
 def study_contents(study: Study, analysis: Analysis) -> StudyContents:
-    """Return the study's record for the spool."""
+    """Return the study's record for the spool, with its verdicts as tags and its answer as the description."""
     names = effects_by_verdict(analysis) if analysis.effects else by_verdict(analysis, analysis.comparisons)
     counts = [str(len(names.get(verdict, ()))) for verdict in VERDICTS]
     return StudyContents(
@@ -35,8 +35,8 @@ def study_contents(study: Study, analysis: Analysis) -> StudyContents:
 def put_study(contents: StudyContents, pages: dict[str, str]) -> Path:
     """Add the study and its files to the spool; return the entry's folder.
 
-    pages  the study's page without links, and the comparison as SVG, which MLflow's page shows at its drawn width,
-           unlike a PNG, by file name
+    pages  by file name: the study's page without links, and the comparison as SVG. MLflow's page shows an SVG, but not
+           a PNG, at its drawn width
 
     Raises OSError or Unavailable if the spool cannot be written, and FileNotFoundError if the sender removes the
     study's earlier entry at this moment.
