@@ -47,7 +47,7 @@ def read_measurements(
         raise WrongInput(f"{file}: column {in_line(twice[0])} is in two options; allowed is once")
     try:
         if not (rows := csv_rows(file.read_bytes(), used)):
-            raise ValueError("there is no row below the names of the columns; allowed is a table with a row for each run")
+            raise ValueError("there is no row below the names; allowed is a table with a row for each run")
     except OSError as error:
         raise WrongInput(f"{file}: {error.strerror}; allowed is a CSV table in UTF-8") from None
     except ValueError as error:
