@@ -179,10 +179,11 @@ def _errors(
 def _steps(
     theta: Parameters, name: str, entries: Array, real: list[RealParts], report: Callable[[int], None] = lambda _: None
 ) -> Array:
-    """Return an array (2, B): the derivatives and the sizes that `complex_step` returns, summed over all sequences.
+    """Return the sums, over all sequences, of the derivatives and sizes that `complex_step` returns: an array (2, B).
 
-    real    the RealParts of each sequence
-    report  called with the number of entries done so far, counted once per sequence
+    entries  (B,) indices into theta's raveled matrix `name`
+    real     the RealParts of each sequence
+    report   called with the number of entries done so far; an entry counts again for each sequence
     """
     total, done = np.zeros((2, len(entries))), 0
 

@@ -54,6 +54,7 @@ def table_of(curves: Mapping[str, Curve], form: str, counted: str = "updates") -
 
     curves  the curves by the titles of their columns
     form    format of the values: ".2f"
+    counted  the title of the first column: see `by_update`
     """
     return by_update(
         [(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()], counted

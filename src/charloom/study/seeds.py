@@ -187,9 +187,13 @@ def free_seeds(seeds: Collection[int], number: int) -> list[int]:
 
 
 def with_known_analyses(study: Study) -> Study:
-    """Return the study with all known answers to its question, and the number of earlier questions, in `frozen`.
+    """Return the study with two fields of `frozen` set from the known studies.
 
-    Raises WrongInput if a seed is used. The message names the seeds, what was shown with them, and free seeds.
+    answers  the numbers of seeds at which the study's question has been answered
+    earlier  the number of other questions with the same baseline that were answered before
+
+    Raises WrongInput if there is no valid answer to the question and one of its seeds is used: see `used_seeds`. The
+    message names the used seeds, what was shown with them, and free seeds.
     """
     known = list(known_analyses(study.path.parent))
     own_analyses = [other for other in known if is_same_question(study, other) and not is_void(other)]

@@ -52,7 +52,7 @@ class Delivery:
             self.retry_until = math.inf
         if self.entry.requests > requests:
             if self.reason:
-                raise Unavailable(f"{self.entry.folder}: requested after a failure")
+                raise Unavailable(f"{self.entry.folder}: requested again after a failure; a new sender has to start")
             self.next_time = 0.0
 
     def attempt(self) -> None:
@@ -115,8 +115,8 @@ class Delivery:
 def send_all(identity: str) -> None:
     """Run rounds until no work has been left for LINGER seconds for the sender with this identity.
 
-    Return earlier if the store has refused all that is left, because the next sender may have another password. Raises
-    Unavailable if a delivery was requested after a failure.
+    Return earlier if the store has refused all that is left, because the next sender may have another password. For the
+    same reason, raise Unavailable if a command requests the delivery of an entry whose last attempt failed.
     """
     limit_memory()
     has_address = "MLFLOW_TRACKING_URI" in os.environ

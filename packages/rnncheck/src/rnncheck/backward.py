@@ -240,9 +240,10 @@ def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[s
 
 
 def largest_sum(s: Pass) -> float:
-    """Return the largest absolute number in the right backward pass: in d, and in all sums over steps t to T.
+    """Return the largest absolute number in the backward pass without faults: in d, and in partial sums over steps.
 
-    The sums are those of g_t, d_t, and the terms of the gradients of V, W and U.
+    For each t, there are the sums from step t to T of g, of d, and of the terms of the gradients of V, W and U. The
+    module's docstring defines g and d.
     """
     g = STAGES["g"][RIGHT](s)
     d = chain(s, g, STAGES["slope"][RIGHT], STAGES["carry"][RIGHT])

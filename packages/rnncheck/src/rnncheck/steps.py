@@ -130,7 +130,7 @@ def judge(about: About, results: CallResults, eta: float | None) -> Verdict:
         same(weights_of_call.values(), weights_of_repeat.values())
         for weights_of_call, weights_of_repeat in zip(*after, strict=True)
     ):
-        raise Unreadable("it keeps a memory between calls, and n = 1 does not start a new one")
+        raise Unreadable("`step` keeps its memory between calls: at n = 1, the first step, start with a new one")
     moved = {n: -np.diff([w[n] for w in after[1]], axis=0).reshape(STEPS, -1) for n in theta}
     return _judge_steps(moved, {n: np.array([g[n].ravel() for g in gradients]) for n in theta}, eta)
 

@@ -111,10 +111,12 @@ def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, d
     names, levels = list(of.levels), list(of.levels.values())
 
     def effect(kind: str, f: int, pair: Pair, g: int = -1, at: Sequence[int] = ()) -> Contrast:
-        """Return the effect of factor f: its second level in `pair` minus the first.
+        """Return the effect of factor f: the mean at the second level in `pair` minus the mean at the first.
 
-        If `at` has one level of factor g, return the effect at that level. If `at` has two levels, return the
-        interaction: the effect at the last minus the effect at the first. Factors, levels and `at` are indices.
+        If `at` has one level of factor g, return the effect at that level. If `at` has two levels of g, return the
+        interaction: the effect at the second minus the effect at the first. f, g, `pair` and `at` are indices.
+
+        kind  the kind of the result: see Contrast
         """
         parts, amount, sums = [], [1.0, 1.0], np.zeros(len(seeds))
         missing = np.zeros((len(seeds), 2), dtype=int)  # values, on either side

@@ -183,7 +183,7 @@ class SampleMarks(Schema):
 
 
 class AllMarks(Schema):
-    """The content of reports/sample_marks.json: the marks of each row of SampleTable, in the same order."""
+    """The content of reports/sample_marks.json: the parts that the page marks, for each row of SampleTable, in order."""
 
     data: list[SampleMarks]
 

@@ -102,9 +102,10 @@ def _at(sizes: Sizes, update: int) -> Sizes:
 
 @njit(**INNER)
 def _keep(w: Weights, best: Weights, best_h: Array, z: Scratch, n: int, crew: Crew) -> None:
-    """Copy the stale rows of UT to `best` and the carried state of the last of the n sequences to best_h.
+    """Keep w.UT and a state as those of the best model: copy to `best` the rows of UT that may differ (z.stale).
 
-    A stale row may differ from its copy in `best`. The next step stores the old W, V, b and c in `best`: see `updates`.
+    Copy to best_h the state carried into the last of the n sequences. W, V, b and c are not copied here: the next step
+    stores their old values in `best`, see `updates`.
     """
     begin, end = share(z.h.shape[1], 64 // z.h.itemsize, crew)
     for x in range(len(w.UT)):
