@@ -149,7 +149,10 @@ def test_another_eta_is_noted():
 def test_a_step_that_keeps_its_memory_in_a_global_says_so():
     program = ADAGRAD.replace("import numpy as np", "import numpy as np\nkept = {}").replace("memory or {", "kept or {")
     program = program.replace("    return weights, memory", "    kept.update(memory)\n    return weights")
-    assert judged("step", program, RIGHT).about == "`step` keeps its memory between calls: at n = 1, the first step, start with a new one"
+    assert (
+        judged("step", program, RIGHT).about
+        == "`step` keeps its memory between calls: at n = 1, the first step, start with a new one"
+    )
 
 
 EPSILONS = [("inside", 5e-9), ("outside", 5e-9), ("outside", float(np.finfo(np.float32).eps)), ("inside", 3e-7)]

@@ -143,7 +143,7 @@ def score_text(arguments: argparse.Namespace) -> None:
 
 
 def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
-    """Yield the `top` characters of the piece with the most bits, or all if there are fewer, in descending order."""
+    """Yield the piece's characters with the most bits, in descending order: `top` of them, or all if fewer."""
     text, shift = piece.before + piece.text, len(piece.before)
     for index in np.argsort(-piece.bits, kind="stable")[:top]:
         place, line, column = (int(values[index]) for values in (piece.places, piece.lines, piece.columns))

@@ -74,8 +74,8 @@ class Passed(NamedTuple):
 
     x (T·n,)        ids of the input characters
     h (T·n + n, m)  states; the first n rows are the states before the sequences
-    d (T·n + n, m)  gradients of the loss by a; the last n rows are 0
-    g (T·n, K)      gradients of the loss by o
+    d (T·n + n, m)  gradients of the loss by a, the argument of tanh; the last n rows are 0
+    g (T·n, K)      gradients of the loss by o, the logits
     """
 
     x: Array

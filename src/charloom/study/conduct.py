@@ -104,9 +104,10 @@ def _record_analysis(study: Study, seeds: int) -> Study:
 
 
 def _move_away(folder: Path) -> None:
-    """Move a study's old tables and page to .charloom, and print a line. A new asked.json does not describe old tables.
+    """Move the tables and page of the folder's earlier study to .charloom, and print where they are.
 
-    A copy of the old asked.json is made first: the seeds of its answers are used (see seeds.py) while the copy exists.
+    The new asked.json does not describe them. The old asked.json is copied there first: as long as the copy exists,
+    the seeds that its answers have shown count as used (see seeds.py).
     """
     if (folder / QUESTION_FILE).exists():
         to = archive(folder)

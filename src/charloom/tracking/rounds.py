@@ -44,8 +44,8 @@ class Delivery:
     def look(self) -> None:
         """Set `next_time` and `retry_until` by the lines of the record that were read since the last call.
 
-        Raises Unavailable if the delivery was requested after a failure: a sender that has the environment of the new
-        request, such as another password or certificate, has to start.
+        Raises Unavailable if the delivery was requested again after a failure. The new request may have another
+        environment, such as a new password or certificate, and only a newly started sender has that environment.
         """
         (size, requests), self.seen = self.seen, (self.entry.size, self.entry.requests)
         if self.entry.size > size:

@@ -145,7 +145,7 @@ def _texts(value: Any, count: int, n: int, first: int) -> list[Array]:
     """
     texts = array(value, "the text of sample")
     if texts.size not in (count * n, count * (n + 1)):
-        raise Unreadable(f"the text of sample does not have n = {n} ids")
+        raise Unreadable(f"sample returns a text of the wrong length; n = {n} ids are needed")
     texts = texts.reshape(count, -1)
     texts = texts[:, 1:] if texts.shape[1] == n + 1 and (texts[:, 0] == first).all() else texts
     if texts.shape[1] != n or not np.isin(texts, range(5)).all():

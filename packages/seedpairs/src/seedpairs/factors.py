@@ -150,7 +150,10 @@ def tested_effects(measured: Measured) -> tuple[list[Contrast], Family | None, d
                 equal[index[f, p, g, at]] = index[f, p, g, at] = len(hypotheses) + others.index(setting)
 
     def halves(f: int, p: Pair, g: int, q: Pair) -> tuple[int, int]:
-        """Return the indices of the effects of factor f at the two levels q of factor g."""
+        """Return the indices, in the family, of two effects of factor f: at the first and second level in q of g.
+
+        p  the levels of f that both effects compare
+        """
         return index[f, p, g, q[:1]], index[f, p, g, q[1:]]
 
     splits = {index[f, p, g, q]: (halves(f, p, g, q), halves(g, q, f, p)) for f, p, g, q in crossed}

@@ -47,7 +47,7 @@ def first_seeds(seeds: Sequence[Seed], shared: Sequence[Seed], looks: Sequence[i
 
 
 def setting_contrasts(measured: Measured) -> list[Contrast]:
-    """Return the contrast of each other setting with the baseline. The contrasts are not tested: see rule.decide."""
+    """Return the contrast with the baseline of every setting except the baseline. rule.decide tests the contrasts."""
     base, amounts, contrasts = measured.settings[measured.baseline], measured.amounts, list[Contrast]()
     for name, trials_of_setting in measured.settings.items():
         if name != measured.baseline:

@@ -1,4 +1,4 @@
-"""An answer in words: the lines that all outputs share. tables.py has the tables; data_types.py defines the terms."""
+"""The sentences that describe an Analysis in all formats. tables.py has the tables; data_types.py defines the terms."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain

@@ -183,7 +183,7 @@ class SampleMarks(Schema):
 
 
 class AllMarks(Schema):
-    """The content of reports/sample_marks.json: the parts that the page marks, for each row of SampleTable, in order."""
+    """The content of reports/sample_marks.json: what the page marks in each row of SampleTable, in the same order."""
 
     data: list[SampleMarks]
 

@@ -157,8 +157,9 @@ class Recurrence(NamedTuple):
 class Summands(NamedTuple):
     """The order in which the summands of a recurrence are added, for one panel of w.
 
-    offset  the panel's first column, as a column of `out`
-    row, j  row of w in the first summand, and number of this summand: see Recurrence
+    offset  the column of Recurrence.out at which the panel begins
+    row     the row of the array Recurrence.w that holds the first summand's w[j]
+    j       the index j of the first summand in Recurrence's sum Σ_j
     stride  1 or −1, to be added to `row` and j for the next summand
     """
 

@@ -77,7 +77,10 @@ def example_text(corpus: Text) -> str:
 
 
 def page_data(results: Results) -> dict[str, Any]:
-    """Return the data for break.js: text, initial weights and checks of the small training, to be written as JSON."""
+    """Return the data that break.js needs to train a small network: text, recipe, initial weights and checks.
+
+    The result is written into the page as JSON.
+    """
     vocabulary, training = results.corpus.vocabulary, results.corpus.training[: UPDATES * LONG + 1]
     start = init(UNITS, len(vocabulary), SIGMA, np.random.default_rng(results.params.seed))
     return {
