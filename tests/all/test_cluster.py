@@ -25,7 +25,7 @@ original = train_trial
 
 def train_trial(*arguments):
     run = original(*arguments)
-    curves = {**run.curves, MEASURE_OF_PART: {at: bits / 2 for at, bits in run.curves[MEASURE_OF_PART].items()}}
+    curves = {**run.curves, PART_MEASURE: {at: bits / 2 for at, bits in run.curves[PART_MEASURE].items()}}
     return run._replace(curves=curves)
 """
 COMPILES = "from charloom.study.trial import code_digests; code_digests('adagrad float64')"
