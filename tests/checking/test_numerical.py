@@ -51,6 +51,7 @@ def setting(seed, m, K, T, sigma):
     return theta, ids[:-1], ids[1:], states * (1 + 1e-14 * rng.normal(size=states.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @given(
     seed=st.integers(0, 2**32), m=st.integers(1, 30), K=st.integers(1, 30), T=st.integers(1, 30),

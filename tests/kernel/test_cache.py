@@ -44,6 +44,7 @@ def folder_name(package):
     return cache.FolderCache(twice, package).folder.name
 
 
+@pytest.mark.slow
 def test_an_edit_of_any_source_and_a_new_source_give_another_folder(package, tmp_path):
     sources = [*package.glob("kernel/*.py"), *package.glob("network/[!r]*.py"), package / "network/recipe.py"]
     assert len(sources) > 10

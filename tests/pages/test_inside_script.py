@@ -198,6 +198,7 @@ def test_the_small_training_is_that_of_the_equations(page):
     assert losses[0] == pytest.approx(LONG * math.log(theta.K), rel=1e-3)
 
 
+@pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize(("m", "sigma"), [(100, 0.01), (17, 2.0)])
 def test_a_text_costs_in_the_page_what_charloom_score_says(m, sigma):

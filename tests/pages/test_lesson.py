@@ -21,6 +21,7 @@ LESSON = results({"a": BASE, "b": [x + d for x, d in zip(BASE, DIFFERENCES, stri
 ABOUT = "b: the first seeds"
 
 
+@pytest.mark.slow
 def test_the_lesson_counts_the_seeds_and_has_the_interval_of_the_first_ones():
     texts = drawn(LESSON.page, "lesson-1")
     assert "one seed alone: 8 say better, 16 say worse" in texts

@@ -79,6 +79,7 @@ def test_a_training_in_the_page_has_the_hashes_of_the_signature():
     assert hashes == json.loads((ROOT / "signature.json").read_text())["float64"]
 
 
+@pytest.mark.slow
 @needs_node
 def test_the_first_updates_with_adam_on_the_novel_are_the_kernel_s():
     """With AdaGrad all updates: tests/all/test_live_page.py."""
@@ -130,6 +131,7 @@ def test_the_text_of_a_checkpoint_in_the_page_is_the_kernel_s():
     assert answers[-1]["checkpoint"]["text"] == vocabulary.decode(written[0, :250].tolist())
 
 
+@pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize(("sigma", "m"), [(0.01, 30), (2.0, 17)])
 def test_100_texts_in_the_page_are_those_of_charloom_sample(sigma, m):

@@ -67,6 +67,7 @@ for name in sys.argv[1:]:
 PREPARES = re.compile(r"^from charloom.core.runtime.(program|stage) ", re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_importing_a_package_has_no_side_effects():
     """Programs are apart: they prepare their process, and another program does not import them."""
     programs = [name for name, path in MODULES.items() if PREPARES.search(path.read_text())]

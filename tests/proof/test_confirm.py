@@ -62,6 +62,7 @@ def confirmed(project, text: str | bytes, code: int = 0) -> tuple[str, str]:
     return printed
 
 
+@pytest.mark.slow
 def test_each_line_of_the_page_is_what_python_computes_and_confirms_its_row(asked):
     project, study, base, lines = asked
     rows = [study.runs[trial.key] for trial in study.trained()]

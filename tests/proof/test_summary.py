@@ -75,6 +75,7 @@ def committed(folder: Path, study: str) -> Folder:
     return Folder(folder)
 
 
+@pytest.mark.slow
 def test_summary_reports_a_factor_that_is_surer_than_its_setting(tmp_path):
     """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
     project, study = committed(tmp_path, "recipe"), read_study(ROOT / "studies/recipe.yaml")
@@ -221,6 +222,7 @@ def test_summary_does_not_judge_a_change_if_dvc_status_fails(finished, tmp_path)
     assert "<b>Better:</b> not known: no <code>dvc.lock</code> shows that the committed files made the res" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [{"machine": {"colour": "red"}}, {"causes": ["another"]}, {"colour": "red"}])
 def test_reports_of_one_machine_count_once(finished, tmp_path, other):
     first = verified(finished, tmp_path)

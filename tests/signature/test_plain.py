@@ -60,6 +60,7 @@ plain.main()
 """
 
 
+@pytest.mark.slow
 def test_the_loops_are_compiled_before_the_clock_of_the_progress_starts(finished: Project):
     printed = finished.run("python", "-c", CLOCK, PYTHONPATH=str(finished.folder / "src"))
     assert printed.splitlines()[-2] == "True"

@@ -299,6 +299,7 @@ def test_the_first_analysis_of_several_questions_counts(project):
     assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
 
 
+@pytest.mark.slow
 def test_an_analysis_by_sources_with_other_results_is_void(project):
     path = project.folder / "studies/a/asked.json"
     asked = json.loads(path.read_text())
@@ -316,6 +317,7 @@ def test_an_analysis_by_sources_with_other_results_is_void(project):
     assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
 
+@pytest.mark.slow
 def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project):
     def new(name, *options):
         printed, _ = said(project, "study", "new", f"studies/{name}.yaml", *options)
@@ -391,6 +393,7 @@ def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(proj
         assert answered(study_measurements(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3
 
 
+@pytest.mark.slow
 def test_a_damaged_record_of_an_answer_hides_no_other_and_anew_replaces_it(project):
     (project.folder / "studies/z/asked.json").mkdir(parents=True)
     ask(project, QUESTION.replace("0.05]", "0.02]"), "b")
@@ -408,6 +411,7 @@ def test_seeds_are_named_as_a_range_or_one_by_one():
     assert yaml_of([*range(6, 400)]) == "`seeds: [6, 7, …, 399]`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "says"), [("1", "an unknown number of"), ("[5, 6]", "about")])
 def test_the_advice_for_a_new_study_names_a_number_only_if_the_comparison_does(finished, tmp_path, seeds, says):
     project = copied(finished, tmp_path / "project")

@@ -69,6 +69,7 @@ def row_of(folder, **values):
         return next(row for row in csv.DictReader(file) if values.items() <= row.items())
 
 
+@pytest.mark.slow
 def test_each_trial_has_the_cost_of_every_passage_and_the_answer_counts_them(studied):
     project, folder, _, _ = studied
     with (folder / "passages.csv").open(newline="") as file:

@@ -113,6 +113,7 @@ def test_an_error_of_a_server_or_of_its_proxy_says_where_the_reason_is(status, h
             pass
 
 
+@pytest.mark.slow
 def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with answering(200, b'{"experiments": [{"name": 5}]}') as (address, _):

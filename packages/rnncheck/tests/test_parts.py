@@ -244,6 +244,7 @@ def test_a_right_loop_is_right_and_its_variant_is_named(changed, note):
     assert verdict.notes == ((f"no fault: {note}",) if note else ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
