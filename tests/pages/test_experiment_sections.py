@@ -70,7 +70,7 @@ def test_the_page_tries_what_makes_the_jump_where_there_is_one(results):
         recipe, text = COMMITTED.recipe, results.corpus.training
         return replay(recipe, COMMITTED.seed, 50, results.text.K, text, **options)
 
-    page, run, held = said(), made(), made(held=True)
+    page, run, held = said(), made(), made(keep_w=True)
     peak = int(np.argmax(run.losses))
     for sentence in (
         "one step changes the sum by up to eta · m = 10, for every sigma",
