@@ -29,7 +29,7 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in less than two minutes; SLOW=1: those too that are marked slow
+test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two to four minutes; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
 test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; half an hour
