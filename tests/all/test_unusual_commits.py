@@ -111,8 +111,7 @@ def test_a_study_is_proven_whatever_is_in_params_yaml(project):
     project = subfolder_of_a_strange_repository(project)
     project.edit("params.yaml", "eta: 0.1", "eta: 0.1\neta: 1")
     project.commit()
-    line = "below/params.yaml, YAML file"  # the words are DVC's
-    ensure_told(project, {"verify": (1, line), "study": (0, "same"), "summary": (0, "dvc params:")})
+    ensure_told(project, {"verify": (1, "'params.yaml'"), "study": (0, "same"), "summary": (0, "dvc params:")})
 
 
 @pytest.mark.usefixtures("rebuilt_once")
