@@ -108,7 +108,7 @@ class Repository:
             try:
                 main()
             except SystemExit as ended:
-                assert ended.code == expect, printed.getvalue()  # noqa: PT017
+                assert ended.code == expect, printed.getvalue()  # noqa: PT017  the exit is expected; its code is checked
         return printed.getvalue()
 
 

@@ -11,7 +11,7 @@ STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "d
 
 # Git exports these to its hooks: they name the hook's repository, whatever the folder.
 OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX
-GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
+GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905  a list of quoted names is longer
 
 
 class Refused(Exception):

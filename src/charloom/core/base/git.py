@@ -1,8 +1,7 @@
-"""Run Git to read commits, independently of the user's settings, index and replacement refs."""
+"""Run Git to read commits, independently of the user's settings and replacement refs."""
 
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from charloom.core.base.errors import Unavailable
@@ -13,17 +12,15 @@ STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "d
 
 # Variables that Git sets for its hooks. With them Git uses the hook's repository instead of that of the working folder.
 OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX
-GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905
+GIT_ALTERNATE_OBJECT_DIRECTORIES""".split()  # noqa: SIM905  a list of quoted names is longer
 
 
 def git_output(
-    *arguments: str, folder: Path | None = None, index: str = "", stdin: bytes | None = None, empty: int = 0,
-    seconds: float = 600,
+    *arguments: str, folder: Path | None = None, stdin: bytes | None = None, empty: int = 0, seconds: float = 600
 ) -> bytes:  # fmt: skip
     """Run Git and return its standard output.
 
     folder  the folder in which Git runs; None: the working folder
-    index   path of an index file to use instead of the repository's; "": use the repository's
     stdin   standard input for Git; None: that of this process
     empty   an exit code that is no error, in addition to 0; some commands exit with 1 if they find nothing
     seconds  timeout for Git
@@ -36,7 +33,7 @@ def git_output(
     try:
         done = subprocess.run(
             ["git", *STRICT, *arguments], cwd=folder, input=stdin, capture_output=True, check=False,
-            timeout=seconds, env=environment | ({"GIT_INDEX_FILE": index} if index else {}),
+            timeout=seconds, env=environment,
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
         raise Unavailable(f"git: {error.strerror}") from None
@@ -49,20 +46,6 @@ def git_output(
     return done.stdout
 
 
-def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int = 0) -> str:
+def git(*arguments: str, folder: Path | None = None, empty: int = 0) -> str:
     """Run Git and return its output as text, without trailing newlines. Raises Unavailable as `git_output` does."""
-    return git_output(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
-
-
-def has_uncommitted_changes(*paths: str) -> bool:
-    """Return whether files of the commit HEAD were edited or removed in the working tree.
-
-    paths  the files and folders to compare; without paths, every file of HEAD is compared
-
-    Flags in the user's index that hide an edit, such as `assume-unchanged`, are ignored.
-
-    Raises Unavailable as `git_output` does.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        git("read-tree", "HEAD", index=f"{folder}/index")
-        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", *paths, index=f"{folder}/index"))
+    return git_output(*arguments, folder=folder, empty=empty).decode(errors="replace").rstrip("\n")
