@@ -93,8 +93,15 @@ def pytest_sessionstart(session):
     assert [process.wait() for process in compiling] == [0, 0]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects what is slow
 def pytest_collection_modifyitems(items):
-    """Tests that need the finished project come last: one worker makes it while the others work, and waits for none."""
+    """Mark the cases that are slow, and run the tests that need the finished project last: one worker makes it."""
+    first = set()
+    for item in items:
+        if item.get_closest_marker("slow_but_first"):
+            if item.function in first:
+                item.add_marker("slow")
+            first.add(item.function)
     items.sort(key=lambda item: "finished" in item.fixturenames)
 
 

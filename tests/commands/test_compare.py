@@ -48,6 +48,7 @@ def test_each_format_is_what_its_name_says(project):
     assert "\nlr=0.1 & 6 & " in table(project, "--format", "latex")
 
 
+@pytest.mark.slow
 def test_an_encoding_without_a_minus_sign_gets_a_hyphen_and_escapes(project, tmp_path):
     (tmp_path / "t.csv").write_text("".join(["lr,seed,loss\n", *ROWS]).replace("0.5", "0…5"))
     options = ("--table", str(tmp_path / "t.csv"), *OF_TABLE[2:])

@@ -30,6 +30,7 @@ from charloom.core.network.state import initial_state
 IDS = np.random.default_rng(1).integers(0, 19, 4001).astype(np.uint8)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     m=st.sampled_from([1, 5, 31, 33, 48, 128]), T=st.integers(1, 27), n=st.sampled_from([1, 2, 3, 4, 5, 7, 32]),

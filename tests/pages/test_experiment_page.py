@@ -157,6 +157,7 @@ def test_a_page_of_adam_says_nothing_of_adagrad(results):
     assert "make the jump?" not in said  # there is none
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("changes", "said"), [
     ({"train__order": "chunks"}, "in chunks of random order"), ({"train__order": "positions"}, "from random places"),
     ({"batch": 3}, "updates of 3 × 10 characters"),

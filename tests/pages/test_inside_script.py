@@ -151,6 +151,7 @@ def test_the_script_has_the_faults_of_the_backward_pass_under_the_same_names():
     assert sorted(map(str, in_script)) == sorted(map(str, FAULTS[1:]))
 
 
+@pytest.mark.slow
 @needs_node
 def test_every_fault_has_the_gradient_and_both_checks_of_grade(page):
     held, arrays = cases_of(page)

@@ -50,6 +50,7 @@ def articles(folder) -> dict[str, str]:
     return {text[text.rindex("studies/") :]: text for text in texts}
 
 
+@pytest.mark.slow
 def test_the_index_lists_a_studys_question_verdict_text_and_trainings(studied):
     of_b, of_c, of_d = articles(studied.folder).values()
     verdicts = {}

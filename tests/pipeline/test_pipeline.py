@@ -55,6 +55,7 @@ def test_stages_keep_declared_outputs_and_metrics_without_held_out_text_are_null
     assert len((project.folder / "plots/held_out.csv").read_text().splitlines()) == 1 + (0 if without else 3)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_does_not_pass_stops_the_pipeline_before_training(project):
     """Here no gradient would: it is right, and rounded. `make mutants` plants kernels that are wrong."""
     project.edit("params.yaml", "tolerance: 1e-10", "tolerance: 1e-30")

@@ -77,6 +77,7 @@ def test_a_diverging_training_names_the_update_and_keeps_the_last_finite_state(p
         json.loads(file.read_text(), parse_constant=pytest.fail)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("edit", "stages", "code", "line"), [  # an edit, and what the stages say that it stops
     ((GRADCHECK, "}", ""), "train", 3, f"{GRADCHECK}: "),
     ((GRADCHECK, '"passed": true', '"passed": false'), "train", 1, "the gradient check has failed"),
@@ -143,6 +144,7 @@ def test_a_second_one_at_the_same_training_elsewhere_is_refused_too(project, tmp
     assert elsewhere.stage("train", code=4).startswith("resumed at update 1\n")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("stage", "line", "lacks"), [
     ("train", "      - plots/measures.csv: {cache: false}\n", "plots/measures"),
     ("sample", "      - reports/sample_marks.json\n", "reports/sample_marks"),

@@ -75,6 +75,7 @@ def test_each_line_of_the_page_is_what_python_computes_and_confirms_its_row(aske
     assert printed == rows + AGREEMENT
 
 
+@pytest.mark.slow
 def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked):
     """A project whose own eta is 0.05 has another line for the same training; other clipping is another setting."""
     project, study, base, _ = asked

@@ -92,6 +92,7 @@ def test_everything_is_a_change_before_the_first_commit(tmp_path, monkeypatch):
     assert or_unknown(commit) == "unknown: git: No such file or directory"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("url", "address"),
     [

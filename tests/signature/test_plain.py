@@ -30,6 +30,7 @@ def test_the_hash_of_a_whole_training_is_the_kernels(own, updates):
     assert_same(own, updates)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_plain_loops_train_each_recipe_of_the_signature_to_equal_bits(name):
     assert_same(RECIPES[name], 1050)

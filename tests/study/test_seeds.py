@@ -68,6 +68,7 @@ CHANGED = {  # what is typed over the question that `a` has answered with the se
 }  # fmt: skip
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("changes", "line"), CHANGED.values(), ids=CHANGED)
 def test_a_changed_question_never_decides_by_trainings_that_were_shown(project, changes, line):
     """Neither in the same file, nor in another one, nor after all files of the answer are gone."""
@@ -357,6 +358,7 @@ def test_a_new_question_gets_the_first_free_seeds_and_an_old_one_its_own(project
     assert new("h", *same, "--seeds", "2")[1] == [8, 9]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["a\nb", "a\tb \u00e9", "HEAD:./a"])
 def test_an_answer_counts_in_a_committed_folder_of_any_name(project, name):
     shutil.copytree(project.folder / "studies/a", project.folder / "studies" / name)

@@ -105,6 +105,7 @@ def test_a_wrong_file_gets_one_line_and_nothing_is_written(project, old, new, li
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_title_and_names_are_no_part_of_the_question(project):
     """They may come, change and go: keys and asked.json stay as they are, and nothing is trained again."""
     title, question = "title: Était-il une fois? 日本\n", QUESTION.replace("seeds: 4", "seeds: [5, 6, 7, 8]")

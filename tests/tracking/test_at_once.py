@@ -80,6 +80,7 @@ def count(project, number: int) -> list:
 QUESTIONS = ("create_experiment", "create_run", "log_batch", "create_logged_model", "create_model_version")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("where", "question", "condition", "trained"),
     [
@@ -110,6 +111,7 @@ def test_two_whose_trainings_were_at_work_at_once_have_a_run_each(project, monke
     count(project, 2)
 
 
+@pytest.mark.slow
 def test_a_training_that_ends_after_an_equal_one_refers_to_it_and_sends_no_models_again(project, machines):
     first, second = machines
     with chdir(project.folder):
@@ -123,6 +125,7 @@ def test_a_training_that_ends_after_an_equal_one_refers_to_it_and_sends_no_model
     assert (len(trainings(one)), len(trainings(other))) == (2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["create_run", "create_logged_model", "set_terminated", "log_batch"])
 def test_a_sender_that_is_killed_completes_its_own_run_later(project, monkeypatch, machines, question):
     first, second = machines
@@ -136,6 +139,7 @@ def test_a_sender_that_is_killed_completes_its_own_run_later(project, monkeypatc
     assert len(records) == len({*records}) == 2
 
 
+@pytest.mark.slow
 def test_a_sender_that_is_killed_as_it_has_made_its_run_leaves_none_but_that(project, monkeypatch, machines):
     first, second = machines
     second.work = lambda: None

@@ -119,6 +119,7 @@ def test_a_changed_time_is_no_edit(project, monkeypatch):
     project.stage("prepare")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("what", INPUTS)
 def test_an_edit_between_a_stages_end_and_dvcs_hash_is_not_recorded(tracked, what):
     tracked.stage("prepare")
@@ -127,6 +128,7 @@ def test_an_edit_between_a_stages_end_and_dvcs_hash_is_not_recorded(tracked, wha
     is_refused(tracked, "prepare: ", "seed was 1, is 77" if what == "a param" else INPUTS[what][0])
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("what", INPUTS)
 def test_such_an_edit_that_is_undone_before_track_is_not_recorded(tracked, what):
     tracked.stage("prepare")
@@ -136,6 +138,7 @@ def test_such_an_edit_that_is_undone_before_track_is_not_recorded(tracked, what)
     is_refused(tracked, "prepare: ")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("what", INPUTS)
 def test_an_edit_between_two_stages_is_not_recorded(tracked, what):
     tracked.stage("prepare")
@@ -143,6 +146,7 @@ def test_an_edit_between_two_stages_is_not_recorded(tracked, what):
     is_refused(tracked, "prepare: ")
 
 
+@pytest.mark.slow
 def test_an_output_edited_during_its_stage_is_not_recorded(tracked, monkeypatch):
     during(monkeypatch, "prepare", "write_json", lambda: edit(tracked, *OUTPUT))
     tracked.stage("prepare")
@@ -150,6 +154,7 @@ def test_an_output_edited_during_its_stage_is_not_recorded(tracked, monkeypatch)
     is_refused(tracked, "prepare: ", OUTPUT[0])
 
 
+@pytest.mark.slow
 def test_an_output_edited_between_its_stages_end_and_dvcs_hash_is_not_recorded(tracked):
     tracked.stage("prepare")
     edit(tracked, *OUTPUT)
@@ -157,6 +162,7 @@ def test_an_output_edited_between_its_stages_end_and_dvcs_hash_is_not_recorded(t
     is_refused(tracked, "prepare: ", OUTPUT[0])
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", [OUTPUT[0], "models/last.npz", "reports/report.html"])
 def test_an_output_edited_after_its_stage_is_not_recorded(tracked, name):
     """No stage but track reads the last two."""
@@ -165,6 +171,7 @@ def test_an_output_edited_after_its_stage_is_not_recorded(tracked, name):
     is_refused(tracked, name)
 
 
+@pytest.mark.slow
 def test_a_switch_of_branch_between_a_stages_end_and_dvcs_hash_is_not_recorded(tracked):
     """Git replaces sources, params, data and metrics together, and leaves the outputs that DVC keeps."""
     tracked.stage("prepare")
@@ -174,6 +181,7 @@ def test_a_switch_of_branch_between_a_stages_end_and_dvcs_hash_is_not_recorded(t
     is_refused(tracked, "prepare: ", OUTPUT[0])
 
 
+@pytest.mark.slow
 def test_an_edit_that_is_made_and_undone_within_one_stage_is_lost(tracked, monkeypatch):
     """This is the guard's limit."""
 
@@ -187,6 +195,7 @@ def test_an_edit_that_is_made_and_undone_within_one_stage_is_lost(tracked, monke
     is_recorded(tracked)
 
 
+@pytest.mark.slow
 def test_the_note_of_a_run_whose_record_git_has_replaced_is_no_edit(tracked):
     """A killed `dvc exp run -S seed=77`, then `git restore .` and `dvc checkout`; prepare makes the same outputs."""
     edit(tracked, *INPUTS["a param"])
@@ -195,6 +204,7 @@ def test_the_note_of_a_run_whose_record_git_has_replaced_is_no_edit(tracked):
     is_recorded(tracked)
 
 
+@pytest.mark.slow
 def test_a_note_that_was_compared_concerns_no_later_lock(tracked):
     """With the same outputs, as after a comment's edit that DVC's run cache takes back."""
     tracked.stage("prepare")

@@ -91,6 +91,7 @@ def test_an_address_is_read_as_it_was_written(name, given, tmp_path, monkeypatch
     assert dict(make_url(uri).query) == ({"timeout": "9"} if "?" in given else {})
 
 
+@pytest.mark.slow
 def test_a_store_of_another_place_is_left_alone(project, tmp_path, monkeypatch, capsys):
     tracked(project)
     os.environ.pop("MLFLOW_TRACKING_URI", None)

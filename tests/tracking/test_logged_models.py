@@ -103,6 +103,7 @@ def test_a_logged_model_has_its_code_and_requirements_and_no_pickle(finished):
         assert required == {"mlflow", "pandas", *NEEDED}
 
 
+@pytest.mark.slow
 def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)  # at the end, sys.path is as before: MLflow adds the code of a model
     store = f"sqlite:///{finished.folder}/mlflow.db"

@@ -102,6 +102,7 @@ def test_a_training_is_shown_and_completed_as_one_run_that_counts_reproductions(
     assert not any(entry.tracked for entry in waiting(project))
 
 
+@pytest.mark.slow
 def test_the_list_of_trainings_fits_into_a_tag_with_any_names(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "Ю" * 30)
     monkeypatch.setenv("DVC_EXP_NAME", "я" * 20 + "\x85")
@@ -197,6 +198,7 @@ def test_the_oldest_of_equal_runs_counts_a_reproduction_and_is_named(project):
     assert [run.data.tags.get("charloom.differs_from") for run in in_order(project)] == [None, None, first.info.run_id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [None, 1.5])
 def test_a_training_has_a_run_of_its_own_beside_an_open_one_of_somebody_else(project, value):
     """Another machine has sent a point of the same experiment, and is at work, or gone."""
@@ -259,6 +261,7 @@ def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
         assert not project.runs()
 
 
+@pytest.mark.slow
 def test_a_run_deleted_during_its_training_gets_all_points_again(project):
     curve = list(column(project, "smooth_loss").items())
     with chdir(project.folder):
@@ -291,6 +294,7 @@ def test_a_run_that_a_command_waits_for_is_sent_at_once(project):
     assert project.runs()[0].info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_points_that_arrived_although_the_request_failed_are_sent_once(project, monkeypatch):
     """MLflow before 3 refuses a batch if it has some of the points."""
     log_batch, failed = MlflowClient.log_batch, []
@@ -356,6 +360,7 @@ def test_a_store_that_is_away_is_one_warning_and_the_run_waits_until_it_is_sent(
     assert not waiting(project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["spool", "sender"])
 def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     path: Path = project.folder / ".charloom" / name
@@ -365,6 +370,7 @@ def test_a_folder_of_ours_that_cannot_be_written_fails_nothing(project, name):
     assert "warning: MLflow was not updated (" in project.stage("track")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("name", "old", "new", "line"),
     [
@@ -383,6 +389,7 @@ def test_files_edited_after_a_stage_are_not_recorded(project, name, old, new, li
     assert not waiting(project)
 
 
+@pytest.mark.slow
 def test_an_edit_while_the_run_is_collected_is_not_recorded(project, monkeypatch):
     def edited(params):
         run = this_run(params=params)
@@ -415,6 +422,7 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert len(project.runs()) == 2
 
 
+@pytest.mark.slow
 def test_a_project_without_a_later_stage_has_a_run_without_its_points(project):
     with chdir(project.folder):
         run = this_run()
@@ -425,6 +433,7 @@ def test_a_project_without_a_later_stage_has_a_run_without_its_points(project):
     assert earlier.results == run.results
 
 
+@pytest.mark.slow
 def test_the_numbers_that_a_stage_of_ones_own_declares_as_metrics_reach_mlflow(project):
     """The metrics of train stay curves; a text, a truth value, and a number of another output are none."""
     tracked(project)

@@ -101,6 +101,7 @@ def test_a_wrong_address_gets_a_line_without_its_password(monkeypatch):
     assert str(raised.value) == f"{request}: Connection refused; {hint}"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("status", "hint"),
     [(500, "; the server's owner finds the reason in"), (502, "; a proxy answers, but MLflow behind it does not")],

@@ -76,6 +76,7 @@ def test_every_point_of_a_run_that_waits_counts(waits, capsys):
     assert Entry(waits).is_intact
 
 
+@pytest.mark.slow
 def test_an_entry_of_an_earlier_version_is_sent(waits):
     """Its start names the process that recorded it, and its sender is of other sources."""
     record = waits / "run.jsonl"

@@ -81,6 +81,7 @@ def test_a_study_is_a_run_that_says_what_it_says_and_has_its_files(project):
     assert {name: Path(client.download_artifacts(study.info.run_id, name)).read_text() for name in PAGES} == PAGES
 
 
+@pytest.mark.slow
 def test_a_study_is_identified_by_its_question_and_text_not_by_name_or_sender(project, monkeypatch):
     """Of a long answer, whole lines and the picture are on the page."""
     contents = a_study(project)
@@ -102,6 +103,7 @@ def test_a_study_is_identified_by_its_question_and_text_not_by_name_or_sender(pr
     assert len(sent(project, contents.model_copy(update={"text_sha256": "f" * 64}))) == 3
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("stored", "replaced"), [("2", True), ("3", False), ("many", True)])
 def test_an_answer_of_more_trials_than_ours_is_not_replaced(project, capsys, stored, replaced):
     """Two people ask the same settings, one with more seeds: the second has not seen the first's table."""
@@ -114,6 +116,7 @@ def test_an_answer_of_more_trials_than_ours_is_not_replaced(project, capsys, sto
     assert (line in capsys.readouterr().err) != replaced
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("question", ["create_experiment", "create_run", "log_batch", "set_terminated"])
 def test_of_two_who_send_a_study_at_once_the_newest_answer_is_shown_first(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")

@@ -102,6 +102,7 @@ def adam(batch, **order):
     return {"optimizer": "adam", "eta": 0.01, "sigma": "fan_in", "batch": batch, "train": train}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("changes", [
     {},
     {"eta": 1e39},  # weights so large that a forward pass could overflow, which no model file may have

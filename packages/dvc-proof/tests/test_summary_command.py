@@ -144,6 +144,7 @@ def test_aliases_of_a_branch_do_not_fill_the_memory_through_dvc(branch):
     assert (printed, complaint[:12]) == ({}, "dvc params: ")
 
 
+@pytest.mark.slow
 def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
