@@ -98,15 +98,18 @@ def test_a_table_of_verdicts_fits_into_1280_pixels(shown, name):
 
 
 @pytest.mark.skipif(not FIREFOX, reason="no firefox here: apt install firefox-esr")
-def test_firefox_draws_no_line_of_a_unit_outside_its_box(pages):
+@pytest.mark.parametrize("marked", ["#inside <span class=p4>", "#inside <span class=n4>", "#samples <mark>"])
+def test_firefox_draws_no_line_of_a_marked_text_outside_its_box(pages, marked):
+    section, tag = marked.split(maxsplit=1)
+    script = """
+      const text = document.querySelector(arguments[0] + " pre")
+      text.innerHTML = arguments[1] + "one\\nand two\\n\\nor three"
+      text.parentNode.style.paddingLeft = "100px"
+    """
     with firefox() as window:
         window.call("Navigate", url=(pages / "run.html").as_uri())
-        window.run("""
-          const text = document.querySelector("#inside pre.unit")
-          text.innerHTML = '<span class="p4">one\\nand two\\n</span><span class="n4">and three\\n\\nor four</span>'
-          text.parentNode.style.paddingLeft = "100px"
-        """)
-        margin = window.picture("#inside figure:has(pre.unit)")[:, :100]
+        window.run(script, section, tag)
+        margin = window.picture(f"{section} :has(> pre)")[:, :100]
     assert (margin == margin[0, 0]).all()
 
 

@@ -51,10 +51,12 @@ def study_measurements(study: Study, trials: Mapping[str, list[Trial]] | None = 
 def before_it_starts(study: Study) -> list[str]:
     """Return lines to print before the training: on a single seed, on inseparable factors, and the study's warnings.
 
-    Factors are inseparable if they change together in all settings.
+    Factors are inseparable if they change together in all settings. The warning about a short study is left out: it
+    limits the answer, and stands beside it.
     """
     analysis = answered(study_measurements(study))
-    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(analysis), *analysis.warnings]
+    warnings = (warning for warning in analysis.warnings if warning not in _shortness(study))
+    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(analysis), *warnings]
 
 
 def advised(study: Study, analysis: Analysis) -> tuple[int, str]:
@@ -91,11 +93,7 @@ def _warnings(study: Study) -> Iterator[str]:
         }
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
-    updates, whole = max(params.train.updates for params in study.settings.values()), study.frozen.params
-    reads = max(params.train.updates * params.characters for params in study.settings.values())
-    if updates < whole.train.updates and reads < whole.train.updates * whole.characters:
-        has = f"a whole training has {whole.train.updates:,}, and may have another result"
-        yield f"a short study: {updates:,} updates; {has}"
+    yield from _shortness(study)
 
     if first := study.first_analysis:
         more = number_of(len(study.question.seeds) - first, "more seed")
@@ -105,6 +103,16 @@ def _warnings(study: Study) -> Iterator[str]:
         )
     if earlier := study.frozen.earlier:
         yield f"this is question {earlier + 1} about this baseline on this text: each question has its own 5 %"
+
+
+def _shortness(study: Study) -> list[str]:
+    """Return the warning about a short study in a list, which is empty if the warning does not apply."""
+    updates, whole = max(params.train.updates for params in study.settings.values()), study.frozen.params
+    reads = max(params.train.updates * params.characters for params in study.settings.values())
+    if updates >= whole.train.updates or reads >= whole.train.updates * whole.characters:
+        return []
+    has = f"a whole training has {whole.train.updates:,}, and may have another result"
+    return [f"a short study: {updates:,} updates; {has}"]
 
 
 def of_runs(
