@@ -6,7 +6,8 @@ import pytest
 from projects import ROOT
 
 from charloom.core.config.params import VARIED
-from charloom.core.network.recipe import OPTIMIZERS
+from charloom.core.network.recipe import COMPILED, OPTIMIZERS
+from charloom.signature.hashes import RECIPES, TYPES
 
 RATES = {rate for kind in OPTIMIZERS.values() for rate in kind._fields} - {"eta"}
 
@@ -34,3 +35,11 @@ def test_the_page_explains_the_first_step_of_each_optimiser(optimizer):
 def test_each_optimiser_has_tests_of_its_step(kind):
     name = f"tests/network/test_{kind.__module__.rpartition('.')[2]}.py"
     assert (ROOT / name).exists(), f"{name} is missing: a step computed by hand"
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("optimizer", COMPILED)
+def test_the_signature_has_a_recipe_of_each_compiled_optimiser(optimizer, dtype):
+    recipes = [recipe for recipe in RECIPES.values() if recipe.dtype == dtype]
+    missing = f"RECIPES of signature/hashes.py lacks {optimizer} with {dtype}"
+    assert any(isinstance(recipe.optimizer, OPTIMIZERS[optimizer]) for recipe in recipes), missing
