@@ -21,6 +21,7 @@ from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.config.records import TextMetrics
+from charloom.results.keys import run_name_at
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.models import register, send_models
@@ -151,8 +152,9 @@ def _dataset(entry: Entry) -> DatasetInput:
 
 def _create(store: Store, experiment: Experiment, entry: Entry) -> Run:
     start, entry.sent = entry.first, 0
+    name = run_name_at(start.params, start.commit)
     tags = {tag.KEY: start.experiment, tag.RECORD: start.record}
-    return store.create_run(experiment, start.name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
+    return store.create_run(experiment, name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
 
 
 def _send_points(store: Store, entry: Entry, run: Run) -> None:
@@ -162,7 +164,7 @@ def _send_points(store: Store, entry: Entry, run: Run) -> None:
     first and left out, because MLflow before 3 refuses a point that it has.
     """
     first, entry.sent = entry.sent, UNKNOWN  # the number is unknown after a failure
-    known = store.history(run) if first == UNKNOWN else {}
+    known = store.points_of(run) if first == UNKNOWN else set()
     points = (point for point in islice(entry.points.items(), max(first, 0), None) if point[0] not in known)
     store.send(run, points, None if run.data.params else entry.first.params)
     entry.sent = len(entry.points)

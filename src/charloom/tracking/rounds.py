@@ -63,9 +63,9 @@ class Delivery:
         now, line, self.reason = time.monotonic(), "", ""
         self.next_time = now + LIVE_PERIOD
         try:
-            with suppress(FileNotFoundError), time_limit():  # another sender has delivered the entry
-                with exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT):
-                    line = self._send()
+            lock = exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT)
+            with suppress(FileNotFoundError), time_limit(), lock:  # another sender has delivered the entry
+                line = self._send()
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             is_final = isinstance(error, Damaged | Refused)

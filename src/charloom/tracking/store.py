@@ -167,13 +167,10 @@ class Store:
             self.client.log_batch(run.info.run_id, metrics[start : start + BATCH], () if start else param_entities)
             note_progress()
 
-    def history(self, run: Run) -> dict[tuple[str, int], tuple[float, float]]:
-        """Return the points that the run has now: value and time by name and update, as in Entry.points."""
-        run_id = run.info.run_id
-        names = self.client.get_run(run_id).data.metrics
-        histories = self.each(lambda name: self.client.get_metric_history(run_id, name), names)
-        points = (point for history in histories for point in history)
-        return {(point.key, point.step): (point.value, point.timestamp / 1000) for point in points}
+    def points_of(self, run: Run) -> set[tuple[str, int]]:
+        """Return name and update of each point that the run, which was just read, has."""
+        histories = self.each(partial(self.client.get_metric_history, run.info.run_id), run.data.metrics)
+        return {(point.key, point.step) for history in histories for point in history}
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
         """Set the run's tags. A value longer than TAG_LENGTH is truncated, at the end of a line if possible."""
@@ -214,20 +211,15 @@ def create_once(create: Callable[[], Created], search: Callable[[], list[Created
     objects. So MLflow does not repeat this request. If the server does not answer, or answers with an HTTP status
     from 500, the first object that `search` finds is returned. If `search` finds nothing, the request is sent again.
     """
+    usual = {name: os.environ[name] for name in ONCE}
+    os.environ |= ONCE  # MLflow has no parameter for it
     try:
-        return _without_retries(create)
+        return create()
     except MlflowException as error:
         if error.get_http_status_code() < 500:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         time.sleep(RETRY_PAUSE)
-        return next(iter(search()), None) or _without_retries(create)
-
-
-def _without_retries(request: Callable[[], Created]) -> Created:
-    usual = {name: os.environ[name] for name in ONCE}
-    os.environ |= ONCE  # MLflow has no parameter for it
-    try:
-        return request()
+        return next(iter(search()), None) or create()
     finally:
         os.environ |= usual
 
