@@ -26,7 +26,7 @@ from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.models import register, send_models
 from charloom.tracking.spool import FILES, PAGE, PICTURE, SHOWN_FILES, StudyContents, Tracked
-from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_authors
+from charloom.tracking.store import STUDIES, TAG_LENGTH, Store, run_page, with_authors
 
 DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
@@ -104,7 +104,7 @@ def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
     the one with the most trials, or the newest of those. If this run has an answer from more trials than `contents`,
     print a warning and send nothing.
     """
-    experiment = store.experiment_of_studies()
+    experiment = store.experiment(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's name has a colon
     same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
     tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
     runs = store.search(experiment, same) or [store.create_run(experiment, Path(contents.name).stem, tags, same)]

@@ -39,7 +39,7 @@ from charloom.results.git import author
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import Refused, first_line, is_refusal, masked
+from charloom.tracking.reasons import Refused, first_line, masked, status_of
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -71,9 +71,8 @@ class Store:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = bool(page_address())
-        self.user = re.sub(
-            r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author))
-        )[:80]
+        user = os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author)
+        self.user = re.sub(r"[^\w .@+-]", "", in_line(user))[:80]
         self.about = ""
 
     def where_shown(self, run: Run) -> str:
@@ -98,14 +97,11 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        return self._ours(text_sha256, f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}", tag.TEXT_TAGS)
+        name = f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}"
+        return self.experiment(text_sha256, name, tag.TEXT_TAGS)
 
-    def experiment_of_studies(self) -> Experiment:
-        """Return the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        return self._ours(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon
-
-    def _ours(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
-        """Return the experiment with this key. Create a missing one with this name.
+    def experiment(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
+        """Return the experiment with this key: a text's SHA-256, or STUDIES. Create a missing one with this name.
 
         Tags that are missing or differ, such as the description and the view of MLflow's page, are set.
         Raises MlflowException if the experiment was deleted.
@@ -277,7 +273,7 @@ def connected() -> Iterator[Store]:
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise (Refused if is_refusal(error) else Unavailable)(reason_of(error, store.about)) from None
+        raise (Refused if status_of(error) in {"401", "403"} else Unavailable)(reason_of(error, store.about)) from None
 
 
 def reason_of(error: Exception, about: str = "") -> str:
