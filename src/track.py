@@ -12,21 +12,19 @@ from charloom.tracking.delivery import deliver
 from charloom.tracking.lock_check import ensure_recorded
 from charloom.tracking.reasons import first_line
 
-SENDING_MAY_TAKE = 45  # seconds
-
 
 def main(inputs: Inputs) -> None:
     """Print the run's results, and wait until the sender has sent the run to MLflow.
 
-    If sending fails or makes no progress for SENDING_MAY_TAKE seconds, a warning says so. Raises CheckFailed if
-    dvc.lock does not record the inputs that the stages used, and Damaged if a result file is invalid.
+    If sending fails, a warning says so. Raises CheckFailed if dvc.lock does not record the inputs that the stages used,
+    and Damaged if a result file is invalid.
     """
     run = this_run(params=inputs.params)
     text, train = run.text_and_metrics
     print(headline(train, text), flush=True)
     try:
         # Checked after collection, because the patch must not contain later edits.
-        deliver(lambda: [put(run, partial(ensure_recorded, inputs.params))], SENDING_MAY_TAKE)
+        deliver(lambda: [put(run, partial(ensure_recorded, inputs.params))])
     except Unavailable as error:  # a failed delivery, or a spool that cannot be written
         sys.stderr.write(f"warning: MLflow was not updated ({first_line(error)}); `make track` retries\n")
 

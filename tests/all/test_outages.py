@@ -17,12 +17,12 @@ from mlflow import MlflowClient
 from mlflow_project import holds_what_the_files_hold, sent, waiting
 from projects import Project, copied, source, until
 
-from charloom.commands import inputs
+from charloom.tracking import delivery, queries
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
 LIMITS = {  # shorter ones than a user's
-    "src/track.py": ("SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 8"),
-    source(inputs): ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
+    source(delivery): ("QUIET_LIMIT = 45", "QUIET_LIMIT = 8"),
+    source(queries): ("QUERY_TIMEOUT = 45", "QUERY_TIMEOUT = 8"),
 }
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
 

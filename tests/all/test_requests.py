@@ -4,8 +4,10 @@ import json
 import time
 
 from mlflow_project import holds_what_the_files_hold, model_names, trained_again, trainings
-from projects import Project, copied, started, until
+from projects import Project, copied, source, started, until
 from stores import before, certified
+
+from charloom.tracking import delivery
 
 FILES, MODEL_FILES = 28, 9  # of a run without a patch; of a model
 
@@ -50,7 +52,7 @@ def test_a_run_takes_few_requests_and_sends_nothing_twice(finished, tmp_path, se
 
 
 def test_a_slow_server_that_makes_progress_gets_the_run_despite_the_time_limit(project, server):
-    project.edit("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 15")
+    project.edit(source(delivery), "QUIET_LIMIT = 45", "QUIET_LIMIT = 15")
     began = time.monotonic()
     with before(server.uri, 0.7) as (address, _):
         assert "MLflow run" in project.run("python", "src/track.py", MLFLOW_TRACKING_URI=address, CI="true")

@@ -71,7 +71,7 @@ def is_refused(project: Project, *words: str) -> None:
 def tracked(project, monkeypatch) -> Project:
     """The project, whose stage track finds no store, so that its entries stay."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setattr("track.SENDING_MAY_TAKE", 0)
+    monkeypatch.setattr("charloom.tracking.delivery.QUIET_LIMIT", 0)
     return project
 
 

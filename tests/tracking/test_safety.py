@@ -129,7 +129,7 @@ def test_an_error_that_nobody_expected_names_the_log_with_its_traceback(monkeypa
         assert "ParseError: " in content.splitlines()[-1]
         assert "hidden" not in reason + content
         with pytest.raises(Unavailable, match=f"traceback is in {log}: "):  # in another process
-            query("ask_store", "0" * 64, seconds=60)
+            query("ask_store", "0" * 64)
         assert log.read_text().startswith("Traceback")
 
 

@@ -123,7 +123,7 @@ def test_track_repairs_only_the_damaged_files_of_an_outbox_item(finished, tmp_pa
         shutil.rmtree(folder)
         record.mkdir(parents=True)
         with pytest.raises(Unavailable, match=r"run\.jsonl: Is a directory"):
-            deliver(lambda: [put(this_run())], 1)
+            deliver(lambda: [put(this_run())])
 
 
 def test_a_line_between_the_last_read_and_the_removal_keeps_the_entry(waits):

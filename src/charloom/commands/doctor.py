@@ -23,7 +23,7 @@ from charloom.tracking.queries import query
 from charloom.tracking.reasons import first_line
 
 LOCKS = Path("requirements.lock"), Path(".ci/requirements-team.lock")
-QUERY_TIMEOUT = 30  # seconds
+DASK_TIMEOUT = 10  # seconds
 Check = tuple[str, str, bool]  # what is checked, the result, and whether it prevents a run
 
 
@@ -100,7 +100,7 @@ def _compiled() -> Check:
 def _store(text_sha256: str) -> list[Check]:
     """Return the checks of the MLflow store, for runs on this text: see `ask_store` in tracking/query_process.py."""
     try:
-        return query("ask_store", text_sha256, seconds=QUERY_TIMEOUT)  # type: ignore[no-any-return]
+        return query("ask_store", text_sha256)  # type: ignore[no-any-return]
     except CharloomError as error:
         return [("MLflow", str(error), True)]
 
@@ -113,7 +113,7 @@ def _remote() -> Check:
     try:
         from dvc.repo import Repo  # noqa: PLC0415  the import takes a quarter of a second
 
-        with time_limit(QUERY_TIMEOUT), Repo() as repo:
+        with time_limit(), Repo() as repo:
             if not (name := repo.config["core"].get("remote")):
                 return "DVC remote", "no default remote: each clone recomputes the results", False
             remote = repo.cloud.get_remote(name)
@@ -140,7 +140,7 @@ def _scheduler(address: str) -> Check:
     try:
         from distributed import Client  # noqa: PLC0415  a second to import
 
-        with Client(address, timeout=QUERY_TIMEOUT / 3, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
+        with Client(address, timeout=DASK_TIMEOUT, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             workers = len(client.scheduler_info()["workers"])
     except (ImportError, OSError, ValueError) as error:
         return (

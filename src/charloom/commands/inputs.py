@@ -19,7 +19,6 @@ from charloom.core.runtime.memory import check_memory
 from charloom.core.text.corpus import decoded
 from charloom.tracking.queries import query
 
-MODEL_MAY_TAKE = 30  # seconds: the timeout for fetching a model from MLflow
 IN_MLFLOW = ("models:/", "runs:/")  # the beginnings of an address in MLflow
 COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
 BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that is kept while it is scored
@@ -51,7 +50,7 @@ def _model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        sys.stderr.write(query("fetch", address, str(file), seconds=MODEL_MAY_TAKE))  # a warning, or nothing
+        sys.stderr.write(query("fetch", address, str(file)))  # a warning, or nothing
         check_memory(COPIES * file.stat().st_size, f"{address}, read as a model,")
         try:
             return read_model(file)

@@ -18,7 +18,7 @@ from charloom.proof.origin import RUN, origin_of
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
 from charloom.tracking.collect import this_run
-from charloom.tracking.queries import HISTORY, PATCH, Origin
+from charloom.tracking.queries import PATCH, Origin
 from dvc_proof.data import contents
 from dvc_proof.differences import SAME, OutputDifference, describe_difference, last_line
 from dvc_proof.git import Refused
@@ -96,9 +96,9 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
                 what = describe_difference(stored, contents(project.root, path), "in the run") or what
             if stored or recorded:
                 rows.setdefault(path, OutputDifference(stage, path, what))
-    run, history = this_run(project, params), json.loads((place / HISTORY).read_bytes())
+    run = this_run(project, params)
     curves = {name: {str(at): y for at, y in curve.items()} for name, curve in run.curves.items()}
-    recorded_curves = {name: points for name, points in history.items() if name in curves}
+    recorded_curves = {name: points for name, points in origin.history.items() if name in curves}
     rebuilt_curves = {
         name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in recorded_curves.items()
     }

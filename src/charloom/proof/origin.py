@@ -9,13 +9,12 @@ from pathlib import Path
 from charloom.tracking.queries import Origin, query
 
 RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)
-QUERY_TIMEOUT = 30  # seconds
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
-    """Return the origin of the run, and write its metrics and artifacts into the folder.
+    """Return the origin of the run, and write its artifacts into the folder.
 
-    Raises as queries.query does: Unavailable if the query fails or takes longer than QUERY_TIMEOUT.
+    Raises as queries.query does.
     """
-    origin: Origin = query("describe", run_id, str(folder), seconds=QUERY_TIMEOUT)
+    origin: Origin = query("describe", run_id, str(folder))
     return origin

@@ -22,14 +22,7 @@ from charloom.core.base.yaml12 import leaves
 from charloom.core.config.params import PARAMS, Params
 from charloom.core.config.pipeline import HERE, LOCK, PIPELINE, Files, Project, files, names_of
 from charloom.core.config.reading import read_params
-from charloom.core.config.records import (
-    BEST_MODEL,
-    DEFAULT_MEASURE,
-    SampleMetrics,
-    SampleQuality,
-    SampleTable,
-    TrainMetrics,
-)  # fmt: skip
+from charloom.core.config.records import BEST_MODEL, DEFAULT_MEASURE, SampleMetrics, SampleQuality, SampleTable
 from charloom.core.runtime.provenance import UNKNOWN, commit, or_unknown, sender_identity
 from charloom.core.training.record import RECORD, spool, start_of
 from charloom.results.git import branch, remote_url, uncommitted_patch
@@ -145,7 +138,7 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     last = max((when for _, when in recorded.values()), default=first.started)
     curves = ((name, update, value) for name, curve in run.curves.items() for update, value in curve.items())
     points = [[*point, last] for point in curves if point[:2] not in recorded]
-    models = _models(train, path)
+    models = _models(run, path)
     tracked = Tracked(
         results=run.results, train=train, tags=_tags(run, patch, path["reports/sample_table"].name),
         models={name: update for name, (_, update) in models.items()},
@@ -163,8 +156,9 @@ def _put(run: Run, entry: Entry | None, check: Callable[[], None]) -> Path:
     return folder
 
 
-def _models(train: TrainMetrics, path: Files) -> dict[str, tuple[Path, int]]:
+def _models(run: Run, path: Files) -> dict[str, tuple[Path, int]]:
     """Return (file, number of updates) of the best model, the last model and the checkpoints, by name in MLflow."""
+    train = run.text_and_metrics[1]
     checkpoints = {int(file.stem): file for file in files_in(path["models/checkpoints"])}
     checkpoints.pop(train.updates, None)  # it equals the last model
     models = {BEST: (path["models/best"], train.best_update), LAST: (path["models/last"], train.updates)}

@@ -21,11 +21,12 @@ from charloom.core.base.storage import read_json
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.config.records import TextMetrics
+from charloom.results.keys import run_name_at
 from charloom.tracking import tag
 from charloom.tracking.entries import UNKNOWN, Entry
 from charloom.tracking.models import register, send_models
 from charloom.tracking.spool import FILES, PAGE, PICTURE, SHOWN_FILES, StudyContents, Tracked
-from charloom.tracking.store import TAG_LENGTH, Store, run_page, with_authors
+from charloom.tracking.store import STUDIES, TAG_LENGTH, Store, run_page, with_authors
 
 DIGEST_LENGTH = 36  # characters of a dataset's digest, at most
 HEADING = "\n\n| trained |"  # begins the list of trainings in a description
@@ -103,7 +104,7 @@ def complete_study(store: Store, folder: Path, contents: StudyContents) -> Run:
     the one with the most trials, or the newest of those. If this run has an answer from more trials than `contents`,
     print a warning and send nothing.
     """
-    experiment = store.experiment_of_studies()
+    experiment = store.experiment(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's name has a colon
     same = f"tags.`{tag.QUESTION}` = '{contents.question}' AND tags.`{tag.TEXT}` = '{contents.text_sha256}'"
     tags = {tag.STUDY: in_line(contents.name), tag.TEXT: contents.text_sha256, tag.QUESTION: contents.question}
     runs = store.search(experiment, same) or [store.create_run(experiment, Path(contents.name).stem, tags, same)]
@@ -151,8 +152,9 @@ def _dataset(entry: Entry) -> DatasetInput:
 
 def _create(store: Store, experiment: Experiment, entry: Entry) -> Run:
     start, entry.sent = entry.first, 0
+    name = run_name_at(start.params, start.commit)
     tags = {tag.KEY: start.experiment, tag.RECORD: start.record}
-    return store.create_run(experiment, start.name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
+    return store.create_run(experiment, name, tags, f"tags.`{tag.RECORD}` = '{start.record}'", start.started)
 
 
 def _send_points(store: Store, entry: Entry, run: Run) -> None:
@@ -162,7 +164,7 @@ def _send_points(store: Store, entry: Entry, run: Run) -> None:
     first and left out, because MLflow before 3 refuses a point that it has.
     """
     first, entry.sent = entry.sent, UNKNOWN  # the number is unknown after a failure
-    known = store.history(run) if first == UNKNOWN else {}
+    known = store.points_of(run) if first == UNKNOWN else set()
     points = (point for point in islice(entry.points.items(), max(first, 0), None) if point[0] not in known)
     store.send(run, points, None if run.data.params else entry.first.params)
     entry.sent = len(entry.points)

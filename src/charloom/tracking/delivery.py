@@ -21,7 +21,6 @@ from charloom.core.training.record import sender_lock, start_sender
 from charloom.tracking.address import database, relocate_store
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import entries
-from charloom.tracking.limits import TOTAL_FACTOR
 from charloom.tracking.lock_check import ensure_recorded
 from charloom.tracking.reasons import first_line
 from charloom.tracking.spool import Outcome
@@ -29,35 +28,36 @@ from charloom.tracking.spool import Outcome
 SENDER = "charloom.tracking.sender"
 POLL_INTERVAL, RESTART_INTERVAL = 0.02, 3.0  # seconds
 SERVER_WAIT = 10.0  # seconds from the last local step of `dvc repro` or `charloom study`
-SENDING_TIMEOUT = 300  # seconds without progress for `charloom track`; long, because the user requested the delivery
+LOCAL_WAIT, LONG_WAIT = 450.0, 3000.0  # seconds for a local store; for `charloom track`, which may send many entries
+QUIET_LIMIT = 45  # seconds without progress: an attempt of the sender fails earlier
 
 
-def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool = False) -> None:
+def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
     """Add entries to the spool, wait until the sender has processed them, and print the result of each sent entry.
 
     The sender is started first, because its imports take seconds. Warnings in its log are printed to standard error. A
     sender that has ended is started again.
 
     add      adds the entries, each with a request for its delivery, and returns their folders
-    seconds  longest time without a change of the sender's log; the whole wait takes at most TOTAL_FACTOR times as long
-    patient  if False, the store is a server (no SQLite file) and CI is not `true`, stop waiting after SERVER_WAIT
-             seconds and print a line that says so; the sender continues in the background
+    longest  longest wait in seconds; 0: LOCAL_WAIT, but if the store is a server (no SQLite file) and CI is not `true`,
+             SERVER_WAIT; then a line says that the sender continues in the background
 
-    Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the time is over,
-    or if the sender's log or this folder's MLflow database cannot be used.
+    Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the sender's log
+    did not change for QUIET_LIMIT seconds, if the time is over, or if the log or this folder's MLflow database cannot
+    be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, reasons = sender_lock(sender_identity()), dict[str, None]()
-    impatient = not (patient or database() or os.environ.get("CI") == "true")
+    impatient = not (longest or database() or os.environ.get("CI") == "true")
     try:
         start_sender(SENDER, lock.stem)
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
             progress, changed = time.monotonic(), 0
-            last = progress + (SERVER_WAIT if impatient else TOTAL_FACTOR * seconds)
+            last = progress + (SERVER_WAIT if impatient else longest or LOCAL_WAIT)
             next_start = progress + RESTART_INTERVAL
-            while pending and time.monotonic() < min(last, progress + seconds):
+            while pending and time.monotonic() < min(last, progress + QUIET_LIMIT):
                 if time.monotonic() > next_start and start_sender(SENDER, lock.stem):
                     next_start = time.monotonic() + RESTART_INTERVAL
                 if changed != (changed := os.fstat(log.fileno()).st_mtime_ns):
@@ -75,7 +75,7 @@ def deliver(add: Callable[[], Iterable[Path]], seconds: float, *, patient: bool 
     if pending and impatient and time.monotonic() >= last:
         print("still sending to MLflow; `make track` waits for it", flush=True)
     elif pending:
-        reasons[f"sending to MLflow made no progress for {seconds:g} s, or took too long; see {log.name}"] = None
+        reasons[f"sending to MLflow made no progress for {QUIET_LIMIT} s, or took too long; see {log.name}"] = None
     if reasons:
         raise Unavailable("; ".join(reasons))
 
@@ -101,7 +101,7 @@ def catch_up(arguments: object = None) -> None:
     """
     ensure_repository()
     try:
-        deliver(_requested, SENDING_TIMEOUT, patient=True)
+        deliver(_requested, LONG_WAIT)
     except Unavailable as error:
         raise Unavailable(f"not everything was sent to MLflow ({error}); `make track` retries") from None
 

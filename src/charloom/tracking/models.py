@@ -14,6 +14,7 @@ import json
 import math
 import re
 import tempfile
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from itertools import product
@@ -161,7 +162,7 @@ def register(
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
     The alias `@best` is set to the first version with the smallest measure, among the versions comparable with this
-    run's. A version whose measure is not a number ranks last, with a warning. If the user may not write to the
+    run's. A version whose measure is not a number ranks last. If the user may not write to the
     registered model, print a warning.
 
     addresses  the addresses of the run's models by name, at least of BEST and LAST
@@ -211,10 +212,7 @@ def _create(store: Store, name: str, source: str) -> None:
 
 def _rank(version: ModelVersion) -> tuple[float, int]:
     """Return the version's measure (infinity if it is not a number) and number: the order for `@best`."""
-    try:
+    measure = math.inf
+    with suppress(ValueError):  # somebody has edited the tag
         measure = float(version.tags.get(tag.MEASURED, ""))
-    except ValueError:
-        label = f"model {version.name}, version {version.version}"
-        warn_once(label, f"{label}: {tag.MEASURED} is not a number, so the version cannot be the best")
-        measure = math.inf
     return measure, int(version.version)

@@ -19,8 +19,8 @@ from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
 
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
-HISTORY = "history.json"  # written by query_process.describe: the values of each metric by update, by name
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
+QUERY_TIMEOUT = 45  # seconds; then the process of the query is killed
 
 
 class Origin(Schema, extra="ignore"):
@@ -38,6 +38,7 @@ class Origin(Schema, extra="ignore"):
     user         the names of the users who sent the run
     name         the run's name in MLflow
     params       all params as texts, by dotted name
+    history      the values of each metric by update, by name
     """
 
     experiment: Annotated[str, Field(alias=tag.KEY, pattern=DIGEST)]
@@ -49,14 +50,14 @@ class Origin(Schema, extra="ignore"):
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
     params: dict[str, str]
+    history: dict[str, dict[str, float]]
 
 
-def query(question: str, *arguments: str, seconds: int) -> Any:
+def query(question: str, *arguments: str) -> Any:
     """Call a function of query_process.py in another process; return the function's result.
 
     question   name of the function
     arguments  the function's arguments
-    seconds    longest time for the query; then the process is killed
 
     Raises the CharloomError that the function raises, and Unavailable if it fails in another way.
     """
@@ -64,9 +65,9 @@ def query(question: str, *arguments: str, seconds: int) -> Any:
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as for the sender
     with get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
         try:
-            return pool.apply_async(_answer, (question, arguments)).get(seconds)
+            return pool.apply_async(_answer, (question, arguments)).get(QUERY_TIMEOUT)
         except Timeout:
-            raise Unavailable(f"no answer within {seconds} s") from None
+            raise Unavailable(f"no answer within {QUERY_TIMEOUT} s") from None
         except Exception as error:  # noqa: BLE001  libraries raise exceptions of their own
             raise (error if isinstance(error, CharloomError) else Unavailable(first_line(error))) from None
 

@@ -5,7 +5,6 @@ problem. The check leaves no data on a server. To check a permission, an invalid
 the operation answers with the HTTP status 400 (invalid), a server that denies it with 403.
 """
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -21,13 +20,13 @@ from mlflow.utils.rest_utils import http_request
 from pydantic import ValidationError
 
 from charloom.core.base.errors import WrongInput
-from charloom.core.base.storage import sha256_of_text, write
+from charloom.core.base.storage import sha256_of_text
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import LOCK
 from charloom.core.config.reading import read_params
 from charloom.tracking import tag
 from charloom.tracking.address import database, ensure_store, page_address
-from charloom.tracking.queries import HISTORY, PATCH, Origin
+from charloom.tracking.queries import PATCH, Origin
 from charloom.tracking.reasons import DENIED, NO_MODELS, NOT_FOUND, first_line, masked, not_permitted
 from charloom.tracking.spool import MODEL_FILE
 from charloom.tracking.store import STUDIES, Store, connected, text_of
@@ -71,7 +70,7 @@ def fetch(address: str, file: str) -> str:
 
 
 def describe(run_id: str, folder: str) -> Origin:
-    """Return the run's Origin. Write its metrics and artifacts into the folder, as HISTORY and ARTIFACTS.
+    """Return the run's Origin. Write those of its artifacts into the folder that are in ARTIFACTS.
 
     Raises WrongInput if the store or the run does not exist, or the run is no complete run of the pipeline. Raises
     Unavailable if a request fails.
@@ -94,8 +93,7 @@ def describe(run_id: str, folder: str) -> Origin:
             points[at if points.get(at, point.value) == point.value else f"{at}, again"] = point.value
         for path in ARTIFACTS & {file.path for file in store.client.list_artifacts(run_id)}:
             store.client.download_artifacts(run_id, path, folder)
-    write(Path(folder) / HISTORY, json.dumps(history))
-    values = run.data.tags | {"name": run.info.run_name, "params": run.data.params}
+    values = run.data.tags | {"name": run.info.run_name, "params": run.data.params, "history": history}
     values[tag.KEY] = values.get(tag.KEY, "").partition(":")[0]  # earlier versions added a suffix :1, :2, …
     try:
         return Origin.model_validate(values)

@@ -37,10 +37,11 @@ class Refused(Unavailable):
     """An error: the store refuses the login, or a request for which the user lacks permission."""
 
 
-def is_refusal(error: Exception) -> bool:
-    """Return whether the error says that the store refuses the login, or that the user lacks a permission."""
-    code = CLIENT_ERROR.search(str(error))
-    return getattr(error, "error_code", "") == DENIED or bool(code and code[1] in {"401", "403"})
+def status_of(reason: object) -> str:
+    """Return the HTTP status from 400 to 499 that the exception or message names, or "". It is 403 for DENIED."""
+    if getattr(reason, "error_code", "") == DENIED:
+        return "403"
+    return match[1] if (match := CLIENT_ERROR.search(str(reason)[: 10 * MAX_LENGTH].strip())) else ""
 
 
 def first_line(reason: object, about: str = "") -> str:
@@ -57,12 +58,12 @@ def first_line(reason: object, about: str = "") -> str:
         causes.append(cause)
     if any(isinstance(cause, MemoryError) for cause in causes):
         return "the store's answer exceeds the memory limit"
-    code = match[1] if (match := CLIENT_ERROR.search(text)) else ""
+    code = status_of(reason)
     if replacement := next((line for part, line in REPLACEMENTS.items() if part in text), ""):
         return replacement
     if code == "401":
         return _login_hint()
-    if code == "403" or getattr(reason, "error_code", "") == DENIED:
+    if code == "403":
         return not_permitted(about or "the server")
     if code == "413":
         return "a request is too large for the server, or a proxy before it: raise its limit (client_max_body_size)"

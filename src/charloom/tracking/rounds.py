@@ -21,7 +21,6 @@ from charloom.tracking.store import connected, reason_of
 
 PAUSE = 0.03  # seconds between two rounds
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
-SILENCE_LIMIT = 30  # seconds without progress while an entry is sent
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
 LOCK_WAIT = 20  # seconds until another sender, of other sources, has ended its attempt at the same entry
 LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goes on
@@ -30,16 +29,16 @@ LIVE_PERIOD = 2.0  # seconds between two attempts at an entry whose training goe
 class Delivery:
     """The delivery of an entry: the times for the next attempt, in seconds of time.monotonic(), and the last failure.
 
+    size, requests  the entry's values when `look` was called last
     reason     why the last attempt failed, or ""
     next_time, retry_until  the next attempt is made between these times; a new line in the record sets `retry_until` to
                infinity, and a request for delivery also sets `next_time` to 0
-    refused    whether the store has refused the last attempt
     """
 
     def __init__(self, entry: Entry):
         """Allow an attempt at once."""
-        self.entry, self.seen = entry, (entry.size, entry.requests)
-        self.reason, self.next_time, self.retry_until, self.refused = "", 0.0, math.inf, False
+        self.entry, self.size, self.requests = entry, entry.size, entry.requests
+        self.reason, self.next_time, self.retry_until = "", 0.0, math.inf
 
     def look(self) -> None:
         """Set `next_time` and `retry_until` by the lines of the record that were read since the last call.
@@ -47,13 +46,13 @@ class Delivery:
         Raises Unavailable if the delivery was requested again after a failure. The new request may have another
         environment, such as a new password or certificate, and only a newly started sender has that environment.
         """
-        (size, requests), self.seen = self.seen, (self.entry.size, self.entry.requests)
-        if self.entry.size > size:
+        if self.entry.size > self.size:
             self.retry_until = math.inf
-        if self.entry.requests > requests:
+        if self.entry.requests > self.requests:
             if self.reason:
                 raise Unavailable(f"{self.entry.folder}: requested again after a failure; a new sender has to start")
             self.next_time = 0.0
+        self.size, self.requests = self.entry.size, self.entry.requests
 
     def attempt(self) -> None:
         """Try to deliver the entry now; print the Outcome if a run or study was completed, or the attempt failed.
@@ -61,21 +60,16 @@ class Delivery:
         If another sender has delivered the entry, the Outcome is empty. Raises Unavailable, before the Outcome, if the
         attempt failed and the delivery was requested in the meantime: see `look`.
         """
-        now, line, self.reason, self.refused = time.monotonic(), "", "", False
+        now, line, self.reason = time.monotonic(), "", ""
         self.next_time = now + LIVE_PERIOD
         try:
-            with time_limit(SILENCE_LIMIT), exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT):
+            lock = exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT)
+            with suppress(FileNotFoundError), time_limit(), lock:  # another sender has delivered the entry
                 line = self._send()
-        except FileNotFoundError:  # another sender has delivered the entry
-            self.retry_until = 0.0
-        except Damaged as error:
-            self.reason, self.retry_until = str(error), 0.0
-        except Refused as error:
-            self.reason, self.refused, self.retry_until = str(error), True, 0.0
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-            self.reason, self.retry_until = reason_of(error), min(self.retry_until, time.monotonic() + RETRY_PERIOD)
-        if self.reason:
-            self.next_time = now + RETRY_PAUSE
+            self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
+            is_final = isinstance(error, Damaged | Refused)
+            self.retry_until = 0.0 if is_final else min(self.retry_until, time.monotonic() + RETRY_PERIOD)
             with suppress(OSError):
                 self.entry.read()
             self.look()
@@ -115,8 +109,9 @@ class Delivery:
 def send_all(identity: str) -> None:
     """Run rounds until no work has been left for LINGER seconds for the sender with this identity.
 
-    Return earlier if the store has refused all that is left, because the next sender may have another password. For the
-    same reason, raise Unavailable if a command requests the delivery of an entry whose last attempt failed.
+    Return earlier if a run or study has failed and will not be retried, because the next sender may have another
+    password. For the same reason, raise Unavailable if a command requests the delivery of an entry whose last attempt
+    failed.
     """
     limit_memory()
     has_address = "MLFLOW_TRACKING_URI" in os.environ
@@ -127,7 +122,7 @@ def send_all(identity: str) -> None:
         remaining = run_round(identity, remaining)
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
-        elif any(delivery.refused and delivery.entry.can_complete for delivery in remaining.values()):
+        elif any(delivery.reason and delivery.entry.can_complete for delivery in remaining.values()):
             return  # a training without files would start a sender again and again
         time.sleep(PAUSE)
 

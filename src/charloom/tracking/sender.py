@@ -11,8 +11,8 @@ identity. The sender
     completes the run of an entry with files, and removes the entry
     sends a study, and removes its entry
 
-and exits when no work has been left for ten seconds. It exits at once if the store has refused all that is left, or if
-a delivery was requested after a failure: the next sender may have another password or certificate. It retries a failing
+and exits when no work has been left for ten seconds. It exits at once if a run or study has failed for good, or if a
+delivery was requested after a failure: the next sender may have another password or certificate. It retries a failing
 entry for two minutes, and longer while its training writes. A process that appends a later line starts a sender again.
 Delivery is idempotent, so the sender may be killed at any time. The sender's log, which `track` reads, has an Outcome
 for each attempt that a command waits for; the log's time changes with each piece that was sent. A damaged entry, or an

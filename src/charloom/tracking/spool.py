@@ -20,7 +20,7 @@ from functools import cached_property
 
 from charloom.core.config.records import Schema, TrainMetrics
 from charloom.core.training.record import Start
-from charloom.results.keys import experiment_key, run_name_at
+from charloom.results.keys import experiment_key
 
 FILES = "files"
 RATE = "system/characters_per_second"  # the record's RATE: MLflow's pages show facts about the machine apart
@@ -32,17 +32,12 @@ BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others a
 
 
 class Started(Start):
-    """The start of a training, with the experiment key and the run's name that are computed from it."""
+    """The start of a training, with the experiment key that is computed from it."""
 
     @cached_property
     def experiment(self) -> str:
         """Return the experiment key: see keys.experiment_key."""
         return experiment_key(self.params, self.text_sha256, self.network)
-
-    @cached_property
-    def name(self) -> str:
-        """Return the run's name: see keys.run_name."""
-        return run_name_at(self.params, self.commit)
 
 
 class Tracked(Schema):

@@ -39,7 +39,7 @@ from charloom.results.git import author
 from charloom.tracking import tag
 from charloom.tracking.address import address, artifacts, create_database, page_address
 from charloom.tracking.limits import note_progress
-from charloom.tracking.reasons import Refused, first_line, is_refusal, masked
+from charloom.tracking.reasons import Refused, first_line, masked, status_of
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
@@ -71,9 +71,8 @@ class Store:
         """Set the store's address. No request is sent before `connect`."""
         self.uri = address()
         self.remote = bool(page_address())
-        self.user = re.sub(
-            r"[^\w .@+-]", "", in_line(os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author))
-        )[:80]
+        user = os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author)
+        self.user = re.sub(r"[^\w .@+-]", "", in_line(user))[:80]
         self.about = ""
 
     def where_shown(self, run: Run) -> str:
@@ -98,14 +97,11 @@ class Store:
         different names. If the server hides the text's experiment from this user, MlflowException is raised, because
         the name is taken. If the hidden experiment was renamed, a second experiment is created.
         """
-        return self._ours(text_sha256, f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}", tag.TEXT_TAGS)
+        name = f"charloom {normalize('NFC', in_line(Path(source).stem))[:200]}"
+        return self.experiment(text_sha256, name, tag.TEXT_TAGS)
 
-    def experiment_of_studies(self) -> Experiment:
-        """Return the experiment for studies, which belongs to no text. Create the experiment if it is missing."""
-        return self._ours(STUDIES, f"charloom: {STUDIES}", tag.STUDIES_TAGS)  # no text's experiment has a colon
-
-    def _ours(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
-        """Return the experiment with this key. Create a missing one with this name.
+    def experiment(self, key: str, name: str, tags: dict[str, str]) -> Experiment:
+        """Return the experiment with this key: a text's SHA-256, or STUDIES. Create a missing one with this name.
 
         Tags that are missing or differ, such as the description and the view of MLflow's page, are set.
         Raises MlflowException if the experiment was deleted.
@@ -167,13 +163,10 @@ class Store:
             self.client.log_batch(run.info.run_id, metrics[start : start + BATCH], () if start else param_entities)
             note_progress()
 
-    def history(self, run: Run) -> dict[tuple[str, int], tuple[float, float]]:
-        """Return the points that the run has now: value and time by name and update, as in Entry.points."""
-        run_id = run.info.run_id
-        names = self.client.get_run(run_id).data.metrics
-        histories = self.each(lambda name: self.client.get_metric_history(run_id, name), names)
-        points = (point for history in histories for point in history)
-        return {(point.key, point.step): (point.value, point.timestamp / 1000) for point in points}
+    def points_of(self, run: Run) -> set[tuple[str, int]]:
+        """Return name and update of each point that the run, which was just read, has."""
+        histories = self.each(partial(self.client.get_metric_history, run.info.run_id), run.data.metrics)
+        return {(point.key, point.step) for history in histories for point in history}
 
     def set_tags(self, run: Run, tags: dict[str, str]) -> None:
         """Set the run's tags. A value longer than TAG_LENGTH is truncated, at the end of a line if possible."""
@@ -214,20 +207,15 @@ def create_once(create: Callable[[], Created], search: Callable[[], list[Created
     objects. So MLflow does not repeat this request. If the server does not answer, or answers with an HTTP status
     from 500, the first object that `search` finds is returned. If `search` finds nothing, the request is sent again.
     """
+    usual = {name: os.environ[name] for name in ONCE}
+    os.environ |= ONCE  # MLflow has no parameter for it
     try:
-        return _without_retries(create)
+        return create()
     except MlflowException as error:
         if error.get_http_status_code() < 500:  # type: ignore[no-untyped-call]  # MLflow's own
             raise
         time.sleep(RETRY_PAUSE)
-        return next(iter(search()), None) or _without_retries(create)
-
-
-def _without_retries(request: Callable[[], Created]) -> Created:
-    usual = {name: os.environ[name] for name in ONCE}
-    os.environ |= ONCE  # MLflow has no parameter for it
-    try:
-        return request()
+        return next(iter(search()), None) or create()
     finally:
         os.environ |= usual
 
@@ -285,7 +273,7 @@ def connected() -> Iterator[Store]:
     except CharloomError:
         raise
     except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
-        raise (Refused if is_refusal(error) else Unavailable)(reason_of(error, store.about)) from None
+        raise (Refused if status_of(error) in {"401", "403"} else Unavailable)(reason_of(error, store.about)) from None
 
 
 def reason_of(error: Exception, about: str = "") -> str:

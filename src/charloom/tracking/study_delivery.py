@@ -18,8 +18,6 @@ from seedpairs.data_types import VERDICTS, Analysis
 from seedpairs.formats import as_markdown
 from seedpairs.sentences import by_verdict, effects_by_verdict, told
 
-SENDING_TIMEOUT = 120  # seconds
-
 
 def study_contents(study: Study, analysis: Analysis) -> StudyContents:
     """Return the study's record for the spool, with its verdicts as tags and its answer as the description."""
@@ -58,7 +56,7 @@ def send_study(study: Study, analysis: Analysis, pages: dict[str, str]) -> None:
     pages  as `put_study` takes them
     """
     try:
-        deliver(lambda: [put_study(study_contents(study, analysis), pages)], SENDING_TIMEOUT)
+        deliver(lambda: [put_study(study_contents(study, analysis), pages)])
     except (CharloomError, OSError) as error:
         hint = f"`charloom study {in_line(str(study.path))}` retries"
         sys.stderr.write(f"warning: the study was not sent to MLflow ({in_line(str(error))}); {hint}\n")

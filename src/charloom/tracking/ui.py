@@ -18,7 +18,6 @@ from charloom.tracking.tag import VIEW
 
 HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
-QUERY_TIMEOUT = 45  # seconds, to query the experiments
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -32,7 +31,7 @@ def serve(arguments: argparse.Namespace) -> None:
     remote, port = page_address(), arguments.port
     if not remote and listening(port):
         raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
-    experiment, studies = query("experiment_ids", seconds=QUERY_TIMEOUT)
+    experiment, studies = query("experiment_ids")
     pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
     runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     no_run = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"
