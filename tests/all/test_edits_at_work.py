@@ -35,7 +35,7 @@ def made(tmp_path_factory) -> dict[str, Project]:
     with FileLock(base / "at-work.lock"):
         for name, project in projects.items():
             if not (project.folder / "dvc.lock").exists():
-                make(project.folder, LONGER | {"seed: 1 ": f"seed: {name} "})
+                make(project.folder, LONGER).set(seed=name)  # and not that of the check
                 project.run("dvc", "repro")
     return projects
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import sysconfig
 
-import mlflow
 import numpy as np
 import pytest
 from new_projects import made, working_folder
@@ -16,6 +15,13 @@ from runners import STAND_IN, act, needs_act
 from stores import free_port
 
 PACKAGES = ("seedpairs", "dvc-proof", "rnncheck")
+# In a process of its own: the model's code has modules with the names of our stages.
+SERVES = """
+import sys, mlflow
+served = mlflow.pyfunc.load_model(sys.argv[1])
+example = served.input_example
+print(served.metadata.signature.inputs.is_tensor_spec(), example.shape, len(served.predict(example)))
+"""
 
 
 @pytest.fixture
@@ -70,11 +76,7 @@ def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
     (model,) = client.search_logged_models(
         [new.info.experiment_id], filter_string=f"source_run_id = '{new.info.run_id}'"
     )
-    served = mlflow.pyfunc.load_model(model.artifact_location)
-    assert served.metadata.signature.inputs.is_tensor_spec()
-    example = served.input_example
-    assert example.shape == (25,)
-    assert len(served.predict(example)) == 20
+    assert project.run("python", "-c", SERVES, model.artifact_location).splitlines()[-1] == "True (25,) 20"
 
 
 def test_an_experiment_in_a_folder_of_its_own_has_its_run_in_the_projects_store(project):

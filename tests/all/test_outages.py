@@ -18,12 +18,15 @@ from mlflow_project import holds_what_the_files_hold, sent, waiting
 from projects import Project, copied, source, until
 
 from charloom.commands import inputs
+from charloom.tracking import rounds
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
-LIMITS = {  # shorter ones than a user's
-    "src/track.py": ("SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 8"),
-    source(inputs): ("MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
-}
+LIMITS = (  # shorter ones than a user's
+    ("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 8"),
+    (source(inputs), "MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
+    (source(rounds), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 12"),
+    (source(rounds), "LINGER = 10", "LINGER = 4"),
+)
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
 
 
@@ -99,8 +102,8 @@ def failures(project: Project) -> int:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(fault, longer, tmp_path):
     project = copied(longer, tmp_path / "project")
-    for name, change in LIMITS.items():
-        project.edit(name, *change)
+    for change in LIMITS:
+        project.edit(*change)
     files = project.contents()
     for name in ("tmp", "store"):
         (tmp_path / name).mkdir()
