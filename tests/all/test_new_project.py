@@ -10,7 +10,7 @@ import sysconfig
 import numpy as np
 import pytest
 from new_projects import made, working_folder
-from projects import NAMED, ROOT
+from projects import NAMED, ROOT, copied
 from runners import STAND_IN, act, needs_act
 from stores import free_port
 
@@ -24,14 +24,21 @@ print(served.metadata.signature.inputs.is_tensor_spec(), example.shape, len(serv
 """
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
     """A small project with committed results."""
-    working_folder(tmp_path, monkeypatch)
-    project = made(tmp_path / "new")
-    project.run("dvc", "repro")
-    project.commit("First results")
+    with pytest.MonkeyPatch.context() as patch:
+        project = made(working_folder(tmp_path_factory.mktemp("new"), patch) / "new")
+        project.run("dvc", "repro")
+        project.commit("First results")
     return project
+
+
+@pytest.fixture
+def project(first, tmp_path, monkeypatch):
+    """A copy of the small project, with an MLflow store still to be made."""
+    working_folder(tmp_path, monkeypatch)
+    return copied(first, tmp_path / "new")
 
 
 def test_it_reproduces_in_an_environment_without_charloom(tmp_path, monkeypatch):
@@ -62,8 +69,8 @@ def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
     assert re.search(r"eta +0.1 +0.5", project.run("dvc", "params", "diff"))
     assert re.search(r"held_out_bits +[0-9.]+ +[0-9.]+ +-?[0-9.]+", project.run("dvc", "metrics", "diff"))
     assert "index.html" in project.run("dvc", "plots", "diff")
-    new, first = project.runs()
-    assert (new.info.run_name, new.data.params["eta"], first.data.params["eta"]) == ("faster", "0.5", "0.1")
+    (new,) = project.runs()
+    assert (new.info.run_name, new.data.params["eta"]) == ("faster", "0.5")
     bits = json.loads((project.folder / "metrics/held_out.json").read_text())["held_out_bits"]
     assert new.data.metrics["held_out_bits"] == pytest.approx(bits)
     client = project.client()
@@ -81,8 +88,8 @@ def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
 
 def test_an_experiment_in_a_folder_of_its_own_has_its_run_in_the_projects_store(project):
     project.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "eta=0.5")
-    assert [run.info.run_name for run in project.runs()][:1] == ["apart"]
-    assert len([*(project.folder / "mlartifacts").rglob("smooth_loss.png")]) == 2
+    assert [run.info.run_name for run in project.runs()] == ["apart"]
+    assert len([*(project.folder / "mlartifacts").rglob("smooth_loss.png")]) == 1
 
 
 def test_a_missing_store_does_not_fail_a_stage(project):
