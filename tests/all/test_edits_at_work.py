@@ -24,7 +24,7 @@ EDITS = {  # what is edited: text that is there, and what is written instead
     "an output": ("metrics/prepare.json", '"characters": ', '"characters":  '),
     "dvc.yaml": ("dvc.yaml", "src/sample.py, src", "src/sample.py, README.md, src"),
 }
-REPEATED = 5  # whole pipelines with an edit
+REPEATED = 4  # whole pipelines with an edit
 
 
 @pytest.fixture(scope="module")
