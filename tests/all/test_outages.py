@@ -21,11 +21,12 @@ from charloom.commands import inputs
 from charloom.tracking import rounds
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
-LIMITS = (  # shorter ones than a user's
+# Shorter than a user's, in their order: `track` waits longer than an attempt, and an attempt than an idle sender.
+LIMITS = (
     ("src/track.py", "SENDING_MAY_TAKE = 45", "SENDING_MAY_TAKE = 8"),
     (source(inputs), "MODEL_MAY_TAKE = 30", "MODEL_MAY_TAKE = 8"),
-    (source(rounds), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 12"),
-    (source(rounds), "LINGER = 10", "LINGER = 4"),
+    (source(rounds), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 5"),
+    (source(rounds), "LINGER = 10", "LINGER = 3"),
 )
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
 
