@@ -12,7 +12,7 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # Files with a test of minutes begin, so that no worker is alone with one at the end.
-LONGEST = ("test_readme.py", "test_processors.py", "test_lecture_hall.py", "test_edits_at_work.py")
+LONGEST = ("test_readme.py", "test_processors.py", "test_lecture_hall.py", "test_edits_at_work.py", "test_again.py")
 DVC = """
 import runpy, shutil, sys
 from pathlib import Path
