@@ -1,4 +1,4 @@
-"""Fixtures that files here share: a rebuild that takes seconds, and a browser."""
+"""The order of the long tests, and fixtures that files here share: a rebuild that takes seconds, and a browser."""
 
 import shutil
 
@@ -11,6 +11,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# Files with a test of minutes begin, so that no worker is alone with one at the end.
+LONGEST = ("test_readme.py", "test_processors.py", "test_lecture_hall.py", "test_edits_at_work.py", "test_again.py")
 DVC = """
 import runpy, shutil, sys
 from pathlib import Path
@@ -24,6 +26,11 @@ if sys.argv[1] == "repro":
     sys.argv[1:] = ["commit", "--force", *sys.argv[4:]]
 runpy.run_module("dvc", run_name="__main__", alter_sys=True)
 """
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from charloom.core.training.record import Recording
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.rounds import run_round
 
-MOMENTS = 15  # of each kind
+MOMENTS = 8  # of each kind
 CHANGES = {"os.remove", "os.rename", "os.rmdir"}
 
 

@@ -1,4 +1,4 @@
-"""The gradient check over 100 settings drawn at random."""
+"""The gradient check over 60 settings drawn at random."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from charloom.core.network.rnn import init
 
 TOLERANCE = 1e-10  # params.yaml's
 LARGEST = 300, 500, 100  # m, K, seq_length
-SETTINGS, PARTS = 100, 4
+SETTINGS, PARTS = 60, 4
 ENTRIES, FEW = 200, 20  # compared of each matrix: of the kernel's gradient, of rnn.py's
 
 

@@ -80,10 +80,10 @@ def test_a_stopped_training_is_closed_as_killed_and_resumes_in_the_same_run(long
 
 def test_trainings_in_a_row_have_one_sender(long):
     long.set(updates=150000)
-    for seed in range(1, 5):
+    for seed in range(1, 4):
         long.run("dvc", "exp", "run", "-S", f"seed={seed}", "-n", f"seed-{seed}")
         processes = [process.info for process in psutil.process_iter(["cmdline", "cwd"])]
         folders = [row["cwd"] for row in processes if "charloom.tracking.sender" in (row["cmdline"] or [])]
         assert folders.count(str(long.folder)) <= 1
-    assert len(long.runs()) == 4
+    assert len(long.runs()) == 3
     until(lambda: not long.senders(), seconds=90)

@@ -7,25 +7,38 @@ import subprocess
 import sys
 import sysconfig
 
-import mlflow
 import numpy as np
 import pytest
 from new_projects import made, working_folder
-from projects import NAMED, ROOT
+from projects import NAMED, ROOT, copied
 from runners import STAND_IN, act, needs_act
 from stores import free_port
 
 PACKAGES = ("seedpairs", "dvc-proof", "rnncheck")
+# In a process of its own: the model's code has modules with the names of our stages.
+SERVES = """
+import sys, mlflow
+served = mlflow.pyfunc.load_model(sys.argv[1])
+example = served.input_example
+print(served.metadata.signature.inputs.is_tensor_spec(), example.shape, len(served.predict(example)))
+"""
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A small project with committed results."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = made(working_folder(tmp_path_factory.mktemp("new"), patch) / "new")
+        project.run("dvc", "repro")
+        project.commit("First results")
+    return project
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A small project with committed results."""
+def project(first, tmp_path, monkeypatch):
+    """A copy of the small project, with an MLflow store still to be made."""
     working_folder(tmp_path, monkeypatch)
-    project = made(tmp_path / "new")
-    project.run("dvc", "repro")
-    project.commit("First results")
-    return project
+    return copied(first, tmp_path / "new")
 
 
 def test_it_reproduces_in_an_environment_without_charloom(tmp_path, monkeypatch):
@@ -56,8 +69,8 @@ def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
     assert re.search(r"eta +0.1 +0.5", project.run("dvc", "params", "diff"))
     assert re.search(r"held_out_bits +[0-9.]+ +[0-9.]+ +-?[0-9.]+", project.run("dvc", "metrics", "diff"))
     assert "index.html" in project.run("dvc", "plots", "diff")
-    new, first = project.runs()
-    assert (new.info.run_name, new.data.params["eta"], first.data.params["eta"]) == ("faster", "0.5", "0.1")
+    (new,) = project.runs()
+    assert (new.info.run_name, new.data.params["eta"]) == ("faster", "0.5")
     bits = json.loads((project.folder / "metrics/held_out.json").read_text())["held_out_bits"]
     assert new.data.metrics["held_out_bits"] == pytest.approx(bits)
     client = project.client()
@@ -70,17 +83,13 @@ def test_one_change_is_an_experiment_and_a_run_in_mlflow(project):
     (model,) = client.search_logged_models(
         [new.info.experiment_id], filter_string=f"source_run_id = '{new.info.run_id}'"
     )
-    served = mlflow.pyfunc.load_model(model.artifact_location)
-    assert served.metadata.signature.inputs.is_tensor_spec()
-    example = served.input_example
-    assert example.shape == (25,)
-    assert len(served.predict(example)) == 20
+    assert project.run("python", "-c", SERVES, model.artifact_location).splitlines()[-1] == "True (25,) 20"
 
 
 def test_an_experiment_in_a_folder_of_its_own_has_its_run_in_the_projects_store(project):
     project.run("dvc", "exp", "run", "--temp", "-n", "apart", "-S", "eta=0.5")
-    assert [run.info.run_name for run in project.runs()][:1] == ["apart"]
-    assert len([*(project.folder / "mlartifacts").rglob("smooth_loss.png")]) == 2
+    assert [run.info.run_name for run in project.runs()] == ["apart"]
+    assert len([*(project.folder / "mlartifacts").rglob("smooth_loss.png")]) == 1
 
 
 def test_a_missing_store_does_not_fail_a_stage(project):

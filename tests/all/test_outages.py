@@ -17,13 +17,16 @@ from mlflow import MlflowClient
 from mlflow_project import holds_what_the_files_hold, sent, waiting
 from projects import Project, copied, source, until
 
-from charloom.tracking import delivery, queries
+from charloom.tracking import delivery, limits, queries, rounds
 
 SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
-LIMITS = {  # shorter ones than a user's
-    source(delivery): ("QUIET_LIMIT = 45", "QUIET_LIMIT = 8"),
-    source(queries): ("QUERY_TIMEOUT = 45", "QUERY_TIMEOUT = 8"),
-}
+# Shorter than a user's, in their order: `track` waits longer than an attempt, and an attempt than an idle sender.
+LIMITS = (
+    (source(delivery), "QUIET_LIMIT = 45", "QUIET_LIMIT = 8"),
+    (source(queries), "QUERY_TIMEOUT = 45", "QUERY_TIMEOUT = 8"),
+    (source(limits), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 5"),
+    (source(rounds), "LINGER = 10", "LINGER = 3"),
+)
 MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
 
 
@@ -99,8 +102,8 @@ def failures(project: Project) -> int:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(fault, longer, tmp_path):
     project = copied(longer, tmp_path / "project")
-    for name, change in LIMITS.items():
-        project.edit(name, *change)
+    for change in LIMITS:
+        project.edit(*change)
     files = project.contents()
     for name in ("tmp", "store"):
         (tmp_path / name).mkdir()

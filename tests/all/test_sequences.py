@@ -6,7 +6,7 @@ import pytest
 from projects import ROOT
 from promises import error
 
-COUNT = 300
+COUNT = 150
 benchmark = run_path(str(ROOT / "benchmarks/seeds.py"))
 
 

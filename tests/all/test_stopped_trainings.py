@@ -12,7 +12,7 @@ import pytest
 from mlflow_project import history, smooth_losses
 from projects import ROOT, Project, copied, seed_of_the_week, started, until
 
-KILLS, LONGEST = 4, 12.0  # seconds, about what a forced `dvc repro` of `longer` takes
+KILLS, LONGEST = 3, 12.0  # seconds, about what a forced `dvc repro` of `longer` takes
 README = ROOT / "README.md"
 RESULTS = ("models/last.npz", "models/best.npz", "metrics/results.json")
 

@@ -15,7 +15,7 @@ from charloom.core.network.state import BLOCK
 from charloom.sampling import writing as sampling
 from charloom.sampling.writing import Choice
 
-DRAWS = 200_000
+DRAWS = {KERNEL: 200_000, NUMPY: 20_000}
 LEVEL = 1e-3  # of each chi-square test; with fixed seeds a passing test passes for ever
 CHOICES = [Choice(t, k, p) for t in (0.5, 1.0, 2.0) for k, p in ((0, 1.0), (4, 1.0), (0, 0.8), (6, 0.7))]
 
@@ -44,15 +44,15 @@ def chain(seed=1, K=9, m=5) -> Parameters:
 
 
 def transitions(theta: Parameters, choice: Choice, backend: str, count: int = 40):
-    """Return how often each character followed each (K, K), over DRAWS draws of that many texts at once."""
+    """Return how often each character followed each (K, K), over so many draws of that many texts at once."""
     random = [sampling.random_stream(3, sampling.ON_DEMAND, 0, number) for number in range(count)]
     first = np.arange(count) % theta.K
     written = sampling.blocks(theta, np.zeros((count, theta.m)), first, random, choice, backend)
-    each = DRAWS // count
+    each = DRAWS[backend] // count
     ids = np.concatenate([first[:, None], *(ids for ids, _ in islice(written, -(-each // BLOCK)))], axis=1)
     counts = np.zeros((theta.K, theta.K), int)
     np.add.at(counts, (ids[:, :each], ids[:, 1 : each + 1]), 1)
-    assert counts.sum() == DRAWS
+    assert counts.sum() == DRAWS[backend]
     return counts
 
 
