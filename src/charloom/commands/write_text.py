@@ -49,7 +49,7 @@ def sample(arguments: argparse.Namespace) -> None:
     until = _ending(model, arguments.until)
     h, first, prime = model.h, model.first, ""
     if arguments.prime is not None:
-        prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
+        prime = text_at("-") if arguments.prime == "-" else arguments.prime
         prime, unknown = split_prime(model.vocabulary, prime, "--prime")
         if unknown and arguments.strict:
             raise WrongInput(
