@@ -1,13 +1,10 @@
 """Write the page of two runs as HTML. Templates, styles and script are in templates/, and extend those of `pages`."""
 
 from base64 import b64encode
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
 
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
@@ -15,7 +12,7 @@ from charloom.core.base.words import in_line
 from charloom.core.config.records import PART_MEASURE
 from charloom.pages.along_updates import draw, over_updates, settled, table_of
 from charloom.pages.pictures import BLUE, GREY, as_picture, drawing, limits, write_legend
-from charloom.pages.sections import HYPHEN, TEMPLATES, PageSection, Picture, Table, breakable, program, script
+from charloom.pages.sections import PageSection, Picture, Table, program, rendered
 from charloom.results.run import Curve
 from charloom.two_runs.comparison import CURVES, Comparison, Reading
 from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
@@ -43,17 +40,12 @@ def two_runs_page(own: Comparison) -> str:
             PageSection("passages", "The text", _texts(reading)),
             PageSection("words", "Words", list(words)),
         ]
-        code = program(["page.js"], _data(reading))
-        code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
+        code = program(["page.js", OWN / "two_runs.js"], _data(reading))
     sections.append(PageSection("along", "Curves", None, _curves(own)))
     if reading and reading.fork:
         sections.append(PageSection("fork", "A sample forks", _fork(reading, reading.fork)))
-    names = [side.name for side in (own.a, own.b)]
-    page = _environment().get_template("base.html")
-    return page.render(
-        title=f"Two runs: {names[0]} and {names[1]}", intro=_intro(own), sections=sections, links=(), program=code,
-        own=own, reading=reading,
-    )  # fmt: skip
+    title = f"Two runs: {own.a.name} and {own.b.name}"
+    return rendered(title, _intro(own), sections, program=code, folder=OWN, own=own, reading=reading)
 
 
 def _intro(own: Comparison) -> str:
@@ -162,16 +154,3 @@ def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
         top = sorted(named, key=lambda pair: -pair[1])[:LIKELIEST]
         rows.append((label, bars, named[drawn], top, text[:CONTINUED]))
     return {"rows": rows, "drawn": own.drawn, "common": own.common, "streams": STREAMS, "stream": own.stream}
-
-
-def _environment() -> Environment:
-    loaders = [FileSystemLoader(OWN), FileSystemLoader(TEMPLATES), PrefixLoader({"pages": FileSystemLoader(TEMPLATES)})]
-    environment = Environment(
-        loader=ChoiceLoader(loaders), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,
-    )  # fmt: skip
-    digest = lambda text: f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"  # noqa: E731
-    environment.filters.update(breakable=breakable, csp_hash=digest, thousands="{:,}".format)
-    environment.filters["minus"] = lambda text: HYPHEN.sub("−", text)
-    environment.globals["script"] = script("save.js")
-    return environment
