@@ -1,13 +1,12 @@
 """The file of a model: an .npz of plain arrays, validated when read."""
 
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from charloom.core.base.array_file import Layout, pack, unpack
+from charloom.core.base.array_file import Arrays, Layout, pack, unpack
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import KERNEL, NUMPY
@@ -90,18 +89,15 @@ def _largest(theta: Parameters, h: Array) -> float:
         return float(max(a.max(), (V.sum(axis=1) + c).max()))
 
 
-def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return the shape and dtype of each array of a model, for `unpack`.
-
-    sizes  {name: bytes of the array}; the sizes of vocabulary, h and c give K, m and the dtype
+def _layout(arrays: Arrays) -> Layout:
+    """Return the shape and dtype of each array of a model, for `unpack`. The arrays h and vocabulary give m and K.
 
     Raises ValueError if h or the vocabulary is missing or empty.
     """
-    K = sizes.get("vocabulary", 0) // 4
-    dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
-    m = sizes.get("h", 0) // dtype.itemsize
+    m, K = (arrays[name].size if name in arrays else 0 for name in ("h", "vocabulary"))
     if m < 1 or K < 1:
         raise ValueError("h or the vocabulary is missing or empty")
+    dtype = np.dtype(np.float64 if arrays["h"].dtype == np.float64 else np.float32)
     return (
         {name: (shape, dtype) for name, shape in shapes(m, K).items()}
         | {
@@ -111,5 +107,5 @@ def _layout(sizes: Mapping[str, int]) -> Layout:
             "update": ((), np.int64),
             "smooth_loss": ((), np.float64),
         }
-        | ({NUMPY: ((), np.uint64)} if NUMPY in sizes else {})
+        | ({NUMPY: ((), np.uint64)} if NUMPY in arrays else {})
     )

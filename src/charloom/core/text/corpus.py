@@ -7,14 +7,14 @@ import codecs
 import hashlib
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from charloom.core.base.array_file import Layout, header, load, reader
+from charloom.core.base.array_file import Arrays, Layout, load, reader
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.storage import atomic_file, ensure_text_size
 from charloom.core.base.types import Array
@@ -206,7 +206,8 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
     with zipfile.ZipFile(file, "w") as archive:
         for name, length, kind, numbers in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                member.write(header((length,), kind))
+                form = np.lib.format.header_data_from_array_1_0(np.empty(0, kind)) | {"shape": (length,)}
+                np.lib.format.write_array_header_1_0(member, form)
                 for start in range(0, length, WRITTEN):
                     piece = numbers(min(WRITTEN, length - start))
                     member.write(np.ascontiguousarray(piece, kind).tobytes())
@@ -226,8 +227,8 @@ def read_prepared(path: Path) -> Text:
     return Text(vocabulary, arrays["training"], arrays["held_out"])
 
 
-def _layout(sizes: Mapping[str, int]) -> Layout:
-    K = sizes.get("vocabulary", 0) // 4
+def _layout(arrays: Arrays) -> Layout:
+    sizes = {name: array.size for name, array in arrays.items()}
+    K = sizes.get("vocabulary", 0)
     ids = np.min_scalar_type(max(K - 1, 0))
-    lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
-    return {"vocabulary": ((K,), np.uint32)} | {name: ((length,), ids) for name, length in lengths.items()}
+    return {"vocabulary": ((K,), np.uint32)} | {x: ((sizes.get(x, 0),), ids) for x in ("training", "held_out")}

@@ -11,14 +11,13 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from charloom.core.base.array_file import Layout, pack, unpack
+from charloom.core.base.array_file import Arrays, Layout, pack, unpack
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import atomic_file, is_held, sha256
 from charloom.core.config.pipeline import changed_inputs
@@ -183,7 +182,7 @@ def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) ->
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, size, m, n = start.h.dtype, start.theta.flat.shape, start.theta.m, len(start.accumulators)
 
-    def layout(_: Mapping[str, int]) -> Layout:
+    def layout(_: Arrays) -> Layout:
         weights = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
         return (
             {"scalars": ((5,), np.float64)}
