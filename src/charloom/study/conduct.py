@@ -84,9 +84,7 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     stack.callback(workers.close)
                 _train(study, missing, workers)
             study = _record_analysis(study, max(map(len, scheduled.values())))  # also if the next look is never reached
-        needed = {
-            trial.key for trials_of_setting in scheduled.values() for trial in trials_of_setting
-        }  # others come after the look that decided
+        needed = {trial.key for trial in chain(*scheduled.values())}  # others come after the look that decided
         study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
     return study, with_labels(answered(study_measurements(study)))

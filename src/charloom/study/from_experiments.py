@@ -81,9 +81,8 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     commits = ["HEAD", *refs.split()]
     head, *others = from_commits(commits)
     if head.params is None:
-        raise WrongInput(
-            "HEAD: this commit has no params.yaml that this version of charloom can read; commit a valid params.yaml"
-        )
+        why = "this commit has no params.yaml that this version of charloom can read"
+        raise WrongInput(f"HEAD: {why}; commit a valid params.yaml")
     runs, sources, left_out = dict[str, Run](), dict[str, str](), Counter[str]()
     for commit, content in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
         if isinstance(content.run, str):

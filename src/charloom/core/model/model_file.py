@@ -3,6 +3,7 @@
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,17 +40,12 @@ class Model:
 
 def model_bytes(model: Model) -> bytes:
     """Return the content of the model's .npz file. Equal models give equal bytes."""
-    return pack(
-        {name: getattr(model.theta, name) for name in NAMES}
-        | {
-            "h": model.h,
-            "first": np.array(model.first, np.int64),
-            "vocabulary": model.vocabulary.code_points,
-            "update": np.array(model.update, np.int64),
-            "smooth_loss": np.array(model.smooth_loss, np.float64),
-        }
-        | ({NUMPY: np.array(model.network, np.uint64)} if model.backend == NUMPY else {})
-    )
+    arrays = {name: getattr(model.theta, name) for name in NAMES}
+    arrays |= {"h": model.h, "first": np.array(model.first, np.int64), "vocabulary": model.vocabulary.code_points}
+    arrays |= {"update": np.array(model.update, np.int64), "smooth_loss": np.array(model.smooth_loss, np.float64)}
+    if model.backend == NUMPY:
+        arrays[NUMPY] = np.array(model.network, np.uint64)
+    return pack(arrays)
 
 
 def read_model(path: Path) -> Model:
@@ -98,14 +94,7 @@ def _layout(arrays: Arrays) -> Layout:
     if m < 1 or K < 1:
         raise ValueError("h or the vocabulary is missing or empty")
     dtype = np.dtype(np.float64 if arrays["h"].dtype == np.float64 else np.float32)
-    return (
-        {name: (shape, dtype) for name, shape in shapes(m, K).items()}
-        | {
-            "h": ((m,), dtype),
-            "first": ((), np.int64),
-            "vocabulary": ((K,), np.uint32),
-            "update": ((), np.int64),
-            "smooth_loss": ((), np.float64),
-        }
-        | ({NUMPY: ((), np.uint64)} if NUMPY in arrays else {})
-    )
+    layout: dict[str, Any] = {name: (shape, dtype) for name, shape in shapes(m, K).items()}
+    layout |= {"h": ((m,), dtype), "first": ((), np.int64), "vocabulary": ((K,), np.uint32)}
+    layout |= {"update": ((), np.int64), "smooth_loss": ((), np.float64)}
+    return layout | ({NUMPY: ((), np.uint64)} if NUMPY in arrays else {})
