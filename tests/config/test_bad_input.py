@@ -204,7 +204,6 @@ TABLES: list[tuple[str, Content, str, str, str]] = [  # results.csv
 ]  # fmt: skip
 
 PROGRAMS: list[tuple[str, str, Content, str, str, str]] = [  # what is wrong, the command, and my_rnn.py
-    ("a former command", "grade --csv grades.csv my_rnn.py", "x = 1\n", "grade", "", "packages/rnncheck/README.md"),
     ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py"),
     ("a folder that exists", "new data", str, "data", "", "a new folder"),
     ("a folder in a missing folder", "new out/here", str, "out/here", "out", "an existing"),

@@ -24,7 +24,6 @@ ANY_PROJECT = {  # by command: the command that does the same work in any DVC pr
     "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
 }
-GRADE = "grade: replaced by `rnncheck.check(gradients=…)` in your own program; see packages/rnncheck/README.md"
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
@@ -244,8 +243,6 @@ def main() -> None:
 
     def command_line() -> None:
         for first in sys.argv[1:2]:
-            if first == "grade":
-                raise WrongInput(GRADE)
             if first not in (*commands.choices, "-h", "--help"):
                 raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
         arguments = parser.parse_args()

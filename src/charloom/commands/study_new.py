@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,8 @@ def _estimate(study: Study) -> Iterator[str]:
     if least := study.question.smallest_difference:
         yield f"a difference below {least:g} does not matter: the file sets smallest_difference"
     jobs, (text, lengths) = processors(), surveyed(study, 1)
-    took = seconds(
-        [trial.params for trials in study.trials().values() for trial in trials], len(text.vocabulary), lengths, jobs
-    )
+    trials = [trial.params for trial in chain(*study.trials().values())]
+    took = seconds(trials, len(text.vocabulary), lengths, jobs)
     yield f"about {duration(took)} on {number_of(jobs, 'processor')}, estimated from the first updates"
 
 

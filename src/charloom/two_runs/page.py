@@ -14,7 +14,7 @@ from charloom.pages.along_updates import draw, over_updates, settled, table_of
 from charloom.pages.pictures import BLUE, GREY, as_picture, drawing, limits, write_legend
 from charloom.pages.sections import PageSection, Picture, Table, program, rendered
 from charloom.results.run import Curve
-from charloom.two_runs.comparison import CURVES, Comparison, Reading
+from charloom.two_runs.comparison import CURVES, Comparison, Reading, named
 from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
 
 OWN = Path(__file__).with_name("templates")
@@ -49,11 +49,8 @@ def two_runs_page(own: Comparison) -> str:
 
 
 def _intro(own: Comparison) -> str:
-    sides = [
-        f"{label}: {side.name}, commit {side.commit[:7]}, seed {side.run.params.seed}, {side.run.params.prepare.text}"
-        for label, side in (("A", own.a), ("B", own.b))
-    ]
-    return "\n".join(visible(line) for line in sides)
+    sides = (("A", own.a), ("B", own.b))
+    return "\n".join(visible(f"{label}: {named(x)}, {x.run.params.prepare.text}") for label, x in sides)
 
 
 def _scale(rows: list[Share]) -> float:

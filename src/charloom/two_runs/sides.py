@@ -78,9 +78,8 @@ def read_side(name: str, folder: Path) -> Side:
         stages = stages_in(lock)
     try:
         written = parse_yaml(params.decode())
-        values = {key: scalar_value(value) for key, value in recorded.items()} | (
-            dict(leaves(written)) if written else {}
-        )
+        values = {key: scalar_value(value) for key, value in recorded.items()}
+        values |= leaves(written) if written else ()
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
     for stage in (name for name in ("prepare", "train") if name in stages):
