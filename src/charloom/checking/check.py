@@ -104,7 +104,7 @@ def gradient_errors(
     with progress("gradcheck", len(states) * len(NAMES)) as report:
         for done, (state, name) in enumerate(product(states, NAMES), 1):
             learned, real = gradients[state]
-            rows[state][name] = _errors(theta, name, getattr(learned, name).ravel(), entries[name], sequences, real)
+            rows[state][name] = _errors(theta, name, getattr(learned, name).ravel(), entries[name], real)
             report(done, name)
     state_error = max(parts.state_error for _, real in gradients.values() for parts in real)
     measured = {state: Matrices[MatrixErrors](**matrices) for state, matrices in rows.items()}
@@ -130,27 +130,18 @@ def _drawn_entries(theta: Parameters, name: str, ids: Array, limit: int, rng: np
     return np.sort(rng.choice(moving, min(limit, len(moving)), replace=False))
 
 
-def _errors(
-    theta: Parameters,
-    name: str,
-    analytic: Array,
-    entries: Array,
-    sequences: list[tuple[Array, Array]],
-    real: list[RealParts],
-) -> MatrixErrors:
+def _errors(theta: Parameters, name: str, analytic: Array, entries: Array, real: list[RealParts]) -> MatrixErrors:
     """Return the errors of the kernel's gradient of the matrix `name`.
 
-    analytic   the kernel's gradient, raveled
-    entries    (B,) indices of the entries to compare
-    sequences  inputs and targets of each sequence: see sequences_of
-    real       the RealParts of each sequence, computed from the kernel's states
+    analytic  the kernel's gradient, raveled
+    entries   (B,) indices of the entries to compare
+    real      the RealParts of each sequence, computed from the kernel's states
 
     Raises CheckFailed if a gradient is not finite.
     """
     numeric, sizes = np.sum([complex_step(theta, name, entries, parts) for parts in real], axis=0)
     first = entries[:REPORT_ENTRIES]
-    both = zip(sequences, real, strict=True)
-    by_sequence = [central_differences(theta, name, first, REPORT_STEP, *pair, parts.h[0]) for pair, parts in both]
+    by_sequence = [central_differences(theta, name, first, REPORT_STEP, x.x, x.y, x.h[0]) for x in real]
     differences = np.sum(by_sequence, axis=0)
     if not np.isfinite(np.concatenate([analytic, numeric, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite; try a smaller sigma")

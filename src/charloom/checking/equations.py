@@ -184,10 +184,8 @@ def _complex_step(theta: Parameters, name: str, entry: int, starts: Starts) -> f
     try:
         return sum(_loss(moved, *start).imag for start in starts) / STEP
     except TypeError as error:
-        why = " ".join(str(error).split())
-        raise CheckFailed(
-            f"{FILE}: `forward` cannot be checked, because complex weights give an error: {why}"
-        ) from None
+        why = f"because complex weights give an error: {' '.join(str(error).split())}"
+        raise CheckFailed(f"{FILE}: `forward` cannot be checked, {why}") from None
 
 
 def _central_difference(theta: Parameters, name: str, entry: int, step: float, starts: Starts) -> float:

@@ -42,7 +42,7 @@ PRODUCTS = 2**35  # multiplications of a batch, at most: the batches of a large 
 class RealParts(NamedTuple):
     """The real parts for a sequence of T characters, and the factors by which imaginary parts propagate.
 
-    x (T,)            ids of the characters read
+    x, y (T,)         ids of the characters read, and of their targets
     h (T + 1, m)      given states
     slopes (T, m)     ∂h_t / ∂a_t
     by_output (T, K)  ∂cost_t / ∂o_t, with cost_t = −log p_t[y_t]
@@ -51,6 +51,7 @@ class RealParts(NamedTuple):
     """
 
     x: Array
+    y: Array
     h: Array
     slopes: Array
     by_output: Array
@@ -66,7 +67,7 @@ def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealPart
     by_output[np.arange(len(y)), y] -= 1  # because cost = log Σ e^o − o_y
     error = float(abs(tanh(a) - states[1:]).max())
     e = exp(-2 * abs(a))  # 2 / (cosh 2a + 1) = 4e / (1 + e)²
-    return RealParts(x, states, 4 * e / ((1 + e) * (1 + e)), by_output, product(by_output, theta.V), error)
+    return RealParts(x, y, states, 4 * e / ((1 + e) * (1 + e)), by_output, product(by_output, theta.V), error)
 
 
 def complex_step(theta: Parameters, name: str, entries: Array, real: RealParts) -> tuple[Array, Array]:
@@ -142,9 +143,8 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
     for character, target in zip(x, y, strict=True):
         a = product(theta.W, h) + (theta.U[:, character] + theta.b)[:, None]
         if name in "WUb":
-            a[row, network] += moved * (
-                h[column, network] if name == "W" else column == character if name == "U" else 1
-            )
+            read = h[column, network] if name == "W" else column == character if name == "U" else 1
+            a[row, network] += moved * read
         h = tanh(a)
         o = product(theta.V, h) + theta.c[:, None]
         if name in "Vc":

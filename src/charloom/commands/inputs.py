@@ -71,9 +71,8 @@ def text_at(source: str) -> str:
         for text in decoded(file, name):
             left -= len(text)
             if left < 0:
-                raise Unavailable(
-                    f"{name}: not enough memory for more than {most:,} characters of text; give a shorter text"
-                )
+                why = f"not enough memory for more than {most:,} characters of text"
+                raise Unavailable(f"{name}: {why}; give a shorter text")
             pieces.append(text)
     return "".join(pieces)
 

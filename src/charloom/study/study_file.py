@@ -30,7 +30,7 @@ from charloom.core.base.yaml12 import parse_as_texts
 from charloom.core.config.params import VARIED, Params, ParamSection, Positive, Seed
 from charloom.core.config.reading import read_mapping, validated, with_overrides
 from charloom.core.config.records import DEFAULT_MEASURE, NATS, Measure
-from charloom.results.keys import differing, question_key
+from charloom.results.keys import differing, setting_key, short_digest
 from charloom.results.study_table import FrozenQuestion, Runs
 from charloom.study.setting_names import given_names, levels_of
 from seedpairs.names import setting_name
@@ -175,8 +175,11 @@ class Study(NamedTuple):
         """
         first = [seed for seed in self.question.seeds[:1] if seed != 1]
         declared = [self.question.measure, self.question.smallest_difference, *first]
-        settings, frozen = self.settings, self.frozen
-        return question_key(frozen.sha256, settings.values(), settings[self.baseline], declared, frozen.network)
+        keys = {
+            x: setting_key(params, self.frozen.sha256, self.frozen.network(params))
+            for x, params in self.settings.items()
+        }
+        return short_digest([keys[self.baseline], sorted(keys.values()), declared])
 
     @property
     def folder(self) -> Path:

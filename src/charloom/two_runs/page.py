@@ -61,17 +61,11 @@ def _scale(rows: list[Share]) -> float:
 
 def _texts(reading: Reading) -> dict[str, Any]:
     """Return the data of the section on the text for the template: passages with both costs, and the first block."""
-    places = [*reading.gains, *reading.loses]
-    rows = [
-        (
-            reading.text[passage.start : passage.start + passage.length],
-            *(float(bits[passage.start - 1 :][: passage.length].sum()) for bits in reading.bits),
-            passage.start + 1,
-        )
-        for passage in places
-    ]
-    gains = len(reading.gains)
-    read = len(reading.text)
+    rows = []
+    for passage in (*reading.gains, *reading.loses):
+        costs = (float(bits[passage.costs].sum()) for bits in reading.bits)
+        rows.append((reading.text[passage.characters], *costs, passage.start + 1))
+    gains, read = len(reading.gains), len(reading.text)
     return {
         "kinds": (("B gains most", 0, rows[:gains]), ("B loses most", gains, rows[gains:])), "long": LONG,
         "shown": min(read, SHOWN), "read": read, "blocks": -(-min(read, SHOWN) // BLOCK), "first": reading.text[:BLOCK],
@@ -87,10 +81,9 @@ def _data(reading: Reading) -> dict[str, Any]:
     """Return the data for two_runs.js: passages and held-out text, with both costs and the likeliest characters."""
     rows = []
     for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
-        at = slice(passage.start - 1, passage.start - 1 + passage.length)
         likeliest = [[", ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
-        text = reading.text[passage.start : passage.start + passage.length]
-        rows.append([text, *(_packed(bits[at]) for bits in reading.bits), likeliest])
+        packed = (_packed(bits[passage.costs]) for bits in reading.bits)
+        rows.append([reading.text[passage.characters], *packed, likeliest])
     whole = [reading.text[:SHOWN], *(_packed(bits[: SHOWN - 1]) for bits in reading.bits)]
     return {"passages": rows, "whole": whole, "steps": STEPS, "block": BLOCK}
 

@@ -150,9 +150,8 @@ class Params(ParamSection):
             raise ValueError(f"optimizer: {self.optimizer} has no compiled step; {allowed}")
         train = self.train
         if train.order == CHUNKS and train.chunk_length < self.seq_length:
-            raise ValueError(
-                f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length}); make it larger"
-            )
+            less = f"{train.chunk_length} is less than seq_length ({self.seq_length})"
+            raise ValueError(f"train.chunk_length: {less}; make it larger")
         return self
 
 

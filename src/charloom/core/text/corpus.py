@@ -88,7 +88,7 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
 
     Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with the byte's offset.
     """
-    decoder, read, begun, empty, pending = codecs.getincrementaldecoder("utf-8")(), 0, False, True, ""
+    decoder, read, empty, pending = codecs.getincrementaldecoder("utf-8-sig")(), 0, True, ""
     content = b"\0"
     while content:
         content = file.read(piece)
@@ -100,8 +100,6 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
         except UnicodeDecodeError as error:  # error.object may begin with bytes of the previous piece
             offset, wrong = read - len(error.object) + error.start, error.object[error.start]
             raise WrongInput(f"{name}: byte {wrong:#04x} at offset {offset} is not UTF-8; save it as UTF-8") from None
-        if text and not begun:
-            text, begun = text.removeprefix("\ufeff"), True
         pending = "\r" if content and text.endswith("\r") else ""  # the next piece may begin with \n
         if "\r" in text:  # most texts have no \r, and this test is forty times faster than replace
             text = text.removesuffix(pending).replace("\r\n", "\n")
