@@ -71,10 +71,8 @@ def test_the_real_complex_step_equals_the_complex_one_also_when_saturated(name, 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_entry_has_the_same_derivative_alone_and_among_thousands(name):
     theta, x, y, states = setting(1, 40, 60, 12, 0.1)
-    real, size, reported = real_parts(theta, x, y, states), getattr(theta, name).size, []
-    derivative, _ = complex_step(theta, name, np.arange(size), real, reported.append)
+    real, size = real_parts(theta, x, y, states), getattr(theta, name).size
+    derivative, _ = complex_step(theta, name, np.arange(size), real)
     some = [0, size // 2, size - 1]
     alone = [complex_step(theta, name, np.array([entry]), real)[0][0] for entry in some]
     np.testing.assert_allclose(derivative[some], alone, rtol=1e-13)
-    assert reported == sorted(reported)
-    assert reported[-1] == size

@@ -204,7 +204,6 @@ TABLES: list[tuple[str, Content, str, str, str]] = [  # results.csv
 ]  # fmt: skip
 
 PROGRAMS: list[tuple[str, str, Content, str, str, str]] = [  # what is wrong, the command, and my_rnn.py
-    ("a former command", "grade --csv grades.csv my_rnn.py", "x = 1\n", "grade", "", "packages/rnncheck/README.md"),
     ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py"),
     ("a folder that exists", "new data", str, "data", "", "a new folder"),
     ("a folder in a missing folder", "new out/here", str, "out/here", "out", "an existing"),
@@ -280,6 +279,6 @@ def test_dvc_refuses_wrong_input(project, typed, named):
 def test_the_page_shows_cases_with_messages_that_name_the_same():
     page = (ROOT / "docs/bad_input.md").read_text()
     shown = re.findall(r"^\| `` (.+?) `` \| `` (.+?) `` \|", page, re.MULTILINE)
-    assert len(shown) == 20
+    assert len(shown) == 19
     for case, message in shown:
         assert_names(message, *CASES[case][3:]) if case in CASES else assert_names(message, "", DVC[case], "")

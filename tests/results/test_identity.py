@@ -13,7 +13,7 @@ from charloom.core.config import params
 from charloom.core.config.params import WEIGHTS, EarlierParams, Params, flat_of
 from charloom.core.config.reading import read_params, with_overrides
 from charloom.core.training.trace import results_hash
-from charloom.results.keys import experiment_key, question_key, run_name, setting_label, trial_key, weights_key
+from charloom.results.keys import experiment_key, run_name, setting_key, setting_label, trial_key, weights_key
 from charloom.results.study_table import read_frozen_question, read_runs
 
 PARAMS = read_params(ROOT / "params.yaml")
@@ -64,10 +64,7 @@ def test_an_experiment_key_contains_each_param_that_matters(params, name):
 def test_a_key_contains_the_digest_of_the_network():
     assert len({experiment_key(PARAMS, TEXT, network) for network in ("", "0" * 16, "1" * 16)}) == 3
     assert weights_key(changed("backend"), TEXT) == weights_key(PARAMS, TEXT)  # a used seed, rounded differently
-    questions = {
-        question_key(TEXT, [PARAMS], PARAMS, [], lambda _, network=network: network) for network in ("", "0" * 16)
-    }
-    assert len(questions) == 2
+    assert len({setting_key(PARAMS, TEXT, network) for network in ("", "0" * 16)}) == 2
 
 
 NO_CLIP = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"clip": None})})

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+import sys
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import chdir
@@ -53,9 +54,6 @@ class Workers:
         if not self.now and self.waiting:
             self.now = {f"worker {len(self.waiting)}": self.waiting.pop(0)}
         return self.now
-
-    def lost(self, name):
-        del self.now[name]
 
 
 def ended(*workers: Worker, name: str = "eta=0.1, seed 1", **others):
@@ -175,7 +173,15 @@ def test_a_scheduler_has_ten_seconds_to_reply_and_a_lost_one_has_no_workers(brok
     """After a lost connection the text is sent again."""
     clock, client = [1000.0], Client()
     monkeypatch.setattr(sources, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    workers = sources.Cluster("tcp://a:1", client, (), b"")
+    monkeypatch.setattr(sources, "read_prepared", lambda _: b"")
+    dask = {
+        "dask": SimpleNamespace(config=SimpleNamespace(set=lambda _: None)),
+        "distributed": SimpleNamespace(Client=lambda *_, **__: client),
+        "distributed.scheduler": SimpleNamespace(KilledWorker=KeyError),
+    }
+    for name, module in dask.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    workers = sources.Cluster(Path("text.npz"), "tcp://a:1")
 
     def later(seconds):
         clock[0] += seconds

@@ -5,23 +5,23 @@ The kernel is the compiled code that trains; network/ has the same equations in 
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 
 from charloom.checking.numerical import (
     REPORT_ENTRIES,
-    REPORT_FLOOR,
     REPORT_STEP,
     RealParts,
     central_differences,
     complex_step,
+    matrix_errors,
     real_parts,
-    relative_error,
     sequences_of,
 )  # fmt: skip
 from charloom.core.backend import by_kernel, by_numpy
 from charloom.core.base.errors import CheckFailed
-from charloom.core.base.progress import ProgressCallback, progress
+from charloom.core.base.progress import progress
 from charloom.core.base.types import Array
 from charloom.core.config.params import Params
 from charloom.core.config.records import GradcheckErrors, GradcheckMetrics, Matrices, MatrixAgreement, MatrixErrors
@@ -34,11 +34,8 @@ from charloom.core.text.corpus import Text
 
 SMALL = 1e-3  # floor of relative errors, as a fraction of the largest size in a matrix: see complex_step
 SATURATED = 1e-12  # below this 1 − h², rounding errors of 1e-16 destroy the compared digits
-RATE, UPDATES, SAME = (
-    0.01,
-    3,
-    1e-6,
-)  # of `network_difference`: the learning rate, the number of updates, and the largest difference by rounding
+# Of `network_difference`: the learning rate, the number of updates, and the largest difference by rounding.
+RATE, UPDATES, SAME = 0.01, 3, 1e-6
 DIGITS = 17  # decimal digits of float64
 
 
@@ -103,17 +100,14 @@ def gradient_errors(
     for state, h_0 in states.items():  # before the progress bar: compilation would distort its estimate of the time
         learned, h = of_kernel(theta, ids, h_0, recipe)
         gradients[state] = learned, [real_parts(theta, x, y, h[:, n]) for n, (x, y) in enumerate(sequences)]
-    measured = {}
-    with progress("gradcheck", len(sequences) * len(states) * sum(map(len, entries.values()))) as report:
-        done = 0
-        for state, (learned, real) in gradients.items():
-            rows = {}
-            for name in NAMES:
-                gradient = getattr(learned, name).ravel()
-                rows[name] = _errors(theta, name, gradient, entries[name], sequences, real, report, done)
-                done += len(sequences) * len(entries[name])
-            measured[state] = Matrices[MatrixErrors](**rows)
+    rows = dict[str, dict[str, MatrixErrors]](zero={}, carried={})
+    with progress("gradcheck", len(states) * len(NAMES)) as report:
+        for done, (state, name) in enumerate(product(states, NAMES), 1):
+            learned, real = gradients[state]
+            rows[state][name] = _errors(theta, name, getattr(learned, name).ravel(), entries[name], real)
+            report(done, name)
     state_error = max(parts.state_error for _, real in gradients.values() for parts in real)
+    measured = {state: Matrices[MatrixErrors](**matrices) for state, matrices in rows.items()}
     return GradcheckErrors(state_error=state_error, **measured)
 
 
@@ -136,64 +130,22 @@ def _drawn_entries(theta: Parameters, name: str, ids: Array, limit: int, rng: np
     return np.sort(rng.choice(moving, min(limit, len(moving)), replace=False))
 
 
-def _errors(
-    theta: Parameters,
-    name: str,
-    analytic: Array,
-    entries: Array,
-    sequences: list[tuple[Array, Array]],
-    real: list[RealParts],
-    report: ProgressCallback,
-    done: int,
-) -> MatrixErrors:
+def _errors(theta: Parameters, name: str, analytic: Array, entries: Array, real: list[RealParts]) -> MatrixErrors:
     """Return the errors of the kernel's gradient of the matrix `name`.
 
-    analytic   the kernel's gradient, raveled
-    entries    (B,) indices of the entries to compare
-    sequences  inputs and targets of each sequence: see sequences_of
-    real       the RealParts of each sequence, computed from the kernel's states
-    report     called with `done` plus the number of entries compared so far, counted once per sequence
+    analytic  the kernel's gradient, raveled
+    entries   (B,) indices of the entries to compare
+    real      the RealParts of each sequence, computed from the kernel's states
 
     Raises CheckFailed if a gradient is not finite.
     """
-    numeric, sizes = _steps(theta, name, entries, real, lambda count: report(done + count, name))
-    gradient, first = analytic[entries], entries[:REPORT_ENTRIES]
-    both = zip(sequences, real, strict=True)
-    by_sequence = [central_differences(theta, name, first, REPORT_STEP, *pair, parts.h[0]) for pair, parts in both]
+    numeric, sizes = np.sum([complex_step(theta, name, entries, parts) for parts in real], axis=0)
+    first = entries[:REPORT_ENTRIES]
+    by_sequence = [central_differences(theta, name, first, REPORT_STEP, x.x, x.y, x.h[0]) for x in real]
     differences = np.sum(by_sequence, axis=0)
     if not np.isfinite(np.concatenate([analytic, numeric, differences])).all():
         raise CheckFailed(f"the gradient of {name} at the initial weights is not finite; try a smaller sigma")
-    error = relative_error(gradient, numeric, SMALL * sizes.max())
-    worst = int(np.argmax(error))
-    return MatrixErrors(
-        max_relative_error=float(error[worst]),
-        worst_entry=[int(i) for i in np.unravel_index(entries[worst], getattr(theta, name).shape)],
-        analytic=float(gradient[worst]),
-        numeric=float(numeric[worst]),
-        entries=len(entries),
-        entries_zero=int(((gradient == 0) & (numeric == 0)).sum()),
-        report_relative_error=float(relative_error(analytic[first], differences, REPORT_FLOOR).max()),
-    )
-
-
-def _steps(
-    theta: Parameters, name: str, entries: Array, real: list[RealParts], report: Callable[[int], None] = lambda _: None
-) -> Array:
-    """Return the sums, over all sequences, of the derivatives and sizes that `complex_step` returns: an array (2, B).
-
-    entries  (B,) indices into theta's raveled matrix `name`
-    real     the RealParts of each sequence
-    report   called with the number of entries done so far; an entry counts again for each sequence
-    """
-    total, done = np.zeros((2, len(entries))), 0
-
-    def report_sum(count: int) -> None:
-        report(done + count)
-
-    for parts in real:
-        total += complex_step(theta, name, entries, parts, report_sum)
-        done += len(entries)
-    return total
+    return matrix_errors(theta, name, entries, analytic[entries], numeric, SMALL * sizes.max(), differences)
 
 
 def failures(errors: GradcheckErrors, tolerance: float) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charloom.checking.numerical import REPORT_ENTRIES, REPORT_FLOOR, REPORT_STEP, relative_error, sequences_of
+from charloom.checking.numerical import REPORT_ENTRIES, REPORT_STEP, matrix_errors, relative_error, sequences_of
 from charloom.core.backend import by_numpy
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.progress import ProgressCallback
@@ -52,9 +52,9 @@ class ComparedEntries(NamedTuple):
     starts: "Starts"
 
     @property
-    def errors(self) -> Array:
-        """Return the relative error of each entry."""
-        return relative_error(self.analytic, self.numeric, SMALL * float(abs(self.numeric).max()))
+    def floor(self) -> float:
+        """Return the floor of relative errors: see relative_error."""
+        return SMALL * float(abs(self.numeric).max())
 
 
 Starts = list[tuple[tuple[Array, Array], Array]]  # inputs and targets of each sequence, and its first state
@@ -89,8 +89,9 @@ def failures(points: list[Point], ids: Array, most: int, report: ProgressCallbac
         wrong = dict[str, str]()
         try:
             for row in compare_matrices(point.theta, ids if point is not points[-1] else ids[: SHORT + 1], most):
-                worst = int(row.errors.argmax())
-                if not row.errors[worst] <= point.tolerance:
+                errors = relative_error(row.analytic, row.numeric, row.floor)
+                worst = int(errors.argmax())
+                if not errors[worst] <= point.tolerance:
                     place = f"{_place(point.theta, row, worst)} at the {row.state} state, sigma {point.sigma}"
                     numbers = f"gradient {row.analytic[worst]:.6g}, derivative {row.numeric[worst]:.6g}"
                     wrong.setdefault(row.name, f"{place}: {numbers}")
@@ -115,15 +116,10 @@ def equation_errors(theta: Parameters, ids: Array, most: int) -> GradcheckErrors
     """
     rows = dict[str, dict[str, MatrixErrors]](zero={}, carried={})
     for row in compare_matrices(theta, ids, most):
-        worst, first = int(row.errors.argmax()), slice(REPORT_ENTRIES)
-        moved = [_central_difference(theta, row.name, at, REPORT_STEP, row.starts) for at in row.entries[first]]
-        rows[row.state][row.name] = MatrixErrors(
-            max_relative_error=float(row.errors[worst]),
-            worst_entry=[int(i) for i in np.unravel_index(row.entries[worst], getattr(theta, row.name).shape)],
-            analytic=float(row.analytic[worst]), numeric=float(row.numeric[worst]), entries=len(row.entries),
-            entries_zero=int(((row.analytic == 0) & (row.numeric == 0)).sum()),
-            report_relative_error=float(relative_error(row.analytic[first], np.array(moved), REPORT_FLOOR).max()),
-        )  # fmt: skip
+        first = row.entries[:REPORT_ENTRIES]
+        moved = np.array([_central_difference(theta, row.name, at, REPORT_STEP, row.starts) for at in first])
+        compared = row.name, row.entries, row.analytic, row.numeric
+        rows[row.state][row.name] = matrix_errors(theta, *compared, row.floor, moved)
     states = {state: Matrices[MatrixErrors](**matrices) for state, matrices in rows.items()}
     return GradcheckErrors(state_error=0.0, **states)
 
@@ -188,10 +184,8 @@ def _complex_step(theta: Parameters, name: str, entry: int, starts: Starts) -> f
     try:
         return sum(_loss(moved, *start).imag for start in starts) / STEP
     except TypeError as error:
-        why = " ".join(str(error).split())
-        raise CheckFailed(
-            f"{FILE}: `forward` cannot be checked, because complex weights give an error: {why}"
-        ) from None
+        why = f"because complex weights give an error: {' '.join(str(error).split())}"
+        raise CheckFailed(f"{FILE}: `forward` cannot be checked, {why}") from None
 
 
 def _central_difference(theta: Parameters, name: str, entry: int, step: float, starts: Starts) -> float:

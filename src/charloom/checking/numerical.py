@@ -22,7 +22,6 @@ given states, and `state_error` measures how far a given state is from the state
 Source: W. Squire, G. Trapp, "Using Complex Variables to Estimate Derivatives" (SIAM Review 40, 1998).
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -30,19 +29,20 @@ import numpy as np
 
 from charloom.core.base.processors import processors
 from charloom.core.base.types import Array
+from charloom.core.config.records import MatrixErrors
 from charloom.core.kernel.arrays import exp, log, product, softmax, tanh
 from charloom.core.network.rnn import Parameters
 
 BATCH = 256  # entries changed at once, at most, each in a network of its own: their states fit the cache
 NUMBERS = 2**22  # numbers in memory for a batch, at most; limits the batch for a large m or long sequences
 REPORT_STEP, REPORT_ENTRIES, REPORT_FLOOR = 1e-4, 20, 1e-10  # the check in the course report
-PRODUCTS = 2**35  # multiplications of a batch, at most: a second or two between two reports of progress
+PRODUCTS = 2**35  # multiplications of a batch, at most: the batches of a large network are shared by two threads
 
 
 class RealParts(NamedTuple):
     """The real parts for a sequence of T characters, and the factors by which imaginary parts propagate.
 
-    x (T,)            ids of the characters read
+    x, y (T,)         ids of the characters read, and of their targets
     h (T + 1, m)      given states
     slopes (T, m)     ∂h_t / ∂a_t
     by_output (T, K)  ∂cost_t / ∂o_t, with cost_t = −log p_t[y_t]
@@ -51,6 +51,7 @@ class RealParts(NamedTuple):
     """
 
     x: Array
+    y: Array
     h: Array
     slopes: Array
     by_output: Array
@@ -66,16 +67,13 @@ def real_parts(theta: Parameters, x: Array, y: Array, states: Array) -> RealPart
     by_output[np.arange(len(y)), y] -= 1  # because cost = log Σ e^o − o_y
     error = float(abs(tanh(a) - states[1:]).max())
     e = exp(-2 * abs(a))  # 2 / (cosh 2a + 1) = 4e / (1 + e)²
-    return RealParts(x, states, 4 * e / ((1 + e) * (1 + e)), by_output, product(by_output, theta.V), error)
+    return RealParts(x, y, states, 4 * e / ((1 + e) * (1 + e)), by_output, product(by_output, theta.V), error)
 
 
-def complex_step(
-    theta: Parameters, name: str, entries: Array, real: RealParts, report: Callable[[int], None] = lambda _: None
-) -> tuple[Array, Array]:
+def complex_step(theta: Parameters, name: str, entries: Array, real: RealParts) -> tuple[Array, Array]:
     """Return the derivatives ∂loss/∂entry (B,) by the complex step, and their sizes (B,): Σ_t |∂cost_t/∂entry|.
 
     entries  (B,) indices into theta's raveled matrix `name`
-    report   called with the number of entries done so far
 
     If the summands ∂cost_t/∂entry cancel, the sum loses digits in every correct gradient. So a derivative is accurate
     to about 1e-13 relative to its size, not relative to itself.
@@ -83,23 +81,19 @@ def complex_step(
     row, column = _place(theta, name, entries)
     derivative, sizes = np.zeros((2, len(entries)))
 
-    def measure(batch: Array) -> int:
+    def measure(batch: Array) -> None:
         if name in "Vc":  # an entry changes one output, and no state
             by_character = real.by_output[:, row[batch]] * (real.h[1:, column[batch]] if name == "V" else 1)
         else:
             by_character = _through_states(theta, name, row[batch], column[batch], real)
         derivative[batch], sizes[batch] = by_character.sum(axis=0), abs(by_character).sum(axis=0)
-        return len(batch)
 
     # A column of U whose character is never read has derivative 0.
     moving = np.flatnonzero(np.isin(column, real.x)) if name == "U" else np.arange(len(entries))
     T, m = len(real.x), theta.m
     batch = max(1, min(BATCH, NUMBERS // (m + T), PRODUCTS // (m * m * T)))
-    done = len(entries) - len(moving)
     with ThreadPoolExecutor(min(2, processors())) as executor:  # products release the interpreter lock
-        for count in executor.map(measure, np.split(moving, range(batch, len(moving), batch))):
-            done += count
-            report(done)
+        list(executor.map(measure, np.split(moving, range(batch, len(moving), batch))))
     return derivative, sizes
 
 
@@ -149,9 +143,8 @@ def losses(theta: Parameters, name: str, entries: Array, moved: Array, x: Array,
     for character, target in zip(x, y, strict=True):
         a = product(theta.W, h) + (theta.U[:, character] + theta.b)[:, None]
         if name in "WUb":
-            a[row, network] += moved * (
-                h[column, network] if name == "W" else column == character if name == "U" else 1
-            )
+            read = h[column, network] if name == "W" else column == character if name == "U" else 1
+            a[row, network] += moved * read
         h = tanh(a)
         o = product(theta.V, h) + theta.c[:, None]
         if name in "Vc":
@@ -174,6 +167,29 @@ def _place(theta: Parameters, name: str, entries: Array) -> tuple[Array, Array]:
     shape = getattr(theta, name).shape
     row, column = np.unravel_index(entries, shape) if len(shape) == 2 else (entries, entries)
     return row, column
+
+
+def matrix_errors(
+    theta: Parameters, name: str, entries: Array, analytic: Array, numeric: Array, floor: float, differences: Array
+) -> MatrixErrors:
+    """Return the errors of the gradient of the matrix `name`, compared in B entries.
+
+    entries            (B,) indices into theta's raveled matrix `name`
+    analytic, numeric  (B,) gradient, and derivative by the complex step
+    floor              see relative_error, for the complex step
+    differences        derivatives by central differences, of the first entries
+    """
+    error = relative_error(analytic, numeric, floor)
+    worst = int(np.argmax(error))
+    return MatrixErrors(
+        max_relative_error=float(error[worst]),
+        worst_entry=[int(i) for i in np.unravel_index(entries[worst], getattr(theta, name).shape)],
+        analytic=float(analytic[worst]),
+        numeric=float(numeric[worst]),
+        entries=len(entries),
+        entries_zero=int(((analytic == 0) & (numeric == 0)).sum()),
+        report_relative_error=float(relative_error(analytic[: len(differences)], differences, REPORT_FLOOR).max()),
+    )
 
 
 def relative_error(analytic: Array, numeric: Array, floor: float = 0.0) -> Array:

@@ -5,7 +5,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -24,23 +24,14 @@ ANY_PROJECT = {  # by command: the command that does the same work in any DVC pr
     "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
 }
-GRADE = "grade: replaced by `rnncheck.check(gradients=…)` in your own program; see packages/rnncheck/README.md"
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one.
-
-    nested  the parsers of subcommands, by name. argparse's own subparsers do not fit, because `study` takes either a
-            file or the subcommand `new` as its first argument
-    """
-
-    nested: Mapping[str, argparse.ArgumentParser] = {}
+    """A parser that reports an error in one line. The message suggests the option nearest to a mistyped one."""
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # argparse has an overload for each kind of call; this signature accepts all
         """Parse the arguments. Raises WrongInput at an unknown option; exits with 2 at any other unknown argument."""
-        if args and args[0] in self.nested:
-            return self.nested[args[0]].parse_known_args(args[1:], namespace)
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("--"):
             name = unknown[0].partition("=")[0]
@@ -240,15 +231,13 @@ def main() -> None:
     for add in (_add_text, _add_questions, _add_proof, _add_record, _add_program):
         add(commands)
 
-    commands.choices["study"].nested = {"new": commands.choices["study new"]}
-
     def command_line() -> None:
-        for first in sys.argv[1:2]:
-            if first == "grade":
-                raise WrongInput(GRADE)
-            if first not in (*commands.choices, "-h", "--help"):
-                raise WrongInput(f"{in_line(first)}: unknown command; {allowed_are(commands.choices, first)}")
-        arguments = parser.parse_args()
+        given = sys.argv[1:]
+        if given[:2] == ["study", "new"]:  # argparse's own subparsers do not fit: `study` may also take a file here
+            given[:2] = ["study new"]
+        if given and given[0] not in (*commands.choices, "-h", "--help"):
+            raise WrongInput(f"{in_line(given[0])}: unknown command; {allowed_are(commands.choices, given[0])}")
+        arguments = parser.parse_args(given)
         ensure_own_sources()
         if arguments.command in ANY_PROJECT and vars(arguments).get("table") is None:
             _ensure_own_pipeline(ANY_PROJECT[arguments.command])

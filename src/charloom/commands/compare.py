@@ -101,9 +101,8 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
 
 def _ensure_passed(required: Gate) -> None:
     """Raise CheckFailed if settings fail --require, or Undecided if settings cannot be judged; name the settings."""
-    settings = listed(
-        (in_line(row.setting) for row in required.settings if row.result == required.result), NAMED_SETTINGS
-    )
+    deciding = (in_line(row.setting) for row in required.settings if row.result == required.result)
+    settings = listed(deciding, NAMED_SETTINGS)
     if required.result == STOPPED:
         raise CheckFailed(f"--require {required.requirement}: not met by {settings}")
     if required.result == CANNOT_TELL:
@@ -123,11 +122,8 @@ def _measured(arguments: argparse.Namespace) -> Measured:
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source, required=arguments.require is not None)
     options: dict[str, Any] = {name: options_set[name] for name in ("baseline", "better") if name in options_set}
-    options |= {
-        name: allowed(name, options_set[name], _option(name))
-        for name in ("looks", "smallest_difference")
-        if name in options_set
-    }
+    for name in (name for name in ("looks", "smallest_difference") if name in options_set):
+        options[name] = allowed(name, options_set[name], _option(name))
     if "table" in options_set:
         return _of_table(options_set, options)
     for name in (name for name in ("setting", "seed") if name in options_set):
@@ -144,10 +140,9 @@ def _of_table(options_set: dict[str, Any], options: dict[str, Any]) -> Measured:
     measure, setting = options_set["measure"], [name.strip() for name in options_set["setting"].split(",")]
     if known_measure := Measure.from_name(measure):
         options.setdefault("better", known_measure.better)
-    _ensure_shown(Path(options_set["table"]))
-    return read_measurements(
-        Path(options_set["table"]), setting=setting, seed=options_set["seed"], measure=measure, **options
-    )
+    table = Path(options_set["table"])
+    _ensure_shown(table)
+    return read_measurements(table, setting=setting, seed=options_set["seed"], measure=measure, **options)
 
 
 def _ensure_shown(table: Path) -> None:

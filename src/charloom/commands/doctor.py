@@ -71,9 +71,8 @@ def _environment() -> Check:
     others, pinned = [], "".join(lock.read_text(encoding="utf-8") for lock in LOCKS if lock.exists())
     for name in dict.fromkeys(re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)):
         with suppress(PackageNotFoundError):
-            if not re.search(
-                rf"^{re.escape(name)}=={re.escape(installed := version(name))}[ ;\\\n]", pinned, re.MULTILINE
-            ):
+            installed = version(name)
+            if not re.search(rf"^{re.escape(name)}=={re.escape(installed)}[ ;\\\n]", pinned, re.MULTILINE):
                 others.append(f"{name} {installed}")
     python = f"Python {platform.python_version()} in {sys.prefix}"
     if others:
@@ -128,28 +127,18 @@ def _remote() -> Check:
                 remote.fs.remove(file)
     except Exception as error:  # noqa: BLE001  the libraries of remotes raise exceptions of their own
         return "DVC remote", first_line(error), True
-    return (
-        "DVC remote",
-        f"{where}: {'write and read' if is_equal else 'returned other bytes than were written'}",
-        not is_equal,
-    )
+    result = "write and read" if is_equal else "returned other bytes than were written"
+    return "DVC remote", f"{where}: {result}", not is_equal
 
 
 def _scheduler(address: str) -> Check:
     """Count the workers of a Dask scheduler. It is a failure if there are none, or the scheduler does not answer."""
+    shown = in_line(address)
     try:
         from distributed import Client  # noqa: PLC0415  a second to import
 
         with Client(address, timeout=DASK_TIMEOUT, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
             workers = len(client.scheduler_info()["workers"])
     except (ImportError, OSError, ValueError) as error:
-        return (
-            "Dask",
-            f"{in_line(address)}: no connection ({type(error).__name__}); start the scheduler; is Dask installed?",
-            True,
-        )
-    return (
-        "Dask",
-        f"{in_line(address)}: {f'{workers} workers' if workers else 'no workers; start `dask worker`'}",
-        not workers,
-    )
+        return "Dask", f"{shown}: no connection ({type(error).__name__}); start the scheduler; is Dask installed?", True
+    return "Dask", f"{shown}: {f'{workers} workers' if workers else 'no workers; start `dask worker`'}", not workers

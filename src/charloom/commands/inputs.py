@@ -21,7 +21,7 @@ from charloom.tracking.queries import query
 
 IN_MLFLOW = ("models:/", "runs:/")  # the beginnings of an address in MLflow
 COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
-BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text that is kept while it is scored
+BYTES_PER_CHARACTER = 100  # bytes of memory for each character of a text while it is scored
 
 
 def model_at(address: str | None) -> Model:
@@ -58,24 +58,22 @@ def _model_at(address: str | None) -> Model:
             raise Damaged(str(error).replace(str(file), address).partition(";")[0]) from None
 
 
-def text_at(source: str, *, whole: bool = True) -> Iterator[str]:
-    """Yield the text of a file, or of standard input if `source` is `-`, in pieces.
+def text_at(source: str) -> str:
+    """Return the text of a file, or of standard input if `source` is `-`.
 
-    whole  whether the caller keeps all pieces in memory
-
-    The text's length is limited by the available memory if `whole`, or if the source is a character device such as
-    /dev/zero. Raises WrongInput if the file cannot be read or is no UTF-8, and Unavailable if the text is too long.
+    Raises WrongInput if the file cannot be read or is no UTF-8, and Unavailable if the text needs more memory than is
+    available, such as that of /dev/zero.
     """
-    name, bounded = source_name(source), whole or _path(source).is_char_device()
-    most = left = psutil.virtual_memory().available // BYTES_PER_CHARACTER if bounded else sys.maxsize
+    most = left = psutil.virtual_memory().available // BYTES_PER_CHARACTER
+    name, pieces = source_name(source), list[str]()
     with _opened(source) as file:
         for text in decoded(file, name):
             left -= len(text)
             if left < 0:
-                raise Unavailable(
-                    f"{name}: not enough memory for more than {most:,} characters of text; give a shorter text"
-                )
-            yield text
+                why = f"not enough memory for more than {most:,} characters of text"
+                raise Unavailable(f"{name}: {why}; give a shorter text")
+            pieces.append(text)
+    return "".join(pieces)
 
 
 def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
@@ -113,13 +111,3 @@ def _opened(source: str) -> Iterator[BinaryIO]:
 def source_name(source: str) -> str:
     """Return a text's source as messages name it: `standard input` for `-`, `''` for an empty path, else the path."""
     return "standard input" if source == "-" else source or "''"
-
-
-def size_of(source: str) -> int:
-    """Return the size in bytes of the text if the source (a path, or `-`) is a regular file, else 0."""
-    path = _path(source)
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _path(source: str) -> Path:
-    return Path("/dev/stdin" if source == "-" else source)

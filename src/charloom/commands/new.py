@@ -49,9 +49,8 @@ def new(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise Unavailable(f"{shown}: {error.strerror}; nothing is written") from None
     print(f"made {shown}; its requirements.txt {about}")
-    print(
-        f"next: cd {for_shell(arguments.folder)}" + (", fill in src/model.py" if program else "") + ", read README.md"
-    )
+    fill_in = ", fill in src/model.py" if program else ""
+    print(f"next: cd {for_shell(arguments.folder)}{fill_in}, read README.md")
 
 
 def _ensure_allowed(folder: Path, shown: str) -> None:

@@ -1,95 +1,26 @@
-"""`charloom score`: print the bits that a text costs: in total, by line, and at the most surprising characters.
-
-The text is read piece by piece. Only for the table of lines (--lines) the whole text is kept in memory.
-"""
+"""`charloom score`: print the bits that a text costs: in total, by line, and at the most surprising characters."""
 
 import argparse
 import math
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from contextlib import nullcontext
-from itertools import tee
-from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 
-from charloom.commands.inputs import model_at, size_of, source_name, text_at
-from charloom.core.base.array_file import reader
+from charloom.commands.inputs import model_at, source_name, text_at
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.progress import progress
 from charloom.core.base.terminal import listed_characters, visible
 from charloom.core.base.types import Array
 from charloom.core.model.model_file import Model
-from charloom.core.model.scoring import score, scores
+from charloom.core.model.scoring import PIECE, scores
 from charloom.core.network.logarithm import LN2, log
 from charloom.core.text.vocabulary import code_points
 from charloom.sampling.options import allowed
 
 CONTEXT = 24  # characters printed before a surprising character
-LONG = 2_000_000  # bytes from which on a progress bar is shown
-
-
-class Piece(NamedTuple):
-    """A piece of a text, with the scores of its characters.
-
-    first           the index of the piece's first character in the whole text
-    before          the last CONTEXT characters before the piece
-    places          (n,) indices of the scored characters in the piece
-    lines, columns  (n,) line and column of each scored character in the whole text, from 0
-    bits            (n,) score of each scored character: −log₂ of the probability that the model gave to it
-    unknown         the piece's characters outside the model's vocabulary, in order
-    """
-
-    text: str
-    first: int
-    before: str
-    places: Array
-    lines: Array
-    columns: Array
-    bits: Array
-    unknown: str
-
-
-Surprise = tuple[float, int, int, int, str]  # -bits, place, line and column from 0, text: sorts by descending bits
-
-
-class Reading:
-    """The scoring of a text by a model, piece by piece.
-
-    known  number of the text's characters that are in the model's vocabulary; complete after the last piece
-    nats   total score, in nats, of the known characters without the first; complete after the last piece
-    """
-
-    def __init__(self, model: Model, texts: Iterator[str]) -> None:
-        """Prepare to score the text, whose pieces `texts` yields. Nothing is read before `pieces` is called."""
-        (self.texts, self.ahead), self.model, self.known, self.nats = tee(texts), model, 0, 0.0
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield the pieces of the text with the scores of their characters. Only one call is possible."""
-        take, place, line, start, before = reader(self._scored()), 0, 0, 0, ""
-        for text in self.texts:
-            known, _, unknown = self.model.vocabulary.part(text)
-            places = np.flatnonzero(known)[int(self.known == 0) :]  # the text's first character has no score
-            self.known += int(known.sum())
-            ends = np.flatnonzero(code_points(text) == ord("\n"))
-            starts, lines = np.concatenate(([start], ends + 1)), np.searchsorted(ends, places)
-            bits = take(len(places)) / LN2
-            yield Piece(text, place, before, places, line + lines, places - starts[lines], bits, unknown)
-            place, line, start = place + len(text), line + len(ends), int(starts[-1]) - len(text)
-            before = (before + text)[-CONTEXT:]
-
-    def _scored(self) -> Iterator[Array]:
-        """Yield arrays with the scores, in nats, of all characters in the vocabulary except the first.
-
-        This iterator has its own copy of the text (`ahead`), and may read further than `pieces` has.
-        """
-        vocabulary = self.model.vocabulary
-        ids = (vocabulary.encode(vocabulary.part(text)[1]) for text in self.ahead)
-        for block in scores(self.model.theta, ids, self.model.h, self.model.backend):
-            self.nats = block.total
-            yield block.nats
+LONG = 2_000_000  # characters from which on a progress bar is shown
 
 
 def score_text(arguments: argparse.Namespace) -> None:
@@ -99,38 +30,27 @@ def score_text(arguments: argparse.Namespace) -> None:
     the model's vocabulary.
     """
     top = allowed("top", arguments.top, "--top") if arguments.top is not None else 0
-    model, size = model_at(arguments.model), size_of(arguments.file)
-    reading = Reading(model, text_at(arguments.file, whole=arguments.lines))
-    # This call compiles the kernel now, so that the progress bar's estimate does not contain the compilation.
-    score(model.theta, model.vocabulary.encode(model.vocabulary.characters[0] * 2), model.h, model.backend)
-    unknown, pieces, surprises, done = Counter[str](), list[Piece](), list[Surprise](), 0
-    with progress("score", size, stderr=True) if size > LONG else nullcontext(lambda *_: None) as report:
-        for piece in reading.pieces():
-            unknown.update(piece.unknown)
-            if arguments.lines:
-                pieces.append(piece)
-            if top:
-                surprises = sorted([*surprises, *_surprises(piece, top)])[:top]
-            done += len(piece.text.encode())
-            report(done, "bytes")
-    if reading.known < 2:
+    model, text = model_at(arguments.model), text_at(arguments.file)
+    known, inside, unknown = model.vocabulary.part(text)
+    if len(inside) < 2:
         raise WrongInput(
-            f"{source_name(arguments.file)}: {reading.known} of its characters are in the vocabulary of this model; "
+            f"{source_name(arguments.file)}: {len(inside)} of its characters are in the vocabulary of this model; "
             "a text needs two or more such characters, because the first has no score"
         )
-    scored = reading.known - 1
-    mean, uniform = reading.nats / scored / LN2, log(model.theta.K) / LN2
+    nats, total = _costs(model, inside)
+    mean, uniform = total / len(nats) / LN2, log(model.theta.K) / LN2
     print(f"{mean:.3f} bits per character")
     print(f"in full             {mean!r}")
     print(f"perplexity          {_perplexity(mean):.6g}")
     print(f"a uniform guess     {uniform:.3f} bits, perplexity {model.theta.K}")
-    print(f"characters          {scored:,} scored; the first has no score")
+    print(f"characters          {len(nats):,} scored; the first has no score")
     if unknown:
-        skipped = f"{unknown.total():,} skipped, not in the vocabulary of this model"
+        skipped = f"{len(unknown):,} skipped, not in the vocabulary of this model"
         print(f"                    {skipped}: {listed_characters(unknown)}")
+    places, ends = np.flatnonzero(known)[1:], np.flatnonzero(code_points(text) == ord("\n"))
+    lines, bits = np.searchsorted(ends, places), nats / LN2
     if arguments.lines:
-        lines, bits = (np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("lines", "bits"))
-        _print_lines("".join(piece.text for piece in pieces).split("\n"), lines, bits)
+        _print_lines(text.split("\n"), lines, bits)
     if mean > uniform:
         sys.stderr.write(
             "warning: a uniform guess costs less: the model has not learnt to predict such a text; "
@@ -138,18 +58,26 @@ def score_text(arguments: argparse.Namespace) -> None:
         )
     if top:
         print(f"\n{'bits':>7}  {'line':>6}  {'column':>6}  most surprising")
-        for minus_bits, _, line, column, shown in surprises:
-            print(f"{-minus_bits:7.3f}  {line + 1:6}  {column + 1:6}  {shown}")
+        columns = places - np.append(0, ends + 1)[lines]
+        for index in np.argsort(-bits, kind="stable")[:top]:
+            at = places[index]
+            shown = f"{_flat(text[max(at - CONTEXT, 0) : at])}[{_flat(text[at])}]"
+            print(f"{bits[index]:7.3f}  {lines[index] + 1:6}  {columns[index] + 1:6}  {shown}")
 
 
-def _surprises(piece: Piece, top: int) -> Iterator[Surprise]:
-    """Yield the piece's characters with the most bits, in descending order: `top` of them, or all if fewer."""
-    text, shift = piece.before + piece.text, len(piece.before)
-    for index in np.argsort(-piece.bits, kind="stable")[:top]:
-        place, line, column = (int(values[index]) for values in (piece.places, piece.lines, piece.columns))
-        at = place + shift
-        shown = f"{_flat(text[max(at - CONTEXT, 0) : at])}[{_flat(text[at])}]"
-        yield -float(piece.bits[index]), piece.first + place, line, column, shown
+def _costs(model: Model, text: str) -> tuple[Array, float]:
+    """Return the cost of each character of the text but the first, and the sum of these costs, in nats.
+
+    All characters must be in the model's vocabulary. A progress bar is shown for a long text.
+    """
+    ids, pieces, done = model.vocabulary.encode(text), list[Array](), 1
+    parts = np.split(ids, range(PIECE, len(ids), PIECE))
+    with progress("score", len(ids), stderr=True) if len(ids) > LONG else nullcontext(lambda *_: None) as report:
+        for piece in scores(model.theta, parts, model.h, model.backend):
+            pieces.append(piece.nats)
+            done += len(piece.nats)
+            report(done, "characters")
+    return np.concatenate(pieces), piece.total
 
 
 def _print_lines(lines: list[str], at: Array, bits: Array) -> None:

@@ -60,11 +60,9 @@ def _print_answer(study: Study, analysis: Analysis, *, explain: bool) -> None:
     sys.stdout.write(as_text(analysis, shutil.get_terminal_size().columns, explain=explain))
     number, many = advised(study, analysis)
     if number:
-        need = f"so a verdict needs a new study, with {many}"
-        again = f"--confirms {for_shell(str(study.path))} --seeds {number}"
-        print(
-            f"\nThis study declares no looks, {need}: `charloom study new {for_shell(str(_name_again(study)))} {again}`"
-        )
+        name, old = (for_shell(str(path)) for path in (_name_again(study), study.path))
+        again = f"`charloom study new {name} --confirms {old} --seeds {number}`"
+        print(f"\nThis study declares no looks, so a verdict needs a new study, with {many}: {again}")
     sys.stdout.flush()
 
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, scalar_value
 from charloom.core.config.params import PARAMS, VARIED, as_yaml, flat_of
 from charloom.core.config.pipeline import is_inside
 from charloom.core.config.reading import read_mapping, read_params
-from charloom.core.config.records import DEFAULT_MEASURE, Measure
+from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.results.study_table import QUESTION_FILE
 from charloom.sampling.options import allowed
 from charloom.study.conduct import seconds, surveyed
@@ -44,6 +45,7 @@ from seedpairs import answered
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 SEEDS, SHORT_SEEDS = 5, 3
+SMALLEST_DIFFERENCE = 0.01  # proposed for every measure
 POINTS = 10  # of a short study's held-out curve, after the first
 HEAD = """\
 # Other params are those of params.yaml at the study's first start. docs/studies.md describes the keys.
@@ -93,9 +95,8 @@ def _estimate(study: Study) -> Iterator[str]:
     if least := study.question.smallest_difference:
         yield f"a difference below {least:g} does not matter: the file sets smallest_difference"
     jobs, (text, lengths) = processors(), surveyed(study, 1)
-    took = seconds(
-        [trial.params for trials in study.trials().values() for trial in trials], len(text.vocabulary), lengths, jobs
-    )
+    trials = [trial.params for trial in chain(*study.trials().values())]
+    took = seconds(trials, len(text.vocabulary), lengths, jobs)
     yield f"about {duration(took)} on {number_of(jobs, 'processor')}, estimated from the first updates"
 
 
@@ -129,9 +130,8 @@ def _question_from_options(arguments: argparse.Namespace, seeds_option: int | li
         vary, baseline = vary | {name: [value] for name, value in short.items()}, baseline | short
     measure = DEFAULT_MEASURE if arguments.measure is None else arguments.measure
     seeds = seeds_option or (SHORT_SEEDS if arguments.short else SEEDS)
-    least = (Measure.from_name(measure) or Measure.HELD_OUT).least  # another name is refused later
     file_content = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline, "seeds": seeds}
-    file_content |= {"measure": measure, "smallest_difference": least}
+    file_content |= {"measure": measure, "smallest_difference": SMALLEST_DIFFERENCE}
     return {key: value for key, value in file_content.items() if value is not None}
 
 
@@ -173,10 +173,8 @@ def _with_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Stu
     for other in known_analyses(study.path.parent) if not isinstance(seeds_option, list) else ():
         with_same_seeds = with_seeds(study, other.question.seeds)
         if is_same_question(with_same_seeds, other) and seeds_option in {None, len(with_same_seeds.question.seeds)}:
-            return (
-                with_same_seeds,
-                f"\n{seed_range(with_same_seeds.question.seeds)}, as in this question's first answer",
-            )
+            same = seed_range(with_same_seeds.question.seeds)
+            return with_same_seeds, f"\n{same}, as in this question's first answer"
     return _with_free_seeds(study, seeds_option)
 
 

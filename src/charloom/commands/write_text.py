@@ -49,14 +49,13 @@ def sample(arguments: argparse.Namespace) -> None:
     until = _ending(model, arguments.until)
     h, first, prime = model.h, model.first, ""
     if arguments.prime is not None:
-        prime = "".join(text_at("-")) if arguments.prime == "-" else arguments.prime
+        prime = text_at("-") if arguments.prime == "-" else arguments.prime
         prime, unknown = split_prime(model.vocabulary, prime, "--prime")
+        outside = f"characters outside the vocabulary: {listed_characters(unknown)}"
         if unknown and arguments.strict:
-            raise WrongInput(
-                f"--prime: --strict refuses characters outside the vocabulary: {listed_characters(unknown)}"
-            )
+            raise WrongInput(f"--prime: --strict refuses {outside}")
         if unknown:
-            sys.stderr.write(f"warning: skipped characters outside the vocabulary: {listed_characters(unknown)}\n")
+            sys.stderr.write(f"warning: skipped {outside}\n")
         h, first = primed(model, prime)
     page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * processors() if count > 1 else 1
@@ -66,9 +65,8 @@ def sample(arguments: argparse.Namespace) -> None:
         texts = range(start, min(start + group, count))
         random = [random_stream(number["seed"], ON_DEMAND, model.update, index) for index in texts]
         hs, firsts = np.tile(h, (len(texts), 1)), np.full(len(texts), first)
-        rounds = _pieces(
-            model.vocabulary, blocks(model.theta, hs, firsts, random, choice, model.backend), length, until, len(texts)
-        )
+        written = blocks(model.theta, hs, firsts, random, choice, model.backend)
+        rounds = _pieces(model.vocabulary, written, length, until, len(texts))
         if count == 1:
             page.text(prime, (pieces[0] for pieces in rounds))
             continue
@@ -85,9 +83,8 @@ def _ending(model: Model, until: str | None) -> str:
         raise WrongInput("--until: an empty text is not allowed; give a text that the model can write")
     unknown = "".join(character for character in until or "" if character not in model.vocabulary.characters)
     if unknown:
-        raise WrongInput(
-            f"--until: the model cannot write characters outside its vocabulary: {listed_characters(unknown)}"
-        )
+        outside = f"characters outside its vocabulary: {listed_characters(unknown)}"
+        raise WrongInput(f"--until: the model cannot write {outside}")
     return until or ""
 
 

@@ -56,9 +56,8 @@ def table_of(curves: Mapping[str, Curve], form: str, counted: str = "updates") -
     form    format of the values: ".2f"
     counted  the title of the first column: see `by_update`
     """
-    return by_update(
-        [(name, {u: format(x, form) for u, x in curve.items()}) for name, curve in curves.items()], counted
-    )
+    cells = {name: {update: format(value, form) for update, value in curve.items()} for name, curve in curves.items()}
+    return by_update([*cells.items()], counted)
 
 
 def over_updates(axes: Axes, updates: int, epoch: int | None = None, label: str = "updates") -> None:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
@@ -66,7 +66,7 @@ class PageSection(NamedTuple):
 
 def rendered(
     title: str, intro: str, sections: Sequence[PageSection | None], *, links: Sequence[tuple[str, str]] = (),
-    program: dict[str, Markup] | None = None, **about: Any,
+    program: dict[str, Markup] | None = None, folder: Path = TEMPLATES, **about: Any,
 ) -> str:  # fmt: skip
     """Return the page as HTML. Equal content gives equal bytes.
 
@@ -74,16 +74,17 @@ def rendered(
     sections  the sections; None is skipped
     links     (address, text) of each link to another page
     program   the code of a page that computes, as `program` returns it; None: the page has no such code
+    folder    a folder with templates that replace those in templates/, which they extend as `pages/NAME`
     about     further variables of the templates, by name
     """
-    page, present = _environment().get_template("base.html"), [section for section in sections if section]
+    page, present = _environment(folder).get_template("base.html"), [section for section in sections if section]
     return page.render(title=title, intro=intro, sections=present, links=links, program=program, **about)
 
 
-def program(scripts: Iterable[str], data: Any, worker: str = "") -> dict[str, Markup]:
+def program(scripts: Iterable[str | Path], data: Any, worker: str = "") -> dict[str, Markup]:
     """Return the code of a page that computes, by name: `script`, `worker`, and `data`, which is JSON for both of them.
 
-    scripts  names of files in templates/, which become one script
+    scripts  names of files in templates/, or paths of other files, which become one script
     worker   the file with the script of the page's Web Worker; "" for none
     """
     data_as_json = htmlsafe_json_dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -96,8 +97,8 @@ def numbers(array: Array) -> str:
     return b64encode(array.astype("<f8").tobytes()).decode()
 
 
-def script(name: str) -> Markup:
-    """Return the content of the script `name` in templates/, as trusted markup."""
+def script(name: str | Path) -> Markup:
+    """Return the content of a script, as trusted markup. `name` is a file in templates/, or an absolute path."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
@@ -107,9 +108,10 @@ def breakable(text: object) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
+    loaders = FileSystemLoader([folder, TEMPLATES]), PrefixLoader({"pages": FileSystemLoader(TEMPLATES)})
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=ChoiceLoader(loaders), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,  # Markup is trusted
     )  # fmt: skip
     environment.filters.update(breakable=breakable, csp_hash=_csp_hash, thousands="{:,}".format)

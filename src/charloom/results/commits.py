@@ -16,6 +16,7 @@ from charloom.core.training.headline import outcome_of
 from charloom.results.git import objects
 from charloom.results.run import POINTS, Curve, Run, thinned
 
+NO_PARAMS = "params.yaml of another version of charloom"
 CURVES = {"smooth_loss": "plots/smooth_loss", PART_MEASURE: "plots/held_out"}
 
 
@@ -42,16 +43,15 @@ def from_commits(commits: Iterable[str]) -> Iterator[CommitContent]:
     contents = objects(f"{commit}:./{name}" for commit in commits for name in names)
     for (_, params_yaml), *metrics, (sources, _) in zip(*[contents] * len(names), strict=True):
         params = _params(params_yaml)
-        yield CommitContent(params, _run(params, *(content for _, content in metrics)), sources)
+        run = run_in(params, *(content for _, content in metrics)) if params else NO_PARAMS
+        yield CommitContent(params, run, sources)
 
 
-def _run(params: Params | None, train: bytes, text: bytes, results: bytes) -> Run | str:
-    """Return the run in a commit, or the reason why no run can be read.
+def run_in(params: Params, train: bytes, text: bytes, results: bytes) -> Run | str:
+    """Return the run without curves, or the reason why no run can be read.
 
     train, text, results  the contents of metrics/train.json, prepare.json and results.json; empty if missing
     """
-    if params is None:
-        return "params.yaml of another version of charloom"
     if not train:
         return "no results"
     try:

@@ -6,7 +6,7 @@ digest of results that the code computes). asked.json is the file of a study tha
 function         identifies                                              used for
 experiment_key   a run, with its samples, and the code of network/       runs in MLflow
 trial_key        a run, and the code by `arithmetic_of`                  rows of a study's table
-question_key     the settings of a study, and the code of network/       studies in MLflow, equal questions
+setting_key      a setting, and the code of network/                     questions of studies: Study.question_key
 weights_key      a setting, without updates and backend                  seeds that an answer has used
 arithmetic_of    the code of the kernel, by signature.json               asked.json, trial_key
 arithmetic       the code of the kernel, by this process: hashes.py      workers of a study, which must agree
@@ -23,7 +23,7 @@ params.yaml.
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -93,20 +93,9 @@ def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:
     return short_digest([_key(trial_params(params), text_sha256, ""), arithmetic])
 
 
-def question_key(
-    text_sha256: str,
-    settings: Iterable[Params],
-    baseline: Params,
-    declared: list[Any],
-    network: Callable[[Params], str],
-) -> str:
-    """Return the key of a study's question, 16 hexadecimal digits. The order of the settings does not matter.
-
-    declared  measure and smallest difference of the question, and the first seed unless it is 1
-    network   a function that returns the argument `network` of experiment_key for a setting
-    """
-    keys = [_key(setting_params(params), text_sha256, network(params)) for params in (baseline, *settings)]
-    return short_digest([keys[0], sorted(keys[1:]), declared])
+def setting_key(params: Params, text_sha256: str, network: str) -> str:
+    """Return the key of a setting: 64 hexadecimal digits. `network`: see experiment_key."""
+    return _key(setting_params(params), text_sha256, network)
 
 
 def _key(values: Mapping[str, Any], text_sha256: str, network: str) -> str:

@@ -16,6 +16,7 @@ from charloom.core.base.signals import Stopped, deferred
 from charloom.core.base.storage import exclusive
 from charloom.core.config.params import Params
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
+from charloom.core.config.records import NATS
 from charloom.core.network.recipe import NUMPY
 from charloom.core.network.state import initial_state
 from charloom.core.runtime.memory import check_memory, training_memory
@@ -25,7 +26,7 @@ from charloom.study.freeze import read_study_to_train, write_frozen_question
 from charloom.study.measuring import before_it_starts, study_measurements
 from charloom.study.seeds import archive, with_known_analyses
 from charloom.study.study_file import Study, Trial
-from charloom.study.workers import Processes, Workers, cluster, outcomes
+from charloom.study.workers import Cluster, Processes, Workers, outcomes
 from seedpairs import answered
 from seedpairs.analysis import with_labels
 from seedpairs.data_types import CANNOT_TELL, INTERACTION, Analysis
@@ -79,13 +80,11 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
                     prepared = CHARLOOM_FOLDER / "studies" / f"{path.stem}.npz"
                     stack.callback(prepared.unlink, missing_ok=True)
                     write_text(prepared, text, lengths)
-                    workers = cluster(prepared, address) if address else Processes(prepared, jobs)
+                    workers = Cluster(prepared, address) if address else Processes(prepared, jobs)
                     stack.callback(workers.close)
                 _train(study, missing, workers)
             study = _record_analysis(study, max(map(len, scheduled.values())))  # also if the next look is never reached
-        needed = {
-            trial.key for trials_of_setting in scheduled.values() for trial in trials_of_setting
-        }  # others come after the look that decided
+        needed = {trial.key for trial in chain(*scheduled.values())}  # others come after the look that decided
         study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
     return study, with_labels(answered(study_measurements(study)))
@@ -178,7 +177,7 @@ def surveyed(study: Study, jobs: int) -> tuple[Survey, tuple[int, int]]:
         check_lengths(text.path, lengths, params.seq_length, params.batch)
         needed = jobs * training_memory(params.recipe, len(text.vocabulary), text.characters)
         check_memory(needed, f"training with m = {params.m} and --jobs {jobs}")
-    if lengths[1] < 2 and study.question.measure.of_held_out:
+    if lengths[1] < 2 and study.question.measure.unit != NATS:
         why = f"measure: {study.question.measure}: {lengths[1]} characters of {text.path} are held out"
         raise WrongInput(f"{study.path}: {why}; set a larger prepare.held_out, or the measure smooth_loss")
     return text, lengths

@@ -244,9 +244,8 @@ def _ensure_same(study: Study, project: Project) -> None:
         first_start = f"since the first start; {study.folder / QUESTION_FILE} has the old values: restore them, or"
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {RESTART_HINT}")
     if _other_arithmetic(frozen, KERNEL, project):
-        raise WrongInput(
-            f"{study.path}: its rows were computed with another arithmetic than {SIGNATURE} has; {RESTART_HINT}"
-        )
+        why = f"its rows were computed with another arithmetic than {SIGNATURE} has"
+        raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
 
 
 def _other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:

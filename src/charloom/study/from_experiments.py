@@ -10,7 +10,7 @@ from charloom.core.base.git import git
 from charloom.core.base.words import in_line, listed, number_of
 from charloom.core.config.params import Params, flat_of, sort_key
 from charloom.core.config.pipeline import ensure_repository
-from charloom.core.config.records import DEFAULT_MEASURE, Measure
+from charloom.core.config.records import DEFAULT_MEASURE, NATS, Measure
 from charloom.results.commits import curves_of, from_commits
 from charloom.results.dvc_lock import stages_in
 from charloom.results.git import objects
@@ -53,7 +53,7 @@ def measure_experiments(
         raise WrongInput(f"DVC's experiments and HEAD: {'; '.join([present, *warnings])}; {SECOND_SETTING_HINT}")
     params = {setting: next(iter(head_setting.values())).params for setting, head_setting in trials.items()}
     if lacking := [run.metrics for run, _ in comparable if getattr(run.metrics, measure) is None]:
-        if measure.of_held_out and getattr(lacking[0], DEFAULT_MEASURE) is None:
+        if measure.unit != NATS and getattr(lacking[0], DEFAULT_MEASURE) is None:
             raise WrongInput(f"--measure: no text was held out, so runs have no {measure}; smooth_loss is allowed")
         lack = f"{number_of(len(lacking), 'run')} of another version of charloom without {measure}"
         raise WrongInput(f"--measure: {lack}; `dvc exp run` trains them again, and {DEFAULT_MEASURE} is allowed")
@@ -81,25 +81,23 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     commits = ["HEAD", *refs.split()]
     head, *others = from_commits(commits)
     if head.params is None:
-        raise WrongInput(
-            "HEAD: this commit has no params.yaml that this version of charloom can read; commit a valid params.yaml"
-        )
-    contents = dict(zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True))
-    left_out = Counter(content.run for content in contents.values() if isinstance(content.run, str))
-    runs = {
-        commit: (content.run, content.sources) for commit, content in contents.items() if isinstance(content.run, Run)
-    }
-    texts = [run.measured_on for run, _ in runs.values()]
+        why = "this commit has no params.yaml that this version of charloom can read"
+        raise WrongInput(f"HEAD: {why}; commit a valid params.yaml")
+    runs, sources, left_out = dict[str, Run](), dict[str, str](), Counter[str]()
+    for commit, content in zip(commits, [head._replace(run=_of_head(head.run)), *others], strict=True):
+        if isinstance(content.run, str):
+            left_out[content.run] += 1
+        else:
+            runs[commit], sources[commit] = content.run, content.sources
+    texts = [run.measured_on for run in runs.values()]
     usual = texts[0] if "HEAD" in runs else max(texts, key=texts.count, default=None)
-    comparable = {commit: (run, sources) for commit, (run, sources) in runs.items() if run.measured_on == usual}
+    comparable = [commit for commit, run in runs.items() if run.measured_on == usual]
     left_out["another text, or another part of it held out"] = len(runs) - len(comparable)
     if curves:
-        read = zip(comparable.items(), curves_of(comparable), strict=True)
-        comparable = {
-            commit: (run._replace(curves=curves_of_run), sources) for (commit, (run, sources)), curves_of_run in read
-        }
+        for commit, curves_of_run in zip(comparable, curves_of(comparable), strict=True):
+            runs[commit] = runs[commit]._replace(curves=curves_of_run)
     warnings = [f"{number_of(count, 'run')} left out: {why}" for why, count in left_out.items() if count]
-    return head.params, list(comparable.values()), warnings
+    return head.params, [(runs[commit], sources[commit]) for commit in comparable], warnings
 
 
 def _of_head(run: Run | str) -> Run | str:

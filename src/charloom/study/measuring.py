@@ -88,9 +88,7 @@ def _warnings(study: Study) -> Iterator[str]:
     settings = [flat_of(params) for params in study.settings.values()]
     levels = dict(zip(study.settings, levels_of(study.settings.values()), strict=True))
     for group in (names for names in inseparable(levels) if len(names) > 1):
-        values = {
-            name: list(dict.fromkeys(values_of_setting[name] for values_of_setting in settings)) for name in group
-        }
+        values = {name: list(dict.fromkeys(flat[name] for flat in settings)) for name in group}
         yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
 
     yield from _shortness(study)

@@ -33,9 +33,8 @@ from charloom.study.trial import small_trial
 from seedpairs.sentences import listed
 
 STUDIES = Path("studies")
-COPIES = (
-    CHARLOOM_FOLDER / "studies"
-)  # a folder for each content of asked.json, and in it one with the name of the study's file
+# A folder for each content of asked.json, and in it one with the name of the study's file.
+COPIES = CHARLOOM_FOLDER / "studies"
 SHOWN = 100  # seeds in a message, which may be copied
 
 
@@ -64,24 +63,15 @@ def known_analyses(folder: Path) -> Iterator[Study]:
         entries = (entry.partition("\t") for entry in git("ls-tree", "-rz", "HEAD").split("\0") if entry)
         ids = {Path(name): about.split()[-1] for about, _, name in entries}
         folders = [path.parent for path in ids if path.name == QUESTION_FILE]
-        contents = [
-            content
-            for _, content in objects(ids.get(x / y, "none") for x in folders for y in (QUESTION_FILE, TRIALS_FILE))
-        ]
-        for place, content, table in zip(folders, contents[::2], contents[1::2], strict=True):
+        contents = objects(ids.get(x / y, "none") for x in folders for y in (QUESTION_FILE, TRIALS_FILE))
+        for place, (_, content), (_, table) in zip(folders, contents, contents, strict=True):
             add(content, place, table)
-    for file in (
-        *COPIES.glob(f"*/*/{QUESTION_FILE}"),
-        *STUDIES.glob(f"*/{QUESTION_FILE}"),
-        *folder.glob(f"*/{QUESTION_FILE}"),
-    ):
+    found = (COPIES.glob("*/*"), STUDIES.glob("*"), folder.glob("*"))
+    for place in (place for place in chain(*found) if (place / QUESTION_FILE).exists()):
         with suppress(OSError):
-            trials = file.with_name(TRIALS_FILE)
-            add(
-                file.read_bytes(),
-                STUDIES / file.parent.name if COPIES in file.parents else file.parent,
-                trials.read_bytes() if trials.exists() else b"",
-            )
+            trials = place / TRIALS_FILE
+            table = trials.read_bytes() if trials.exists() else b""
+            add((place / QUESTION_FILE).read_bytes(), STUDIES / place.name if COPIES in place.parents else place, table)
     for content, place in places.items():
         with suppress(CharloomError, ValueError):
             study = study_of_frozen(place, FrozenQuestion.model_validate_json(content))
@@ -123,15 +113,10 @@ def used_seeds(study: Study, others: Iterable[Study], verb: str = "has shown res
     own_settings, seeds = {key: name for name in study.settings for key in _keys(study, name)}, dict[int, str]()
     for other in others:
         shown_seeds = other.question.seeds[: max(other.frozen.answers)]
-        shown = [
-            f"{verb} {own_settings[key]}"
-            for name in other.settings
-            for key in _keys(other, name)
-            if key in own_settings
-        ]
-        shown += [
-            f"has shown results equal to those of {own_settings[key]}" for key in _repeated(study, other, shown_seeds)
-        ]
+        keys = chain.from_iterable(_keys(other, name) for name in other.settings)
+        shown = [f"{verb} {own_settings[key]}" for key in keys if key in own_settings]
+        repeated = _repeated(study, other, shown_seeds)
+        shown += [f"has shown results equal to those of {own_settings[key]}" for key in repeated]
         if shown and not is_same_question(study, other) and not is_void(other):
             which = "its earlier answer" if other.path == study.path else in_line(str(other.path))
             reason = f"{which} {shown[0]}"
@@ -202,9 +187,8 @@ def with_known_analyses(study: Study) -> Study:
         anew = ", and add `--anew` to the command" if is_started(study.folder) else ""
         raise WrongInput(f"{study.path}: {why}; write {new}{anew}")
     baseline = _keys(study, study.baseline)
-    earlier = len(
-        {other.question_key for other in known if baseline & _keys(other, other.baseline)} - {study.question_key}
-    )
+    about_it = {other.question_key for other in known if baseline & _keys(other, other.baseline)}
+    earlier = len(about_it - {study.question_key})
     analysed_at = sorted({n for other in own_analyses for n in other.frozen.answers if n <= len(study.question.seeds)})
     update = {"answers": analysed_at, "earlier": min((other.frozen.earlier for other in own_analyses), default=earlier)}
     return study._replace(frozen=study.frozen.model_copy(update=update))

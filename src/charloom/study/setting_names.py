@@ -36,15 +36,10 @@ def given_names(
     names.
     """
     names, others = dict[str, str](), flat_of(usual)
+    flat = {setting: flat_of(params) for setting, params in settings.items()}
     for name, values in given.items():
-        having = {
-            x: values_of_setting
-            for x in settings
-            if dict(values).items() <= (values_of_setting := flat_of(settings[x])).items()
-        }
-        meant = [x for x, values_of_setting in having.items() if values_of_setting == others | dict(values)] or list(
-            having
-        )
+        having = [x for x in settings if dict(values).items() <= flat[x].items()]
+        meant = [x for x in having if flat[x] == others | dict(values)] or having
         if len(meant) != 1:
             many = "more than one setting" if meant else "no setting"
             raise WrongInput(f"{where}: {name}: {many} with these values; {allowed_are(first_names(settings), '')}")

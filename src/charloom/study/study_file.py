@@ -16,7 +16,7 @@ All other params are those of params.yaml at the first start: freeze.py records 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import chain, product
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +30,7 @@ from charloom.core.base.yaml12 import parse_as_texts
 from charloom.core.config.params import VARIED, Params, ParamSection, Positive, Seed
 from charloom.core.config.reading import read_mapping, validated, with_overrides
 from charloom.core.config.records import DEFAULT_MEASURE, NATS, Measure
-from charloom.results.keys import differing, question_key
+from charloom.results.keys import differing, setting_key, short_digest
 from charloom.results.study_table import FrozenQuestion, Runs
 from charloom.study.setting_names import given_names, levels_of
 from seedpairs.names import setting_name
@@ -135,11 +135,12 @@ class Study(NamedTuple):
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""
-        trials: dict[str, list[Trial]] = {setting: [] for setting in self.settings}
-        for setting, seed in product(self.settings, self.question.seeds):
+
+        def trial(setting: str, seed: int) -> Trial:
             params = self.settings[setting].model_copy(update={"seed": seed})
-            trials[setting].append(Trial(f"{setting}, seed {seed}", params, self.frozen.key(params)))
-        return trials
+            return Trial(f"{setting}, seed {seed}", params, self.frozen.key(params))
+
+        return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
 
     def trained(self) -> list[Trial]:
         """Return the trials that have run."""
@@ -174,8 +175,11 @@ class Study(NamedTuple):
         """
         first = [seed for seed in self.question.seeds[:1] if seed != 1]
         declared = [self.question.measure, self.question.smallest_difference, *first]
-        settings, frozen = self.settings, self.frozen
-        return question_key(frozen.sha256, settings.values(), settings[self.baseline], declared, frozen.network)
+        keys = {
+            x: setting_key(params, self.frozen.sha256, self.frozen.network(params))
+            for x, params in self.settings.items()
+        }
+        return short_digest([keys[self.baseline], sorted(keys.values()), declared])
 
     @property
     def folder(self) -> Path:
@@ -215,15 +219,12 @@ def study_of(path: Path, question: StudyFile, frozen: FrozenQuestion, runs: Runs
     name to one setting.
     """
     usual, allowed = frozen.params, [*VARIED, CHECKPOINT_EVERY]
-    for name in (
-        name for values in [question.baseline, *question.overrides(), *question.names.values()] for name in values
-    ):
+    for name in chain(question.baseline, *question.overrides(), *question.names.values()):
         if name not in allowed:
             raise WrongInput(f"{path}: {name}: not a param that a study can vary; {allowed_are(allowed, name)}")
     if question.measure not in frozen.measures:
-        raise WrongInput(
-            f"{path}: measure: the study's rows have no {question.measure}; `--anew` trains the study again"
-        )
+        why = f"the study's rows have no {question.measure}; `--anew` trains the study again"
+        raise WrongInput(f"{path}: measure: {why}")
     baseline = with_overrides(usual, question.baseline, path)
     settings = [with_overrides(usual, values, path) for values in question.overrides()]
     settings = settings if baseline in settings else [baseline, *settings]
@@ -235,10 +236,8 @@ def study_of(path: Path, question: StudyFile, frozen: FrozenQuestion, runs: Runs
     ((name, count),) = Counter(names).most_common(1)
     if count > 1 or not varied:
         why = f"{name} occurs twice" if varied else "no setting differs from the baseline"
-        raise WrongInput(
-            f"{path}: {'vary' if question.vary else 'settings'}: {why}; "
-            "params without effect do not make settings different: vary another param"
-        )
+        cure = "params without effect do not make settings different: vary another param"
+        raise WrongInput(f"{path}: {'vary' if question.vary else 'settings'}: {why}; {cure}")
     by_name = dict(zip(names, settings, strict=True))
     study = Study(path, question, by_name, names[settings.index(baseline)], frozen, runs)
     return study._replace(names=given_names(question.names, by_name, usual, f"{path}: names"))

@@ -11,8 +11,8 @@ losses    the exceptions that an executor raises if its worker has ended
 may_come  whether further workers may join later
 threads   number of threads of a trial; None: as many as are fastest on this machine
 text      the path of the prepared text, or an object that the worker gets as the text
-live_workers  returns the executor of each live worker, by the worker's name; only a live worker may be given a task
-lost      is called with the name of a worker that has ended, during a task or while it was idle
+live_workers  returns the executor of each live worker, by the worker's name; only a live worker may be given a task,
+          and the caller removes a worker that has ended
 close     ends the processes, or the connection
 """
 
@@ -63,8 +63,7 @@ class Processes:
         """Store the path of the prepared text and the number of processes. No process is started yet."""
         self.jobs, self.text, self.numbers = jobs, text, count(1)
         self.threads = None if jobs == 1 else 1
-        self.executors: dict[str, Executor] = {}
-        self.processes = set[BaseProcess]()
+        self.executors, self.processes = dict[str, Executor](), set[BaseProcess]()
 
     def live_workers(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
@@ -79,10 +78,6 @@ class Processes:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.executors[f"process {next(self.numbers)}"] = executor
         return self.executors
-
-    def lost(self, name: str) -> None:
-        """Remove the process from the list. The next call of `live_workers` starts another one."""
-        del self.executors[name]
 
     def close(self) -> None:
         """Kill the worker processes."""
@@ -119,15 +114,29 @@ class Cluster:
     threads: int | None = 1  # other workers may share the machine
     future: Any = None
 
-    def __init__(self, address: str, client: Any, losses: tuple[type[BaseException], ...], text: bytes) -> None:
-        """Store the connection and the pickled text. Nothing is sent yet.
+    def __init__(self, text: Path, address: str) -> None:
+        """Connect to the scheduler at the address.
 
-        address  the scheduler's address, for messages
-        client   Dask's client, which is connected
-        losses   the exceptions that Dask raises if a worker has ended
+        text  the file of the prepared text, which is sent to the workers
+
+        Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
         """
-        self.address, self.client, self.losses, self.content = address, client, losses, text
-        self.executors, self.last_reply, self.close = dict[str, Executor](), time.monotonic(), client.close
+        try:
+            # Dask is optional, and takes a second to import.
+            from dask import config  # noqa: PLC0415
+            from distributed import Client  # noqa: PLC0415
+            from distributed.scheduler import KilledWorker  # noqa: PLC0415
+        except ImportError:
+            raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` installs it") from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are reported in one line instead
+        config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})  # a text may be large
+        try:
+            self.client: Any = Client(address, timeout=SCHEDULER_MAY_TAKE, set_as_default=False)  # type: ignore[no-untyped-call]  # Dask's
+        except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
+            raise _unavailable(address, error) from None
+        self.address, self.losses, self.close = address, (KilledWorker, CancelledError), self.client.close
+        self.content, self.executors = pickle.dumps(read_prepared(text)), dict[str, Executor]()
+        self.last_reply = time.monotonic()
 
     def live_workers(self) -> dict[str, Executor]:
         """Ask the scheduler for its workers; return the executor of each worker, by the worker's address.
@@ -161,32 +170,6 @@ class Cluster:
             self.future = self.client.submit(pickle.loads, self.content, pure=False)
         return self.future
 
-    def lost(self, name: str) -> None:
-        """Do nothing: the next call of `live_workers` asks the scheduler, which knows that the worker has ended."""
-
-
-def cluster(text: Path, address: str) -> Cluster:
-    """Connect to the scheduler at the address, and return its workers.
-
-    text  the file of the prepared text, which is sent to the workers
-
-    Raises WrongInput if Dask is not installed, and Unavailable if the scheduler does not answer.
-    """
-    try:
-        # Dask is optional, and takes a second to import.
-        from dask import config  # noqa: PLC0415
-        from distributed import Client  # noqa: PLC0415
-        from distributed.scheduler import KilledWorker  # noqa: PLC0415
-    except ImportError:
-        raise WrongInput("--dask: Dask is not installed; `pip install 'charloom[cluster]'` installs it") from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are reported in one line instead
-    config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})  # a text may be large
-    try:
-        client = Client(address, timeout=SCHEDULER_MAY_TAKE, set_as_default=False)  # type: ignore[no-untyped-call]  # Dask's
-    except (OSError, ValueError) as error:  # Dask's TimeoutError and CommClosedError are OSErrors
-        raise _unavailable(address, error) from None
-    return Cluster(address, client, (KilledWorker, CancelledError), pickle.dumps(read_prepared(text)))
-
 
 def _unavailable(address: str, error: Exception) -> Unavailable:
     why = in_line(str(error)[:100]) or "no answer"
@@ -219,6 +202,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
             raise Unavailable(f"{trial.name}: {FAILURES + 1} workers have failed at this; {why}")
 
     def put_back_of_lost(worker: str, trial: Trial) -> None:
+        live.pop(worker, None)
         line = f"worker {in_line(worker)} was lost, and another one gets {trial.name}"
         warn_once(line, line)
         put_back(trial, LOST)
@@ -238,7 +222,6 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
             try:
                 tasks[live[name].submit(checked_trial, *arguments)] = name, trial
             except workers.losses:  # the worker has ended while idle
-                workers.lost(name)
                 put_back_of_lost(name, trial)
         if not tasks:
             warn_once("workers", "no worker is available; trials wait for one")
@@ -250,7 +233,6 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
                 if not isinstance(run, Run) or run[:2] != (trial.params, text_sha256):
                     raise TypeError("its answer is not a run of this trial")
             except workers.losses:
-                workers.lost(worker)
                 put_back_of_lost(worker, trial)
             except Exception as error:  # noqa: BLE001  any error is the worker's: a full disk, other sources
                 why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"

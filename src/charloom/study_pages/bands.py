@@ -35,11 +35,8 @@ def _pictures(presentation: Presentation, name: str) -> Iterator[Picture]:
 
     name  the curve's name, a key of the answer's `curves`, such as a measure
     """
-    trials, curves, paired = (
-        presentation.analysis.settings,
-        presentation.analysis.curves[name],
-        presentation.analysis.bands[name],
-    )
+    analysis = presentation.analysis
+    trials, curves, paired = analysis.settings, analysis.curves[name], analysis.bands[name]
     ended = {
         setting: [curve for seed, curve in curves.get(setting, {}).items() if trials[setting][seed].value is not None]
         for setting in presentation.drawn
@@ -47,7 +44,7 @@ def _pictures(presentation: Presentation, name: str) -> Iterator[Picture]:
     means = {setting: band(group) for setting, group in ended.items() if group}
     about, place = ABOUT.get(name, name), name.replace(" ", "-")
     yield from _picture(presentation, place, name, about, means, [curve for group in ended.values() for curve in group])
-    base = curves.get(presentation.analysis.baseline, {})
+    base = curves.get(analysis.baseline, {})
     title = f"{name}: difference to the baseline"
     differences = {setting: paired[setting] for setting in presentation.drawn if setting in paired}
     setting_curves = [(seed, curve) for setting in differences for seed, curve in curves[setting].items()]

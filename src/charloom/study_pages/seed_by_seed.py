@@ -105,12 +105,9 @@ def line_of(name: str, color: str, contrast: Contrast, dots: list[float], *, bol
 
 
 def differences_picture(
-    presentation: Presentation,
-    lines: Sequence[Line],
-    names: tuple[str, str, str],
-    caption_ends: tuple[str, str],
+    presentation: Presentation, lines: Sequence[Line], names: tuple[str, str, str], caption_ends: tuple[str, str],
     table: Table,
-) -> Picture:
+) -> Picture:  # fmt: skip
     """Return the picture of the differences in `lines`, which are rows as `line_of` returns them.
 
     names         the picture's id on the page, its title, and the label of its x axis
@@ -144,11 +141,8 @@ def lesson(presentation: Presentation) -> PageSection | None:
 
     A comparison gets a picture if it has at least three pairs and there are at most FEW comparisons.
     """
-    contrasts = [
-        contrast
-        for contrast in presentation.analysis.comparisons
-        if presentation.few and len(contrast.differences) >= FIRST_SEEDS[0]
-    ]
+    comparisons = presentation.analysis.comparisons if presentation.few else []
+    contrasts = [contrast for contrast in comparisons if len(contrast.differences) >= FIRST_SEEDS[0]]
     pictures = [_lesson(presentation, n, contrast) for n, contrast in enumerate(contrasts, 1)]
     return PageSection("lesson", "What fewer seeds would have said", None, pictures) if pictures else None
 

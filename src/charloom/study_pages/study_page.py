@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charloom.core.base.errors import CharloomError, WrongInput
 from charloom.core.base.words import in_line, number_of
@@ -67,34 +67,20 @@ def _shared(presentation: Presentation) -> list[PageSection | None]:
 def study_page(study: Study, presentation: Presentation) -> tuple[str, str, str]:
     """Return the study's page as HTML, the SVG of `comparison_picture`, and the page without links to other pages."""
     analysis, shared = presentation.analysis, _shared(presentation)
-    long = f" of {presentation.analysis.budget:,} updates" if presentation.analysis.budget else ""
-    if len(read := {*presentation.analysis.amounts.values()}) == 1:
+    long = f" of {analysis.budget:,} updates" if analysis.budget else ""
+    if len(read := {*analysis.amounts.values()}) == 1:
         long += f", each of which reads {read.pop():,.0f} characters"
     about = f", {ABOUT[analysis.measure]}" if analysis.measure in ABOUT else ""
-    decided = PageSection("decided", "How it was decided", words.notes(analysis))
-    more = [
-        seed_by_seed.lesson(presentation),
-        _numbers(presentation),
-        decided,
-        _addresses(study),
-        _again(study, presentation),
-    ]
-    sections = [_answer(presentation), *shared, *more]
-    intro = [
-        *([presentation.question] if analysis.title else []),
-        f"Text: {text_of(study.frozen)}. {len(analysis.summaries)} settings, "
-        f"{presentation.trainings:,} trainings{long}.",
-        f"Measure: {analysis.measure}{about}; {analysis.better} is better.{_held_out(study)}",
-    ]
-    page = partial(
-        rendered,
-        presentation.heading,
-        "\n".join(intro),
-        sections,
-        study=study,
-        presentation=presentation,
-        percent=words.PERCENT,
+    sections = [_answer(presentation), *shared, seed_by_seed.lesson(presentation), _numbers(presentation)]
+    sections.append(PageSection("decided", "How it was decided", words.notes(analysis)))
+    sections += [_addresses(study), _again(study, presentation)]
+    intro = f"{presentation.question}\n" if analysis.title else ""
+    intro += (
+        f"Text: {text_of(study.frozen)}. {len(analysis.summaries)} settings, {presentation.trainings:,} trainings"
+        f"{long}.\nMeasure: {analysis.measure}{about}; {analysis.better} is better.{_held_out(study)}"
     )
+    about_study: dict[str, Any] = {"study": study, "presentation": presentation, "percent": words.PERCENT}
+    page = partial(rendered, presentation.heading, intro, sections, **about_study)
     links = [ALL_STUDIES] if study.path.parent.resolve() == STUDIES.resolve() else []
     return page(links=links), _together(shared), page()
 
@@ -201,18 +187,9 @@ def _listed(file: Path) -> ListedStudy:
     trained = f"{trainings:,} of {planned:,}" if trainings < planned else f"{trainings:,}"
     count = f"{trained} trainings, {seed_range(seeds)}"
     about = "; ".join([text_of(study.frozen), count, *presentation.analysis.warnings])
-    if not study.frozen.answers:
-        return ListedStudy(
-            file, f"No answer yet: `charloom study {file}` trains and answers.", presentation.heading, about
-        )
-    if page.exists():
-        return ListedStudy(
-            file, "", presentation.heading, about, presentation.verdict_lines, page.relative_to(STUDIES).as_posix()
-        )
-    return ListedStudy(
-        file,
-        f"No page yet: `charloom study {file}` writes it.",
-        presentation.heading,
-        about,
-        presentation.verdict_lines,
-    )
+    missing, lines, place = f"No answer yet: `charloom study {file}` trains and answers.", list[str](), ""
+    if study.frozen.answers:
+        missing, lines = f"No page yet: `charloom study {file}` writes it.", presentation.verdict_lines
+    if study.frozen.answers and page.exists():
+        missing, place = "", page.relative_to(STUDIES).as_posix()
+    return ListedStudy(file, missing, presentation.heading, about, lines, place)

@@ -128,10 +128,8 @@ def compare_runs(runs: list[str], seeds: int, folder: Path) -> Comparison:
     names = differing([a.run.params, b.run.params])
     params = [(name, as_yaml(values[0][name]), as_yaml(values[1][name])) for name in names]
     code = sorted(path for path in a.code | b.code if a.code.get(path) != b.code.get(path)) if a.code and b.code else []
-    differs_at = {
-        name: costs.first_difference(a.run.curves.get(name, {}), b.run.curves.get(name, {}))
-        for name in ("loss", *CURVES)
-    }
+    curves = {name: [side.run.curves.get(name, {}) for side in (a, b)] for name in ("loss", *CURVES)}
+    differs_at = {name: costs.first_difference(*both) for name, both in curves.items()}
     own = Comparison(a, b, params, code, code_patch(a, b), None, "", [], None, None, "", differs_at)
     both = [side.run.text_and_metrics[1].held_out_bits_per_character for side in (a, b)]
     if a.run.text_sha256 != b.run.text_sha256:
@@ -215,15 +213,14 @@ def _chance(own: Comparison, verdict: str, known: dict[int, float], half: float 
         sentences.append(f"{pairs} {often}. The difference between A and B {more}.")
     elif not verdict:
         have = f"{number_of(len(known), 'other seed')} of A’s setting {'is' if len(known) == 1 else 'are'} known"
-        sentences.append(
-            f"One seed each, so this can be chance: {have}, and an interval needs {costs.FEWEST}. {TRAIN_SEEDS}"
-        )
+        chance = f"One seed each, so this can be chance: {have}, and an interval needs {costs.FEWEST}."
+        sentences.append(f"{chance} {TRAIN_SEEDS}")
     return sentences
 
 
 def as_text(own: Comparison, width: int) -> str:
     """Return the names of the runs, the difference and its explanation as text for a terminal with `width` columns."""
-    lines = [f"A  {_named(own.a)}", f"B  {_named(own.b)}", "", own.headline, own.about_params, own.about_code]
+    lines = [f"A  {named(own.a)}", f"B  {named(own.b)}", "", own.headline, own.about_params, own.about_code]
     lines += own.chance
     lines += [own.missing] if own.missing else []
     files = [line.split(" b/")[-1] for line in own.patch.splitlines() if line.startswith("diff --git ")]
@@ -231,7 +228,8 @@ def as_text(own: Comparison, width: int) -> str:
     return "".join(f"{textwrap.fill(visible(in_line(line)), max(width, 40))}\n" for line in lines)
 
 
-def _named(side: Side) -> str:
+def named(side: Side) -> str:
+    """Return the run's name with its commit and its seed."""
     return f"{side.name}, commit {side.commit[:7]}, seed {side.run.params.seed}"
 
 

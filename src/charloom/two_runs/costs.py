@@ -68,6 +68,16 @@ class Passage(NamedTuple):
     start: int
     length: int
 
+    @property
+    def characters(self) -> slice:
+        """Return the place of the characters in the text."""
+        return slice(self.start, self.start + self.length)
+
+    @property
+    def costs(self) -> slice:
+        """Return the place of their costs: the first character of the text has none."""
+        return slice(self.start - 1, self.start - 1 + self.length)
+
 
 class Word(NamedTuple):
     """A word, how often it occurs in the held-out text, and B's cost minus A's of all its characters, in bits."""

@@ -1,13 +1,10 @@
 """Write the page of two runs as HTML. Templates, styles and script are in templates/, and extend those of `pages`."""
 
 from base64 import b64encode
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
 
 from charloom.core.base.terminal import visible
 from charloom.core.base.types import Array
@@ -15,9 +12,9 @@ from charloom.core.base.words import in_line
 from charloom.core.config.records import PART_MEASURE
 from charloom.pages.along_updates import draw, over_updates, settled, table_of
 from charloom.pages.pictures import BLUE, GREY, as_picture, drawing, limits, write_legend
-from charloom.pages.sections import HYPHEN, TEMPLATES, PageSection, Picture, Table, breakable, program, script
+from charloom.pages.sections import PageSection, Picture, Table, program, rendered
 from charloom.results.run import Curve
-from charloom.two_runs.comparison import CURVES, Comparison, Reading
+from charloom.two_runs.comparison import CURVES, Comparison, Reading, named
 from charloom.two_runs.costs import FEWEST, LIKELIEST, LONG, STREAMS, Fork, Share, Word
 
 OWN = Path(__file__).with_name("templates")
@@ -43,25 +40,17 @@ def two_runs_page(own: Comparison) -> str:
             PageSection("passages", "The text", _texts(reading)),
             PageSection("words", "Words", list(words)),
         ]
-        code = program(["page.js"], _data(reading))
-        code["script"] += Markup((OWN / "two_runs.js").read_text(encoding="utf-8"))  # noqa: S704  our own
+        code = program(["page.js", OWN / "two_runs.js"], _data(reading))
     sections.append(PageSection("along", "Curves", None, _curves(own)))
     if reading and reading.fork:
         sections.append(PageSection("fork", "A sample forks", _fork(reading, reading.fork)))
-    names = [side.name for side in (own.a, own.b)]
-    page = _environment().get_template("base.html")
-    return page.render(
-        title=f"Two runs: {names[0]} and {names[1]}", intro=_intro(own), sections=sections, links=(), program=code,
-        own=own, reading=reading,
-    )  # fmt: skip
+    title = f"Two runs: {own.a.name} and {own.b.name}"
+    return rendered(title, _intro(own), sections, program=code, folder=OWN, own=own, reading=reading)
 
 
 def _intro(own: Comparison) -> str:
-    sides = [
-        f"{label}: {side.name}, commit {side.commit[:7]}, seed {side.run.params.seed}, {side.run.params.prepare.text}"
-        for label, side in (("A", own.a), ("B", own.b))
-    ]
-    return "\n".join(visible(line) for line in sides)
+    sides = (("A", own.a), ("B", own.b))
+    return "\n".join(visible(f"{label}: {named(x)}, {x.run.params.prepare.text}") for label, x in sides)
 
 
 def _scale(rows: list[Share]) -> float:
@@ -72,17 +61,11 @@ def _scale(rows: list[Share]) -> float:
 
 def _texts(reading: Reading) -> dict[str, Any]:
     """Return the data of the section on the text for the template: passages with both costs, and the first block."""
-    places = [*reading.gains, *reading.loses]
-    rows = [
-        (
-            reading.text[passage.start : passage.start + passage.length],
-            *(float(bits[passage.start - 1 :][: passage.length].sum()) for bits in reading.bits),
-            passage.start + 1,
-        )
-        for passage in places
-    ]
-    gains = len(reading.gains)
-    read = len(reading.text)
+    rows = []
+    for passage in (*reading.gains, *reading.loses):
+        costs = (float(bits[passage.costs].sum()) for bits in reading.bits)
+        rows.append((reading.text[passage.characters], *costs, passage.start + 1))
+    gains, read = len(reading.gains), len(reading.text)
     return {
         "kinds": (("B gains most", 0, rows[:gains]), ("B loses most", gains, rows[gains:])), "long": LONG,
         "shown": min(read, SHOWN), "read": read, "blocks": -(-min(read, SHOWN) // BLOCK), "first": reading.text[:BLOCK],
@@ -98,10 +81,9 @@ def _data(reading: Reading) -> dict[str, Any]:
     """Return the data for two_runs.js: passages and held-out text, with both costs and the likeliest characters."""
     rows = []
     for passage, *guesses in zip((*reading.gains, *reading.loses), *reading.guesses, strict=True):
-        at = slice(passage.start - 1, passage.start - 1 + passage.length)
         likeliest = [[", ".join(f"{x} {100 * p:.0f} %" for x, p in _spelled(row)) for row in own] for own in guesses]
-        text = reading.text[passage.start : passage.start + passage.length]
-        rows.append([text, *(_packed(bits[at]) for bits in reading.bits), likeliest])
+        packed = (_packed(bits[passage.costs]) for bits in reading.bits)
+        rows.append([reading.text[passage.characters], *packed, likeliest])
     whole = [reading.text[:SHOWN], *(_packed(bits[: SHOWN - 1]) for bits in reading.bits)]
     return {"passages": rows, "whole": whole, "steps": STEPS, "block": BLOCK}
 
@@ -162,16 +144,3 @@ def _fork(reading: Reading, own: Fork) -> dict[str, Any]:
         top = sorted(named, key=lambda pair: -pair[1])[:LIKELIEST]
         rows.append((label, bars, named[drawn], top, text[:CONTINUED]))
     return {"rows": rows, "drawn": own.drawn, "common": own.common, "streams": STREAMS, "stream": own.stream}
-
-
-def _environment() -> Environment:
-    loaders = [FileSystemLoader(OWN), FileSystemLoader(TEMPLATES), PrefixLoader({"pages": FileSystemLoader(TEMPLATES)})]
-    environment = Environment(
-        loader=ChoiceLoader(loaders), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        autoescape=True, finalize=lambda value: visible(value) if type(value) is str else value,
-    )  # fmt: skip
-    digest = lambda text: f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"  # noqa: E731
-    environment.filters.update(breakable=breakable, csp_hash=digest, thousands="{:,}".format)
-    environment.filters["minus"] = lambda text: HYPHEN.sub("−", text)
-    environment.globals["script"] = script("save.js")
-    return environment

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, as_completed
 from contextlib import suppress
-from itertools import count, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Diverged, Unavailable, WrongInput
@@ -98,11 +98,9 @@ def _trained(trials: list[Params], text: Path, jobs: int) -> Iterator[tuple[Para
     """
     workers = Processes(text, jobs)
     try:
-        executors = list(workers.live_workers().values())
-        tasks = {
-            executors[n % jobs].submit(train_last, params, text, workers.threads): params
-            for n, params in enumerate(trials)
-        }
+        executors = workers.live_workers().values()
+        pairs = zip(cycle(executors), trials, strict=False)
+        tasks = {executor.submit(train_last, params, text, workers.threads): params for executor, params in pairs}
         with progress("seeds", len(tasks), stderr=True) as report:
             for n, future in enumerate(as_completed(tasks), 1):
                 with suppress(Diverged):  # such a seed has no costs

@@ -1,13 +1,10 @@
 """Find a run by its name, and read its files: from a commit, a DVC experiment, the working folder, or MLflow."""
 
 import re
-from collections.abc import Iterator
 from configparser import ConfigParser, Error
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-
-from pydantic import ValidationError
 
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.git import git, git_output
@@ -17,10 +14,9 @@ from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml, scalar_value
 from charloom.core.config.params import PARAMS, Params, nested, with_silent
 from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
-from charloom.core.config.records import ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.runtime.provenance import commit
-from charloom.core.training.headline import outcome_of
 from charloom.proof.origin import RUN, origin_of
+from charloom.results.commits import run_in
 from charloom.results.dvc_lock import Stages, md5, stages_in
 from charloom.results.git import objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
@@ -82,9 +78,8 @@ def read_side(name: str, folder: Path) -> Side:
         stages = stages_in(lock)
     try:
         written = parse_yaml(params.decode())
-        values = {key: scalar_value(value) for key, value in recorded.items()} | (
-            dict(leaves(written)) if written else {}
-        )
+        values = {key: scalar_value(value) for key, value in recorded.items()}
+        values |= leaves(written) if written else ()
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
     for stage in (name for name in ("prepare", "train") if name in stages):
@@ -118,21 +113,17 @@ def _run(params: Params, content: dict[str, bytes], name: str) -> Run:
     content  content of the files by their keys in `pipeline.files`; a missing table of a curve gives no curve
     name     the run's name, for messages
     """
-    train, text, results = (content[key] for key in METRICS)
-    if not train:
-        raise WrongInput(f"{in_line(name)}: no results; `dvc repro` makes those of the working folder")
-    try:
-        metrics, about = TrainMetrics.model_validate_json(train), TextMetrics.model_validate_json(text)
-        hashed = ResultsRecord.model_validate_json(results or b'{"results": ""}')
-    except ValidationError:
-        raise WrongInput(f"{in_line(name)}: metrics of another version of charloom; train the run again") from None
+    train, *others = (content[key] for key in METRICS)
+    run = run_in(params, train, *others)
+    if isinstance(run, str):
+        cure = "train the run again" if train else "`dvc repro` makes those of the working folder"
+        raise WrongInput(f"{in_line(name)}: {run}; {cure}")
     curves: dict[str, Curve] = {}
     for key, names in TABLES.items():
         with suppress(ValueError):  # missing, or of another version
             for curve, points in columns_of(content.get(key, b""), names).items():
                 curves[curve] = curves.get(curve, {}) | points
-    outcome = outcome_of(metrics, about.K, params.seq_length)
-    return Run(params, about.sha256, outcome, metrics, curves, hashed.results, about, network=hashed.network)
+    return run._replace(curves=curves)
 
 
 def at_hand(side: Side, key: str) -> Path | None:
@@ -144,17 +135,12 @@ def at_hand(side: Side, key: str) -> Path | None:
     digest = next((stage.outs[str(path)] for stage in side.stages.values() if str(path) in stage.outs), "")
     if digest and path.is_file() and md5(path) == digest:
         return path
-    caches = [cache / digest[:2] / digest[2:] for cache in _caches()] if digest.isalnum() else []
-    return next((file for file in caches if file.is_file()), None)
-
-
-def _caches() -> Iterator[Path]:
-    """Yield the folder in which DVC 3 caches files, then the folder in which DVC 2 did."""
     settings, folder = ConfigParser(interpolation=None, strict=False), Path(".dvc")
     with suppress(Error, UnicodeDecodeError):
         settings.read([folder / "config", folder / "config.local"])
     cache = folder / settings.get("cache", "dir", fallback="cache")
-    yield from (cache / "files/md5", cache)
+    file = cache / "files/md5" / digest[:2] / digest[2:]
+    return file if digest.isalnum() and file.is_file() else None
 
 
 def code_patch(a: Side, b: Side) -> str:

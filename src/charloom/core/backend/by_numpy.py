@@ -91,9 +91,8 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, _threads:
         moves = update == 0 and g.flat.any()
         recipe.step(theta, accumulators, g, update)
         if moves and np.array_equal(theta.flat, best.theta.flat):  # b and c start at 0, so that any step is seen
-            raise CheckFailed(
-                f"{type(recipe.optimizer).__name__}.step changes no weight; the method must change theta in place"
-            )
+            step = f"{type(recipe.optimizer).__name__}.step"
+            raise CheckFailed(f"{step} changes no weight; the method must change theta in place")
         h = np.where(zero[row + 1][:, None], after.dtype.type(0), after)
         losses[row], smooth_losses[row] = loss, smooth
     end = TrainState(state.update + count, theta, accumulators, h, smooth, best, state.seed)

@@ -143,21 +143,15 @@ class Params(ParamSection):
         return frozenset(f"train.{name}" for name in rates | chunks)
 
     @model_validator(mode="after")
-    def _has_a_step(self) -> "Params":
-        """Raise ValueError if the backend is `kernel`, and the kernel has no compiled step of the optimiser."""
+    def _fit_together(self) -> "Params":
+        """Raise ValueError if the kernel has no step of the optimiser, or if a chunk is shorter than a sequence."""
         if self.backend == KERNEL and self.optimizer not in COMPILED:
             allowed = f"allowed with backend: kernel are {', '.join(COMPILED)}; backend: numpy trains with it"
             raise ValueError(f"optimizer: {self.optimizer} has no compiled step; {allowed}")
-        return self
-
-    @model_validator(mode="after")
-    def _fit_a_chunk(self) -> "Params":
-        """Raise ValueError if the order is `chunks`, and a chunk is shorter than a sequence."""
         train = self.train
         if train.order == CHUNKS and train.chunk_length < self.seq_length:
-            raise ValueError(
-                f"train.chunk_length: {train.chunk_length} is less than seq_length ({self.seq_length}); make it larger"
-            )
+            less = f"{train.chunk_length} is less than seq_length ({self.seq_length})"
+            raise ValueError(f"train.chunk_length: {less}; make it larger")
         return self
 
 

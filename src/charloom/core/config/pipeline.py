@@ -59,9 +59,8 @@ class Project(NamedTuple):
             raise WrongInput(f"{PIPELINE}: not in this folder; start charloom in the project's folder")
         entries = read_mapping(file, ("stages", "plots")).get("stages")
         if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
-            raise WrongInput(
-                f"{PIPELINE}: it has no stages, or a stage is no mapping; `git diff {PIPELINE}` shows what was edited"
-            )
+            edited = f"`git diff {PIPELINE}` shows what was edited"
+            raise WrongInput(f"{PIPELINE}: it has no stages, or a stage is no mapping; {edited}")
         return entries
 
     def declared(self, stage: str) -> dict[str, Any]:
@@ -126,7 +125,6 @@ def changed_inputs(before: dict[str, Any], after: dict[str, Any]) -> str:
 def ensure_repository() -> None:
     """Raise WrongInput if the working folder is in no Git repository. DVC would fail with a less clear message."""
     folder = Path.cwd()
-    if not any((folder / ".git").exists() for folder in (folder, *folder.parents)):
-        raise WrongInput(
-            f"{folder}: not a Git repository, but DVC needs one: `git clone` the project or run `git init`"
-        )
+    if not any((place / ".git").exists() for place in (folder, *folder.parents)):
+        cure = "`git clone` the project or run `git init`"
+        raise WrongInput(f"{folder}: not a Git repository, but DVC needs one: {cure}")

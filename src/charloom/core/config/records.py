@@ -209,39 +209,29 @@ Better = Literal["lower", "higher"]
 class Measure(StrEnum):
     """A metric in TrainMetrics by which a study can compare settings. The value is the metric's name.
 
-    words        a description of the metric, for readers of a page
-    unit         the unit; a measure in NATS compares only settings whose updates read the same number of characters
-    better       whether lower or higher values are better
-    least        the smallest difference that matters, proposed for a new study
-    of_held_out  whether the metric is None without held-out text
+    words   a description of the metric, for readers of a page
+    unit    the unit; a measure in NATS compares only settings whose updates read the same number of characters, and one
+            in another unit is None without held-out text
+    better  whether lower or higher values are better
     """
 
     words: str
     unit: str
     better: Better
-    least: float
-    of_held_out: bool
 
-    def __new__(
-        cls, name: str, words: str, unit: str, better: Better, least: float, of_held_out: bool = True
-    ) -> "Measure":  # fmt: skip
+    def __new__(cls, name: str, words: str, unit: str = BITS, better: Better = "lower") -> "Measure":
         """Return the measure: a str, which is its name, with the other arguments as attributes."""
         measure = str.__new__(cls, name)
         measure._value_, measure.words, measure.unit, measure.better = name, words, unit, better
-        measure.least, measure.of_held_out = least, of_held_out
         return measure
 
-    HELD_OUT = "held_out_bits_per_character", "the cost of held-out text with the last model", BITS, "lower", 0.01
-    BEST_HELD_OUT = (
-        "best_held_out_bits_per_character", "the cost of held-out text with the best model", BITS, "lower",
-        0.01,
-    )  # fmt: skip
+    HELD_OUT = "held_out_bits_per_character", "the cost of held-out text with the last model"
+    BEST_HELD_OUT = "best_held_out_bits_per_character", "the cost of held-out text with the best model"
     LOWEST_HELD_OUT = (
         "lowest_held_out_part_bits_per_character", "the lowest cost of a part of the held-out text in training",
-        BITS, "lower", 0.01,
     )  # fmt: skip
-    SMOOTH_LOSS = "smooth_loss", "the smooth loss on training text", NATS, "lower", 0.01, False
-    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smooth loss on training text", NATS, "lower", 0.01, False
+    SMOOTH_LOSS = "smooth_loss", "the smooth loss on training text", NATS
+    BEST_SMOOTH_LOSS = "best_smooth_loss", "the lowest smooth loss on training text", NATS
 
     @classmethod
     def from_name(cls, name: str) -> "Measure | None":

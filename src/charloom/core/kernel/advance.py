@@ -52,7 +52,8 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
     smooth = math.nan if state.smooth_loss is None else state.smooth_loss
     lowest = math.inf if state.best is None else state.best.smooth_loss
     starts, zero = recipe.places(state.update, count + 1, len(ids), state.seed)
-    read, sizes = _sequences(ids, starts[:-1], T), _sizes(recipe, m, K)
+    read = ids[starts[:-1, None] + np.arange(T + 1)[:, None]].ravel().astype(np.int64)  # (updates, T + 1, n), flat
+    sizes = _sizes(recipe, m, K)
     before = w, s, best_w, best_h, z, read, zero, state.update, sizes, smooth, lowest
     if size > 1:  # compile before the threads start: an exception in one would leave the others waiting
         updates(*before, losses[:0], smooth_losses[:0], statistics, ALONE)
@@ -64,18 +65,8 @@ def advance(state: TrainState, ids: Array, count: int, recipe: Recipe, threads: 
     after = TrainState(
         state.update + count, theta, accumulator_parameters(s, m, K), z.h[:n, :m].copy(), smooth_loss, best, state.seed
     )
-    return UpdateResults(
-        state, ensure_finite(after), losses, smooth_losses, np.column_stack((losses[measured], statistics))
-    )
-
-
-def _sequences(ids: Array, starts: Array, T: int) -> Array:
-    """Return the T + 1 ids from each start on as a flat array, in the order of an array (updates, T + 1, n).
-
-    starts (updates, n)  positions in the text
-    """
-    read: Array = ids[starts[:, None] + np.arange(T + 1)[:, None]]
-    return read.ravel().astype(np.int64)
+    rows = np.column_stack((losses[measured], statistics))
+    return UpdateResults(state, ensure_finite(after), losses, smooth_losses, rows)
 
 
 def learned_gradients(theta: Parameters, ids: Array, h_0: Array, recipe: Recipe) -> tuple[Gradients, Array]:
@@ -109,6 +100,5 @@ def _sizes(recipe: Recipe, m: int, K: int) -> Sizes:
     """Return the recipe as `sizes`, an argument of `updates`; rates, scale and clip are in the dtype of the weights."""
     number, optimizer = np.dtype(recipe.dtype).type, recipe.optimizer
     rates, all_rows = type(optimizer)(*map(number, optimizer)), optimizer.moves_without_gradient()
-    return Sizes(
-        m, K, recipe.seq_length, recipe.batch, number(recipe.scale), number(recipe.clip), rates, SATURATED, all_rows
-    )
+    scale, clip = number(recipe.scale), number(recipe.clip)
+    return Sizes(m, K, recipe.seq_length, recipe.batch, scale, clip, rates, SATURATED, all_rows)

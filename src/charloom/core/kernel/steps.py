@@ -13,8 +13,9 @@ from charloom.core.base.types import Array
 from charloom.core.kernel.cache import PASTED
 from charloom.core.kernel.vector import load, square_root, store
 from charloom.core.network.adagrad import AdaGrad
-from charloom.core.network.adam import Adam
-from charloom.core.network.recipe import COMPILED, OPTIMIZERS
+from charloom.core.network.adam import Adam, power
+
+compiled_power = njit(**PASTED)(power)
 
 
 def step(rates: Any, w: Array, accumulators: tuple[Array, ...], i: int, k: int, g: Any) -> Any:
@@ -63,27 +64,11 @@ def _adam_rates(rates: Any) -> Any:
 
     def adam_at(rates: Any, update: int) -> Any:
         eta, b1, b2, eps = float64(rates.eta), float64(rates.b1), float64(rates.b2), float64(rates.eps)
-        root = math.sqrt(1.0 - power(b2, update + 1))
-        return Adam(number(eta * root / (1.0 - power(b1, update + 1))), rates.b1, rates.b2, number(eps * root))
+        root = math.sqrt(1.0 - compiled_power(b2, update + 1))
+        return Adam(number(eta * root / (1.0 - compiled_power(b1, update + 1))), rates.b1, rates.b2, number(eps * root))
 
     return adam_at
 
 
 # For each optimiser its step, and a function that returns the code of `rates_at` for the type of its rates.
 STEPS = {AdaGrad: (_adagrad, _constant_rates), Adam: (_adam, _adam_rates)}
-if missing := [name for name in COMPILED if OPTIMIZERS[name] not in STEPS]:
-    raise NotImplementedError(
-        f"STEPS of kernel/steps.py has no {missing[0]}, which is in COMPILED of network/recipe.py"
-    )
-
-
-@njit(**PASTED)
-def power(base: float, exponent: int) -> float:
-    """Return base^exponent for an integer exponent ≥ 0, by the same multiplications as in network/adam.py."""
-    product = 1.0
-    while exponent:
-        if exponent % 2:
-            product *= base
-        base *= base
-        exponent //= 2
-    return product

@@ -1,13 +1,13 @@
 """The file of a model: an .npz of plain arrays, validated when read."""
 
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from charloom.core.base.array_file import Layout, pack, unpack
+from charloom.core.base.array_file import Arrays, Layout, pack, unpack
 from charloom.core.base.errors import Damaged, WrongInput
 from charloom.core.base.types import Array
 from charloom.core.network.recipe import KERNEL, NUMPY
@@ -40,17 +40,12 @@ class Model:
 
 def model_bytes(model: Model) -> bytes:
     """Return the content of the model's .npz file. Equal models give equal bytes."""
-    return pack(
-        {name: getattr(model.theta, name) for name in NAMES}
-        | {
-            "h": model.h,
-            "first": np.array(model.first, np.int64),
-            "vocabulary": model.vocabulary.code_points,
-            "update": np.array(model.update, np.int64),
-            "smooth_loss": np.array(model.smooth_loss, np.float64),
-        }
-        | ({NUMPY: np.array(model.network, np.uint64)} if model.backend == NUMPY else {})
-    )
+    arrays = {name: getattr(model.theta, name) for name in NAMES}
+    arrays |= {"h": model.h, "first": np.array(model.first, np.int64), "vocabulary": model.vocabulary.code_points}
+    arrays |= {"update": np.array(model.update, np.int64), "smooth_loss": np.array(model.smooth_loss, np.float64)}
+    if model.backend == NUMPY:
+        arrays[NUMPY] = np.array(model.network, np.uint64)
+    return pack(arrays)
 
 
 def read_model(path: Path) -> Model:
@@ -90,26 +85,16 @@ def _largest(theta: Parameters, h: Array) -> float:
         return float(max(a.max(), (V.sum(axis=1) + c).max()))
 
 
-def _layout(sizes: Mapping[str, int]) -> Layout:
-    """Return the shape and dtype of each array of a model, for `unpack`.
-
-    sizes  {name: bytes of the array}; the sizes of vocabulary, h and c give K, m and the dtype
+def _layout(arrays: Arrays) -> Layout:
+    """Return the shape and dtype of each array of a model, for `unpack`. The arrays h and vocabulary give m and K.
 
     Raises ValueError if h or the vocabulary is missing or empty.
     """
-    K = sizes.get("vocabulary", 0) // 4
-    dtype = np.dtype(np.float64 if sizes.get("c") == 8 * K else np.float32)
-    m = sizes.get("h", 0) // dtype.itemsize
+    m, K = (arrays[name].size if name in arrays else 0 for name in ("h", "vocabulary"))
     if m < 1 or K < 1:
         raise ValueError("h or the vocabulary is missing or empty")
-    return (
-        {name: (shape, dtype) for name, shape in shapes(m, K).items()}
-        | {
-            "h": ((m,), dtype),
-            "first": ((), np.int64),
-            "vocabulary": ((K,), np.uint32),
-            "update": ((), np.int64),
-            "smooth_loss": ((), np.float64),
-        }
-        | ({NUMPY: ((), np.uint64)} if NUMPY in sizes else {})
-    )
+    dtype = np.dtype(np.float64 if arrays["h"].dtype == np.float64 else np.float32)
+    layout: dict[str, Any] = {name: (shape, dtype) for name, shape in shapes(m, K).items()}
+    layout |= {"h": ((m,), dtype), "first": ((), np.int64), "vocabulary": ((K,), np.uint32)}
+    layout |= {"update": ((), np.int64), "smooth_loss": ((), np.float64)}
+    return layout | ({NUMPY: ((), np.uint64)} if NUMPY in arrays else {})

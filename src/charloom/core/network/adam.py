@@ -49,8 +49,8 @@ class Adam(NamedTuple):
         m, v = accumulators
         number = theta.dtype.type
         eta, b1, b2, eps = (number(rate) for rate in self)
-        root = math.sqrt(1.0 - _power(float(b2), update + 1))
-        eta, eps = number(float(eta) * root / (1.0 - _power(float(b1), update + 1))), number(float(eps) * root)
+        root = math.sqrt(1.0 - power(float(b2), update + 1))
+        eta, eps = number(float(eta) * root / (1.0 - power(float(b1), update + 1))), number(float(eps) * root)
         m[:] = b1 * m + (1 - b1) * g
         v[:] = b2 * v + (1 - b2) * (g * g)
         theta -= eta * m / (np.sqrt(v) + eps)
@@ -76,10 +76,10 @@ class Adam(NamedTuple):
         return accumulators[0]
 
 
-def _power(base: float, exponent: int) -> float:
+def power(base: float, exponent: int) -> float:
     """Return base^exponent for an integer exponent ≥ 0, by multiplications in a fixed order.
 
-    A library's pow may round differently on another machine.
+    A library's pow may round differently on another machine. kernel/steps.py compiles this function.
     """
     product = 1.0
     while exponent:

@@ -7,14 +7,14 @@ import codecs
 import hashlib
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from charloom.core.base.array_file import Layout, header, load, reader
+from charloom.core.base.array_file import Arrays, Layout, load, reader
 from charloom.core.base.errors import CheckFailed, Damaged, WrongInput
 from charloom.core.base.storage import atomic_file, ensure_text_size
 from charloom.core.base.types import Array
@@ -88,7 +88,7 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
 
     Raises WrongInput if the text is empty, or at the first byte that is not UTF-8, with the byte's offset.
     """
-    decoder, read, begun, empty, pending = codecs.getincrementaldecoder("utf-8")(), 0, False, True, ""
+    decoder, read, empty, pending = codecs.getincrementaldecoder("utf-8-sig")(), 0, True, ""
     content = b"\0"
     while content:
         content = file.read(piece)
@@ -100,8 +100,6 @@ def decoded(file: BinaryIO, name: str, digest: Any = None, piece: int = PIECE) -
         except UnicodeDecodeError as error:  # error.object may begin with bytes of the previous piece
             offset, wrong = read - len(error.object) + error.start, error.object[error.start]
             raise WrongInput(f"{name}: byte {wrong:#04x} at offset {offset} is not UTF-8; save it as UTF-8") from None
-        if text and not begun:
-            text, begun = text.removeprefix("\ufeff"), True
         pending = "\r" if content and text.endswith("\r") else ""  # the next piece may begin with \n
         if "\r" in text:  # most texts have no \r, and this test is forty times faster than replace
             text = text.removesuffix(pending).replace("\r\n", "\n")
@@ -206,7 +204,8 @@ def save_text(file: BinaryIO, code_points: Array, ids: Iterable[Array], lengths:
     with zipfile.ZipFile(file, "w") as archive:
         for name, length, kind, numbers in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                member.write(header((length,), kind))
+                form = np.lib.format.header_data_from_array_1_0(np.empty(0, kind)) | {"shape": (length,)}
+                np.lib.format.write_array_header_1_0(member, form)
                 for start in range(0, length, WRITTEN):
                     piece = numbers(min(WRITTEN, length - start))
                     member.write(np.ascontiguousarray(piece, kind).tobytes())
@@ -226,8 +225,8 @@ def read_prepared(path: Path) -> Text:
     return Text(vocabulary, arrays["training"], arrays["held_out"])
 
 
-def _layout(sizes: Mapping[str, int]) -> Layout:
-    K = sizes.get("vocabulary", 0) // 4
+def _layout(arrays: Arrays) -> Layout:
+    sizes = {name: array.size for name, array in arrays.items()}
+    K = sizes.get("vocabulary", 0)
     ids = np.min_scalar_type(max(K - 1, 0))
-    lengths = {name: sizes.get(name, 0) // ids.itemsize for name in ("training", "held_out")}
-    return {"vocabulary": ((K,), np.uint32)} | {name: ((length,), ids) for name, length in lengths.items()}
+    return {"vocabulary": ((K,), np.uint32)} | {x: ((sizes.get(x, 0),), ids) for x in ("training", "held_out")}

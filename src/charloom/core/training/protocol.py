@@ -107,9 +107,8 @@ class Training(NamedTuple):
         Reading starts with the hidden state h (m,). At most train.held_out_characters characters are read. Returns None
         if the held-out text has fewer than two characters.
         """
-        return bits_per_character(
-            theta, self.text.held_out, h, self.params.backend, self.params.train.held_out_characters
-        )
+        most = self.params.train.held_out_characters
+        return bits_per_character(theta, self.text.held_out, h, self.params.backend, most)
 
     def passages(self, theta: Parameters, h: Array) -> tuple[float, ...]:
         """Return the cost of each passage of the held-out text under `theta`, in bits per character.

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from charloom.core.backend.by_numpy import network_digest
@@ -72,7 +72,7 @@ class End(Schema):
     results: str | None
 
 
-class Recording:
+class Recording(AbstractContextManager["Recording"]):
     """The record of a running training, for a `with` block.
 
     The process holds the record's lock in the block. After the block an End is appended to the record. The caller sets
@@ -127,10 +127,6 @@ class Recording:
                 append(self.path, lines)
             except FileNotFoundError:
                 append(self.path, [self.start, *lines], create=True)
-
-    def __enter__(self) -> Self:
-        """Return this object."""
-        return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Append the End. If the training failed, start the sender, because no later stage runs and would start it."""

@@ -11,14 +11,13 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from charloom.core.base.array_file import Layout, pack, unpack
+from charloom.core.base.array_file import Arrays, Layout, pack, unpack
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import atomic_file, is_held, sha256
 from charloom.core.config.pipeline import changed_inputs
@@ -66,17 +65,10 @@ def save(
     if (best := state.best) is None:
         return  # before the first update there is nothing to save
     scalars = (state.update, state.smooth_loss, best.update, best.smooth_loss, trace.first_below)
-    content = pack(
-        {
-            "scalars": np.array(scalars, np.float64),
-            "theta": state.theta.flat,
-            "kept": np.array([accumulator.flat for accumulator in state.accumulators]),
-            "h": state.h,
-            "best_theta": best.theta.flat,
-            "best_h": best.h,
-        }
-        | {name: getattr(trace, name) for name in shapes(trace.rows, 1)}
-    )
+    kept = np.array([accumulator.flat for accumulator in state.accumulators])
+    arrays = {"scalars": np.array(scalars, np.float64), "theta": state.theta.flat, "kept": kept, "h": state.h}
+    arrays |= {"best_theta": best.theta.flat, "best_h": best.h}
+    content = pack(arrays | {name: getattr(trace, name) for name in shapes(trace.rows, 1)})
     head = json.dumps({"settings": inputs, "checkpoints": checkpoints}).encode() + b"\n"
     digest = hashlib.sha256(head)
     digest.update(content)
@@ -183,13 +175,11 @@ def _read(path: Path, inputs: TrainInputs, start: TrainState, sequences: int) ->
     update = int(path.stem) if path.stem.isdecimal() else -1
     dtype, size, m, n = start.h.dtype, start.theta.flat.shape, start.theta.m, len(start.accumulators)
 
-    def layout(_: Mapping[str, int]) -> Layout:
+    def layout(_: Arrays) -> Layout:
         weights = {"theta": size, "kept": (n, *size), "h": start.h.shape, "best_theta": size, "best_h": (m,)}
-        return (
-            {"scalars": ((5,), np.float64)}
-            | {name: (shape, dtype) for name, shape in weights.items()}
-            | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
-        )
+        layout: dict[str, Any] = {"scalars": ((5,), np.float64)}
+        layout |= {name: (shape, dtype) for name, shape in weights.items()}
+        return layout | {name: (shape, np.float64) for name, shape in shapes(update, sequences).items()}
 
     with path.open("rb") as state_file:  # the archive is at the end of the file
         arrays = unpack(state_file, layout)

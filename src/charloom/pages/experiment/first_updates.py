@@ -45,9 +45,7 @@ class FirstUpdates(NamedTuple):
     drawn: list[float]
 
 
-Replays = dict[
-    str, tuple[FirstUpdates, str, str]
-]  # trainings by name: the measures, and the line style and colour of the curves
+Replays = dict[str, tuple[FirstUpdates, str, str]]  # by name: measures, line style and colour of the curves
 
 
 def color_of(start: float) -> str:
@@ -65,14 +63,10 @@ def section(results: Results) -> PageSection:
     run, name = _replay_of_run(recipe, results), "this run"
     if isinstance(recipe.optimizer, AdaGrad):
         accumulator = recipe.optimizer.initial_accumulator_value
-        color, other, name = (
-            color_of(accumulator),
-            CURE if accumulator != CURE else 0.0,
-            f"this run: AdaGrad from {accumulator:g}",
-        )
-        otherwise = _replay_of_run(
-            replace(recipe, optimizer=recipe.optimizer._replace(initial_accumulator_value=other)), results
-        )
+        name, color = f"this run: AdaGrad from {accumulator:g}", color_of(accumulator)
+        other = CURE if accumulator != CURE else 0.0
+        changed = recipe.optimizer._replace(initial_accumulator_value=other)
+        otherwise = _replay_of_run(replace(recipe, optimizer=changed), results)
     replays: Replays = {name: (run, "o-", color)}
     if otherwise and other is not None:
         replays[f"the same from {other:g}"] = otherwise, "s--", color_of(other)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -104,9 +105,8 @@ def _colored(text: str, h: Array) -> list[tuple[int, str]]:
 
     h  (characters,) activations of the unit
     """
-    runs = groupby(
-        zip(np.rint(LEVELS * h.clip(-1, 1)).astype(int).tolist(), text, strict=True), key=lambda pair: pair[0]
-    )
+    levels = np.rint(LEVELS * h.clip(-1, 1)).astype(int).tolist()
+    runs = groupby(zip(levels, text, strict=True), key=itemgetter(0))
     return [(level, "".join(character for _, character in run)) for level, run in runs]
 
 
@@ -129,10 +129,9 @@ def _memory(passage: Passage, seq_length: int) -> Iterator[Picture]:
     if not (middle[0] > 0 and len(middle) > 1):
         return
     far = np.flatnonzero(middle < middle[0] / 100)
-    reach = (
-        f"After {far[0]:,} characters the median is below a hundredth of its first value."
-        if len(far) else f"Within {len(middle) - 1} characters the median stays above a hundredth of its first value."
-    )  # fmt: skip
+    reach = f"Within {len(middle) - 1} characters the median stays above a hundredth of its first value."
+    if len(far):
+        reach = f"After {far[0]:,} characters the median is below a hundredth of its first value."
     ks = np.arange(len(middle))[middle > SMALLEST * middle.max()]  # smaller norms are rounding errors
     low, middle, high = low[ks], middle[ks], high[ks]
     with drawing(2.6) as (figure, axes):

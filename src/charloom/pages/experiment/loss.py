@@ -47,9 +47,8 @@ def curves_of_others(results: Results) -> dict[str, Curve]:
     if edition := results.edition:
         curves[LECTURER] = edition.lecturer
         curves |= {f"report by {row.repository}": {row.update: row.smooth_loss} for row in edition.reports}
-    ended = {
-        name: {u: loss for u, loss in curve.items() if u <= results.train.updates} for name, curve in curves.items()
-    }
+    last = results.train.updates
+    ended = {name: {u: loss for u, loss in curve.items() if u <= last} for name, curve in curves.items()}
     return {name: curve for name, curve in ended.items() if curve}
 
 

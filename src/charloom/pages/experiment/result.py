@@ -39,6 +39,7 @@ def section(results: Results) -> PageSection:
     bits, peak, first = train.held_out_bits_per_character, max(losses, key=lambda u: losses[u]), next(iter(losses))
     others = [cost for seed, cost in results.seeds.items() if seed != results.params.seed]
     lowest = min(study, key=lambda start: fmean(study[start]), default=accumulator)
+    experiment = experiment_key(results.params, results.text.sha256, results.network)
     it = {
         "training_bits": train.smooth_loss / results.params.seq_length / LN2,
         "first": losses[first],
@@ -54,9 +55,7 @@ def section(results: Results) -> PageSection:
         "params": Table(("param", "value"), [(name, as_yaml(x)) for name, x in flat_of(results.params).items()]),
         "hashes": {
             "the text": results.text.sha256,
-            "the experiment: its params and its text": experiment_key(
-                results.params, results.text.sha256, results.network
-            ),
+            "the experiment: its params and its text": experiment,
             "the results: weights and trace": results.results,
         },
     }

@@ -52,12 +52,9 @@ def inside_page(results: Results) -> str:
     else:
         more = "Type a text, and see what the network expects. Follow one update, character by character."
         data |= {"model": numbers(best.theta.flat), "h": best.h.tolist(), "passage": next_sequence(results)}
-        sections.append(
-            PageSection("type", "Type here", {"best": best, "longest": LONGEST, "text": example_text(results.corpus)})
-        )
-        sections.append(
-            PageSection("step", "One update, step by step", {"best": best, "count": len(data["passage"]) - 1})
-        )
+        typed = {"best": best, "longest": LONGEST, "text": example_text(results.corpus)}
+        step = {"best": best, "count": len(data["passage"]) - 1}
+        sections += [PageSection("type", "Type here", typed), PageSection("step", "One update, step by step", step)]
         scripts.append("model.js")
     intro = (
         f"Break a line of the gradient, and see which check notices it. {more}\n"
