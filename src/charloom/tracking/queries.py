@@ -4,9 +4,11 @@ Each query runs in a process of its own (query_process.py), which can be killed.
 """
 
 import os
+import re
 from importlib import import_module
 from multiprocessing import TimeoutError as Timeout
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,6 +22,7 @@ from charloom.tracking.reasons import first_line
 
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
 HISTORY = "history.json"  # written by query_process.describe: the values of each metric by update, by name
+RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)  # a run's id, or its page's address
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 
 
@@ -49,6 +52,12 @@ class Origin(Schema, extra="ignore"):
     user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
     params: dict[str, str]
+
+
+def origin_of(run_id: str, folder: Path) -> Origin:
+    """Return the origin of the run, and write its metrics and artifacts into the folder. Raises as `query` does."""
+    origin: Origin = query("describe", run_id, str(folder), seconds=30)
+    return origin
 
 
 def query(question: str, *arguments: str, seconds: int) -> Any:

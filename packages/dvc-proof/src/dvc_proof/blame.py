@@ -78,7 +78,6 @@ class _Values:
         changed = git("log", "--format=", "--name-only", "-z", "--relative", "--", "*dvc.lock").replace("\n", "\0")
         self.commits, self.key = [*commits], key
         self.locks = sorted({name for name in changed.split("\0") if is_lock(name)})
-        self.hashes = dict[tuple[str, ...], str]()  # of outputs, by dvc.lock, path, and the lines that name the path
         self.known = dict[str, dict[str, str]]()  # results of `blobs`, by file
 
     def at(self, commit: str, file: str) -> Any:
@@ -112,14 +111,12 @@ class _Values:
         lock, blob  path of the dvc.lock, and Git's hash of its content
         path        path of the output
 
-        The text is searched before it is parsed, to save time.
+        The text is searched for the lines that DVC writes: parsing it takes a tenth of a second for each commit.
         """
-        name = re.escape(posixpath.basename(path))
-        lines = re.findall(rf"path: (?:.*/)?{name}\n(?: +(?:hash|md5|size|nfiles): .*\n)+", _text(blob)) if blob else []
-        if lines and (place := (lock, path, *lines)) not in self.hashes:
-            outs = (stage.outs for stage in _stages({lock: blob}).values())
-            self.hashes[place] = next((own[path] for own in outs if path in own), "")
-        return self.hashes[place] if lines else ""
+        name = re.escape(posixpath.relpath(path, posixpath.dirname(lock) or "."))
+        outs = re.findall(r"^    outs:\n((?:    [- ] .*\n)+)", _text(blob) if blob else "", re.MULTILINE)
+        entry = re.search(rf"- path: {name}\n(?: +hash: md5\n)? +md5: '?([\w.]+)", "".join(outs))
+        return entry[1] if entry else ""
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from dvc_proof.differences import equal
 from dvc_proof.facts import Change, Facts
 from dvc_proof.markdown import code, codes, folded, limited, paragraph, table
 from dvc_proof.words import number_of
@@ -83,6 +84,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
         [code(name), *cells(**values), code(file)]
         for file, names in differences.items()
         for name, values in sorted(names.items())
+        if not equal(values.get("old"), values.get("new"))  # DVC lists a NaN that is still NaN
     ]
     return table((what, *head, "file"), rows) if rows else ""
 
