@@ -82,7 +82,7 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
     ran = rebuild(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
-    if not ran.passed:
+    if ran.failed:
         sys.stderr.write(visible(ran.printed))
         return [OutputDifference(ran.failed, "it failed", "its output is above")], "", ""
     rows = dict[str, OutputDifference]()

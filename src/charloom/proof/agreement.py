@@ -1,13 +1,15 @@
-"""Measure how far rebuilt results agree with the committed ones: from equal bits to another conclusion."""
+"""Find the results in which two runs disagree, and measure how far: from equal bits to another conclusion."""
 
 import json
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from charloom.core.config.pipeline import LOCK
 from charloom.core.config.records import DEFAULT_MEASURE
+from charloom.results.run import Run
 from dvc_proof.data import contents
 from dvc_proof.differences import DIFFERENT
 from dvc_proof.verify import VerificationReport
@@ -40,6 +42,20 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
     if "" in networks or len({*networks}) == 1 or not abs(first - second) <= MATTERS:
         return ""
     return f"agrees: held-out {first:.6g} and {second:.6g} bits per character; {ROUNDS}"
+
+
+def conflicts(first: Run, second: Run) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, first value, second value) of each result that both runs have with different values.
+
+    The results are the held-out bits per character, the outcome, the hash of weights and trace, and the other metrics.
+    """
+    first_results, second_results = (
+        {DEFAULT_MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})
+        for run in (first, second)
+    )
+    for name, value in first_results.items():
+        if None not in (value, second_results.get(name)) and value != second_results[name]:
+            yield name, value, second_results[name]
 
 
 def agreement_of(result: VerificationReport) -> str:

@@ -44,9 +44,8 @@ def blame(path: str, key: str = "") -> Iterator[ResultChange]:
     Raises Refused if HEAD has no such result.
     """
     log = git("log", "--topo-order", "--format=%H%x00%P%x00%as%x00%an", "HEAD").splitlines()
-    history = {
-        commit: (parents.split(), f"{when} {who}") for commit, parents, when, who in (x.split("\0") for x in log)
-    }
+    entries = (line.split("\0") for line in log)
+    history = {commit: (parents.split(), f"{when} {who}") for commit, parents, when, who in entries}
     head, path = next(iter(history)), posixpath.normpath(path)
     values, paths = _Values(history, key), dict.fromkeys(history, path)
     if values.at(head, path) is NOTHING:
@@ -158,10 +157,8 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
     if not (before and after):
         return "no dvc.lock before" if after else "no dvc.lock"
     both = before | after
-    wanted, makers = (
-        [name for name, stage in both.items() if any(within(path, out) for out in stage.outs)],
-        makers_of(both),
-    )
+    makers = makers_of(both)
+    wanted = [name for name, stage in both.items() if any(within(path, out) for out in stage.outs)]
     if not wanted:
         return "no dvc.lock has this result"
     for name in wanted:
@@ -172,9 +169,7 @@ def _reason(path: str, before: Stages, after: Stages) -> str:
     if change.side:
         return f"{change.name} is {change.side}"
     one, other = before[change.name].params, after[change.name].params
-    inputs = [
-        f"{name} {shown(one.get(name))} → {shown(other.get(name))}" if name in {**one, **other} else name
-        for name in change.inputs
-    ]
+    values = {name: f"{name} {shown(one.get(name))} → {shown(other.get(name))}" for name in {**one, **other}}
+    inputs = [values.get(name, name) for name in change.inputs]
     same = f"the same inputs: it is not deterministic, or {UNDECLARED}, or was edited"
     return f"{change.name}: {listed(inputs) or same}"

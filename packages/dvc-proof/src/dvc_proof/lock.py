@@ -58,9 +58,8 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  the parser raises exceptions of many types, and so does a value of another type
-        raise Refused(
-            f"{path} is not in DVC's format: {' '.join(str(error).split())[:REASON]}; restore the file that DVC wrote"
-        ) from None
+        reason = " ".join(str(error).split())[:REASON]
+        raise Refused(f"{path} is not in DVC's format: {reason}; restore the file that DVC wrote") from None
 
 
 def parsed(text: str) -> Any:

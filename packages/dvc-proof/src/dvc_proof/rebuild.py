@@ -38,22 +38,16 @@ class Rebuilt(NamedTuple):
 
     started  the lines that each started stage printed, by the stage's name, in the order of the starts
     printed  everything that DVC and the stages printed
-    passed   whether no stage failed
+    failed   name of the first stage that failed; `dvc` if DVC failed before the first stage; "" if nothing failed
     late     whether the run was ended because it took longer than allowed
     stages   the stages of the dvc.lock files that the run wrote; a stage without results is missing
     """
 
     started: dict[str, list[str]]
     printed: str
-    passed: bool
+    failed: str
     late: bool
     stages: Stages
-
-    @property
-    def failed(self) -> str:
-        """Return the name of the first stage that failed; `dvc` if DVC failed before the first stage."""
-        warned = (name for name, lines in self.started.items() if any(line.startswith(OF_DVC[0]) for line in lines))
-        return next(warned, "dvc")
 
     def reason(self, stage: str) -> str:
         """Return a phrase on why a stage has no results.
@@ -110,7 +104,7 @@ def rebuild(
     """
     _keep_sources_alone(root, pipeline, without)
     if not names:
-        return Rebuilt({}, "", True, False, {})
+        return Rebuilt({}, "", "", False, {})
     foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
@@ -136,8 +130,9 @@ def rebuild(
         finally:  # also after Ctrl-C
             timer.cancel()
             _end_processes(root)
-    late = monotonic() - start > (seconds or TIMEOUT_MAX)
-    return Rebuilt(started, "".join(printed), not process.returncode, late, pipeline_in(root).locked)
+    warned = (name for name, lines in started.items() if any(line.startswith(OF_DVC[0]) for line in lines))
+    failed, late = next(warned, "dvc") if process.returncode else "", monotonic() - start > (seconds or TIMEOUT_MAX)
+    return Rebuilt(started, "".join(printed), failed, late, pipeline_in(root).locked)
 
 
 def _results(pipeline: Pipeline) -> Iterator[str]:
@@ -167,11 +162,10 @@ def _keep_sources_alone(root: Path, pipeline: Pipeline, without: Collection[str]
     # The committed DVC settings may name folders outside the clone.
     config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {root / '.dvc/tmp/site'}\n"
     (root / ".dvc/config.local").write_text(config, encoding="utf-8")
-    git("init", "--quiet", "--template=", folder=top)
+    branch = git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1)
+    git("init", "--quiet", "--template=", f"--initial-branch={branch or 'main'}", folder=top)
     (top / ".git/info").mkdir(exist_ok=True)
     (top / ".git/info/attributes").write_text("* -text -filter -ident -working-tree-encoding\n", encoding="utf-8")
-    if branch := git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1):
-        git("symbolic-ref", "HEAD", f"refs/heads/{branch}", folder=top)
     git("add", "--all", folder=top)
     git("--literal-pathspecs", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", ".git", *data, folder=root)
     git(*NOBODY, *NO_HOOKS, "commit", "--quiet", "--allow-empty", "--message=without results", folder=top)

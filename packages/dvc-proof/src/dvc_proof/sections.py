@@ -52,9 +52,8 @@ def warnings(facts: Facts) -> Iterator[str]:
     """
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {codes(names)}" for stage, names in facts.stale.items())
-        yield paragraph(
-            f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
-        )
+        mend = "<code>dvc repro</code> makes the results again."
+        yield paragraph(f"⚠️ Different from <code>dvc.lock</code>: {stale}. {mend}")
     if facts.uncommitted:
         yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)

@@ -107,7 +107,7 @@ def verify(
         shutil.copytree(place / "committed", place / name, symlinks=True)
         root = place / name / committed.relative_to(place / "committed")
         runs.append(rebuild(root, pipeline, names, say, heard, variables, without, seconds))
-        sys.stderr.write("" if runs[-1].passed else runs[-1].printed)
+        sys.stderr.write(runs[-1].printed if runs[-1].failed else "")
     root, ran, after = place / "rebuilt" / committed.relative_to(place / "committed"), runs[0], runs[0].stages
     locked = {name: _aligned(root, stage) for name, stage in pipeline.locked.items()}
     pipeline = pipeline._replace(locked=locked)
