@@ -117,10 +117,9 @@ def verify(
     add([] if targets else _shown(committed, root, pipeline.shown))
     conflicts = find_conflicts(locked, after | _not_run(committed, pipeline, after), committed)
     add(OutputDifference(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
-    unstable = [
-        (change.name, out) for two in runs[1:] for change in compare_outputs(after, two.stages) for out in change.outs
-    ]
-    add(OutputDifference(name, out, "two runs here differ") for name, out in unstable)
+    changes = [change for other in runs[1:] for change in compare_outputs(after, other.stages)]
+    unstable = [OutputDifference(change.name, out, "two runs here differ") for change in changes for out in change.outs]
+    add(unstable)
     causes = [*conflicts, *edits(locked, after, committed, twice and not unstable)]
     return VerificationReport(commit, rows, causes, committed, root)
 
@@ -169,10 +168,8 @@ def _stage(name: str, pipeline: Pipeline, new: Stage, committed: Path, rebuilt: 
         elif locked == relocked:
             yield OutputDifference(name, out, difference_to_hash(rebuilt, out, old))
         else:
-            what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN]}…"
-            yield OutputDifference(
-                name, out, what + line_ends(rebuilt, out, locked) + folder_files(rebuilt, out, locked)
-            )
+            what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN]}…{line_ends(rebuilt, out, locked)}"
+            yield OutputDifference(name, out, what + folder_files(rebuilt, out, locked))
 
 
 def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, ran: Rebuilt) -> Iterator[OutputDifference]:
