@@ -6,6 +6,7 @@ No stage is run: the history of dvc.lock has the hashes of all results.
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -102,7 +103,9 @@ class _Values:
     def stages(self, commit: str) -> Stages:
         """Return the stages in the commit's dvc.lock files; {} if one is invalid (conflict marks), or for commit ""."""
         blobs = {lock: self.blobs(lock)[commit] for lock in self.locks if commit}
-        return _stages({lock: blob for lock, blob in blobs.items() if blob})
+        with suppress(Refused):
+            return stages_of({lock: _text(blob) for lock, blob in blobs.items() if blob})
+        return {}
 
     def locked(self, lock: str, blob: str, path: str) -> str:
         """Return an output's hash in a dvc.lock; "" if the file has none.
@@ -126,13 +129,6 @@ def _values(file: str, blob: str) -> dict[str, Any]:
 @cache
 def _text(blob: str) -> str:
     return git_output("cat-file", "blob", blob).decode(errors="replace")
-
-
-def _stages(blobs: dict[str, str]) -> Stages:
-    try:
-        return stages_of({lock: _text(blob) for lock, blob in blobs.items()})
-    except Refused:
-        return {}
 
 
 def _renamed(parent: str, commit: str, file: str, before: Stages, after: Stages) -> str:
