@@ -6,11 +6,12 @@ from contextlib import chdir
 import pytest
 from projects import Project, copied, said
 
-from charloom.core.base.errors import Unavailable, WrongInput
+from charloom.core.base.errors import WrongInput
 from charloom.core.base.git import git
 from charloom.proof.rebuild import cloned, rebuild
 from charloom.proof.verify import verify
 from charloom.signature.hashes import RECIPES
+from dvc_proof.git import Refused
 
 
 @pytest.mark.slow
@@ -63,5 +64,5 @@ def test_a_project_that_dvc_cannot_read_names_the_file(finished, tmp_path):
     project.commit()
     with chdir(project.folder):
         clone = cloned(tmp_path / "clone", git("rev-parse", "HEAD"))
-    with pytest.raises(Unavailable, match=r"broken\.dvc"):
+    with pytest.raises(Refused, match=r"broken\.dvc"):
         rebuild(clone, print)

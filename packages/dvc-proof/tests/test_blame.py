@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 from repositories import COUNT, NAMED, Repository
@@ -150,3 +151,14 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     assert f"{lie}: dvc.lock does not have the rebuilt results" in printed
     assert "the same inputs: it is not deterministic" in printed
     assert COUNT in (project.folder / "count.py").read_text()
+
+
+@pytest.mark.slow
+def test_prove_says_that_the_commit_before_has_no_such_stage(project):
+    with (project.folder / "dvc.yaml").open("a") as file:
+        file.write("  new:\n    cmd: echo 1 > new.txt\n    outs: [new.txt: {cache: false}]\n")
+    project.run("dvc", "repro", "-q")
+    project.commit()
+    printed = project.proof("blame", "new.txt", "--prove", expect=2)
+    assert ": dvc.lock has the rebuilt result\n" in printed
+    assert re.search(r"^new: commit \w{8} has no such stage$", printed, re.MULTILINE)

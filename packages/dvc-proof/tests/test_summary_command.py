@@ -145,6 +145,15 @@ def test_aliases_of_a_branch_do_not_fill_the_memory_through_dvc(branch):
 
 
 @pytest.mark.slow
+def test_a_dvc_yaml_without_stages_or_without_an_end_is_no_traceback(branch):
+    branch.write(other_in_dvc__yaml="plots: [x.csv]\n", other_in_x__csv="a\n1\n", third_in_dvc__yaml="stages: [\n")
+    branch.commit()
+    said = summarised(branch)
+    assert "<p>Plots that have changed: <code>other/x.csv</code>.</p>" in said
+    assert "Not known: <code>dvc " in said
+
+
+@pytest.mark.slow
 def test_dvc_and_git_get_a_time_that_is_limited(branch, monkeypatch, tmp_path):
     slow = tmp_path / "git"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")

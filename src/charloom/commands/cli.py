@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any, NoReturn
 
 from charloom.core.runtime.program import ensure_own_sources, run_command
-from charloom.core.base.errors import WrongInput, allowed_are
+from charloom.core.base.errors import Unavailable, WrongInput, allowed_are
 from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
 from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.sampling.options import DEFAULTS, allowed
+from dvc_proof.git import Refused
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
@@ -241,7 +242,10 @@ def main() -> None:
         ensure_own_sources()
         if arguments.command in ANY_PROJECT and vars(arguments).get("table") is None:
             _ensure_own_pipeline(ANY_PROJECT[arguments.command])
-        _run(arguments)
+        try:
+            _run(arguments)
+        except Refused as refused:  # Git or DVC fails
+            raise Unavailable(str(refused)) from None
 
     run_command(command_line)
 

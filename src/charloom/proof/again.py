@@ -14,15 +14,14 @@ from charloom.core.config.pipeline import LOCK, Project, ensure_repository
 from charloom.core.config.reading import read_mapping, validated
 from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.proof.agreement import agreed
-from charloom.proof.origin import RUN, origin_of
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.keys import experiment_key
 from charloom.tracking.collect import this_run
-from charloom.tracking.queries import PATCH, Origin
+from charloom.tracking.queries import PATCH, RUN, Origin, origin_of
 from dvc_proof.data import contents
 from dvc_proof.differences import SAME, OutputDifference, describe_difference, last_line
 from dvc_proof.git import Refused
-from dvc_proof.lock import read_lock
+from dvc_proof.lock import Stages, stages_of
 from dvc_proof.temporary import temporary_folder
 
 METRICS_LABEL = "metrics in MLflow"
@@ -70,8 +69,10 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
     origin  MLflow's record of the run: commit, params, text and hashes
     place   a temporary folder, which already contains the run's metrics and artifacts
     """
+    lock, recorded = place / LOCK, Stages()
     try:
-        recorded = read_lock(place / LOCK) or None
+        if lock.exists():
+            recorded = stages_of({str(LOCK): lock.read_text(encoding="utf-8", errors="replace")})
     except Refused:
         raise Damaged(f"run {origin.name}: its {LOCK} in MLflow is not in DVC's format") from None
     project, params = _sources(origin, place)
@@ -81,11 +82,11 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
     _say(f"executing this code in {project.root}")
     ran = rebuild(project, _say, NUMBA_CACHE_DIR=str(place / "compiled"))
-    if not ran.passed:
+    if ran.failed:
         sys.stderr.write(visible(ran.printed))
         return [OutputDifference(ran.failed, "it failed", "its output is above")], "", ""
     rows = dict[str, OutputDifference]()
-    stages = [stage for stage in (recorded or {}).values() if stage.outs]
+    stages = [stage for stage in recorded.values() if stage.outs]
     hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
     for stage, entry in ran.stages.items():
         for path, digest in (entry.deps | entry.outs).items():
@@ -98,14 +99,10 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
                 rows.setdefault(path, OutputDifference(stage, path, what))
     run = this_run(project, params)
     curves = {name: {str(at): y for at, y in curve.items()} for name, curve in run.curves.items()}
-    recorded_curves = {name: points for name, points in origin.history.items() if name in curves}
-    rebuilt_curves = {
-        name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in recorded_curves.items()
-    }
-    recorded_file, rebuilt_file = (
-        {"metrics.json": json.dumps(side).encode()} for side in (recorded_curves, rebuilt_curves)
-    )
-    points = describe_difference(recorded_file, rebuilt_file, "in the run")
+    history = {name: points for name, points in origin.history.items() if name in curves}
+    rebuilt = {name: {at: curves[name][at] for at in points if at in curves[name]} for name, points in history.items()}
+    files = [{"metrics.json": json.dumps(side).encode()} for side in (history, rebuilt)]
+    points = describe_difference(files[0], files[1], "in the run")
     both = f"the run has {origin.results[:DIGITS]}, this training {run.results[:DIGITS]}"
     last = (
         OutputDifference("train", METRICS_LABEL, points),
@@ -114,10 +111,10 @@ def _compare_run(origin: Origin, place: Path) -> tuple[list[OutputDifference], s
     outs = {path for entry in ran.stages.values() for path in entry.outs}
     count = len(outs & rows.keys()) or 1  # the tag has the content of metrics/results.json
     compared = f"{count} of {len(outs)} outputs {'was' if count == 1 else 'were'} compared"
-    costs = [side.get(DEFAULT_MEASURE, {}).get(str(params.train.updates)) for side in (recorded_curves, rebuilt_curves)]
+    costs = [side.get(DEFAULT_MEASURE, {}).get(str(params.train.updates)) for side in (history, rebuilt)]
     trained = all(row.stage != "prepare" for row in rows.values() if row.what)
     agrees = agreed(costs, [origin.network, run.network]) if trained else ""
-    same = SAME if recorded is not None else f"results same; {LOCK} is missing, so {compared}"
+    same = SAME if recorded else f"results same; {LOCK} is missing, so {compared}"
     return [*rows.values(), *last], same, agrees
 
 

@@ -1,14 +1,15 @@
-"""Measure how far rebuilt results agree with the committed ones: from equal bits to another conclusion."""
+"""Find the results in which two runs disagree, and measure how far: from equal bits to another conclusion."""
 
 import json
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
+from typing import Any
 
 from charloom.core.config.pipeline import LOCK
 from charloom.core.config.records import DEFAULT_MEASURE
+from charloom.results.run import Run
 from dvc_proof.data import contents
 from dvc_proof.differences import DIFFERENT
 from dvc_proof.verify import VerificationReport
@@ -16,7 +17,7 @@ from dvc_proof.verify import VerificationReport
 TOLERANCE = 1e-6  # relative
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?Infinity|NaN")
 MATTERS = 0.01  # bits per character: the smallest difference that matters to a reader
-SAMPLES_KEY, METRICS_KEY = "reports/sample_table", "metrics/train"  # values of key_of
+SAMPLES, METRICS = "reports/sample_table.json", "metrics/train.json"  # end the paths of these outputs
 NEAR = f"within {TOLERANCE:g} of the committed one, relative to it"
 MEANINGS = {
     "the same bits": "every result is equal to the last bit",
@@ -37,38 +38,41 @@ def agreed(costs: Sequence[float | None], networks: Collection[str]) -> str:
     networks  for each run, the digest of what network/ computes: see ResultsRecord. If the digests are equal, or one is
               "" because the compiled kernel trained, the bits have to be equal, and the result is ""
     """
-    costs_known = [cost for cost in costs if cost is not None]
-    if (
-        "" in networks
-        or len(set(networks)) == 1
-        or len(costs_known) < 2
-        or max(costs_known) - min(costs_known) > MATTERS
-    ):
+    first, second = (math.nan if cost is None else cost for cost in costs)
+    if "" in networks or len({*networks}) == 1 or not abs(first - second) <= MATTERS:
         return ""
-    first, second = costs_known
     return f"agrees: held-out {first:.6g} and {second:.6g} bits per character; {ROUNDS}"
+
+
+def conflicts(first: Run, second: Run) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, first value, second value) of each result that both runs have with different values.
+
+    The results are the held-out bits per character, the outcome, the hash of weights and trace, and the other metrics.
+    """
+    first_results, second_results = (
+        {DEFAULT_MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})
+        for run in (first, second)
+    )
+    for name, value in first_results.items():
+        if None not in (value, second_results.get(name)) and value != second_results[name]:
+            yield name, value, second_results[name]
 
 
 def agreement_of(result: VerificationReport) -> str:
     """Return how far the results agree: the first key of MEANINGS that holds. Figures are numbers in outputs in Git."""
     rows = [row for row in result.rows if row.file != str(LOCK)]
-    apart = {row.file for row in rows if row.result == DIFFERENT}
+    apart = [row.file for row in rows if row.result == DIFFERENT]
     if not apart:
         return SAME_BITS
-    folders = result.committed, result.rebuilt
-    files = [tuple(contents(folder, row.file) for folder in folders) for row in rows]
+    committed, rebuilt = result.committed, result.rebuilt
+    files = [(contents(committed, row.file), contents(rebuilt, row.file)) for row in rows]
     if all(_is_near(*pair) for pair in files if pair[0]):
-        return WITHIN if any(key_of(file) == SAMPLES_KEY for file in apart) else SAME_TEXT
-    costs = [math.nan]
+        return WITHIN if any(file.endswith(SAMPLES) for file in apart) else SAME_TEXT
     with suppress(ValueError, LookupError, TypeError, ArithmeticError, RecursionError):  # not as the stage writes them
-        (metrics,) = (row.file for row in result.rows if key_of(row.file) == METRICS_KEY)
-        costs = [float(json.loads((folder / metrics).read_bytes())[DEFAULT_MEASURE]) for folder in folders]
-    return SAME_CONCLUSION if abs(costs[0] - costs[-1]) <= MATTERS else ANOTHER
-
-
-def key_of(path: str) -> str:
-    """Return an output's key in `pipeline.files`: its folder and its name without suffix, as `metrics/train`."""
-    return f"{Path(path).parent.name}/{Path(path).stem}"
+        (pair,) = (pair for row, pair in zip(rows, files, strict=True) if row.file.endswith(METRICS))
+        first, second = (float(json.loads(*side.values())[DEFAULT_MEASURE]) for side in pair)
+        return SAME_CONCLUSION if abs(first - second) <= MATTERS else ANOTHER
+    return ANOTHER
 
 
 def _is_near(committed: dict[str, bytes], rebuilt: dict[str, bytes]) -> bool:

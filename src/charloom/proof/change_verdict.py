@@ -14,8 +14,7 @@ from charloom.core.base.words import number_of
 from charloom.core.config.pipeline import Project
 from charloom.core.config.records import DEFAULT_MEASURE, Measure
 from charloom.core.network.recipe import KERNEL
-from charloom.proof.conflicts import conflicts
-from charloom.proof.rebuild import unavailable
+from charloom.proof.agreement import conflicts
 from charloom.results.commits import from_commits
 from charloom.results.keys import arithmetic_of, setting_params, trial_key, trial_params
 from charloom.results.run import Run
@@ -58,7 +57,7 @@ Studies = dict[Path, Study]  # by file
 def side(commit: str, folder: Path) -> Side:
     """Clone the commit into a new folder; return clone and run. A symbolic link becomes a file with its target."""
     run = next(from_commits([commit])).run
-    project = Project(unavailable()(checked_out)(folder, commit, "-c", "core.symlinks=false"))
+    project = Project(checked_out(folder, commit, "-c", "core.symlinks=false"))
     return Side(project, run if isinstance(run, Run) else None)
 
 

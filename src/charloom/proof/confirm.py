@@ -113,9 +113,8 @@ def _contradiction(seed: int, line: End, row: End) -> str:
     the hashes of the results, or the divergence, are shown instead.
     """
     (line_bits, end), (row_bits, other_end) = line, row
-    digits = (
-        range(3, 18) if end == other_end or None not in {line_bits, row_bits} else ()
-    )  # (): one of the two diverged
+    one_diverged = end != other_end and None in {line_bits, row_bits}
+    digits = range(3, 3 if one_diverged else 18)
     pairs = ([f"{x:.{n}g}" if x is not None else "no bits" for x in (line_bits, row_bits)] for n in digits)
     line_shown, row_shown = next((pair for pair in pairs if pair[0] != pair[1]), (end, other_end))
     return f"; seed {seed}: {line_shown} in a line, {row_shown} in the row"

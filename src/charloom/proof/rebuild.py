@@ -5,8 +5,8 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, Damaged, Unavailable, WrongInput
@@ -17,20 +17,10 @@ from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import CHARLOOM_FOLDER, PIPELINE, Project, is_inside
 from dvc_proof import rebuild as dvc_proof
 from dvc_proof.data import fetched
-from dvc_proof.git import Refused
 from dvc_proof.rebuild import AS_COMMITTED, Rebuilt, checked_out, outward_link, remove
 from dvc_proof.stages import pipeline_in
 
 PROGRESS = re.compile(r"[a-z ]+: [\d,]+ of [\d,]+  about ")  # a stage prints such a line every ten seconds
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Raise Unavailable if the block, or the decorated function, raises dvc_proof's Refused."""
-    try:
-        yield
-    except Refused as refused:
-        raise Unavailable(str(refused)) from None
 
 
 def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
@@ -39,11 +29,11 @@ def cloned(folder: Path, commit: str, patch: Path | None = None) -> Project:
     If DVC tracks the text, the text is fetched from DVC's cache or a remote. If DVC fails, there is no text, and a
     warning has DVC's reason.
 
-    Raises CheckFailed if a symbolic link leads out of the clone, Damaged if the patch does not apply, and Unavailable
-    if Git fails.
+    Raises CheckFailed if a symbolic link leads out of the clone, Damaged if the patch does not apply, and Refused if
+    Git fails.
     """
     place = git("rev-parse", "--show-prefix")
-    project = Project(unavailable()(checked_out)(folder, commit))
+    project = Project(checked_out(folder, commit))
     if patch and patch.exists() and patch.stat().st_size:
         try:
             git(*AS_COMMITTED, "apply", "--whitespace=nowarn", f"--directory={place}", str(patch), folder=folder)
@@ -81,17 +71,15 @@ def rebuild(project: Project, say: Callable[[object], object], *stages: str, **v
     stages     names of stages, to run with all stages that they depend on; by default all stages that have outputs
     variables  environment variables for the stages
 
-    Raises CheckFailed if a stage is frozen, and Unavailable if DVC cannot read the project.
+    Raises CheckFailed if a stage is frozen, and Refused if DVC cannot read the project.
     """
-    with unavailable():
-        pipeline = pipeline_in(project.root)
-        if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
-            what = f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`"
-            raise CheckFailed(f"{frozen} fails: {what}")
-        names = stages or tuple(name for name, stage in pipeline.stages.items() if stage.outs)
-        return dvc_proof.rebuild(
-            project.root, pipeline, names, say, progress_of(say), variables, [str(CHARLOOM_FOLDER)]
-        )
+    pipeline = pipeline_in(project.root)
+    if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
+        what = f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`"
+        raise CheckFailed(f"{frozen} fails: {what}")
+    names = stages or [name for name, stage in pipeline.stages.items() if stage.outs]
+    without = [str(CHARLOOM_FOLDER)]
+    return dvc_proof.rebuild(project.root, pipeline, names, say, progress_of(say), variables, without)
 
 
 def progress_of(say: Callable[[object], object]) -> Callable[[object], object]:

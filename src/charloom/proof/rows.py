@@ -20,8 +20,7 @@ from charloom.core.model.model_file import read_model
 from charloom.core.runtime.provenance import commit
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
-from charloom.proof.agreement import agreed
-from charloom.proof.conflicts import conflicts
+from charloom.proof.agreement import agreed, conflicts
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.git import uncommitted_patch
 from charloom.results.run import POINTS, Run, from_folder, thinned
@@ -95,7 +94,7 @@ def _rebuilt(project: Project, params: Params) -> Run:
     (project.root / PARAMS).write_text(as_yaml_text(values), encoding="utf-8")
     path = project.files("track") | project.files("train")
     ran = rebuild(project, partial(print, flush=True), "train")
-    if not ran.passed:
+    if ran.failed:
         if ran.failed == "train" and (match := DIVERGING.search(ran.printed)):
             return Run(params, read_json(path["metrics/prepare"], TextMetrics).sha256, match[1], None, {}, "")
         last = (ran.printed.strip().splitlines() or ["no output"])[-1]

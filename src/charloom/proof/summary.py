@@ -6,6 +6,7 @@ reproduced, and whether the change is better and how sure that is.
 
 import argparse
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from charloom.core.base.errors import WrongInput
@@ -37,7 +38,7 @@ class MachineReport(Schema, extra="ignore"):
     commit: str
     last: str
     agreement: str | None
-    causes: list[str]
+    causes: tuple[str, ...]
     machine: Machine
 
 
@@ -47,10 +48,8 @@ def summary(arguments: argparse.Namespace) -> None:
     Raises WrongInput if the base or HEAD cannot be compared, and Damaged if a file of --verified is missing or invalid.
     """
     ensure_repository()
-    reports = list[MachineReport]()
-    for file in arguments.verified:
-        report = read_json(Path(file), MachineReport, "`charloom verify --json` prints such a file")
-        reports += [report] if report not in reports else []
+    remedy = "`charloom verify --json` prints such a file"
+    reports = dict.fromkeys(read_json(Path(file), MachineReport, remedy) for file in arguments.verified)
     with tempfile.TemporaryDirectory(prefix="charloom-summary-") as folder:
         try:
             facts = facts_of(arguments.base)
@@ -68,7 +67,7 @@ def summary(arguments: argparse.Namespace) -> None:
     print(sections.summary(facts, first, rows, answer))
 
 
-def _again(reports: list[MachineReport], head: str) -> tuple[str, list[str]]:
+def _again(reports: Collection[MachineReport], head: str) -> tuple[str, list[str]]:
     """Return a sentence on how many machines reproduced HEAD's results, and blocks with a row for each report.
 
     Reports about another commit than `head` do not count in the sentence, which is "" if none counts.

@@ -8,6 +8,7 @@ names: `float64.500` is the hash after 500 updates.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,9 +87,8 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
             raise CheckFailed(f"first difference: prepare: {refused}") from None
         rows = [*hashes, *map(_own, result.rows)]
         outs = [row.file for row in result.rows]
-        for path in git("ls-files", "-z", "--", *RESULTS).split("\0")[:-1]:
-            is_result = (result.committed / path).is_file() and not path.endswith("/.gitignore")
-            if is_result and not any(within(path, out) for out in outs):
+        for path in git("ls-tree", "-rz", "--name-only", "HEAD", *RESULTS).split("\0")[:-1]:
+            if not (path.endswith("/.gitignore") or any(within(path, out) for out in outs)):
                 rows.append(OutputDifference("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
         verified = VerificationReport(commit, rows, result.causes)
@@ -112,11 +112,11 @@ def _own(line: Any) -> Any:
 
 def _agrees(*folders: Path) -> str:
     """Return the line of agreement.agreed for the results in two folders; "" if they cannot be read."""
-    try:
+    with suppress(CharloomError):
         runs = [from_folder(Project(folder).params(), Project(folder).files("track")) for folder in folders]
-    except CharloomError:
-        return ""
-    return agreed([run.text_and_metrics[1].held_out_bits_per_character for run in runs], [run.network for run in runs])
+        costs = [run.text_and_metrics[1].held_out_bits_per_character for run in runs]
+        return agreed(costs, [run.network for run in runs])
+    return ""
 
 
 def _signatures() -> tuple[list[OutputDifference], list[str]]:
@@ -132,14 +132,12 @@ def _signatures() -> tuple[list[OutputDifference], list[str]]:
         raise CheckFailed(f"first difference: signature: {SIGNATURE}: {what}") from None
     rows, causes = list[OutputDifference](), list[str]()
     for name, value in computed.items():
-        committed_value = committed.get(name, "nothing")
+        old = str(committed.get(name, "nothing"))
         if not name.startswith((PROBE, LIBRARY)):
-            what = (
-                f"committed {str(committed_value)[:SHOWN]}…, here {value[:SHOWN]}…" if value != committed_value else ""
-            )
+            what = f"committed {old[:SHOWN]}…, here {value[:SHOWN]}…" if value != old else ""
             rows.append(OutputDifference("signature", name, what))
-        elif value != committed_value:
-            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {committed_value}")
+        elif value != old:
+            causes.append(f"this machine has {name} {value}, {SIGNATURE} was made with {old}")
     if last_line(rows) != SAME:
         causes.append(f"{SIGNATURE} was edited, or this machine's arithmetic or the kernel's compiled code differ")
     return rows, causes

@@ -4,9 +4,11 @@ Each query runs in a process of its own (query_process.py), which can be killed.
 """
 
 import os
+import re
 from importlib import import_module
 from multiprocessing import TimeoutError as Timeout
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -19,6 +21,7 @@ from charloom.tracking.limits import limit_memory
 from charloom.tracking.reasons import first_line
 
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
+RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)  # a run's id, or its page's address
 DIGEST = "^[0-9a-f]{64}$"  # SHA-256
 QUERY_TIMEOUT = 45  # seconds; then the process of the query is killed
 
@@ -51,6 +54,12 @@ class Origin(Schema, extra="ignore"):
     name: str
     params: dict[str, str]
     history: dict[str, dict[str, float]]
+
+
+def origin_of(run_id: str, folder: Path) -> Origin:
+    """Return the origin of the run, and write its artifacts into the folder. Raises as `query` does."""
+    origin: Origin = query("describe", run_id, str(folder))
+    return origin
 
 
 def query(question: str, *arguments: str) -> Any:

@@ -15,12 +15,11 @@ from charloom.core.config.params import PARAMS, Params, nested, with_silent
 from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
 from charloom.core.runtime.provenance import commit
-from charloom.proof.origin import RUN, origin_of
 from charloom.results.commits import run_in
 from charloom.results.dvc_lock import Stages, md5, stages_in
 from charloom.results.git import objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
-from charloom.tracking.queries import PATCH
+from charloom.tracking.queries import PATCH, RUN, origin_of
 
 WORKSPACE = "workspace"
 METRICS = ("metrics/train", "metrics/prepare", "metrics/results")

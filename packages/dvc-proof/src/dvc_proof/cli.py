@@ -104,7 +104,3 @@ def verified(arguments: argparse.Namespace) -> int:
 
 def _say(line: object, file: TextIO | None = None) -> None:
     print(in_line(str(line)), file=file, flush=True)  # the commit's author chose its file names
-
-
-if __name__ == "__main__":
-    main()

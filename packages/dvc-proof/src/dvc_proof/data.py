@@ -9,11 +9,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dvc.exceptions import CheckoutError
 from dvc.fs import localfs
@@ -21,14 +20,13 @@ from dvc.ignore import DvcIgnoreFilter
 from dvc.repo import Repo
 from dvc_data.hashfile.istextfile import istextfile
 
-from dvc_proof.git import git
+from dvc_proof.lock import Stage
 from dvc_proof.rebuild import remove
 from dvc_proof.words import listed, number_of
 
 FETCHING_MAY_TAKE = 3600  # seconds
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SHOWN = 8  # digits of a hash
-MEASURES = ("size", "nfiles")  # what DVC records of a file or folder besides its hash
 
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
@@ -44,7 +42,7 @@ def fetched(root: Path, paths: Iterable[str], seconds: float | None = None) -> d
     """
     if not (missing := [path for path in paths if not (root / path).exists()]):
         return {}
-    command = [sys.executable, "-P", "-m", "dvc_proof.data", str(root), str(project_folder()), *missing]
+    command = [sys.executable, "-P", "-m", "dvc_proof.data", str(root), str(Path.cwd()), *missing]
     complaint, complaints = "DVC failed while it fetched the data", dict[str, str]()
     limit = seconds or FETCHING_MAY_TAKE
     try:
@@ -119,24 +117,17 @@ def digest(root: Path, path: str, legacy: bool = False) -> str:
     return f"{_md5(json.dumps(entries, sort_keys=True).encode()).hexdigest()}.dir"
 
 
-def difference_to_hash(root: Path, path: str, recorded: str, entry: Mapping[str, Any]) -> str:
-    """Return a phrase on how a file or folder differs from what DVC recorded; "" if it does not differ.
+def difference_to_hash(root: Path, path: str, stage: Stage) -> str:
+    """Return how a file or folder differs from its hash, size and number of files in the stage; "" if it does not.
 
-    recorded  the hash that DVC recorded
-    entry     the whole entry of a dvc.lock or .dvc file, which may also have the size and the number of files
+    DVC 2 wrote no key `hash`. Its sizes are not compared, because they count line ends that its hashes ignore.
     """
+    recorded, entry = (stage.deps | stage.outs)[path], stage.entries[path]
     own, files = digest(root, path), files_in(root, path)
     if own != recorded and ("hash" in entry or digest(root, path, legacy=True) != recorded):
         return f"recorded {recorded[:SHOWN]}…, here {own[:SHOWN] or 'nothing'}…{line_ends(root, path, recorded)}"
-    return describe_size(entry, {"size": sum(file.stat().st_size for file in files.values()), "nfiles": len(files)})
-
-
-def describe_size(entry: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Return a phrase with the first of MEASURES that differs between two entries with one hash; "" if none differs.
-
-    An entry without the key `hash`, written by DVC 2, is not compared: its size counts line ends that its hash ignores.
-    """
-    wrong = (key for key in MEASURES if key in entry and "hash" in entry and key in here and entry[key] != here[key])
+    here = {"size": sum(file.stat().st_size for file in files.values()), "nfiles": len(files)}
+    wrong = (key for key in here if "hash" in entry and entry.get(key, here[key]) != here[key])
     return next((f"the same hash, but recorded {key} {entry[key]}, here {here[key]}" for key in wrong), "")
 
 
@@ -147,26 +138,19 @@ def line_ends(root: Path, path: str, recorded: str) -> str:
     return ": only the line ends differ" if unix and recorded in both else ""
 
 
-def folder_files(project: Path, recorded: str, own: Mapping[str, str]) -> str:
+def folder_files(root: Path, path: str, recorded: str) -> str:
     """Return a phrase that names the files in a folder that differ from the recorded ones.
 
-    The result is "" if the project's cache lacks DVC's list of the recorded files.
+    The result is "" if the cache of the project in the working folder lacks DVC's list of the recorded files.
 
-    project   the folder of the project that has the cache
     recorded  the folder's hash that DVC recorded
-    own       hashes of the present files by name, as `hashes` returns them
     """
-    for cache in (project / ".dvc/cache/files/md5", project / ".dvc/cache"):
+    for cache in (Path(".dvc/cache/files/md5"), Path(".dvc/cache")):
         if recorded.endswith(".dir") and (file := cache / recorded[:2] / recorded[2:]).is_file():
-            other = {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
+            own, other = hashes(root, path), {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
             names = sorted(name for name in {**own, **other} if own.get(name) != other.get(name))
             return f"; {number_of(len(names), 'file')} of the folder: {listed(names)}"
     return ""
-
-
-def project_folder() -> Path:
-    """Return the real path of the working folder, which is the project's folder."""
-    return Path(git("rev-parse", "--show-toplevel")) / git("rev-parse", "--show-prefix")
 
 
 def _of_file(file: Path, legacy: bool) -> str:

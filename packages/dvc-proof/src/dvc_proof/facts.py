@@ -7,10 +7,10 @@ import sys
 from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from dvc_proof.differences import equal
+from ruamel.yaml.error import YAMLError
+
 from dvc_proof.git import Refused, git, uncommitted
 from dvc_proof.lock import NO_STAGE, Stages, makers_of, parsed, plotted, stages_of, within
 
@@ -81,14 +81,13 @@ def facts_of(ref: str) -> Facts:
     Raises Refused if `ref` is no commit, names both a branch and a tag, or has no commit in common with HEAD; if HEAD
     has no dvc.yaml in this folder or below, or a dvc.lock is invalid; and if Git fails.
     """
-    git("rev-parse", "--git-dir")
+    head = git("rev-parse", "--verify", "HEAD")
     try:
         tip = git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     except Refused as refused:
         if "ambiguous" in str(refused):
             raise Refused(f"--base: {ref} is both a branch and a tag; for the branch, give refs/heads/{ref}") from None
         raise Refused(f"--base: no commit {ref} here; `git fetch` brings a branch such as origin/main") from None
-    head = git("rev-parse", "--verify", "HEAD")
     try:
         base = git("merge-base", tip, head)
     except Refused:
@@ -108,33 +107,25 @@ def facts_of(ref: str) -> Facts:
     with ThreadPoolExecutor() as pool:
         (params, metrics, *status), complaints = zip(*pool.map(dvc, commands), strict=True)
     paths = git("diff", "--name-only", "-z", "--no-renames", "--relative", base, head).split("\0")[:-1]
-    for values in metrics.values():  # NaN equals NaN
-        for name in [name for name, both in values.items() if equal(both.get("old"), both.get("new"))]:
-            del values[name]
     files = _with_readers([path for path in paths if path not in params and not is_lock(path)], after)
     plots = _plots(paths, head, names)
     stale = None if any(complaints[2:]) else not_of_lock(status[0] if status else {}, after, names)
-    return Facts(
-        base, head, params, metrics, plots, files, before, after, stale, edited, list(filter(None, complaints))
-    )
+    return Facts(base, head, params, metrics, plots, files, before, after, stale, edited, [*filter(None, complaints)])
 
 
-def dvc(
-    arguments: tuple[str, ...], seconds: float = 120, folder: Path | None = None, memory: str = "2000000"
-) -> tuple[dict[str, Any], str]:
+def dvc(arguments: tuple[str, ...], seconds: float = 120, memory: str = "2000000") -> tuple[dict[str, Any], str]:
     """Run DVC; return the JSON object that DVC prints, and a complaint: one line for the user, or "".
 
     The complaint is DVC's first message if DVC exits with an error or prints a message with the word "failed". The
     object is empty if DVC does not finish within `seconds`, or prints no JSON object, or more than PRINTED bytes.
 
     seconds  timeout
-    folder   the folder in which DVC runs; None: the working folder
     memory   kilobytes that DVC may use, because a few lines of YAML aliases can expand to billions of values
     """
     limited = ["sh", "-c", 'ulimit -d "$0" 2> /dev/null; exec "$@"', memory]
     command = [*limited, sys.executable, "-P", "-m", "dvc", *arguments]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=seconds)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
         return {}, f"dvc {arguments[0]}: no answer within {seconds} s"
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
@@ -175,11 +166,11 @@ def _plots(paths: Iterable[str], head: str, names: Iterable[str]) -> list[str]:
     """
     declared = list[str]()
     for file in (name for name in names if posixpath.basename(name) == "dvc.yaml"):
-        with suppress(Refused, AttributeError, TypeError):  # DVC complains about it
+        with suppress(YAMLError, ValueError, AttributeError, TypeError):  # DVC complains about it
             content = parsed(git("show", f"{head}:./{file}"))
-            entries = [content.get("plots", []), *(stage.get("plots", []) for stage in content["stages"].values())]
-            plots = (name for entry in entries for name in plotted(entry))
-            declared += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in plots]
+            for part in (content, *content.get("stages", {}).values()):
+                plots = plotted(part.get("plots", []))
+                declared += [posixpath.normpath(posixpath.join(posixpath.dirname(file), name)) for name in plots]
     return [path for path in paths if any(within(path, plot) for plot in declared)]
 
 

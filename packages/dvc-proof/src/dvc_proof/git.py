@@ -56,13 +56,11 @@ def git(*arguments: str, folder: Path | None = None, index: str = "", empty: int
     return git_output(*arguments, folder=folder, index=index, empty=empty).decode(errors="replace").rstrip("\n")
 
 
-def uncommitted(*paths: str) -> bool:
+def uncommitted() -> bool:
     """Return whether files of HEAD differ from those in the working tree. Flags in the user's index are ignored.
-
-    paths  the files and folders to compare; without paths, every file of HEAD is compared
 
     Raises Refused as `git_output` does.
     """
     with tempfile.TemporaryDirectory() as folder:
         git("read-tree", "HEAD", index=f"{folder}/index")
-        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", *paths, index=f"{folder}/index"))
+        return bool(git("diff", "--no-ext-diff", "--name-only", "HEAD", "--", index=f"{folder}/index"))

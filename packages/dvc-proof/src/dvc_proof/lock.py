@@ -3,17 +3,16 @@
 import posixpath
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
-from itertools import islice
-from pathlib import Path
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from dvc_proof.git import Refused
 
-VALUES = 1_000_000  # values in a dvc.lock, at most
+VALUES = 1_000_000  # nodes of a YAML document, at most
 REASON = 120  # characters of an error message, at most
 
 
@@ -51,72 +50,49 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
     try:
         for path, text in locks.items():
             folder, lock = posixpath.dirname(path), parsed(text)
-            if next(islice(_values(lock), VALUES, None), None):
-                raise ValueError(f"more than {VALUES:,} values")  # a few lines of aliases can expand to billions
-            own = (
-                {path: {"cmd": ""} | lock}
-                if path.endswith(".dvc")
-                else {f"{folder}/dvc.yaml:{name}" if folder else name: entry for name, entry in lock["stages"].items()}
-            )
-            stages |= {name: _stage(entry, folders.get(name, folder)) for name, entry in own.items()}
+            entries = {"": {"cmd": ""} | lock} if path.endswith(".dvc") else lock["stages"]
+            start = path if path.endswith(".dvc") else f"{folder}/dvc.yaml:" if folder else ""
+            for name, entry in entries.items():
+                stages[start + name] = _stage(entry, folders.get(start + name, folder))
         makers = makers_of(stages)
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
     except Exception as error:  # noqa: BLE001  the parser raises exceptions of many types, and so does a value of another type
-        raise Refused(
-            f"{path} is not in DVC's format: {' '.join(str(error).split())[:REASON]}; restore the file that DVC wrote"
-        ) from None
-
-
-class _Constructor(SafeConstructor):
-    """ruamel.yaml's constructor without merge keys (`<<`): ten lines with them can expand to billions of values."""
-
-    def flatten_mapping(self, node: Any) -> Any:
-        """Raise ConstructorError if the mapping has a merge key."""
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise ConstructorError(problem="found a merge key, which DVC does not write", problem_mark=node.start_mark)
+        reason = " ".join(str(error).split())[:REASON]
+        raise Refused(f"{path} is not in DVC's format: {reason}; restore the file that DVC wrote") from None
 
 
 def parsed(text: str) -> Any:
-    """Return the value of a YAML 1.2 document, as DVC reads it. Raises an exception of ruamel.yaml if it is invalid."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
-    return yaml.load(text)
+    """Return the value of a YAML 1.2 document, as DVC reads it.
 
-
-def read_lock(file: Path) -> Stages:
-    """Return the stages of a dvc.lock; {} if the file does not exist. Raises Refused as `stages_of` does."""
-    return stages_of({file.name: file.read_text(encoding="utf-8", errors="replace")}) if file.exists() else {}
-
-
-def _values(nested: Any) -> Iterator[bool]:
-    """Yield True for every value in nested lists and mappings, to count the values.
-
-    A value to which n YAML aliases refer counts each time.
+    Raises an exception of ruamel.yaml if the document is invalid, and ValueError if it has more than VALUES nodes.
     """
-    stack = [nested]
+    yaml = YAML(typ="safe", pure=True)
+    node = yaml.compose(text)
+    if next(islice(_nodes(node), VALUES, None), None):
+        raise ValueError(f"more than {VALUES:,} values")  # ten lines with aliases can expand to billions
+    return yaml.constructor.construct_document(node) if node else None
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """Yield the nodes of a YAML document. A node to which n aliases or merge keys refer is yielded each time."""
+    stack = [root]
     while stack:
-        value = stack.pop()
-        stack += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        yield True
+        yield (node := stack.pop())
+        stack += chain.from_iterable(node.value) if isinstance(node, MappingNode) else ()
+        stack += node.value if isinstance(node, SequenceNode) else ()
 
 
 def _stage(entry: Any, folder: str) -> Stage:
-    deps, outs = (
-        {
-            posixpath.normpath(posixpath.join(folder, file["path"])): file
-            for file in entry.get(kind, [])
-            if "path" in file or kind == "outs"
-        }
-        for kind in ("deps", "outs")
-    )
-    hashes = (
-        {path: str(file.get(file.get("hash", "md5"), file)) for path, file in files.items()} for files in (deps, outs)
-    )
-    files = entry.get("params", {}).items()
-    params = [leaves(values, "" if file == "params.yaml" else f"{file}:") for file, values in files]
-    own_deps, own_outs = hashes
-    return Stage(str(entry["cmd"]), own_deps, dict(pair for pairs in params for pair in pairs), own_outs, deps | outs)
+    entries, params, hashes = dict[str, Any](), dict[str, Any](), dict[str, dict[str, str]]()
+    for kind in ("deps", "outs"):
+        files = [file for file in entry.get(kind, []) if "path" in file or kind == "outs"]
+        own = {posixpath.normpath(posixpath.join(folder, file["path"])): file for file in files}
+        hashes[kind] = {path: str(file.get(file.get("hash", "md5"), file)) for path, file in own.items()}
+        entries |= own
+    for file, values in entry.get("params", {}).items():
+        params |= leaves(values, "" if file == "params.yaml" else f"{file}:")
+    return Stage(str(entry["cmd"]), hashes["deps"], params, hashes["outs"], entries)
 
 
 def leaves(nested: Any, prefix: str = "", *, lists: bool = False) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Timer
+from threading import TIMEOUT_MAX, Timer
+from time import monotonic
 from typing import NamedTuple
 
 import psutil
@@ -37,22 +38,16 @@ class Rebuilt(NamedTuple):
 
     started  the lines that each started stage printed, by the stage's name, in the order of the starts
     printed  everything that DVC and the stages printed
-    passed   whether no stage failed
+    failed   name of the first stage that failed; `dvc` if DVC failed before the first stage; "" if nothing failed
     late     whether the run was ended because it took longer than allowed
     stages   the stages of the dvc.lock files that the run wrote; a stage without results is missing
     """
 
     started: dict[str, list[str]]
     printed: str
-    passed: bool
+    failed: str
     late: bool
     stages: Stages
-
-    @property
-    def failed(self) -> str:
-        """Return the name of the first stage that failed; `dvc` if DVC failed before the first stage."""
-        warned = (name for name, lines in self.started.items() if any(line.startswith(OF_DVC[0]) for line in lines))
-        return next(warned, "dvc")
 
     def reason(self, stage: str) -> str:
         """Return a phrase on why a stage has no results.
@@ -96,6 +91,8 @@ def rebuild(
 ) -> Rebuilt:  # fmt: skip
     """Remove everything except sources from a clone, run stages in it, and return the end of the run.
 
+    A stage that fails stops only the stages that need its outputs. Processes that the stages leave running are ended.
+
     root       the project's folder in the clone
     pipeline   the pipeline of the commit
     names      names of stages; the stages that they need run, too
@@ -105,13 +102,37 @@ def rebuild(
     without    further paths that the clone must not have, relative to root
     seconds    the time after which DVC and the stages are ended
     """
-    for file in (root / file for file, imported in pipeline.tracked.items() if imported.deps):
-        content = parsed(file.read_text(encoding="utf-8"))  # DVC would ask the source of imported data for news
-        file.write_text(json.dumps({key: content[key] for key in content if key not in {"deps", "frozen", "md5"}}))
-    data = [path for file in pipeline.tracked.values() for path in file.outs]
-    _keep_sources_alone(root, [*_results(pipeline), *without], data)
-    ran = _run_stages(root, names, say, heard, seconds, variables) if names else Rebuilt({}, "", True, False, {})
-    return ran._replace(stages=pipeline_in(root).locked)
+    _keep_sources_alone(root, pipeline, without)
+    if not names:
+        return Rebuilt({}, "", "", False, {})
+    foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
+    printed, started, stage_lines, start = list[str](), dict[str, list[str]](), list[str](), monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *names],  # -P: none of its code
+        cwd=root, env={**environment, **variables}, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        timer = Timer(seconds or TIMEOUT_MAX, _end_processes, [root])
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                printed.append(line)
+                if line.startswith(STARTS):
+                    name = line.removeprefix(STARTS).rpartition("'")[0]
+                    stage_lines = started[name] = []
+                    say(f"rebuilding {name}")
+                else:
+                    stage_lines.append(line.strip())
+                    heard(line.strip())
+            process.wait()
+        finally:  # also after Ctrl-C
+            timer.cancel()
+            _end_processes(root)
+    warned = (name for name, lines in started.items() if any(line.startswith(OF_DVC[0]) for line in lines))
+    failed, late = next(warned, "dvc") if process.returncode else "", monotonic() - start > (seconds or TIMEOUT_MAX)
+    return Rebuilt(started, "".join(printed), failed, late, pipeline_in(root).locked)
 
 
 def _results(pipeline: Pipeline) -> Iterator[str]:
@@ -123,26 +144,28 @@ def _results(pipeline: Pipeline) -> Iterator[str]:
         yield from () if stage.frozen else stage.outs
 
 
-def _keep_sources_alone(root: Path, results: Collection[str], data: Collection[str]) -> None:
-    """Remove results, compiled Python files, DVC's cache and Git's history from the clone.
-
-    data  paths of data that DVC tracks. They are not committed: DVC runs no stage that reads tracked data in Git
+def _keep_sources_alone(root: Path, pipeline: Pipeline, without: Collection[str]) -> None:
+    """Remove results, the paths `without`, compiled Python files, DVC's cache and Git's history from the clone.
 
     The clone becomes a repository with one commit of the other files. Its branch, user.name and user.email are those of
-    the repository in the working folder: stages with DVCLive read them. DVC keeps its cache inside the clone.
+    the repository in the working folder: stages with DVCLive read them. Data that DVC tracks is not committed, because
+    DVC runs no stage that reads tracked data in Git. DVC keeps its cache inside the clone.
     """
+    for file in (root / file for file, imported in pipeline.tracked.items() if imported.deps):
+        content = parsed(file.read_text(encoding="utf-8"))  # DVC would ask the source of imported data for news
+        file.write_text(json.dumps({key: content[key] for key in content if key not in {"deps", "frozen", "md5"}}))
     top = Path(git("rev-parse", "--show-toplevel", folder=root))
     bytecode = [path for name in ("__pycache__", "*.pyc") for path in top.rglob(name)]
+    results, data = [*_results(pipeline), *without], [path for file in pipeline.tracked.values() for path in file.outs]
     for path in (*bytecode, root / ".dvc/cache", top / ".git", *(root / result for result in results)):
         remove(path)
     # The committed DVC settings may name folders outside the clone.
     config = f"[cache]\n    dir = cache\n[core]\n    site_cache_dir = {root / '.dvc/tmp/site'}\n"
     (root / ".dvc/config.local").write_text(config, encoding="utf-8")
-    git("init", "--quiet", "--template=", folder=top)
+    branch = git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1)
+    git("init", "--quiet", "--template=", f"--initial-branch={branch or 'main'}", folder=top)
     (top / ".git/info").mkdir(exist_ok=True)
     (top / ".git/info/attributes").write_text("* -text -filter -ident -working-tree-encoding\n", encoding="utf-8")
-    if branch := git("symbolic-ref", "--quiet", "--short", "HEAD", empty=1):
-        git("symbolic-ref", "HEAD", f"refs/heads/{branch}", folder=top)
     git("add", "--all", folder=top)
     git("--literal-pathspecs", "rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "--", ".git", *data, folder=root)
     git(*NOBODY, *NO_HOOKS, "commit", "--quiet", "--allow-empty", "--message=without results", folder=top)
@@ -151,46 +174,6 @@ def _keep_sources_alone(root: Path, results: Collection[str], data: Collection[s
     for name in ("user.name", "user.email"):
         if value := git("config", "--local", name, empty=1):
             git("config", name, value, folder=top)
-
-
-def _run_stages(
-    root: Path, names: Collection[str], say: Say, heard: Say, seconds: float | None, variables: dict[str, str]
-) -> Rebuilt:
-    """Run `dvc repro --force`; a stage that fails stops only the stages that need its outputs.
-
-    Processes that the stages leave running are ended. The result has no `stages` yet: {}.
-    """
-    foreign = ("DVC_", "MLFLOW_", *OF_A_REPOSITORY)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"  # this Python comes first
-    lines, started, late = list[str](), dict[str, list[str]](), Event()
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--keep-going", *names],  # -P: none of its code
-        cwd=root, env={**environment, **variables}, text=True, errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process:  # fmt: skip
-
-        def end() -> None:
-            late.set()
-            _end_processes(root)
-
-        timer = Timer(seconds or 0, end)
-        if seconds:
-            timer.start()
-        try:
-            for line in process.stdout or ():
-                lines.append(line)
-                if line.startswith(STARTS):
-                    started[name := line.removeprefix(STARTS).rpartition("'")[0]] = []
-                    say(f"rebuilding {name}")
-                else:
-                    [*started.values(), []][max(len(started) - 1, 0)].append(line.strip())
-                    heard(line.strip())
-            process.wait()
-        finally:  # also after Ctrl-C
-            timer.cancel()
-            _end_processes(root)
-    return Rebuilt(started, "".join(lines), not process.returncode, late.is_set(), {})
 
 
 def remove(path: Path) -> None:

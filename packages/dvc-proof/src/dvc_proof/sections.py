@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from dvc_proof.differences import equal
 from dvc_proof.facts import Change, Facts
 from dvc_proof.markdown import code, codes, folded, limited, paragraph, table
 from dvc_proof.words import number_of
@@ -51,9 +52,8 @@ def warnings(facts: Facts) -> Iterator[str]:
     """
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {codes(names)}" for stage, names in facts.stale.items())
-        yield paragraph(
-            f"⚠️ Different from <code>dvc.lock</code>: {stale}. <code>dvc repro</code> makes the results again."
-        )
+        mend = "<code>dvc repro</code> makes the results again."
+        yield paragraph(f"⚠️ Different from <code>dvc.lock</code>: {stale}. {mend}")
     if facts.uncommitted:
         yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)
@@ -83,6 +83,7 @@ def _by_file(what: str, differences: dict[str, Any], cells: Callable[..., list[s
         [code(name), *cells(**values), code(file)]
         for file, names in differences.items()
         for name, values in sorted(names.items())
+        if not equal(values.get("old"), values.get("new"))  # DVC lists a NaN that is still NaN
     ]
     return table((what, *head, "file"), rows) if rows else ""
 

@@ -65,24 +65,24 @@ def pipeline_in(root: Path) -> Pipeline:
     def paths(files: Any) -> list[str]:
         return [place(file.fs_path) if getattr(file, "protocol", "") == "local" else str(file) for file in files]
 
-    stages, folders, locks = dict[str, Declared](), dict[str, str](), dict[str, str]()
+    stages, folders, locks, declared = dict[str, Declared](), dict[str, str](), dict[str, str](), list[str]()
     for entry in entries:
-        file, outs = place(entry.path), paths(entry.outs)
+        name = lock = place(entry.path)  # of a .dvc file
+        declared += (outs := paths(entry.outs))
         if outside := next((out for out in outs if out.startswith("../") or "://" in out), ""):
             raise Refused(f"{outside}: outputs outside the project's folder are not verified; move it into the folder")
-        lock = file if entry.cmd is None else posixpath.join(posixpath.dirname(file), "dvc.lock")
-        # as DVC prints it if it runs in this folder
-        name = lock if entry.cmd is None else entry.name if file == "dvc.yaml" else f"{file}:{entry.name}"
+        if entry.cmd is not None:
+            lock = posixpath.join(posixpath.dirname(name), "dvc.lock")
+            # as DVC prints it if it runs in this folder
+            name = entry.name if name == "dvc.yaml" else f"{name}:{entry.name}"
+            deps = paths(dep for dep in entry.deps if type(dep).__name__ != "ParamsDependency")
+            in_git = paths(out for out in entry.outs if not out.use_cache)
+            stages[name] = Declared(str(entry.cmd), deps, outs, entry.frozen, in_git)
         if (root / lock).is_file():
             locks[lock] = (root / lock).read_text(encoding="utf-8", errors="replace")
         folders[name] = posixpath.normpath(place(entry.wdir))
-        if entry.cmd is not None:
-            deps = [dep for dep in entry.deps if type(dep).__name__ != "ParamsDependency"]
-            in_git = [out for out, file in zip(outs, entry.outs, strict=True) if not file.use_cache]
-            stages[name] = Declared(str(entry.cmd), paths(deps), outs, entry.frozen, in_git)
     locked = stages_of(locks, folders)
     tracked = {name: locked.pop(name) for name in [*locked] if name.endswith(".dvc")}
-    declared = [out for entry in entries for out in paths(entry.outs)]
     shown = {posixpath.normpath(posixpath.join(posixpath.dirname(place(file)), name)) for file, name in named}
     undeclared = [path for path in sorted(shown) if not any(within(path, out) for out in declared)]
     return Pipeline(stages, locked, tracked, undeclared)

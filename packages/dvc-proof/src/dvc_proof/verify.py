@@ -3,34 +3,22 @@
 import re
 import shutil
 import sys
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from dvc_proof.causes import edits, find_conflicts
-from dvc_proof.data import (
-    SHOWN,
-    contents,
-    describe_size,
-    difference_to_hash,
-    digest,
-    fetched,
-    folder_files,
-    hashes,
-    line_ends,
-    project_folder,
-)
+from dvc_proof.data import SHOWN, contents, difference_to_hash, digest, fetched, folder_files, line_ends
 from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, OutputDifference, describe_difference
 from dvc_proof.facts import compare_outputs
 from dvc_proof.git import Refused, git, uncommitted
-from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of
+from dvc_proof.lock import NO_STAGE, Stage, Stages, makers_of, within
 from dvc_proof.rebuild import Rebuilt, Say, checked_out, outward_link, rebuild
 from dvc_proof.stages import Pipeline, pipeline_in
 from dvc_proof.words import number_of
 
 DATA = "data, not rebuilt"  # stands for a stage in the rows of data files
 LINE_ENDS = re.compile(r"only the line ends differ( \(stages: .*\))?$")
-LATER = "a later stage overwrites what this stage makes"
 SUBMODULE = "160000"  # Git's mode for a submodule
 
 
@@ -75,6 +63,7 @@ def verify(
 ) -> VerificationReport:  # fmt: skip
     """Verify a commit in a temporary folder, and return the result.
 
+    ref        HEAD, or the full hash of a commit
     say        called with each row (OutputDifference), and with lines about progress
     targets    names of the stages to rebuild, with the stages that they need; (): all stages
     heard      called with the other lines that the stages print
@@ -83,10 +72,10 @@ def verify(
     without    further paths that the clone must not have
     variables  environment variables for the stages
 
-    Raises Refused if Git or DVC cannot read the commit, or a path or a link leads out of the project.
+    Raises Refused if Git or DVC cannot read the commit, if a path or a link leads out of the project, or if a target is
+    no stage of the commit.
     """
-    options = [] if ref == "HEAD" else ["--end-of-options"]  # a branch may have the name HEAD, and does not count
-    commit = git("rev-parse", "--verify", *options, f"{ref}^{{commit}}")
+    commit = git("rev-parse", "--verify", f"{ref}^{{commit}}")
     if ref == "HEAD" and uncommitted():
         say("uncommitted changes are not checked: only HEAD is")
     committed = checked_out(place / "committed", commit)
@@ -95,55 +84,55 @@ def verify(
     pipeline, rows = pipeline_in(committed), list[OutputDifference]()
     if not (pipeline.stages or pipeline.locked or pipeline.tracked):
         raise Refused("HEAD has no stage and no data in this folder or below: nothing can be verified")
+    if lost := {*targets} - pipeline.stages.keys():
+        raise Refused(f"{', '.join(lost)}: commit {commit[:SHOWN]} has no such stage")
 
     def add(more: Iterable[OutputDifference]) -> None:
         for row in more:  # other line ends are Windows's, and accuse nobody
             rows.append(row._replace(verdict=UNKNOWN) if LINE_ENDS.search(row.what) else row)
             say(rows[-1])
 
-    outs = {out: stage for stage in pipeline.stages.values() for out in stage.outs}
     data = {path: stage for stage in pipeline.tracked.values() for path in stage.outs}
-    complaints = fetched(committed, [*data, *(out for out, stage in outs.items() if stage.frozen)], seconds)
+    frozen = [out for stage in pipeline.stages.values() if stage.frozen for out in stage.outs]
+    complaints = fetched(committed, [*data, *frozen], seconds)
     if not targets:
         add([*_data(committed, data, complaints), *_others(committed, pipeline)])
     # A stage without outputs has nothing to compare, and may publish something.
-    stages = {name: stage for name, stage in pipeline.stages.items() if stage.outs}
-    names = [name for name in targets or stages if not stages[name].frozen]
+    wanted = targets or [name for name, stage in pipeline.stages.items() if stage.outs]
+    names = [name for name in wanted if not pipeline.stages[name].frozen]
     author = git("log", "-1", "--format=%an", commit)
     say(f"running the commands of {number_of(len(names), 'stage')} of {author}'s commit {commit[:SHOWN]}, as your user")
     runs = list[Rebuilt]()
     for name in ("rebuilt", "again")[: 1 + twice]:
         shutil.copytree(place / "committed", place / name, symlinks=True)
         root = place / name / committed.relative_to(place / "committed")
-        ran = rebuild(root, pipeline, names, say, heard, variables, without, seconds)
-        sys.stderr.write("" if ran.passed else ran.printed)
-        runs.append(ran._replace(stages=_aligned(root, pipeline.locked, ran.stages)))
+        runs.append(rebuild(root, pipeline, names, say, heard, variables, without, seconds))
+        sys.stderr.write(runs[-1].printed if runs[-1].failed else "")
     root, ran, after = place / "rebuilt" / committed.relative_to(place / "committed"), runs[0], runs[0].stages
-    for name in dict.fromkeys([*targets, *after]) if targets else stages:
-        add(_stage(name, pipeline, after, committed, root) if name in after else [])
-        add([] if name in after else _not_rebuilt(name, pipeline, committed, {*complaints}, ran))
+    locked = {name: _aligned(root, stage) for name, stage in pipeline.locked.items()}
+    pipeline = pipeline._replace(locked=locked)
+    for name in dict.fromkeys([*wanted, *after]):
+        stage = after.get(name)
+        add(_stage(name, pipeline, stage, committed, root) if stage else _not_rebuilt(name, pipeline, committed, ran))
     add([] if targets else _shown(committed, root, pipeline.shown))
-    deps = [(path, recorded) for stage in pipeline.locked.values() for path, recorded in stage.deps.items()]
-    notes = {path: line_ends(committed, path, recorded) for path, recorded in deps}
-    conflicts = find_conflicts(pipeline.locked, after | _not_run(committed, pipeline, after), notes)
+    conflicts = find_conflicts(locked, after | _not_run(committed, pipeline, after), committed)
     add(OutputDifference(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
     changes = [change for other in runs[1:] for change in compare_outputs(after, other.stages)]
-    unstable = [(change.name, out) for change in changes for out in change.outs]
-    add(OutputDifference(name, out, "two runs here differ") for name, out in unstable)
-    known = {out: digest(committed, out) for out in outs}
-    causes = [*conflicts, *edits(pipeline.locked, after, known, twice and not unstable)]
+    unstable = [OutputDifference(change.name, out, "two runs here differ") for change in changes for out in change.outs]
+    add(unstable)
+    causes = [*conflicts, *edits(locked, after, committed, twice and not unstable)]
     return VerificationReport(commit, rows, causes, committed, root)
 
 
 def _data(root: Path, data: Mapping[str, Stage], complaints: Mapping[str, str]) -> Iterator[OutputDifference]:
     """Yield a row for each file or folder that DVC tracks: its content compared with the hash in its .dvc file."""
-    for path, file in data.items():
+    for path, stage in data.items():
         if path in complaints:
             yield OutputDifference(DATA, path, f"it cannot be had: {complaints[path]}", UNKNOWN)
-        elif "None" in file.outs[path] or file.outs[path].startswith("{"):
+        elif "None" in stage.outs[path] or stage.outs[path].startswith("{"):
             yield OutputDifference(DATA, path, "its .dvc file has no hash", UNKNOWN)
         else:
-            what = difference_to_hash(root, path, file.outs[path], file.entries[path])
+            what = difference_to_hash(root, path, stage)
             yield OutputDifference(DATA, path, what and f"it is not the data of its .dvc file: {what}")
 
 
@@ -151,66 +140,51 @@ def _others(root: Path, pipeline: Pipeline) -> Iterator[OutputDifference]:
     """Yield a row for each stage or output that only a dvc.lock has, and for each dvc.yaml in a submodule."""
     for name, stage in pipeline.locked.items():
         if name not in pipeline.stages:
-            yield OutputDifference(
-                name, "dvc.lock", "dvc.yaml has no such stage, so nothing makes its outputs", UNKNOWN
-            )
+            what = "dvc.yaml has no such stage, so nothing makes its outputs"
+            yield OutputDifference(name, "dvc.lock", what, UNKNOWN)
         for out in stage.outs.keys() - {*pipeline.stages[name].outs} if name in pipeline.stages else ():
             yield OutputDifference(name, out, "dvc.lock has it, and dvc.yaml does not name it")
-    top = Path(git("rev-parse", "--show-toplevel"))
     for entry in git("ls-files", "-z", "--stage", folder=root).split("\0")[:-1]:
-        mode, path = entry.split(" ")[0], entry.partition("\t")[2]
-        place = top / git("rev-parse", "--show-prefix") / path
+        place = Path(entry.partition("\t")[2])
         # DVC skips a submodule that is a DVC repository itself.
-        if mode == SUBMODULE and not (place / ".dvc").exists() and [*place.rglob("dvc.yaml")]:
-            yield OutputDifference(path, "dvc.yaml", "a submodule, which verification does not clone", UNKNOWN)
+        if entry.startswith(SUBMODULE) and not (place / ".dvc").exists() and [*place.rglob("dvc.yaml")]:
+            yield OutputDifference(str(place), "dvc.yaml", "a submodule, which verification does not clone", UNKNOWN)
 
 
-def _stage(name: str, pipeline: Pipeline, after: Stages, committed: Path, rebuilt: Path) -> Iterator[OutputDifference]:
+def _stage(name: str, pipeline: Pipeline, new: Stage, committed: Path, rebuilt: Path) -> Iterator[OutputDifference]:
     """Yield a row for each output of a rebuilt stage: its content or hash compared with Git's file and dvc.lock."""
-    old, new = pipeline.locked.get(name, NO_STAGE), after[name]
+    old = pipeline.locked.get(name, NO_STAGE)
     for out in pipeline.stages[name].outs:
-        locked, relocked, entry = old.outs.get(out, ""), new.outs.get(out, ""), old.entries.get(out, {})
-        one = contents(committed, out)
-        if out in pipeline.stages[name].in_git and not (committed / out).exists():  # a link may lead nowhere
-            yield OutputDifference(
-                name, out, "it is not committed", DIFFERENT if (committed / out).is_symlink() else UNKNOWN
-            )
-            continue
-        differs = one and describe_difference(one, contents(rebuilt, out))
-        if differs or locked == relocked:
-            later = (
-                ""
-                if digest(rebuilt, out) == new.outs.get(out) or not difference_to_hash(rebuilt, out, locked, entry)
-                else LATER
-            )
-            yield OutputDifference(name, out, differs or later or describe_size(entry, new.entries[out]))
+        locked, relocked, one = old.outs.get(out, ""), new.outs[out], contents(committed, out)
+        if out in pipeline.stages[name].in_git and not (committed / out).exists():
+            verdict = DIFFERENT if (committed / out).is_symlink() else UNKNOWN  # a link may lead nowhere
+            yield OutputDifference(name, out, "it is not committed", verdict)
+        elif what := describe_difference(one, contents(rebuilt, out)) if one else "":
+            yield OutputDifference(name, out, what)
         elif not locked:
             yield OutputDifference(name, out, "dvc.lock has no hash of it; `dvc repro` writes it", UNKNOWN)
-        elif relocked and difference_to_hash(rebuilt, out, relocked, new.entries[out]):
-            yield OutputDifference(name, out, LATER)
+        elif difference_to_hash(rebuilt, out, new):
+            yield OutputDifference(name, out, "a later stage overwrites what this stage makes")
+        elif locked == relocked:
+            yield OutputDifference(name, out, difference_to_hash(rebuilt, out, old))
         else:
-            what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN] or 'nothing'}…"
-            files = folder_files(project_folder(), locked, hashes(rebuilt, out))
-            yield OutputDifference(name, out, what + line_ends(rebuilt, out, locked) + files)
+            what = f"dvc.lock has {locked[:SHOWN]}…, rebuilt {relocked[:SHOWN]}…{line_ends(rebuilt, out, locked)}"
+            yield OutputDifference(name, out, what + folder_files(rebuilt, out, locked))
 
 
-def _not_rebuilt(
-    name: str, pipeline: Pipeline, root: Path, missing: Container[str], ran: Rebuilt
-) -> Iterator[OutputDifference]:
+def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, ran: Rebuilt) -> Iterator[OutputDifference]:
     """Yield a row with the reason why a stage has no results, and one for each committed output unlike its dvc.lock.
 
-    root     the project's folder in a clone of the commit
-    missing  paths of data that could not be fetched
+    root  the project's folder in a clone of the commit
     """
-    stage, old, makers = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE), makers_of(pipeline.locked)
-    absent = (dep for dep in stage.deps if "://" not in dep and dep not in makers and not (root / dep).exists())
-    dep = next((dep for dep in stage.deps if dep in missing), next(absent, ""))
-    reason = (
-        "it is frozen, and DVC does not run it" if stage.frozen else f"{dep} is missing" if dep else ran.reason(name)
-    )
-    yield OutputDifference(name, "no results", reason or ran.reason(name), UNKNOWN)
+    stage, old = pipeline.stages[name], pipeline.locked.get(name, NO_STAGE)
+    made = [out for other in pipeline.stages.values() if not other.frozen for out in other.outs]
+    deps = [dep for dep in stage.deps if "://" not in dep and not any(within(dep, out) for out in made)]
+    missing = next((f"{dep} is missing" for dep in deps if not (root / dep).exists()), "")
+    reason = "it is frozen, and DVC does not run it" if stage.frozen else missing or ran.reason(name)
+    yield OutputDifference(name, "no results", reason, UNKNOWN)
     for out in (out for out in old.outs if (root / out).exists()):
-        if what := difference_to_hash(root, out, old.outs[out], old.entries[out]):
+        if what := difference_to_hash(root, out, old):
             yield OutputDifference(name, out, f"it is not what dvc.lock has: {what}")
 
 
@@ -218,25 +192,21 @@ def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[Out
     """Yield a row for each committed file of Pipeline.shown: a stage may write it without declaring it as an output."""
     for path in paths:
         one, other = contents(committed, path), contents(rebuilt, path)
-        if one:
-            yield OutputDifference(
-                "dvc.yaml", path, *([describe_difference(one, other)] if other else ["no stage makes it", UNKNOWN])
-            )
+        if one and other:
+            yield OutputDifference("dvc.yaml", path, describe_difference(one, other))
+        elif one:
+            yield OutputDifference("dvc.yaml", path, "no stage makes it", UNKNOWN)
 
 
-def _aligned(root: Path, before: Stages, after: Stages) -> Stages:
-    """Return the rebuilt stages, with DVC 2's hash of each file whose hash by DVC 2 has not changed.
+def _aligned(root: Path, stage: Stage) -> Stage:
+    """Return a stage of a dvc.lock, with DVC 3's hash of each file in `root` whose hash by DVC 2 is the recorded one.
 
     The two versions hash different line ends of a text, so their hashes of equal files differ.
     """
-    stages = Stages()
-    for name, stage in after.items():
-        old = before.get(name, NO_STAGE)
-        legacy = {path: recorded for path, recorded in (old.deps | old.outs).items() if "hash" not in old.entries[path]}
-        equal = {path: own for path, own in legacy.items() if digest(root, path, legacy=True) == own}
-        deps, outs = ({path: equal.get(path, own) for path, own in files.items()} for files in (stage.deps, stage.outs))
-        stages[name] = stage._replace(deps=deps, outs=outs)
-    return stages
+    legacy = {path: entry.get("md5") for path, entry in stage.entries.items() if "hash" not in entry}
+    modern = {path: digest(root, path) for path, own in legacy.items() if digest(root, path, legacy=True) == own}
+    deps, outs = ({path: modern.get(path, own) for path, own in files.items()} for files in (stage.deps, stage.outs))
+    return stage._replace(deps=deps, outs=outs)
 
 
 def _not_run(root: Path, pipeline: Pipeline, after: Stages) -> Stages:
@@ -245,8 +215,6 @@ def _not_run(root: Path, pipeline: Pipeline, after: Stages) -> Stages:
     for name in pipeline.stages.keys() & pipeline.locked.keys() - after.keys():
         old = pipeline.locked[name]
         own = [dep for dep in old.deps if dep not in makers and (root / dep).exists()]
-        changed = {
-            dep: digest(root, dep) for dep in own if difference_to_hash(root, dep, old.deps[dep], old.entries[dep])
-        }
+        changed = {dep: digest(root, dep) for dep in own if difference_to_hash(root, dep, old)}
         stages[name] = old._replace(cmd=pipeline.stages[name].cmd, deps=old.deps | changed)
     return stages
