@@ -13,8 +13,6 @@ from projects import ROOT, Project
 from charloom.commands import new as module
 
 TEMPLATE = ROOT / "template"
-
-
 PROGRAM = '''
 """A student's program."""
 import numpy as np

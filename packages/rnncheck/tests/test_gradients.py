@@ -61,8 +61,6 @@ def test_a_right_program_is_right_in_every_layout(name):
 
 ALL = {(fault, name): name for name, layout in LAYOUTS.items() for fault in layout.faults}
 ONCE = dict(reversed(ALL))  # the first layout that has the fault
-
-
 FAULTS = [
     pytest.param(name, fault, marks=[SLOW] * (ONCE[fault] != name or name in {"float32", "kept"}))
     for fault, name in ALL

@@ -6,8 +6,6 @@ from test_steps import judged
 from rnncheck.verdicts import faults
 
 SLOW = pytest.mark.slow
-
-
 SAMPLER = """
 import numpy as np
 

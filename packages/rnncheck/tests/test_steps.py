@@ -10,8 +10,6 @@ from rnncheck import steps
 from rnncheck.verdicts import faults
 
 SLOW = pytest.mark.slow
-
-
 ADAGRAD = """
 import numpy as np
 
@@ -24,8 +22,6 @@ def step(weights, gradients, memory, n):
     return weights, memory
 """
 RIGHT = {"gradient": "gradients[k]", "sum": "memory[k] += g ** 2", "root": "np.sqrt(memory[k] + np.finfo(float).eps)"}
-
-
 ADAM = """
 import numpy as np
 
