@@ -154,7 +154,7 @@ def test_requirements_name_the_origin_without_a_login_and_a_commit_that_it_has(p
         assert found == [(name, *expected, name) for name in ("seedpairs", "dvc-proof", "rnncheck")]
 
 
-def test_a_program_is_copied_unread_by_python_and_model_py_names_what_it_has(place):
+def test_a_program_is_copied_without_running_it_and_model_py_names_its_definitions(place):
     (place / "my_rnn.py").write_text(PROGRAM)
     code, printed, _ = new("new", "--program", "my_rnn.py")
     assert (code, printed.splitlines()[-1]) == (0, "next: cd new, fill in src/model.py, read README.md")

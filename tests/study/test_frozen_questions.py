@@ -29,7 +29,7 @@ def study(studied):
         (folder / name).write_bytes(content)
 
 
-def test_other_params_here_change_nothing_of_what_was_asked(study, capsys):
+def test_later_changes_of_params_change_no_study(study, capsys):
     project, folder = study
     made = tables(folder)
     project.edit("params.yaml", "sigma: 0.01", "sigma: 0.02")
@@ -130,7 +130,7 @@ REFUSED = [  # a file, what stands in it (everything: the file is removed) and w
 
 
 @pytest.mark.parametrize(("file", "old", "new", "code", "line"), REFUSED)
-def test_a_study_that_is_not_as_it_was_asked_gets_one_line_and_keeps_its_tables(study, file, old, new, code, line):
+def test_an_edited_study_gets_one_line_and_keeps_its_tables(study, file, old, new, code, line):
     project, folder = study
     project.edit(file, old, new, 1) if old else (project.folder / file).unlink()
     made = tables(folder)

@@ -51,7 +51,7 @@ def test_each_trial_has_the_cost_of_every_passage_and_the_answer_counts_them(stu
     assert line in said(project, "compare", "studies/a")[0]
 
 
-def test_a_row_is_what_the_pipeline_comes_to_and_no_trial_is_trained_again(studied):
+def test_a_row_has_the_results_of_the_pipeline_and_no_trial_is_trained_again(studied):
     project, folder, printed, made = studied
     assert printed.startswith("studies/a.yaml: 4 of 4 trials to train\n")
     row = row_of(folder, eta="0.1", seed="1")
@@ -114,7 +114,7 @@ def test_rows_beyond_the_look_that_decides_leave_the_table(project):
 
 
 @pytest.mark.slow
-def test_a_trial_that_diverges_is_a_row_that_says_so_and_the_others_go_on(project):
+def test_a_diverged_trial_has_a_row_with_its_outcome_and_the_others_go_on(project):
     """So is one whose huge weights cost no finite number; both are read again.
 
     One that ends worse than a uniform guess has exploded, too, and keeps its value.

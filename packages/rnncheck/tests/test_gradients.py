@@ -185,7 +185,7 @@ LOOP = "        for g in [{}]:\n            np.clip(g, -5, 5, out=g)\n    return
 
 
 @pytest.mark.parametrize("clipped", ["dnext", pytest.param("dW, dU, dV, db, dc, dnext, draw", marks=SLOW)])
-def test_clipping_inside_the_loop_is_right_but_clips(clipped):
+def test_the_verdict_names_clipping_inside_the_loop(clipped):
     layout = FUNCTIONS._replace(program=FUNCTIONS.program.replace("    return loss, dW", LOOP.format(clipped)))
     verdict = judged(layout)
     assert (verdict.result, verdict.findings) == ("right", ())

@@ -8,7 +8,7 @@ from seedpairs import answered
 from seedpairs.data_types import ALONE, AT_LEVEL, AVERAGE, CANNOT_TELL, INTERACTION, WORSE
 
 
-def test_a_lost_trial_bars_what_rests_on_it():
+def test_a_lost_trial_bars_the_verdicts_that_need_it():
     gone = (1, 2, 2)  # seed, a and b
     answer = designed(TWO, lambda *x: None if x == gone else float(x[1] == 1) + 3.0 * (x[1] == x[2]) + noise(*x))
     average = effect(answer, AVERAGE, "a", 2, 1)
@@ -59,7 +59,7 @@ def missing(value, *lost, **others):
     return answered(measured(dict(zip(levels, cells.values(), strict=True)), "a=1 b=1", levels=levels, **others))
 
 
-def test_a_seed_that_a_setting_has_not_is_left_out_of_all_and_bars_nothing():
+def test_a_seed_that_a_setting_lacks_is_left_out_of_all_and_bars_nothing():
     one = effect(missing(rising, 1), AVERAGE, "a", 2, 1)
     assert (list(one.differences), one.verdict, one.warnings) == ([0, 2, 3, 4], WORSE, ())
     early, late = (missing(rising, seed, looks=(3, 5)) for seed in (1, 4))  # a look is at the first seeds
