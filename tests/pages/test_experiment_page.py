@@ -51,6 +51,7 @@ def test_a_picture_needs_no_page(made):
         assert " ".join(lines) == unescape(captions[name])
 
 
+@pytest.mark.slow
 def test_a_picture_that_the_page_has_not_is_no_result(project):
     left = project.folder / "reports/figures/left.svg"
     left.write_text("<svg/>")

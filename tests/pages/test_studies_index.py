@@ -74,6 +74,7 @@ def test_the_index_lists_a_studys_question_verdict_text_and_trainings(studied):
     assert intro.startswith(f"{count} an answer.")
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
     content = (studied.folder / INDEX).read_text(encoding="utf-8")
     ensure_only_our_script(content)
@@ -93,6 +94,7 @@ def test_a_page_has_the_size_of_the_held_out_text(studied):
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("name", "content", "complaint"), [
     ("c.yaml", b"\xff\xfe", "studies/c.yaml: "),
     ("c.yaml", OTHER.replace("0.05", "0.3").encode(), "studies/c.yaml: settings: changed since"),

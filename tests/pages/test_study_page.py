@@ -57,6 +57,7 @@ def test_a_study_page_has_the_verdicts_the_method_and_the_terminals_numbers(name
         assert sorted(shown) == sorted([*row] for row in tables.table(answer))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", SAID)
 def test_a_page_says_what_was_asked_of_which_text_and_what_came_out(name):
     for sentence in SAID[name]:

@@ -66,6 +66,7 @@ def bars(axes):
     return {round(bar.get_y() + bar.get_height() / 2): (bar.get_x(), bar.get_x() + bar.get_width()) for bar in boxes}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", HARD)
 def test_nothing_lies_on_another_text_or_outside(name):
     """A warning would be an error here: of a letter that the font has not, say."""

@@ -243,6 +243,7 @@ def test_a_training_has_only_points_until_track_adds_its_files(project):
     assert len(trainings(max(project.runs(), key=lambda run: "charloom.results" in run.data.tags))) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_training_is_shown_until_somebody_deletes_its_run(project):
     with chdir(project.folder):
         run = this_run()

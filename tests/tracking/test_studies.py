@@ -116,7 +116,7 @@ def test_an_answer_of_more_trials_than_ours_is_not_replaced(project, capsys, sto
     assert (line in capsys.readouterr().err) != replaced
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["create_experiment", "create_run", "log_batch", "set_terminated"])
 def test_of_two_who_send_a_study_at_once_the_newest_answer_is_shown_first(project, monkeypatch, question):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
