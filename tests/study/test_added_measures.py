@@ -1,4 +1,4 @@
-"""The measures of a study: a new one invalidates no study, and knows its direction and unit."""
+"""A measure that is added: it invalidates no study, and knows its direction and unit."""
 
 import subprocess
 import sys
