@@ -135,6 +135,17 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
     assert {model.status for model in logged} == {"READY"}
 
 
+def logged_models(project: Project, **search) -> list:
+    """Return the project's LoggedModels. `search` has more arguments of MLflow's `search_logged_models`."""
+    client = project.client()
+    return client.search_logged_models([each.experiment_id for each in client.search_experiments()], **search)
+
+
+def versions(project: Project) -> list:
+    """Return the versions of the project's registered models, the first one first."""
+    return sorted(project.client().search_model_versions(""), key=lambda each: int(each.version))
+
+
 def model_names(project: Project) -> list[str]:
     """Return the names of the LoggedModels that the project's run has. A checkpoint of the last update is `last`."""
     updates = json.loads((project.folder / "metrics/train.json").read_text())["updates"]

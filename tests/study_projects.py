@@ -11,7 +11,7 @@ from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
-from projects import ROOT, Project, source, until
+from projects import ROOT, Project, said, source, until
 
 from charloom.study.conduct import conduct
 
@@ -19,6 +19,8 @@ QUESTION = (
     "vary: {eta: [0.1, 0.05], train.initial_accumulator_value: [0.0, 10.0]}\nbaseline: {}\nseeds: 4\nlooks: [2, 4]\n"
     "measure: held_out_bits_per_character\n"
 )
+THREE_SEEDS = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 3\nmeasure: held_out_bits_per_character\n"
+TWO_SEEDS = THREE_SEEDS.replace("seeds: 3", "seeds: 2")
 
 
 def ask(project: Project, question: str = QUESTION, name: str = "a") -> Path:
@@ -34,6 +36,22 @@ def conducted(project: Project, name: str = "a", *, anew: bool = False) -> str:
     with chdir(project.folder), redirect_stdout(io.StringIO()) as printed:
         conduct(Path(f"studies/{name}.yaml"), 1, None, anew=anew)
     return re.sub(r", about \d.*", "", printed.getvalue())
+
+
+def refused(project: Project, name: str, *options: str) -> str:
+    """Return the one line with which the study is refused; nothing is trained, written or lost."""
+    before = {path: path.read_bytes() for path in (project.folder / "studies").rglob("*") if path.is_file()}
+    printed, line = said(project, "study", f"studies/{name}.yaml", "--jobs", "1", *options, code=2)
+    assert {path: path.read_bytes() for path in (project.folder / "studies").rglob("*") if path.is_file()} == before
+    assert (printed, line.count("\n")) == ("", 1)
+    return line.removesuffix("\n")
+
+
+def with_code(project: Project, code: str) -> subprocess.CompletedProcess:
+    """Run the code in a process in the project's folder."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", f"from pathlib import Path\nfrom charloom.study.conduct import conduct\n{code}"]
+    return subprocess.run(command, cwd=project.folder, env=environment, text=True, capture_output=True, check=False)
 
 
 def smaller_eta_than_base(project: Project, question: str) -> Path:

@@ -1,4 +1,4 @@
-"""Models in a real MLflow store: once each, ranked across runs, from code, and back to a file."""
+"""Models in a real MLflow store: once each, with their code, and back to a file."""
 
 import json
 import shutil
@@ -10,37 +10,23 @@ from zipfile import ZipFile
 import mlflow.pyfunc
 import pandas as pd
 import pytest
-from mlflow_project import column, history, sent, tracked
+from mlflow_project import column, history, logged_models, sent, tracked, versions
 from projects import said, source
 
 from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.storage import exclusive, read_json
-from charloom.core.config.reading import with_overrides
 from charloom.core.config.records import TrainMetrics
 from charloom.core.kernel import drawing, passes
 from charloom.tracking import served
 from charloom.tracking.collect import put, this_run
-from charloom.tracking.completion import complete
-from charloom.tracking.entries import Entry
-from charloom.tracking.models import better_model
 from charloom.tracking.query_process import fetch
-from charloom.tracking.store import connected
 from charloom.tracking.tag import RESULTS
 
 BEST, LAST = "lowest_smooth_loss", "last"
 FILES = {BEST: "best", LAST: "last"}  # of the LoggedModels, by their names
 VERSIONS = "mlflow.modelVersions"  # from which the page of a model tells whether it is registered
 MEASURE = "held_out_bits_per_character"
-
-
-def logged(project, **search):
-    client = project.client()
-    return client.search_logged_models([each.experiment_id for each in client.search_experiments()], **search)
-
-
-def versions(project):
-    return sorted(project.client().search_model_versions(""), key=lambda each: int(each.version))
 
 
 def file_of(project, model):
@@ -66,7 +52,7 @@ def test_a_run_logs_all_checkpoints_as_models_and_registers_the_best(finished):
         LAST: (train.updates, {MEASURE: last, "smooth_loss": train.smooth_loss}),
     }
     steps = {each.model_id: each.step for each in run.outputs.model_outputs}
-    models = {each.name: each for each in logged(finished)}
+    models = {each.name: each for each in logged_models(finished)}
     assert models.keys() == expected.keys()
     for name, (update, metrics) in expected.items():
         model = models[name]
@@ -85,7 +71,7 @@ def test_a_run_logs_all_checkpoints_as_models_and_registers_the_best(finished):
 
 
 def test_a_logged_model_has_its_code_and_requirements_and_no_pickle(finished):
-    for model in logged(finished):
+    for model in logged_models(finished):
         folder = finished.folder / "mlartifacts/models" / model.model_id / "artifacts"
         files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
         assert {"MLmodel", "served.py", "requirements.txt", "artifacts/model.npz"} <= files
@@ -110,7 +96,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     mlflow.set_tracking_uri(store)
     for shown, name in FILES.items():
-        (model,) = logged(finished, filter_string=f"name = '{shown}'")
+        (model,) = logged_models(finished, filter_string=f"name = '{shown}'")
         options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")
         address = f"models:/{model.model_id}"
         fetch(address, str(tmp_path / "model.npz"))
@@ -130,22 +116,10 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("of_lowest", "of_last", "better"),
-    [(2.0, 1.9, (LAST, 1.9)), (1.9, 2.0, (BEST, 1.9)), (2.0, 2.0, (BEST, 2.0)), (None, None, (BEST, 30.0))],
-)
-def test_the_better_of_two_models_on_held_out_text_counts(finished, of_lowest, of_last, better):
-    with chdir(finished.folder):
-        run = this_run()
-    bits = {"best_held_out_bits_per_character": of_lowest, "held_out_bits_per_character": of_last}
-    assert better_model(run, run.metrics.model_copy(update=bits | {"best_smooth_loss": 30.0}))[:2] == better
-
-
-@pytest.mark.parametrize(
     ("address", "words"),
     [
         ("models:/charloom-fox@worst", "alias worst not found"),
         ("models:/charloom-fox/99", "version=99"),
-        ("models:/nobody@best", "not found"),
         ("models:/m-00000000000000000000000000000000", "not found"),
         ("models:/charloom-fox/best", "charloom-fox"),
         ("models:/", "models:/"),
@@ -163,7 +137,7 @@ def test_a_model_that_is_not_there_is_a_line(finished, address, words, tmp_path)
 @pytest.mark.slow
 def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project):
     tracked(project)
-    (model,) = logged(project, filter_string="name = 'last'")
+    (model,) = logged_models(project, filter_string="name = 'last'")
     address = f"models:/{model.model_id}"
     file = project.folder / "mlartifacts/models" / model.model_id / "artifacts/artifacts/model.npz"
     file.write_bytes(file.read_bytes()[:-30])
@@ -178,73 +152,6 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
 
 
 @pytest.mark.slow
-def test_the_alias_names_the_best_of_the_models_measured_alike(project):
-    with chdir(project.folder):
-        entry = Entry(put(this_run()))
-        first, tracked_ = entry.first, entry.tracked
-        # An experiment, its measure, and the version that is the best then: of equals the first one.
-        for name, measure, number in (("a", 2.0, 1), ("b", 1.0, 2), ("c", 1.0, 2), ("d", 0.5, 4), ("e", 4.0, 3)):
-            if name == "e":  # somebody has edited the best of those measured alike
-                project.client().set_model_version_tag("charloom-fox", "2", "charloom.measure", "much")
-            train = {"best_held_out_bits_per_character": measure, "held_out_bits_per_character": measure + 1}
-            train |= {"best_update": 0, "held_out_characters_read": 5 if name == "d" else 6}
-            entry.first = first.model_copy(update={"experiment": name * 64, "record": name * 64})
-            changed = {"train": tracked_.train.model_copy(update=train), "models": tracked_.models | {BEST: 0}}
-            entry.tracked = tracked_.model_copy(update=changed)
-            entry.points |= {(MEASURE, 0): (measure, first.started), ("smooth_loss", 0): (1.0, first.started)}
-            with connected() as store:
-                complete(store, entry, entry.tracked)
-            assert int(project.client().get_model_version_by_alias("charloom-fox", "best").version) == number
-    order = [{"field_name": f"metrics.{MEASURE}", "ascending": True}]
-    ranked = logged(project, filter_string=f"metrics.{MEASURE} < 1.5 AND name = 'lowest_smooth_loss'", order_by=order)
-    assert [next(x.value for x in each.metrics if x.key == MEASURE) for each in ranked] == [0.5, 1.0, 1.0]
-    assert len(versions(project)) == 5
-
-
-@pytest.mark.slow
-def test_each_text_of_one_name_has_its_own_registered_model(project):
-    def version_of(name):
-        return project.client().get_model_version_by_alias(name, "best")
-
-    with chdir(project.folder):
-        entry = Entry(put(this_run()))
-        own, models, tracked_ = entry.first, entry.tracked.models, entry.tracked
-        # A text's file and SHA-256, the measure of its model, and the name of its registered model.
-        fox, cafe = "a" * 64, "c" * 64
-        for number, (file, text, measure, name) in enumerate([
-            ("fox.txt", fox, 2.0, "charloom-fox"),
-            ("fox.txt", own.text_sha256, 1.0, f"charloom-fox-{own.text_sha256[:8]}"),
-            ("fox.txt", "b" * 64, 0.5, "charloom-fox-bbbbbbbb"),
-            ("wolf.txt", fox, 1.5, "charloom-fox"),  # the first text in another file
-            ("caf\u00e9 1.txt", cafe, 2.0, "charloom-caf\u00e9-1"),
-            ("cafe\u0301 1.txt", "d" * 64, 1.0, "charloom-caf\u00e9-1-dddddddd"),
-            ("cafe\u0301 1.txt", cafe, 1.5, "charloom-caf\u00e9-1"),
-            ("caf\u00e9-1.txt", "e" * 64, 1.0, "charloom-caf\u00e9-1-eeeeeeee"),
-        ]):  # fmt: skip
-            params, key = with_overrides(own.params, {"prepare.text": f"data/{file}"}, Path("-")), f"{number}" * 64
-            entry.first = own.model_copy(
-                update={"params": params, "text_sha256": text, "experiment": key, "record": key}
-            )
-            train = {"best_held_out_bits_per_character": measure, "held_out_bits_per_character": measure + 1}
-            train |= {"best_update": 0}
-            changed = {"train": tracked_.train.model_copy(update=train), "models": models | {BEST: 0}}
-            entry.tracked = tracked_.model_copy(update=changed)
-            entry.points |= {(MEASURE, 0): (measure, own.started), ("smooth_loss", 0): (1.0, own.started)}
-            with connected() as store:
-                run = complete(store, entry, entry.tracked)
-            assert version_of(name).run_id == run.info.run_id, name
-    assert sorted({version.name for version in versions(project)}) == sorted({
-        "charloom-fox", f"charloom-fox-{own.text_sha256[:8]}", "charloom-fox-bbbbbbbb", "charloom-caf\u00e9-1",
-        "charloom-caf\u00e9-1-dddddddd", "charloom-caf\u00e9-1-eeeeeeee",
-    })  # fmt: skip
-    for name, warned in (("charloom-fox", True), (f"charloom-fox-{own.text_sha256[:8]}", False)):
-        _, warning = said(project, "sample", "--model", f"models:/{name}@best", "--length", "20")
-        assert warning == f"warning: models:/{name}@best is a model of another text than data/fox.txt\n" * warned
-    (project.folder / "data/fox.txt").unlink()
-    assert not said(project, "sample", "--model", "models:/charloom-fox@best", "--length", "20")[1]
-
-
-@pytest.mark.slow
 def test_tracking_twice_duplicates_nothing_and_completes_an_interrupted_delivery(project, tmp_path):
     with chdir(project.folder):
         entry = put(this_run())
@@ -253,7 +160,7 @@ def test_tracking_twice_duplicates_nothing_and_completes_an_interrupted_delivery
     (run,) = project.runs()
     client = project.client()
     theirs = client.create_logged_model(run.info.experiment_id, LAST)  # of no run: somebody else's
-    ours = [model for model in logged(project) if model.model_id != theirs.model_id]
+    ours = [model for model in logged_models(project) if model.model_id != theirs.model_id]
     names = sorted(model.name for model in ours)
     for model in ours:
         if model.name in {LAST, names[0]}:
@@ -264,7 +171,7 @@ def test_tracking_twice_duplicates_nothing_and_completes_an_interrupted_delivery
         with chdir(project.folder):
             shutil.copytree(tmp_path / "entry", entry)
             sent()
-    models = [model for model in logged(project) if model.source_run_id == run.info.run_id]
+    models = [model for model in logged_models(project) if model.source_run_id == run.info.run_id]
     assert sorted(model.name for model in models) == names
     assert {model.status for model in models} == {"READY"}
     completed = next(model for model in models if model.name == LAST)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from layouts import FUNCTIONS, LAYOUTS, gradients
 from program_answers import answers, report
-from test_parts import ADAGRAD, DRAWN, RIGHT, SAMPLER, functions
+from test_samplers import DRAWN, SAMPLER
+from test_steps import ADAGRAD, RIGHT, functions
 
 import rnncheck
 from rnncheck import cli

@@ -62,7 +62,7 @@ def test_a_right_program_is_right_in_every_layout(name):
 ALL = {(fault, name): name for name, layout in LAYOUTS.items() for fault in layout.faults}
 ONCE = dict(reversed(ALL))  # the first layout that has the fault
 FAULTS = [
-    pytest.param(name, fault, marks=[pytest.mark.slow] * (ONCE[fault] != name or name in {"float32", "kept"}))
+    pytest.param(name, fault, marks=[SLOW] * (ONCE[fault] != name or name in {"float32", "kept"}))
     for fault, name in ALL
 ]
 
@@ -134,27 +134,6 @@ def test_an_unknown_fault_is_located_and_dw_is_judged_by_the_programs_own_deltas
     assert zero.sentences == (sentence({"W": "zero_before_first"}),)
 
 
-def test_a_gradient_is_judged_by_its_own_loss_if_the_forward_pass_is_wrong():
-    program = FUNCTIONS.program.replace("np.dot(W, hs[t - 1]) + b)", "np.dot(W, hs[t - 1]))").replace("db += draw", "")
-    verdict = judged(FUNCTIONS._replace(program=program))
-    assert verdict.findings[0].sentences == (sentence({"forward": "no_b"}),)
-    assert "right for the program's own loss" in verdict.about
-    verdict = judged(FUNCTIONS._replace(program=program), "transposed")
-    assert verdict.about == "the forward pass, and dW, dU"
-
-
-def test_a_fault_of_the_forward_pass_is_named_if_the_loss_is_a_mean():
-    verdict = judged(ROWS._replace(program=ROWS.program.replace("Y, [h0]", "Y, [0 * h0]")))
-    assert verdict.findings[0].sentences == (sentence({"forward": "h_ignored"}),)
-
-
-def test_a_loss_that_is_no_number_is_a_wrong_forward_pass_and_no_overflow():
-    verdict = judged(ROWS._replace(program=ROWS.program.replace("return -np.mean", "return np.nan * np.mean")))
-    assert "the case of 1 character, h_0 not zero is nan" in verdict.findings[0].sentences[0]
-    assert not verdict.findings[0].named
-    assert not any("overflows" in note for note in verdict.notes)
-
-
 def test_a_mean_that_is_taken_twice_is_one_factor():
     verdict = judged(ROWS._replace(right=ROWS.right | {"target": "(self.P - self.Y) / T**2"}))
     assert [f.sentences for f in verdict.findings] == [(sentence({"g": "factor"}),)]
@@ -175,33 +154,9 @@ def test_a_program_that_works_at_its_own_size_is_checked_there():
     assert finding.sentences == (sentence({"W": "zero_before_first"}),)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_softmax_that_overflows_gets_a_note_and_no_accusation():
-    assert any("overflows" in note for note in judged(CLASS).notes)
-    assert not any("overflows" in note for note in judged(FUNCTIONS).notes)
-
-
 def test_a_matrix_that_no_case_clips_is_not_called_unclipped():
     assert any("clips" in note for note in judged(CLASS, sizes=(7, 11, 9)).notes)
     assert not any("but not" in note for note in judged(CLASS, sizes=(7, 11, 9)).notes)
-
-
-def test_a_state_between_calls_is_found():
-    layout = FUNCTIONS._replace(
-        program=FUNCTIONS.program.replace("    hs[-1] = np.copy(hprev)", "    hs[-1] = np.copy(kept.get(0, hprev))")
-        .replace("seq_length, eta", "kept = {{}}\nseq_length, eta")
-        .replace("    return loss, dW", "    kept[0] = hs[T - 1]\n    return loss, dW")
-    )
-    assert "keeps a state" in judged(layout).findings[0].sentences[0]
-
-
-def test_a_state_that_only_the_first_call_sets_makes_the_loss_wrong():
-    layout = FUNCTIONS._replace(
-        program=FUNCTIONS.program.replace("np.copy(hprev)", "np.copy(kept.setdefault(0, hprev))").replace(
-            "seq_length, eta", "kept = {{}}\nseq_length, eta"
-        )
-    )
-    assert not judged(layout).findings[0].named
 
 
 CLIPPED = {
@@ -229,76 +184,13 @@ def test_clipping_inside_is_named_and_accepted(way):
 LOOP = "        for g in [{}]:\n            np.clip(g, -5, 5, out=g)\n    return loss, dW"
 
 
-@pytest.mark.parametrize(
-    "clipped",
-    [
-        "dnext",
-        *(pytest.param(f"dW, dU{names}", marks=SLOW) for names in ("", ", dV, db, dc", ", dV, db, dc, dnext, draw")),
-    ],
-)
-def test_clipping_inside_the_loop_is_right_but_clips(clipped):
+@pytest.mark.parametrize("clipped", ["dnext", pytest.param("dW, dU, dV, db, dc, dnext, draw", marks=SLOW)])
+def test_the_verdict_names_clipping_inside_the_loop(clipped):
     layout = FUNCTIONS._replace(program=FUNCTIONS.program.replace("    return loss, dW", LOOP.format(clipped)))
     verdict = judged(layout)
     assert (verdict.result, verdict.findings) == ("right", ())
     assert verdict.about.startswith("but it clips")
     assert judged(layout, "zero_before_first").result == "wrong"
-
-
-@pytest.mark.parametrize(
-    "log",
-    [
-        "np.log(Q + 1e-5)",
-        pytest.param("np.log(Q + 1e-16)", marks=SLOW),
-        pytest.param("np.log(Q + 5e-9)", marks=SLOW),
-        pytest.param("np.log(Q + np.finfo(np.float32).eps)", marks=SLOW),
-        "np.log(np.clip(Q, 1e-10, 1))",
-        "np.log(max(Q, 1e-6))",
-    ],
-)
-def test_a_guarded_logarithm_is_accepted(log):
-    program = FUNCTIONS.program.replace("np.log(ps[t][targets[t]])", log.replace("Q", "ps[t][targets[t]]"))
-    assert judged(FUNCTIONS._replace(program=program)).result == "right"
-
-
-RETURNED = {"first_returned": "hs[-1]", "second_returned": "hs[0]", "previous_returned": "hs[T - 2]"}
-
-
-@pytest.mark.parametrize("state", RETURNED)
-@pytest.mark.parametrize("fault", [None, *(pytest.param(f, marks=SLOW) for f in ("zero_before_first", "transposed"))])
-def test_a_wrong_returned_state_is_a_finding_beside_those_of_the_gradient(state, fault):
-    layout = FUNCTIONS._replace(program=FUNCTIONS.program.replace("dc, hs[T - 1]", f"dc, {RETURNED[state]}"))
-    verdict = judged(layout, *filter(None, [fault]))
-    says = [sentence({"forward": state})]
-    says += [sentence({STAGE[FUNCTIONS.faults[fault][0]]: fault})] if fault else []
-    assert [(f.sentences, f.named) for f in verdict.findings] == [((text,), True) for text in says]
-
-
-def test_missing_biases_and_the_first_state_returned_are_two_findings():
-    text = FUNCTIONS.program.replace("np.dot(W, hs[t - 1]) + b)", "np.dot(W, hs[t - 1]))").replace(
-        "hs[t]) + c", "hs[t])"
-    )
-    verdict = judged(FUNCTIONS._replace(program=text))
-    assert verdict.findings[0].sentences == (sentence({"forward": "no_biases"}),)
-    verdict = judged(FUNCTIONS._replace(program=text.replace("dc, hs[T - 1]", "dc, hs[-1]")))
-    named = [f.sentences[0] for f in verdict.findings if f.named]
-    assert named == [sentence({"forward": "no_biases"}), sentence({"forward": "first_returned"})]
-
-
-@pytest.mark.parametrize(
-    ("line", "other", "begin"),
-    [
-        ("+ np.dot(W, hs[t - 1]) + b)", "+ 0.9 * np.dot(W, hs[t - 1]) + b)", "begins at t = 0, in a or h"),
-        pytest.param("hs[t] = np.tanh(", "hs[t] = np.tanh(1.1 ** t * 1.0 * ", "begins at t = 1, in a or h", marks=SLOW),
-        pytest.param("np.dot(V, hs[t]) + c", "1.1 * np.dot(V, hs[t]) + c", "in o, p or the loss", marks=SLOW),
-        ("np.log(ps[t][targets[t]])", "2 * np.log(ps[t][targets[t]])", "in the loss: h is right, and so is p"),
-        ("loss += ", "loss += (t > 3) * 0.1 ", "up to t = 1, loss and state are right"),
-    ],
-)
-def test_a_wrong_forward_pass_is_located(line, other, begin):
-    assert line in FUNCTIONS.program
-    finding = judged(FUNCTIONS._replace(program=FUNCTIONS.program.replace(line, other))).findings[0]
-    assert not finding.named
-    assert begin in finding.sentences[0]
 
 
 BEFORE = {"from_before": "das[t - 1]", "from_before_unsloped": "es[t - 1]"}
