@@ -37,9 +37,25 @@ def test_each_optimiser_has_tests_of_its_step(kind):
     assert (ROOT / name).exists(), f"{name} is missing: a step computed by hand"
 
 
+@pytest.mark.parametrize("batch", ["", "batch "])
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("optimizer", COMPILED)
-def test_the_signature_has_a_recipe_of_each_compiled_optimiser(optimizer, dtype):
-    recipes = [recipe for recipe in RECIPES.values() if recipe.dtype == dtype]
-    missing = f"RECIPES of signature/hashes.py lacks {optimizer} with {dtype}"
-    assert any(isinstance(recipe.optimizer, OPTIMIZERS[optimizer]) for recipe in recipes), missing
+def test_the_signature_has_a_recipe_of_each_compiled_kind(optimizer, dtype, batch):
+    kinds = {recipe.kind: name for name, recipe in RECIPES.items()}
+    kind = f"{batch}{optimizer} {dtype}"
+    assert kind in kinds, f"RECIPES of signature/hashes.py lacks {kind}"
+    assert kinds[kind] == kind.replace("adagrad ", ""), f"RECIPES of signature/hashes.py names {kind} otherwise"
+
+
+@pytest.mark.parametrize(
+    ("file", "beginning"), [("params.yaml", "optimizer: "), ("docs/bad_input.md", "| `` optimizer: ")]
+)
+def test_params_yaml_and_bad_input_list_each_optimiser(file, beginning):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith(beginning))
+    assert not [name for name in OPTIMIZERS if name not in line], f"{file}: an optimiser is missing in: {line}"
+
+
+def test_each_rate_is_a_param():
+    constants = {"epsilon"}  # of AdaGrad: the published value
+    assert RATES - constants <= {name.rpartition(".")[2] for name in VARIED}, "a rate is no param of Train"

@@ -108,4 +108,4 @@ def test_every_row_is_what_the_pipeline_makes_and_an_edited_one_is_named(tmp_pat
     table.write_text(content)
     project.edit("dvc.yaml", "    cmd: python src/train.py\n", "    cmd: python src/train.py\n    frozen: true\n")
     _, complaint = said(project, "study", "studies/a.yaml", "--prove", "1", code=1)
-    assert complaint == "train fails: dvc.yaml: train is frozen, and DVC does not run it; remove `frozen: true`\n"
+    assert complaint == "dvc.yaml: train is frozen, and DVC does not run it; remove `frozen: true`\n"

@@ -89,7 +89,7 @@ def test_a_failure_of_git_leaves_nothing(place, monkeypatch):
         assert (code, complaint.count("\n")) == (5, 1)
         assert "identity unknown" in complaint
     monkeypatch.setenv("PATH", "")
-    assert new("new") == (5, "", "git: No such file or directory\n")
+    assert new("new") == (5, "", "git cannot be started: No such file or directory\n")
     assert sorted(place.rglob("*")) == before
 
 

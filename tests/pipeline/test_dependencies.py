@@ -39,6 +39,13 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def test_track_reads_the_metrics_of_each_stage():
+    """A number reaches MLflow only through an input of `track`."""
+    metrics = (file for stage in STAGES.values() for file in stage.get("metrics", []))
+    files = {file if isinstance(file, str) else next(iter(file)) for file in metrics}
+    assert not files - {*STAGES["track"]["deps"]}, "metrics that are no input of track"
+
+
 @pytest.mark.parametrize("stage", NAMES)
 def test_a_stage_depends_on_its_script_and_on_exactly_the_rooms_it_imports(stage):
     script = SOURCES / f"{stage}.py"

@@ -89,7 +89,7 @@ def test_everything_is_a_change_before_the_first_commit(tmp_path, monkeypatch):
         assert (commit(), branch()) == ("", "")
         assert "+x = 1" in uncommitted_patch("text.txt")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert or_unknown(commit) == "unknown: git: No such file or directory"
+    assert or_unknown(commit) == "unknown: git cannot be started: No such file or directory"
 
 
 @pytest.mark.slow_but_first

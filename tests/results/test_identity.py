@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from charloom.core.config import params
 from charloom.core.config.params import WEIGHTS, EarlierParams, Params, flat_of
 from charloom.core.config.reading import read_params, with_overrides
+from charloom.core.network.recipe import COMPILED
 from charloom.core.training.trace import results_hash
 from charloom.results.keys import experiment_key, run_name, setting_key, setting_label, trial_key, weights_key
 from charloom.results.study_table import read_frozen_question, read_runs
@@ -59,6 +60,10 @@ def test_an_experiment_key_contains_each_param_that_matters(params, name):
     assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same)
     keys = {trial_key(each, TEXT, ARITHMETIC) for each in (params, other)}
     assert (len(keys) == 1) == (name in same or name.startswith("sample."))
+
+
+def test_idle_has_a_row_of_each_compiled_optimiser():
+    assert {params.optimizer for params in IDLE} == {*COMPILED}, "IDLE lacks an optimiser"
 
 
 def test_a_key_contains_the_digest_of_the_network():

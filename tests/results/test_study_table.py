@@ -96,7 +96,7 @@ def test_a_point_of_a_curve_is_a_finite_number_once_at_one_of_the_updates(folder
 def test_a_question_without_the_arithmetic_of_its_recipe_is_damage(folder):
     path = folder / "asked.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"arithmetic": {}}))
-    line = "asked.json: no entry for adagrad float64 under `arithmetic`; `git restore` brings the file back"
+    line = "asked.json: damaged: `arithmetic` has no entry for adagrad float64; `git restore "
     assert line in refusal(folder)
 
 

@@ -1,4 +1,4 @@
-"""Two kinds of numerical gradients of the loss, and the relative error of an analytic gradient.
+"""Compute numerical gradients of the loss in two ways, and the relative error of an analytic gradient.
 
     complex step          ∂L/∂θ ≈ Im L(θ + ih) / h                    no subtraction: exact to rounding at h = 1e-100
     central differences   ∂L/∂θ ≈ (L(θ + h) − L(θ − h)) / 2h          the method of course reports
@@ -10,8 +10,9 @@ after each function: with sin 2ε = 2ε and cos 2ε = 1, which hold to the last 
     log Σ_k e^(o_k + iε_k)                                            imaginary part: Σ_k p_k ε_k, p_k = e^o_k / Σ e^o
 
 So the real parts are computed once. The imaginary parts are computed in units of h, for many changed entries at once,
-without any tanh or exp. They are propagated forward through the text, unlike an analytic gradient, and this file shares
-no formula with `rnn.py`, so a mistake in one file cannot hide one in the other. A test computes with complex numbers.
+without any tanh or exp. They are propagated forward through the text; an analytic gradient is propagated backward. This
+file shares no formula with `rnn.py`, so a mistake in one file cannot hide one in the other. A test computes with
+complex numbers.
 
 Matrix products, exp, tanh and log are the kernel's, so a measured error has the same bits on every processor.
 

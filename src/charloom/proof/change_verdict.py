@@ -55,7 +55,10 @@ Studies = dict[Path, Study]  # by file
 
 
 def side(commit: str, folder: Path) -> Side:
-    """Clone the commit into a new folder; return clone and run. A symbolic link becomes a file with its target."""
+    """Clone the commit into a new folder; return the clone and its committed run.
+
+    A symbolic link is written as a text file that contains the link's path: it may lead out of the clone.
+    """
     run = next(from_commits([commit])).run
     project = Project(checked_out(folder, commit, "-c", "core.symlinks=false"))
     return Side(project, run if isinstance(run, Run) else None)

@@ -75,8 +75,7 @@ def rebuild(project: Project, say: Callable[[object], object], *stages: str, **v
     """
     pipeline = pipeline_in(project.root)
     if frozen := next((name for name, stage in pipeline.stages.items() if stage.frozen), ""):
-        what = f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`"
-        raise CheckFailed(f"{frozen} fails: {what}")
+        raise CheckFailed(f"{PIPELINE}: {frozen} is frozen, and DVC does not run it; remove `frozen: true`")
     names = stages or [name for name, stage in pipeline.stages.items() if stage.outs]
     without = [str(CHARLOOM_FOLDER)]
     return dvc_proof.rebuild(project.root, pipeline, names, say, progress_of(say), variables, without)

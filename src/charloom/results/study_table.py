@@ -75,10 +75,14 @@ class FrozenQuestion(Schema):
         """Return the digest of the code that trains with these params by the backend `numpy`, else ""."""
         return self.arithmetic.get(params.recipe.kind, "") if params.backend == NUMPY else ""
 
-    def key(self, params: Params) -> str:
-        """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`."""
+    def key(self, params: Params, folder: Path) -> str:
+        """Return the key of a trial with these params. Raises Damaged if their kind has no entry in `arithmetic`.
+
+        folder  the study's folder, which the message names
+        """
         if (kind := params.recipe.kind) not in self.arithmetic:
-            raise Damaged(f"asked.json: no entry for {kind} under `arithmetic`; `git restore` brings the file back")
+            file = folder / QUESTION_FILE
+            raise Damaged(f"{file}: damaged: `arithmetic` has no entry for {kind}; `git restore {file}` brings it back")
         return trial_key(params, self.sha256, self.arithmetic[kind])
 
 
@@ -99,7 +103,7 @@ def read_runs(folder: Path, frozen: FrozenQuestion, *, curves: bool = True) -> R
 
     def add(row: Cells) -> None:
         run = from_row(row, frozen)
-        key = frozen.key(run.params)
+        key = frozen.key(run.params, folder)
         if row["trial"] != key:
             raise ValueError(f"trial is {row['trial'][:QUOTED]}, but its params have the key {key}: {DAMAGE_HINT}")
         if key in runs:

@@ -46,7 +46,7 @@ def random_stream(seed: int, kind: int, update: int, number: int = 0) -> np.rand
 def blocks(
     theta: Parameters, h: Array, x: Array, random: Sequence[np.random.Generator], choice: Choice, backend: str
 ) -> Iterator[tuple[Array, Array]]:
-    """Write S texts without end; yield the next BLOCK ids and their probabilities, both (S, BLOCK).
+    """Write S endless texts; yield the next BLOCK ids and their probabilities, both (S, BLOCK).
 
     h (S, m)  initial states
     x (S,)    ids to read first; they are not yielded
@@ -59,6 +59,6 @@ def blocks(
 
 
 def characters(model: Model, choice: Choice, random: np.random.Generator) -> Iterator[int]:
-    """Yield the ids of one text without end. The model starts from the state `model.h` and reads `model.first`."""
+    """Yield the ids of one endless text. The model starts from the state `model.h` and reads `model.first`."""
     for ids, _ in blocks(model.theta, model.h[None], np.array([model.first]), [random], choice, model.backend):
         yield from ids[0].tolist()

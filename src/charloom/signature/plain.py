@@ -43,7 +43,7 @@ def train(
     ids     the training text, integers from 0 to K − 1
     report  called every 1,000 updates, with the number of the update and the smooth loss as text
 
-    Updates count from 0. Row u of the trace belongs to the weights after u updates, so no step follows the last row.
+    The trace has rows 0 to `updates`. Row u belongs to the weights after u updates, so no step follows the last row.
     """
     theta, accumulators = recipe.initial(K, seed)
     h, smooth, lowest, best = np.zeros((recipe.batch, recipe.m), recipe.dtype), 0.0, np.inf, theta.flat

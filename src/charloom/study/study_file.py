@@ -138,7 +138,7 @@ class Study(NamedTuple):
 
         def trial(setting: str, seed: int) -> Trial:
             params = self.settings[setting].model_copy(update={"seed": seed})
-            return Trial(f"{setting}, seed {seed}", params, self.frozen.key(params))
+            return Trial(f"{setting}, seed {seed}", params, self.frozen.key(params, self.folder))
 
         return {setting: [trial(setting, seed) for seed in self.question.seeds] for setting in self.settings}
 

@@ -1,4 +1,4 @@
-"""The section `curves`: the settings' mean curves with interval bands, and their paired differences to the baseline.
+"""Draw the section `curves`: the settings' mean curves with interval bands, and paired differences to the baseline.
 
 A band has the mean and the interval of the mean, over the seeds, at each update. The y axis covers the values of all
 seeds after the first twentieth of the updates and, as far as possible, the intervals.

@@ -1,6 +1,7 @@
-"""Find or train models of A's setting with other seeds, and find costs of such seeds and a verdict in studies.
+"""Find or train models of A's setting with other seeds; find costs of such models, and a verdict on B, in studies.
 
-A trained model is kept as .charloom/seeds/KEY.npz. KEY is a digest of A's code, setting and text, and of the seed.
+A and B are the two compared runs; other seeds are all except those of A and B. A trained model is kept as
+.charloom/seeds/KEY.npz. KEY is a digest of A's code, setting and text, and of the seed.
 """
 
 import sys

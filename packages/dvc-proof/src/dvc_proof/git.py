@@ -41,7 +41,7 @@ def git_output(
             timeout=seconds, env=kept | ({"GIT_INDEX_FILE": index} if index else {}),
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
-        raise Refused(f"git: {error.strerror}") from None
+        raise Refused(f"git cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise Refused(f"git: no answer within {seconds} s") from None
     complaint = done.stderr.decode(errors="replace").strip()

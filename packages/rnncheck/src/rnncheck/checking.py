@@ -157,9 +157,9 @@ def _steps(function: Callable[..., Any], call: Any) -> list[Any]:
 
 
 def _texts(function: Callable[..., Any], call: Any, results: CallResults, first: int) -> Any:
-    """Return the texts of a call of `sample`, and store whether the function itself sets a seed.
+    """Return the texts of a call of `sample`, and store in `results` whether the function itself sets a seed.
 
-    Before text n the generators are seeded with first + n.
+    Before text n, the random generators are seeded with first + n.
     """
     *arguments, count = call.values()
     texts, states = list[Any](), list[Any]()

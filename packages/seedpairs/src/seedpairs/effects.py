@@ -1,4 +1,4 @@
-"""The effects that an answer reports: averages, interactions, and effects at the levels of factors that interact."""
+"""Select the effects that an answer reports: averages, interactions, and effects at levels of factors that interact."""
 
 from collections.abc import Sequence
 

@@ -16,7 +16,7 @@ PASSED, STOPPED = "passed", "stopped"  # or CANNOT_TELL
 
 
 class GateResult(NamedTuple):
-    """The result of a gate for one setting: PASSED, STOPPED or CANNOT_TELL, and the verdict on the setting."""
+    """Whether one setting meets the requirement: PASSED, STOPPED (it does not) or CANNOT_TELL; and its verdict."""
 
     setting: str
     result: str
@@ -24,10 +24,10 @@ class GateResult(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """The result of a gate.
+    """Whether every setting is better, or not worse, than the baseline.
 
     requirement  BETTER or NOT_WORSE
-    result       PASSED if all settings pass; STOPPED if one is stopped; otherwise CANNOT_TELL
+    result       STOPPED if a setting does not meet the requirement; CANNOT_TELL if that is open; otherwise PASSED
     settings     the result for each setting except the baseline
     """
 

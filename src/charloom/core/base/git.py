@@ -36,7 +36,7 @@ def git_output(
             timeout=seconds, env=environment,
         )  # fmt: skip
     except OSError as error:  # Git is missing, or the system refuses another process
-        raise Unavailable(f"git: {error.strerror}") from None
+        raise Unavailable(f"git cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise Unavailable(f"git: no answer within {seconds} s; repeat the command") from None
     complaint = done.stderr.decode(errors="replace").strip()

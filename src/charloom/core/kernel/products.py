@@ -232,7 +232,10 @@ def unit(wide: int, lanes: int, batch: int) -> int:
 
 @njit(**PASTED)
 def _tile(sums: Recurrence, panel: Summands, i: int, k: int, height: Any, width: Any) -> None:
-    """Compute a tile of a recurrence: len(height) rows of the batch from i on, len(width) vectors from column k on."""
+    """Compute a tile of a recurrence: len(height) rows of the batch from i on, len(width) vectors from column k on.
+
+    Of `height` and `width` only the lengths matter.
+    """
     a = load_tile(sums.start, sums.at * sums.batch + i, panel.offset + k, height, width)
     row, j = panel.row, panel.j
     for _ in range(sums.n):

@@ -44,7 +44,7 @@ def text_metrics(text: Text, sha256: str, once: str, seq_length: int) -> TextMet
 
 
 def as_levels(values: Iterable[float]) -> Levels:
-    """Return Levels (see config/records.py) with four values, uniform to trigram, rounded to six decimals."""
+    """Return four costs, uniform to trigram, as Levels (see config/records.py), rounded to six decimals."""
     rounded = (round(value, 6) for value in values)
     return Levels(**dict(zip(Levels.model_fields, rounded, strict=True)))
 

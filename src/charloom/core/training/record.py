@@ -83,7 +83,7 @@ class Recording(AbstractContextManager["Recording"]):
         """Begin the record of a training that starts now.
 
         key   the training key: trainings with equal keys have equal results
-        send  a function that starts the sender with the given identity, unless it runs; it may raise OSError
+        send  called with a sender's identity (see Start); starts this sender unless it runs; may raise OSError
         """
         network = network_digest(params.recipe.kind)
         self.start, self.characters = start_of(params, text_sha256, network), params.characters
