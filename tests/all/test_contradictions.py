@@ -91,6 +91,6 @@ def test_a_lock_or_a_pipeline_that_is_none_is_a_line(project, name, content):
     (project.folder / name).write_text(content)
     project.commit()
     complaint = said(project, "verify", code=2 if name == "dvc.yaml" else 1)[1]
-    start = "dvc.yaml: " if name == "dvc.yaml" else "first difference: prepare: "
+    start = "dvc.yaml: " if name == "dvc.yaml" else "first difference: dvc.lock"
     assert complaint.splitlines()[-1].startswith(start)
     assert "Traceback" not in complaint

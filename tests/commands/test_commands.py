@@ -204,7 +204,7 @@ def odd(finished, tmp_path_factory) -> Project:
     ("score data", 2, "data: Is a directory"),
     ("score mlflow.db", 2, "is not UTF-8"),
     ("score", 2, "standard input: the text is empty"),
-    ("score one.txt", 2, "one.txt: 1 of its characters are in the vocabulary of this model"),
+    ("score one.txt", 2, "one.txt: the vocabulary of this model has 1 of its characters"),
     ("sample --length '3\n4'", 2, "--length: '3\\n4' is not allowed"),
     ("ui --port 80", 2, "--port: 80 is not allowed; allowed is a whole number from 1024 to 65535"),
 ])  # fmt: skip

@@ -116,7 +116,7 @@ REFUSED = [  # a file, what stands in it (everything: the file is removed) and w
     ("studies/a/curves.csv", ",100,", ",100,,", 3, "studies/a/curves.csv: line 3: the row has more or fewer cells "),
     ("studies/a/asked.json", "", "", 3, "studies/a/asked.json: No such file or directory; `git restore"),
     ("studies/a/asked.json", '"small_trials": {', '"small_trials": {"x": "0", ', 2,
-     "studies/a.yaml: its rows were trained with other source code, by asked.json; `charloom study FILE --prove 4` "),
+     "studies/a.yaml: according to asked.json, its rows were trained with other source code; `charloom study FILE "),
     ("studies/a/asked.json", 'float64": "', 'float64": "0', 3, "studies/a/trials.csv: line 2: trial is "),
     ("data/fox.txt", "fox", "Fox", 2, "studies/a.yaml: the study uses data/fox.txt with SHA-256 "),
     ("data/fox.txt", "", "", 2, "studies/a.yaml: the study uses data/fox.txt with SHA-256 "),

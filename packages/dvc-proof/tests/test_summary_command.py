@@ -129,6 +129,8 @@ def nested(first: str, line: str) -> str:
     ("stages: {a: {outs: [{}]}}", "is not in DVC's format"),
     (nested("k0: &0 {a: 1}", "k{n}: &{n} {{<<: [{before}], a{n}: 1}}"), "is not in DVC's format"),
     (nested("- &0 x", "- &{n} [{before}]"), "more than 1,000,000 values"),
+    ("stages: {a: {cmd: c, deps: [{path: x}], outs: [{path: y}]}, b: {cmd: c, deps: [{path: y}], outs: [{path: x}]}}",
+     "stages in a cycle: "),
 ])  # fmt: skip
 def test_a_lock_file_that_is_none_or_would_fill_the_memory_is_refused_at_once(lock, reason):
     with pytest.raises(Refused, match=reason):

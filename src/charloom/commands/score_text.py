@@ -34,7 +34,7 @@ def score_text(arguments: argparse.Namespace) -> None:
     known, inside, unknown = model.vocabulary.part(text)
     if len(inside) < 2:
         raise WrongInput(
-            f"{source_name(arguments.file)}: {len(inside)} of its characters are in the vocabulary of this model; "
+            f"{source_name(arguments.file)}: the vocabulary of this model has {len(inside)} of its characters; "
             "a text needs two or more such characters, because the first has no score"
         )
     nats, total = _costs(model, inside)

@@ -84,7 +84,7 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
                 NUMBA_CACHE_DIR=str(place / "compiled"),
             )  # fmt: skip
         except Refused as refused:
-            raise CheckFailed(f"first difference: prepare: {refused}") from None
+            raise CheckFailed(f"first difference: {refused}") from None
         rows = [*hashes, *map(_own, result.rows)]
         outs = [row.file for row in result.rows]
         for path in git("ls-tree", "-rz", "--name-only", "HEAD", *RESULTS).split("\0")[:-1]:

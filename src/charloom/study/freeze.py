@@ -205,7 +205,7 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
         raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
     if study.runs and study.frozen.small_trials != small_trials(study.frozen):
         accept = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows"
-        why = f"its rows were trained with other source code, by {QUESTION_FILE}"
+        why = f"according to {QUESTION_FILE}, its rows were trained with other source code"
         raise WrongInput(f"{study.path}: {why}; {accept}; or {RESTART_HINT}")
     return study
 

@@ -4,8 +4,8 @@ A seed is *used* if an answer to another question has shown a setting of this qu
 settings are equal if all params that change weights are equal, apart from the number of updates: a shorter training is
 the beginning of a longer one. Two texts are equal if their files are equal, or if the parts that a training reads are
 equal. A seed is also used if its training has the same results as a training that an answer has shown. An answer is
-*void* if sources with other results made it. The same question keeps the seeds of its first answer, and its number of
-seeds decides.
+*void*, and uses no seed, if the kernel that made it gives other results than the present kernel. The same question
+keeps the seeds of its first answer (with looks, of its last); more seeds may follow them.
 
 The *known* answers are those in the study's folder, in studies/, in HEAD, and in .charloom/studies/, where each answer
 leaves a copy with its table.
@@ -139,7 +139,10 @@ def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[st
 
 
 def why_used(study: Study, known: Iterable[Study]) -> str:
-    """Return `studies/eta.yaml has shown results of eta=0.1 with seeds 1 to 5`; "" if no seed of the study is used."""
+    """Return why the study's seeds are used, such as `studies/eta.yaml has shown results of eta=0.1 with seeds 1 to 5`.
+
+    Return "" if none is used.
+    """
     shown = used_seeds(study, known)
     of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
     return "; ".join(f"{reason} with {seed_range(seeds)}" for reason, seeds in of_reason.items())

@@ -39,12 +39,12 @@ def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
     sender that has ended is started again.
 
     add      adds the entries, each with a request for its delivery, and returns their folders
-    longest  longest wait in seconds; 0: LOCAL_WAIT, but if the store is a server (no SQLite file) and CI is not `true`,
-             SERVER_WAIT; then a line says that the sender continues in the background
+    longest  longest wait in seconds; 0: LOCAL_WAIT, or SERVER_WAIT if the store is a server (no SQLite file) and the
+             variable CI is not `true`. After SERVER_WAIT, a line says that the sender continues in the background
 
     Raises Unavailable, with the reasons, if an entry was not sent, if the sender does not start, if the sender's log
-    did not change for QUIET_LIMIT seconds, if the time is over, or if the log or this folder's MLflow database cannot
-    be used.
+    did not change for QUIET_LIMIT seconds, if LOCAL_WAIT or `longest` is over, or if the log or this folder's MLflow
+    database cannot be used.
     """
     relocate_store()  # in this process, because the sender's output goes to its log
     lock, reasons = sender_lock(sender_identity()), dict[str, None]()

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
              .dvc file is a stage under its own path
     folders  the working folders of stages by name; by default the folder of the dvc.lock
 
-    Raises Refused if a file is not in DVC's format, or has more than VALUES values.
+    Raises Refused if a file is not in DVC's format, or has more than VALUES values, or if stages form a cycle.
     """
     stages: Stages = {}
     try:
@@ -57,6 +57,9 @@ def stages_of(locks: Mapping[str, str], folders: Mapping[str, str] = MappingProx
         makers = makers_of(stages)
         graph = {name: {makers[dep] for dep in stage.deps if dep in makers} for name, stage in stages.items()}
         return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+    except CycleError as error:
+        cycle = ", ".join(error.args[1])
+        raise Refused(f"dvc.lock: stages in a cycle: {cycle}; restore the file that DVC wrote") from None
     except Exception as error:  # noqa: BLE001  the parser raises exceptions of many types, and so does a value of another type
         reason = " ".join(str(error).split())[:REASON]
         raise Refused(f"{path} is not in DVC's format: {reason}; restore the file that DVC wrote") from None

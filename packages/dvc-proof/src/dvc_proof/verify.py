@@ -189,7 +189,12 @@ def _not_rebuilt(name: str, pipeline: Pipeline, root: Path, ran: Rebuilt) -> Ite
 
 
 def _shown(committed: Path, rebuilt: Path, paths: Iterable[str]) -> Iterator[OutputDifference]:
-    """Yield a row for each committed file of Pipeline.shown: a stage may write it without declaring it as an output."""
+    """Compare each committed metric, plot or artifact that no stage declares with the rebuilt file; yield the rows.
+
+    A stage may write such a file without declaring it as an output. If none does, the row is UNKNOWN.
+
+    paths  Pipeline.shown
+    """
     for path in paths:
         one, other = contents(committed, path), contents(rebuilt, path)
         if one and other:

@@ -95,7 +95,7 @@ def _results_of(part: str, entries: Any) -> CallResults:
 
     def answer(number: int) -> Any:
         if not isinstance(entries, list):
-            raise Unreadable("the answers of this part are not a list")
+            raise Unreadable("the answers of this part: allowed is a list")
         last = entries[min(number, len(entries) - 1)] if entries else {}
         if isinstance(last, dict) and "error" in last:
             raise Unreadable(f"its program says: {' '.join(str(last['error']).split())[:300]}")

@@ -71,5 +71,5 @@ def _merged(lines: bytes) -> Report:
                 if verdict.about != "not given" or verdict.part not in parts:
                     parts[verdict.part] = verdict
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise Unreadable("the script's report was not written by rnncheck.check") from None
+        raise Unreadable("the script wrote rnncheck's report itself; only rnncheck.check may write it") from None
     return Report(tuple(parts.values()))

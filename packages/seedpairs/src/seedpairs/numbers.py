@@ -1,4 +1,4 @@
-"""Numbers as text. The smallest value or spread determines the number of decimals."""
+"""Write numbers as text. The smallest value or spread determines the number of decimals."""
 
 import math
 from collections.abc import Iterable

@@ -12,7 +12,7 @@ Key = TypeVar("Key")
 
 
 def with_valid_value(trial: Measurement) -> Measurement:
-    """Return the trial. If its value is missing, NaN or beyond ±LARGEST, the result has no value and is exploded."""
+    """Return the trial, but without a value and as exploded if its value is missing, NaN or beyond ±LARGEST."""
     is_result = trial.value is not None and abs(trial.value) <= LARGEST
     return trial if is_result else trial._replace(value=None, exploded=True)
 

@@ -14,7 +14,7 @@ from seedpairs.statistics import moments, student_interval, student_p
 
 
 def with_looks(contrast: Contrast, firsts: Iterable[Sequence[Seed]], missing: Mapping[Seed, Sequence[int]]) -> Contrast:
-    """Return the contrast with its field `at_looks` set: the paired differences at each look that is reached.
+    """Return the contrast with its field `at_looks` set: the moments of the paired differences at each look reached.
 
     firsts   the seeds of each look that is reached
     missing  seed to the numbers of trials without a value on the contrast's first side and on its second side

@@ -215,7 +215,11 @@ def _counts(contrast: Contrast, analysis: Analysis) -> Iterator[str]:
 
 
 def remarks(analysis: Analysis) -> Iterator[str]:
-    """Yield FEWER_SEEDS, if an answer with effects has a setting without a verdict, and the effects' warnings."""
+    """Yield the remarks below an answer: FEWER_SEEDS, and the effects' warnings.
+
+    FEWER_SEEDS says that an average needs fewer seeds than a setting. It is for an answer with effects that cannot tell
+    about a setting.
+    """
     if any(contrast.verdict == CANNOT_TELL for contrast in analysis.comparisons) and analysis.effects:
         yield FEWER_SEEDS
     for contrast in shown_effects(analysis):

@@ -68,7 +68,7 @@ for kind, pattern, first in PLAIN:
 
 
 def parse_yaml(text: str) -> Any:
-    """Return the value of a YAML document. Raises one of NO_YAML if the document is invalid, or longer than LONGEST."""
+    """Return the value of a YAML document. Raises one of NO_YAML if it is invalid, or has over LONGEST characters."""
     if len(text) > LONGEST:
         raise ConstructorError(problem=f"more than {LONGEST:,} characters, the maximum")
     return yaml.load(text, StrictReader)  # noqa: S506  it constructs only plain values
