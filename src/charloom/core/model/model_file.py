@@ -56,7 +56,7 @@ def read_model(path: Path) -> Model:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise WrongInput(f"{path}: a folder or device; allowed is a model's file, such as models/last.npz")
+            raise WrongInput(f"{path}: a folder, pipe or device; allowed is a model's file, such as models/last.npz")
         with path.open("rb") as file:
             arrays = unpack(file, _layout)
         vocabulary = Vocabulary.from_code_points(arrays["vocabulary"])
