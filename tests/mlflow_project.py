@@ -86,6 +86,11 @@ def in_order(project: Project, store: str = "") -> list:
     return sorted(project.runs(store), key=lambda run: run.info.start_time)
 
 
+def run_of(project: Project, store: str = ""):
+    """Return the newest run."""
+    return max(project.runs(store), key=lambda run: run.info.start_time)
+
+
 def column(project: Project, name: str, table: str = "plots/smooth_loss.csv") -> dict[int, float]:
     with (project.folder / table).open(newline="") as rows:
         return {int(row["update"]): float(row[name]) for row in csv.DictReader(rows)}

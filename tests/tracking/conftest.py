@@ -1,4 +1,4 @@
-"""Projects whose MLflow store is there and empty: to make one takes a second, so it is made once for all workers."""
+"""Projects with an MLflow store: empty ones, whose store is made once because it takes a second, and one with a run."""
 
 import os
 import shutil
@@ -7,6 +7,8 @@ import sqlite3
 import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow_project import tracked
+from projects import copied
 from sqlalchemy import Engine, event
 
 
@@ -30,4 +32,14 @@ def empty_store(tmp_path_factory):
 @pytest.fixture
 def project(project, empty_store):
     shutil.copy(empty_store, project.folder / "mlflow.db")
+    return project
+
+
+@pytest.fixture(scope="session")
+def recorded(finished, tmp_path_factory):
+    """The project with one run in MLflow, of its commit, for all tests that restore its store."""
+    project = copied(finished, tmp_path_factory.mktemp("again") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # of the tests before
+        tracked(project)
     return project
