@@ -13,6 +13,7 @@ from stores import free_port
 PYTHON = ROOT / ".venv-server/bin/python"
 SCRIPT = ROOT / "server/server.py"
 FOREIGN = ("MAKE", "MFLAGS", "MLFLOW_", "PYTHONWARNINGS")
+MODEL = "models:/charloom-fox@best"
 MAY_TAKE = 120  # seconds, on a busy machine; 7 on a quiet one
 
 

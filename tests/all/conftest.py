@@ -1,8 +1,10 @@
-"""The order of the long tests, and fixtures that files here share: a rebuild that takes seconds, and a browser."""
+"""The order of the long tests, and fixtures that files here share: a rebuild, a browser, and a team's server."""
 
 import shutil
 
 import pytest
+from projects import copied
+from team import Team
 
 from dvc_proof.stages import pipeline_in
 
@@ -75,3 +77,20 @@ def opened(browser):
     yield show
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def team(tmp_path_factory):
+    """PostgreSQL and MLflow with passwords, as `make server` starts them, and two users."""
+    team = Team(tmp_path_factory.mktemp("t"), "NAMES=mlflow.example.org")
+    for name in ("ann", "bob"):
+        team.let_in(name)
+    yield team
+    team.end()
+    assert not team.databases()
+
+
+@pytest.fixture
+def two(finished, tmp_path, team):
+    """The projects of two people, with the same results."""
+    return copied(finished, tmp_path / "ann's"), copied(finished, tmp_path / "bob's")
