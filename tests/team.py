@@ -23,13 +23,13 @@ class Team:
     def __init__(self, folder: Path, *settings: str, **given: str):
         self.variables = given
         self.port, self.printed = free_port(), folder / "printed.txt"
-        self.inputs = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
+        self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
         self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"
         subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=variables(*FOREIGN))
         self.start()
 
     def start(self) -> None:
-        command = [str(PYTHON), "-W", "ignore", str(SCRIPT), "start", *self.inputs]
+        command = [str(PYTHON), "-W", "ignore", str(SCRIPT), "start", *self.settings]
         self.process = started(Project(self.printed.parent), *command, **self.variables)
         self.wait_for("Ctrl-C ends it")
 
@@ -46,7 +46,7 @@ class Team:
     def run(self, command: str, *settings: str, expect: int = 0) -> str:
         """Return all that a command of the server prints, such as `user`, or `start` if that is refused."""
         done = subprocess.run(
-            [PYTHON, "-W", "ignore", SCRIPT, command, self.inputs[0], *settings],
+            [PYTHON, "-W", "ignore", SCRIPT, command, self.settings[0], *settings],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
             env=variables(*FOREIGN) | self.variables,
         )  # fmt: skip
