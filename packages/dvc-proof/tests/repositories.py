@@ -1,4 +1,4 @@
-"""Small DVC projects for tests, each in a Git repository of its own."""
+"""Small DVC projects for tests, each in a Git repository of its own, and edits of them."""
 
 import hashlib
 import io
@@ -39,6 +39,7 @@ FILES = {
     "dvc.yaml": WORDS, "count.py": COUNT, "raw.txt": "some words here\nand more\n", "params.yaml": "times: 2\n",
     "table.csv": "a,b\n1,2\n",
 }  # fmt: skip
+SHOWN = "metrics: [extra.json]\nstages:\n"
 
 
 class Repository:
@@ -126,3 +127,32 @@ def made(folder: Path, files: dict[str, str], *data: str) -> Repository:
     repository.run("dvc", "repro", "-q", "--all-pipelines")
     repository.commit()
     return repository
+
+
+def edit(*edits: tuple[str, str, str]):
+    def plant(project: Repository) -> None:
+        for name, old, new in edits:
+            project.edit(name, old, new)
+
+    return plant
+
+
+def table_in_git(project, content="a,b\n1,3\n"):
+    """Git has the data, and its .dvc file has the hash of other data."""
+    (project.folder / ".gitignore").unlink()
+    (project.folder / "table.csv").unlink()
+    project.write(table__csv=content, __gitignore="words.txt\nparts\n")
+    project.run("git", "add", "-f", "table.csv")
+
+
+def without_lock_of_count(project):
+    lock = project.folder / "dvc.lock"
+    lock.write_text(re.sub(r"  count:\n(    .*\n)+", "", lock.read_text()))
+
+
+def both(*plants):
+    def plant(project):
+        for one in plants:
+            one(project)
+
+    return plant
