@@ -3,9 +3,11 @@
 import re
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 from mlflow import MlflowClient
 from projects import ROOT, Project, started, until, variables
 from stores import free_port
@@ -25,7 +27,8 @@ class Team:
         self.port, self.printed = free_port(), folder / "printed.txt"
         self.settings = [f"DATA={folder / 'data'}", f"PORT={self.port}", *settings]
         self.data, self.people, self.here = folder / "data", {}, f"http://127.0.0.1:{self.port}"
-        subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=variables(*FOREIGN))
+        with FileLock(Path(tempfile.gettempdir()) / "charloom-tests-server.lock"):  # two workers would make it at once
+            subprocess.run(["make", "-s", ".venv-server/.ready"], cwd=ROOT, check=True, env=variables(*FOREIGN))
         self.start()
 
     def start(self) -> None:

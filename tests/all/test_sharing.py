@@ -130,7 +130,8 @@ def programs(tmp_path_factory) -> str:
     (folder / ".ci").mkdir()
     for name in PARTS:
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("src", "packages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(["make", "-s", "setup", "TEAM=1", f"PYTHON={sys.executable}"], cwd=folder, check=True)
     return str(folder / ".venv/bin")
 

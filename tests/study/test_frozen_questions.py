@@ -25,6 +25,8 @@ def study(studied):
     for name, content in contents.items():
         (project.folder / name).write_bytes(content)
     shutil.rmtree(project.folder / ".charloom/studies", ignore_errors=True)
+    shutil.rmtree(folder)
+    folder.mkdir()
     for name, content in made.items():
         (folder / name).write_bytes(content)
 

@@ -87,8 +87,9 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
             raise CheckFailed(f"first difference: {refused}") from None
         rows = [*hashes, *map(_own, result.rows)]
         outs = [row.file for row in result.rows]
-        for path in git("ls-tree", "-rz", "--name-only", "HEAD", *RESULTS).split("\0")[:-1]:
-            if not (path.endswith("/.gitignore") or any(within(path, out) for out in outs)):
+        for path in git("ls-files", "-z", "--", *RESULTS).split("\0")[:-1]:
+            is_result = (result.committed / path).is_file() and not path.endswith("/.gitignore")
+            if is_result and not any(within(path, out) for out in outs):
                 rows.append(OutputDifference("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
         verified = VerificationReport(commit, rows, result.causes)

@@ -159,7 +159,7 @@ class Store:
         """Send the points to the run, in batches of BATCH points, and the params."""
         metrics = [Metric(name, value, round(1000 * when), update) for (name, update), (value, when) in points]
         # MLflow's page of compared runs opens with the metric that a run got first.
-        metrics.sort(key=lambda metric: (not metric.key.startswith("held_out"), metric.key))
+        metrics.sort(key=lambda metric: not metric.key.startswith("held_out"))
         param_entities = [Param(*item) for item in params_as_text(params).items()] if params else []
         for start in range(0, len(metrics) or 1, BATCH):
             self.client.log_batch(run.info.run_id, metrics[start : start + BATCH], () if start else param_entities)
