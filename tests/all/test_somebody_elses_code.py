@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import pytest
 from projects import source, until
 from stores import listening, ui
+from study_projects import TWO_SEEDS, ask
 
 import charloom
 from charloom.core.model import model_file
@@ -60,7 +61,13 @@ def test_code_of_a_folder_is_not_run_by_commands_that_only_read(planted):
     assert not (planted.folder / MARK).exists()
 
 
-def test_nor_by_the_pages_and_ctrl_c_ends_them(planted):
+def test_code_of_a_folder_is_not_run_by_the_workers_of_a_study(planted):
+    ask(planted, TWO_SEEDS)
+    assert "4 of 4 trials to train" in planted.run("charloom", "study", "studies/a.yaml", "--jobs", "2")
+    assert not (planted.folder / MARK).exists()
+
+
+def test_code_of_a_folder_is_not_run_by_the_pages_and_ctrl_c_ends_them(planted):
     planted.run("charloom", "track")
     (experiment,) = {run.info.experiment_id for run in planted.runs()}
     with ui(planted) as (process, port):

@@ -36,6 +36,7 @@ from typing import Any
 
 from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
 from charloom.core.base.signals import end_at_once
+from charloom.core.base.sources import safe_path
 from charloom.core.base.terminal import warn_once
 from charloom.core.base.words import in_line
 from charloom.core.text.corpus import read_prepared
@@ -68,12 +69,13 @@ class Processes:
     def live_workers(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
-            # spawn: a fork of a process with threads may deadlock
-            executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
             # Ctrl-C during its imports would print a traceback.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             earlier = {*multiprocessing.active_children()}
-            executor.submit(int)  # starts the process, with this mask
+            with safe_path():
+                # spawn: a fork of a process with threads may deadlock
+                executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+                executor.submit(int)  # starts the process, with this mask
             self.processes |= {*multiprocessing.active_children()} - earlier
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.executors[f"process {next(self.numbers)}"] = executor

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from charloom.core.base.errors import CharloomError, Unavailable
+from charloom.core.base.sources import safe_path
 from charloom.core.config.records import Schema
 from charloom.tracking import tag
 from charloom.tracking.address import relocate_store
@@ -72,7 +73,7 @@ def query(question: str, *arguments: str) -> Any:
     """
     relocate_store()  # in this process, because the other one prints nothing
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as for the sender
-    with get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
+    with safe_path(), get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
         try:
             return pool.apply_async(_answer, (question, arguments)).get(QUERY_TIMEOUT)
         except Timeout:

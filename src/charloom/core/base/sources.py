@@ -1,13 +1,16 @@
-"""The source files in src, and the SHA-256 of each. A stage imports this module before any other of the project.
+"""The source files in src, and the SHA-256 of each; the path of modules. A stage imports this module before the others.
 
 Therefore this module imports only the standard library, and runs with an old Python, too.
 """
 
 import hashlib
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[3]
+SAFE_PATH = "PYTHONSAFEPATH"  # Python's variable
 
 
 def source_hashes(folder: Path = SOURCES) -> dict[str, str]:
@@ -28,3 +31,16 @@ def files_in(path: Path) -> list[Path]:
         paths = [file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
         return [file for file in paths if "__pycache__" not in file.parts and not file.match(".*.new")]
     return []
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Let a Python process that starts in the block import no module from the working folder, such as its `json.py`."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[SAFE_PATH]
+        if before is not None:
+            os.environ[SAFE_PATH] = before
