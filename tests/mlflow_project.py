@@ -143,7 +143,9 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
 def logged_models(project: Project, **search) -> list:
     """Return the project's LoggedModels. `search` has more arguments of MLflow's `search_logged_models`."""
     client = project.client()
-    return client.search_logged_models([each.experiment_id for each in client.search_experiments()], **search)
+    return client.search_logged_models(
+        [experiment.experiment_id for experiment in client.search_experiments()], **search
+    )
 
 
 def versions(project: Project) -> list:

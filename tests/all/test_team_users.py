@@ -1,4 +1,4 @@
-"""Who may do what on a team's server: users, passwords, permissions, pages of other servers."""
+"""Users of a team's server: their passwords and permissions; the server refuses pages of other servers."""
 
 import hashlib
 import re
@@ -119,7 +119,7 @@ def test_each_permission_shows_a_second_person_the_right_runs(team, two, monkeyp
         said = team.said("bob", bob, "charloom", "study", "studies/a.yaml", "--anew")
         assert (STUDY_SENT if writes else STUDY_WAITS) in said
 
-    # What is only read.
+    # The next commands only read.
     said = team.said("bob", bob, "charloom", "sample", "--model", MODEL, expect=0 if reads else 5)
     assert reads or said == f"{MODEL} (if it exists): {DENIED}\n"
     shown = re.findall(r"/#/experiments/(\d+)/runs", team.said("bob", bob, "charloom", "ui"))

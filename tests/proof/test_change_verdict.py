@@ -31,7 +31,7 @@ def committed(folder: Path, study: str) -> Folder:
 
 @pytest.mark.slow
 def test_summary_reports_a_factor_that_is_surer_than_its_setting(tmp_path):
-    """Of the committed study: at m = 100 a smaller eta is better, at m = 50 that is not known."""
+    """In the committed study, a smaller eta is better at m = 100; at m = 50 this is not known."""
     project, study = committed(tmp_path, "recipe"), read_study(ROOT / "studies/recipe.yaml")
 
     def told(*settings):

@@ -7,7 +7,13 @@ from repositories import SHOWN, Repository, both, edit, table_in_git, without_lo
 
 CLOCK = "  clock:\n    cmd: date +%N > clock.txt\n    outs: [clock.txt: {cache: false}]\n"
 LATER = "  later:\n    cmd: echo '{}' > count.json && echo 1 > one.txt\n    deps: [parts]\n    outs: [one.txt]\n"
-MORE = "stages:\n  more:\n    cmd: tr A-Z a-z < ../words.txt > low.txt\n    deps: [../words.txt]\n    outs: [low.txt: {cache: false}]\n"  # noqa: E501
+MORE = """\
+stages:
+  more:
+    cmd: tr A-Z a-z < ../words.txt > low.txt
+    deps: [../words.txt]
+    outs: [low.txt: {cache: false}]
+"""
 
 
 def stage(text: str, *, then=None, rerun: bool = True):

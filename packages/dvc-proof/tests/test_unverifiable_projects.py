@@ -1,4 +1,4 @@
-"""What cannot be verified is no difference, and says why."""
+"""A stage or file that cannot be verified is no difference, and its row says why."""
 
 import re
 import subprocess

@@ -112,10 +112,8 @@ def test_an_untouched_commit_is_the_same_and_nothing_is_written(project, tmp_pat
     (project.folder / "table.csv").unlink()
     before = tree(project.folder)
     lines = project.proof("verify").splitlines()
-    assert (
-        lines[1]
-        == f"running the commands of 3 stages of ann's commit {project.run('git', 'rev-parse', 'HEAD')[:8]}, as your user"  # noqa: E501
-    )
+    commit = project.run("git", "rev-parse", "HEAD")[:8]
+    assert lines[1] == f"running the commands of 3 stages of ann's commit {commit}, as your user"
     assert {"same  data, not rebuilt: table.csv", "same  words: words.txt", "same  split: parts"} <= {*lines}
     assert lines[-1] == "4 same, 0 different, 0 not verified"
     assert tree(project.folder) == before
@@ -184,7 +182,8 @@ def test_a_project_below_the_repositorys_top_with_an_import_and_a_submodule(tmp_
     project.folder.mkdir(parents=True)
     project.run("dvc", "init", "-q", "--subdir")
     project.run("dvc", "import", "-q", str(small.folder), "words.txt", "-o", "theirs.txt")
-    copy = "stages:\n  copy:\n    cmd: cat theirs.txt ../shared.txt > mine.txt\n    deps: [theirs.txt, ../shared.txt]\n    outs: [mine.txt]\n"  # noqa: E501
+    copy = "stages:\n  copy:\n    cmd: cat theirs.txt ../shared.txt > mine.txt\n"
+    copy += "    deps: [theirs.txt, ../shared.txt]\n    outs: [mine.txt]\n"
     project.write(dvc__yaml=copy)
     top.write(models_in_shared__txt="shared\n")
     project.run("dvc", "repro", "-q")

@@ -105,7 +105,7 @@ def test_an_effect_without_a_verdict_says_how_many_more_seeds_would_tell():
     decided = effect(designed(TWO, rising), AVERAGE, "a", 2, 1)
     assert (decided.verdict, decided.more_seeds) == (WORSE, None)
     small = designed(TWO, noise, smallest_difference=1.0)
-    assert {each.verdict for each in small.effects} == {NO_DIFFERENCE, CANNOT_TELL}
+    assert {effect.verdict for effect in small.effects} == {NO_DIFFERENCE, CANNOT_TELL}
     assert effect(small, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
 
 
@@ -124,7 +124,9 @@ def test_an_effect_at_a_level_that_was_not_tested_says_why():
 
 def test_levels_are_compared_with_the_baselines():
     answer = designed({"a": [1, 2, 3], "b": [1, 2]}, noise, baseline=(2, 2))
-    of_a = [(each.level, each.reference) for each in answer.effects if each.kind == AVERAGE and each.factor == "a"]
+    of_a = [
+        (effect.level, effect.reference) for effect in answer.effects if effect.kind == AVERAGE and effect.factor == "a"
+    ]
     assert of_a == [("1", "2"), ("3", "2"), ("3", "1")]
     many = designed({"a": [1, 2, 3, 4, 5], "b": [1, 2]}, lambda seed, a, b: noise(seed, a % 4, b))
     assert sum(x.kind == AVERAGE for x in many.effects) == 4 + 1  # of many levels each with the baseline's alone
@@ -134,7 +136,7 @@ def test_rounding_alone_and_too_few_seeds_are_no_effect():
     """0.1 + 0.2 and 0.3 are one number but for their last bit."""
     answer = designed(TWO, lambda _, a, __: 0.1 + 0.2 if a == 1 else 0.3, seeds=4)
     assert effect(answer, AVERAGE, "a", 2, 1).differences == dict.fromkeys(range(4), 0.0)
-    assert {each.verdict for each in designed(TWO, noise, seeds=1).effects} == {CANNOT_TELL}
+    assert {effect.verdict for effect in designed(TWO, noise, seeds=1).effects} == {CANNOT_TELL}
     assert designed(TWO, noise, seeds=0).effects == []
 
 
@@ -184,7 +186,7 @@ def test_a_factor_that_reverses_a_sign_silences_the_levels_of_the_others(of_a, t
 
     answer = designed({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, value, seeds=8)
     assert set(effect(answer, AVERAGE, "a", 2, 1).turned_by) == turned_by
-    assert {each.other for each in answer.effects if each.kind == AT_LEVEL and each.factor == "a"} == others
+    assert {effect.other for effect in answer.effects if effect.kind == AT_LEVEL and effect.factor == "a"} == others
 
 
 def test_the_effect_of_a_change_is_that_of_the_one_changed_factor():

@@ -17,7 +17,7 @@ def test_a_lost_trial_bars_the_verdicts_that_need_it():
     barred = "the verdict cannot be better or no difference that matters"
     assert average.warnings == (f"1 trial without a value; such seeds are missing here; {barred}",)
     assert effect(answer, INTERACTION, "a", 2, 1, 1, 2).verdict == CANNOT_TELL
-    assert [each for each in answer.effects if each.kind == AT_LEVEL] == []
+    assert [effect for effect in answer.effects if effect.kind == AT_LEVEL] == []
     worse = designed(TWO, lambda *x: None if x == gone else rising(*x))
     assert effect(worse, AVERAGE, "a", 2, 1).verdict == WORSE
 
@@ -35,14 +35,14 @@ def test_a_trial_lost_after_the_look_that_decides_changes_no_effect():
 def test_a_level_that_came_to_nothing_takes_no_other_effect_with_it():
     answer = designed({"a": [1, 2, 3], "b": [1, 2]}, lambda s, a, b: None if a == 3 else 20.0 * b + noise(s, a, b))
     assert effect(answer, AVERAGE, "b", 2, 1).verdict == WORSE
-    assert {each.level for each in answer.effects if each.factor == "a"} == {"2"}
+    assert {effect.level for effect in answer.effects if effect.factor == "a"} == {"2"}
 
 
 def test_a_look_counts_once_all_settings_have_its_seeds():
     whole = designed(TWO, rising, seeds=5, looks=(5, 8))
     assert effect(whole, AVERAGE, "a", 2, 1).verdict == WORSE
     short = designed(TWO, rising, seeds=4, looks=(5, 8))
-    assert {each.verdict for each in short.effects} == {CANNOT_TELL}
+    assert {effect.verdict for effect in short.effects} == {CANNOT_TELL}
     assert effect(short, AVERAGE, "a", 2, 1).n == 4
     between = designed(TWO, noise, seeds=5, looks=(3, 6))
     for one in (effect(between, AVERAGE, "a", 2, 1), between.comparisons[0]):

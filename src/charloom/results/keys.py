@@ -125,8 +125,9 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
         signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
         return short_digest([signature[name], signature["costs"][dtype]])
     except (OSError, ValueError, LookupError, TypeError):
-        restore = f"`git restore {SIGNATURE}` restores the file; after a new recipe: `python -m charloom.signature`"
-        raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}") from None
+        restore = f"`git restore {SIGNATURE}` restores the file"
+        new = f"after a new recipe, `python -m charloom.signature > {SIGNATURE}` adds its entries"
+        raise Damaged(f"{SIGNATURE}: missing, damaged, or without the entry {name}; {restore}; {new}") from None
 
 
 def run_name(params: Params, committed: Mapping[str, Any]) -> str:

@@ -162,8 +162,8 @@ def register(
     """Register the run's better model as a version of its text's registered model, unless the run has a version.
 
     The alias `@best` is set to the first version with the smallest measure, among the versions comparable with this
-    run's. A version whose measure is not a number ranks last. If the user may not write to the
-    registered model, print a warning.
+    run's. A version whose measure is not a number ranks last. If the user may not write to the registered model, print
+    a warning.
 
     addresses  the addresses of the run's models by name, at least of BEST and LAST
     """

@@ -63,9 +63,10 @@ class Delivery:
         now, line, self.reason = time.monotonic(), "", ""
         self.next_time = now + LIVE_PERIOD
         try:
-            lock = exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT)
-            with suppress(FileNotFoundError), time_limit(), lock:  # another sender has delivered the entry
+            with time_limit(), exclusive(sender_lock(self.entry.folder.name), "sending", LOCK_WAIT):
                 line = self._send()
+        except FileNotFoundError:  # another sender has delivered the entry
+            self.retry_until = 0.0
         except Exception as error:  # noqa: BLE001  database drivers raise exceptions of their own
             self.reason, self.next_time = reason_of(error), now + RETRY_PAUSE
             is_final = isinstance(error, Damaged | Refused)

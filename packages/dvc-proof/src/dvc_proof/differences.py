@@ -72,7 +72,7 @@ def describe_difference(committed: dict[str, bytes], rebuilt: dict[str, bytes], 
 
 def equal(one: Any, other: Any) -> bool:
     """Return whether two values are equal. NaN equals NaN; 1 does not equal True."""
-    return (one == other and isinstance(one, bool) == isinstance(other, bool)) or (one != one and other != other)  # noqa: PLR0124
+    return (one == other and isinstance(one, bool) == isinstance(other, bool)) or (one != one and other != other)  # noqa: PLR0124  NaN
 
 
 def _values(files: dict[str, bytes]) -> dict[str, Any]:

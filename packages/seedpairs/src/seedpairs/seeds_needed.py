@@ -2,8 +2,8 @@
 
 A sample *tells* (gives a verdict) at a level if Student's interval at that level excludes 0, or lies inside ± the
 smallest difference that matters. Sizes are in units of the sd: θ = mean / sd of the true differences, ρ = smallest
-difference / sd. The true need is the smallest number of seeds of which a sample tells with
-probability POWER.
+difference / sd. The true need is the smallest number of seeds of which a sample tells with probability
+POWER.
 """
 
 import math

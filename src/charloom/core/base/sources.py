@@ -1,4 +1,6 @@
-"""The source files in src, and the SHA-256 of each; the path of modules. A stage imports this module before the others.
+"""Hash the source files in src; let processes import no module of the working folder.
+
+A stage imports this module before any other of the project.
 
 Therefore this module imports only the standard library, and runs with an old Python, too.
 """
@@ -10,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[3]
-SAFE_PATH = "PYTHONSAFEPATH"  # Python's variable
+SAFE_PATH = "PYTHONSAFEPATH"  # if set, Python puts neither the working folder nor the script's on its path
 
 
 def source_hashes(folder: Path = SOURCES) -> dict[str, str]:

@@ -14,6 +14,7 @@ from charloom.core.kernel.cache import PASTED
 from charloom.core.kernel.vector import load, square_root, store
 from charloom.core.network.adagrad import AdaGrad
 from charloom.core.network.adam import Adam, power
+from charloom.core.network.recipe import COMPILED, OPTIMIZERS
 
 compiled_power = njit(**PASTED)(power)
 
@@ -72,3 +73,7 @@ def _adam_rates(rates: Any) -> Any:
 
 # For each optimiser its step, and a function that returns the code of `rates_at` for the type of its rates.
 STEPS = {AdaGrad: (_adagrad, _constant_rates), Adam: (_adam, _adam_rates)}
+# Otherwise a contributor who forgets one gets a KeyError below a hundred lines of Numba.
+if missing := [name for name in COMPILED if OPTIMIZERS.get(name) not in STEPS]:
+    places = "OPTIMIZERS of network/recipe.py, or its class in STEPS of kernel/steps.py"
+    raise NotImplementedError(f"{missing[0]} is in COMPILED, but missing in {places}")
