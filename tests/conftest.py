@@ -18,6 +18,9 @@ from hypothesis import settings
 from projects import ROOT, SMALL, Project, copied, make
 from stores import Server
 
+from charloom.core.kernel.cache import cache_home
+from dvc_proof.stages import pipeline_in
+
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
 
 gc.disable()  # until all is imported: see pytest_collection_finish
@@ -44,6 +47,28 @@ for name in COMPILED:
     same_bits(trained, initial_state(trained, 5, 0), ids, 1)
 score(state.theta, ids, np.zeros(8), KERNEL)
 next(blocks(state.theta, np.zeros((1, 8)), np.array([0]), [np.random.default_rng(1)], Choice(1.0), KERNEL))
+"""
+
+DVC = """
+import runpy, shutil, sys
+from pathlib import Path
+sys.path.remove({folder!r})
+del sys.modules["dvc"]
+if sys.argv[1] == "repro":
+    for name in {results!r}:
+        source = Path({finished!r}, name)
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, name)
+    sys.argv[1:] = ["commit", "--force", *sys.argv[4:]]
+runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+"""
+TAKE_CODE = """
+import os
+from contextlib import suppress
+if folder := os.environ.get("NUMBA_CACHE_DIR"):
+    os.makedirs(folder, exist_ok=True)
+    with suppress(FileExistsError):
+        os.symlink({home!r}, os.path.join(folder, "charloom"))
 """
 
 
@@ -143,6 +168,26 @@ def project(finished, tmp_path) -> Iterator[Project]:
     for process in project.at_work:
         process.kill()
     project.end_senders()
+
+
+@pytest.fixture
+def rebuilt_once(finished, tmp_path_factory, monkeypatch):
+    """Let DVC, asked to run stages, take the results of the finished project, which it made from nothing."""
+    folder = tmp_path_factory.mktemp("stand-in")
+    results = [out for stage in pipeline_in(finished.folder).stages.values() for out in stage.outs]
+    (folder / "dvc").mkdir()
+    (folder / "dvc/__init__.py").touch()
+    code = DVC.format(folder=str(folder), results=results, finished=str(finished.folder))
+    (folder / "dvc/__main__.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.fixture(scope="session")
+def compiled_before(tmp_path_factory) -> dict[str, str]:
+    """Return variables for a command that rebuilds: its stages find the code that these tests have compiled."""
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "sitecustomize.py").write_text(TAKE_CODE.format(home=str(cache_home())))
+    return {"PYTHONPATH": str(folder)}
 
 
 @pytest.fixture(scope="session")

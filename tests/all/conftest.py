@@ -1,12 +1,10 @@
-"""The order of the long tests, and fixtures that files here share: a rebuild, a browser, and a team's server."""
+"""The order of the long tests, and fixtures that files here share: a browser and a team's server."""
 
 import shutil
 
 import pytest
 from projects import copied
 from team import Team
-
-from dvc_proof.stages import pipeline_in
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -15,36 +13,11 @@ ARGUMENTS = [
 ]  # fmt: skip
 # Files with a test of minutes begin, so that no worker is alone with one at the end.
 LONGEST = ("test_readme.py", "test_processors.py", "test_lecture_hall.py", "test_edits_at_work.py", "test_again.py")
-DVC = """
-import runpy, shutil, sys
-from pathlib import Path
-sys.path.remove({folder!r})
-del sys.modules["dvc"]
-if sys.argv[1] == "repro":
-    for name in {results!r}:
-        source = Path({finished!r}, name)
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, name)
-    sys.argv[1:] = ["commit", "--force", *sys.argv[4:]]
-runpy.run_module("dvc", run_name="__main__", alter_sys=True)
-"""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
-
-
-@pytest.fixture
-def rebuilt_once(finished, tmp_path_factory, monkeypatch):
-    """Let DVC, asked to run stages, take the results of the finished project, which it made from nothing."""
-    folder = tmp_path_factory.mktemp("stand-in")
-    results = [out for stage in pipeline_in(finished.folder).stages.values() for out in stage.outs]
-    (folder / "dvc").mkdir()
-    (folder / "dvc/__init__.py").touch()
-    code = DVC.format(folder=str(folder), results=results, finished=str(finished.folder))
-    (folder / "dvc/__main__.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ BARE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}  # as without an activated envir
 BEST = ("sample", "--model", "models:/charloom-fox@best", "--length", "20")
 
 
-def test_the_project_works_in_any_folder_name_and_after_a_move_without_activation(project, tmp_path):
+def test_the_project_works_in_any_folder_name_and_after_a_move_without_activation(project, tmp_path, compiled_before):
     first = tmp_path / "first place" / ODD
     first.parent.mkdir()
     project = Project(project.folder.rename(first))
@@ -27,7 +27,7 @@ def test_the_project_works_in_any_folder_name_and_after_a_move_without_activatio
     assert project.run(COMMAND, *BEST, **BARE) == line + text
     project.run(COMMAND, "score", "README.md", **BARE)
     project.run(COMMAND, "track", **BARE)
-    assert project.run(COMMAND, "verify", **BARE).endswith("\nsame\n")
+    assert project.run(COMMAND, "verify", **BARE, **compiled_before).endswith("\nsame\n")
 
     with ui(project, COMMAND, **BARE) as (_, port):
         (run,) = (project.folder / "mlartifacts").glob("*/artifacts/sample_table.json")

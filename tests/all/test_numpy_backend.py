@@ -22,10 +22,11 @@ measure: held_out_bits_per_character
 def charloom(project: Project, *arguments: str, code: int = 0, **variables: str) -> str:
     """Return what `charloom` prints with the sources of this project."""
     command = sys.executable, "-P", "-m", "charloom.commands.cli", *arguments
-    return project.run(*command, expect=code, PYTHONPATH=str(project.folder / "src"), **variables)
+    path = os.pathsep.join(filter(None, [variables.pop("PYTHONPATH", ""), str(project.folder / "src")]))
+    return project.run(*command, expect=code, PYTHONPATH=path, **variables)
 
 
-def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path):
+def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path, compiled_before):
     project = copied(finished, tmp_path / "project")
     before = project.contents()
     (forward, backward), kernel = RELU, json.loads(before["metrics/results.json"])
@@ -52,12 +53,12 @@ def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path):
     project.run("git", "stash", "pop", "-q")
 
     project.commit()
-    assert charloom(project, "verify").splitlines()[-1] == "same"
+    assert charloom(project, "verify", **compiled_before).splitlines()[-1] == "same"
     (run,) = [run for run in project.runs() if run.data.params["backend"] == NUMPY]
     assert run.data.tags["charloom.network"] == results["network"]
 
 
-def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path):
+def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path, compiled_before):
     """Another kind of processor is simulated: OpenBLAS uses the kernels of an old one."""
     project = copied(finished, tmp_path / "project")
     project.set(backend=NUMPY, updates=100, sigma="fan_in", eta=0.01)
@@ -67,7 +68,7 @@ def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path)
     (project.folder / "studies/x.yaml").write_text(STUDY)
     charloom(project, "study", "studies/x.yaml", **other)
     (run,) = [run for run in project.runs() if "charloom.network" in run.data.tags]
-    usual = {name: os.environ.get(name, "") for name in other}
+    usual = {name: os.environ.get(name, "") for name in other} | compiled_before
     for command in ("verify",), ("again", run.info.run_id):
         assert charloom(project, *command, **usual).splitlines()[-1].startswith("agrees: held-out "), command
     printed = charloom(project, "study", "studies/x.yaml", "--prove", "1", **usual)
@@ -77,7 +78,7 @@ def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path)
     values["held_out_bits_per_character"] += 0.1
     metrics.write_text(json.dumps(values, indent=2) + "\n")
     project.commit()
-    printed = charloom(project, "verify", code=1)
+    printed = charloom(project, "verify", code=1, **compiled_before)
     assert "first difference: " in printed
 
 

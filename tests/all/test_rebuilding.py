@@ -28,7 +28,7 @@ def text_metrics(*given, own=text_metrics):
 """
 
 
-def test_a_commit_is_the_same_anywhere(project, tmp_path):
+def test_a_commit_is_the_same_anywhere(project, tmp_path, compiled_before):
     """It is below another folder; DVC keeps its text; a stage reads params of another file; foreign code lies there."""
     (project.folder / "more.yaml").write_text("x: 1\n")
     project.edit("dvc.yaml", "params: [seed, sample]", "params: [seed, sample, {more.yaml: [x]}]")
@@ -45,7 +45,7 @@ def test_a_commit_is_the_same_anywhere(project, tmp_path):
     below.commit()
     assert "data/fox.txt\n" not in below.run("git", "ls-files")
     below.edit("README.md", "a test", "an uncommitted change")
-    printed = below.run("charloom", "verify", **HOSTILE, TMPDIR=str(tmp_path))
+    printed = below.run("charloom", "verify", **HOSTILE, **compiled_before, TMPDIR=str(tmp_path))
     lines = printed.splitlines()
     assert lines[-1] == "same"
     assert "agreement  the same bits: every result is equal to the last bit" in lines

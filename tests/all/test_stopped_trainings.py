@@ -21,7 +21,7 @@ RESULTS = ("models/last.npz", "models/best.npz", "metrics/results.json")
 def large(finished, tmp_path_factory) -> tuple[Project, dict[str, bytes]]:
     """A project that is large enough for two threads, and what one thread makes of it."""
     project = copied(finished, tmp_path_factory.mktemp("threads") / "project")
-    project.set(m=96, batch=8, updates=2000, save_every=20)  # 73,728 products a character
+    project.set(m=96, batch=8, updates=1000, save_every=20)  # 73,728 products a character
     project.run("python", "src/prepare.py")
     project.clear()
     project.run("python", "src/train.py", CHARLOOM_THREADS="1")

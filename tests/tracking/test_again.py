@@ -23,7 +23,7 @@ def reordered(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_again_reproduces_a_committed_run_with_a_text_from_dvcs_cache(project):
+def test_again_reproduces_a_committed_run_with_a_text_from_dvcs_cache(project, compiled_before):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("dvc", "add", "-q", "data/fox.txt")
     project.run("git", "add", "-A")
@@ -38,7 +38,7 @@ def test_again_reproduces_a_committed_run_with_a_text_from_dvcs_cache(project):
     project.edit("params.yaml", "eta: 0.1", "eta: 0.2")
     project.run("git", "commit", "-q", "-a", "-m", "a later commit")
     page = f"http://127.0.0.1:5000/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts?x=1"
-    printed = said(project, "again", page)[0].splitlines()
+    printed = project.run("charloom", "again", page, **compiled_before).splitlines()
     assert printed[0] == f"run as committed · seed 1, sent by a test: commit {commit}"
     place = Path(printed[1].removeprefix("executing this code in "))
     assert {line.partition(": ")[2] for line in printed if line.startswith("same  ")} >= {*EVERY, "results"}
@@ -50,7 +50,7 @@ def test_again_reproduces_a_committed_run_with_a_text_from_dvcs_cache(project):
 
 
 @pytest.mark.slow
-def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server):
+def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(project, server, compiled_before):
     known, new = source(Recipe), str(Path(source(Recipe)).with_name("weight.py"))
     project.append(known, f"from {Recipe.__module__.rpartition('.')[0]}.weight import WEIGHT{OTHER_WEIGHTS}")
     (project.folder / new).write_text("WEIGHT = 0.9\n")
@@ -60,7 +60,8 @@ def test_an_experiment_is_the_same_with_its_uncommitted_code_from_a_server(proje
     run = run_of(project, server.uri)
     assert run.data.tags["charloom.uncommitted_changes"] == "true"
     page = f"{server.uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
-    printed = project.run("charloom", "again", page, MLFLOW_TRACKING_URI=server.uri).splitlines()
+    variables = compiled_before | {"MLFLOW_TRACKING_URI": server.uri}
+    printed = project.run("charloom", "again", page, **variables).splitlines()
     changed = {line.rpartition(" ")[2] for line in printed if line.startswith(f"{PATCH} changes ")}
     assert changed == {"params.yaml", known, new}
     assert printed[-1] == "same"
@@ -79,6 +80,7 @@ def artifacts(recorded, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("rebuilt_once")
 def test_an_edited_metric_and_an_edited_file_of_a_run_are_differences(recorded, artifacts):
     run = run_of(recorded)
     metrics = artifacts / "metrics/train.json"
@@ -102,6 +104,7 @@ def test_an_edited_metric_and_an_edited_file_of_a_run_are_differences(recorded, 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("rebuilt_once")
 def test_again_compares_files_without_a_lock_and_counts_them_in_the_last_line(recorded, artifacts):
     (artifacts / "dvc.lock").unlink()
     printed = said(recorded, "again", run_of(recorded).info.run_id)[0].splitlines()

@@ -39,6 +39,7 @@ def test_an_argument_that_names_no_run_is_refused(finished, run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("rebuilt_once")
 def test_again_needs_commit_and_text_and_finds_every_edit_of_the_run(project, tmp_path, monkeypatch):
     project.run("git", "rm", "-q", "--cached", "data/fox.txt")
     project.run("git", "commit", "-q", "-m", "a text of our own")
