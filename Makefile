@@ -29,12 +29,12 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two to four minutes; SLOW=1: those too that are marked slow
+test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two minutes, the first time three; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
-# Two workers more than processors: some tests mostly wait.
+# One worker more than processors: some tests mostly wait.
 test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; half an hour
-	@python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 2)) --hypothesis-profile=random --durations=10
+	@python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --hypothesis-profile=random --durations=10
 
 mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: its test catches each; NAMES=a,b are some; ALL=1: or any of make test
 	@env -u MAKEFLAGS NAMES='$(NAMES)' ALL='$(ALL)' python tests/mutants.py

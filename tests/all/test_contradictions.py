@@ -91,6 +91,7 @@ def test_a_lock_or_a_pipeline_that_is_none_is_a_line(project, name, content):
     (project.folder / name).write_text(content)
     project.commit()
     complaint = said(project, "verify", code=2 if name == "dvc.yaml" else 1)[1]
-    start = "dvc.yaml: " if name == "dvc.yaml" else "first difference: dvc.lock"
+    start = "dvc.yaml: " if name == "dvc.yaml" else "first difference: DVC cannot read the project: "
     assert complaint.splitlines()[-1].startswith(start)
+    assert name in complaint
     assert "Traceback" not in complaint

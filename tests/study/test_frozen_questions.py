@@ -6,8 +6,8 @@ from contextlib import chdir
 from pathlib import Path
 
 import pytest
-from projects import said
-from study_projects import TWO_SEEDS, ask, conducted, tables, with_code
+from projects import copied, said
+from study_projects import TWO_SEEDS, ask, conducted, refused, tables, with_code
 
 from charloom.results.study_table import read_frozen_question, read_runs
 from charloom.study.freeze import read_study, warn_of_other_params, write_frozen_question
@@ -159,3 +159,13 @@ def test_a_question_of_another_study_is_refused_under_a_new_name(study, option):
         )
         read_study(project.folder / "studies/a.yaml", anew=True)  # the same study, by another path
     (project.folder / "studies/b.yaml").unlink()
+
+
+@pytest.mark.slow
+def test_a_study_of_any_name_keeps_its_text(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    (project.folder / "data/other.txt").write_text("a text of another kind, " * 200)
+    ask(project, f"{TWO_SEEDS}text: data/other.txt\n", "answers")
+    conducted(project, "answers")
+    ask(project, TWO_SEEDS, "answers")
+    assert refused(project, "answers").startswith("studies/answers.yaml: text: changed since the first start")

@@ -62,6 +62,19 @@ def test_a_changed_question_never_decides_by_trainings_that_were_shown(project, 
     assert refused(project, "b") == f"studies/b.yaml: {line}"
 
 
+@pytest.mark.slow
+def test_a_later_look_does_not_decide_by_a_seed_that_another_answer_has_shown(finished, tmp_path):
+    project = copied(finished, tmp_path / "project")
+    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: 3\nlooks: [2, 3]"))
+    conducted(project)
+    files = [*project.folder.rglob("asked.json")]
+    for file in files:  # as if it had been stopped after the first look
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"answers": [2]}))
+    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [3, 4]").replace("0.05]", "0.2]"), "b")
+    conducted(project, "b")
+    assert "studies/b.yaml has shown results of eta=0.1 with seed 3" in refused(project, "a")
+
+
 DISGUISES = {  # another file of a text that has no end of a line, or another question; and whether it is trained
     "a byte-order mark": ("\ufeff", "", {}, False),
     "another held-out end": ("", "", {"held_out": "0.0501"}, False),

@@ -48,6 +48,11 @@ WRONG = [
         )
         for varied in ("seq_length: [10, 20]", "train.order: [reading, positions]", "batch: [1, 2]")
     ),
+    (
+        QUESTION,
+        QUESTION.replace(ETA, "seq_length: [10, 20]").replace("held_out_bits", "lowest_held_out_part_bits"),
+        "measure: lowest_held_out_part_bits_per_character cannot compare settings that differ in seq_length, batch or",
+    ),
     *(
         (LOOKS, f"names: {{{names}}}\n{LOOKS}", line)
         for names, line in (

@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+import time
 from contextlib import chdir, suppress
 from pathlib import Path
 
@@ -27,9 +28,11 @@ from stores import free_port
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.signals import Stopped
 from charloom.core.runtime.provenance import sender_identity
-from charloom.core.training.record import Recording
+from charloom.core.training.record import Recording, sender_lock, spool
 from charloom.tracking.collect import put, this_run
+from charloom.tracking.delivery import deliver
 from charloom.tracking.rounds import run_round
+from charloom.tracking.spool import Outcome
 from charloom.tracking.tag import RESULTS
 
 
@@ -56,6 +59,41 @@ def test_a_training_has_a_run_of_its_own_beside_an_open_one_of_somebody_else(pro
     (other,) = [run for run in project.runs() if RESULTS not in run.data.tags]
     (point,) = project.client().get_metric_history(other.info.run_id, "smooth_loss")
     assert (other.info.run_id, other.info.status, point.value) == (theirs.info.run_id, "RUNNING", loss)
+
+
+def test_results_belong_to_the_last_of_equal_trainings(project):
+    with chdir(project.folder):
+        run = this_run()
+        for keys in ("ab", "ba"):  # the entries' names are digests of them
+            for key in keys:
+                time.sleep(0.01)
+                with Recording(key, run.params, run.text_sha256) as record:
+                    record.results = run.results
+            assert put(run) == record.path.parent
+            shutil.rmtree(spool())
+
+
+def test_a_run_waits_for_a_store_whose_address_is_none(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:a[b@127.0.0.1")
+    with chdir(project.folder), pytest.raises(Unavailable, match="is not an address"):
+        deliver(lambda: [put(this_run())])
+    assert len(waiting(project)) == 1
+
+
+@pytest.mark.slow
+def test_a_failure_that_the_sender_reports_before_the_request_is_not_its_answer(project):
+    """A sender tries again every few seconds, also while `track` collects the files."""
+
+    def add() -> list[Path]:
+        folder = put(this_run())
+        with sender_lock(sender_identity()).with_suffix(".log").open("a") as log:
+            log.write(Outcome(entry=folder.name, delivered="", failure="an old password").model_dump_json() + "\n")
+        return [folder]
+
+    with chdir(project.folder):
+        deliver(add)
+    (run,) = project.runs()
+    assert RESULTS in run.data.tags
 
 
 def test_a_training_has_only_points_until_track_adds_its_files(project):

@@ -1,21 +1,27 @@
 """The loop: which characters each update sees, what is carried, and what the rows of the trace mean."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from projects import ROOT
 from recipes import recipe
 
 from charloom.core.base.errors import Diverged
+from charloom.core.config.params import Params
+from charloom.core.config.reading import read_params
 from charloom.core.kernel.advance import advance
 from charloom.core.network import rnn
 from charloom.core.network.order import AS_IT_STANDS, CHUNKS, POSITIONS, Order
 from charloom.core.network.state import TrainState, UpdateResults, initial_state
+from charloom.core.text.corpus import Text
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training import trace
 from charloom.core.training.loop import train
+from charloom.core.training.protocol import Training
 
 TEXT = "abcdefghij"
 IDS = Vocabulary(TEXT).encode(TEXT)
@@ -160,3 +166,12 @@ def test_statistics_are_those_of_the_gradients_before_clipping(dtype):
     assert 0 < expected[2] < 1
     assert 0 < expected[3] < 1
     assert expected[3] != np.mean(np.abs(hidden[:-1]) > 0.99)
+
+
+def test_the_model_of_a_batch_goes_on_where_its_last_sequence_ends():
+    ids = np.random.default_rng(1).integers(0, 10, 100).astype(np.uint8)
+    values = read_params(ROOT / "params.yaml").model_dump() | {"m": 4, "seq_length": 10, "batch": 2}
+    training = Training(Params.model_validate(values), Text(Vocabulary(TEXT), ids, ids[:0]), Path(), {})
+    state = training.initial()
+    models = [training.model(update, 1.0, state.theta, state.carried) for update in range(3)]
+    assert [model.first for model in models] == [*ids[[40, 50, 60]]]  # nine sequences: the second part begins at 40

@@ -180,3 +180,14 @@ def test_a_wrong_request_is_named_in_a_line(project, arguments, line):
     printed, complaint = said(project, "compare", *arguments, code=2)
     assert (printed, complaint.count("\n")) == ("", 1)
     assert complaint.startswith(line)
+
+
+def test_of_two_experiments_of_one_name_that_on_head_is_meant(project, tmp_path):
+    project = copied(project, tmp_path / "project")
+    head = project.run("git", "rev-parse", "HEAD").strip()
+    for base, target in (("0" * 40, "first"), (head, "slower"), ("f" * 40, "first")):
+        project.run("git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/twice", target)
+    assert compared(project, "first", "twice").b.commit == head
+    project.run("git", "update-ref", "-d", f"refs/exps/{head[:2]}/{head[2:]}/twice")
+    complaint = said(project, "compare", "first", "twice", code=2)[1]
+    assert complaint == "twice: 2 DVC experiments, none on HEAD; their commits are allowed\n"

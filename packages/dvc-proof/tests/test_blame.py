@@ -144,7 +144,13 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     assert printed.splitlines()[0].endswith("10 → 15; count: times 2 → 3")
     assert printed.count(": dvc.lock has the rebuilt result\n") == 2
     assert "rebuilding split" not in printed
-    project.edit("count.json", "15", "16")
+    project.edit("dvc.yaml", "split -l 1", "split -l 2")  # its dvc.lock is stale, and blames no other stage
+    project.commit()
+    project.edit("params.yaml", "3", "4")
+    project.run("dvc", "repro", "-q", "count")
+    project.commit()
+    assert project.proof("blame", "count.json:words", "--prove").count(": dvc.lock has the rebuilt result\n") == 2
+    project.edit("count.json", "20", "21")
     project.relock("count.json")
     lie = project.commit()[:10]
     printed = project.proof("blame", "count.json:words", "--prove", expect=1)

@@ -175,6 +175,7 @@ def test_equal_differences_are_a_point_and_a_question():
     assert beside([0.0, 0.0, 0.0], smallest_difference=0.1).verdict == NO_DIFFERENCE
     assert beside([0.0, 0.0]).verdict == CANNOT_TELL
     assert beside([-0.5, -0.5], base=[1.0, 2.0]).verdict == CANNOT_TELL  # rounded values agree by chance
+    assert beside([0.04, 0.04], base=[0.71, 0.26]).verdict == CANNOT_TELL  # 0.75 − 0.71 and 0.30 − 0.26
 
 
 def test_fewer_than_two_pairs_have_no_verdict_and_a_stopped_setting_lacks_no_pair():

@@ -122,13 +122,11 @@ def _sources(origin: Origin, place: Path) -> tuple[Project, Params]:
     """Clone the run's commit, apply its patch, and copy its text; return the project and its params.
 
     No code of the run is executed. `place` is the temporary folder; the clone is made inside.
-    Raises WrongInput if the commit, the patch or the text is missing, and Damaged if the patch does not apply. Raises
+    Raises WrongInput if the patch or the text is missing, and Damaged if the patch does not apply. Raises
     CheckFailed if the recorded params differ from those of the commit with the patch, or if the recorded experiment key
     is not the key of the recorded params and text.
     """
     short, patch = origin.commit[:DIGITS], place / PATCH
-    if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
-        raise WrongInput(f"commit {short} is not in this repository: `git fetch` brings it from the clone that has it")
     if origin.uncommitted != "false" and not patch.exists():
         raise WrongInput(f"{PATCH}: the run had uncommitted changes, but its artifacts lack this file")
     project = cloned(place / "clone", origin.commit, patch)

@@ -95,8 +95,9 @@ def _record_analysis(study: Study, seeds: int) -> Study:
 
     A lock allows one study at a time. Raises WrongInput if the answer of another study has used a seed in the meantime.
     """
-    with exclusive(CHARLOOM_FOLDER / "studies" / "answers.lock", "another study, which answers", PATIENCE):
-        study = with_known_analyses(study).with_analysis_at(seeds)
+    with exclusive(CHARLOOM_FOLDER / "answers.lock", "another study, which answers", PATIENCE):
+        decides = seeds if study.question.looks else 0  # without looks, only the first answer decides
+        study = with_known_analyses(study, decides).with_analysis_at(seeds)
         write_frozen_question(study)
         archive(study.folder)
     return study

@@ -236,7 +236,7 @@ def _ensure_same(study: Study, project: Project) -> None:
         "baseline": frozen_study.baseline != study.baseline,
         "measure": before.measure != now.measure,
         "smallest_difference": before.smallest_difference != now.smallest_difference,
-        "text": now.text not in {None, frozen.text},
+        "text": now.text not in {before.text, frozen.text},
         "seeds": bool(study.runs) and now.seeds[: len(before.seeds)] != before.seeds,
         "looks": before.looks != now.looks and bool(frozen.answers),
     }

@@ -138,13 +138,13 @@ def _repeated(study: Study, other: Study, seeds: Collection[int]) -> Iterator[st
             yield weights_key(run.params, study.frozen.sha256)
 
 
-def why_used(study: Study, known: Iterable[Study]) -> str:
+def why_used(study: Study, known: Iterable[Study], part: slice = slice(None)) -> str:
     """Return why the study's seeds are used, such as `studies/eta.yaml has shown results of eta=0.1 with seeds 1 to 5`.
 
-    Return "" if none is used.
+    Return "" if none is used. Only this part of the study's seeds counts.
     """
     shown = used_seeds(study, known)
-    of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds if seed in shown})
+    of_reason = by_reason({seed: shown[seed] for seed in study.question.seeds[part] if seed in shown})
     return "; ".join(f"{reason} with {seed_range(seeds)}" for reason, seeds in of_reason.items())
 
 
@@ -174,18 +174,21 @@ def free_seeds(seeds: Collection[int], number: int) -> list[int]:
     return list(islice((seed for seed in count(1) if seed not in seeds), number))
 
 
-def with_known_analyses(study: Study) -> Study:
+def with_known_analyses(study: Study, decides: int = 0) -> Study:
     """Return the study with two fields of `frozen` set from the known studies.
+
+    decides  the number of seeds at the look that decides next; 0: none does
 
     answers  the numbers of seeds at which the study's question has been answered
     earlier  the number of other questions with the same baseline that were answered before
 
-    Raises WrongInput if there is no valid answer to the question and one of its seeds is used: see `used_seeds`. The
+    Raises WrongInput if a seed is used, unless a valid answer to the question has shown it, or it does not decide. The
     message names the used seeds, what was shown with them, and free seeds.
     """
     known = list(known_analyses(study.path.parent))
     own_analyses = [other for other in known if is_same_question(study, other) and not is_void(other)]
-    if not own_analyses and (why := why_used(study, known)):
+    done = max((n for other in own_analyses for n in other.frozen.answers), default=0)
+    if why := why_used(study, known, slice(done, decides if own_analyses else None)):
         new = yaml_of(free_seeds(taken_seeds(study), len(study.question.seeds)))
         anew = ", and add `--anew` to the command" if is_started(study.folder) else ""
         raise WrongInput(f"{study.path}: {why}; write {new}{anew}")

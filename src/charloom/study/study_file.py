@@ -244,7 +244,12 @@ def study_of(path: Path, question: StudyFile, frozen: FrozenQuestion, runs: Runs
 
 
 def ensure_comparable(measure: Measure, settings: Iterable[Params], where: str) -> None:
-    """Raise WrongInput, with the place `where`, if the measure is in NATS and the settings' `loss_of` differs."""
+    """Raise WrongInput, with the place `where`, if the settings measure different losses or parts of the text."""
+    differs = ""
     if measure.unit == NATS and len({params.loss_of for params in settings}) > 1:
-        cannot = f"{measure} cannot compare settings that differ in seq_length, batch or train.order"
+        differs = "seq_length, batch or train.order"
+    if measure == Measure.LOWEST_HELD_OUT and len({params.part_length for params in settings}) > 1:
+        differs = "seq_length, batch or train.checkpoint_every"
+    if differs:
+        cannot = f"{measure} cannot compare settings that differ in {differs}"
         raise WrongInput(f"{where}: {cannot}; {DEFAULT_MEASURE} can")

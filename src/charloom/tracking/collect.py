@@ -89,17 +89,17 @@ def _stage_metrics(project: Project) -> Iterator[tuple[str, float]]:
 
 
 def entry_of(run: Run) -> Entry | None:
-    """Return the spool's entry with the run's experiment key and results, or None if there is no such entry.
+    """Return the spool's newest entry with the run's experiment key and results, or None if there is no such entry.
 
     An entry that another version of the sources wrote may have other values. So an entry is not returned if one of its
     points differs from the run's value at the same update. A point that only the entry or only the run has is ignored.
     """
-    experiment = experiment_key(run.params, run.text_sha256, run.network)
+    experiment, found = experiment_key(run.params, run.text_sha256, run.network), list[Entry]()
     for entry in entries():
         same = (run.curves.get(name, {}).get(at, value) == value for (name, at), (value, _) in entry.points.items())
         if not entry.study and entry.first.experiment == experiment and entry.results == run.results and all(same):
-            return entry
-    return None
+            found.append(entry)
+    return max(found, key=lambda entry: entry.trainings[-1][1].ended if entry.trainings else 0.0, default=None)
 
 
 def put(run: Run, check: Callable[[], None] = lambda: None) -> Path:

@@ -46,7 +46,11 @@ def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
     did not change for QUIET_LIMIT seconds, if LOCAL_WAIT or `longest` is over, or if the log or this folder's MLflow
     database cannot be used.
     """
-    relocate_store()  # in this process, because the sender's output goes to its log
+    try:
+        relocate_store()  # in this process, because the sender's output goes to its log
+    except Unavailable:
+        add()  # the entries wait for a store that can be used
+        raise
     lock, reasons = sender_lock(sender_identity()), dict[str, None]()
     impatient = not (longest or database() or os.environ.get("CI") == "true")
     try:
@@ -54,6 +58,7 @@ def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
         with lock.with_suffix(".log").open("rb") as log:
             log.seek(0, os.SEEK_END)
             pending = {folder.name for folder in add()}
+            requested = os.fstat(log.fileno()).st_size  # an earlier failure is that of an attempt before the request
             progress, changed = time.monotonic(), 0
             last = progress + (SERVER_WAIT if impatient else longest or LOCAL_WAIT)
             next_start = progress + RESTART_INTERVAL
@@ -63,7 +68,7 @@ def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
                 if changed != (changed := os.fstat(log.fileno()).st_mtime_ns):
                     progress = time.monotonic()
                 for outcome in _outcomes(log):
-                    if outcome.entry in pending:
+                    if outcome.entry in pending and (log.tell() > requested or not outcome.failure):
                         pending.remove(outcome.entry)
                         if outcome.delivered:
                             print(outcome.delivered, flush=True)

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from charloom.core.base.errors import CharloomError, Unavailable
+from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.core.base.git import git
 from charloom.core.base.sources import safe_path
 from charloom.core.config.records import Schema
 from charloom.tracking import tag
@@ -58,8 +59,14 @@ class Origin(Schema, extra="ignore"):
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
-    """Return the origin of the run, and write its artifacts into the folder. Raises as `query` does."""
+    """Return the origin of the run, and write its artifacts into the folder.
+
+    Raises as `query` does, and WrongInput if this repository does not have the run's commit.
+    """
     origin: Origin = query("describe", run_id, str(folder))
+    if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
+        what = f"commit {origin.commit[:12]} is not in this repository"
+        raise WrongInput(f"{what}: `git fetch` brings it from the clone that has it")
     return origin
 
 

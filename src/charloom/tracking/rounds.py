@@ -19,7 +19,7 @@ from charloom.tracking.reasons import Refused
 from charloom.tracking.spool import Outcome
 from charloom.tracking.store import connected, reason_of
 
-PAUSE = 0.03  # seconds between two rounds
+PAUSE, LONGEST_PAUSE = 0.03, 0.5  # seconds between two rounds, which take a tenth of the time at most
 LINGER = 10  # seconds without work: `track` starts the sender before it has collected the files of its entry
 RETRY_PERIOD, RETRY_PAUSE = 120, 5  # seconds after the first failure since a new line; after each failure
 LOCK_WAIT = 20  # seconds until another sender, of other sources, has ended its attempt at the same entry
@@ -121,11 +121,12 @@ def send_all(identity: str) -> None:
         if not has_address:  # MLflow sets it, but the folder with the database may have been moved since
             os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
+        spent = time.monotonic() - now  # other senders' records are read anew in each round
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
         elif any(delivery.reason and delivery.entry.can_complete for delivery in remaining.values()):
             return  # a training without files would start a sender again and again
-        time.sleep(PAUSE)
+        time.sleep(min(max(PAUSE, 10 * spent), LONGEST_PAUSE))
 
 
 def run_round(identity: str, earlier: Mapping[Path, Delivery]) -> dict[Path, Delivery]:

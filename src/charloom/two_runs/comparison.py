@@ -101,7 +101,7 @@ class Comparison(NamedTuple):
     def about_params(self) -> str:
         """Return a sentence with the params that differ."""
         rows = [f"{name} is {a} in A and {b} in B" for name, a, b in self.params]
-        return f"Params that differ: {'; '.join(rows)}." if rows else "All params are equal."
+        return f"Params that differ: {'; '.join(rows)}." if rows else "All params of the training are equal."
 
     @property
     def about_code(self) -> str:

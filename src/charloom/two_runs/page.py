@@ -101,13 +101,14 @@ def _packed(bits: Array) -> str:
 def _curves(own: Comparison) -> list[Picture]:
     """Return pictures of the curves that both runs have, each with a picture of the differences below it.
 
-    Losses in nats per sequence are left out if the runs differ in seq_length, batch or order. Differences are left out
-    if the runs are not comparable.
+    Losses in nats per sequence are left out if the runs differ in seq_length, batch or order, and held-out points if
+    they are costs of different parts. Differences are left out if the runs are not comparable.
     """
     pictures, params = [], [own.a.run.params, own.b.run.params]
     for name, about in CURVES.items():
         a, b = (side.run.curves.get(name, {}) for side in (own.a, own.b))
-        if not (a and b) or (name == "smooth_loss" and params[0].loss_of != params[1].loss_of):
+        read = {each.loss_of if name == "smooth_loss" else each.part_length for each in params}
+        if not (a and b) or len(read) > 1:
             continue
         pictures.append(_picture(name, f"{about} ({UNITS[name]})", {"A": a, "B": b}, own))
         if not own.unlike and (common := {update: b[update] - a[update] for update in a if update in b}):

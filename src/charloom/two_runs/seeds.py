@@ -19,6 +19,7 @@ from charloom.core.base.storage import write
 from charloom.core.base.words import number_of
 from charloom.core.config.params import Params
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
+from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.core.model.model_file import Model, model_bytes, read_model
 from charloom.core.runtime.memory import check_memory, training_memory
 from charloom.core.text.corpus import read_prepared
@@ -154,11 +155,12 @@ def in_studies(a: Side, b: Side) -> tuple[str, dict[int, float]]:
             pair = [next((x for x in settings if settings[x] == setting_params(y.run.params)), "") for y in (a, b)]
             if study.frozen.sha256 != a.run.text_sha256 or not pair[0]:
                 continue
+            is_answer = study.frozen.answers and study.question.measure == DEFAULT_MEASURE
             for run in read_runs(file.parent, study.frozen, curves=False).values():
                 bits = run.metrics.held_out_bits_per_character if run.metrics else None
                 if bits is not None and _is_like(run, a.run) and run.params.seed not in _own(a, b):
                     costs[run.params.seed] = bits
-            if study.frozen.answers and pair[1] and study.baseline in pair and pair[0] != pair[1] and a.code == b.code:
+            if is_answer and pair[1] and study.baseline in pair and pair[0] != pair[1] and a.code == b.code:
                 verdict = verdict or _verdict(study.path, pair)
     return verdict, costs
 

@@ -77,7 +77,7 @@ def read_side(name: str, folder: Path) -> Side:
         stages = stages_in(lock)
     try:
         written = parse_yaml(params.decode())
-        values = {key: scalar_value(value) for key, value in recorded.items()}
+        values = {key: value if key == "prepare.text" else scalar_value(value) for key, value in recorded.items()}
         values |= leaves(written) if written else ()
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
@@ -96,13 +96,19 @@ def _without_params(patch: str) -> str:
 
 
 def _commit(name: str) -> str:
-    """Return the hash of a commit, or of a DVC experiment. Raises WrongInput if neither has this name."""
+    """Return the hash of a commit, or of a DVC experiment. Raises WrongInput if neither has this name.
+
+    Of experiments with one name, that on HEAD is taken.
+    """
     verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
     if number := git(*verify, f"{name}^{{commit}}", empty=1) if name else "":
         return number
     refs = git("for-each-ref", "--format=%(objectname)/%(refname)", "refs/exps").split("\n")
-    if number := next((ref.partition("/")[0] for ref in refs if ref.split("/")[5:] == [name]), ""):
-        return number
+    found = {"".join(parts[3:5]): parts[0] for parts in (ref.split("/") for ref in refs) if parts[5:] == [name]}
+    if len(found) == 1 or commit() in found:
+        return found.get(commit()) or next(iter(found.values()))
+    if found:
+        raise WrongInput(f"{in_line(name)}: {len(found)} DVC experiments, none on HEAD; their commits are allowed")
     raise WrongInput(f"{in_line(name) or 'an empty name'}: no such run; allowed is {ALLOWED}")
 
 

@@ -53,8 +53,8 @@ class VerificationReport(NamedTuple):
 
     @property
     def code(self) -> int:
-        """Return the exit code: 0 if all is the same, 1 if something differs, 2 if something was only not verified."""
-        return 1 if self.count(DIFFERENT) else 2 if self.count(UNKNOWN) else 0
+        """Return the exit code: 0 if all is the same, 1 if something differs, 2 if no more is known."""
+        return 1 if self.count(DIFFERENT) else 2 if self.count(UNKNOWN) or not self.rows else 0
 
 
 def verify(
@@ -115,10 +115,16 @@ def verify(
         stage = after.get(name)
         add(_stage(name, pipeline, stage, committed, root) if stage else _not_rebuilt(name, pipeline, committed, ran))
     add([] if targets else _shown(committed, root, pipeline.shown))
-    conflicts = find_conflicts(locked, after | _not_run(committed, pipeline, after), committed)
+    conflicts = find_conflicts(locked, after | ({} if targets else _not_run(committed, pipeline, after)), committed)
     add(OutputDifference(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
-    changes = [change for other in runs[1:] for change in compare_outputs(after, other.stages)]
-    unstable = [OutputDifference(change.name, out, "two runs here differ") for change in changes for out in change.outs]
+    unstable = list[OutputDifference]()
+    for other in runs[1:]:
+        for change in compare_outputs(after, other.stages):
+            if change.side:  # one of the two runs lacks the stage
+                gone, why = change.outs if change.side == "gone" else [], other.reason(change.name)
+                add(OutputDifference(change.name, out, why, UNKNOWN) for out in gone)
+            else:
+                unstable += [OutputDifference(change.name, out, "two runs here differ") for out in change.outs]
     add(unstable)
     causes = [*conflicts, *edits(locked, after, committed, twice and not unstable)]
     return VerificationReport(commit, rows, causes, committed, root)

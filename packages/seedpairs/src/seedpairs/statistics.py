@@ -15,6 +15,7 @@ from scipy import special
 from seedpairs.data_types import Interval, Moments
 
 LARGEST = 1e150  # a larger value is no result, and its square would overflow
+ROUNDING = 1e-9  # relative: 0.75 − 0.71 and 0.30 − 0.26 differ by less, because no decimal is exact
 SMALLEST = sys.float_info.min  # smaller values have the same absolute rounding error as this one
 
 
@@ -44,12 +45,12 @@ def difference_beyond_rounding(a: float, b: float) -> float:
 
 
 def standard_error(x: Moments) -> float | None:
-    """Return the standard error of the mean; None for fewer than two values, or for two equal values.
+    """Return the standard error of the mean; None for fewer than two values, or for two values equal but for rounding.
 
     Two rounded values may be equal by chance: in one of eight pairs, if the sd is one unit of the last digit. Three or
     more equal values give 0.
     """
-    if x.sd is None or (x.sd == 0.0 and x.n == 2):
+    if x.sd is None or (x.n == 2 and x.sd <= ROUNDING * abs(x.mean or 0.0)):
         return None
     return x.sd / math.sqrt(x.n)
 

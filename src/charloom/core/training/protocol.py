@@ -26,8 +26,6 @@ from charloom.core.training import resume
 from charloom.core.training.loop import block, train
 from charloom.core.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points, results_hash
 
-TRAINED_FOR_EACH_READ = 32  # characters trained per held-out character read at a checkpoint: 1 % of the time
-
 
 class Trained(NamedTuple):
     """A completed training.
@@ -123,13 +121,11 @@ class Training(NamedTuple):
 
         state  the training state at the checkpoint
 
-        The part is so short that measuring all checkpoints takes less than a twentieth of the training time. Returns
-        None if the part has fewer than two characters. Returns None also if the cost is not finite, because a training
-        can continue with weights that are too large.
+        Returns None if the part has fewer than two characters. Returns None also if the cost is not finite, because a
+        training can continue with weights that are too large.
         """
-        section, trained = self.params.train, self.params.train.checkpoint_every * self.params.characters
-        count = min(trained // TRAINED_FOR_EACH_READ, section.held_out_characters)
-        bits = bits_per_character(state.theta, self.text.held_out, state.carried, self.params.backend, count)
+        of, part = self.text.held_out, self.params.part_length
+        bits = bits_per_character(state.theta, of, state.carried, self.params.backend, part)
         return bits if bits is None or math.isfinite(bits) else None
 
     def model(self, update: int, smooth_loss: float, theta: Parameters, h: Array) -> Model:

@@ -105,10 +105,10 @@ class Recording(AbstractContextManager["Recording"]):
         """
         now = round(time.time(), 3)
         lines = [(*point, now) for point in points]
+        update = max((line[1] for line in lines), default=0)
         if lines and self.rated[0] < 0:
-            self.rated = lines[0][1], now
+            self.rated = update, now
         elif lines and (seconds := now - self.rated[1]) >= SECONDS_BETWEEN_RATES:
-            update = lines[-1][1]
             lines.append((RATE, update, (update - self.rated[0]) * self.characters / seconds, now))
             self.rated = update, now
         self._append(lines)
