@@ -96,6 +96,20 @@ def test_a_failure_that_the_sender_reports_before_the_request_is_not_its_answer(
     assert RESULTS in run.data.tags
 
 
+@pytest.mark.slow
+def test_a_training_that_was_stopped_and_resumed_is_one_training(project):
+    with chdir(project.folder):
+        run = this_run()
+        with suppress(Stopped), Recording("key", run.params, run.text_sha256):
+            raise Stopped(signal.SIGTERM)
+        sent()
+        with Recording("key", run.params, run.text_sha256) as record:
+            record.results = run.results
+    tracked(project)
+    (run,) = project.runs()
+    assert (len(trainings(run)), run.data.tags["charloom.reproductions"]) == (1, "0")
+
+
 def test_a_training_has_only_points_until_track_adds_its_files(project):
     a_training(project, "f" * 64, [("smooth_loss", 0, 1.5)])
     for _ in range(2):
