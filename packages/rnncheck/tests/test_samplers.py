@@ -42,6 +42,10 @@ def test_a_right_distribution_of_the_next_character_is_right():
     assert judged("following", SAMPLER, DRAWN).result == "right"
 
 
+def test_a_distribution_that_is_no_number_is_wrong():
+    assert judged("following", SAMPLER.replace("p / p.sum()", "p * np.nan"), DRAWN).result == "wrong"
+
+
 def test_a_text_may_begin_with_the_given_character():
     counted = SAMPLER.replace("text = []", "text = [x]").replace("return text", "return text[:n]")
     assert judged("sample", counted, DRAWN).result == "right"
