@@ -78,6 +78,13 @@ def test_many_texts_are_the_one_alone_and_others_and_each_ends_on_its_own(finish
     assert all(text.startswith("fox") and (text.endswith("o") or len(text) == 303) for text in texts[1:])
 
 
+def test_no_text_is_repeated_among_more_than_are_written_at_once(finished, monkeypatch):
+    monkeypatch.setenv("CHARLOOM_THREADS", "1")  # 64 at once
+    printed, _ = said(finished, "sample", "--samples", "130", "--length", "40")
+    texts = re.split(r"==> sample \d+ of 130 <==\n", printed)[1:]
+    assert len(texts) == len({text.strip() for text in texts}) == 130
+
+
 def test_a_seed_is_a_text_and_temperature_zero_needs_none(finished):
     first, again, other = (said(finished, "sample", "--seed", seed)[0] for seed in "112")
     assert first == again != other

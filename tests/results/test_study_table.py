@@ -8,8 +8,9 @@ import shutil
 import pytest
 from projects import ROOT
 
-from charloom.core.base.errors import Damaged
-from charloom.results.study_table import FIRST_METRIC_NAMES, read_frozen_question, read_runs
+from charloom.core.base.errors import Damaged, Unavailable
+from charloom.results.study_table import FIRST_METRIC_NAMES, QUESTION_FILE, read_frozen_question, read_runs, write_runs
+from charloom.study.freeze import study_of_frozen
 
 STUDY = ROOT / "studies/initial_accumulator"
 BITS = "held_out_bits_per_character"
@@ -110,3 +111,15 @@ def test_other_spellings_of_a_row_change_nothing(folder):
 
     edited(folder, "trials.csv", respelled)
     assert read_runs(folder, asked) == before
+
+
+def test_a_row_whose_curves_cannot_be_written_is_not_written(folder):
+    """It would count as trained."""
+    study = study_of_frozen(folder, read_frozen_question(folder / QUESTION_FILE))
+    runs = read_runs(folder, study.frozen)
+    for file in folder.glob("*.csv"):
+        file.unlink()
+    (folder / "curves.csv").mkdir()
+    with pytest.raises(Unavailable, match="not written"):
+        write_runs(folder, study.columns, runs.items())
+    assert not (folder / "trials.csv").exists()

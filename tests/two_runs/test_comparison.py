@@ -15,7 +15,7 @@ from charloom.core.network.logarithm import LN2
 from charloom.results.dvc_lock import md5
 from charloom.two_runs.comparison import compare_runs
 from charloom.two_runs.page import two_runs_page
-from charloom.two_runs.seeds import train_last
+from charloom.two_runs.seeds import models_at_hand, train_last
 from charloom.two_runs.sides import read_side
 
 pytestmark = pytest.mark.slow  # the fixture trains a second run
@@ -191,3 +191,16 @@ def test_of_two_experiments_of_one_name_that_on_head_is_meant(project, tmp_path)
     project.run("git", "update-ref", "-d", f"refs/exps/{head[:2]}/{head[2:]}/twice")
     complaint = said(project, "compare", "first", "twice", code=2)[1]
     assert complaint == "twice: 2 DVC experiments, none on HEAD; their commits are allowed\n"
+
+
+def test_an_experiment_on_another_text_is_no_further_seed(project, tmp_path):
+    project = copied(project, tmp_path / "project")
+    for number, text in enumerate(("", "Another text. " * 9)):
+        project.run("git", "checkout", "-q", "--detach", "slower")
+        project.set(seed=2 + number)
+        project.append("data/fox.txt", text)
+        project.run("dvc", "repro", "-q", "train")
+        project.run("git", "update-ref", f"refs/exps/ab/{'c' * 38}/seed{number}", project.commit())
+    with chdir(project.folder):
+        a, b = (read_side(name, Path()) for name in ("slower", "first"))
+        assert models_at_hand(a, b).keys() == {2}
