@@ -19,7 +19,6 @@ from projects import ROOT, SMALL, Project, copied, make
 from stores import Server
 
 from charloom.core.kernel.cache import cache_home
-from dvc_proof.stages import pipeline_in
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
 
@@ -173,6 +172,8 @@ def project(finished, tmp_path) -> Iterator[Project]:
 @pytest.fixture
 def rebuilt_once(finished, tmp_path_factory, monkeypatch):
     """Let DVC, asked to run stages, take the results of the finished project, which it made from nothing."""
+    from dvc_proof.stages import pipeline_in  # noqa: PLC0415  half a second, for few tests
+
     folder = tmp_path_factory.mktemp("stand-in")
     results = [out for stage in pipeline_in(finished.folder).stages.values() for out in stage.outs]
     (folder / "dvc").mkdir()

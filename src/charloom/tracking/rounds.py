@@ -121,7 +121,7 @@ def send_all(identity: str) -> None:
         if not has_address:  # MLflow sets it, but the folder with the database may have been moved since
             os.environ.pop("MLFLOW_TRACKING_URI", None)
         remaining = run_round(identity, remaining)
-        spent = time.monotonic() - now  # other senders' records are read anew in each round
+        spent = time.monotonic() - now  # each round reads all records, also those of other senders
         if any(now < delivery.retry_until for delivery in remaining.values()):
             end = time.monotonic() + LINGER  # a round may take minutes
         elif any(delivery.reason and delivery.entry.can_complete for delivery in remaining.values()):

@@ -107,8 +107,8 @@ def _curves(own: Comparison) -> list[Picture]:
     pictures, params = [], [own.a.run.params, own.b.run.params]
     for name, about in CURVES.items():
         a, b = (side.run.curves.get(name, {}) for side in (own.a, own.b))
-        read = {each.loss_of if name == "smooth_loss" else each.part_length for each in params}
-        if not (a and b) or len(read) > 1:
+        measured = {run.loss_of if name == "smooth_loss" else run.part_length for run in params}
+        if not (a and b) or len(measured) > 1:
             continue
         pictures.append(_picture(name, f"{about} ({UNITS[name]})", {"A": a, "B": b}, own))
         if not own.unlike and (common := {update: b[update] - a[update] for update in a if update in b}):

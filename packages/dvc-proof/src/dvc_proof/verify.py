@@ -117,16 +117,13 @@ def verify(
     add([] if targets else _shown(committed, root, pipeline.shown))
     conflicts = find_conflicts(locked, after | ({} if targets else _not_run(committed, pipeline, after)), committed)
     add(OutputDifference(readers[0], "dvc.lock", sentence) for sentence, readers in conflicts.items())
-    unstable = list[OutputDifference]()
-    for other in runs[1:]:
-        for change in compare_outputs(after, other.stages):
-            if change.side:  # one of the two runs lacks the stage
-                gone, why = change.outs if change.side == "gone" else [], other.reason(change.name)
-                add(OutputDifference(change.name, out, why, UNKNOWN) for out in gone)
-            else:
-                unstable += [OutputDifference(change.name, out, "two runs here differ") for out in change.outs]
-    add(unstable)
-    causes = [*conflicts, *edits(locked, after, committed, twice and not unstable)]
+    changes = [change for other in runs[1:] for change in compare_outputs(after, other.stages) if change.outs]
+    for change in changes:
+        if not change.side:
+            add(OutputDifference(change.name, out, "two runs here differ") for out in change.outs)
+        elif change.side == "gone":  # the second run ended earlier
+            add(OutputDifference(change.name, out, runs[1].reason(change.name), UNKNOWN) for out in change.outs)
+    causes = [*conflicts, *edits(locked, after, committed, twice and not changes)]
     return VerificationReport(commit, rows, causes, committed, root)
 
 
