@@ -33,7 +33,7 @@ test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two minutes, the first 
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
 # One worker more than processors: some tests mostly wait.
-test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; half an hour
+test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; three quarters of an hour
 	@python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --hypothesis-profile=random --durations=10
 
 mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: its test catches each; NAMES=a,b are some; ALL=1: or any of make test

@@ -8,7 +8,7 @@ from projects import copied, said
 from study_projects import THREE_SEEDS, ask, conducted, refused
 
 from charloom.core.base.words import in_line
-from charloom.results.study_table import read_frozen_question
+from charloom.results.study_table import FIRST_METRIC_NAMES, read_frozen_question
 
 ANEW = ", and add `--anew` to the command"
 SHOWN = "studies/a.yaml has shown results of eta=0.1 with "
@@ -168,17 +168,20 @@ def test_other_settings_other_seeds_and_another_text_are_free(project, question)
 
 
 @pytest.mark.slow
-def test_an_analysis_by_sources_with_other_results_is_void(project):
+def test_an_analysis_by_a_kernel_with_other_results_is_void_and_no_other_analysis_is(project):
     path = project.folder / "studies/a/asked.json"
     asked = json.loads(path.read_text())
     shutil.rmtree(project.folder / ".charloom/studies")
     ask(project, THREE_SEEDS.replace("0.05]", "0.02]"), "b")
-    del asked["small_trials"]
-    path.write_text(json.dumps(asked))
-    project.commit("as an earlier version wrote it")
-    assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
-    path.write_text(json.dumps(asked | {"small_trials": {"adagrad float64": "0" * 16}}))
-    project.commit("as other sources wrote it")
+    for other in (
+        {"measures": [*FIRST_METRIC_NAMES, "a_new_measure"], "small_trials": {"adagrad float64": "0" * 16}},
+        {"arithmetic": asked["arithmetic"] | {"a_new_optimizer float64": "0" * 16}},
+    ):
+        path.write_text(json.dumps(asked | other))
+        project.commit("as sources with other measures, or a newer version, wrote it")
+        assert refused(project, "b") == f"studies/b.yaml: {ONE_TO_THREE}; {NEW}"
+    path.write_text(json.dumps(asked | {"arithmetic": {"adagrad float64": "0" * 16}}))
+    project.commit("as another kernel wrote it")
     conducted(project, "b")
     assert read_frozen_question(project.folder / "studies/b/asked.json").answers == [3]
     shown = f"studies/b.yaml has shown results of eta=0.1 with seeds 1 to 3; write `seeds: [4, 5, 6]`{ANEW}"

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from repositories import COUNT, NAMED, Repository
@@ -125,6 +128,21 @@ def test_a_merge_is_a_change_only_if_no_parent_has_its_value(history):
     history.run("git", "checkout", "-q", "-b", "other", "HEAD^1")
     history.run("git", *NAMED, "merge", "-q", "-s", "ours", "side", "-m", "ours")
     assert [commit for commit, _ in told(history, "metric.json:loss")][:2] in ([main, side], [side, main])
+
+
+def test_any_author_reader_and_terminal_is_served(history):
+    """A line separator in an author's name ends no line; a terminal without a letter shows its number."""
+    record(history, 4.0)
+    author = ("-c", "user.name=Ann\u2028名", "-c", "user.email=ann@example.invalid")
+    history.run("git", *author, "commit", "-q", "--amend", "--reset-author", "-m", "by another author")
+    command = sys.executable, "-m", "dvc_proof", "blame", "metric.json:loss"
+    shown = history.run(*command, PYTHONIOENCODING="latin-1")
+    assert "Ann\\u2028\\u540d: nothing \\u2192 4.0" in shown
+    read, write = os.pipe()
+    os.close(read)  # as `| head` does
+    done = subprocess.run(command, cwd=history.folder, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, b"[Errno 32] Broken pipe\n")
 
 
 @pytest.mark.parametrize("result", ["nothing.json", "metric.json:lost", "model.bin:loss", "raw"])

@@ -3,7 +3,7 @@
 from dvc_proof.facts import Facts, compare_outputs, not_of_lock
 from dvc_proof.lock import Stage, stages_of
 from dvc_proof.markdown import headline, limited
-from dvc_proof.sections import parted, warnings
+from dvc_proof.sections import changed, changes, parted, results, warnings
 
 
 def facts(before: dict[str, Stage], after: dict[str, Stage]) -> Facts:
@@ -32,6 +32,15 @@ def test_summary_says_first_which_facts_are_unknown():
     said = "".join(warnings(facts({}, {})._replace(uncommitted=True, complaints=["dvc plots: <no>"])))
     assert "Uncommitted changes are not included." in said
     assert "Not known: <code>dvc plots: &lt;no&gt;</code>" in said
+
+
+def test_summary_claims_no_change_of_values_that_dvc_could_not_compare():
+    known, failed = facts({}, {}), facts({}, {})._replace(complaints=["dvc params: x", "dvc metrics: x"])
+    for given, is_claimed in ((known, True), (failed, False)):
+        assert ("No metric has changed." in [*results(given)]) == is_claimed
+        assert ("Nothing except results." in [*changes(given)]) == is_claimed
+    assert changed(known) == "no parameter and no file except results."
+    assert changed(failed) == "0 files; whether a parameter changed is not known."
 
 
 def test_stages_stand_in_the_order_in_which_they_run():

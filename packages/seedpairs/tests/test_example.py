@@ -1,5 +1,6 @@
 """The package by itself: README's examples, and nothing of a program that was run."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,21 @@ def test_the_examples_print_the_output_below_them_without_any_other_package(tmp_
         run = [sys.executable, "-I", "-c", bare + code]
         done = subprocess.run(run, cwd=tmp_path, check=False, capture_output=True, text=True, env={"COLUMNS": "80"})
         assert (done.stdout, done.stderr) == (expected, "")
+
+
+def test_any_reader_and_terminal_is_served(tmp_path):
+    """A reader that ends early gets no traceback; a terminal without a letter shows its number."""
+    (tmp_path / "runs.csv").write_text("name,seed,loss\na,1,1\na,2,2\n名,1,1.5\n名,2,2\n", encoding="utf-8")
+    options = ["--setting", "name", "--seed", "seed", "--measure", "loss", "--better", "lower"]
+    command = [sys.executable, "-m", "seedpairs.cli", "runs.csv", *options]
+    variables = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    printed = subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE, env=variables).stdout
+    assert b"\\u540d" in printed
+    read, write = os.pipe()
+    os.close(read)  # as `| head` does
+    done = subprocess.run(command, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, b"[Errno 32] Broken pipe\n")
 
 
 def test_no_sentence_is_about_text_models():

@@ -200,7 +200,7 @@ def read_study_to_train(path: Path, *, anew: bool) -> Study:
     study = read_study(path, anew=anew)
     warn_of_other_params(study)
     ensure_text(study)
-    if _other_arithmetic(study.frozen, NUMPY):
+    if has_other_arithmetic(study.frozen, NUMPY):
         why = "network/ gives other results than at the first start: it was edited, or this is another machine"
         raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
     if study.runs and study.frozen.small_trials != small_trials(study.frozen):
@@ -243,12 +243,12 @@ def _ensure_same(study: Study, project: Project) -> None:
     if names := ", ".join(name for name, has_changed in changed.items() if has_changed):
         first_start = f"since the first start; {study.folder / QUESTION_FILE} has the old values: restore them, or"
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {RESTART_HINT}")
-    if _other_arithmetic(frozen, KERNEL, project):
+    if has_other_arithmetic(frozen, KERNEL, project):
         why = f"its rows were computed with another arithmetic than {SIGNATURE} has"
         raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
 
 
-def _other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:
+def has_other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:
     """Return whether the arithmetic differs from that in asked.json, for a kind of recipe with this backend."""
     kinds = {kind: digest for kind, digest in frozen.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
     return any(arithmetic_of(kind, project) != digest for kind, digest in kinds.items())

@@ -18,18 +18,17 @@ from itertools import chain, count, islice
 from pathlib import Path
 from shutil import copyfile
 
-from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.core.base.errors import CharloomError, Damaged, Unavailable, WrongInput
 from charloom.core.base.git import git
 from charloom.core.base.storage import csv_rows, sha256
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
-from charloom.core.network.recipe import NUMPY
+from charloom.core.network.recipe import KERNEL
 from charloom.results.git import objects
 from charloom.results.keys import weights_key
 from charloom.results.study_table import QUESTION_FILE, TRIALS_FILE, FrozenQuestion, read_frozen_question
-from charloom.study.freeze import freeze_question, is_started, study_of_frozen
+from charloom.study.freeze import freeze_question, has_other_arithmetic, is_started, study_of_frozen
 from charloom.study.study_file import Study, read_question
-from charloom.study.trial import small_trial
 from seedpairs.sentences import listed
 
 STUDIES = Path("studies")
@@ -98,10 +97,12 @@ def is_same_question(study: Study, other: Study) -> bool:
 def is_void(study: Study) -> bool:
     """Return whether the study's answer is void: the kernel that made it gives other results than the present kernel.
 
-    An edit of network/ makes no answer void, because settings of the backend `kernel` may be in the same answer.
+    An edit of network/ makes no answer void, because settings of the backend `kernel` may be in the same answer. An
+    answer is not void if signature.json has no entry for its kind of recipe: a newer version may have given it.
     """
-    of_kernel = {kind: digest for kind, digest in study.frozen.small_trials.items() if not kind.startswith(NUMPY)}
-    return any(small_trial(kind, study.frozen.measures) != digest for kind, digest in of_kernel.items())
+    with suppress(Damaged):
+        return has_other_arithmetic(study.frozen, KERNEL)
+    return False
 
 
 def used_seeds(study: Study, others: Iterable[Study], verb: str = "has shown results of") -> dict[int, str]:

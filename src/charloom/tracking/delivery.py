@@ -76,7 +76,7 @@ def deliver(add: Callable[[], Iterable[Path]], longest: float = 0.0) -> None:
                             reasons[outcome.failure] = None
                 time.sleep(POLL_INTERVAL)
     except OSError as error:
-        raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror}") from None
+        raise Unavailable(f"{error.filename or 'the sender does not start'}: {error.strerror or error}") from None
     if pending and impatient and time.monotonic() >= last:
         print("still sending to MLflow; `make track` waits for it", flush=True)
     elif pending:

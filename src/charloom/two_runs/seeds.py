@@ -57,7 +57,9 @@ def models_at_hand(a: Side, b: Side) -> dict[int, Model]:
 
 
 def train_models(a: Side, b: Side, text: Path, number: int) -> dict[int, Model]:
-    """Return at least `number` models of A's setting with other seeds; train the missing ones, and keep them.
+    """Return models of A's setting with other seeds; train those that are missing for `number` models, and keep them.
+
+    Fewer are returned if a training diverges: such a seed has no model, and is trained again at the next call.
 
     If the code in this folder is not A's code, A's own seed is trained, too, and has to give A's model.
 

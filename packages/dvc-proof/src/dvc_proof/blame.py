@@ -44,7 +44,7 @@ def blame(path: str, key: str = "") -> Iterator[ResultChange]:
 
     Raises Refused if HEAD has no such result.
     """
-    log = git("log", "--topo-order", "--format=%H%x00%P%x00%as%x00%an", "HEAD").splitlines()
+    log = git("log", "--topo-order", "--format=%H%x00%P%x00%as%x00%an", "HEAD").split("\n")
     entries = (line.split("\0") for line in log)
     history = {commit: (parents.split(), f"{when} {who}") for commit, parents, when, who in entries}
     head, path = next(iter(history)), posixpath.normpath(path)
@@ -95,7 +95,7 @@ class _Values:
         """Return Git's hash of the file in each commit; "" if the commit lacks it."""
         if file not in self.known:
             given = "".join(f"{commit}:./{file}\n" for commit in self.commits).encode()
-            lines = git_output("cat-file", "--batch-check", stdin=given).decode(errors="replace").splitlines()
+            lines = git_output("cat-file", "--batch-check", stdin=given).decode(errors="replace").split("\n")[:-1]
             blobs = (words[0] if words[1:2] == ["blob"] else "" for words in map(str.split, lines))
             self.known[file] = dict(zip(self.commits, blobs, strict=True))
         return self.known[file]

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -41,13 +42,19 @@ def main() -> None:
     command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
+    if sys.__stdout__:
+        sys.__stdout__.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     try:
-        sys.exit(run(arguments))
-    except Refused as refused:
-        sys.stderr.write(f"{in_line(str(refused))}\n")
-        sys.exit(2)
+        code = run(arguments)
+        sys.stdout.flush()
+    except (Refused, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes standard output at its end
+        sys.stderr.write(f"{in_line(str(error))}\n")
+        code = 2
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    sys.exit(code)
 
 
 def seconds(text: str) -> float:

@@ -74,6 +74,10 @@ class Facts(NamedTuple):
         """Return a Change for each stage that base or head has, also for stages that are equal."""
         return compare_outputs(self.before, self.after)
 
+    def is_known(self, what: str) -> bool:
+        """Return whether `params` or `metrics` is what DVC found: `dvc params diff` or `dvc metrics diff` succeeded."""
+        return not any(complaint.startswith(f"dvc {what}:") for complaint in self.complaints)
+
 
 def facts_of(ref: str) -> Facts:
     """Return the facts about the change from the merge base of `ref` and HEAD to HEAD.

@@ -14,6 +14,8 @@ UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something
 
 def changed(facts: Facts) -> str:
     """Return a sentence, as HTML, with how many params and files changed; the changed params are named."""
+    if not (facts.params or facts.is_known("params")):
+        return f"{number_of(len(facts.files), 'file')}; whether a parameter changed is not known."
     params = [name for names in facts.params.values() for name in sorted(names)]
     parts = [f"{number_of(len(params), 'parameter')} ({codes(params)})"] if params else []
     parts += [number_of(len(facts.files), "file")] if facts.files else []
@@ -60,14 +62,14 @@ def warnings(facts: Facts) -> Iterator[str]:
 
 
 def changes(facts: Facts) -> Iterator[str]:
-    """Yield the blocks about changed params and files; a sentence if nothing except results changed."""
+    """Yield the blocks about changed params and files; a sentence if nothing except results is known to change."""
     yield "### Changes"
     yield (params := _by_file("parameter", facts.params, _both, "before", "after"))
     if facts.files:
         rows = ((code(path), codes(stages, 3) or "no stage") for path, stages in facts.files.items())
         listing = table(("file", "depends on it"), rows)
         yield folded(number_of(len(facts.files), "file"), listing, opened=not params)
-    if not (params or facts.files):
+    if not (params or facts.files) and facts.is_known("params"):
         yield "Nothing except results."
 
 
@@ -109,7 +111,9 @@ def results(facts: Facts) -> Iterator[str]:
     The row has the outputs that differ and the inputs that changed.
     """
     yield "### Results"
-    yield _by_file("metric", facts.metrics, _figures, "before", "after", "change") or "No metric has changed."
+    yield (metrics := _by_file("metric", facts.metrics, _figures, "before", "after", "change"))
+    if not metrics and facts.is_known("metrics"):
+        yield "No metric has changed."
     if facts.plots:
         yield paragraph(f"Plots that have changed: {codes(facts.plots)}.")
     rows = []

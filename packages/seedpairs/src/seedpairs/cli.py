@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -81,13 +82,18 @@ def analyse(arguments: argparse.Namespace) -> tuple[Analysis, Gate | None]:
 def main(words: Sequence[str] | None = None) -> None:
     """Print the answer, and exit with the exit code. For wrong input print one line on stderr, and exit with 2."""
     arguments = parser().parse_args(words)
+    if sys.__stdout__:
+        sys.__stdout__.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     try:
         analysis, required = analyse(arguments)
-    except WrongInput as error:
+        width = shutil.get_terminal_size().columns
+        print(formatted(analysis, arguments.format, width, explain=arguments.explain, required=required), end="")
+        sys.stdout.flush()
+    except (WrongInput, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes standard output at its end
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    width = shutil.get_terminal_size().columns
-    print(formatted(analysis, arguments.format, width, explain=arguments.explain, required=required), end="")
     sys.exit(EXIT.get(required.result, 0) if required else 0)
 
 
