@@ -126,6 +126,20 @@ def test_a_training_that_ends_after_an_equal_one_refers_to_it_and_sends_no_model
 
 
 @pytest.mark.slow
+def test_a_training_that_is_sent_again_stays_with_the_run_that_counts_it(project, tmp_path, monkeypatch, machines):
+    """An older run that became complete between the two attempts does not count the training, too."""
+    at_once(project, monkeypatch, machines, MlflowClient, "create_run")
+    client, older = project.client(), min(project.runs(), key=lambda run: run.info.start_time)
+    third = Trained(project, tmp_path / "third")
+    client.delete_tag(older.info.run_id, RESULTS)
+    with chdir(project.folder):
+        third.complete()
+        client.set_tag(older.info.run_id, RESULTS, older.data.tags[RESULTS])
+        third.complete()
+    count(project, 3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["create_run", "create_logged_model", "set_terminated", "log_batch"])
 def test_a_sender_that_is_killed_completes_its_own_run_later(project, monkeypatch, machines, question):
     first, second = machines

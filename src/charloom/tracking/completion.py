@@ -62,8 +62,9 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     """Send the missing points, files, models and tags of the entry's run, and return the run.
 
     If an earlier complete run has the same results, the entry's trainings become tags of that run, and that run is
-    returned if the entry has no open run. Otherwise the entry's own run is completed: with points and files, and with
-    models if no earlier run has them. The tag RESULTS, which marks a complete run, is written last.
+    returned if the entry has no open run. Of several such runs, that with the tags of an earlier attempt is taken, else
+    the oldest. Otherwise the entry's own run is completed: with points and files, and with models if no earlier run has
+    them. The tag RESULTS, which marks a complete run, is written last.
 
     tracked  what `track` has recorded about the entry's files
     """
@@ -71,7 +72,8 @@ def complete(store: Store, entry: Entry, tracked: Tracked) -> Run:
     experiment = store.experiment_of(start.text_sha256, start.params.prepare.text)
     own, complete_runs = _runs_of(store, experiment, entry, ViewType.ACTIVE_ONLY)
     equals = [run for run in complete_runs if run.data.tags[tag.RESULTS] == tracked.results]
-    equal = next((run for run in [*own[:1], *equals] if run in equals), None)
+    counted = f"{tag.TRAINING}{start.record}"  # by an earlier attempt, which may have failed afterwards
+    equal = min(equals, key=lambda run: (counted not in run.data.tags, run not in own[:1]), default=None)
     for other in own[1:]:  # a request that was sent again has created two
         if other.info.status == "RUNNING":
             store.end_run(other, "KILLED", None)
