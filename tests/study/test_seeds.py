@@ -188,6 +188,15 @@ def test_an_analysis_by_a_kernel_with_other_results_is_void_and_no_other_analysi
     assert refused(project, "a", "--anew") == f"studies/a.yaml: {shown}"  # its void answer keeps no seed
 
 
+@pytest.mark.slow
+def test_a_table_of_a_newer_version_is_refused_in_a_line(project):
+    folder = project.folder / "studies/a"
+    asked, rows = json.loads((folder / "asked.json").read_text()), (folder / "trials.csv").read_text().splitlines()
+    (folder / "asked.json").write_text(json.dumps(asked | {"measures": [*FIRST_METRIC_NAMES, "a_new_measure"]}))
+    (folder / "trials.csv").write_text("\n".join([f"{rows[0]},a_new_measure", *(f"{row},1.0" for row in rows[1:]), ""]))
+    assert "its rows were trained with other source code" in refused(project, "a")
+
+
 @pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["a\nb", "a\tb \u00e9", "HEAD:./a"])
 def test_an_answer_counts_in_a_committed_folder_of_any_name(project, name):

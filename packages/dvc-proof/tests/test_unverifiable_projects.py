@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from repositories import SHOWN, Repository, both, edit, table_in_git, without_lock_of_count
+from repositories import SHOWN, Repository, both, edit, made, table_in_git, without_lock_of_count
 
 
 def failing(project):
@@ -104,3 +104,21 @@ def test_a_run_has_its_time_and_its_folder_can_be_kept(project, tmp_path, monkey
     assert "same  words: words.txt" in printed
     kept = re.search(r"^the clones are in (.*)$", printed, re.MULTILINE)[1]
     assert (tmp_path / kept / "rebuilt/words.txt").exists()
+
+
+@pytest.mark.slow
+def test_a_second_run_that_ends_early_accuses_no_result(project, tmp_path):
+    once = tmp_path / "once"
+    project.edit("dvc.yaml", "cmd: python count.py", f"cmd: mkdir {once} && python count.py")
+    project.run("dvc", "repro", "-q")
+    once.rmdir()
+    project.commit()
+    printed = project.proof("verify", "--twice", expect=2)
+    assert "same  count: count.json\n" in printed
+    assert "not verified  count: count.json: it failed: mkdir: " in printed
+
+
+@pytest.mark.slow
+def test_a_project_without_anything_to_compare_is_not_verified(tmp_path):
+    project = made(tmp_path / "project", {"dvc.yaml": "stages:\n  publish:\n    cmd: echo 1\n"})
+    assert project.proof("verify", expect=2).endswith("0 same, 0 different, 0 not verified\n")
