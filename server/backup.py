@@ -26,8 +26,8 @@ def backup() -> None:
     target = Path(
         GIVEN.get("TO") or DATA.with_name(f"{DATA.name}-backup-{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
     ).resolve()
-    if target.exists() or target.is_relative_to(DATA):
-        raise Refused(f"TO={target} is not allowed; allowed is a new folder outside {DATA}")
+    if target.exists() or any(target.is_relative_to(Path(folder).resolve()) for folder in (DATA, place)):
+        raise Refused(f"TO={target} is not allowed; allowed is a new folder outside {DATA} and {place}")
     os.umask(0o077)
     new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)

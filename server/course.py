@@ -34,6 +34,7 @@ def course() -> None:
         if key in known:
             print(f"experiment {known[key]!r} exists; it belongs to the user who created it")
         else:
+            name = f"{name} {key[:8]}" if name in known.values() else name  # as the client in tracking/store.py
             tags = [{"key": KEY, "value": key}, {"key": NAME, "value": name}]
             server.ask("POST", f"{V2}/experiments/create", name=name, tags=tags)
             print(

@@ -5,6 +5,7 @@ import os
 import sys
 
 import pytest
+from claims import set_metric
 from projects import Project, copied
 
 from charloom.core.model.model_file import read_model
@@ -17,6 +18,42 @@ baseline: {eta: 0.01}
 seeds: 2
 measure: held_out_bits_per_character
 """
+
+
+def another_cost(project):
+    """The hash in dvc.lock is edited, too, so only the cost shows the edit."""
+    cost = json.loads((project.folder / "metrics/train.json").read_text())["held_out_bits_per_character"]
+    set_metric(project, "train", "held_out_bits_per_character", str(cost + 0.1))
+    project.commit()
+
+
+def another_metric(project):
+    project.edit("metrics/train.json", '"smooth_loss": ', '"smooth_loss": 2')
+    project.commit()
+
+
+def an_output_that_dvc_yaml_does_not_name(project):
+    entry = "    - path: reports/{}.html\n"
+    more = f"      hash: md5\n      md5: {'a' * 32}\n      size: 1\n"
+    project.edit("dvc.lock", entry.format("inside"), entry.format("gone") + more + entry.format("inside"))
+    project.commit()
+
+
+def damaged_data(project):
+    file = project.folder / "data/more.txt"
+    file.write_text("more")
+    project.run("dvc", "add", "-q", "data/more.txt")
+    file.unlink()  # the cache's own file may be behind it
+    file.write_text("less")
+    project.commit("a damaged file", "data/more.txt")
+
+
+CONTRADICTIONS = {
+    another_cost: "DIFFERENT  train: metrics/train.json: held_out_bits_per_character: committed ",
+    another_metric: "metrics/train.json: edited after train made it: dvc.lock has ",
+    an_output_that_dvc_yaml_does_not_name: "DIFFERENT  plot: reports/gone.html: dvc.lock has it, and ",
+    damaged_data: "DIFFERENT  data, not rebuilt: data/more.txt: it is not the data of its .dvc file",
+}
 
 
 def charloom(project: Project, *arguments: str, code: int = 0, **variables: str) -> str:
@@ -73,13 +110,13 @@ def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path,
         assert charloom(project, *command, **usual).splitlines()[-1].startswith("agrees: held-out "), command
     printed = charloom(project, "study", "studies/x.yaml", "--prove", "1", **usual)
     assert ": agrees: held-out " in printed
-    metrics = project.folder / "metrics/train.json"
-    values = json.loads(metrics.read_text())
-    values["held_out_bits_per_character"] += 0.1
-    metrics.write_text(json.dumps(values, indent=2) + "\n")
-    project.commit()
-    printed = charloom(project, "verify", code=1, **compiled_before)
-    assert "first difference: " in printed
+    honest = project.commit()
+    for plant, words in CONTRADICTIONS.items():
+        plant(project)
+        printed = charloom(project, "verify", code=1, **usual)
+        assert words in printed
+        assert printed.splitlines()[-1].startswith("first difference: "), plant
+        project.run("git", "reset", "-q", "--hard", honest)
 
 
 def test_a_numpy_study_trains_only_on_this_machine_and_refuses_an_edited_network(finished, tmp_path):

@@ -160,6 +160,9 @@ def test_a_backup_under_load_is_restored_with_runs_models_and_users(team, two, t
         assert before_it <= other.runs(monkeypatch).keys() <= there
         assert other.said("ann", anns, "charloom", "sample", "--model", MODEL) == written
         assert other.run("user", "LIST=1") == team.run("user", "LIST=1")
+        inside = folder / "elsewhere/copy"
+        said = other.run("backup", f"TO={inside}", expect=2)
+        assert said == f"TO={inside} is not allowed; allowed is a new folder outside {other.data} and {inside.parent}\n"
         said = other.run("start", f"RESTORE={tmp_path / 'copy'}", expect=2)
         assert "exists already; RESTORE needs a new folder as DATA" in said
         assert not (folder / "data/artifacts").exists()

@@ -41,6 +41,11 @@ def test_a_student_deletes_no_run_and_a_renamed_experiment_gets_its_name_back(te
     )
     assert line in said
     assert "experiment 'charloom novel' exists" in team.run("course", f"TEXT={tmp_path}/novel.txt")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/novel.txt").write_text("another novel")
+    said = team.run("course", f"TEXT={tmp_path}/other/novel.txt", "NAME=cleo")
+    assert f"created experiment 'charloom novel {hashlib.sha256(b'another novel').hexdigest()[:8]}': " in said
+    assert "cleo" in team.run("user", "LIST=1")
     team.runs(monkeypatch)  # as ann
     client = MlflowClient(team.here)
     experiment = client.get_experiment_by_name("charloom novel")

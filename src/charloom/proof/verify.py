@@ -7,8 +7,9 @@ names: `float64.500` is the hash after 500 updates.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from os.path import lexists
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,12 @@ from charloom.results.keys import SIGNATURE
 from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
 from dvc_proof import verify as dvc_proof
+from dvc_proof.data import difference_to_hash
 from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, OutputDifference, last_line
 from dvc_proof.git import Refused
-from dvc_proof.lock import leaves, within
+from dvc_proof.lock import NO_STAGE, leaves, within
 from dvc_proof.rebuild import FAILED
+from dvc_proof.stages import pipeline_in
 from dvc_proof.temporary import temporary_folder
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
@@ -96,8 +99,8 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
         if any(row.result == UNKNOWN or row.file == FAILED for row in rows):
             return verified
         apart = [row for row in rows if row.result == DIFFERENT]
-        trained = apart and all(row.stage != "prepare" and row.file != "dvc.lock" for row in apart)
-        agrees = _agrees(result.committed, result.rebuilt) if trained and not by_kernel else ""
+        rounded = not by_kernel and _may_be_rounding(apart, result.committed)
+        agrees = _agrees(result.committed, result.rebuilt) if rounded else ""
         return verified._replace(agreement=agreement_of(result), agrees=agrees)
 
 
@@ -109,6 +112,23 @@ def _own(line: Any) -> Any:
     if isinstance(line, OutputDifference) and line.result == UNKNOWN and line.what.startswith(FAILED):
         return OutputDifference(line.stage, FAILED, line.what.removeprefix(f"{FAILED}: "))
     return line
+
+
+def _may_be_rounding(rows: Iterable[OutputDifference], root: Path) -> bool:
+    """Return whether rounding may explain each row: the row is an unedited output of a stage after `prepare`.
+
+    An output in Git was edited if its hash is not the one in dvc.lock.
+
+    root  the project's folder in a clone of the commit
+    """
+    pipeline = pipeline_in(root)
+    for name, path, *_ in rows:
+        declared, locked = pipeline.stages.get(name), pipeline.locked.get(name, NO_STAGE)
+        if name == "prepare" or declared is None or path not in declared.outs or path not in locked.outs:
+            return False
+        if lexists(root / path) and difference_to_hash(root, path, locked):
+            return False
+    return True
 
 
 def _agrees(*folders: Path) -> str:
