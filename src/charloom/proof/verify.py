@@ -99,7 +99,7 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
         if any(row.result == UNKNOWN or row.file == FAILED for row in rows):
             return verified
         apart = [row for row in rows if row.result == DIFFERENT]
-        rounded = not by_kernel and _may_be_rounding(apart, result.committed)
+        rounded = apart and not by_kernel and _may_be_rounding(apart, result.committed)
         agrees = _agrees(result.committed, result.rebuilt) if rounded else ""
         return verified._replace(agreement=agreement_of(result), agrees=agrees)
 
