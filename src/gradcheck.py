@@ -63,7 +63,9 @@ def main(inputs: Inputs) -> None:
     write_json(path["metrics/gradcheck"], check.check_record(errors, tolerance, not lines).model_dump())
     write_json(path["reports/gradcheck"], errors.model_dump())
     wrong = lines and reason in {"kernel", "rnn"}
-    print(f"gradient {'wrong' if wrong else 'right'}; relative errors, by the complex step and by central differences:")
+    whose = " of the kernel's gradient" if params.backend == KERNEL else ""
+    judged = f"gradient {'wrong' if wrong else 'right'}{' in network/rnn.py' if wrong and reason == 'rnn' else ''}"
+    print(f"{judged}; relative errors{whose}, by the complex step and by central differences:")
     print(f"{'':10}{'entries':>9}{'not zero':>9}{'complex step':>14}{'report':>11}")
     for state, matrices in (("zero", errors.zero), ("carried", errors.carried)):
         for name in NAMES:

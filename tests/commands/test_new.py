@@ -126,7 +126,7 @@ def test_a_new_project_is_one_commit_of_the_template_with_the_novel(place, monke
         ("https://secret@host.invalid/c?private_token=secret", "https://host.invalid/c"),
         ("git@host.invalid:ann/charloom.git", "ssh://git@host.invalid/ann/charloom.git"),
         ("ssh://git:secret@host.invalid/c", "ssh://git@host.invalid/c"),
-        ("/srv/git/char loom", "file:///srv/git/char%20loom"),
+        ("/srv/git/char loom", "file://localhost/srv/git/char%20loom"),
         ("../other", None),  # relative to the clone
     ],
 )
@@ -137,7 +137,7 @@ def test_requirements_name_the_origin_without_a_login_and_a_commit_that_it_has(p
     monkeypatch.setattr(module, "ROOT", clone.folder)
     _, printed, _ = new("new0")
     assert "needs ADDRESS and COMMIT of charloom: fill them in; this clone has no origin" in printed
-    commit, address = clone.commit(), address or (place / "other").as_uri()
+    commit, address = clone.commit(), address or f"file://localhost{place / 'other'}"
     clone.run("git", "config", "remote.origin.url", origin)
     _, printed, _ = new("new1")
     assert f"needs a COMMIT of {address}: fill it in; {commit[:10]} of this clone is not pushed" in printed

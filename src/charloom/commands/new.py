@@ -80,6 +80,8 @@ def _source() -> tuple[str, str, str]:
     if name := re.fullmatch(r"([^/:]+):(?!//)/?(.+)", url):  # user@host:path
         url = f"ssh://{name[1]}/{name[2]}"
     parts = urlsplit(url if "://" in url else (ROOT / url).resolve().as_uri())
+    if parts.scheme == "file":
+        parts = parts._replace(netloc="localhost")  # pip before 24.1 refuses an address without a host
     user = f"{parts.username}@" if parts.scheme == "ssh" and parts.username else ""  # no login to anything else
     address = urlunsplit((parts.scheme, user + parts.netloc.rpartition("@")[2], parts.path, "", ""))
     if git("for-each-ref", "--contains", commit, "refs/remotes/origin", folder=ROOT):

@@ -47,11 +47,16 @@ class Pipeline(NamedTuple):
 def pipeline_in(root: Path) -> Pipeline:
     """Return the pipeline of the project in this folder.
 
-    Raises Refused if the folder is no DVC project, if a dvc.yaml, dvc.lock or .dvc is invalid, or if an output is
-    outside the project's folder.
+    Raises Refused if the folder is not that of a DVC project, if a dvc.yaml, dvc.lock or .dvc is invalid, or if an
+    output is outside the project's folder.
     """
     try:
         with Repo(str(root)) as repo:
+            if not Path(repo.root_dir).samefile(root):
+                top = posixpath.relpath(repo.root_dir, root.resolve())
+                raise Refused(
+                    f"this folder is a part of a DVC project; start the command in the project's folder, {top}"
+                )
             index, entries = repo.index, list(repo.index.stages)
             named = [(file, name) for file, names in index._metrics.items() for name in names]
             named += [(file, name) for file, plots in index._plots.items() for name in plotted(plots)]
