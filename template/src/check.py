@@ -60,7 +60,8 @@ def wrong_parts(params, data):
         return partial(model.write, length=n)(weights, h, np.array([x]), rng)
 
     report = rnncheck.check(gradients=model.gradients, step=step, sample=sample, eta=params.get("eta"))
-    right = report.right and report.parts[0].result == "right"  # the gradients; rnncheck may not know other parts
+    # Another optimiser than AdaGrad and Adam may be right: what rnncheck says about step is only printed.
+    right = report.parts[0].result == "right" and {p.part for p in report.parts if p.result == "wrong"} <= {"step"}
     return wrong + ([] if right else ["the model does not pass rnncheck: see above"])
 
 
