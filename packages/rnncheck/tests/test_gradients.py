@@ -169,16 +169,40 @@ CLIPPED = {
 }
 
 
+def clipping(clipped, fault="pass"):
+    """Return a program that clips its gradients, after `fault` has changed them."""
+    text = FUNCTIONS.map.replace("return loss, dict(", "grads = dict(").replace(", last", "")
+    text = text.replace("loss, *grads = lossFun", "loss, *grads, last = lossFun")
+    text += f"""    {fault}
+    norm = sum((g ** 2).sum() for g in grads.values()) ** 0.5
+    return loss, {{name: {clipped} for name in grads}}, last
+"""
+    return FUNCTIONS._replace(map=text)
+
+
 @pytest.mark.parametrize("way", CLIPPED)
 def test_clipping_inside_is_named_and_accepted(way):
     clipped, note = CLIPPED[way]
-    text = FUNCTIONS.map.replace("return loss, dict(", "grads = dict(").replace(", last", "")
-    text = text.replace("loss, *grads = lossFun", "loss, *grads, last = lossFun")
-    text += f"""    norm = sum((g ** 2).sum() for g in grads.values()) ** 0.5
-    return loss, {{name: {clipped} for name in grads}}, last
-"""
-    verdict = judged(FUNCTIONS._replace(map=text))
+    verdict = judged(clipping(clipped))
     assert (verdict.result, verdict.notes) == ("right", (note,))
+
+
+@pytest.mark.parametrize(
+    ("bound", "norm", "fault"),
+    [
+        (1, "norm", "grads['dW'] *= 0"),
+        (0.5, "norm", "grads['dV'] *= 0"),
+        (1, "norm", "grads['dc'] *= 0"),
+        (0.5, "norm", "grads['dW'] *= 0.5"),
+        (5, "norm", "grads['db'] /= len(x)"),
+        (0.5, "np.linalg.norm(grads[name])", "grads['dW'] *= 0"),
+        (0.5, "np.linalg.norm(grads[name])", "grads['dc'] *= 0"),
+    ],
+)
+def test_clipping_by_a_norm_hides_no_wrong_gradient(bound, norm, fault):
+    clipped = f"grads[name] * min(1, {bound} / ({norm} + 1e-6))"  # as PyTorch clips
+    assert judged(clipping(clipped)).notes == (CLIPPED["by one norm"][1],)
+    assert judged(clipping(clipped, fault)).result == "wrong"
 
 
 LOOP = "        for g in [{}]:\n            np.clip(g, -5, 5, out=g)\n    return loss, dW"
