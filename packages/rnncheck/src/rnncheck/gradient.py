@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backward import forward, gradients, largest_sum
+from rnncheck.backward import forward, gradients, within_5
 from rnncheck.cases import About, Case, assignment_case, cases, second_window
 from rnncheck.diagnosis import Called, bounds, called, clips_by_norm, diagnose, distances
 from rnncheck.forward import Returned, judge_forward, returned
@@ -124,7 +124,7 @@ def _judge_cases(
 
 def _right_within_5(calls: Sequence[Called], clip: dict[str, float]) -> bool:
     """Return whether gradients are right in cases in which no sum of the backward pass exceeds 5, and finite in all."""
-    within = [call for call in calls if largest_sum(call.right) < 4.99]
+    within = [call for call in calls if within_5(call.right)]
     finite = all(np.isfinite(value).all() for call in calls for value in call.given.values())
     return finite and any(len(call.case.x) > 2 for call in within) and distances(within, clip, {}, "WUVbc") <= 1
 
