@@ -153,13 +153,26 @@ def test_the_check_compares_another_network_with_differences(project):
     assert "rnncheck does not know this network: its weights are w; compared with differences\n" in says
     for right, wrong, line in (
         ("(x, y), -1)", "(x, y), -1.1)", "gradients: w has the slope "),
+        ('{"w": grad}', '{"w": grad.sum(axis=0)}', NO_GRADIENT),
+        ('{"w": grad}', "{}", NO_GRADIENT),
         (".sum(), state\n", ".mean(), state\n", "loss: "),
     ):
         project.edit("src/model.py", right, wrong)
-        assert f"\n{line}" in project.run(sys.executable, "src/check.py", expect=1)
+        assert re.search(f"^{line}", project.run(sys.executable, "src/check.py", expect=1), re.MULTILINE)
         project.edit("src/model.py", wrong, right)
 
 
+@pytest.mark.slow
+def test_another_optimiser_is_trained_and_a_wrong_gradient_is_not(project):
+    project.edit("src/model.py", " / np.sqrt(memory[name] + 2.2e-16)", "")
+    assert "step: The step is plain gradient descent" in project.run(sys.executable, "src/check.py")
+    (project.folder / "metrics/check.json").unlink()
+    project.edit("src/model.py", 'weights["W"].T @ d[t]', 'weights["W"] @ d[t]')
+    assert "the model does not pass rnncheck" in project.run(sys.executable, "src/check.py", expect=1)
+    assert not (project.folder / "metrics/check.json").exists()
+
+
+NO_GRADIENT = r"gradients: w has the slope \S+ along a random direction, not nan$"
 BIGRAMS = """
 import numpy as np
 

@@ -8,7 +8,7 @@ from layouts import CLASS, FUNCTIONS, LAYOUTS, LISTS, ROWS
 from layouts import gradients as program
 
 import rnncheck
-from rnncheck.backward import FORWARD, LAST, LOSS, RIGHT, STAGES, STATES, forward, gradients
+from rnncheck.backward import FORWARD, LAST, LOSS, RIGHT, STAGES, STATES, forward, gradients, within_5
 from rnncheck.cases import About, assignment_case, cases
 from rnncheck.checking import checked
 from rnncheck.verdicts import faults, sentence
@@ -169,28 +169,64 @@ CLIPPED = {
 }
 
 
+def clipping(clipped, fault="pass"):
+    """Return a program that clips its gradients, after `fault` has changed them."""
+    text = FUNCTIONS.map.replace("return loss, dict(", "grads = dict(").replace(", last", "")
+    text = text.replace("loss, *grads = lossFun", "loss, *grads, last = lossFun")
+    text += f"""    {fault}
+    norm = sum((g ** 2).sum() for g in grads.values()) ** 0.5
+    return loss, {{name: {clipped} for name in grads}}, last
+"""
+    return FUNCTIONS._replace(map=text)
+
+
 @pytest.mark.parametrize("way", CLIPPED)
 def test_clipping_inside_is_named_and_accepted(way):
     clipped, note = CLIPPED[way]
-    text = FUNCTIONS.map.replace("return loss, dict(", "grads = dict(").replace(", last", "")
-    text = text.replace("loss, *grads = lossFun", "loss, *grads, last = lossFun")
-    text += f"""    norm = sum((g ** 2).sum() for g in grads.values()) ** 0.5
-    return loss, {{name: {clipped} for name in grads}}, last
-"""
-    verdict = judged(FUNCTIONS._replace(map=text))
+    verdict = judged(clipping(clipped))
     assert (verdict.result, verdict.notes) == ("right", (note,))
+
+
+@pytest.mark.parametrize(
+    ("bound", "norm", "fault"),
+    [
+        (1, "norm", "grads['dW'] *= 0"),
+        (0.5, "norm", "grads['dV'] *= 0"),
+        (1, "norm", "grads['dc'] *= 0"),
+        (0.5, "norm", "grads['dW'] *= 0.5"),
+        (5, "norm", "grads['db'] /= len(x)"),
+        (0.5, "np.linalg.norm(grads[name])", "grads['dW'] *= 0"),
+        (0.5, "np.linalg.norm(grads[name])", "grads['dc'] *= 0"),
+    ],
+)
+def test_clipping_by_a_norm_hides_no_wrong_gradient(bound, norm, fault):
+    clipped = f"grads[name] * min(1, {bound} / ({norm} + 1e-6))"  # as PyTorch clips
+    assert judged(clipping(clipped)).notes == (CLIPPED["by one norm"][1],)
+    assert judged(clipping(clipped, fault)).result == "wrong"
 
 
 LOOP = "        for g in [{}]:\n            np.clip(g, -5, 5, out=g)\n    return loss, dW"
 
 
+@pytest.mark.parametrize("seed", ["", "s1"])
 @pytest.mark.parametrize("clipped", ["dnext", pytest.param("dW, dU, dV, db, dc, dnext, draw", marks=SLOW)])
-def test_the_verdict_names_clipping_inside_the_loop(clipped):
+def test_the_verdict_names_clipping_inside_the_loop(clipped, seed):
     layout = FUNCTIONS._replace(program=FUNCTIONS.program.replace("    return loss, dW", LOOP.format(clipped)))
-    verdict = judged(layout)
+    verdict = judged(layout, seed=seed)
     assert (verdict.result, verdict.findings) == ("right", ())
     assert verdict.about.startswith("but it clips")
-    assert judged(layout, "zero_before_first").result == "wrong"
+    assert judged(layout, "zero_before_first", seed=seed).result == "wrong"
+
+
+def test_every_seed_has_a_longest_case_that_no_clipping_on_the_way_back_changes():
+    for seed in ["", *map(str, range(100))]:
+        assert any(len(case.x) == 25 and within_5(forward(*case[1:])) for case in cases(About(seed)))
+
+
+@pytest.mark.parametrize("condition", ["t > T - 10", "t > T - 20", "t % 10"])
+def test_a_way_back_that_ends_early_in_long_sequences_is_wrong(condition):
+    layout = FUNCTIONS._replace(right=FUNCTIONS.right | {"carry": f"np.dot(W.T, draw) * bool({condition})"})
+    assert judged(layout, seed="s1").result == "wrong"
 
 
 BEFORE = {"from_before": "das[t - 1]", "from_before_unsloped": "es[t - 1]"}

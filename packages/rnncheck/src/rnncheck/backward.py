@@ -239,8 +239,8 @@ def gradients(s: Pass, faults: Choice, d: Array | None = None, names: Iterable[s
     return {name: compute[name](s, g if name in OUTPUTS else d) for name in names}
 
 
-def largest_sum(s: Pass) -> float:
-    """Return the largest absolute number in the backward pass without faults: in d, and in partial sums over steps.
+def within_5(s: Pass) -> bool:
+    """Return whether no number in the backward pass without faults exceeds 5: in d, in what is carried back, in sums.
 
     For each t, there are the sums from step t to T of g, of d, and of the terms of the gradients of V, W and U. The
     module's docstring defines g and d.
@@ -248,4 +248,5 @@ def largest_sum(s: Pass) -> float:
     g = STAGES["g"][RIGHT](s)
     d = chain(s, g, STAGES["slope"][RIGHT], STAGES["carry"][RIGHT])
     columns = [d, g, d[:, :, None] * s.h[:-1, None], d[:, :, None] * s.X[:, None], g[:, :, None] * s.h[1:, None]]
-    return float(max(abs(d).max(), *(abs(np.cumsum(terms[::-1], axis=0)).max() for terms in columns)))
+    sums = [np.cumsum(terms[::-1], axis=0) for terms in columns]
+    return all(abs(numbers).max() < 4.99 for numbers in (d, d @ s.W, *sums))

@@ -56,27 +56,31 @@ def bounds(calls: Sequence[Called]) -> dict[str, float]:
 
 
 def _round(value: float) -> bool:
-    return value > 0 and math.isfinite(value) and abs(value - float(f"{value:.2g}")) < 1e-6 * value
+    return value > 0 and math.isfinite(value) and abs(value - float(f"{value:.2g}")) < 3e-6 * value
 
 
-def without_norm_clipping(call: Called) -> tuple[Called, str] | None:
-    """Return the case with the right gradients, and the norm as text, if the program clips right gradients by a norm.
+def clips_by_norm(calls: Sequence[Called]) -> bool:
+    """Return whether all gradients are right before the program clips them by a norm.
 
-    The norm after clipping, of one matrix or of all together, must be a round number. Return None if the program does
-    not clip by a norm in this case, or if its gradients are wrong before clipping.
+    The norm is that of all matrices together, or of each. The largest norm after clipping must be a round number.
     """
-    right, bound = gradients(call.right, {}), ""
-    whole = math.sqrt(sum(float((value**2).sum()) for value in call.given.values()))
-    for name, value in call.given.items():
-        factor = float((value * right[name]).sum() / max(float((right[name] ** 2).sum()), 1e-300))
-        if _size(value - factor * right[name]) > factor * call.tolerance[name] * call.scale[name]:
-            return None
-        if factor < 0.999:
-            norms = [norm for norm in (whole, float(np.linalg.norm(value))) if _round(norm)]
-            if not norms:
-                return None
-            bound = f"{norms[0]:.2g}"
-    return (call._replace(given=right), bound) if bound else None
+    right = [gradients(call.right, {}) for call in calls]
+    for groups in (["WUVbc"], ["W", "U", "V", "b", "c"]):
+        unclipped = [*calls]
+        for names in groups:
+            bound = max(_norm(call.given, names) for call in calls)
+            factors = [max(1, _norm(exact, names) / bound) if _round(bound) else 1 for exact in right]
+            unclipped = [
+                call._replace(given=call.given | {name: factor * call.given[name] for name in names})
+                for call, factor in zip(unclipped, factors, strict=True)
+            ]
+        if distances(unclipped, dict.fromkeys("WUVbc", math.inf), {}, "WUVbc") <= 3:  # PyTorch adds 1e-6 to a norm
+            return True
+    return False
+
+
+def _norm(values: Gradients, names: str) -> float:
+    return math.hypot(*(float(np.linalg.norm(values[name])) for name in names))
 
 
 def distances(

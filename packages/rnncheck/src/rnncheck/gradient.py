@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backward import forward, gradients, largest_sum
+from rnncheck.backward import forward, gradients, within_5
 from rnncheck.cases import About, Case, assignment_case, cases, second_window
-from rnncheck.diagnosis import Called, bounds, called, diagnose, distances, without_norm_clipping
+from rnncheck.diagnosis import Called, bounds, called, clips_by_norm, diagnose, distances
 from rnncheck.forward import Returned, judge_forward, returned
 from rnncheck.verdicts import AGAIN, RIGHT, WRONG, Array, CallResults, Finding, Unreadable, Verdict, same
 
@@ -95,10 +95,8 @@ def _judge_cases(
         half = {name: value.astype(np.float32) for name, value in case.weights.items()}
         calls.append(called(case, forward(*case[1:], mean), forward(half, *case[2:], mean), r.gradients))
     *calls, assignment = calls
-    short = [without_norm_clipping(call) for call in calls]
-    longest = max(range(len(calls)), key=lambda n: calls[n].scale["W"])
-    if short[longest] and len({pair[1] for pair in short if pair}) == 1:  # all else is a coincidence
-        calls = [pair[0] if pair else call for pair, call in zip(short, calls, strict=True)]
+    if distances(calls, bounds(calls), {}, "WUVbc") > 1 and clips_by_norm(calls):
+        calls = [call._replace(given=gradients(call.right, {})) for call in calls]
         notes.append("it clips gradients by their norm itself")
     clip, about = bounds(calls), ""
     wrong, explained = diagnose(calls, clip)
@@ -126,7 +124,7 @@ def _judge_cases(
 
 def _right_within_5(calls: Sequence[Called], clip: dict[str, float]) -> bool:
     """Return whether gradients are right in cases in which no sum of the backward pass exceeds 5, and finite in all."""
-    within = [call for call in calls if largest_sum(call.right) < 4.99]
+    within = [call for call in calls if within_5(call.right)]
     finite = all(np.isfinite(value).all() for call in calls for value in call.given.values())
     return finite and any(len(call.case.x) > 2 for call in within) and distances(within, clip, {}, "WUVbc") <= 1
 
