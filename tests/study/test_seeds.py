@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from projects import copied, said
+from projects import Project, copied, said
 from study_projects import THREE_SEEDS, ask, conducted, refused
 
 from charloom.core.base.words import in_line
@@ -218,3 +218,8 @@ def test_a_damaged_record_of_an_answer_hides_no_other_and_anew_replaces_it(proje
     (project.folder / "studies/a/asked.json").write_text("{")
     conducted(project, anew=True)
     assert read_frozen_question(project.folder / "studies/a/asked.json").answers == [3]
+
+
+def test_a_study_outside_its_project_is_refused_with_the_folder_to_start_in(project):
+    _, line = said(Project(project.folder / "studies"), "study", "a.yaml", code=2)
+    assert line == "dvc.yaml: not in this folder; start charloom in the project's folder\n"

@@ -52,3 +52,12 @@ def test_a_file_that_dvc_cannot_read_is_named_with_line_and_key_as_in_the_projec
 @pytest.mark.parametrize("value", ["0", "-1", "x", "nan", "1e99"])
 def test_a_time_that_is_none_is_refused(tmp_path, value):
     assert "--seconds" in Repository(tmp_path).proof("verify", f"--seconds={value}", expect=2)
+
+
+@pytest.mark.parametrize("command", [("verify",), ("blame", "../count.json:words")])
+def test_a_folder_inside_a_project_is_refused_with_the_folder_to_start_in(project, command):
+    project.write(part_in_x__txt="")
+    project.commit()
+    printed = Repository(project.folder / "part").proof(*command, expect=2)
+    assert "start the command in the " in printed
+    assert len(printed.splitlines()) == 1

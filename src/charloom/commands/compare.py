@@ -10,6 +10,7 @@ from typing import Any
 from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.base.words import in_line, listed
+from charloom.core.config.pipeline import HERE
 from charloom.core.config.records import DEFAULT_MEASURE, Measure
 from charloom.results.study_table import QUESTION_FILE, read_frozen_question, read_runs
 from charloom.sampling.options import allowed
@@ -170,6 +171,7 @@ def _of_study(source: str, *, required: bool) -> Measured:
     if path.suffix == ".csv":
         options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
         raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
+    HERE.stages()  # raises WrongInput outside a project's folder
     study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
     warn_of_other_params(study)
     if not study.frozen.answers:

@@ -11,6 +11,7 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import for_shell
+from charloom.core.config.pipeline import HERE
 from charloom.proof.confirm import BYTES, LINES, check_lines
 from charloom.proof.rows import reproduce_rows
 from charloom.sampling.options import allowed
@@ -34,6 +35,7 @@ def run_study(arguments: argparse.Namespace) -> None:
     With --prove, only rebuild rows of the study's table; with --confirm, only compare rows with lines of the live page.
     Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
     """
+    HERE.stages()  # raises WrongInput outside a project's folder
     path = Path(arguments.file)
     for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
         conflicts = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]

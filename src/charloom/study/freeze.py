@@ -47,7 +47,6 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     WrongInput as `freeze_question` does, and if its folder contains other files. The message names the file, the key
     and what is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
     """
-    project.stages()  # this folder is that of a project
     question, folder = read_question(project.root / path), (project.root / path).with_suffix("")
     if anew or not is_started(folder):
         ensure_no_other_files(folder)
