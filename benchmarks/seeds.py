@@ -16,6 +16,7 @@ from charloom.core.config.params import Params
 from charloom.core.config.reading import read_params
 from charloom.core.config.records import DEFAULT_MEASURE, PART_MEASURE, TrainMetrics
 from charloom.core.training.headline import TRAINED
+from charloom.results.keys import arithmetic_of
 from charloom.results.run import Run
 from charloom.results.study_table import METRIC_NAMES, FrozenQuestion, Runs
 from charloom.study.freeze import read_study
@@ -27,6 +28,7 @@ from seedpairs.data_types import BETTER, WORSE, Analysis
 
 ROOT = Path(__file__).parent.parent
 USUAL = read_params(ROOT / "params.yaml")
+ARITHMETIC = {USUAL.recipe.kind: arithmetic_of(USUAL.recipe.kind)}
 SHA256, FIVE = "0" * 64, [1, 2, 3, 4, 5]
 METRICS_OF_NOBODY = TrainMetrics.model_validate(
     {name: 0 if {"update", "updates", "read"} & {*name.split("_")} else 0.0 for name in METRIC_NAMES}
@@ -60,9 +62,8 @@ class Project:
         """Return the question whether a learning rate is better than the baseline's."""
         content = {"settings": [{"eta": value} for value in values], "baseline": {"eta": baseline}, "seeds": seeds}
         file = StudyFile.model_validate(content | {"measure": measure})
-        kinds = {USUAL.recipe.kind: "0"}
         asked = FrozenQuestion(
-            text="-", sha256=SHA256, arithmetic=kinds, question=file.recorded, measures=METRIC_NAMES, params=USUAL
+            text="-", sha256=SHA256, arithmetic=ARITHMETIC, question=file.recorded, measures=METRIC_NAMES, params=USUAL
         )
         return study_of(Path(f"studies/{len(self.answers)}.yaml"), file, asked, Runs())
 
