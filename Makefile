@@ -29,11 +29,11 @@ run: $(READY)  ## the whole experiment from nothing: dvc repro --force (dvc repr
 study: $(READY)  ## train what the questions in studies/ still need, and write their pages; STUDY=studies/x.yaml is one of them
 	@for file in $(if $(STUDY),'$(STUDY)',studies/*.yaml); do charloom study "$$file"; done
 
-test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in two minutes, the first time three; SLOW=1: those too that are marked slow
+test: $(READY) $(if $(SLOW),$(HOSTED))  ## the tests, in a minute or two, the first time three; SLOW=1: those too that are marked slow
 	@python -m pytest --ignore=tests/all $(if $(SLOW),,-m "not slow")
 
 # One worker more than processors: some tests mostly wait.
-test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; three quarters of an hour
+test-all: $(READY) $(HOSTED)  ## all tests, those that take long too: kills, full disks, damaged files, processors, outages; 25 to 45 minutes
 	@python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --hypothesis-profile=random --durations=10
 
 mutants: $(READY)  ## plant the faults of tests/mutants.toml, one at a time: its test catches each; NAMES=a,b are some; ALL=1: or any of make test

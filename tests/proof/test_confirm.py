@@ -48,9 +48,9 @@ def checked(content: str) -> str:
 
 
 def files(project) -> dict[Path, tuple[int, int]]:
-    """Return size and time of the last change of each file in the project."""
-    found = (path for path in project.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
+    """Return size and time of the last change of each file in the project, without what copies of it share."""
+    found = (path for path in project.folder.rglob("*") if not {"__pycache__", "objects"} & {*path.parts})
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in found if path.is_file()}
 
 
 def confirmed(project, text: str | bytes, code: int = 0) -> tuple[str, str]:
@@ -95,6 +95,7 @@ def test_a_line_of_a_page_with_other_params_is_compared_by_all_its_params(asked)
     assert confirmed(project, same.replace("8", "9"), code=2)[1] == f"{there}1 line damaged\n"
 
 
+@pytest.mark.slow
 def test_a_line_shortens_the_texts_name_to_fit_280_characters(asked):
     project, _, base, _ = asked
     named = with_overrides(base, {"prepare.text": f"data/{'å b:=' * 60}.txt"}, PARAMS)
@@ -159,6 +160,7 @@ def test_confirm_names_each_damaged_line_of_sixty(asked):
     assert determining(base)["eta"] == "0.1"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("forged", "shown"), [
     ("1.2345678901234567", "1.23"), ("0.6399546608851", "0.6399546608851"), ("none", "no bits"),
 ])  # fmt: skip
@@ -171,6 +173,7 @@ def test_a_contradiction_has_the_digits_that_differ(asked, forged, shown):
     assert f"; seed 1: {shown} in a line, {there} in the row\n" in printed
 
 
+@pytest.mark.slow
 def test_a_line_of_50_mb_is_skipped_with_little_memory(asked, tmp_path):
     project, *_, lines = asked
     first = next(iter(lines.values()))
@@ -189,6 +192,7 @@ def test_a_line_of_50_mb_is_skipped_with_little_memory(asked, tmp_path):
     assert peak < 5_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "line"), [
     *((text, "contains no result line of reports/live.html; allowed is a text in UTF-8")
       for text in (b"", b"no line\n", "charloom:".encode("utf-16"))),
@@ -198,6 +202,7 @@ def test_a_text_without_lines_or_with_too_many_is_refused(asked, text, line):
     assert confirmed(asked[0], text, code=2) == ("", f"standard input: {line}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "line"), [
     ("--confirm missing.txt", f"missing.txt: No such file or directory; {ALLOWED}"),
     ("--confirm studies", f"studies: Is a directory; {ALLOWED}"),

@@ -64,7 +64,7 @@ def chi_square(counts, expected) -> float:
     return float(stats.chi2.sf(np.sum((n - e) ** 2 / e), len(n) - 1)) if len(n) > 1 else 1.0
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 @pytest.mark.parametrize("backend", [KERNEL, pytest.param(NUMPY, marks=pytest.mark.slow)])
 def test_draws_follow_the_exact_distribution(choice, dtype, backend):
