@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from projects import ROOT, said
+from projects import ROOT, Project, said
 from stores import free_port
 from stores import ui as opened
 
@@ -44,6 +44,12 @@ def test_a_port_in_use_is_a_line_that_names_both_ways_of_choosing_another(finish
         printed, complaint = said(finished, "ui", "--port", str(port), code=2)
     line = f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`\n"
     assert (printed, complaint) == ("", line)
+
+
+def test_another_folder_gets_a_line_and_no_store(tmp_path):
+    printed, complaint = said(Project(tmp_path), "ui", code=2)
+    line = "params.yaml: No such file or directory; start charloom in the project's folder\n"
+    assert (printed, complaint, [*tmp_path.iterdir()]) == ("", line, [])
 
 
 @pytest.mark.parametrize(("given", "command"), [(["PORT=5001"], "charloom ui --port '5001'"), ([], "charloom ui")])

@@ -12,6 +12,7 @@ from contextlib import suppress
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.signals import deferred
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
+from charloom.core.config.reading import read_params
 from charloom.tracking.address import address, artifacts, page_address
 from charloom.tracking.queries import query
 from charloom.tracking.tag import VIEW
@@ -25,9 +26,10 @@ def serve(arguments: argparse.Namespace) -> None:
 
     If the store is a server, only the addresses of its pages are printed. The port is `arguments.port`.
 
-    Raises WrongInput if the port is in use, and Unavailable if the store cannot be reached, or MLflow's server ends by
-    itself.
+    Raises WrongInput as `read_params` does, or if the port is in use. Raises Unavailable if the store cannot be
+    reached, or MLflow's server ends by itself.
     """
+    read_params()  # in a folder without a project MLflow would create a store
     remote, port = page_address(), arguments.port
     if not remote and listening(port):
         raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
