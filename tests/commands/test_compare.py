@@ -38,6 +38,17 @@ def test_the_words_of_a_comparison_reverse_with_better_and_with_the_baseline(pro
     assert "lr=0.1: no difference that matters\n" in printed
 
 
+@pytest.mark.parametrize(("first", "code", "line"), [
+    (0, 0, ""), (20, 1, "--require better: not met by lr=0.1\n"), (9, 6, "--require better: cannot tell yet: lr=0.1\n"),
+])  # fmt: skip
+def test_a_requirement_ends_with_the_code_of_its_verdict_and_names_the_setting(project, tmp_path, first, code, line):
+    values = {"0.5": [*range(10, 16)], "0.1": [first + n for n in (3, 1, 2, 6, 4, 5)]}
+    rows = [f"{lr},{seed},{value}\n" for lr, own in values.items() for seed, value in enumerate(own)]
+    (tmp_path / "t.csv").write_text("".join(["lr,seed,loss\n", *rows]))
+    options = ("--table", str(tmp_path / "t.csv"), *OF_TABLE[2:], "--require", "better")
+    assert said(project, "compare", *options, code=code)[1] == line
+
+
 def test_each_format_is_what_its_name_says(project):
     (compared,) = json.loads(table(project, "--format", "json"))["comparisons"]
     assert (compared["setting"], compared["n"], compared["verdict"]) == ("lr=0.1", 6, "better")
