@@ -24,7 +24,9 @@ def wrong_gradients(gradients, weights, state, rng):
     """
     weights = {name: w + 0.1 * rng.normal(size=np.shape(w)) for name, w in weights.items()}
     state, wrong = gradients(weights, state)[2], []
-    for name, g in (dict.fromkeys(weights, np.nan) | gradients(weights, state)[1]).items():
+    given = gradients(weights, state)[1]
+    for name in weights:
+        g = given.get(name, np.nan)
         direction = rng.normal(size=np.shape(weights[name]))
         direction *= 1e-5 / np.linalg.norm(direction)
         high, low = (gradients(weights | {name: weights[name] + sign * direction}, state)[0] for sign in (1, -1))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -140,9 +141,14 @@ def test_any_author_reader_and_terminal_is_served(history):
     assert "Ann\\u2028\\u540d: nothing \\u2192 4.0" in shown
     read, write = os.pipe()
     os.close(read)  # as `| head` does
-    done = subprocess.run(command, cwd=history.folder, stdout=write, stderr=subprocess.PIPE, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (2, b"[Errno 32] Broken pipe\n")
+    variables, full = os.environ | {"PYTHONUNBUFFERED": ""}, os.open("/dev/full", os.O_WRONLY)
+    for output, reason in (write, b"[Errno 32] Broken pipe\n"), (full, b"[Errno 28] No space left on device\n"):
+        done = subprocess.run(
+            command, cwd=history.folder, stdout=output, stderr=subprocess.PIPE, check=False, env=variables
+        )
+        os.close(output)
+        assert (done.returncode, done.stderr) == (2, reason)
+    assert history.run("sh", "-c", f"{shlex.join(command)} >&-") == ""  # standard output is closed
 
 
 @pytest.mark.parametrize("result", ["nothing.json", "metric.json:lost", "model.bin:loss", "raw"])

@@ -205,6 +205,10 @@ def test_clipping_by_a_norm_hides_no_wrong_gradient(bound, norm, fault):
     assert judged(clipping(clipped, fault)).result == "wrong"
 
 
+def test_a_small_error_without_clipping_is_no_clipping():
+    assert judged(clipping("grads[name] * (1 + 4e-6 * (name == 'dW'))")).result == "wrong"
+
+
 LOOP = "        for g in [{}]:\n            np.clip(g, -5, 5, out=g)\n    return loss, dW"
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,9 +35,12 @@ def test_any_reader_and_terminal_is_served(tmp_path):
     assert b"\\u540d" in printed
     read, write = os.pipe()
     os.close(read)  # as `| head` does
-    done = subprocess.run(command, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (2, b"[Errno 32] Broken pipe\n")
+    variables, full = os.environ | {"PYTHONUNBUFFERED": ""}, os.open("/dev/full", os.O_WRONLY)
+    for output, reason in (write, b"[Errno 32] Broken pipe\n"), (full, b"[Errno 28] No space left on device\n"):
+        done = subprocess.run(command, cwd=tmp_path, stdout=output, stderr=subprocess.PIPE, check=False, env=variables)
+        os.close(output)
+        assert (done.returncode, done.stderr) == (2, reason)
+    assert subprocess.run(["sh", "-c", f"{shlex.join(command)} >&-"], cwd=tmp_path, check=False).returncode == 0
 
 
 def test_no_sentence_is_about_text_models():

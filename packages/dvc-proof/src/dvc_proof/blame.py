@@ -48,6 +48,8 @@ def blame(path: str, key: str = "") -> Iterator[ResultChange]:
     entries = (line.split("\0") for line in log)
     history = {commit: (parents.split(), f"{when} {who}") for commit, parents, when, who in entries}
     head, path = next(iter(history)), posixpath.normpath(path)
+    if "\n" in path:
+        raise Refused(f"{path!r}: no name with a line break is allowed")
     if path.startswith("../"):
         raise Refused(f"{path}: outside this folder; start the command in the DVC project's folder")
     values, paths = _Values(history, key), dict.fromkeys(history, path)

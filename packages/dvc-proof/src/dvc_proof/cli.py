@@ -1,6 +1,7 @@
 """The command `dvc-proof`: verify a project's results, summarise a branch's changes, and explain a result's history."""
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -42,13 +43,14 @@ def main() -> None:
     command.add_argument("--seconds", metavar="N", type=seconds, help="end fetching, and the stages, after this time")
     arguments = parser.parse_args()
     run: Callable[[argparse.Namespace], int] = arguments.run
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
     if sys.__stdout__:
         sys.__stdout__.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     try:
         code = run(arguments)
         sys.stdout.flush()
     except (Refused, OSError) as error:
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes standard output at its end
         sys.stderr.write(f"{in_line(str(error))}\n")
         code = 2

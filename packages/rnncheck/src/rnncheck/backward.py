@@ -247,6 +247,7 @@ def within_5(s: Pass) -> bool:
     """
     g = STAGES["g"][RIGHT](s)
     d = chain(s, g, STAGES["slope"][RIGHT], STAGES["carry"][RIGHT])
+    if not all(abs(numbers).max() < 4.99 for numbers in (d, d @ s.W)):
+        return False  # before the large products below
     columns = [d, g, d[:, :, None] * s.h[:-1, None], d[:, :, None] * s.X[:, None], g[:, :, None] * s.h[1:, None]]
-    sums = [np.cumsum(terms[::-1], axis=0) for terms in columns]
-    return all(abs(numbers).max() < 4.99 for numbers in (d, d @ s.W, *sums))
+    return all(abs(np.cumsum(terms[::-1], axis=0)).max() < 4.99 for terms in columns)

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import errno
 import io
 import os
 import sys
@@ -46,12 +47,15 @@ def main() -> None:
         add("--csv", metavar="FILE", help="write a table with a row for each file")
     add("--seconds", default="60", metavar="N", help="limit for a script (default %(default)s)")
     arguments = parser.parse_args()
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
+    if sys.__stdout__:
+        sys.__stdout__.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     try:
         code = arguments.run(arguments)
         sys.stdout.flush()
     except (Unreadable, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes standard output at its end
         sys.stderr.write(f"{_line(str(error))}\n")
         code = 2
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """The command `seedpairs`: which settings in a table of runs are better, and how sure that is."""
 
 import argparse
+import errno
 import math
 import os
 import shutil
@@ -82,6 +83,7 @@ def analyse(arguments: argparse.Namespace) -> tuple[Analysis, Gate | None]:
 def main(words: Sequence[str] | None = None) -> None:
     """Print the answer, and exit with the exit code. For wrong input print one line on stderr, and exit with 2."""
     arguments = parser().parse_args(words)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
     if sys.__stdout__:
         sys.__stdout__.reconfigure(errors="backslashreplace")  # a terminal may lack a character
     try:
@@ -90,7 +92,7 @@ def main(words: Sequence[str] | None = None) -> None:
         print(formatted(analysis, arguments.format, width, explain=arguments.explain, required=required), end="")
         sys.stdout.flush()
     except (WrongInput, OSError) as error:
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes standard output at its end
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
