@@ -79,6 +79,7 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
     assert study.wait(60) == 143
     kept = f"{len(rows(project))} of 16 trials are kept; the same command continues"
     assert project.log().endswith(f"\nstopped by SIGTERM; studies/a.yaml: {kept}\n")
+    assert project.log().count(" was lost, ") == 1  # and not those that the signal ended
 
     said(project, *STUDY)
     assert tables(project.folder / "studies/a") == made

@@ -105,7 +105,8 @@ def test_a_study_is_named_by_its_folder_or_its_file(project, tmp_path):
     (*OF_TABLE[:-3], "los"): "results.csv: no column los; allowed are lr, seed, loss; did you mean loss?",
     ("results.csv",): "results.csv: this file is a table, not a study; for a table give --table FILE, --setting "
     "COLUMN, --seed COLUMN, --measure COLUMN",
-    ("studies/none",): "studies/none.yaml: No such file or directory",
+    ("HEAD",): "HEAD.yaml: No such file or directory; two runs are compared by their two names, such as `charloom "
+    "compare HEAD workspace`",
     (): "DVC's experiments and HEAD: only one setting in 1 run; `dvc exp run -S eta=0.05` makes another setting, "
     "`charloom study FILE` many; --table FILE reads any table",
 }.items(), ids=repr)  # fmt: skip

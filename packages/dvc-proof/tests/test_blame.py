@@ -167,6 +167,7 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     printed = project.proof("blame", "count.json:words", "--prove")
     assert printed.splitlines()[0].endswith("10 → 15; count: times 2 → 3")
     assert printed.count(": dvc.lock has the rebuilt result\n") == 2
+    assert "running the commands of count, and of the stages that it needs, of " in printed
     assert "rebuilding split" not in printed
     project.edit("dvc.yaml", "split -l 1", "split -l 2")  # its dvc.lock is stale, and blames no other stage
     project.commit()

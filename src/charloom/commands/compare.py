@@ -172,7 +172,11 @@ def _of_study(source: str, *, required: bool) -> Measured:
         options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
         raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
     HERE.stages()  # raises WrongInput outside a project's folder
-    study = read_study(path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml")
+    file = path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml"
+    if not file.exists():
+        two = "two runs are compared by their two names, such as `charloom compare HEAD workspace`"
+        raise WrongInput(f"{in_line(str(file))}: No such file or directory; {two}")
+    study = read_study(file)
     warn_of_other_params(study)
     if not study.frozen.answers:
         have = f"{len(study.trained())} of {len(study.settings) * len(study.question.seeds)} trials"

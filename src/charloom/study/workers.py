@@ -203,7 +203,8 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         if failures[trial.key] > FAILURES:
             raise Unavailable(f"{trial.name}: {FAILURES + 1} workers have failed at this; {why}")
 
-    def put_back_of_lost(worker: str, trial: Trial) -> None:
+    def put_back_of_lost(worker: str, trial: Trial) -> Iterator[None]:
+        yield  # the caller stops here after a signal that has also ended the worker: Ctrl-C reaches the whole group
         live.pop(worker, None)
         line = f"worker {in_line(worker)} was lost, and another one gets {trial.name}"
         warn_once(line, line)
@@ -213,7 +214,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
         live = workers.live_workers()
         for future in [future for future, (worker, _) in tasks.items() if worker not in live]:
             future.cancel()
-            put_back_of_lost(*tasks.pop(future))
+            yield from put_back_of_lost(*tasks.pop(future))
         refused &= live.keys()
         if refused == live.keys() and not workers.may_come:
             raise CheckFailed("no worker is left: the lines above say why each is left out")
@@ -224,7 +225,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
             try:
                 tasks[live[name].submit(checked_trial, *arguments)] = name, trial
             except workers.losses:  # the worker has ended while idle
-                put_back_of_lost(name, trial)
+                yield from put_back_of_lost(name, trial)
         if not tasks:
             warn_once("workers", "no worker is available; trials wait for one")
             time.sleep(PAUSE)
@@ -235,7 +236,7 @@ def outcomes(trials: Collection[Trial], workers: Workers, text_sha256: str) -> I
                 if not isinstance(run, Run) or run[:2] != (trial.params, text_sha256):
                     raise TypeError("its answer is not a run of this trial")
             except workers.losses:
-                put_back_of_lost(worker, trial)
+                yield from put_back_of_lost(worker, trial)
             except Exception as error:  # noqa: BLE001  any error is the worker's: a full disk, other sources
                 why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"
                 why = in_line(why.partition("\n")[0][:QUOTED])

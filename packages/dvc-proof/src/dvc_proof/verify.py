@@ -101,7 +101,8 @@ def verify(
     wanted = targets or [name for name, stage in pipeline.stages.items() if stage.outs]
     names = [name for name in wanted if not pipeline.stages[name].frozen]
     author = git("log", "-1", "--format=%an", commit)
-    say(f"running the commands of {number_of(len(names), 'stage')} of {author}'s commit {commit[:SHOWN]}, as your user")
+    which = f"{', '.join(names)}, and of the stages that it needs," if targets else number_of(len(names), "stage")
+    say(f"running the commands of {which} of {author}'s commit {commit[:SHOWN]}, as your user")
     runs = list[Rebuilt]()
     for name in ("rebuilt", "again")[: 1 + twice]:
         shutil.copytree(place / "committed", place / name, symlinks=True)
