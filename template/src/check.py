@@ -24,12 +24,10 @@ def wrong_gradients(gradients, weights, state, rng):
     """
     weights = {name: w + 0.1 * rng.normal(size=np.shape(w)) for name, w in weights.items()}
     state, wrong = gradients(weights, state)[2], []
-    given = gradients(weights, state)[1]
-    for name in weights:
-        g = given.get(name, np.nan)
-        direction = rng.normal(size=np.shape(weights[name]))
+    for name, w in weights.items():
+        g, direction = gradients(weights, state)[1].get(name, np.nan), rng.normal(size=np.shape(w))
         direction *= 1e-5 / np.linalg.norm(direction)
-        high, low = (gradients(weights | {name: weights[name] + sign * direction}, state)[0] for sign in (1, -1))
+        high, low = (gradients(weights | {name: w + sign * direction}, state)[0] for sign in (1, -1))
         numeric = (high - low) / 2e-5
         own = (g * direction).sum() / 1e-5 if np.shape(g) == np.shape(direction) else np.nan
         if not abs(numeric - own) <= 1e-4 * (abs(numeric) + abs(own) + 1e-3):
