@@ -1,6 +1,7 @@
 """One small pipeline for all tests and all workers; kernel and plain loops compiled once, before they start."""
 
 import gc
+import locale
 import os
 import re
 import shutil
@@ -19,6 +20,11 @@ from projects import ROOT, SMALL, Project, copied, make
 from stores import Server
 
 from charloom.core.kernel.cache import cache_home
+
+try:
+    locale.setlocale(locale.LC_ALL, "")
+except locale.Error:  # not installed, as after ssh from another machine: every bash would print a warning
+    os.environ["LC_ALL"] = "C.UTF-8"
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what a test starts would inherit that
 

@@ -44,8 +44,8 @@ def main():
     given = parser.parse_args()
     values = {name: text.split(",") for name, _, text in (each.partition("=") for each in given.values)}
     varied = [name for name in values if len(values[name]) > 1]
-    if not varied or given.seeds < 1 or "seed" in values:
-        parser.error("allowed are two values or more of a param, such as eta=0.05,0.1, and --seeds from 1 on")
+    if not varied or given.seeds < 1 or "seed" in values or any(len({*them}) < len(them) for them in values.values()):
+        parser.error("allowed are two values or more of a param, each once, such as eta=0.05,0.1, and --seeds from 1")
     values |= {"seed": map(str, range(1, given.seeds + 1))}
     trials = [dict(zip(values, row, strict=True)) for row in product(*values.values())]
     known = [params_of(texts, "prepare", "train", "evaluate") for texts in trials]  # refuses a wrong value now

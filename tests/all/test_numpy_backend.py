@@ -155,15 +155,15 @@ from typing import Any, NamedTuple
 
 
 class Momentum(NamedTuple):
-    """The rates: eta, and the decay of the mean step."""
+    """The rates: eta, and the share of the mean step that a step keeps."""
 
     eta: Any
-    decay: Any = 0.9
+    kept_share: Any = 0.9
     starts = (0.0,)
 
     def step(self, theta, accumulators, g, _update):
         """Update theta and the mean step."""
-        accumulators[0][:] = self.decay * accumulators[0] + g
+        accumulators[0][:] = self.kept_share * accumulators[0] + g
         theta -= self.eta * accumulators[0]
 
     @staticmethod
@@ -178,11 +178,10 @@ class Momentum(NamedTuple):
         "from charloom.core.network.order",
         "from charloom.core.network.momentum import Momentum\nfrom charloom.core.network.order",
     )
-    project.edit(recipe, '"adam": Adam}', '"adam": Adam, "momentum": Momentum}')
-    project.edit(
-        params, "    eps: Annotated[", '    decay: Annotated[Decay, Affects("weights", 0.9)]\n    eps: Annotated['
-    )
-    project.edit("params.yaml", "  eps: 1e-8", "  decay: 0.9\n  eps: 1e-8")
+    project.edit(recipe, '"adam": Adam', '"momentum": Momentum, "adam": Adam')
+    param = '    kept_share: Annotated[Decay, Affects("weights", 0.9)]\n'
+    project.edit(params, "    eps: Annotated[", f"{param}    eps: Annotated[")
+    project.edit("params.yaml", "  eps: 1e-8", "  kept_share: 0.9\n  eps: 1e-8")
 
 
 def test_a_new_optimiser_is_a_class_its_name_and_its_params(finished, tmp_path):
@@ -194,6 +193,6 @@ def test_a_new_optimiser_is_a_class_its_name_and_its_params(finished, tmp_path):
     project.set(backend=NUMPY)
     project.run("dvc", "repro")
     first = json.loads((project.folder / "metrics/results.json").read_text())
-    project.set(decay=0.5)
+    project.set(kept_share=0.5)
     assert project.stages(project.run("dvc", "repro"))[0] == "prepare"
     assert json.loads((project.folder / "metrics/results.json").read_text())["results"] != first["results"]

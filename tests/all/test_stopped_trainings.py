@@ -88,7 +88,7 @@ def test_readmes_way_back_restores_the_models_after_a_killed_experiment(longer, 
     until(lambda: len([*checkpoints.glob("*.npz")]) > 1 and not best.exists())  # one after the initial weights
     os.killpg(dvc.pid, signal.SIGKILL)
     dvc.wait()
-    (line,) = re.findall(r"^(.*git restore --staged --worktree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
+    (line,) = re.findall(r"^(git read-tree .*?)  +#", README.read_text("utf-8"), re.MULTILINE)
     project.run("bash", "-e", "-c", line)
     project.run("git", "switch", "-q", branch)
     assert project.run("git", "status", "--porcelain", "--untracked-files=no") == ""

@@ -57,7 +57,7 @@ IDLE = {  # with AdaGrad, reading from front to back, and with Adam
 @pytest.mark.parametrize("params", IDLE, ids=["adagrad", "adam"])
 def test_an_experiment_key_contains_each_param_that_matters(params, name):
     other, same = PARAMS if changed(name, params) == params else changed(name, params), NO_MATTER | IDLE[params]
-    assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same)
+    assert (experiment_key(other, TEXT) == experiment_key(params, TEXT)) == (name in same), f"IDLE or keys.py: {name}"
     keys = {trial_key(each, TEXT, ARITHMETIC) for each in (params, other)}
     assert (len(keys) == 1) == (name in same or name.startswith("sample."))
 

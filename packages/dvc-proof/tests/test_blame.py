@@ -166,7 +166,7 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     project.commit()
     printed = project.proof("blame", "count.json:words", "--prove")
     assert printed.splitlines()[0].endswith("10 → 15; count: times 2 → 3")
-    assert printed.count(": dvc.lock has the rebuilt result\n") == 2
+    assert printed.count(": rebuilt: as committed\n") == 2
     assert "running the commands of count, and of the stages that it needs, of " in printed
     assert "rebuilding split" not in printed
     project.edit("dvc.yaml", "split -l 1", "split -l 2")  # its dvc.lock is stale, and blames no other stage
@@ -174,12 +174,12 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     project.edit("params.yaml", "3", "4")
     project.run("dvc", "repro", "-q", "count")
     project.commit()
-    assert project.proof("blame", "count.json:words", "--prove").count(": dvc.lock has the rebuilt result\n") == 2
+    assert project.proof("blame", "count.json:words", "--prove").count(": rebuilt: as committed\n") == 2
     project.edit("count.json", "20", "21")
     project.relock("count.json")
     lie = project.commit()[:10]
     printed = project.proof("blame", "count.json:words", "--prove", expect=1)
-    assert f"{lie}: dvc.lock does not have the rebuilt results" in printed
+    assert f"{lie}: rebuilt: unlike the committed results" in printed
     assert "the same inputs: it is not deterministic" in printed
     assert COUNT in (project.folder / "count.py").read_text()
 
@@ -191,5 +191,5 @@ def test_prove_says_that_the_commit_before_has_no_such_stage(project):
     project.run("dvc", "repro", "-q")
     project.commit()
     printed = project.proof("blame", "new.txt", "--prove", expect=2)
-    assert ": dvc.lock has the rebuilt result\n" in printed
+    assert ": rebuilt: as committed\n" in printed
     assert re.search(r"^new: commit \w{8} has no such stage$", printed, re.MULTILINE)

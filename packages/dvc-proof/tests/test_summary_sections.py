@@ -20,6 +20,13 @@ def test_a_stage_with_equal_inputs_and_other_outputs_does_not_repeat_itself():
     assert "is gone" in parted(facts({"x": stage, "y": stage}, {"x": stage}))
 
 
+def test_no_result_is_said_to_be_the_same_whose_file_differs_from_the_lock():
+    stage = Stage("cmd", {}, {}, {"b": "1"})
+    edited = facts({"x": stage}, {"x": stage})._replace(stale={"x": ["b"]})
+    assert parted(edited).startswith("Files of <code>x</code> differ from <code>dvc.lock</code>; its hashes say: All")
+    assert "<td>the same bits; files differ from <code>dvc.lock</code></td>" in "".join(results(edited))
+
+
 def test_an_output_on_one_side_only_is_a_difference():
     both = Stage("cmd", {}, {}, {"a": "1", "b": "1"})
     one = both._replace(outs={"a": "1"})

@@ -121,7 +121,7 @@ def test_a_column_is_one_thing_and_there_once(tmp_path, options):
     assert refusal(tmp_path, **{"setting": ["lr"]} | options).endswith(f" is in {place}; allowed is once")
 
 
-@pytest.mark.parametrize(("separator", "name"), [(";", ";"), ("\t", "a tab"), ("|", "|")])
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "|")])
 def test_a_table_with_another_separator_is_refused_and_the_option_is_named(tmp_path, separator, name):
     """Programs write such files where decimals have a comma."""
     said = refusal(tmp_path, TABLE.replace(",", separator).replace("0.1", "0,1").replace("2.", "2,"))

@@ -111,10 +111,11 @@ def _move_away(folder: Path) -> None:
     """
     if (folder / QUESTION_FILE).exists():
         to = archive(folder)
-        old = [folder / name for name in (TRIALS_FILE, "curves.csv", "passages.csv", "report.html")]
-        for file in (file for file in old if file.exists()):
-            move(file, to / file.name)
-        print(f"{folder}: its old tables are in {to}", flush=True)
+        names = (TRIALS_FILE, "curves.csv", "passages.csv", "report.html")
+        if old := [folder / name for name in names if (folder / name).exists()]:
+            for file in old:
+                move(file, to / file.name)
+            print(f"{folder}: its old tables are in {to}", flush=True)
 
 
 def _write(study: Study) -> None:

@@ -69,12 +69,12 @@ class Processes:
     def live_workers(self) -> dict[str, Executor]:
         """Return the executor of each process, by the process's name; start missing processes."""
         while len(self.executors) < self.jobs:
-            # Ctrl-C during its imports would print a traceback.
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             earlier = {*multiprocessing.active_children()}
             with safe_path():
                 # spawn: a fork of a process with threads may deadlock
                 executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+                # Ctrl-C during the process's imports would print a traceback. The first executor unblocks SIGINT.
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
                 executor.submit(int)  # starts the process, with this mask
             self.processes |= {*multiprocessing.active_children()} - earlier
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -100,7 +100,9 @@ def describe(run_id: str, folder: str) -> Origin:
     except ValidationError as error:
         which = str(error.errors()[0]["loc"][0])
         value = in_line(str(values.get(which, "")))[:80]
-        allowed = "allowed is a complete run of charloom's pipeline, from a commit; `make track` completes a run"
+        allowed = (
+            "allowed is a complete run of charloom's pipeline, not of a study, from a commit; `make track` completes it"
+        )
         raise WrongInput(f"{name}: {which} is missing or invalid: {value!r}; {allowed}") from None
 
 

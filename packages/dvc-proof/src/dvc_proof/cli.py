@@ -88,9 +88,12 @@ def blamed(arguments: argparse.Namespace) -> int:
         if not (commit and last.stage):
             raise Refused("--prove: cannot rebuild the result: it is from the first commit, or no stage makes it")
         with temporary_folder("dvc-proof-") as place:
-            codes.append(verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds).code)
-        claim = ("has the rebuilt result", "does not have the rebuilt results", "could not be rebuilt")[codes[-1]]
-        _say(f"{commit[:10]}: dvc.lock {claim}")
+            result = verify(place.resolve(), _say, commit, [last.stage], seconds=arguments.seconds)
+        for cause in result.causes:
+            _say(f"cause  {cause}")
+        codes.append(result.code)
+        outcome = ("as committed", "unlike the committed results", "not possible")[codes[-1]]
+        _say(f"{commit[:10]}: rebuilt: {outcome}")
     return 1 if 1 in codes else max(codes)
 
 

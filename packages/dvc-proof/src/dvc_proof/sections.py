@@ -8,7 +8,7 @@ from dvc_proof.facts import Change, Facts
 from dvc_proof.markdown import code, codes, folded, limited, paragraph, table
 from dvc_proof.words import number_of
 
-SAME = "the same bits"
+SAME, LOCK = "the same bits", "<code>dvc.lock</code>"
 UNEXPLAINED = "the same inputs: it is not deterministic, or depends on something that dvc.yaml does not name"
 
 
@@ -25,10 +25,17 @@ def changed(facts: Facts) -> str:
 def parted(facts: Facts) -> str:
     """Return a sentence, as HTML, about the first stage with differing outputs, and the inputs that explain why.
 
-    If no stage differs, or a commit has no dvc.lock, the sentence says so.
+    If no stage differs, or a commit has no dvc.lock, the sentence says so. If files differ from HEAD's dvc.lock, the
+    sentence says only what dvc.lock has.
     """
     if not (facts.before and facts.after):
         return f"{'HEAD' if facts.before else 'The base'} has no dvc.lock, so there are no results to compare."
+    if facts.stale:
+        return f"Files of {codes(facts.stale)} differ from {LOCK}; its hashes say: {_parted(facts)}"
+    return _parted(facts)
+
+
+def _parted(facts: Facts) -> str:
     first = next((change for change in facts.changes if change.apart), None)
     if not first:
         outputs = sum(len(stage.outs) for stage in facts.after.values())
@@ -55,7 +62,7 @@ def warnings(facts: Facts) -> Iterator[str]:
     if facts.stale:
         stale = "; ".join(f"{code(stage)}: {codes(names)}" for stage, names in facts.stale.items())
         mend = "<code>dvc repro</code> makes the results again."
-        yield paragraph(f"⚠️ Different from <code>dvc.lock</code>: {stale}. {mend}")
+        yield paragraph(f"⚠️ Different from {LOCK}: {stale}. {mend}")
     if facts.uncommitted:
         yield paragraph("Uncommitted changes are not included.")
     yield from (paragraph(f"Not known: {code(complaint, 400)}") for complaint in facts.complaints)
@@ -120,6 +127,7 @@ def results(facts: Facts) -> Iterator[str]:
     for change in facts.changes:
         why, more = _reasons(change), f"; {change.same} the same" if change.same else ""
         outs = f"other: {codes(change.outs)}{more}" if change.outs else SAME if change.same else "no file to compare"
+        outs += f"; files differ from {LOCK}" if change.name in (facts.stale or {}) else ""
         inputs = f"changed: {why}" if why else f"<b>{UNEXPLAINED}</b>" if change.outs else "the same inputs"
         rows.append([code(change.name), change.side, ""] if change.side else [code(change.name), outs, inputs])
     yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))

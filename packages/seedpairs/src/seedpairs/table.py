@@ -21,7 +21,11 @@ from seedpairs.words import WrongInput, allowed_are, in_line, number_of
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
-SEPARATORS = {";": ";", "\t": "a tab", "|": "|"}  # of tables that some programs call CSV, with names for messages
+SEPARATORS = {
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "|",
+}  # of tables that some programs call CSV, with names for messages
 SEEDS = 10**15  # a number of this size or more is a seed's text
 
 
@@ -87,7 +91,13 @@ def csv_rows(content: bytes, names: Collection[str]) -> dict[int, dict[str, str]
     Raises ValueError, with a message for the user, if the content is empty, not UTF-8 or not CSV, if a column is
     missing or occurs twice, or if a row has too few or too many cells.
     """
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True, skipinitialspace=True)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"byte {content[error.start]:#x} at offset {error.start} is not UTF-8; allowed is a table in UTF-8"
+        ) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
         lines = [(reader.line_num, [cell.strip(" \t") for cell in cells]) for cells in reader if cells]
     except csv.Error as error:

@@ -5,6 +5,7 @@ CONTRIBUTING.md lists the steps to add an optimiser.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from charloom.core.network.adam import Adam
 from charloom.core.network.order import AS_IT_STANDS, Order, sequences
 from charloom.core.network.rnn import Gradients, Parameters, filled, init
 
-Optimizer = AdaGrad | Adam
-OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
-COMPILED = ("adagrad", "adam")  # optimisers with a step in kernel/steps.py; others train with the backend `numpy` only
+Optimizer = AdaGrad | Adam  # the optimisers in COMPILED
+OPTIMIZERS: dict[str, type[Any]] = {"adagrad": AdaGrad, "adam": Adam}  # by the name in params.yaml
+COMPILED = ("adagrad", "adam")  # optimisers with a step in kernel/steps.py; others need only `starts` and `step`
 
 KERNEL, NUMPY = "kernel", "numpy"  # backends: see core/backend
 
