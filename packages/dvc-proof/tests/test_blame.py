@@ -175,7 +175,12 @@ def test_a_lock_that_lies_is_found_by_prove(project):
     project.run("dvc", "repro", "-q", "count")
     project.commit()
     assert project.proof("blame", "count.json:words", "--prove").count(": rebuilt: as committed\n") == 2
-    project.edit("count.json", "20", "21")
+    project.edit("count.json", "20", "19")
+    edited = project.commit()[:10]
+    printed = project.proof("blame", "count.json:words", "--prove", expect=1)
+    assert "cause  count.json: edited after count made it: dvc.lock has the hash of what was rebuilt" in printed
+    assert f"{edited}: rebuilt: unlike the committed results" in printed
+    project.edit("count.json", "19", "21")
     project.relock("count.json")
     lie = project.commit()[:10]
     printed = project.proof("blame", "count.json:words", "--prove", expect=1)
