@@ -47,8 +47,8 @@ def test_a_training_needs_two_thirds_of_the_estimated_memory_to_all_of_it(projec
 
 def test_a_limit_on_this_process_counts():
     script = "from charloom.core.runtime.memory import memory; print(memory())"
-    limited = f"ulimit -v 4000000; {sys.executable} -c '{script}'"
-    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=True)
+    limited = ["bash", "-c", 'ulimit -v 4000000; exec "$0" -c "$1"', sys.executable, script]
+    done = subprocess.run(limited, capture_output=True, text=True, check=True)
     assert int(done.stdout) == min(4_000_000 * 1024, psutil.virtual_memory().total)
 
 
