@@ -214,4 +214,4 @@ def test_the_live_page_knows_each_param_of_the_weights_or_its_only_value():
     rates = {kind: {f"train.{rate}" for rate in OPTIMIZERS[kind]._fields} for kind in OPTIMIZERS}
     trained = set().union(*(rates[kind] for kind in TRAINABLE["optimizer"]))
     idle = {"train.chunk_length"} | set().union(*rates.values()) - trained  # with the page's only order and optimisers
-    assert set(unknown) <= idle
+    assert set(unknown) == idle

@@ -21,11 +21,8 @@ from seedpairs.words import WrongInput, allowed_are, in_line, number_of
 # what programs write for a run without a value
 FAILED = {"", "nan", "+nan", "-nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf"}
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")  # float() accepts 1_0 and ١, too
-SEPARATORS = {
-    ";": "semicolons",
-    "\t": "tabs",
-    "|": "|",
-}  # of tables that some programs call CSV, with names for messages
+# of tables that some programs call CSV, with names for messages
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "|"}
 SEEDS = 10**15  # a number of this size or more is a seed's text
 
 
