@@ -8,12 +8,9 @@ unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_COMMON_DIR GIT_OBJECT_DIRECTOR
 READY := .venv/.ready
 PYTHON := $(or $(PYTHON),$(shell sed -n 's/^PYTHON=//p' .venv/.ready 2> /dev/null))
 LOCKS := $(strip requirements.lock $(if $(filter 1,$(TEAM))$(shell grep -s '^dvc-s3==' .venv/.ready),.ci/requirements-team.lock))
-# The server's options are the arguments NAME=value of make, and no environment variables: some shells export HOST or NAME.
-SERVER = PYTHONWARNINGS=ignore exec .venv-server/bin/python server/server.py
-SETTINGS = $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),'$(name)=$($(name))'))
 HOSTED = $(if $(filter Linux,$(shell uname)),.venv-ci/.ready)  # the environment of the tests that run the workflows; Linux only
 
-.PHONY: help setup run study test test-all mutants check verify track ui server server-user server-course server-backup bench live lock clean
+.PHONY: help setup run study test test-all mutants check verify track ui bench live lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -62,24 +59,6 @@ track: $(READY)  ## send to MLflow what it has missed
 ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127.0.0.1:5000; PORT=5001 is another port
 	@charloom ui $(if $(PORT),--port '$(PORT)')
 
-server: .venv-server/.ready  ## MLflow for a team, with passwords, until Ctrl-C; docs/sharing.md has its settings: HOST=, NAMES=, PORT=
-	@$(SERVER) start $(SETTINGS)
-
-server-user: .venv-server/.ready  ## add a user and print what they type: NAME=ann or FILE=class.txt; PERMISSION=READ, REMOVE=1, LIST=1, RENEW=1
-	@$(SERVER) user $(SETTINGS)
-
-server-course: .venv-server/.ready  ## before term: make a text's experiment, whose runs no student may delete: TEXT=data/my.txt FILE=class.txt
-	@$(SERVER) course $(SETTINGS)
-
-server-backup: .venv-server/.ready  ## copy database, artifacts and passwords while the server runs: TO=FOLDER
-	@$(SERVER) backup $(SETTINGS)
-
-.venv-server/.ready: server/requirements.txt | $(READY)
-	@echo "making .venv-server from server/requirements.txt"
-	@uv venv --quiet --clear --python .venv/bin/python .venv-server
-	@uv pip install --python .venv-server --quiet --require-hashes -r server/requirements.txt
-	@touch $@
-
 bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stages, compared with others; writes benchmarks/*.md
 	@python benchmarks/run.py
 	@python benchmarks/writing.py
@@ -109,13 +88,13 @@ lock: $(READY)  ## requirements.lock from pyproject.toml, each requirements.txt 
 	@uv pip compile pyproject.toml -q --universal --python-version 3.11 --generate-hashes --extra team -c .requirements.lock.new \
 	    --no-emit-index-url --no-header --no-annotate | awk 'NR == FNR { known[$$1]; next } /^[^ ]/ { new = !($$1 in known) } new' \
 	    .requirements.lock.new - > .ci/.requirements-team.lock.new
-	@for each in server tests/all tests/hosted src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
+	@for each in tests/all tests/hosted src/charloom/pages/live; do uv pip compile $$each/requirements.in -q --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' -o $$each/requirements.txt; done
-	@python .ci/wheels.py .requirements.lock.new .ci/.requirements-team.lock.new server/requirements.txt
+	@python .ci/wheels.py .requirements.lock.new .ci/.requirements-team.lock.new
 	@mv .requirements.lock.new requirements.lock; mv .ci/.requirements-team.lock.new .ci/requirements-team.lock
 
 clean:  ## remove .venv and caches; results and the MLflow record stay
-	@rm -rf .venv .venv.new .venv-server .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv.new .venv-live .venv-ci .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
 	@find src packages tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name '.*.new' -type f -delete
 
