@@ -1,10 +1,8 @@
-"""The order of the long tests, and fixtures that files here share: a browser and a team's server."""
+"""The order of the long tests, and a browser, which files here share."""
 
 import shutil
 
 import pytest
-from projects import copied
-from team import Team
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -12,7 +10,7 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # Files with a test of minutes begin, so that no worker is alone with one at the end.
-LONGEST = ("test_readme.py", "test_processors.py", "test_lecture_hall.py", "test_edits_at_work.py", "test_again.py")
+LONGEST = ("test_readme.py", "test_processors.py", "test_edits_at_work.py", "test_again.py")
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,20 +48,3 @@ def opened(browser):
     yield show
     for context in contexts:
         context.close()
-
-
-@pytest.fixture(scope="session")
-def team(tmp_path_factory):
-    """PostgreSQL and MLflow with passwords, as `make server` starts them, and two users."""
-    team = Team(tmp_path_factory.mktemp("t"), "NAMES=mlflow.example.org")
-    for name in ("ann", "bob"):
-        team.let_in(name)
-    yield team
-    team.end()
-    assert not team.databases()
-
-
-@pytest.fixture
-def two(finished, tmp_path, team):
-    """The projects of two people, with the same results."""
-    return copied(finished, tmp_path / "ann's"), copied(finished, tmp_path / "bob's")

