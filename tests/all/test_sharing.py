@@ -219,6 +219,11 @@ def mlflow_server(administrator: Project, commands: str, path: str) -> Iterator[
         process.wait(60)
 
 
+def login(address: str, name: str, password: str) -> dict[str, str]:
+    names = (f"MLFLOW_TRACKING_{part}" for part in ("URI", "USERNAME", "PASSWORD"))
+    return dict(zip(names, (address, name, password), strict=True))
+
+
 def test_two_people_share_runs_on_a_server_with_passwords(finished, tmp_path, services, monkeypatch):
     port, administrator = free_port(), Project(services)
     here = f"http://127.0.0.1:{port}"
@@ -238,14 +243,7 @@ def test_two_people_share_runs_on_a_server_with_passwords(finished, tmp_path, se
         with mlflow_server(administrator, commands, path):
             printed = administer(block(". env/bin/activate\ncat > users.py"))
             passwords = dict(re.findall(r"^(ann|bob) (\S+)$", printed, re.MULTILINE))
-            logins = {
-                name: {
-                    "MLFLOW_TRACKING_URI": here,
-                    "MLFLOW_TRACKING_USERNAME": name,
-                    "MLFLOW_TRACKING_PASSWORD": password,
-                }
-                for name, password in passwords.items()
-            }
+            logins = {name: login(here, name, password) for name, password in passwords.items()}
             ann.set(seed=2)
             said = typed(ann, block(". .venv/bin/activate\nexport"), changed | {"…": passwords["ann"]})
             assert f"{here}/#/experiments/" in said
