@@ -1,32 +1,28 @@
-"""track: complete the run in MLflow from the result files, and print the run's results."""
+"""track: print the run's results, and log the run in MLflow from the result files."""
 
-import sys
 from functools import partial
 
 from charloom.core.runtime.stage import run_stage
-from charloom.core.base.errors import Unavailable
+from charloom.core.config.pipeline import files
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.training.headline import headline
-from charloom.tracking.collect import put, this_run
+from charloom.results.run import from_folder
+from charloom.tracking.collect import put_run
 from charloom.tracking.delivery import deliver
 from charloom.tracking.lock_check import ensure_recorded
-from charloom.tracking.reasons import first_line
 
 
 def main(inputs: Inputs) -> None:
-    """Print the run's results, and wait until the sender has sent the run to MLflow.
+    """Print the run's results, and log the run in MLflow. If that fails, a warning says so.
 
-    If sending fails, a warning says so. Raises CheckFailed if dvc.lock does not record the inputs that the stages used,
-    and Damaged if a result file is invalid.
+    Raises CheckFailed if dvc.lock does not record the inputs that the stages used, and Damaged if a result file is
+    invalid.
     """
-    run = this_run(params=inputs.params)
+    run = from_folder(inputs.params, files("track"))
     text, train = run.text_and_metrics
     print(headline(train, text), flush=True)
-    try:
-        # Checked after collection, because the patch must not contain later edits.
-        deliver(lambda: [put(run, partial(ensure_recorded, inputs.params))])
-    except Unavailable as error:  # a failed delivery, or a spool that cannot be written
-        sys.stderr.write(f"warning: MLflow was not updated ({first_line(error)}); `make track` retries\n")
+    # Checked after collection, because the patch must not contain later edits.
+    deliver(partial(put_run, run, partial(ensure_recorded, inputs.params)), "make track")
 
 
 if __name__ == "__main__":

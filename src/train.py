@@ -1,22 +1,17 @@
 """train: train as the course report does, and write the trace, the checkpoints, the last and the best model."""
 
-from functools import partial
-
 from charloom.core.runtime.stage import run_stage
-from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.storage import exclusive, read_json
 from charloom.core.config.pipeline import CHARLOOM_FOLDER, files, root
 from charloom.core.config.records import GradcheckMetrics, TextMetrics
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.runtime.memory import check_training
+from charloom.core.runtime.provenance import begin, end, provenance_file
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import resume
 from charloom.core.training.headline import print_headline
 from charloom.core.training.protocol import Training, run_training, write_results
-from charloom.core.training.record import Recording, start_sender
-
-SEND = partial(start_sender, "charloom.tracking.sender")  # a program of its own, so that an edit of it does not retrain
 
 
 def main(inputs: Inputs) -> None:
@@ -33,16 +28,16 @@ def main(inputs: Inputs) -> None:
     text = read_prepared(path["prepared/text"])
     text.check(path["prepared/text"], params.seq_length, params.batch)
     check_training(params, len(text.vocabulary), len(text))
-    # With the backend `numpy`, a state of other versions of NumPy is that of another training.
-    settings = inputs.values | ({"network": network} if (network := network_digest(params.recipe.kind)) else {})
+    settings = resume.train_inputs(inputs.values, params.recipe.kind)
     training = Training(params, text, root() / CHARLOOM_FOLDER / "train" / resume.key(settings), settings)
     about = read_json(path["metrics/prepare"], TextMetrics)
     with exclusive(training.save_to.with_suffix(".lock"), "this training"):
-        with Recording(training.save_to.name, params, about.sha256, SEND) as record:
-            trained = run_training(training, path["models/checkpoints"], record.points)
-            metrics, record.results = write_results(training, trained, path)
-            # Before the resume state is removed and the record is marked as complete.
-            inputs.ensure_unchanged()
+        file = provenance_file(training.save_to.name, params)
+        provenance = begin(file, resumed=training.save_to.is_dir())
+        trained = run_training(training, path["models/checkpoints"])
+        metrics, results = write_results(training, trained, path)
+        inputs.ensure_unchanged()  # before the resume state is removed
+        end(file, provenance, results)
         resume.forget(training.save_to)  # a forced run trains again
     print_headline(metrics, about, params.recipe, float(trained.trace.statistics[-1, -1]))
 

@@ -172,7 +172,6 @@ def project(finished, tmp_path) -> Iterator[Project]:
     yield project
     for process in project.at_work:
         process.kill()
-    project.end_senders()
 
 
 @pytest.fixture
@@ -203,7 +202,6 @@ def longer(finished, tmp_path_factory) -> Project:
     project = copied(finished, tmp_path_factory.mktemp("longer") / "project")
     project.set(updates=600000, checkpoint_every=200000, save_every=50000)
     project.run("dvc", "repro", "plot")
-    project.end_senders()
     shutil.rmtree(project.folder / ".charloom")
     return project
 

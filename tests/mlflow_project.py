@@ -2,21 +2,18 @@
 
 import csv
 import json
-from collections.abc import Iterable
 from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from projects import Project
 
-from charloom.core.base.errors import Unavailable
-from charloom.core.base.storage import append
-from charloom.core.runtime.provenance import sender_identity
-from charloom.core.training.record import RECORD, Recording
-from charloom.results.run import Run
-from charloom.tracking.collect import put, this_run
-from charloom.tracking.entries import Entry, entries
-from charloom.tracking.rounds import run_round
+from charloom.core.config.pipeline import files
+from charloom.core.config.reading import read_params
+from charloom.results.run import Run, from_folder
+from charloom.tracking.collect import put_run
+from charloom.tracking.sending import send_all
+from charloom.tracking.tag import REPRODUCED
 
 TABLES = {
     "plots/held_out.csv": ("held_out_part_bits_per_character",),
@@ -26,59 +23,26 @@ TABLES = {
 ARTIFACTS = {"report.html", "sample_table.json", "params.yaml", "dvc.yaml", "dvc.lock"}
 
 
-def sent() -> None:
-    """Send what is in the spool of this folder from this process. Raises Unavailable with what failed."""
-    senders = {entry.sender for entry in entries()}
-    works = [work for sender in senders for work in run_round(sender, {}).values()]
-    if reasons := sorted(work.reason for work in works if work.reason):
-        raise Unavailable("; ".join(reasons))
+def this_run() -> Run:
+    """Return the run in this folder."""
+    return from_folder(read_params(), files("track"))
 
 
 def tracked(project: Project) -> None:
-    """Send the project's run from this process."""
+    """Send the project's run from this process. Raises Unavailable with what failed."""
     with chdir(project.folder):
-        put(this_run())
-        sent()
+        send_all(put_run(this_run()))
 
 
-def caught_up(project: Project) -> None:
-    """Count the trainings of the project whose `track` was skipped."""
-    with chdir(project.folder):
-        for entry in entries():
-            append(entry.folder / RECORD, [{"sender": sender_identity()}])
-        sent()
+def waiting(project: Project) -> list[str]:
+    """Return the names of the entries in the project's outbox."""
+    return sorted(file.parent.name for file in (project.folder / ".charloom/outbox").glob("[!.]*/manifest.json"))
 
 
-def a_training(project: Project, results: str = "", points: Iterable[tuple[str, int, float]] = ()) -> None:
-    """Leave the record of a training of this project's experiment that came to these results, or to the files' own."""
-    with chdir(project.folder):
-        run = this_run()
-        with Recording(results or run.results, run.params, run.text_sha256) as record:
-            record.points(points)
-            record.results = results or run.results
-
-
-def curve(run: Run) -> list[tuple[str, int, float]]:
-    """Return the points of the run's smooth loss."""
-    return [("smooth_loss", update, value) for update, value in run.curves["smooth_loss"].items()]
-
-
-def trained_again(project: Project) -> None:
-    """Leave the record of a training of this project, begun or resumed, that came to what its files hold."""
-    with chdir(project.folder):
-        run = this_run()
-    a_training(project, run.results, curve(run))
-
-
-def trainings(run) -> list[dict]:
-    """Return the trainings that the run counts."""
-    return [json.loads(value) for key, value in run.data.tags.items() if key.startswith("charloom.training.")]
-
-
-def waiting(project: Project) -> list[Entry]:
-    """Return the trainings in the project's spool."""
-    with chdir(project.folder):
-        return list(entries())
+def reproduced(run) -> dict[str, str]:
+    """Return the tags of later trainings with equal results, by the trainings' ids."""
+    tags = run.data.tags.items()
+    return {key.removeprefix(REPRODUCED): value for key, value in tags if key.startswith(REPRODUCED)}
 
 
 def in_order(project: Project, store: str = "") -> list:
@@ -118,7 +82,6 @@ def holds_what_the_files_hold(project: Project, client, run) -> None:
             assert history(client, run, name) == column(project, name, table), name
     losses = column(project, "loss", "plots/first_losses.csv") | column(project, "loss", "plots/measures.csv")
     assert history(client, run, "loss") == losses
-    history(client, run, "system/characters_per_second")
     train = json.loads((project.folder / "metrics/train.json").read_text())
     updates = train["updates"]
     assert history(client, run, "smooth_loss") == smooth_losses(project)

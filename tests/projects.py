@@ -12,11 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import FunctionType, ModuleType
-
-import psutil
 
 from charloom.commands import cli
 from charloom.core.base.signals import SIGNALS
@@ -170,23 +168,6 @@ class Project:
     def states(self) -> list[Path]:
         """Return the states from which a stopped training would go on, the oldest first."""
         return sorted((self.folder / ".charloom/train").glob("*/*.state"))
-
-    def senders(self) -> list[psutil.Process]:
-        """Return the processes that send this project's spool."""
-        found = []
-        for lock in (self.folder / ".charloom/sender").glob("*.lock"):
-            with suppress(OSError, ValueError, psutil.Error):
-                process = psutil.Process(int(lock.read_text()))
-                if "charloom.tracking.sender" in process.cmdline():
-                    found.append(process)
-        return found
-
-    def end_senders(self) -> None:
-        """End them: a store that is away is tried for two minutes."""
-        for process in self.senders():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-            psutil.wait_procs([process], 10)
 
     def client(self, store: str = ""):
         """Return a client of the MLflow store, or else of this project's own."""

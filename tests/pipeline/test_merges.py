@@ -27,4 +27,3 @@ def test_a_conflict_in_dvc_lock_is_resolved_by_either_side_and_repro(project, tm
         params = (merged.folder / "params.yaml").read_text()
         assert "eta: 0.05" in params
         assert "length: 60" in params
-        merged.end_senders()

@@ -67,13 +67,13 @@ def _run(arguments: argparse.Namespace) -> None:
         case "again":
             from charloom.proof.again import again as run
         case "track":
-            from charloom.tracking.delivery import catch_up as run
+            from charloom.commands.track import track as run
         case "doctor":
             from charloom.commands.doctor import doctor as run
         case "new":
             from charloom.commands.new import new as run
         case "ui":
-            from charloom.tracking.ui import serve as run
+            from charloom.commands.ui import serve as run
     run(arguments)
 
 
@@ -206,7 +206,7 @@ def _add_proof(commands: Any) -> None:
 
 def _add_record(commands: Any) -> None:
     """Add `track`, `doctor` and `ui`, the commands about MLflow and the environment."""
-    about = "Send this folder's run and everything in .charloom/spool to MLflow."
+    about = "Send this folder's run and everything in .charloom/outbox to MLflow."
     _added(commands, "track", "send unsent runs to MLflow", about)
     about = "Check settings, environment, MLflow, DVC's remote and Dask, and print a line for each."
     add = _added(commands, "doctor", "check what a run needs", about)

@@ -17,7 +17,6 @@ from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.recipe import NUMPY
 from charloom.core.runtime.memory import check_memory
 from charloom.core.text.corpus import decoded
-from charloom.tracking.queries import query
 
 IN_MLFLOW = ("models:/", "runs:/")  # the beginnings of an address in MLflow
 COPIES = 5  # memory for reading and checking a model, as a multiple of its file's size
@@ -50,7 +49,9 @@ def _model_at(address: str | None) -> Model:
         return read_model(path)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.npz"
-        sys.stderr.write(query("fetch", address, str(file)))  # a warning, or nothing
+        from charloom.tracking.queries import fetch  # noqa: PLC0415  MLflow's import takes seconds
+
+        fetch(address, file)
         check_memory(COPIES * file.stat().st_size, f"{address}, read as a model,")
         try:
             return read_model(file)

@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import for_shell
+from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import HERE
 from charloom.proof.confirm import BYTES, LINES, check_lines
 from charloom.proof.rows import reproduce_rows
@@ -23,8 +25,9 @@ from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
 from charloom.study_pages.presentation import Presentation
 from charloom.study_pages.study_page import INDEX, studies_index, study_page
-from charloom.tracking.spool import PAGE, PICTURE
-from charloom.tracking.study_delivery import send_study
+from charloom.tracking.delivery import deliver
+from charloom.tracking.outbox import PAGE, PICTURE
+from charloom.tracking.study_entry import put_study
 from seedpairs.data_types import Analysis
 from seedpairs.formats import as_text
 
@@ -54,7 +57,8 @@ def run_study(arguments: argparse.Namespace) -> None:
             ensure_address(arguments.dask)
         study, analysis = conduct(path, jobs, arguments.dask, anew=arguments.anew)
         _print_answer(study, analysis, explain=arguments.explain)
-        send_study(study, analysis, _write_pages(study, analysis))
+        pages = _write_pages(study, analysis)
+        deliver(partial(put_study, study, analysis, pages), f"charloom study {in_line(str(study.path))}")
 
 
 def _print_answer(study: Study, analysis: Analysis, *, explain: bool) -> None:

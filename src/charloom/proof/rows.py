@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from charloom.core.base.errors import CheckFailed, WrongInput
+from charloom.core.base.git import commit
 from charloom.core.base.storage import read_json
 from charloom.core.base.yaml12 import as_yaml_text
 from charloom.core.config.params import PARAMS, Params
@@ -17,7 +18,6 @@ from charloom.core.config.pipeline import Project, is_inside
 from charloom.core.config.reading import with_overrides
 from charloom.core.config.records import TextMetrics
 from charloom.core.model.model_file import read_model
-from charloom.core.runtime.provenance import commit
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
 from charloom.proof.agreement import agreed, conflicts

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from charloom.core.base.git import git, git_output
+from charloom.core.base.git import commit, git, git_output
 from charloom.core.config.pipeline import PIPELINE, root
-from charloom.core.runtime.provenance import commit
 
 CODE = ("src", "params.yaml", str(PIPELINE), "requirements.lock")
 # For a patch that `git apply` accepts; the options override the user's Git configuration.

@@ -1,22 +1,17 @@
-"""The addresses of the MLflow store and of the store's artifacts, and the store's lock.
+"""The addresses of the MLflow store and of the store's artifacts.
 
 The libraries that MLflow uses build and parse the addresses, because a folder's name may contain any character.
-MLflow's database contains absolute addresses. A copied checkout would write into the original checkout, and a moved
-checkout could not read its own models. `relocate_store` replaces the old addresses.
+MLflow's database contains absolute addresses: a moved or copied project needs a new database.
 """
 
 import os
-import sqlite3
-import sys
-from contextlib import AbstractContextManager, closing, nullcontext
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.storage import exclusive
-from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import root
 from charloom.tracking.reasons import QUERY_VALUES
@@ -24,15 +19,9 @@ from charloom.tracking.reasons import QUERY_VALUES
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)  # a run's id, or its page's address
 DATABASE, ARTIFACTS = "mlflow.db", "mlartifacts"
 SQLITE = "sqlite+pysqlite"  # if an address names no driver, MLflow creates its folder without decoding the address
-COLUMNS = """SELECT entry.name, info.name FROM sqlite_master AS entry JOIN pragma_table_info(entry.name) AS info
-    WHERE entry.type = 'table' AND info.name IN ('artifact_location', 'artifact_uri', 'source', 'storage_location')"""
-OLD_LOCATION = """SELECT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id)
-    WHERE key IN ('charloom.text_sha256', 'charloom.studies') AND artifact_location GLOB 'file:*/mlartifacts'
-    AND artifact_location != ?"""
-REPLACE_PREFIX = """UPDATE {0} SET {1} = :new || substr({1}, length(:old) + 1)
-    WHERE substr({1} || '/', 1, length(:old) + 1) = :old || '/'"""
 
 
 def address() -> str:
@@ -92,57 +81,21 @@ def _sqlite_url() -> "URL | None":
     return url.set(drivername=SQLITE, database=str(root() / str(url.database))) if url else None
 
 
-def store_lock() -> AbstractContextManager[None]:
-    """Return a context manager that holds the lock of an SQLite store. For any other store it does nothing.
-
-    A process that creates or sends runs needs the lock. Without it, one of eight writers may starve for half a minute,
-    and two writers could create the same run. A process that only reads does not need it, and a server serializes its
-    writers. The start of the `with` block raises Unavailable if another process holds the lock for a minute.
-    """
-    file = database()
-    return exclusive(file.with_name(f".{file.name}.lock"), "a delivery to this store", 60) if file else nullcontext()
-
-
 def create_database() -> None:
     """Create a missing SQLite database, atomically: a kill during MLflow's migrations would leave a broken one.
 
-    Raises Unavailable as `store_lock` does.
+    Raises Unavailable if another process creates it, and has not ended after 20 seconds.
     """
     file = database()
     if not file or file.exists():
         return
-    with store_lock():
+    # MLflow's client would put the unescaped name of the working folder into an SQL statement.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  commands import no MLflow
+    from sqlalchemy.engine import URL  # noqa: PLC0415  see _sqlite_url
+
+    with exclusive(file.with_name(f".{file.name}.lock"), "the creation of this store", 20):
         if not file.exists():
             new = file.with_name(f".{file.name}.new")
             new.unlink(missing_ok=True)
-            # MLflow's client would put the unescaped name of the working folder into an SQL statement.
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  stages import no MLflow
-            from sqlalchemy.engine import URL  # noqa: PLC0415  see _sqlite_url
-
             SqlAlchemyStore(URL.create(SQLITE, database=str(new)).render_as_string(), artifacts())  # type: ignore[no-untyped-call]  # MLflow's own
             new.replace(file)
-
-
-def relocate_store() -> None:
-    """Replace the addresses in mlflow.db if its folder was moved or copied; then print a line to standard error.
-
-    The old address is that of the artifacts of an experiment that charloom created. One transaction replaces all
-    addresses. A store other than mlflow.db in the main repository stays unchanged. Call this function before each use
-    of the store. The function does not import MLflow, and runs two short queries. Raises Unavailable if the database
-    cannot be used.
-    """
-    file, new = root() / DATABASE, artifacts()
-    if database() != file or file.is_symlink() or not file.exists():
-        return
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection, connection:
-            columns = connection.execute(COLUMNS).fetchall()
-            row: Any = connection.execute(OLD_LOCATION, [new]).fetchone() if columns else None
-            for table, column in columns if row else ():
-                connection.execute(REPLACE_PREFIX.format(table, column), {"old": row[0], "new": new})
-            changes = connection.total_changes  # none if another process has replaced the addresses by now
-    except sqlite3.Error as error:
-        raise Unavailable(f"{file}: {error}") from None
-    if changes:
-        old_folder = url2pathname(urlsplit(row[0]).path).removesuffix(f"/{ARTIFACTS}")
-        sys.stderr.write(visible(f"{DATABASE} was created in {old_folder}: its paths now name this folder") + "\n")

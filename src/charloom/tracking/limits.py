@@ -1,62 +1,61 @@
-"""Limits of time and memory for a process that uses a store.
+"""A time limit for a process that waits for a store: a server may answer slowly, or never.
 
-A store may answer with one byte per second, with endless data, or with data that fills the memory when unpacked.
-Therefore the seconds without progress are limited. The address space is limited to what the imports need (0.6 GB, of
-which 0.2 GB are resident) plus MEMORY. macOS accepts this limit but does not enforce it.
+MLflow limits the time of a request without an answer, but not that of an answer which arrives a byte at a time. A
+thread of this module ends the process, because no exception can interrupt such a request.
 """
 
 import os
-import resource
-import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from math import inf
+from types import SimpleNamespace
 
-import psutil
+from charloom.core.base.terminal import visible
 
-from charloom.core.base.errors import Unavailable
-
-MEMORY = 768 * 2**20  # bytes, in addition to what the imports map
 SILENCE_LIMIT = 30  # seconds without progress
-KILL_DELAY = 10  # seconds until SIGALRM ends the process, in case a library has caught our exception
+SHOWN_AFTER = 3  # seconds without progress after which a terminal shows what the process waits for
+_progress = SimpleNamespace(time=0.0, waiting_for="")
+
+
+def note_progress(waiting_for: str = "") -> None:
+    """Restart the limit of silent seconds. `waiting_for` names what follows; "" keeps the earlier name."""
+    _progress.time, _progress.waiting_for = time.monotonic(), waiting_for or _progress.waiting_for
 
 
 @contextmanager
-def time_limit() -> Iterator[None]:
-    """Raise Unavailable in the block after SILENCE_LIMIT seconds without progress, which `note_progress` reports.
+def time_limit(template: str, code: int, longest: float = inf, silent: float = SILENCE_LIMIT) -> Iterator[None]:
+    """End the process if the block makes no progress for `silent` seconds, or takes longer than `longest` seconds.
 
-    If a library catches the exception, SIGALRM ends the process KILL_DELAY seconds later.
+    The process then writes `template`, with the reason in place of {}, to standard error, and exits with `code`. On a
+    terminal, a line tells what the block waits for.
     """
+    note_progress("MLflow")
+    last, over = time.monotonic() + longest, threading.Event()
 
-    def overdue(*_: Any) -> None:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(KILL_DELAY)
-        raise Unavailable(f"the request made no progress for {SILENCE_LIMIT} s")
+    def watch() -> None:
+        while not over.wait(0.1):
+            now = time.monotonic()
+            silence = now - _progress.time
+            if silence > silent or now > last:
+                limit = f"no progress for {silent} s" if silence > silent else f"not done in {longest:.0f} s"
+                _write(f"{template.format(f'{_progress.waiting_for}: {limit}')}\n")
+                os._exit(code)
+            if silence > SHOWN_AFTER and sys.stderr.isatty():
+                _write(f"waiting for {_progress.waiting_for}: {silence:.0f} s\r")
 
-    signal.signal(signal.SIGALRM, overdue)
-    signal.alarm(SILENCE_LIMIT)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        signal.alarm(0)
+        over.set()
+        thread.join()
 
 
-def note_progress() -> None:
-    """Restart the timeout of `time_limit`, and set the modification time of the sender's log for `deliver`.
-
-    Call this after each piece that was sent. It does nothing outside `time_limit`.
-    """
-    if signal.alarm(0):
-        signal.alarm(SILENCE_LIMIT)
-        with suppress(OSError):
-            os.utime(1)  # standard output is the log
-
-
-def limit_memory() -> None:
-    """Limit this process's address space to its current size plus MEMORY bytes. Beyond it, Python raises MemoryError.
-
-    A lower limit that the process already has stays.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = psutil.Process().memory_info().vms + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit if soft == resource.RLIM_INFINITY else min(limit, soft), hard))
+def _write(line: str) -> None:
+    with suppress(OSError):  # standard error may be closed
+        sys.stderr.write("\x1b[K" * sys.stderr.isatty() + visible(line[:-1]) + line[-1])
+        sys.stderr.flush()

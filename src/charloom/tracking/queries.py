@@ -1,97 +1,129 @@
-"""Queries to an MLflow store, and the class Origin, the answer to the query `describe`.
+"""Queries to an MLflow store, for the commands: a model, the origin of a run, ids of pages, and checks of a server.
 
-Each query runs in a process of its own (query_process.py), which can be killed.
+Each query ends the process with the exit code 5 after LONGEST seconds.
 """
 
 import os
 import re
-from importlib import import_module
-from multiprocessing import TimeoutError as Timeout
-from multiprocessing import get_context
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import NamedTuple
+from urllib.parse import quote
 
-from pydantic import Field
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from charloom.core.base.errors import CharloomError, Unavailable, WrongInput
+from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.core.base.sources import safe_path
-from charloom.core.config.records import Schema
+from charloom.core.base.storage import sha256_of_text
+from charloom.core.base.words import in_line
+from charloom.core.config.params import PARAMS
+from charloom.core.config.pipeline import LOCK
+from charloom.core.config.reading import read_params
 from charloom.tracking import tag
-from charloom.tracking.address import relocate_store
-from charloom.tracking.limits import limit_memory
-from charloom.tracking.reasons import first_line
+from charloom.tracking.address import database, ensure_store, page_address
+from charloom.tracking.limits import time_limit
+from charloom.tracking.models import MODEL_FILE
+from charloom.tracking.outbox import PATCH
+from charloom.tracking.reasons import DENIED, LOGIN, NOT_FOUND, first_line, masked
+from charloom.tracking.store import Store, connected
 
-PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
-RUN = re.compile(r"(?:.*/runs/)?([0-9a-f]{32})(?:[/?#].*)?", re.DOTALL)  # a run's id, or its page's address
-DIGEST = "^[0-9a-f]{64}$"  # SHA-256
-QUERY_TIMEOUT = 45  # seconds; then the process of the query is killed
+# See collect.put_run.
+ARTIFACTS = {PATCH, str(LOCK), str(PARAMS), "metrics", "plots", "reports", "report.html", "sample_table.json"}
+NO_MODEL = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # error codes for an unknown model
+MALFORMED = "Not a proper"  # begins MLflow's message about a malformed address, which has no error code
+COMMIT = re.compile("[0-9a-f]{40}")
+LONGEST = 120  # seconds for a query
 
 
-class Origin(Schema, extra="ignore"):
-    """The origin and the results of a complete run. All values come from the store, so each one is checked.
+@contextmanager
+def _asked() -> Iterator[Store]:
+    with time_limit("{}", Unavailable.exit_code, LONGEST, LONGEST), connected() as store:
+        yield store
 
-    A field with an alias is a tag of the run.
 
-    experiment   the experiment key: see keys.experiment_key
-    results      the hash of weights and trace
-    text_sha256  the SHA-256 of the text
-    commit       the hash of the commit on which the run's code is based
-    uncommitted  `true` or `params.yaml` if the code or only the params had uncommitted changes; earlier versions wrote
-                 `false` for params.yaml, too
-    network      digest of network/, or "": see records.ResultsRecord
-    user         the names of the users who sent the run
-    name         the run's name in MLflow
-    params       all params as texts, by dotted name
-    history      the values of each metric by update, by name
-    """
+class Origin(NamedTuple):
+    """The origin of a complete run: its name in MLflow, who sent it, and the hash of the commit of its code."""
 
-    experiment: Annotated[str, Field(alias=tag.KEY, pattern=DIGEST)]
-    results: Annotated[str, Field(alias=tag.RESULTS, pattern=DIGEST)]
-    text_sha256: Annotated[str, Field(alias=tag.TEXT, pattern=DIGEST)]
-    commit: Annotated[str, Field(alias=tag.COMMIT, pattern="^[0-9a-f]{40}$")]
-    uncommitted: Annotated[Literal["true", "params.yaml", "false"], Field(alias=tag.UNCOMMITTED)]
-    network: Annotated[str, Field(alias=tag.NETWORK, pattern="^([0-9a-f]{16})?$")] = ""
-    user: Annotated[str, Field(alias=tag.USER)] = ""
     name: str
-    params: dict[str, str]
-    history: dict[str, dict[str, float]]
+    user: str
+    commit: str
+
+
+def fetch(address: str, file: Path) -> None:
+    """Download the model at `address` to the npz file `file`.
+
+    address  address of a LoggedModel, of a version in the registry, or of a model among a run's artifacts
+
+    Raises WrongInput if the model does not exist or charloom did not log it, and Unavailable if MLflow does not answer.
+    """
+    ensure_store(f"--model: {address}")
+    with _asked() as store:
+        store.about = f"{in_line(address)} (if it exists)"  # a server with passwords hides that
+        try:
+            repository = get_artifact_repository(address)
+            # download_artifacts would first list subfolders
+            repository._download_file(f"artifacts/{MODEL_FILE}", str(file))  # type: ignore[no-untyped-call]  # MLflow's own
+        except (MlflowException, OSError) as error:
+            status = getattr(getattr(error, "response", None), "status_code", 0)
+            is_missing = status == NOT_FOUND or isinstance(error, FileNotFoundError) or str(error).startswith(MALFORMED)
+            if not is_missing and getattr(error, "error_code", "") not in NO_MODEL:
+                raise
+            hint = "the run's page in MLflow lists the models that charloom logged"
+            raise WrongInput(f"--model: {address}: {first_line(error)}; {hint}") from None
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
-    """Return the origin of the run, and write its artifacts into the folder.
+    """Return the run's Origin. Write those of its artifacts into the folder that are in ARTIFACTS.
 
-    Raises as `query` does, and WrongInput if this repository does not have the run's commit.
+    Raises WrongInput if the store or the run does not exist, if the run is no complete run of the pipeline, or if this
+    repository does not have the run's commit. Raises Unavailable if a request fails.
     """
-    origin: Origin = query("describe", run_id, str(folder))
-    if not git("rev-parse", "--verify", "--quiet", f"{origin.commit}^{{commit}}", empty=1):
-        what = f"commit {origin.commit[:12]} is not in this repository"
-        raise WrongInput(f"{what}: `git fetch` brings it from the clone that has it")
-    return origin
-
-
-def query(question: str, *arguments: str) -> Any:
-    """Call a function of query_process.py in another process; return the function's result.
-
-    question   name of the function
-    arguments  the function's arguments
-
-    Raises the CharloomError that the function raises, and Unavailable if it fails in another way.
-    """
-    relocate_store()  # in this process, because the other one prints nothing
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as for the sender
-    with safe_path(), get_context("spawn").Pool(1) as pool:  # the end of the block kills the process
+    name = f"MLflow run {run_id}"
+    ensure_store(name)
+    with _asked() as store:
+        store.about = name
         try:
-            return pool.apply_async(_answer, (question, arguments)).get(QUERY_TIMEOUT)
-        except Timeout:
-            raise Unavailable(f"no answer within {QUERY_TIMEOUT} s") from None
-        except Exception as error:  # noqa: BLE001  libraries raise exceptions of their own
-            raise (error if isinstance(error, CharloomError) else Unavailable(first_line(error))) from None
+            run = store.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", DENIED}:
+                raise
+            where = page_address() or database() or "the store"  # a server with passwords hides the difference
+            hint = "MLFLOW_TRACKING_URI selects the store"
+            raise WrongInput(f"{name}: not in {where}, or hidden from you; {hint}") from None
+        for path in ARTIFACTS & {file.path for file in store.client.list_artifacts(run_id)}:
+            store.client.download_artifacts(run_id, path, str(folder))
+    tags = run.data.tags
+    commit, uncommitted = tags.get(tag.COMMIT, ""), tags.get(tag.UNCOMMITTED)
+    if tag.RESULTS not in tags or not COMMIT.fullmatch(commit) or not (folder / LOCK).exists():
+        raise WrongInput(f"{name}: allowed is a complete run of charloom's pipeline, not of a study, from a commit")
+    if uncommitted != "false" and not (folder / PATCH).exists():
+        raise WrongInput(f"{name}: its artifacts lack {PATCH}, although it had uncommitted changes")
+    if not git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", empty=1):
+        what = f"commit {commit[:12]} is not in this repository"
+        raise WrongInput(f"{what}: `git fetch` brings it from the clone that has it")
+    return Origin(str(run.info.run_name), tags.get(tag.USER, ""), commit)
 
 
-def _answer(question: str, arguments: tuple[str, ...]) -> Any:
-    for stream in (1, 2):  # MLflow and its libraries would print
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    query_process = import_module("charloom.tracking.query_process")  # MLflow's import takes seconds
-    limit_memory()
-    return getattr(query_process, question)(*arguments)
+def experiment_ids() -> list[str]:
+    """Return the ids of two MLflow experiments: of the runs on this folder's text, and of the studies.
+
+    Each id is quoted for a URL, and "" if the experiment is missing. Raises WrongInput if params.yaml is invalid, and
+    Unavailable if the store cannot be used.
+    """
+    text = Path(read_params().prepare.text)
+    with _asked() as store:
+        ours = [store.experiments.get(key) for key in (sha256_of_text(text) if text.is_file() else "", tag.ALL_STUDIES)]
+        return [quote(str(experiment.experiment_id)[:100], safe="") if experiment else "" for experiment in ours]
+
+
+def store_address() -> str:
+    """Return the store's address, and the user at a server. Raises Unavailable if the store cannot be used."""
+    file = database()
+    if file and not file.exists():
+        return f"{file}: the first run creates it"
+    with _asked() as store:
+        if not store.remote:
+            return f"{masked(store.uri.partition('?')[0])}: answers"
+        return f"{page_address()} as {os.environ.get(LOGIN[0]) or 'nobody'}: answers"

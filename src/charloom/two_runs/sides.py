@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charloom.core.base.errors import Damaged, WrongInput
-from charloom.core.base.git import git, git_output
+from charloom.core.base.git import commit, git, git_output
 from charloom.core.base.storage import columns_of
 from charloom.core.base.words import in_line
-from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml, scalar_value
+from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml
 from charloom.core.config.params import PARAMS, Params, nested, with_silent
 from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
-from charloom.core.runtime.provenance import commit
 from charloom.results.commits import run_in
 from charloom.results.dvc_lock import Stages, md5, stages_in
 from charloom.results.git import objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
-from charloom.tracking.queries import PATCH, RUN, origin_of
+from charloom.tracking.address import RUN
+from charloom.tracking.outbox import PATCH
 
 WORKSPACE = "workspace"
 METRICS = ("metrics/train", "metrics/prepare", "metrics/results")
@@ -58,14 +58,15 @@ def read_side(name: str, folder: Path) -> Side:
     if Git or MLflow fails.
     """
     paths = {key: path for key, path in files("track").items() if key in METRICS or key in TABLES}
-    wanted, recorded, patch = [PARAMS, LOCK, *paths.values()], dict[str, str](), ""
+    wanted, patch = [PARAMS, LOCK, *paths.values()], ""
     if name == WORKSPACE:
         number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(uncommitted_patch("/"))
     elif run := RUN.fullmatch(name):
+        from charloom.tracking.queries import origin_of  # noqa: PLC0415  MLflow's import takes seconds
+
         folder.mkdir()
         origin = origin_of(run[1], folder)
-        number, recorded = origin.commit, origin.params
-        contents = [b"", *(_content(folder / path) for path in wanted[1:])]
+        number, contents = origin.commit, [_content(folder / path) for path in wanted]
         patch = _without_params(_content(folder / PATCH).decode(errors="replace"))
     else:
         number = _commit(name)
@@ -77,8 +78,7 @@ def read_side(name: str, folder: Path) -> Side:
         stages = stages_in(lock)
     try:
         written = parse_yaml(params.decode())
-        values = {key: value if key == "prepare.text" else scalar_value(value) for key, value in recorded.items()}
-        values |= leaves(written) if written else ()
+        values = dict(leaves(written) if written else ())
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
     for stage in (name for name in ("prepare", "train") if name in stages):

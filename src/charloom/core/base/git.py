@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from charloom.core.base.errors import Unavailable
@@ -9,6 +10,7 @@ from charloom.core.base.errors import Unavailable
 # No replacement of commits, no bare repository inside the project, comparison of files by content.
 STRICT = ("--no-replace-objects", "-c", "safe.bareRepository=explicit", "-c", "diff.autoRefreshIndex=true")
 
+UNKNOWN = "unknown: "  # begins the result of `or_unknown` if Git fails
 
 # Variables that Git sets for its hooks. With them Git uses the hook's repository instead of that of the working folder.
 OF_A_REPOSITORY = """GIT_DIR GIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_PREFIX
@@ -49,3 +51,22 @@ def git_output(
 def git(*arguments: str, folder: Path | None = None, empty: int = 0) -> str:
     """Run Git and return its output as text, without trailing newlines. Raises Unavailable as `git_output` does."""
     return git_output(*arguments, folder=folder, empty=empty).decode(errors="replace").rstrip("\n")
+
+
+def commit() -> str:
+    """Return the commit on which this folder's files are based: HEAD, or a DVC experiment's baseline commit.
+
+    Returns "" in a repository without a commit. Raises Unavailable if Git fails.
+    """
+    return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
+
+
+def or_unknown(question: Callable[[], str]) -> str:
+    """Call `question` and return its result. If it raises Unavailable, return `unknown: ` and the reason.
+
+    This is for records that must be written even if Git fails.
+    """
+    try:
+        return question()
+    except Unavailable as error:
+        return f"{UNKNOWN}{error}"

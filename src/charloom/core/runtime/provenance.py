@@ -1,39 +1,69 @@
-"""Provenance of a result: the commit, the machine and versions, and the identity of the sender that delivers it."""
+"""Provenance of a training: what no result may contain, because it differs between trainings with equal results.
+
+`train` writes a file for each training, .charloom/trainings/<digest>.json in the main repository. `track` reads it. A
+run without this file, such as one from `dvc pull`, has no start, end and machine.
+"""
 
 import os
 import platform
-from collections.abc import Callable
+import time
 from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
-from urllib.parse import urlsplit
+from pathlib import Path
+from uuid import uuid4
 
 from llvmlite.binding import get_host_cpu_name
 
-from charloom.core.base.errors import Unavailable
-from charloom.core.base.git import git
-from charloom.core.base.sources import SOURCES, source_hashes
+from charloom.core.base.errors import CharloomError, Unavailable
+from charloom.core.base.git import commit, or_unknown
+from charloom.core.base.storage import read_json, write_json
+from charloom.core.config.params import Params
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, root
+from charloom.core.config.records import Schema
 
-UNKNOWN = "unknown: "
 
+class Provenance(Schema):
+    """The provenance of a training.
 
-def commit() -> str:
-    """Return the commit on which this folder's files are based: HEAD, or a DVC experiment's baseline commit.
-
-    Returns "" in a repository without a commit. Raises Unavailable if Git fails.
+    id              a random name
+    started, ended  seconds since 1970; `ended` is None while it runs, and if it was killed or failed
+    results         the hash of the results; "" before the end
+    machine         processor, system, and versions of Python and libraries, by name
+    commit          see `commit`; `unknown: ` and the reason if Git fails
+    dvc_experiment  the name of the DVC experiment; "" outside an experiment
     """
-    return os.environ.get("DVC_EXP_BASELINE_REV") or git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)
+
+    id: str
+    started: float
+    ended: float | None = None
+    results: str = ""
+    machine: dict[str, str]
+    commit: str
+    dvc_experiment: str
 
 
-def or_unknown(question: Callable[[], str]) -> str:
-    """Call `question` and return its result. If it raises Unavailable, return `unknown: ` and the reason.
+def provenance_file(key: str, params: Params) -> Path:
+    """Return the path of the provenance of the training with this training key and these params."""
+    digest = sha256(f"{key} {params.model_dump_json()}".encode()).hexdigest()[:24]
+    return root() / CHARLOOM_FOLDER / "trainings" / f"{digest}.json"
 
-    This is for records that must be written even if Git fails.
+
+def begin(file: Path, *, resumed: bool) -> Provenance:
+    """Write the start of a training to the file, and return it. A resumed training keeps its id and first start.
+
+    A file that cannot be written fails no training.
     """
-    try:
-        return question()
-    except Unavailable as error:
-        return f"{UNKNOWN}{error}"
+    training = Provenance(
+        id=uuid4().hex, started=round(time.time(), 3), machine=machine(), commit=or_unknown(commit),
+        dvc_experiment=os.environ.get("DVC_EXP_NAME", ""),
+    )  # fmt: skip
+    earlier = provenance_in(file)
+    if resumed and earlier and earlier.ended is None:
+        training = training.model_copy(update={"id": earlier.id, "started": earlier.started})
+    with suppress(Unavailable):
+        write_json(file, training.model_dump())
+    return training
 
 
 def machine() -> dict[str, str]:
@@ -47,17 +77,15 @@ def machine() -> dict[str, str]:
     }
 
 
-def sender_identity() -> str:
-    """Return the identity of the sender, the process that sends this project's runs to MLflow: 16 hexadecimal digits.
+def end(file: Path, training: Provenance, results: str) -> None:
+    """Write the end of the training to the file. A file that cannot be written fails no training."""
+    with suppress(Unavailable):
+        write_json(file, training.model_dump() | {"ended": round(time.time(), 3), "results": results})
 
-    It is a digest of the sources, of MLflow's address without its password, and of the user's name in MLflow. The
-    record of a run names the identity, computed when a process began the record or last requested the delivery of the
-    record. A sender sends the records that name its own identity: see tracking/spool.py.
-    """
-    address = os.environ.get("MLFLOW_TRACKING_URI", "")
-    with suppress(ValueError):  # not an address
-        parts = urlsplit(address)
-        login, _, host = parts.netloc.rpartition("@")
-        address = parts._replace(netloc=f"{login.partition(':')[0]}@{host}").geturl()
-    state = address, os.environ.get("MLFLOW_TRACKING_USERNAME", ""), source_hashes(SOURCES)
-    return sha256(repr(state).encode()).hexdigest()[:16]
+
+def provenance_in(file: Path) -> Provenance | None:
+    """Return the provenance in the file, or None if the file is missing or damaged."""
+    try:
+        return read_json(file, Provenance)
+    except CharloomError:
+        return None

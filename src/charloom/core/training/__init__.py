@@ -4,6 +4,4 @@ DVC's outputs.
 
 A row is the loss and the smooth loss of one update, and every thousandth row has statistics too. Row u belongs to the
 weights after u updates: see network/state.py.
-
-This package does not use MLflow: a separate process, the sender, reads the record of a training that record.py writes.
 """

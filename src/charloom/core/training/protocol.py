@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from charloom.core.network.state import STATISTICS_EVERY, TrainState, UpdateResu
 from charloom.core.text.corpus import Text
 from charloom.core.training import resume
 from charloom.core.training.loop import block, train
-from charloom.core.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, points, results_hash
+from charloom.core.training.trace import EMPTY, EVERY, Trace, columns, epoch_means, extended, results_hash
 
 
 class Trained(NamedTuple):
@@ -141,13 +141,10 @@ class Training(NamedTuple):
         return Model(theta, h, first, self.text.vocabulary, update, smooth_loss, *numpy_fields)
 
 
-def run_training(
-    training: Training, checkpoints_to: Path, log: Callable[[Iterable[tuple[str, int, float]]], None]
-) -> Trained:
+def run_training(training: Training, checkpoints_to: Path) -> Trained:
     """Train from the first update, or from the resume state if one is saved; write the checkpoints, show progress.
 
     checkpoints_to  folder for the checkpoints' models
-    log             called with the points (name, update, value) of each block
 
     Raises Stopped after a signal, Diverged at the first number that is not finite. In both cases a resume state is
     saved first, unless no update was done. Raises Damaged if all resume states are damaged.
@@ -169,16 +166,13 @@ def run_training(
     try:
         with progress("train", section.updates, before=state.update) as report, deferred() as received:
             for rows, before, trace, bits in training.blocks(state, trace, section.updates, (section.save_every,)):  # noqa: B020  the trace so far goes in
-                state, smooth, new_points = rows.state, float(rows.smooth_losses[0]), list(points(rows))
+                state, smooth = rows.state, float(rows.smooth_losses[0])
                 if state.update % section.checkpoint_every == 0:
                     name = f"{state.update:0{len(str(section.updates))}}.npz"
                     content = model_bytes(training.model(state.update, smooth, state.theta, state.carried))
                     write(folder / name, content)
                     write(checkpoints_to / name, content)
                     checkpoints[name] = resume.Checkpoint(hashlib.sha256(content).hexdigest(), bits)
-                    if bits is not None:
-                        new_points.append((PART_MEASURE, state.update, bits))
-                log(new_points)
                 report(state.update, f"smooth loss {smooth:.3f}")
                 # The step of the last row is never taken, so the state before that row is saved.
                 saved = (state, before) if state.update == section.updates else (rows.after, trace)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from charloom.core.backend.by_numpy import network_digest
 from charloom.core.base.array_file import Arrays, Layout, pack, unpack
 from charloom.core.base.errors import Damaged
 from charloom.core.base.storage import atomic_file, is_held, sha256
@@ -47,6 +48,15 @@ class Head(BaseModel):
 
 
 Resumed = tuple[TrainState, Trace, dict[str, Checkpoint]]  # with the checkpoints so far by file name
+
+
+def train_inputs(values: dict[str, Any], kind: str) -> TrainInputs:
+    """Return the inputs of the training: `values` (see Inputs.values), with the digest of network/ for `numpy`.
+
+    kind  the kind of recipe: see Recipe.kind
+    """
+    network = network_digest(kind)  # a state of other versions of NumPy is that of another training
+    return values | ({"network": network} if network else {})
 
 
 def key(inputs: TrainInputs) -> str:

@@ -2,13 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from charloom.core.base.types import Array
-from charloom.core.config.records import STATISTICS
 from charloom.core.network.state import STATISTICS_EVERY, UpdateResults
 
 EVERY = 100
@@ -63,20 +62,6 @@ def extended(trace: Trace, rows: UpdateResults, sequences: int, target: float) -
 def columns(trace: Trace) -> tuple[Array, ...]:
     """Return the columns of the tables in plots/ as arrays: the argument `trace` of results_hash."""
     return (trace.smooth_losses, trace.losses, *trace.statistics.T)
-
-
-def points(rows: UpdateResults) -> Iterator[tuple[str, int, float]]:
-    """Yield (name, update, value) for the points of these rows that are sent to MLflow.
-
-    The points are the smooth loss of every hundredth row, and the statistics of every thousandth row. A caller,
-    protocol.run_training, adds the held-out cost of a checkpoint.
-    """
-    first = rows.state.update
-    for row in range(-first % EVERY, len(rows.losses), EVERY):
-        yield "smooth_loss", first + row, float(rows.smooth_losses[row])
-    for n, statistics in enumerate(rows.statistics.tolist()):
-        for name, value in zip(STATISTICS, statistics, strict=True):
-            yield name, first + -first % STATISTICS_EVERY + n * STATISTICS_EVERY, value
 
 
 def shapes(rows: int, sequences: int) -> dict[str, tuple[int, ...]]:

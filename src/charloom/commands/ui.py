@@ -11,14 +11,16 @@ from contextlib import suppress
 
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.signals import deferred
+from charloom.core.base.terminal import visible
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.config.reading import read_params
 from charloom.tracking.address import address, artifacts, page_address
-from charloom.tracking.queries import query
+from charloom.tracking.queries import experiment_ids
 from charloom.tracking.tag import VIEW
 
 HOST = "127.0.0.1"
 END_TIMEOUT = 3  # seconds
+SHOWN_LINES = 10  # of the server's log, if it fails
 
 
 def serve(arguments: argparse.Namespace) -> None:
@@ -33,7 +35,7 @@ def serve(arguments: argparse.Namespace) -> None:
     remote, port = page_address(), arguments.port
     if not remote and listening(port):
         raise WrongInput(f"--port: {port} is in use; allowed is a free port: `charloom ui --port N`, `make ui PORT=N`")
-    experiment, studies = query("experiment_ids")
+    experiment, studies = experiment_ids()
     pages = f"{remote or f'http://{HOST}:{port}'}/#/experiments"
     runs = f"/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     no_run = f"open {pages}\nno run on this text yet: `make track` sends the run of this folder"
@@ -48,7 +50,8 @@ def serve(arguments: argparse.Namespace) -> None:
     variables = {"MLFLOW_BACKEND_STORE_URI": address(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     variables |= {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": os.devnull, "MLFLOW_LOGGING_LEVEL": "INFO"}
     options = ["--host", HOST, "--port", str(port), "--workers", "1", "--artifacts-destination", artifacts()]
-    print(f"starting MLflow's server; its log is {log}", flush=True)
+    print("starting MLflow's server", flush=True)
+    start = time.monotonic()
     log.parent.mkdir(exist_ok=True)
     # A group's SIGTERM comes twice from make, and the server would outlive this process.
     with log.open("wb") as output, deferred(further=True) as received:
@@ -59,7 +62,7 @@ def serve(arguments: argparse.Namespace) -> None:
         try:
             while server.poll() is None and not received:
                 if lines and listening(port):
-                    print(f"{lines}\n(Ctrl-C ends it)", flush=True)
+                    print(f"{lines}\n(ready after {time.monotonic() - start:.0f} s; Ctrl-C ends it)", flush=True)
                     lines = ""
                 time.sleep(0.1)
         finally:
@@ -68,7 +71,8 @@ def serve(arguments: argparse.Namespace) -> None:
                     os.killpg(server.pid, number)
                     server.wait(END_TIMEOUT)
     if not received:
-        raise Unavailable(f"MLflow's server has ended; see {log}")
+        sys.stderr.write(visible("".join(log.read_text(errors="replace").splitlines(keepends=True)[-SHOWN_LINES:])))
+        raise Unavailable(f"MLflow's server has ended: the last lines of {log} are above")
 
 
 def listening(port: int) -> bool:
