@@ -6,8 +6,8 @@ from contextlib import chdir
 import pytest
 from projects import Project
 
-from charloom.core.base.git import commit, or_unknown
 from charloom.core.base.errors import Unavailable
+from charloom.core.base.git import commit, or_unknown
 from charloom.results.git import branch, remote_url, uncommitted_patch
 from charloom.tracking.collect import put, this_run
 from charloom.tracking.entries import Entry
