@@ -10,6 +10,9 @@ from projects import Project
 
 from charloom.core.config.pipeline import files
 from charloom.core.config.reading import read_params
+from charloom.core.runtime.inputs import values_of
+from charloom.core.runtime.provenance import Provenance, begin, end, provenance_file, provenance_in
+from charloom.core.training import resume
 from charloom.results.run import Run, from_folder
 from charloom.tracking.collect import put_run
 from charloom.tracking.sending import send_all
@@ -32,6 +35,16 @@ def tracked(project: Project) -> None:
     """Send the project's run from this process. Raises Unavailable with what failed."""
     with chdir(project.folder):
         send_all(put_run(this_run()))
+
+
+def trained(project: Project) -> Provenance:
+    """Return the provenance of another training, which has ended with the project's results."""
+    with chdir(project.folder):
+        run = this_run()
+        inputs = resume.train_inputs(values_of("train", run.params), run.params.recipe.kind)
+        file = provenance_file(resume.key(inputs), run.params)
+        end(file, begin(file, resumed=False), run.results)
+        return provenance_in(file)
 
 
 def waiting(project: Project) -> list[str]:

@@ -1,125 +1,81 @@
-"""One experiment is one run in a real MLflow store, whoever asks and however often."""
+"""A training is one run in a real MLflow store, whoever sends it, however often, and wherever a process was killed."""
 
 import hashlib
-import json
 import shutil
-import time
 from contextlib import chdir
-from datetime import UTC, datetime
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow_project import (
-    a_training,
     column,
     history,
     holds_what_the_files_hold,
     in_order,
-    sent,
+    model_names,
+    reproduced,
     smooth_losses,
     tracked,
-    trainings,
+    trained,
     waiting,
-)  # fmt: skip
-from rehashed import hashed
+)
+from projects import copied
 
-from charloom.core.config.pipeline import files
-from charloom.tracking.collect import this_run
+from charloom.tracking.sending import send_all
+from charloom.tracking.tag import DIFFERS, RECORD, RESULTS
 
-
-@pytest.mark.slow
-def test_a_training_is_shown_and_completed_as_one_run_that_counts_reproductions(project):
-    client = project.client()
-    project.stage("train")
-    (entry,) = waiting(project)
-    with chdir(project.folder):
-        assert entry.end.results == hashed(files("track")) == this_run().results
-        sent()
-    (shown,) = project.runs()
-    assert (shown.info.start_time, shown.info.status) == (round(entry.first.started * 1000), "FINISHED")
-    assert shown.info.end_time == round(entry.end.ended * 1000)
-    assert history(client, shown, "smooth_loss") == column(project, "smooth_loss")
-    assert "charloom.results" not in shown.data.tags
-    tracked(project)
-    times = {update: round(when * 1000) for (name, update), (_, when) in entry.points.items() if name == "smooth_loss"}
-    points = client.get_metric_history(shown.info.run_id, "smooth_loss")
-    assert {point.step: point.timestamp for point in points if point.step in times} == times
-    project.stage("train")
-    tracked(project)
-    tracked(project)  # nothing was trained
-    a_training(project, "f" * 64, [("smooth_loss", 1, 1.5)])  # the run is complete: other points are not shown
-    with chdir(project.folder):
-        sent()
-    (run,) = project.runs()
-    assert run.info.run_id == shown.info.run_id
-    holds_what_the_files_hold(project, client, run)
-    assert (len(trainings(run)), run.data.tags["charloom.reproductions"]) == (2, "1")
-    listed = trainings(run)
-    commit = project.run("git", "rev-parse", "HEAD").strip()
-    assert all(each["processor"] and each["numba"] and each["commit"] == commit for each in listed)
-    assert run.data.tags["mlflow.note.content"].count(" UTC | ") == 2
-    assert not any(entry.tracked for entry in waiting(project))
+REQUESTS = [
+    *((MlflowClient, name) for name in ("create_experiment", "create_run", "log_batch", "create_logged_model")),
+    *((MlflowClient, name) for name in ("log_outputs", "create_model_version", "set_terminated", "set_tag")),
+    (LocalArtifactRepository, "log_artifact"),
+]
 
 
-@pytest.mark.slow
-def test_the_list_of_trainings_fits_into_a_tag_with_any_names(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "Ю" * 30)
-    monkeypatch.setenv("DVC_EXP_NAME", "я" * 20 + "\x85")
-    for _ in range(60):
-        a_training(project)
-        time.sleep(0.002)  # two trainings end at two times
-    (entry,) = waiting(project)
+class Died(BaseException):
+    """A process is killed."""
+
+
+def other_results(project) -> None:
+    (project.folder / "metrics/results.json").write_text('{"results": "other"}')
+
+
+def test_a_run_has_the_times_and_machine_of_its_training_and_all_that_the_files_hold(project):
+    training = trained(project)
     tracked(project)
     (run,) = project.runs()
-    note = run.data.tags["mlflow.note.content"]
-    assert len(note) <= 5000  # what MLflow 2.10 takes
-    listed = [line[2:25] for line in note.partition("|---|\n")[2].splitlines()]
-    ended = [datetime.fromtimestamp(end.ended, UTC).isoformat(" ", "milliseconds")[:23] for _, end in entry.trainings]
-    assert 8 < len(listed) < 60
-    assert [time[:19] for time in listed] == [time[:19] for time in [ended[0], *ended[1 - len(listed) :]]]
-    assert run.data.tags["charloom.reproductions"] == "59"
-    assert sorted(row["when"] for row in trainings(run)) == ended
+    holds_what_the_files_hold(project, project.client(), run)
+    assert (run.info.start_time, run.info.end_time) == (round(training.started * 1000), round(training.ended * 1000))
+    tags = run.data.tags
+    assert {f"charloom.{name}": value for name, value in training.machine.items()}.items() <= tags.items()
+    assert tags["mlflow.source.git.commit"] == training.commit
+    assert (tags[RECORD], waiting(project)) == (training.id, [])
+    times = [point.timestamp for point in project.client().get_metric_history(run.info.run_id, "smooth_loss")]
+    assert times == sorted(times)
 
 
-@pytest.mark.slow
-def test_a_run_names_who_sent_it_and_a_reproduction_its_own_and_counts_on_from_an_earlier_version(project, monkeypatch):
-    """The run is one of a version that listed the trainings in one tag, did not say who, and listed other results."""
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
-    project.stage("train")
-    (waits,) = waiting(project)
-    shutil.copytree(waits.folder, before := project.folder / "before")
-    tracked(project)
-    (run,) = project.runs()
-    client, run_id = project.client(), run.info.run_id
-    note = run.data.tags["mlflow.note.content"].replace(" sent by |\n|---|---|---|---|---|", "\n|---|---|---|---|")
-    (row,) = trainings(run)
-    listed = [row | {"same": True}, row | {"when": "2021-05-25 12:00:00.000", "same": False}]
-    listed = [{key: value for key, value in each.items() if key != "by"} for each in listed]
-    for key in run.data.tags:
-        if key.startswith("charloom.training.") or key == "charloom.reproductions_by_earlier_versions":
-            client.delete_tag(run_id, key)
-    earlier = {"trainings": json.dumps(listed), "reproductions": "41"}
-    for key, value in earlier.items():
-        client.set_tag(run_id, f"charloom.{key}", value)
-    client.set_tag(run_id, "mlflow.note.content", note.replace(" ann |", ""))
-
-    shutil.move(before, waits.folder)  # the earlier version was killed before it removed the entry
-    tracked(project)
-    (run,) = project.runs()
-    assert run.data.tags["charloom.reproductions"] == "41"
-    assert not trainings(run)
-
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben|<b>[x](y)")
-    for count in ("42", "43"):
-        project.stage("train")
+def test_a_run_whose_training_is_unknown_is_sent_once(project):
+    shutil.rmtree(project.folder / ".charloom/trainings")  # as after `dvc pull`
+    for _ in range(2):
         tracked(project)
-        (run,) = project.runs()
-        assert run.data.tags["charloom.reproductions"] == count
-    assert run.data.tags["charloom.trainings"] == earlier["trainings"]
-    assert run.data.tags["mlflow.user"] == "ann, benbxy"
-    assert [row["by"] for row in trainings(run)] == ["benbxy"] * 2
-    note = run.data.tags["mlflow.note.content"]
-    assert note.count("| trained |") == 1
-    assert [line.split(" | ")[-1] for line in note.split("|---|\n")[1].splitlines()] == ["– |", "benbxy |", "benbxy |"]
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    assert "charloom.processor" not in run.data.tags
+    assert not reproduced(run)
+
+
+@pytest.mark.slow
+def test_another_training_with_equal_results_adds_one_tag_and_no_run(project, monkeypatch):
+    trained(project)
+    tracked(project)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben|<b>[x](y)")
+    other = trained(project)
+    for _ in range(2):
+        tracked(project)
+    (run,) = project.runs()
+    ((number, about),) = reproduced(run).items()
+    assert number == other.id
+    assert about.startswith("by benbxy on ")
+    assert other.machine["processor"] in about
 
 
 @pytest.mark.slow
@@ -127,46 +83,17 @@ def test_other_results_of_an_experiment_become_a_second_run_that_names_the_first
     tracked(project)
     rows, before = column(project, "smooth_loss"), smooth_losses(project)
     project.edit("plots/smooth_loss.csv", repr(rows[300]), repr(rows[300] + 1))
-    (project.folder / "metrics/results.json").write_text('{"results": "other"}')
+    other_results(project)
     project.edit("params.yaml", "temperature: 1.0", "temperature: 1.00")
     for _ in range(2):
-        a_training(project)
+        trained(project)
         tracked(project)
     first, second = in_order(project)
-    assert second.data.tags["mlflow.user"] == "a test"
     assert second.data.tags["charloom.uncommitted_changes"] == "params.yaml"
     holds_what_the_files_hold(project, project.client(), second)
-    assert second.data.tags["charloom.differs_from"] == first.info.run_id
+    assert second.data.tags[DIFFERS] == first.info.run_id
     assert history(project.client(), first, "smooth_loss") == before
-    assert (len(trainings(first)), len(trainings(second))) == (0, 2)
-
-
-@pytest.mark.slow
-def test_the_oldest_of_equal_runs_counts_a_reproduction_and_is_named(project):
-    tracked(project)
-    client, (first,) = project.client(), project.runs()
-    tags = {key: value for key, value in first.data.tags.items() if key.startswith("charloom.")}
-    later = client.create_run(first.info.experiment_id, start_time=first.info.start_time + 1, tags=tags).info.run_id
-    a_training(project)
-    tracked(project)
-    assert [len(trainings(run)) for run in in_order(project)] == [1, 0]
-    (project.folder / "metrics/results.json").write_text('{"results": "other"}')
-    tracked(project)
-    assert in_order(project)[1].info.run_id == later
-    assert [run.data.tags.get("charloom.differs_from") for run in in_order(project)] == [None, None, first.info.run_id]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("tag", "value"), [("trainings", "[1"), ("training.x", "1"), ("training.x", "{}")])
-def test_a_training_that_somebody_else_has_malformed_is_named_and_no_other_is_lost(project, capsys, tag, value):
-    tracked(project)
-    (run,) = project.runs()
-    project.client().set_tag(run.info.run_id, f"charloom.{tag}", value)
-    a_training(project)
-    tracked(project)
-    (run,) = project.runs()
-    assert run.data.tags["mlflow.note.content"].count(" UTC | ") == 1
-    assert f"tag charloom.{tag} is malformed" in capsys.readouterr().err
+    assert (len(reproduced(first)), len(reproduced(second))) == (0, 1)
 
 
 @pytest.mark.slow
@@ -188,3 +115,58 @@ def test_each_text_has_an_mlflow_experiment_of_its_own(project):
     assert set(named) == {"charloom fox", f"charloom fox {digest[:8]}"}
     assert named[f"charloom fox {digest[:8]}"].tags["charloom.text_sha256"] == digest
     assert len(project.runs()) == 2
+
+
+@pytest.mark.slow_but_first
+@pytest.mark.parametrize(("where", "request_"), REQUESTS, ids=[name for _, name in REQUESTS])
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+def test_a_process_that_is_killed_at_a_request_leaves_a_run_that_the_next_one_completes(
+    project, monkeypatch, where, request_, done
+):
+    trained(project)
+    with monkeypatch.context() as patch:
+        dying(patch, where, request_, done=done)
+        with pytest.raises(Died):
+            tracked(project)
+    assert len(waiting(project)) == 1
+    assert not any(RESULTS in run.data.tags for run in project.runs()) or done
+    with chdir(project.folder):
+        send_all(None)
+    (run,) = project.runs()
+    holds_what_the_files_hold(project, project.client(), run)
+    client = project.client()
+    assert len(client.search_logged_models([run.info.experiment_id])) == len(model_names(project))
+    assert len(client.search_model_versions("")) == 1
+    assert not waiting(project)
+
+
+def dying(patch, where, request: str, *, done: bool) -> None:
+    asked = getattr(where, request)
+
+    def dies(*given, **named):
+        if done:
+            asked(*given, **named)
+        raise Died
+
+    patch.setattr(where, request, dies)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_", ["create_experiment", "create_run", "log_batch", "set_terminated"])
+def test_two_clones_that_send_equal_runs_at_once_lose_no_training(project, tmp_path, monkeypatch, request_):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.folder}/mlflow.db")
+    clone = copied(project, tmp_path / "clone")
+    ids, asked = {trained(project).id, trained(clone).id}, getattr(MlflowClient, request_)
+
+    def other_first(*given, **named):
+        monkeypatch.setattr(MlflowClient, request_, asked)
+        tracked(clone)
+        return asked(*given, **named)
+
+    monkeypatch.setattr(MlflowClient, request_, other_first)
+    tracked(project)
+    runs = project.runs()
+    for run in runs:
+        holds_what_the_files_hold(project, project.client(), run)
+    assert {run.data.tags[RECORD] for run in runs} | {number for run in runs for number in reproduced(run)} == ids
+    assert len(runs) + sum(len(reproduced(run)) for run in runs) == 2
