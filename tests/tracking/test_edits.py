@@ -64,20 +64,20 @@ def is_refused(project: Project, *words: str) -> None:
     printed = project.stage("track", code=1)
     assert REFUSED in printed
     assert all(word in printed for word in words), printed
-    assert not any(entry.tracked for entry in waiting(project))
+    assert not waiting(project)
 
 
 @pytest.fixture
 def tracked(project, monkeypatch) -> Project:
     """The project, whose stage track finds no store, so that its entries stay."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setattr("charloom.tracking.delivery.QUIET_LIMIT", 0)
+    monkeypatch.setattr("charloom.tracking.sending.RETRY_PAUSE", 0)
     return project
 
 
 def is_recorded(project: Project) -> None:
     project.stage("track")
-    assert any(entry.tracked for entry in waiting(project))
+    assert waiting(project)
 
 
 @pytest.mark.parametrize("what", INPUTS)

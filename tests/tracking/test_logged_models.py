@@ -1,8 +1,6 @@
 """Models in a real MLflow store: once each, with their code, and back to a file."""
 
 import json
-import shutil
-import time
 from contextlib import chdir
 from pathlib import Path
 from zipfile import ZipFile
@@ -10,18 +8,16 @@ from zipfile import ZipFile
 import mlflow.pyfunc
 import pandas as pd
 import pytest
-from mlflow_project import column, history, logged_models, sent, tracked, versions
+from mlflow_project import column, history, logged_models, tracked, versions
 from projects import said, source
 
 from charloom import NEEDED
 from charloom.core.base.errors import WrongInput
-from charloom.core.base.storage import exclusive, read_json
+from charloom.core.base.storage import read_json
 from charloom.core.config.records import TrainMetrics
 from charloom.core.kernel import drawing, passes
 from charloom.tracking import served
-from charloom.tracking.collect import put, this_run
-from charloom.tracking.query_process import fetch
-from charloom.tracking.tag import RESULTS
+from charloom.tracking.queries import fetch
 
 BEST, LAST = "lowest_smooth_loss", "last"
 FILES = {BEST: "best", LAST: "last"}  # of the LoggedModels, by their names
@@ -99,7 +95,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
         (model,) = logged_models(finished, filter_string=f"name = '{shown}'")
         options = ("--prime", "fox", "--temperature", "0.7", "--top-k", "9", "--top-p", "0.9", "--seed", "4")
         address = f"models:/{model.model_id}"
-        fetch(address, str(tmp_path / "model.npz"))
+        fetch(address, tmp_path / "model.npz")
         assert (tmp_path / "model.npz").read_bytes() == (finished.folder / f"models/{name}.npz").read_bytes()
         from_file, _ = said(finished, "sample", "--model", f"models/{name}.npz", "--length", "300", *options)
         params = {"length": 300, "temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 4}
@@ -111,7 +107,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
     train = read_json(finished.folder / "metrics/train.json", TrainMetrics)
     better = "last" if train.held_out_bits_per_character < train.best_held_out_bits_per_character else "best"
     for address in ("models:/charloom-fox@best", "models:/charloom-fox/1", "models:/charloom-fox/latest"):
-        fetch(address, str(tmp_path / "model.npz"))
+        fetch(address, tmp_path / "model.npz")
         assert (tmp_path / "model.npz").read_bytes() == (finished.folder / f"models/{better}.npz").read_bytes()
 
 
@@ -127,7 +123,7 @@ def test_a_model_writes_the_same_from_mlflow_and_from_the_file(finished, monkeyp
 )
 def test_a_model_that_is_not_there_is_a_line(finished, address, words, tmp_path):
     with chdir(finished.folder), pytest.raises(WrongInput) as raised:
-        fetch(address, str(tmp_path / "model.npz"))
+        fetch(address, tmp_path / "model.npz")
     error = str(raised.value)
     assert "\n" not in error
     assert error.startswith(f"--model: {address}")
@@ -145,51 +141,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     assert error.startswith(f"{address}: not a model that charloom wrote: ")
     file.unlink()
     _, error = said(project, "sample", "--model", address, code=2)
-    assert error == f"--model: {address}: the model has no artifacts/model.npz, so charloom did not log it\n"
+    assert error.startswith(f"--model: {address}: No such artifact: 'artifacts/model.npz'; ")
     (project.folder / "mlflow.db").unlink()
     assert "mlflow.db does not exist" in said(project, "sample", "--model", address, code=2)[1]
     assert not (project.folder / "mlflow.db").exists()
-
-
-@pytest.mark.slow
-def test_tracking_twice_duplicates_nothing_and_completes_an_interrupted_delivery(project, tmp_path):
-    with chdir(project.folder):
-        entry = put(this_run())
-        shutil.copytree(entry, tmp_path / "entry")
-        sent()
-    (run,) = project.runs()
-    client = project.client()
-    theirs = client.create_logged_model(run.info.experiment_id, LAST)  # of no run: somebody else's
-    ours = [model for model in logged_models(project) if model.model_id != theirs.model_id]
-    names = sorted(model.name for model in ours)
-    for model in ours:
-        if model.name in {LAST, names[0]}:
-            client.delete_logged_model(model.model_id)
-    unfinished = client.create_logged_model(run.info.experiment_id, LAST, run.info.run_id)
-    client.delete_tag(run.info.run_id, RESULTS)
-    for _ in range(2):
-        with chdir(project.folder):
-            shutil.copytree(tmp_path / "entry", entry)
-            sent()
-    models = [model for model in logged_models(project) if model.source_run_id == run.info.run_id]
-    assert sorted(model.name for model in models) == names
-    assert {model.status for model in models} == {"READY"}
-    completed = next(model for model in models if model.name == LAST)
-    assert completed.model_id == unfinished.model_id
-    with chdir(project.folder):
-        fetch(f"models:/{completed.model_id}", str(tmp_path / "model.npz"))
-    assert (tmp_path / "model.npz").read_bytes() == file_of(project, completed).read_bytes()
-    assert len(client.search_model_versions("")) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("remote", [False, True])
-def test_a_model_is_read_while_a_sender_uploads(project, server, monkeypatch, remote):
-    if remote:
-        server.empty()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    tracked(project)
-    with chdir(project.folder), exclusive(Path(".mlflow.db.lock"), "a"), exclusive(Path(".charloom/mlflow.lock"), "b"):
-        began = time.monotonic()
-        assert said(project, "sample", "--model", "models:/charloom-fox@best", "--length", "20")[0]
-        assert time.monotonic() - began < 20

@@ -17,6 +17,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -95,36 +96,33 @@ def send_models(store: Store, run: Run, folder: Path, manifest: Manifest) -> dic
 
 def _upload(store: Store, run: Run, folder: Path, addresses: dict[str, str], ids: dict[str, str]) -> None:
     """Upload each model in `addresses` (address by name). `ids` has the LoggedModels' ids by name, or is empty."""
-    about, place = Model(run_id=run.info.run_id), folder.parent / ".model.new"
-    shutil.rmtree(place, ignore_errors=True)  # left by a killed process
-    place.mkdir()
-    for name, address in addresses.items():
-        about.model_id = ids.get(name)
-        write_model(place / "model", folder / FILES, name, about)
-        store.upload(place / "model", address)
-    shutil.rmtree(place)
+    about = Model(run_id=run.info.run_id)
+    with TemporaryDirectory() as temporary:  # MLflow records the paths of files that it is given
+        place = Path(shutil.copytree(folder / FILES / CODE, Path(temporary) / CODE)).parent
+        for name, address in addresses.items():
+            about.model_id = ids.get(name)
+            shutil.copy(folder / FILES / MODEL_FILES / f"{name}.npz", place / MODEL_FILE)
+            store.upload(write_model(place, about), address)
 
 
-def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
-    """Write the model to the folder in MLflow's format.
+def write_model(place: Path, about: Model) -> Path:
+    """Write a folder with a model in MLflow's format, and return the folder.
 
-    folder  a missing folder, or one with another model of the same run, from which this model differs only in its
-            arrays and its id
-    files   folder with the files of the run's entry in the outbox
-    about   MLflow's description, with the ids of the run and of the model
+    place  a folder with the arrays, MODEL_FILE, and CODE; if it has a model of the same run, the new model differs from
+           that only in its arrays and its id
+    about  MLflow's description, with the ids of the run and of the model
 
     MLflow executes the model's code when it saves a model.
     """
-    array = folder.with_name(MODEL_FILE)
-    shutil.copy(files / MODEL_FILES / f"{name}.npz", array)
+    folder, array = place / "model", place / MODEL_FILE
     if not folder.exists():
         with np.load(array) as arrays:
             prime = chr(arrays["vocabulary"][arrays["first"]])
         save_model(
             folder,
-            python_model=str(files / CODE / SERVED),
+            python_model=str(place / CODE / SERVED),
             artifacts={"model": str(array)},
-            code_paths=[str(files / CODE / PACKED)],
+            code_paths=[str(place / CODE / PACKED)],
             signature=SIGNATURE,
             input_example=(pd.DataFrame({"prime": [prime]}), DEFAULTS),
             pip_requirements=[f"{library}=={version(library)}" for library in LIBRARIES],
@@ -132,6 +130,7 @@ def write_model(folder: Path, files: Path, name: str, about: Model) -> None:
         )
     shutil.copy(array, folder / "artifacts")
     about.save(str(folder / "MLmodel"))
+    return folder
 
 
 def register(store: Store, experiment: Experiment, run: Run, addresses: dict[str, str], manifest: Manifest) -> None:

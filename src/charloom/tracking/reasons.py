@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from charloom.core.base.words import in_line
 
@@ -52,6 +52,9 @@ def first_line(error: object, about: str = "") -> str:
 
 def masked(text: str) -> str:
     """Return the text with `***` for password, token and login, and for the values in an address's query."""
-    for secret in filter(None, (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("PASSWORD", "TOKEN"))):
-        text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    login = os.environ.get("MLFLOW_TRACKING_URI", "").partition(":")[2].lstrip("/").rpartition("@")[0]
+    variables = (os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("PASSWORD", "TOKEN"))
+    for secret in filter(None, (login, login.partition(":")[2], *variables)):
+        for form in (secret, unquote(secret), quote(secret, safe="")):
+            text = text.replace(form, "***")
     return QUERY_VALUES.sub(r"\1***", re.sub(r"//[^/\s]*@", "//***@", text))
