@@ -64,9 +64,9 @@ def _sources(origin: Origin, place: Path) -> Project:
     """
     _say(f"run {origin.name}, sent by {origin.user}: commit {origin.commit}")
     patch = place / PATCH
+    project = cloned(place / "clone", origin.commit, patch)
     for line in git("apply", "--numstat", PATCH, folder=place).splitlines() if patch.exists() else ():
         _say(f"{PATCH} changes {line.split(chr(9))[-1]}")
-    project = cloned(place / "clone", origin.commit, patch)
     if (place / PARAMS).read_bytes() != (project.root / PARAMS).read_bytes():
         raise CheckFailed(f"first difference: {PARAMS}: the run's file is not that of its commit and patch")
     digest = read_json(place / "metrics/prepare.json", TextMetrics, REMEDY).sha256
@@ -91,7 +91,8 @@ def _compare(project: Project, place: Path) -> list[OutputDifference]:
         sys.stderr.write(visible(ran.printed))
         return [OutputDifference(ran.failed, "it failed", "its output is above")]
     rows = dict[str, OutputDifference]()
-    hashes = {path: digest for stage in recorded.values() for path, digest in (stage.deps | stage.outs).items()}
+    stages = [stage for stage in recorded.values() if stage.outs]  # DVC records `track`, which has none, after it ended
+    hashes = {path: digest for stage in stages for path, digest in (stage.deps | stage.outs).items()}
     for stage, entry in ran.stages.items():
         for path, digest in (entry.deps | entry.outs).items():
             at = place / path if (place / path).exists() else place / Path(path).name  # a page's file is at the top
