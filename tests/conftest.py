@@ -77,7 +77,7 @@ if folder := os.environ.get("NUMBA_CACHE_DIR"):
 """
 
 
-ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.tracking.sender|charloom.core.kernel.ahead")
+ENDS_ALONE = re.compile("multiprocessing.resource_tracker|charloom.core.kernel.ahead")
 STARTED_BY = "CHARLOOM_TESTS"  # a variable of all processes that these tests start
 os.environ.setdefault(STARTED_BY, str(os.getpid()))
 
@@ -198,7 +198,7 @@ def compiled_before(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def longer(finished, tmp_path_factory) -> Project:
-    """A project whose training takes a second or two, so that a sender starts meanwhile; all has run but `track`."""
+    """A project whose training takes a second or two, so that a kill can hit it; all has run but `track`."""
     project = copied(finished, tmp_path_factory.mktemp("longer") / "project")
     project.set(updates=600000, checkpoint_every=200000, save_every=50000)
     project.run("dvc", "repro", "plot")

@@ -1,16 +1,17 @@
 """What Git says of the code is the truth, or said to be unknown."""
 
+import json
 import subprocess
 from contextlib import chdir
 
 import pytest
+from mlflow_project import this_run
 from projects import Project
 
 from charloom.core.base.errors import Unavailable
 from charloom.core.base.git import commit, or_unknown
 from charloom.results.git import branch, remote_url, uncommitted_patch
-from charloom.tracking.collect import put, this_run
-from charloom.tracking.entries import Entry
+from charloom.tracking.collect import put_run
 
 TEXT = "data/fox.txt"
 
@@ -35,9 +36,9 @@ def test_the_tag_tells_edited_params_from_an_edited_source_or_text(here, names, 
     for name in names:
         path = here.folder / name
         path.write_text(path.read_text() + "\n# edited\n")
-    entry = Entry(put(this_run()))
-    assert entry.tracked.tags["charloom.uncommitted_changes"] == said
-    assert (entry.folder / "files/artifacts/uncommitted.diff").exists() == (said != "false")
+    entry = put_run(this_run())
+    assert json.loads((entry / "manifest.json").read_text())["tags"]["charloom.uncommitted_changes"] == said
+    assert (entry / "files/artifacts/uncommitted.diff").exists() == (said != "false")
 
 
 def test_the_patch_makes_the_changes_again(here):
@@ -50,8 +51,7 @@ def test_the_patch_makes_the_changes_again(here):
         (here.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (here.folder / name).write_bytes(content)
     (here.folder / TEXT).write_text("another text\n")
-    put(this_run())
-    (patch,) = here.folder.glob(".charloom/spool/*/files/artifacts/uncommitted.diff")
+    patch = put_run(this_run()) / "files/artifacts/uncommitted.diff"
     contents = {name: (here.folder / name).read_bytes() for name in ("src/plot.py", TEXT, *new)}
     here.run("git", "stash", "--include-untracked")
     subprocess.run(["git", "apply", patch], check=True)

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import re
-import subprocess
 import sys
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -217,24 +216,3 @@ def test_the_end_of_the_workers_leaves_the_callers_other_processes(tmp_path):
     for other in others:
         other.kill()
         other.join()
-
-
-INTERRUPTED = """
-import os, signal, time
-from pathlib import Path
-from charloom.study.workers import Processes
-
-workers = Processes(Path("text.npz"), 1)
-workers.live_workers()
-(process,) = workers.processes
-time.sleep(0.1)  # it imports
-os.kill(process.pid, signal.SIGINT)
-process.join()
-assert process.exitcode == -signal.SIGINT
-"""
-
-
-def test_ctrl_c_ends_a_worker_that_still_imports_without_a_traceback():
-    """In a new process: its first worker also starts multiprocessing's resource tracker, which unblocks SIGINT."""
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT / "src", capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")

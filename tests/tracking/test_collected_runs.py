@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from contextlib import chdir
 
 import pytest
-from mlflow_project import history, holds_what_the_files_hold, in_order, this_run, tracked, waiting
+from mlflow_project import history, holds_what_the_files_hold, in_order, tracked, waiting
 from projects import source
 from ruamel.yaml import YAML
 

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import chdir
-from pathlib import Path
 from zipfile import ZipFile
 
 import mlflow.pyfunc

@@ -23,7 +23,7 @@ from charloom.core.model.scoring import bits_per_character
 from charloom.core.network.recipe import KERNEL
 from charloom.core.text.corpus import Text, split
 from charloom.core.text.vocabulary import Vocabulary
-from charloom.core.training import resume
+from charloom.core.training import protocol, resume
 from charloom.core.training.protocol import Training, run_training, write_results
 
 UPDATES = 40
@@ -54,7 +54,7 @@ class Case:
         shutil.rmtree(outputs, ignore_errors=True)
         blocks = 0
 
-        def log(_):
+        def report(*_):
             nonlocal blocks
             blocks += 1
             if blocks == stop_after:
@@ -63,8 +63,9 @@ class Case:
                 os.kill(os.getpid(), by)
 
         printed = StringIO()
-        with redirect_stdout(printed):
-            trained = run_training(self.training, outputs / "checkpoints", log)
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+            patch.setattr(protocol, "progress", lambda *_, **__: nullcontext(report))  # called after each block
+            trained = run_training(self.training, outputs / "checkpoints")
             write_results(self.training, trained, {name: outputs / name for name in NAMES})
         resume.forget(self.training.save_to)
         return contents(outputs), printed.getvalue()
@@ -232,7 +233,7 @@ def test_measuring_held_out_text_takes_at_most_a_twentieth_of_the_training(tmp_p
     case = Case(tmp_path, 7, {"held_out_characters": 5}, eta=3.0)  # so large that the lowest loss is not the last
     held_out = case.training.text.held_out
     few = 15 * 10 // 32  # characters: checkpoints are 15 updates apart, of 10 characters each
-    trained = run_training(case.training, tmp_path / "checkpoints", lambda _: None)
+    trained = run_training(case.training, tmp_path / "checkpoints")
     models = [read_model(path) for path in sorted((tmp_path / "checkpoints").iterdir())]
     assert trained.held_out == {
         each.update: bits_per_character(each.theta, held_out[:few], each.h, KERNEL) for each in models

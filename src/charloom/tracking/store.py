@@ -38,7 +38,7 @@ class Store:
 
     uri          the store's address, with the login
     remote       whether the store is a server
-    user         the sender's name: the login name for the store or Git's author, without HTML's special characters
+    user         the user's name: the login name for the store or Git's author, without HTML's special characters
     about        the object of the current request, for error messages
     client       MLflow's client
     experiments  charloom's experiments by the text's SHA-256, or tag.ALL_STUDIES; of several experiments, the oldest

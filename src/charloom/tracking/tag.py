@@ -36,7 +36,7 @@ TRIALS = "charloom.trials"  # the number of trials that the answer is from
 MEASURED, COMPARABLE = "charloom.measure", "charloom.comparable"  # the measure, and the key of comparable versions
 
 # MLflow's own
-USER = "mlflow.user"  # the sender, as MLflow's pages show them
+USER = "mlflow.user"  # as MLflow's pages show them
 NOTE = "mlflow.note.content"
 COMMIT = "mlflow.source.git.commit"
 

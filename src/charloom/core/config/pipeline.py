@@ -10,7 +10,7 @@ from charloom.core.config.params import PARAMS, Params, affects, flat_of
 from charloom.core.config.reading import read_mapping, read_params
 
 PIPELINE, LOCK = Path("dvc.yaml"), Path("dvc.lock")
-CHARLOOM_FOLDER = Path(".charloom")  # our files that are no results: locks, resume states, the spool
+CHARLOOM_FOLDER = Path(".charloom")  # our files that are no results: locks, resume states, the outbox
 OUTS = ("outs", "metrics", "plots")  # the keys of a stage in dvc.yaml under which its outputs are
 TEXT_PLACEHOLDER = "${prepare.text}"  # the text's path in dvc.yaml
 

@@ -32,7 +32,7 @@ from charloom.core.base.signals import Stopped, end_at_once
 from charloom.core.base.terminal import visible
 
 # Git sets its variables in a hook; they would make our Git commands use another repository than this folder's. With
-# PYTHONWARNINGS=error, a deprecation in MLflow would end the sender.
+# PYTHONWARNINGS=error, a deprecation in MLflow would end `track`.
 FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
     "GIT_PREFIX", "PYTHONWARNINGS",
