@@ -28,7 +28,7 @@ def studied(finished, tmp_path_factory):
     """A project whose study `b` is answered, that of `c` trained and without a page, and `d` never begun."""
     project = copied(finished, tmp_path_factory.mktemp("index") / "project")
     with pytest.MonkeyPatch.context() as patch:  # sending to MLflow takes seconds, and is tested elsewhere
-        patch.setattr("charloom.commands.study.deliver", lambda add, retry: SENT.append(add.args[-1]))
+        patch.setattr("charloom.commands.study.deliver", lambda add, _: SENT.append(add.args[-1]))
         ask(project, TWO, "b")
         said(project, "study", "studies/b.yaml", "--jobs", "1")
         ask(project, OTHER.replace("0.05", "0.2"), "c")
