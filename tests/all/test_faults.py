@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import ROOT, source
+from projects import ROOT
 from states import EPOCH, SETTINGS, START, after, flat
 from temporary import not_random, temporary
 
 from charloom.core.training import resume
 from charloom.core.training.trace import EMPTY
-from charloom.tracking import rounds
 
 SAVER = """
 import sys
@@ -83,7 +82,6 @@ def test_a_save_that_fails_at_any_system_call_keeps_the_previous_state(tmp_path)
 @pytest.mark.parametrize("call", ["fsync", "rename", "openat"])
 def test_a_stage_reports_a_disk_failure_and_the_next_run_has_the_same_bytes(project, call):
     project.set(updates=60, checkpoint_every=25, save_every=20)
-    project.edit(source(rounds), "LINGER = 10", "LINGER = 0")  # strace waits for the sender
     project.clear()
     project.run("python", "src/train.py")
     before = project.contents()

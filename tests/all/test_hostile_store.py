@@ -1,4 +1,4 @@
-"""Whatever a server answers, a sender and a command that asks for a model take it as one line, and act on nothing."""
+"""Whatever a server answers, a command that sends a run or asks for a model prints one line, and acts on nothing."""
 
 import re
 import time
@@ -6,14 +6,14 @@ from contextlib import chdir
 
 import pytest
 from hostile import Asked, Mlflow, answered, hostile
+from mlflow_project import this_run
 from projects import copied
 
 from charloom.core.base.errors import CharloomError
 from charloom.core.model.model_file import read_model
-from charloom.core.runtime.provenance import sender_identity
-from charloom.tracking.collect import put, this_run
-from charloom.tracking.query_process import fetch
-from charloom.tracking.rounds import run_round
+from charloom.tracking.collect import put_run
+from charloom.tracking.queries import fetch
+from charloom.tracking.sending import send_all
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\u202e\nwarning: all is well"
 ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]|^warning: all|Traceback", re.MULTILINE)
@@ -57,7 +57,7 @@ REFUSED = {
     "no HTTP": lambda _: [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200)],
     "artifacts in a file": Mlflow(artifacts="file:///etc"),
 }
-TAKEN = {  # by the sender; no model is fetched
+TAKEN = {  # the run is sent; no model is fetched
     "a run named in colours": Mlflow(name=ESCAPES),
     "artifacts above": Mlflow(artifacts="mlflow-artifacts:/../../../../evil"),
     "folders without end": of_artifacts({"files": [{"path": f"d{n}", "is_dir": True} for n in range(1000)]}),
@@ -68,7 +68,7 @@ TAKEN = {  # by the sender; no model is fetched
 
 def fetched(file) -> None:
     """Fetch a model into the file and read it, as `charloom sample --model` does."""
-    fetch("models:/charloom-fox@best", str(file))
+    fetch("models:/charloom-fox@best", file)
     read_model(file)
 
 
@@ -78,14 +78,17 @@ def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, 
     files, began = sending.contents(), time.monotonic()
     with hostile((REFUSED | TAKEN)[name], Mlflow()) as address, chdir(sending.folder):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        entry = put(this_run())
-        reasons = [work.reason for work in run_round(sender_identity(), {}).values()]
+        entry, reasons = put_run(this_run()), []
+        try:
+            send_all(entry)
+        except CharloomError as error:
+            reasons.append(str(error))
         with pytest.raises(CharloomError) as refused:
             fetched(tmp_path / "model.npz")
     assert time.monotonic() - began < SECONDS
     printed = "".join(capsys.readouterr())
     assert ("MLflow run" in printed, entry.exists()) == ((True, False) if name in TAKEN else (False, True))
-    assert len([reason for reason in reasons if reason]) == (name not in TAKEN)
+    assert len(reasons) == (name not in TAKEN)
     for line in (*reasons, str(refused.value)):
         assert (len(line) < 600, "\n" in line) == (True, False)
     assert not ACTS.search(f"{printed}\n{refused.value}")

@@ -1,4 +1,4 @@
-"""Whatever the MLflow store does, training's results are the same, its exit code is 0, and its run is sent later."""
+"""Whatever the MLflow store does, `track` ends in time with code 0 and one warning; `charloom track` sends it later."""
 
 import gzip
 import re
@@ -6,32 +6,34 @@ import socket
 import sqlite3
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from hostile import Mlflow, answered, hostile
 from mlflow import MlflowClient
-from mlflow_project import holds_what_the_files_hold, sent, waiting
-from projects import Project, copied, source, until
+from mlflow_project import holds_what_the_files_hold, waiting
+from projects import Project, source
+from stores import before, free_port
 
-from charloom.tracking import delivery, limits, queries, rounds
+from charloom.tracking import delivery, limits
 
-SECONDS = 90  # of a command on a busy machine: its imports, and the limits below
-# Shorter than a user's, in their order: `track` waits longer than an attempt, and an attempt than an idle sender.
+SECONDS = 60  # of a command on a busy machine: its imports, and the limits below
 LIMITS = (
-    (source(delivery), "QUIET_LIMIT = 45", "QUIET_LIMIT = 8"),
-    (source(queries), "QUERY_TIMEOUT = 45", "QUERY_TIMEOUT = 8"),
-    (source(limits), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 5"),
-    (source(rounds), "LINGER = 10", "LINGER = 3"),
+    (source(delivery), "LONGEST = 60", "LONGEST = 15"),
+    (source(limits), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 8"),
 )
-MEMORY = 1_500_000_000  # bytes of all processes of a command, and of a stage's sender
+MEMORY = 1_500_000_000  # bytes of all processes of a command
 
 
 @contextmanager
-def deaf(_):
+def absent(*_):
+    yield f"http://127.0.0.1:{free_port()}"
+
+
+@contextmanager
+def deaf(*_):
     """Take connections into a queue that nobody looks at."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -40,7 +42,7 @@ def deaf(_):
 
 
 @contextmanager
-def locked(folder: Path):
+def locked(folder: Path, _):
     """Hold the lock of a database that is whole, as a program that died in the middle of a backup would."""
     address = f"sqlite:///{folder}/mlflow.db"
     MlflowClient(address).search_experiments()
@@ -51,7 +53,14 @@ def locked(folder: Path):
 
 def answers(pieces):
     """Serve what `pieces` makes, whatever is asked."""
-    return lambda _: hostile(lambda _: pieces(), Mlflow())
+    return lambda *_: hostile(lambda _: pieces(), Mlflow())
+
+
+@contextmanager
+def passing(server: str, *given):
+    """Stand before the server: see `before`."""
+    with before(server, *given) as (address, _):
+        yield address
 
 
 def page() -> list[bytes]:
@@ -65,70 +74,66 @@ def bomb() -> list[bytes]:
     return answered(gzip.compress(b" " * 2**24) * 256, headers=["Content-Encoding: gzip"])
 
 
-FAULTS = {"deaf": deaf, "pages without end": answers(page), "a gzip bomb": answers(bomb), "locked SQLite": locked}
+FAULTS = {
+    "no server": absent,
+    "no answer": deaf,
+    "500": answers(lambda: answered(b"x" * 10_000_000, 500)),
+    "HTML": answers(lambda: answered(b"<html><h1>Sign in</h1></html>", headers=["Content-Type: text/html"])),
+    "truncated JSON": answers(lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b'{"experi']),
+    "pages without end": answers(page),
+    "a gzip bomb": answers(bomb),
+    "locked SQLite": locked,
+    "a wrong password": answers(lambda: answered(b"You are not authenticated.", 401)),
+    "a store to read": lambda _, server: passing(server, 0, lambda _: False, None, ("/create", 403)),
+    "3 s a request": lambda _, server: passing(server, 3),
+    "a full disk": None,
+}
 
 
-class Ended:
-    """A command that has ended: its code, what it printed, and the most that it took."""
-
-    def __init__(self, project: Project, *command: str, **variables: str):
-        began, self.memory = time.monotonic(), 0
-        process = subprocess.Popen(
-            command, cwd=project.folder, env=project.environment() | variables, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                self.printed, self.complaint = process.communicate(timeout=0.3)
-                break
-            with suppress(psutil.Error):
-                parts = {psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)}
-                parts |= set(project.senders() if command[0] == "python" else ())
-                self.memory = max(self.memory, sum(part.memory_info().rss for part in parts))
-        self.code, self.seconds = process.returncode, time.monotonic() - began
-        assert (self.memory < MEMORY, self.seconds < SECONDS) == (True, True), self
-
-    def __repr__(self):
-        measured = f"{self.seconds:.0f} s, {self.memory / 1e6:.0f} MB"
-        return f"exit {self.code}, {measured}: {self.printed!r} {self.complaint!r}"
-
-
-def failures(project: Project) -> int:
-    """Return the number of failed attempts that the senders' logs have."""
-    logs = (project.folder / ".charloom/sender").glob("*.log")
-    return sum(log.read_bytes().count(b'"delivered":"","failure":"') for log in logs)
+def ended(project: Project, *command: str, **variables: str) -> tuple[int, str, str]:
+    """Run the command; return its exit code and what it printed to standard output and error."""
+    began, memory = time.monotonic(), 0
+    process = subprocess.Popen(
+        command, cwd=project.folder, env=project.environment() | variables, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        with suppress(psutil.Error):
+            parts = {psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)}
+            memory = max(memory, sum(part.memory_info().rss for part in parts))
+    seconds, (printed, complaint) = time.monotonic() - began, process.communicate()
+    print(f"exit {process.returncode}, {seconds:.0f} s, {memory / 1e6:.0f} MB: {complaint}")
+    assert (memory < MEMORY, seconds < SECONDS) == (True, True)
+    return process.returncode, printed, complaint
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_store_with_a_fault_changes_no_result_and_is_caught_up_with_later(fault, longer, tmp_path):
-    project = copied(longer, tmp_path / "project")
+def test_a_store_with_a_fault_changes_no_result_and_gets_the_run_later(fault, project, server, tmp_path):
     for change in LIMITS:
         project.edit(*change)
-    files = project.contents()
+    files, warning = project.contents(), r"warning: MLflow was not updated \(.{1,600}\); `make track` retries\n"
     for name in ("tmp", "store"):
         (tmp_path / name).mkdir()
-    with FAULTS[fault](tmp_path / "store") as address, ThreadPoolExecutor() as together:
-        own = {"TMPDIR": str(tmp_path / "tmp"), "MLFLOW_TRACKING_URI": address}
-        own |= {"PYTHONPATH": str(project.folder / "src")}  # `charloom`, too, has the limits of the project
-        asking = ("charloom", "sample", "--model", "models:/charloom-fox@best")
-        sampled = together.submit(Ended, project, *asking, **own)  # beside the others: each may take its whole time
-        train = Ended(project, "python", "src/train.py", **own)
-        track = Ended(project, "python", "src/track.py", **own)
-        sample = sampled.result()
-        print(f"{fault}\ntrain: {train}\ntrack: {track}\nsample: {sample}")
-        assert (train.code, train.complaint, track.code) == (0, "", 0)
-        assert re.fullmatch(r"warning: MLflow was not updated \(.{1,600}\); `make track` retries\n", track.complaint)
-        assert "MLflow run" not in track.printed
-        assert len(waiting(project)) == 1
-        assert (sample.code in {2, 3, 5}, sample.printed, sample.complaint.count("\n")) == (True, "", 1)
-        assert {name: content for name, content in project.contents().items() if name in files} == files
-        assert not list((tmp_path / "tmp").iterdir())
-        if fault == "deaf":  # an attempt takes longer than an idle sender waits for work
-            attempts = failures(project)
-            until(lambda: failures(project) >= attempts + 2, 90)
-        project.end_senders()  # or it would send the run to this store, once that is mended
-    with chdir(project.folder):
-        sent()
-    (run,) = project.runs()
-    holds_what_the_files_hold(project, project.client(), run)
+    variables = {"TMPDIR": str(tmp_path / "tmp")}
+    if fault == "a full disk":  # a limit of 4 KB a file
+        code, printed, complaint = ended(project, "bash", "-c", "ulimit -f 4; exec python src/track.py", **variables)
+    else:
+        with FAULTS[fault](tmp_path / "store", server.uri) as address:
+            variables |= {"MLFLOW_TRACKING_URI": address}
+            code, printed, complaint = ended(project, "python", "src/track.py", **variables)
+            own = {"PYTHONPATH": str(project.folder / "src")}  # `charloom`, too, has the limits of the project
+            if fault != "3 s a request":
+                sample = ("charloom", "sample", "--model", "models:/charloom-fox@best", "--length", "20")
+                refused, sampled, line = ended(project, *sample, **variables, **own)
+                assert (refused in {2, 3, 5}, sampled, line.count("\n")) == (True, "", 1)
+                assert not list((tmp_path / "tmp").iterdir())
+    assert (code, "MLflow run" in printed) == (0, False)
+    assert re.fullmatch(warning, complaint)
+    assert len(waiting(project)) == (fault != "a full disk")
+    assert {name: content for name, content in project.contents().items() if name in files} == files
+    assert "MLflow run " in project.run("charloom", "track", MLFLOW_TRACKING_URI=server.uri)
+    (run,) = project.runs(server.uri)
+    holds_what_the_files_hold(project, project.client(server.uri), run)
     assert not waiting(project)

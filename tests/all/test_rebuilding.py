@@ -75,7 +75,7 @@ def forge_state(project: Project) -> Path:
         params, settings, text = read_params(), Inputs("train").values, read_prepared(files("train")["prepared/text"])
         folder = Path(".charloom/train").resolve() / resume.key(settings)
         training = protocol.Training(params, text, folder, settings)
-        protocol.run_training(training, project.folder.parent / "checkpoints", lambda *_: None)
+        protocol.run_training(training, project.folder.parent / "checkpoints")
         state, trace, checkpoints = resume.load(folder, settings, training.initial(), training.epoch)
         state.theta.flat[:] += 0.1
         for old in folder.glob("*.state"):

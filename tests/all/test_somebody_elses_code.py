@@ -1,5 +1,6 @@
-"""Commands execute no code of a fetched repository, a model or a spool."""
+"""Commands execute no code of a fetched repository, a model or an outbox."""
 
+import hashlib
 import json
 import os
 import signal
@@ -8,14 +9,15 @@ from contextlib import chdir
 from zipfile import ZipFile
 
 import pytest
+from mlflow_project import this_run
 from projects import source, until
 from stores import listening, ui
 from study_projects import TWO_SEEDS, ask
 
 import charloom
 from charloom.core.model import model_file
-from charloom.tracking.collect import put, this_run
-from charloom.tracking.entries import CHECKSUMS, checksums
+from charloom.tracking.collect import put_run
+from charloom.tracking.outbox import MANIFEST, read_entry
 
 MARK = "somebody_elses_code_ran"
 
@@ -25,10 +27,11 @@ def marking(project) -> str:
     return f"import pathlib\npathlib.Path({str(project.folder / MARK)!r}).write_text(__name__)\n"
 
 
-def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
+def test_code_in_an_outbox_that_came_with_the_clone_is_not_run_by_track(project):
     """The queue is data. MLflow executes a model's code when it saves the model, so it gets charloom's own code."""
     with chdir(project.folder):
-        waits = put(this_run()) / "files"
+        entry = put_run(this_run())
+    waits, manifest = entry / "files", read_entry(entry)
     served, packed = waits / "code/served.py", waits / "code/charloom.zip"
     served.write_text(marking(project) + served.read_text())
     with ZipFile(packed) as archive:
@@ -37,7 +40,9 @@ def test_code_in_a_spool_that_came_with_the_clone_is_not_run_by_track(project):
         for name, content in files.items():
             planted = name in {source(module).removeprefix("src/") for module in (charloom, model_file)}
             archive.writestr(name, marking(project).encode() + content if planted else content)
-    (waits / CHECKSUMS).write_text(checksums(waits))
+    for path in manifest.sha256:
+        manifest.sha256[path] = hashlib.sha256((waits / path).read_bytes()).hexdigest()
+    (entry / MANIFEST).write_text(manifest.model_dump_json())
     assert "MLflow run " in project.run("charloom", "track")
     assert not (project.folder / MARK).exists()
 

@@ -27,7 +27,6 @@ def large(finished, tmp_path_factory) -> tuple[Project, dict[str, bytes]]:
     project.run("python", "src/train.py", CHARLOOM_THREADS="1")
     results = made(project)
     project.clear()
-    project.end_senders()  # or they would write into the folder while tests copy it
     return project, results
 
 

@@ -208,9 +208,8 @@ def _add_record(commands: Any) -> None:
     """Add `track`, `doctor` and `ui`, the commands about MLflow and the environment."""
     about = "Send this folder's run and everything in .charloom/outbox to MLflow."
     _added(commands, "track", "send unsent runs to MLflow", about)
-    about = "Check settings, environment, MLflow, DVC's remote and Dask, and print a line for each."
-    add = _added(commands, "doctor", "check what a run needs", about)
-    add("--dask", metavar="ADDRESS", help="also check this Dask scheduler")
+    about = "Check environment, settings, MLflow and DVC's remote, and print a line for each."
+    _added(commands, "doctor", "check what a run needs", about)
     about = "Serve MLflow's pages with all runs, on this machine only, and print their addresses."
     port = partial(allowed, "port", shown="--port")
     add = _added(commands, "ui", "show all runs in MLflow's pages", about)

@@ -4,18 +4,15 @@ import argparse
 import platform
 import re
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from charloom.core.base.errors import CheckFailed
 from charloom.core.base.terminal import visible
 from charloom.core.config.pipeline import ensure_repository
 from charloom.core.config.reading import read_params
-from charloom.core.kernel.cache import cache_home
 from charloom.tracking.limits import time_limit
 from charloom.tracking.queries import store_address
 from charloom.tracking.reasons import first_line
@@ -26,12 +23,8 @@ LONGEST = 60  # seconds for all checks
 
 def doctor(arguments: argparse.Namespace) -> None:
     """Print a line for each check: ok or NO, what is checked, and the result. Raises CheckFailed if a check fails."""
-    failures, checks = 0, dict[str, Callable[[], str]]()
-    checks |= {"environment": _environment, "compiled code": _compiled, "params.yaml": _params}
-    checks |= {"MLflow": store_address, "DVC remote": _remote}
-    if arguments.dask is not None:
-        checks["Dask"] = lambda: _scheduler(arguments.dask)
-    for subject, check in checks.items():
+    failures, checks = 0, {"environment": _environment, "params.yaml": _params, "MLflow": store_address}
+    for subject, check in (checks | {"DVC remote": _remote}).items():
         try:
             with time_limit(f"NO  {subject:18}{{}}", CheckFailed.exit_code, LONGEST):
                 word, result = "ok", check()
@@ -56,17 +49,6 @@ def _environment() -> str:
     return f"Python {platform.python_version()} in {sys.prefix}{f', as in {LOCKS[0]}' if pinned else ''}"
 
 
-def _compiled() -> str:
-    folder = cache_home()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=folder):
-            return f"{folder}: can be written"
-    except OSError as error:
-        cure = "each start compiles again; set NUMBA_CACHE_DIR to a folder that can be written"
-        raise CheckFailed(f"{folder}: {error.strerror}: {cure}") from None
-
-
 def _params() -> str:
     ensure_repository()
     text = Path(read_params().prepare.text)
@@ -88,12 +70,3 @@ def _remote() -> str:
         remote.fs.pipe_file(file, b"a test")
         remote.fs.remove(file)
         return f"{where}: can be written"
-
-
-def _scheduler(address: str) -> str:
-    from distributed import Client  # noqa: PLC0415  a second to import
-
-    with Client(address, timeout=10, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
-        if not (workers := len(client.scheduler_info()["workers"])):
-            raise CheckFailed(f"{address}: no workers; start `dask worker`")
-        return f"{address}: {workers} workers"
