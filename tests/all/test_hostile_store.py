@@ -85,6 +85,7 @@ def test_an_answer_of_any_kind_is_a_line(name, finished, tmp_path, monkeypatch, 
             reasons.append(str(error))
         with pytest.raises(CharloomError) as refused:
             fetched(tmp_path / "model.npz")
+    print(reasons)
     assert time.monotonic() - began < SECONDS
     printed = "".join(capsys.readouterr())
     assert ("MLflow run" in printed, entry.exists()) == ((True, False) if name in TAKEN else (False, True))

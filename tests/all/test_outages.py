@@ -1,15 +1,13 @@
 """Whatever the MLflow store does, `track` ends in time with code 0 and one warning; `charloom track` sends it later."""
 
-import gzip
 import re
 import socket
 import sqlite3
 import subprocess
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from hostile import Mlflow, answered, hostile
 from mlflow import MlflowClient
@@ -24,7 +22,6 @@ LIMITS = (
     (source(delivery), "LONGEST = 60", "LONGEST = 15"),
     (source(limits), "SILENCE_LIMIT = 30", "SILENCE_LIMIT = 8"),
 )
-MEMORY = 1_500_000_000  # bytes of all processes of a command
 
 
 @contextmanager
@@ -69,11 +66,6 @@ def page() -> list[bytes]:
     return answered({"runs": [run], "next_page_token": str(time.monotonic_ns())})
 
 
-def bomb() -> list[bytes]:
-    """Return 4 GB of spaces, compressed: a member of 16 MB many times."""
-    return answered(gzip.compress(b" " * 2**24) * 256, headers=["Content-Encoding: gzip"])
-
-
 FAULTS = {
     "no server": absent,
     "no answer": deaf,
@@ -81,7 +73,6 @@ FAULTS = {
     "HTML": answers(lambda: answered(b"<html><h1>Sign in</h1></html>", headers=["Content-Type: text/html"])),
     "truncated JSON": answers(lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b'{"experi']),
     "pages without end": answers(page),
-    "a gzip bomb": answers(bomb),
     "locked SQLite": locked,
     "a wrong password": answers(lambda: answered(b"You are not authenticated.", 401)),
     "a store to read": lambda _, server: passing(server, 0, lambda _: False, None, ("/create", 403)),
@@ -92,21 +83,13 @@ FAULTS = {
 
 def ended(project: Project, *command: str, **variables: str) -> tuple[int, str, str]:
     """Run the command; return its exit code and what it printed to standard output and error."""
-    began, memory = time.monotonic(), 0
-    process = subprocess.Popen(
-        command, cwd=project.folder, env=project.environment() | variables, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    began = time.monotonic()
+    process = subprocess.run(
+        command, cwd=project.folder, env=project.environment() | variables, text=True, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
     )  # fmt: skip
-    while process.poll() is None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.3)
-        with suppress(psutil.Error):
-            parts = {psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)}
-            memory = max(memory, sum(part.memory_info().rss for part in parts))
-    seconds, (printed, complaint) = time.monotonic() - began, process.communicate()
-    print(f"exit {process.returncode}, {seconds:.0f} s, {memory / 1e6:.0f} MB: {complaint}")
-    assert (memory < MEMORY, seconds < SECONDS) == (True, True)
-    return process.returncode, printed, complaint
+    print(f"exit {process.returncode}, {time.monotonic() - began:.0f} s: {process.stderr}")
+    return process.returncode, process.stdout, process.stderr
 
 
 @pytest.mark.parametrize("fault", FAULTS)

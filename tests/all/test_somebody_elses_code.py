@@ -83,5 +83,5 @@ def test_code_of_a_folder_is_not_run_by_the_pages_and_ctrl_c_ends_them(planted):
         assert not (planted.folder / MARK).exists(), (planted.folder / MARK).read_text()
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does
         assert process.wait(30) == 0
-    assert planted.log().endswith("(Ctrl-C ends it)\n")  # what MLflow says goes to a file
+    assert planted.log().endswith("; Ctrl-C ends it)\n")  # what MLflow says goes to a file
     until(lambda: not listening(port))

@@ -65,7 +65,6 @@ def test_a_text_that_is_too_large_is_refused_before_it_is_hashed(project):
         one_line(project.stage(*arguments.split(), code=2), line)
     vary = ("--vary", "eta=0.1,0.05")
     assert said(project, "study", "new", "studies/b.yaml", *vary, code=2) == ("", f"{line}\n")
-    assert line in said(project, "doctor", code=1)[0]
     assert time.monotonic() - began < 10  # hashing it takes longer each time
 
 

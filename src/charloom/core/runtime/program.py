@@ -8,6 +8,7 @@ import codecs
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,6 +59,8 @@ def run_command(command: Callable[[], None], leave: Callable[[int], NoReturn] = 
     environment.
     """
     end_at_once()
+    if "PYTHONWARNINGS" in os.environ:
+        warnings.simplefilter("ignore")  # as in the processes that this one starts
     for name in FOREIGN:
         os.environ.pop(name, None)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115  closed by the caller
