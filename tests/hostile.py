@@ -31,10 +31,11 @@ class Mlflow:
         given = json.loads(asked.body or b"{}") if endpoint else {}
         if endpoint == "runs/create":
             self.tags = given["tags"]
-        found = given.get("filter", "")
         model = {"info": {"model_id": MODEL, "experiment_id": "0", "artifact_uri": self.artifacts, "status": 1}}
         version = {"name": "x", "version": "1", "run_id": "a", "source": f"models:/{MODEL}", "model_id": MODEL}
         match endpoint:
+            case "experiments/get-by-name":
+                return answered({"error_code": "RESOURCE_DOES_NOT_EXIST"}, 404)
             case "experiments/create":
                 self.text = given["tags"][0]["value"]
                 said = {"experiment_id": self.experiment}
@@ -43,7 +44,7 @@ class Mlflow:
                 own = {"experiment_id": self.experiment, "name": "charloom: fox", "tags": tags}
                 said = {"experiments": [own], "experiment": own}
             case "runs/search":
-                said = {"runs": [self._run()] if "` = '" in found else []}
+                said = {"runs": [self._run()] if self.tags else []}
             case "runs/create" | "runs/get":
                 said = {"run": self._run()}
             case "runs/update":
