@@ -29,8 +29,6 @@ class Mlflow:
     def __call__(self, asked: Asked) -> list[bytes]:
         endpoint = re.split("[?&]", asked.path.partition("/mlflow/")[2])[0]
         given = json.loads(asked.body or b"{}") if endpoint else {}
-        if endpoint == "runs/create":
-            self.tags = given["tags"]
         model = {"info": {"model_id": MODEL, "experiment_id": "0", "artifact_uri": self.artifacts, "status": 1}}
         version = {"name": "x", "version": "1", "run_id": "a", "source": f"models:/{MODEL}", "model_id": MODEL}
         match endpoint:
@@ -46,6 +44,7 @@ class Mlflow:
             case "runs/search":
                 said = {"runs": [self._run()] if self.tags else []}
             case "runs/create" | "runs/get":
+                self.tags = given.get("tags", self.tags)
                 said = {"run": self._run()}
             case "runs/update":
                 said = {"run_info": self._run()["info"]}
