@@ -6,10 +6,10 @@ from charloom.core.runtime.stage import run_stage
 from charloom.core.config.pipeline import files
 from charloom.core.runtime.inputs import Inputs
 from charloom.core.training.headline import headline
+from charloom.results.lock_check import ensure_recorded
 from charloom.results.run import from_folder
 from charloom.tracking.collect import put_run
 from charloom.tracking.delivery import deliver
-from charloom.tracking.lock_check import ensure_recorded
 
 
 def main(inputs: Inputs) -> None:

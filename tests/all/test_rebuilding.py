@@ -16,7 +16,7 @@ from charloom.core.runtime.inputs import Inputs
 from charloom.core.text import ngrams
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training import protocol, resume
-from charloom.tracking.lock_check import ensure_recorded
+from charloom.results.lock_check import ensure_recorded
 
 HOSTILE = {
     "OPENBLAS_CORETYPE": "Prescott", "TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "12345",

@@ -140,7 +140,7 @@ def test_a_model_that_is_not_ours_and_one_that_is_damaged_are_told_apart(project
     assert error.startswith(f"{address}: not a model that charloom wrote: ")
     file.unlink()
     _, error = said(project, "sample", "--model", address, code=2)
-    assert error.startswith(f"--model: {address}: No such artifact: 'artifacts/model.npz'; ")
+    assert error.startswith(f"--model: {address}: No such artifact: 'artifacts/model.npz'")
     (project.folder / "mlflow.db").unlink()
     assert "mlflow.db does not exist" in said(project, "sample", "--model", address, code=2)[1]
     assert not (project.folder / "mlflow.db").exists()

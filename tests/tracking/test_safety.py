@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 from hostile import Mlflow, hostile
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow_project import tracked
 from projects import said
 from stores import answering, free_port
@@ -95,25 +94,6 @@ def test_a_wrong_address_gets_a_line_without_its_password(monkeypatch):
     with pytest.raises(Unavailable) as raised, connected():
         pass
     assert str(raised.value) == f"API request to {address}/api/2.0/mlflow/experiments/search: Connection refused"
-
-
-@pytest.mark.parametrize(
-    ("asked", "user", "told"),
-    [
-        ("API request to endpoint /x failed with error code 401 != 200. Response body: 'no'", "", "refuses none: "),
-        ("401 Client Error: no for url: http://h/x", "ben", "refuses user ben: "),
-    ],
-)
-def test_a_refused_login_names_the_user_and_the_variables(monkeypatch, asked, user, told):
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
-    names = "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD"
-    assert first_line(asked) == f"the server needs a login, and {told}{names}"
-
-
-def test_a_refused_request_names_the_object_and_the_user(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ben")
-    refused = MlflowException("no", error_code=PERMISSION_DENIED)
-    assert first_line(refused, "model a") == "model a: user ben needs the permission EDIT"
 
 
 def test_a_reason_is_a_line_of_some_length_that_acts_on_nothing():

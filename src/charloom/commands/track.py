@@ -9,10 +9,10 @@ from itertools import takewhile
 from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.config.pipeline import HERE, ensure_repository, files
 from charloom.core.config.reading import read_params
+from charloom.results.lock_check import ensure_recorded
 from charloom.results.run import from_folder
 from charloom.tracking.collect import put_run
 from charloom.tracking.limits import time_limit
-from charloom.tracking.lock_check import ensure_recorded
 from charloom.tracking.reasons import first_line
 from charloom.tracking.sending import send_all
 

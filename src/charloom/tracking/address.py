@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from charloom.core.base.errors import Unavailable, WrongInput
+from charloom.core.base.errors import Unavailable
 from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import root
@@ -51,13 +51,6 @@ def database() -> Path | None:
         return root() / DATABASE
     url = _sqlite_url()
     return Path(str(url.database)) if url else None
-
-
-def ensure_store(what: str) -> None:
-    """Raise WrongInput if the store is an SQLite file that does not exist. The message begins with `what`."""
-    file = database()
-    if file and not file.exists():
-        raise WrongInput(f"{what}: the MLflow store {file} does not exist; MLFLOW_TRACKING_URI selects another")
 
 
 def artifacts() -> str:

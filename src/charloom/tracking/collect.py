@@ -36,7 +36,6 @@ from charloom.tracking.outbox import BEST, LAST, Content, Manifest
 
 SAMPLE_TABLE = "sample_table.json"  # MLflow shows it as a table
 TOP = ("report.html", SAMPLE_TABLE)  # in the artifacts' top folder
-COUNTS = {"characters", "K", "training_characters", "held_out_characters"}
 SENT = {"reports", "metrics", "plots"}  # the folders whose files a run's page shows
 SAMPLES = "samples.txt"
 DIGEST = 36  # characters of a dataset's digest, at most
@@ -66,7 +65,7 @@ def put_run(run: Run, check: Callable[[], None] = lambda: None) -> Path:
         params={name: in_line(as_yaml(value)) for name, value in flat_of(run.params).items()},
         points=[(name, at, value, started + per_update * at) for (name, at), value in _points(run, path).items()],
         dataset={"name": Path(source).stem[:500], "digest": text.sha256[:DIGEST], "source": json.dumps({"uri": source}),
-                 "profile": text.model_dump_json(include=COUNTS)},
+                 "profile": text.model_dump_json()},
         models={name: update for name, (_, update) in models.items()}, better=_better(run),
     )  # fmt: skip
     contents = {f"{outbox.ARTIFACTS}/{name}": content for name, content in _shown(path, samples, patch).items()}
@@ -172,7 +171,6 @@ def _tags(run: Run, patch: str, training: Provenance | None) -> dict[str, str]:
         "charloom.first_update_below_target": str(run.text_and_metrics[1].first_update_below_target),
         tag.TEXT: run.text_sha256,
         tag.NETWORK: run.network,
-        "charloom.dvc_baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
         "charloom.dvc_experiment": training.dvc_experiment if training else os.environ.get("DVC_EXP_NAME", ""),
     } | {f"charloom.{name}": value for name, value in (training.machine if training else {}).items()}
     return {name: value for name, value in tags.items() if value or name == tag.COMMIT}
@@ -182,12 +180,11 @@ def _description(run: Run, samples: SampleTable) -> str:
     """Return the run's description in Markdown: its measures and the start of the last checkpoint's sample."""
     train = run.text_and_metrics[1]
     _, text, update, _ = [row for row in samples.data if row[0] != BEST_MODEL][-1]
-    bits, repository, number = train.held_out_bits_per_character, or_unknown(remote_url), or_unknown(commit)
-    linked = f" The code: [`{number[:7]}`]({repository}/commit/{number})." if "://" in repository and number else ""
+    bits = train.held_out_bits_per_character
     measure = f"{bits:.3f} bits per held-out character" if bits is not None else f"smooth loss {train.smooth_loss:.3f}"
     return (
         f"**{measure}** of `{in_line(run.params.prepare.text)}`; smooth loss {train.smooth_loss:.3f}, "
         f"lowest {train.best_smooth_loss:.3f} after {train.best_update:,} of {train.updates:,} updates. "
-        f"`report.html` among the artifacts is the full report.{linked}\n\n"
+        f"`report.html` among the artifacts is the full report.\n\n"
         f"Sample after {update:,} updates:\n\n{indent(visible(text[:EXCERPT]), '    ', lambda _: True)}\n"
     )

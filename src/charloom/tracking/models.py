@@ -90,7 +90,9 @@ def send_models(store: Store, run: Run, folder: Path, manifest: Manifest) -> dic
     links = [LoggedModelOutput(ids[name], updates[name]) for name in missing if ids[name] not in linked]
     if links:
         client.log_outputs(run_id, links)
-    store.each(lambda name: client.finalize_logged_model(ids[name], "READY"), missing)
+    for name in missing:
+        client.finalize_logged_model(ids[name], "READY")
+        note_progress()
     return {name: MODELS + model_id for name, model_id in ids.items()}
 
 
@@ -168,7 +170,7 @@ def register(store: Store, experiment: Experiment, run: Run, addresses: dict[str
     except MlflowException as error:  # another user owns the registered model; the run is kept
         if error.error_code != DENIED:
             raise
-        warn_once(name, f"the best model is not registered: {first_line(error, f'model {name}')}")
+        warn_once(name, f"the best model is not registered: {name}: {first_line(error)}")
 
 
 def _rank(version: ModelVersion) -> tuple[float, int]:

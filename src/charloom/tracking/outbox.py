@@ -28,7 +28,6 @@ SERVED, PACKED = "served.py", "charloom.zip"  # files of CODE: see served.py; th
 PATCH = "uncommitted.diff"  # the artifact with the uncommitted changes
 PAGE, PICTURE = "report.html", "comparison.svg"  # a study's page; the picture in the description of its run
 BEST, LAST = "lowest_smooth_loss", "last"  # names of models in MLflow; others are checkpoints
-DAY = 86_400  # seconds
 Content = Path | str | bytes  # a file to copy, or the content
 Point = tuple[str, int, float, float]  # name, update, value, time in seconds since 1970
 
@@ -70,7 +69,7 @@ class Manifest(Schema):
     sha256: dict[str, str] = Field(default_factory=dict)
 
 
-def outbox() -> Path:
+def place() -> Path:
     """Return the outbox's folder, in the main repository: DVC removes the folder of an experiment."""
     return root() / CHARLOOM_FOLDER / "outbox"
 
@@ -83,7 +82,7 @@ def put(manifest: Manifest, files: Mapping[str, Content], check: Callable[[], No
 
     Raises OSError or Unavailable if the entry cannot be written.
     """
-    folder, new, hashes = outbox() / f"{manifest.id}-{time.time_ns()}", outbox() / f".{uuid4().hex}.new", {}
+    folder, new, hashes = place() / f"{manifest.id}-{time.time_ns()}", place() / f".{uuid4().hex}.new", {}
     try:
         for path, content in files.items():
             data = content.encode() if isinstance(content, str) else content
@@ -101,20 +100,14 @@ def put(manifest: Manifest, files: Mapping[str, Content], check: Callable[[], No
 def waiting(first: Path | None = None) -> list[Path]:
     """Return the entries' folders, `first` in front, then the older ones first. The caller holds the outbox's lock.
 
-    Of several entries with one id only the newest is returned, and the others are removed. The remains of killed
-    processes are removed, too, unless they are so new that a process may be at work.
+    Of several entries with one id only the newest is returned, and the others are removed.
     """
     entries = dict[str, Path]()
-    for folder in sorted(outbox().glob("*/")):
-        is_new = folder.name.startswith(".")
-        if is_new or not (folder / MANIFEST).exists():
-            if not is_new or time.time() - folder.stat().st_mtime > DAY:
-                remove(folder)
-            continue
-        key = folder.name.rpartition("-")[0]
+    for manifest in sorted(place().glob(f"[!.]*/{MANIFEST}")):
+        key = manifest.parent.name.rpartition("-")[0]
         if key in entries:
             remove(entries[key])
-        entries[key] = folder
+        entries[key] = manifest.parent
     return sorted(entries.values(), key=lambda folder: (folder != first, folder.stat().st_mtime))
 
 

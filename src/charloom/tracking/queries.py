@@ -3,7 +3,6 @@
 Each query ends the process with the exit code 5 after LONGEST seconds.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +16,15 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from charloom.core.base.errors import Unavailable, WrongInput
 from charloom.core.base.git import git
 from charloom.core.base.storage import sha256_of_text
-from charloom.core.base.words import in_line
 from charloom.core.config.params import PARAMS
 from charloom.core.config.pipeline import LOCK
 from charloom.core.config.reading import read_params
 from charloom.tracking import tag
-from charloom.tracking.address import database, ensure_store, page_address
+from charloom.tracking.address import database, page_address
 from charloom.tracking.limits import time_limit
 from charloom.tracking.models import MODEL_FILE
 from charloom.tracking.outbox import PATCH
-from charloom.tracking.reasons import DENIED, LOGIN, NOT_FOUND, first_line, masked
+from charloom.tracking.reasons import DENIED, NOT_FOUND, first_line, masked
 from charloom.tracking.store import Store, connected
 
 # See collect.put_run.
@@ -39,6 +37,8 @@ LONGEST = 120  # seconds for a query
 
 @contextmanager
 def _asked() -> Iterator[Store]:
+    if (file := database()) and not file.exists():
+        raise WrongInput(f"the MLflow store {file} does not exist; MLFLOW_TRACKING_URI selects another")
     with time_limit("{}", Unavailable.exit_code, LONGEST, LONGEST), connected() as store:
         yield store
 
@@ -58,9 +58,7 @@ def fetch(address: str, file: Path) -> None:
 
     Raises WrongInput if the model does not exist or charloom did not log it, and Unavailable if MLflow does not answer.
     """
-    ensure_store(f"--model: {address}")
-    with _asked() as store:
-        store.about = f"{in_line(address)} (if it exists)"  # a server with passwords hides that
+    with _asked():
         try:
             repository = get_artifact_repository(address)
             # download_artifacts would first list subfolders
@@ -70,8 +68,7 @@ def fetch(address: str, file: Path) -> None:
             is_missing = status == NOT_FOUND or isinstance(error, FileNotFoundError) or str(error).startswith(MALFORMED)
             if not is_missing and getattr(error, "error_code", "") not in NO_MODEL:
                 raise
-            hint = "the run's page in MLflow lists the models that charloom logged"
-            raise WrongInput(f"--model: {address}: {first_line(error)}; {hint}") from None
+            raise WrongInput(f"--model: {address}: {first_line(error)}") from None
 
 
 def origin_of(run_id: str, folder: Path) -> Origin:
@@ -81,17 +78,14 @@ def origin_of(run_id: str, folder: Path) -> Origin:
     repository does not have the run's commit. Raises Unavailable if a request fails.
     """
     name = f"MLflow run {run_id}"
-    ensure_store(name)
     with _asked() as store:
-        store.about = name
         try:
             run = store.client.get_run(run_id)
         except MlflowException as error:
             if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", DENIED}:
                 raise
             where = page_address() or database() or "the store"  # a server with passwords hides the difference
-            hint = "MLFLOW_TRACKING_URI selects the store"
-            raise WrongInput(f"{name}: not in {where}, or hidden from you; {hint}") from None
+            raise WrongInput(f"{name}: not in {where}, or hidden from you") from None
         for path in ARTIFACTS & {file.path for file in store.client.list_artifacts(run_id)}:
             store.client.download_artifacts(run_id, path, str(folder))
     tags = run.data.tags
@@ -101,8 +95,7 @@ def origin_of(run_id: str, folder: Path) -> Origin:
     if uncommitted != "false" and not (folder / PATCH).exists():
         raise WrongInput(f"{name}: its artifacts lack {PATCH}, although it had uncommitted changes")
     if not git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", empty=1):
-        what = f"commit {commit[:12]} is not in this repository"
-        raise WrongInput(f"{what}: `git fetch` brings it from the clone that has it")
+        raise WrongInput(f"commit {commit[:12]} is not in this repository: `git fetch` may bring it")
     return Origin(str(run.info.run_name), tags.get(tag.USER, ""), commit)
 
 
@@ -119,11 +112,9 @@ def experiment_ids() -> list[str]:
 
 
 def store_address() -> str:
-    """Return the store's address, and the user at a server. Raises Unavailable if the store cannot be used."""
+    """Return the store's address. Raises Unavailable if the store cannot be used."""
     file = database()
     if file and not file.exists():
         return f"{file}: the first run creates it"
     with _asked() as store:
-        if not store.remote:
-            return f"{masked(store.uri.partition('?')[0])}: answers"
-        return f"{page_address()} as {os.environ.get(LOGIN[0]) or 'nobody'}: answers"
+        return f"{page_address() or masked(store.uri.partition('?')[0])}: answers"

@@ -9,14 +9,7 @@ from charloom.core.base.words import in_line
 
 NOT_FOUND = 404  # HTTP status
 DENIED = "PERMISSION_DENIED"  # MLflow's error code
-LOGIN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 MAX_LENGTH = 500  # characters of a message; a server controls the length of its own
-LOGIN_FAILED = re.compile(r"(?:error code |^)401 (?:!= |Client Error)")  # messages of MLflow and of requests
-HINTS = {  # by a part of a library's message
-    "Invalid Host header": "the server's option --allowed-hosts needs this host name",
-    "The filesystem tracking backend": "MLFLOW_TRACKING_URI must begin with http://, https:// or sqlite:///",
-    "certificate": "MLFLOW_TRACKING_SERVER_CERT_PATH names the file of the CA certificate",
-}
 QUERY_VALUES = re.compile(r"([?&;][^\s=?&;#]+=)[^\s&;#'\")]*")  # the values in an address's query
 
 
@@ -27,27 +20,17 @@ def causes(error: object) -> Iterator[object]:
         error = getattr(error, "__cause__", None) or getattr(error, "__context__", None)
 
 
-def first_line(error: object, about: str = "") -> str:
-    """Return the first line of an exception or message, with credentials masked, and a hint if there is one.
+def first_line(error: object) -> str:
+    """Return the first line of an exception or message, with credentials masked.
 
     MLflow's message of a failed request repeats those of all libraries involved; only the innermost one is returned.
-
-    about  the object of the request, which a message about a missing permission names
     """
     text = str(error)[: 10 * MAX_LENGTH].strip()
     *_, innermost = causes(error)
-    user = os.environ.get(LOGIN[0])
-    if LOGIN_FAILED.search(text):
-        return (
-            f"the server needs a login, and refuses {f'user {in_line(user)}' if user else 'none'}: {', '.join(LOGIN)}"
-        )
-    if getattr(error, "error_code", "") == DENIED:
-        return f"{about or 'the server'}: user {in_line(user or 'unknown')} needs the permission EDIT"
     request, failed, _ = text.partition(" failed with exception ")
     if failed and innermost is not error:
         text = f"{request}: {getattr(innermost, 'strerror', None) or innermost}"
-    line = masked(next(iter(text.splitlines()), type(error).__name__))[:MAX_LENGTH]
-    return in_line(line + next((f"; {hint}" for part, hint in HINTS.items() if part in text), ""))
+    return in_line(masked(next(iter(text.splitlines()), type(error).__name__))[:MAX_LENGTH])
 
 
 def masked(text: str) -> str:

@@ -12,21 +12,10 @@ from sqlalchemy.exc import OperationalError
 from charloom.core.base.errors import CharloomError, Unavailable
 from charloom.core.base.storage import exclusive
 from charloom.core.base.words import in_line
-from charloom.tracking import tag
+from charloom.tracking import outbox, tag
 from charloom.tracking.limits import SILENCE_LIMIT, note_progress
 from charloom.tracking.models import register, send_models
-from charloom.tracking.outbox import (
-    ARTIFACTS,
-    FILES,
-    PAGE,
-    PICTURE,
-    Manifest,
-    Point,
-    outbox,
-    read_entry,
-    remove,
-    waiting,
-)
+from charloom.tracking.outbox import FILES, Manifest, Point
 from charloom.tracking.reasons import causes
 from charloom.tracking.store import Store, connected, run_page
 
@@ -42,11 +31,11 @@ def send_all(own: Path | None) -> None:
     if an entry was not sent.
     """
     reasons = dict[str, None]()
-    with exclusive(outbox().with_suffix(".lock"), "sending to MLflow", SILENCE_LIMIT - 1):
-        for folder in waiting(own):
+    with exclusive(outbox.place().with_suffix(".lock"), "sending to MLflow", SILENCE_LIMIT - 1):
+        for folder in outbox.waiting(own):
             try:
                 print(_send(folder), flush=True)
-                remove(folder)
+                outbox.remove(folder)
             except (CharloomError, OSError) as error:
                 reasons[str(error)] = None
                 if any(isinstance(cause, UNREACHABLE) for cause in causes(error)):
@@ -61,20 +50,21 @@ def _send(folder: Path) -> str:
     MLflow repeats no request: a busy server may execute a request that has timed out, and would create two runs. The
     second attempt looks for what the first one has created.
     """
-    manifest = read_entry(folder)
+    manifest = outbox.read_entry(folder)
     kind = "study" if tag.QUESTION in manifest.tags else "run"
     what = f"MLflow {kind} {in_line(manifest.name)}"
     note_progress(what)
-    for attempt in range(2):
-        try:
-            with connected() as store:
-                run = (_send_study if kind == "study" else _send_run)(store, folder, manifest)
-                return f"{what}: {store.where_shown(run)}"
-        except Unavailable:
-            if attempt:
-                raise
-            time.sleep(RETRY_PAUSE)
-    raise AssertionError
+
+    def attempt() -> str:
+        with connected() as store:
+            run = (_send_study if kind == "study" else _send_run)(store, folder, manifest)
+            return f"{what}: {store.where_shown(run)}"
+
+    try:
+        return attempt()
+    except Unavailable:
+        time.sleep(RETRY_PAUSE)
+        return attempt()
 
 
 def _send_run(store: Store, folder: Path, manifest: Manifest) -> Run:
@@ -103,7 +93,7 @@ def _send_run(store: Store, folder: Path, manifest: Manifest) -> Run:
     histories = (store.client.get_metric_history(run.info.run_id, name) for name in names)
     known = {(point.key, point.step) for history in histories for point in history}
     _send_points(store, run, manifest, [point for point in manifest.points if point[:2] not in known])
-    store.upload(folder / FILES / ARTIFACTS, run.info.artifact_uri)
+    store.upload(folder / FILES / outbox.ARTIFACTS, run.info.artifact_uri)
     if manifest.dataset and not (run.inputs and run.inputs.dataset_inputs):
         store.client.log_inputs(run.info.run_id, [_dataset(manifest.dataset)])
     addresses = send_models(store, run, folder, manifest)
@@ -119,9 +109,9 @@ def _send_study(store: Store, folder: Path, manifest: Manifest) -> Run:
     tags = {tag.RECORD: manifest.id}
     run = next(iter(store.search(experiment, f"tags.`{tag.RECORD}` = '{manifest.id}'")), None)
     run = run or store.create_run(experiment, manifest.name, tags, manifest.started)
-    store.upload(folder / FILES / ARTIFACTS, run.info.artifact_uri)
-    picture = f"![The comparison](get-artifact?path={PICTURE}&run_uuid={run.info.run_id})"
-    page = f"[The study’s page]({run_page(run, '/artifacts/' + PAGE)})"
+    store.upload(folder / FILES / outbox.ARTIFACTS, run.info.artifact_uri)
+    picture = f"![The comparison](get-artifact?path={outbox.PICTURE}&run_uuid={run.info.run_id})"
+    page = f"[The study’s page]({run_page(run, '/artifacts/' + outbox.PAGE)})"
     verdict, _, rest = manifest.description.partition("\n\n")
     note = "\n\n".join([verdict, page, picture, rest])
     _complete(store, run, manifest, manifest.tags | {tag.NOTE: note, tag.USER: store.user})

@@ -2,11 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 from unicodedata import normalize
 from urllib.parse import quote, urlsplit
 
@@ -28,9 +26,7 @@ from charloom.tracking.reasons import first_line
 
 databases.MAX_RETRY_COUNT = 1  # report an unusable database immediately, not after two minutes of retries
 
-PARALLEL = 4  # requests at once to a server
 TAG_LENGTH = 5000  # characters of a tag: MLflow 2.10 refuses a longer one, later versions truncate it
-Item = TypeVar("Item")
 
 
 class Store:
@@ -39,7 +35,6 @@ class Store:
     uri          the store's address, with the login
     remote       whether the store is a server
     user         the user's name: the login name for the store or Git's author, without HTML's special characters
-    about        the object of the current request, for error messages
     client       MLflow's client
     experiments  charloom's experiments by the text's SHA-256, or tag.ALL_STUDIES; of several experiments, the oldest
     """
@@ -47,7 +42,7 @@ class Store:
     def __init__(self) -> None:
         """Create a missing SQLite database, connect, and read charloom's experiments."""
         create_database()
-        self.uri, self.remote, self.about = address(), bool(page_address()), ""
+        self.uri, self.remote = address(), bool(page_address())
         user = os.environ.get("MLFLOW_TRACKING_USERNAME") or or_unknown(author)
         self.user = re.sub(r"[^\w .@+-]", "", in_line(user))[:80]
         set_tracking_uri(self.uri)  # otherwise MLflow searches its default store for models
@@ -81,7 +76,6 @@ class Store:
 
     def _experiment(self, name: str, tags: dict[str, str]) -> Experiment:
         """Return the experiment with this name. If there is none, create one with `tags`."""
-        self.about = f"experiment {name!r}"
         if known := self.client.get_experiment_by_name(name):
             return known
         location = None if self.remote else artifacts()
@@ -111,21 +105,10 @@ class Store:
         if self.remote and urlsplit(uri).scheme in {"", "file"}:
             raise MlflowException(f"the server names the folder {uri!r} for artifacts: start it with --serve-artifacts")
         repository = get_artifact_repository(uri, tracking_uri=self.uri)  # the client would ask for the address again
-
-        def send(file: Path) -> None:
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
             below = file.parent.relative_to(folder)
             repository.log_artifact(str(file), None if below == Path() else str(below))  # type: ignore[no-untyped-call]  # MLflow's own
-
-        self.each(send, sorted(file for file in folder.rglob("*") if file.is_file()))
-
-    def each(self, request: Callable[[Item], object], items: Iterable[Item]) -> None:
-        """Call `request` for each item. A server gets PARALLEL requests at once."""
-        pool = ThreadPoolExecutor(PARALLEL if self.remote else 1)
-        try:
-            for _ in pool.map(request, items):
-                note_progress()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after an exception, nobody waits for the requests
+            note_progress()
 
 
 def run_page(run: Run, part: str = "") -> str:
@@ -143,11 +126,9 @@ def run_page(run: Run, part: str = "") -> str:
 @contextmanager
 def connected() -> Iterator[Store]:
     """Yield the connected store. An exception, unless it is a CharloomError, becomes Unavailable with the reason."""
-    store = None
     try:
-        store = Store()
-        yield store
+        yield Store()
     except CharloomError:
         raise
     except Exception as error:  # database drivers raise exceptions of their own
-        raise Unavailable(first_line(error, store.about if store else "")) from error
+        raise Unavailable(first_line(error)) from error

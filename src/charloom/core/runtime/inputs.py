@@ -45,7 +45,7 @@ class Inputs:
         """Write a note, a file in .charloom/used: `values`, SHA-256 of the written outputs, dvc.lock before the run.
 
         DVC hashes inputs and outputs shortly after the stage has ended, so dvc.lock may record a file that was edited
-        in between. `track` compares dvc.lock with the note (tracking/lock_check.py). A stage without outputs leaves no
+        in between. `track` compares dvc.lock with the note (results/lock_check.py). A stage without outputs leaves no
         note, and a note that cannot be written fails no stage.
         """
         declared = HERE.declared(self.stage)
