@@ -1,6 +1,5 @@
 """A checkout as users have it: of any name, moved, without activation, without Git; whole, with real commands."""
 
-import shutil
 import sys
 import urllib.request
 from pathlib import Path
@@ -24,8 +23,8 @@ def test_the_project_works_in_any_folder_name_and_after_a_move_without_activatio
     assert [*tmp_path.rglob("*.db")] == [first / "mlflow.db"]
     project = Project(project.folder.rename(tmp_path / ODD))
     text = project.run(COMMAND, "sample", "--length", "20", **BARE)
-    (project.folder / "mlflow.db").unlink()  # it holds the artifacts' old addresses
-    shutil.rmtree(project.folder / "mlartifacts")
+    (project.folder / "mlflow.db").rename(project.folder / "old.db")  # it holds the artifacts' old addresses
+    (project.folder / "mlartifacts").rename(project.folder / "old_artifacts")
     project.run(COMMAND, "track", **BARE)
     assert project.run(COMMAND, *BEST, **BARE) == text
     project.run(COMMAND, "score", "README.md", **BARE)

@@ -253,7 +253,7 @@ def test_two_people_share_runs_on_a_server_with_passwords(finished, tmp_path, se
             assert written == ann.run("charloom", "sample")
             wrong = logins["bob"] | {"MLFLOW_TRACKING_PASSWORD": "wrong"}
             (line,) = bob.run("charloom", "sample", "--model", "models:/x@best", expect=5, **wrong).splitlines()
-            assert "401" in line
+            assert "failed with error code 401" in line
             for page, code in (("https://mlflow.example.org", 200), ("https://evil.example.org", 403)):
                 answer = requests.post(
                     f"{here}/ajax-api/2.0/mlflow/experiments/search", json={"max_results": 1}, timeout=60,

@@ -87,7 +87,7 @@ def test_of_entries_with_one_id_only_the_newest_waits(entry):
 
 def test_remains_of_killed_processes_are_no_entries(entry):
     entry.rename(entry.with_name(".killed.new"))
-    (entry.with_name("killed-1")).mkdir()  # while it was removed
+    entry.with_name("killed-1").mkdir()  # while it was removed
     assert outbox.waiting() == []
 
 
