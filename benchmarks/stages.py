@@ -26,7 +26,7 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 STAGES = tuple(yaml.safe_load((HERE.parent / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
-PROOFS = ("charloom verify", "charloom summary --base HEAD~1")
+PROOFS = ("charloom verify", "dvc-proof summary --base HEAD~1")
 COMPILING = ("gradcheck", "train", "sample")
 FEWER = 1000  # updates of a second training: the difference of both trainings is the time of updates
 NOTHING = "stages:\n" + "".join(

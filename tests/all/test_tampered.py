@@ -1,12 +1,7 @@
 """Commits that claim false things: each is refused before anything runs, or its difference is named."""
 
-import re
-
 import pytest
 from claims import refused, relock, replace_by_link, set_metric, submodule
-from projects import said
-
-from charloom.proof.agreement import SAME_CONCLUSION
 
 LINK = "a link that leads out of the repository"
 
@@ -139,8 +134,6 @@ def test_verify_names_planted_files(project, plant):
     lines = refused(project).splitlines()
     assert lines[-1].startswith(f"first difference: {last}")
     assert [each for each in words if each not in "\n".join(lines)] == []
-    assert re.findall(r"^agreement  (.*?):", "\n".join(lines), re.MULTILINE) == [SAME_CONCLUSION]
-    said(project, "summary", "--base", "HEAD~1")
     project.run("git", "diff", "HEAD", "--exit-code")
 
 

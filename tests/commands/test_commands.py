@@ -203,7 +203,7 @@ def odd(finished, tmp_path_factory) -> Project:
     ("sample fox", 2, "charloom sample: unrecognized arguments: fox; `charloom sample --help` shows what is allowed"),
     ("ui --prot 5001", 2, "--prot: unknown option; allowed are --port, --help; did you mean --port?"),
     ("sample --length", 2, "charloom sample: argument --length: expected one argument"),
-    ("smaple", 2, "smaple: unknown command; allowed are sample, score, study, study new, compare, summary, verify, "
+    ("smaple", 2, "smaple: unknown command; allowed are sample, score, study, study new, compare, verify, "
      "again, track, doctor, ui, new; did you mean sample?"),
     ("'sam\nple'", 2, "sam\\nple: unknown command"),
     ("sample 'a\nb'", 2, "unrecognized arguments: a\\nb; "),

@@ -117,8 +117,7 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
 
 
 @pytest.mark.parametrize(("command", "instead"), [
-    ("verify", "dvc-proof verify"), ("summary --base HEAD", "dvc-proof summary --base REF"),
-    ("compare", "charloom compare --table FILE"),
+    ("verify", "dvc-proof verify"), ("compare", "charloom compare --table FILE"),
 ])  # fmt: skip
 def test_a_command_in_another_dvc_project_names_the_commands_that_work(project, tmp_path, command, instead):
     other = Project(tmp_path)

@@ -11,7 +11,6 @@ from rendered import ensure_only_our_script
 from study_projects import ask, conducted
 
 from charloom.core.base.storage import sha256
-from charloom.core.config.pipeline import Project
 from charloom.study.freeze import read_study
 from charloom.study.measuring import study_measurements
 from charloom.study_pages.presentation import Presentation
@@ -88,7 +87,8 @@ def test_the_command_writes_it_and_each_page_leads_to_the_other(studied):
 
 
 def test_a_page_has_the_size_of_the_held_out_text(studied):
-    study = read_study(Path("studies/b.yaml"), project=Project(studied.folder))
+    with chdir(studied.folder):
+        study = read_study(Path("studies/b.yaml"))
     read, share = study.runs.popitem()[1].metrics.held_out_characters_read, study.frozen.params.prepare.held_out
     page = Page((studied.folder / "studies/b/report.html").read_text(encoding="utf-8")).text
     assert f"held-out text is the last {100 * share:g} % of the text; {read:,} of its characters are read." in page

@@ -18,7 +18,6 @@ from seedpairs.data_types import (
     NO_DIFFERENCE,
     WORSE,
 )
-from seedpairs.effects import of_change
 from seedpairs.factors import design, inseparable
 from seedpairs.sentences import effects_by_verdict, open_effects, parted, told, verdict
 from seedpairs.tables import effect_rows as rows
@@ -187,14 +186,3 @@ def test_a_factor_that_reverses_a_sign_silences_the_levels_of_the_others(of_a, t
     answer = designed({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, value, seeds=8)
     assert set(effect(answer, AVERAGE, "a", 2, 1).turned_by) == turned_by
     assert {effect.other for effect in answer.effects if effect.kind == AT_LEVEL and effect.factor == "a"} == others
-
-
-def test_the_effect_of_a_change_is_that_of_the_one_changed_factor():
-    answer = designed(TWO, turning)
-    before = {"a": "1", "b": "1"}
-    assert of_change(answer, before, before | {"a": "2"}).verdict == WORSE
-    assert of_change(answer, before | {"b": "2"}, {"a": "2", "b": "2"}).verdict == BETTER
-    assert of_change(answer, before, {"a": "2", "b": "2"}) is None
-    assert of_change(answer, before, {"a": "2"}) is None
-    additive = designed(TWO, lambda s, a, b: a - b + noise(s, a, b))
-    assert of_change(additive, before, before | {"b": "2"}) == effect(additive, AVERAGE, "b", 2, 1)

@@ -22,7 +22,6 @@ MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (def
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
 ANY_PROJECT = {  # by command: the command that does the same work in any DVC project
     "verify": "`dvc-proof verify`",
-    "summary": "`dvc-proof summary --base REF`",
     "compare": "`charloom compare --table FILE`",
 }
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
@@ -60,8 +59,6 @@ def _run(arguments: argparse.Namespace) -> None:
             from charloom.commands.study_new import new_study as run
         case "compare":
             from charloom.commands.compare import compare as run
-        case "summary":
-            from charloom.proof.summary import summary as run
         case "verify":
             from charloom.commands.verify import verify as run
         case "again":
@@ -136,8 +133,6 @@ def _add_questions(commands: Any) -> None:
     add("--jobs", metavar="N", help="trials that run at the same time (default: one for each processor)")
     add("--dask", metavar="ADDRESS", help="train on the workers of this Dask scheduler")
     add("--prove", metavar="K", help="rebuild K rows of the table with the pipeline, and compare")
-    lines = "compare rows with result lines of reports/live.html in this text; - is standard input; nothing is trained"
-    add("--confirm", metavar="FILE", help=lines)
     add("--explain", action="store_true", help=EXPLAIN)
     anew = "start again, with params.yaml as it is now; move old tables to .charloom/studies"
     add("--anew", action="store_true", help=anew)
@@ -181,20 +176,13 @@ def _add_questions(commands: Any) -> None:
 
 
 def _add_proof(commands: Any) -> None:
-    """Add `summary`, `verify` and `again`, the commands that compare results."""
-    about = "Print in Markdown what HEAD changes compared with another branch, and the effect on results."
-    add = _added(commands, "summary", "summarize a branch's changes and their effect", about)
-    add("--base", metavar="REF", required=True, help="the other branch: origin/main")
-    tables = "the output of `charloom verify --json`, a file for each machine"
-    add("--verified", metavar="FILE", nargs="+", default=[], help=tables)
-
+    """Add `verify` and `again`, the commands that rebuild results and compare them."""
     about = (
         "Rebuild the results of HEAD in a fresh clone and compare them bit for bit. For each file that differs, print "
         "the size of the difference and the edit that explains it."
     )
     short = "prove the committed results: rebuild and compare"
-    add = _added(commands, "verify", short, about)
-    add("--json", action="store_true", help="print the table as JSON")
+    _added(commands, "verify", short, about)
 
     about = (
         "Run a run in MLflow again, from its commit, uncommitted patch, params and text, in a folder of its own, and "

@@ -77,26 +77,6 @@ def text_at(source: str) -> str:
     return "".join(pieces)
 
 
-def lines_at(source: str, most: int, length: int) -> Iterator[str | None]:
-    """Yield the lines of a file, or of standard input if `source` is `-`, each with single spaces between its words.
-
-    most    the largest number of lines
-    length  the most bytes of a line. None is yielded for a longer line, which is not kept in memory
-
-    Bytes that are no UTF-8 become U+FFFD. Raises WrongInput if the file cannot be read, or has more than `most` lines.
-    """
-    with _opened(source) as file:
-        for _ in range(most):
-            if not (line := file.readline(length + 1)):  # a terminal would be read on
-                return
-            is_whole = len(line) <= length or line.endswith(b"\n")
-            yield " ".join(line.decode("utf-8", "replace").split()) if is_whole else None
-            while line and not line.endswith(b"\n"):
-                line = file.readline(length + 1)
-        if file.read(1):
-            raise WrongInput(f"{source_name(source)}: has more than {most:,} lines, the maximum")
-
-
 @contextmanager
 def _opened(source: str) -> Iterator[BinaryIO]:
     """Yield the open file, or standard input if `source` is `-`. Raises WrongInput if the file cannot be read."""

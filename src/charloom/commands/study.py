@@ -7,14 +7,12 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from charloom.commands.inputs import lines_at, source_name
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
 from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import HERE
-from charloom.proof.confirm import BYTES, LINES, check_lines
 from charloom.proof.rows import reproduce_rows
 from charloom.sampling.options import allowed
 from charloom.study.conduct import conduct
@@ -35,19 +33,14 @@ from seedpairs.formats import as_text
 def run_study(arguments: argparse.Namespace) -> None:
     """Run the study's missing trainings, print the answer, write its page, and send the answer to MLflow.
 
-    With --prove, only rebuild rows of the study's table; with --confirm, only compare rows with lines of the live page.
-    Raises WrongInput if an option is invalid, or if --prove or --confirm excludes it.
+    With --prove, only rebuild rows of the study's table. Raises WrongInput if an option is invalid, or --prove excludes
+    it.
     """
     HERE.stages()  # raises WrongInput outside a project's folder
     path = Path(arguments.file)
-    for option, does in (("confirm", "trains nothing"), ("prove", "rebuilds rows with the pipeline")):
-        conflicts = [name for name in ("anew", "jobs", "dask", "prove") if name != option and getattr(arguments, name)]
-        if getattr(arguments, option) is not None and conflicts:
-            raise WrongInput(f"--{conflicts[0]}: cannot be combined with --{option}, which {does}")
-    if arguments.confirm is not None:
-        lines = lines_at(arguments.confirm, LINES, BYTES)
-        check_lines(read_study(path), lines, source_name(arguments.confirm))
-    elif arguments.prove is not None:
+    if arguments.prove is not None:
+        for name in (name for name in ("anew", "jobs", "dask") if getattr(arguments, name)):
+            raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
         study = read_study(path)
         warn_of_other_params(study)
         reproduce_rows(study, allowed("prove", arguments.prove, "--prove"))

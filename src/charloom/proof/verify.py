@@ -17,7 +17,7 @@ from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, W
 from charloom.core.base.git import git
 from charloom.core.config.pipeline import CHARLOOM_FOLDER, Project, ensure_repository
 from charloom.core.network.recipe import KERNEL
-from charloom.proof.agreement import agreed, agreement_of
+from charloom.proof.agreement import agreed
 from charloom.proof.rebuild import progress_of
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE
@@ -37,20 +37,16 @@ RESULTS = ("metrics", "plots")  # folders of results in Git
 SHOWN = 8  # digits of a hash
 
 
-class VerificationReport(NamedTuple):
+class Verified(NamedTuple):
     """The result of a verification.
 
-    commit     HEAD's hash
-    rows       the compared files and hashes
-    causes     sentences that explain differences
-    agreement  how far the results agree: a key of agreement.MEANINGS; None if not everything was rebuilt
-    agrees     a line if the results of the backend `numpy` differ only by rounding, else "": see agreement.agreed
+    rows    the compared files and hashes
+    causes  sentences that explain differences
+    agrees  a line if the results of the backend `numpy` differ only by rounding, else "": see agreement.agreed
     """
 
-    commit: str
     rows: list[OutputDifference]
     causes: list[str]
-    agreement: str | None = None
     agrees: str = ""
 
     @property
@@ -60,7 +56,7 @@ class VerificationReport(NamedTuple):
         return self.agrees or (last if (last := last_line(self.rows)) != SAME else unknown)
 
 
-def verify(say: Callable[[object], None]) -> VerificationReport:
+def verify(say: Callable[[object], None]) -> Verified:
     """Verify HEAD and return the result.
 
     say  called with each row, and with lines about progress
@@ -70,7 +66,7 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
     link that leads out of the repository.
     """
     ensure_repository()
-    if not (commit := git("rev-parse", "--verify", "--quiet", "HEAD", empty=1)):
+    if not git("rev-parse", "--verify", "--quiet", "HEAD", empty=1):
         raise WrongInput("HEAD: no commit yet; `git commit` makes one")
     head = next(from_commits(["HEAD"]))
     by_kernel = head.params is None or head.params.backend == KERNEL  # network/ is in no signature
@@ -78,7 +74,7 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
     for row in hashes:
         say(row)
     if last_line(hashes) != SAME:
-        return VerificationReport(commit, hashes, hints)
+        return Verified(hashes, hints)
 
     with temporary_folder("charloom-verify-") as place:
         try:
@@ -95,13 +91,10 @@ def verify(say: Callable[[object], None]) -> VerificationReport:
             if is_result and not any(within(path, out) for out in outs):
                 rows.append(OutputDifference("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
-        verified = VerificationReport(commit, rows, result.causes)
-        if any(row.result == UNKNOWN or row.file == FAILED for row in rows):
-            return verified
         apart = [row for row in rows if row.result == DIFFERENT]
-        rounded = apart and not by_kernel and _may_be_rounding(apart, result.committed)
-        agrees = _agrees(result.committed, result.rebuilt) if rounded else ""
-        return verified._replace(agreement=agreement_of(result), agrees=agrees)
+        complete = not any(row.result == UNKNOWN or row.file == FAILED for row in rows)
+        rounded = apart and complete and not by_kernel and _may_be_rounding(apart, result.committed)
+        return Verified(rows, result.causes, _agrees(result.committed, result.rebuilt) if rounded else "")
 
 
 def _own(line: Any) -> Any:

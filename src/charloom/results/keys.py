@@ -34,7 +34,6 @@ from charloom.core.base.git import git
 from charloom.core.base.words import in_line
 from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml
 from charloom.core.config.params import PARAMS, SILENT, Params, affects, as_yaml, flat_of
-from charloom.core.config.pipeline import HERE, Project
 
 FIRST = ("eta", "train.initial_accumulator_value")  # the params that are varied most often: first in a run's name
 LONG = 13  # characters of a param's name from which on it is abbreviated
@@ -109,7 +108,7 @@ def short_digest(content: list[Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:DIGITS]
 
 
-def arithmetic_of(kind: str, project: Project = HERE) -> str:
+def arithmetic_of(kind: str) -> str:
     """Return a digest of the kernel's arithmetic: 16 hexadecimal digits, which change if the arithmetic changes.
 
     kind  a kind of recipe: see Recipe.kind; for a kind of the backend `numpy`, the result of `network_digest` is
@@ -122,7 +121,7 @@ def arithmetic_of(kind: str, project: Project = HERE) -> str:
         return network
     name, dtype = kind.replace(f"{SILENT['optimizer']} ", ""), kind.rpartition(" ")[2]
     try:
-        signature = json.loads((project.root / SIGNATURE).read_text(encoding="utf-8"))
+        signature = json.loads(SIGNATURE.read_text(encoding="utf-8"))
         return short_digest([signature[name], signature["costs"][dtype]])
     except (OSError, ValueError, LookupError, TypeError):
         restore = f"`git restore {SIGNATURE}` restores the file"

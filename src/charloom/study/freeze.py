@@ -16,7 +16,6 @@ from charloom.core.base.storage import sha256_of_text, write_json
 from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 from charloom.core.config.params import PARAMS, Params, as_yaml, flat_of
-from charloom.core.config.pipeline import HERE, Project
 from charloom.core.config.reading import read_params, validated, with_overrides
 from charloom.core.network.recipe import KERNEL, NUMPY
 from charloom.core.text.corpus import read_text, split, survey
@@ -37,7 +36,7 @@ from charloom.study.trial import small_trial
 RESTART_HINT = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
 
 
-def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> Study:
+def read_study(path: Path, *, anew: bool = False) -> Study:
     """Return the study of a file, with the params and text of the study's first start, and the runs in its tables.
 
     A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
@@ -47,15 +46,15 @@ def read_study(path: Path, *, anew: bool = False, project: Project = HERE) -> St
     WrongInput as `freeze_question` does, and if its folder contains other files. The message names the file, the key
     and what is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
     """
-    question, folder = read_question(project.root / path), (project.root / path).with_suffix("")
+    question, folder = read_question(path), path.with_suffix("")
     if anew or not is_started(folder):
         ensure_no_other_files(folder)
-        study = with_training_text(freeze_question(path, question, project), project)
-        ensure_new_question(study, project)
+        study = with_training_text(freeze_question(path, question))
+        ensure_new_question(study)
         return study
     frozen = read_frozen_question(folder / QUESTION_FILE)
     study = study_of(path, question, frozen, read_runs(folder, frozen))
-    _ensure_same(study, project)
+    _ensure_same(study)
     if foreign_rows := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {foreign_rows} rows belong to no trial of {path}; {RESTART_HINT}")
     return study
@@ -79,35 +78,35 @@ def is_started(folder: Path) -> bool:
     return any((folder / name).exists() for name in (QUESTION_FILE, TRIALS_FILE))
 
 
-def freeze_question(path: Path, question: StudyFile, project: Project = HERE) -> Study:
+def freeze_question(path: Path, question: StudyFile) -> Study:
     """Return the study with this question and the params of the present params.yaml, without runs.
 
     Raises WrongInput if params.yaml, the text or the question is invalid.
     """
-    usual = project.params()
+    usual = read_params()
     text = question.text or usual.prepare.text
     try:
-        digest = sha256_of_text(project.root / text)
+        digest = sha256_of_text(Path(text))
     except (OSError, ValueError) as error:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     frozen = FrozenQuestion(
         text=text, sha256=digest, params=with_overrides(usual, {"prepare.text": text}, path), arithmetic={},
-        question=question.recorded, left_open=_left_open(question, usual) if project == HERE else "",
+        question=question.recorded, left_open=_left_open(question, usual),
         measures=METRIC_NAMES,
     )  # fmt: skip
     study = study_of(path, question, frozen, Runs())
     kinds = sorted({params.recipe.kind for params in study.settings.values()})
-    arithmetic = {kind: arithmetic_of(kind, project) for kind in kinds}
+    arithmetic = {kind: arithmetic_of(kind) for kind in kinds}
     return study._replace(frozen=frozen.model_copy(update={"arithmetic": arithmetic}))
 
 
-def with_training_text(study: Study, project: Project = HERE) -> Study:
+def with_training_text(study: Study) -> Study:
     """Return the study with the digest of the part of the text that its trainings read.
 
     The digest is the same if files differ only in a byte-order mark, in line ends, or in held-out text of equal length.
     Raises WrongInput if the text is invalid.
     """
-    text = survey(project.root / study.frozen.text)
+    text = survey(Path(study.frozen.text))
     left, _ = split(text.characters, study.frozen.params.prepare.held_out)
     digest = hashlib.sha256(text.vocabulary.characters.encode())
     for piece in read_text(text.path):
@@ -116,12 +115,12 @@ def with_training_text(study: Study, project: Project = HERE) -> Study:
     return study._replace(frozen=study.frozen.model_copy(update={"training_sha256": digest.hexdigest()}))
 
 
-def ensure_new_question(study: Study, project: Project = HERE) -> None:
+def ensure_new_question(study: Study) -> None:
     """Raise WrongInput if another study asks the same question. The new study would not use the other's answer."""
-    folders = {project.root / study.path.parent, project.root / "studies"}
+    folders = {study.path.parent, Path("studies")}
     for file in sorted(chain.from_iterable(folder.glob(f"*/{QUESTION_FILE}") for folder in folders)):
         other = file.parent
-        if other.resolve() != (project.root / study.folder).resolve() and _key_in(file) == study.question_key:
+        if other.resolve() != study.folder.resolve() and _key_in(file) == study.question_key:
             remedy = f"`charloom study {_file_of(other)}` answers it"
             raise WrongInput(f"{study.path}: {other} asks the same question; {remedy}")
 
@@ -227,7 +226,7 @@ def ensure_text(study: Study) -> None:
         raise WrongInput(f"{study.path}: {uses}; restore the text, or {RESTART_HINT}")
 
 
-def _ensure_same(study: Study, project: Project) -> None:
+def _ensure_same(study: Study) -> None:
     """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
     frozen, frozen_study = study.frozen, study_of_frozen(study.folder, study.frozen)
     before, now = frozen_study.question, study.question
@@ -243,12 +242,12 @@ def _ensure_same(study: Study, project: Project) -> None:
     if names := ", ".join(name for name, has_changed in changed.items() if has_changed):
         first_start = f"since the first start; {study.folder / QUESTION_FILE} has the old values: restore them, or"
         raise WrongInput(f"{study.path}: {names}: changed {first_start} {RESTART_HINT}")
-    if has_other_arithmetic(frozen, KERNEL, project):
+    if has_other_arithmetic(frozen, KERNEL):
         why = f"its rows were computed with another arithmetic than {SIGNATURE} has"
         raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
 
 
-def has_other_arithmetic(frozen: FrozenQuestion, backend: str, project: Project = HERE) -> bool:
+def has_other_arithmetic(frozen: FrozenQuestion, backend: str) -> bool:
     """Return whether the arithmetic differs from that in asked.json, for a kind of recipe with this backend."""
     kinds = {kind: digest for kind, digest in frozen.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
-    return any(arithmetic_of(kind, project) != digest for kind, digest in kinds.items())
+    return any(arithmetic_of(kind) != digest for kind, digest in kinds.items())

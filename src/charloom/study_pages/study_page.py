@@ -155,7 +155,7 @@ def _addresses(study: Study) -> PageSection | None:
         base, text = read_params(), study.frozen.params.prepare.text
         rows = [(name, *address(base, params)) for name, params in study.settings.items()]
         it = {"rows": rows, "other_text": text if text != base.prepare.text else ""}
-        return PageSection("addresses", "Confirm it in a browser", it)
+        return PageSection("addresses", "Train it in a browser", it)
     return None
 
 

@@ -12,8 +12,7 @@ from typing import TextIO
 from dvc_proof.blame import blame
 from dvc_proof.facts import facts_of
 from dvc_proof.git import Refused
-from dvc_proof.markdown import headline
-from dvc_proof.sections import changed, parted, summary
+from dvc_proof.sections import summary
 from dvc_proof.temporary import temporary_folder
 from dvc_proof.verify import verify
 from dvc_proof.words import in_line
@@ -68,8 +67,7 @@ def seconds(text: str) -> float:
 
 def summarised(arguments: argparse.Namespace) -> int:
     """Print the summary for the project in this folder, at most as long as a comment on GitHub. Return 0."""
-    facts = facts_of(arguments.base)
-    print(summary(facts, headline(Changed=changed(facts), Results=parted(facts))))
+    print(summary(facts_of(arguments.base)))
     return 0
 
 

@@ -1,11 +1,11 @@
 """Write the sentences and blocks of `dvc-proof summary`: warnings, changes and results."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dvc_proof.differences import equal
 from dvc_proof.facts import Change, Facts
-from dvc_proof.markdown import code, codes, folded, limited, paragraph, table
+from dvc_proof.markdown import code, codes, folded, headline, limited, paragraph, table
 from dvc_proof.words import number_of
 
 SAME, LOCK = "the same bits", "<code>dvc.lock</code>"
@@ -133,12 +133,8 @@ def results(facts: Facts) -> Iterator[str]:
     yield folded("Stage by stage", table(("stage", "outputs", "inputs"), rows))
 
 
-def summary(facts: Facts, first: str, reproduced: Iterable[str] = (), better: Iterable[str] = ()) -> str:
-    """Return the whole summary, at most as long as a comment on GitHub.
-
-    first       the block with the short answers: see markdown.headline
-    reproduced  blocks on whether other machines reproduced the results
-    better      blocks on whether the change makes results better
-    """
+def summary(facts: Facts) -> str:
+    """Return the whole summary, at most as long as a comment on GitHub."""
     foot = paragraph(f"<sub>Before: {code(facts.base[:10])}, after: {code(facts.head[:10])}.</sub>")
-    return limited([first, *warnings(facts), *reproduced, *changes(facts), *results(facts), *better, foot])
+    first = headline(Changed=changed(facts), Results=parted(facts))
+    return limited([first, *warnings(facts), *changes(facts), *results(facts), foot])

@@ -52,22 +52,3 @@ def at_levels(analysis: Analysis, average: Contrast) -> list[Contrast]:
 def shown_effects(analysis: Analysis) -> list[Contrast]:
     """Return each average effect, followed by the effects that `at_levels` returns for this average."""
     return [effect for average in averages(analysis) for effect in (average, *at_levels(analysis, average))]
-
-
-def of_change(analysis: Analysis, before: dict[str, str], after: dict[str, str]) -> Contrast | None:
-    """Return the effect of changing a setting's levels from `before` to `after`, which map factors to levels.
-
-    The result is the average effect of the factor that changed. If that effect depends on one other factor, the result
-    is the effect at the level of that factor in `after`. None if the effect depends on several factors, if this change
-    was not tested, or if no factor or several factors changed.
-    """
-    changed = [name for name in after if before.get(name) != after[name]]
-    if len(changed) != 1 or before.keys() != after.keys():
-        return None
-    change = changed[0], after[changed[0]], before[changed[0]]
-    for average in (effect for effect in averages(analysis) if effect.of == change):
-        levels = at_levels(analysis, average)
-        if len({effect.other for effect in levels}) > 1 or (average.turned_by and not levels):
-            return None
-        return next((effect for effect in levels if after[effect.other] == effect.at[0]), average)
-    return None

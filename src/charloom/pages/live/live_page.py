@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from charloom.core.config.params import Params, as_yaml, flat_of
+from charloom.core.config.params import Params, affects, as_yaml, flat_of
 from charloom.core.config.records import SampleTable
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
@@ -18,14 +18,17 @@ from charloom.core.network.order import READING
 from charloom.core.network.recipe import KERNEL as KERNEL_BACKEND
 from charloom.pages.along_updates import points_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.live.line import CHECKPOINT_EVERY, KERNEL, POINTS, determining, limits, version
 from charloom.pages.sections import PageSection, numbers, program, rendered
 
+KERNEL = Path(__file__).with_name("kernel.wasm")
+POINTS = 2000  # most points of a curve, and most checkpoints, in the page
+CHECKPOINT_EVERY = "train.checkpoint_every"
 LONGEST = 10_000_000  # most bytes of text in the page
 TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params that kernel.c and worker.js have
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
     "backend": (KERNEL_BACKEND,),
 }  # fmt: skip
+OTHERS = {"seed", "train.target_smooth_loss"}  # of the address, or without effect on the results
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
 PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words at the start of a long line
 LINKS = (("report.html", "The whole experiment on one page"), ("inside.html", "See inside the network"))
@@ -102,7 +105,6 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
     return {
         "params": page_params(params),
         "limits": limits(params),
-        "line": line_data(params, results.text.sha256),
         "text": page_text(results),
         "results": results.results,
         "held_out": results.train.held_out_bits_per_character,
@@ -121,13 +123,18 @@ def page_data(results: Results, checkpoints: dict[int, tuple[str, str]]) -> dict
     }
 
 
-def line_data(params: Params, text_sha256: str) -> dict[str, Any]:
-    """Return the parts of the line about a training that are the same for every training on the page: see line.py.
+def limits(params: Params) -> dict[str, tuple[int, int]]:
+    """Return the least and the largest value of each whole-number param in the page's form, by its dotted name.
 
-    worker.js adds the results of a training to them.
+    With more updates than the project's run has, the curve would leave the chart. With more checkpoints than POINTS,
+    the page would become too large.
+
+    params  the params of the project's run
     """
-    text = [PurePath(params.prepare.text).name, text_sha256[:8]]
-    return {"version": version(), "text": text, "others": [*determining(params).items()]}
+    updates, every = params.train.updates, params.train.checkpoint_every
+    least = max(1, min(every, -(-updates // POINTS)))
+    sizes = {"m": (1, max(params.m, 256)), "seq_length": (1, max(params.seq_length, 1000))}
+    return sizes | {"train.updates": (1, max(updates, 1)), CHECKPOINT_EVERY: (least, max(updates, every))}
 
 
 def page_params(params: Params) -> dict[str, Any]:
@@ -145,7 +152,9 @@ def address(base: Params, params: Params) -> tuple[str, str]:
     """
     values, usual = flat_of(params), flat_of(base)
     outside = {name for name, (least, most) in limits(base).items() if not least <= values[name] <= most}
-    changed = [name for name in ("prepare.text", *determining(params), CHECKPOINT_EVERY) if values[name] != usual[name]]
+    determining = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}}
+    determining = determining - OTHERS | {"prepare.text"}
+    changed = [name for name in values if name in determining and values[name] != usual[name]]
     fixed = {*changed} - FORM | {name for name, allowed in TRAINABLE.items() if values[name] not in allowed}
     if why := sorted((fixed | outside) - {CHECKPOINT_EVERY}):
         return "", ", ".join(f"{name}={as_yaml(values[name])}" for name in why)

@@ -141,12 +141,6 @@ const setState = state => {
 }
 fill()
 addEventListener("hashchange", fill)
-const line = byId("line")
-line.onfocus = () => line.select()
-byId("copy").onclick = () => {
-  line.select()
-  byId("copy").textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C"
-}
 stop.onclick = () => { form.dataset.state = "stopped" }
 form.onsubmit = async event => {
   event.preventDefault()
@@ -159,7 +153,7 @@ form.onsubmit = async event => {
   const run = { params: trained, changed, compared: !changed.length, checkpoints: {} }
   const kept = keep(changed.map(([name, value]) => `${name}=${value}`).join(", ") || "no change")
   pause.checked = false
-  result.value = line.value = ""
+  result.value = ""
   byId("checkpoints").replaceChildren()
   setState("running")
   try {
@@ -180,9 +174,6 @@ form.onsubmit = async event => {
     }
     const equal = run.compared && run.end === "complete"
     run.verdict = run.first_difference ? "different" : equal ? "equal" : run.end ?? "stopped"
-    if (run.end) line.value = await ask(worker, { kind: "line", about: data.line, changed, file })
-    line.closest("p").hidden = !line.value
-    byId("copy").textContent = "Copy"
     result.value = outcome(run)
     const statement = { outcome: outcome(run), published: data.results, user_agent: navigator.userAgent, ...run }
     byId("save").href = URL.createObjectURL(new Blob([JSON.stringify(statement)]))

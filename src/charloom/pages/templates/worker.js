@@ -2,7 +2,6 @@
 "use strict"
 const EVERY = 100, STATISTICS_EVERY = 1000 // updates between two points of the curve, and between two statistics
 const CHUNK = 100 // characters of the held-out text read at a time: core/model/scoring.py
-const LINE = 280 // most characters of a line about a training
 const CHECKPOINT = 1, ON_DEMAND = 3 // kinds of sample: sampling/writing.py
 // The kernel and the table of normal numbers; arrays, text and params; what a training has recorded.
 let module, wasm, ziggurat, network, run
@@ -250,21 +249,6 @@ const answers = {
   async best() {
     const { m, vocabulary, best, best_h, ids } = network, { best_update } = run
     return { m, vocabulary, theta: best, h: best_h, first: ids[position(best_update)], update: best_update }
-  },
-
-  // The line about a training that has ended: pages/live/line.py; "" if it would be too long. about: what it says of the
-  // page and the project. changed: the changed settings, in pairs. file: the text, if it is not the project's.
-  async line({ about: { version, text, others }, changed, file }) {
-    const short = async content => (await sha256(content)).slice(0, 8), rest = new Map(others)
-    const settings = [...changed.filter(([name]) => rest.delete(name)), ["seed", network.params.seed]]
-    const joined = pairs => pairs.map(pair => pair.join("="))
-    const [name, hash] = file ? [file.name, await short(file)] : text
-    const bits = run.held_out?.toPrecision(17) ?? "none"
-    const end = run.results ? `bits:${bits} results:${run.results.slice(0, 16)}` : `diverged:${run.update}`
-    const after = [`:${hash}`, ...joined(settings), `rest:${await short(joined([...rest]).join("\n"))}`, end].join(" ")
-    const room = LINE - `charloom:${version} ${after} check:${hash}`.length
-    const line = `charloom:${version} ${name.replace(/[^\w.-]/g, "_").slice(0, Math.max(room, 0))}${after}`
-    return room < 0 ? "" : `${line} check:${await short(line)}`
   },
 
   // Write text with a model: its weights, in the order of network/rnn.py, and its hidden state.
