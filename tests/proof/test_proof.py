@@ -24,7 +24,7 @@ def test_a_changed_signature_is_named_with_its_cause(project, old, new, differ, 
     project.edit("signature.json", old, new)
     project.run("git", "commit", "-q", "-a", "-m", "a changed result")
     printed, complaint = said(project, "verify", code=1)
-    different = re.findall(r"^DIFFERENT  signature: (\S+): ", printed, re.MULTILINE)
+    different = re.findall(r"^DIFFERENT  signature: (.+?): committed", printed, re.MULTILINE)
     assert different == (differ or re.findall(r"  signature: ([\w. ]+?)(?::|$)", printed, re.MULTILINE))
     assert f"DIFFERENT  signature: {different[0]}: {words}" in printed
     assert cause in "".join(line for line in printed.splitlines() if line.startswith("cause  "))
