@@ -33,7 +33,7 @@ PARTS = (
     ".gitignore", "signature.json", "studies/initial_accumulator",
 )  # fmt: skip
 STUDIES = tuple(ROOT / "studies" / name for name in (  # ours: a user's lie beside them
-    "batch", "batch_rates", "batch_updates", "initial_accumulator", "learning_rates", "optimizer", "order", "recipe",
+    "initial_accumulator", "learning_rates", "optimizer", "recipe",
 ))  # fmt: skip
 TEXT = "the quick brown fox jumps over the lazy dog — and naps. " * 40
 SMALL = {

@@ -106,19 +106,6 @@ def on_terminal(project: Project, *arguments: str, **variables: str) -> str:
     return shown.decode().replace("\r\n", "\n")
 
 
-@pytest.mark.slow
-def test_probabilities_are_shades_on_a_terminal_alone(finished):
-    options = ("sample", "--prime", "fox ", "--show-probabilities")
-    plain, _ = said(finished, *options)
-    assert "\x1b" not in plain
-    shown = on_terminal(finished, *options)
-    assert "\x1b[30;48;2" in shown or "\x1b[38;2" in shown
-    text, legend = re.sub(r"\x1b\[[0-9;]*m", "", shown).split("\nprobability")
-    assert text == plain
-    assert " from 1/2  from 1/4  from 1/16  from 1/64  less " in legend
-    assert on_terminal(finished, *options, NO_COLOR="1").removesuffix("\x1b[0m") == plain
-
-
 def test_a_score_of_the_held_out_end_is_the_metric_and_lines_add_up_to_it(finished, tmp_path):
     held_out = read_prepared(finished.folder / "data/prepared/text.npz")
     text = held_out.vocabulary.decode(held_out.held_out[:])

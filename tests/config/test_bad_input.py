@@ -1,7 +1,7 @@
 """Wrong input gets exit 2 and one line, which names the place, the value and what is allowed; nothing is written.
 
 A row has the wrong input, and what the message contains: the place at its beginning, the value, and the words for what
-is allowed. The rest of a sentence may change. docs/bad_input.md shows some of the rows.
+is allowed. The rest of a sentence may change.
 """
 
 import os
@@ -145,30 +145,7 @@ FILES: list[tuple[str, Content, str, str, str]] = [  # the file as a whole
     ("data/my.txt: a character cut at its end", TEXT.encode() + "—".encode()[:2], MY, "0xe2 at offset 450", "UTF-8"),
 ]  # fmt: skip
 
-TABLE = "lr,opt,seed,loss\n0.1,sgd,1,2.5\n0.1,sgd,2,2.6\n0.1,adam,1,2.4\n0.1,adam,2,2.3\n"
-COMPARE = "compare --table results.csv --setting lr,opt --seed seed --measure loss --better lower"
-TABLES: list[tuple[str, Content, str, str, str]] = [  # results.csv
-    ("no file", str, "", "", f"{MISSING} CSV"),
-    ("a folder", Path.mkdir, "", "", "CSV"),
-    ("no byte", b"", "", "empty", "a table"),
-    ("no row", b"lr,opt,seed,loss\n", "", "no row", "a table"),
-    ("a misspelt column: sede", TABLE.replace("seed", "sede"), "no column seed", "", "did you mean sede"),
-    ("a column twice", "lr,opt,seed,loss,loss\n0.1,sgd,1,2.5,2.4\n0.1,adam,1,2.4,2.3\n", "column loss", "", "once"),
-    ("a decimal comma: 2,6", TABLE.replace("2.6", "2,6"), "line 3", "5 cells", "4 columns"),
-    ("no number: 2.6 bits", TABLE.replace("2.6", "2.6 bits"), "line 3: loss", "2.6 bits", "a number"),
-    ("too large a number: 1e999", TABLE.replace("2.6", "1e999"), "line 3: loss", "1e999", "a number"),
-    ("an escape sequence of a terminal", TABLE.replace("2.6", "\x1b[31m"), "line 3: loss", r"\x1b[31m", "a number"),
-    ("a seed twice", TABLE.replace("sgd,2", "sgd,1"), "line 3", "seed 1", "once"),
-    ("a seed 1_0", TABLE.replace("sgd,2", "sgd,1_0"), "line 3: seed", "1_0", "10"),
-    ("an Arabic digit as a seed", TABLE.replace("sgd,2", "sgd,\u0661"), "line 3: seed", "\u0661", "1"),
-    ("a no-break space before a seed", TABLE.replace("sgd,2", "sgd,\u00a02"), "line 3: seed", r"\xa02", "2"),
-    ("a row without a seed", TABLE.replace("sgd,2", "sgd,"), "line 3: seed", "empty", "a value"),
-    ("one setting", "".join(TABLE.splitlines(keepends=True)[:3]), "", "lr=0.1 opt=sgd", "two or more"),
-    ("a quote that does not end", TABLE.replace("2.6", '"2.6'), "line 5", "", "CSV"),
-]  # fmt: skip
-
 PROGRAMS: list[tuple[str, str, Content, str, str, str]] = [  # what is wrong, the command, and my_rnn.py
-    ("no file", "new out --program my_rnn.py", str, "--program", "my_rnn.py", ".py"),
     ("a folder that exists", "new data", str, "data", "", "a new folder"),
     ("a folder in a missing folder", "new out/here", str, "out/here", "out", "an existing"),
 ]  # fmt: skip
@@ -193,10 +170,6 @@ CASES: dict[str, Case] = {
     },
     **{
         case: ("prepare", case.partition(": ")[0], content, at(place), *words) for case, content, place, *words in FILES
-    },
-    **{
-        case: (COMPARE, "results.csv", content, f"results.csv: {place}", *words)
-        for case, content, place, *words in TABLES
     },
     **{f"{what}: charloom {command}": (command, "my_rnn.py", *row) for what, command, *row in PROGRAMS},
 }
@@ -238,11 +211,3 @@ def test_dvc_refuses_wrong_input(project, typed, named):
     project.run("bash", "-c", "mv data/fox.txt data/my.txt")
     project.set(text="data/my.txt")
     assert named in project.run("bash", "-c", typed, expect=255)
-
-
-def test_the_page_shows_cases_with_messages_that_name_the_same():
-    page = (ROOT / "docs/bad_input.md").read_text()
-    shown = re.findall(r"^\| `` (.+?) `` \| `` (.+?) `` \|", page, re.MULTILINE)
-    assert len(shown) == 19
-    for case, message in shown:
-        assert_names(message, *CASES[case][3:]) if case in CASES else assert_names(message, "", DVC[case], "")

@@ -136,17 +136,7 @@ def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(proj
         printed, line = said(project, "compare", "studies/a", *options, code=code)
         assert printed == ""
         assert line.endswith("6 of 6 trials, and no answer yet; `charloom study studies/a.yaml` trains and answers\n")
-    (project.folder / "link.csv").symlink_to("studies/a/trials.csv")
-    columns = ("--setting", "eta", "--seed", "seed", "--measure", "smooth_loss")
-    trial = ("--setting", "trial", "--seed", "update", "--measure", "smooth_loss")
-    tables = {"studies/a/trials.csv": columns, "link.csv": columns, "studies/a/curves.csv": trial}
-    refusal = "its study has no answer with all its trials yet; `charloom study FILE` trains and answers"
-    for answers in [], [2]:  # none; one after two seeds, at a look
-        path.write_text(json.dumps(asked | {"answers": answers}))
-        for table, own in tables.items():
-            assert said(project, "compare", "--table", table, *own, code=2) == ("", f"--table: {table}: {refusal}\n")
     path.write_text(json.dumps(asked))
-    assert "eta=0.05: " in said(project, "compare", "--table", "studies/a/trials.csv", *columns)[0]
     conducted(project)
     with chdir(project.folder):
         assert answered(study_measurements(read_study(Path("studies/a.yaml")))).comparisons[0].n == 3

@@ -1,11 +1,11 @@
-"""The Python in docs/studies.md writes the runs of an MLflow experiment as a table for `charloom compare`."""
+"""The Python in docs/studies.md writes the runs of an MLflow experiment as a table for `seedpairs`."""
 
 import json
 import re
 from contextlib import chdir
 
 import mlflow
-from projects import ROOT, said
+from projects import ROOT
 
 GUIDE = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
 
@@ -22,15 +22,15 @@ def test_an_mlflow_experiment_becomes_a_table_without_unfinished_runs(project):
         if seed < 3:
             client.set_terminated(run, "FAILED" if number == 0 or (seed, rate) == (2, "0.5") else "FINISHED")
     (code,) = re.findall(r"```python\n(import mlflow\n.*?)```", GUIDE, re.DOTALL)
-    (command,) = re.findall(r"charloom (compare --table runs\.csv .*)", GUIDE)
+    (command,) = re.findall(r"(seedpairs runs\.csv .*)", GUIDE)
     with chdir(project.folder):
         mlflow.set_tracking_uri(f"sqlite:///{project.folder}/mlflow.db")
         exec(code)  # noqa: S102  the project's own guide
-    printed, _ = said(project, *command.split())
+    printed = project.run(*command.split())
     assert "Baseline: params.lr=0.1" in printed
     assert "no metrics.val_loss in 1 trial (line 7: empty): counted as failed, not left out" in " ".join(
         printed.split()
     )
-    printed, _ = said(project, *command.split(), "--format", "json")
+    printed = project.run(*command.split(), "--format", "json")
     counts = [(row["setting"], row["trials"], row["n"]) for row in json.loads(printed)["summaries"]]
     assert counts == [("params.lr=0.1", 3, 3), ("params.lr=0.5", 3, 2)]

@@ -171,7 +171,6 @@ def test_a_page_escapes_text_and_patch_and_makes_no_request(project):
         (("HEAD", "first", "--seeds", "41"), "--seeds: 41 is not allowed; allowed is a whole number from 1 to 40"),
         (("HEAD", "first", "--format", "latex"), "--format: latex is not allowed with two runs; allowed is json"),
         (("HEAD", "first", "--require", "better"), "--require: not allowed with two runs, HEAD and first"),
-        (("HEAD", "first", "--table", "x.csv"), "--table: not allowed with two runs, HEAD and first"),
         (("--page", "x.html"), "--page: needs two runs"),
         (("studies/x", "--seeds", "5"), "--seeds: needs two runs"),
     ],

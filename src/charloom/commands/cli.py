@@ -22,7 +22,7 @@ MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (def
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
 ANY_PROJECT = {  # by command: the command that does the same work in any DVC project
     "verify": "`dvc-proof verify`",
-    "compare": "`charloom compare --table FILE`",
+    "compare": "`seedpairs TABLE.csv`",
 }
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
@@ -115,7 +115,6 @@ def _add_text(commands: Any) -> None:
     add("--top-p", metavar="P", help=nucleus)
     add("--seed", metavar="N", help="seed of the random numbers (default %(default)g)")
     add("--samples", metavar="N", default="1", help="number of texts, each with its own random stream (default 1)")
-    add("--show-probabilities", action="store_true", help="on a terminal, shade each character by its probability")
 
     about = "Score a text with a model, in bits per character. The first character has no score."
     add = _added(commands, "score", "score a text with a model", about)
@@ -152,7 +151,7 @@ def _add_questions(commands: Any) -> None:
 
     about = (
         "Print which settings are better than the baseline, by how much, and how sure that is. Settings are compared "
-        "seed by seed. The source is a study or a table; by default, DVC's experiments and HEAD. Or compare two runs: "
+        "seed by seed. The source is a study; by default, DVC's experiments and HEAD. Or compare two runs: "
         "how they differ, and in which characters of the held-out text B costs less than A."
     )
     add = _added(commands, "compare", "print which settings are better", about)
@@ -160,11 +159,8 @@ def _add_questions(commands: Any) -> None:
     add("source", metavar="SOURCE", nargs="*", help=f"studies/NAME (default: DVC's experiments), or {runs}")
     add("--page", metavar="FILE", help="for two runs: also write a page, FILE.html")
     add("--seeds", metavar="N", help="for two runs: train A's setting until N other seeds exist, to measure chance")
-    add("--table", metavar="FILE", help="a CSV table with a row for each trial")
-    add("--setting", metavar="COLUMNS", help="the table's columns that identify the setting: a,b")
-    add("--seed", metavar="COLUMN", help="the table's column with the seed")
-    add("--measure", metavar="NAME", help="the measure: the table's column (default: held_out_bits_per_character)")
-    add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's setting; with --table the first row's)")
+    add("--measure", metavar="NAME", help=f"the measure (default {DEFAULT_MEASURE})")
+    add("--baseline", metavar="SETTING", help="a=1,b=2 (default: HEAD's setting)")
     add("--better", choices=("lower", "higher"), help="which values are better (default: the measure's own direction)")
     add("--looks", metavar="N,N", help="the numbers of seeds, declared in advance, at which you look: 3,5,10")
     add("--smallest-difference", metavar="X", help="smaller differences do not matter (default: all matter)")
@@ -209,7 +205,6 @@ def _add_program(commands: Any) -> None:
     about = "Copy the folder template/: a small project in Git and DVC around a model of your own."
     add = _added(commands, "new", "a project around a model of your own", about)
     add("folder", metavar="FOLDER", help="the folder to make")
-    add("--program", metavar="FILE", help="your program, my_rnn.py: copied, with five functions to fill in around it")
 
 
 def main() -> None:
@@ -227,7 +222,7 @@ def main() -> None:
             raise WrongInput(f"{in_line(given[0])}: unknown command; {allowed_are(commands.choices, given[0])}")
         arguments = parser.parse_args(given)
         ensure_own_sources()
-        if arguments.command in ANY_PROJECT and vars(arguments).get("table") is None:
+        if arguments.command in ANY_PROJECT:
             _ensure_own_pipeline(ANY_PROJECT[arguments.command])
         try:
             _run(arguments)

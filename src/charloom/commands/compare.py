@@ -3,38 +3,33 @@
 import argparse
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from charloom.core.base.errors import CheckFailed, Damaged, Undecided, WrongInput
+from charloom.core.base.errors import CheckFailed, Undecided, WrongInput
 from charloom.core.base.storage import write
 from charloom.core.base.words import in_line, listed
 from charloom.core.config.pipeline import HERE
-from charloom.core.config.records import DEFAULT_MEASURE, Measure
-from charloom.results.study_table import QUESTION_FILE, read_frozen_question, read_runs
+from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.sampling.options import allowed
-from charloom.study.freeze import study_of_frozen
 from dvc_proof.temporary import temporary_folder
 from seedpairs import answered, words
 from seedpairs.analysis import with_labels
 from seedpairs.data_types import CANNOT_TELL, Measured
 from seedpairs.formats import formatted
 from seedpairs.gate import STOPPED, Gate, gate
-from seedpairs.table import read_measurements
 
-COLUMNS = ("setting", "seed", "measure")  # the options that name columns of a table
 OF_RUNS = ("page", "seeds")  # the options of two runs
 MOST_SEEDS = 40  # fewer than two_runs.seeds.CANDIDATES
 NAMED_SETTINGS = 3  # settings named in a line; further settings are counted
-DECLARED = (*COLUMNS, "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
+DECLARED = ("measure", "baseline", "better", "looks", "smallest_difference")  # not allowed with a study
 
 
 def compare(arguments: argparse.Namespace) -> None:
     """Print the comparison's answer; if --figure is given, also write the answer as a picture (SVG).
 
-    If two sources are given, compare two runs: see `_compare_runs`. Raises WrongInput if an option is invalid or
-    missing, or options exclude each other. With --require, raises CheckFailed if a setting fails the requirement, and
+    If two sources are given, compare two runs: see `_compare_runs`. Raises WrongInput if an option is invalid, or not
+    allowed with a study. With --require, raises CheckFailed if a setting fails the requirement, and
     Undecided if no setting fails, but at least one cannot be judged yet.
     """
     if len(arguments.source) > 1:
@@ -111,51 +106,22 @@ def _ensure_passed(required: Gate) -> None:
 
 
 def _measured(arguments: argparse.Namespace) -> Measured:
-    """Return the measurements of a study or a table; by default, of DVC's experiments and HEAD.
+    """Return the measurements of a study; by default, of DVC's experiments and HEAD.
 
-    Raises WrongInput if options exclude each other, or an option is missing or invalid.
+    Raises WrongInput if an option is invalid, or not allowed with a study.
     """
     options_set = {name: value for name, value in vars(arguments).items() if value is not None}
     if "source" in options_set:
-        if "table" in options_set:
-            raise WrongInput(f"--table: cannot be combined with {in_line(arguments.source)}: give only one")
         for name in (name for name in DECLARED if name in options_set):
             raise WrongInput(f"{_option(name)}: not allowed with {in_line(arguments.source)}: the study's file sets it")
         return _of_study(arguments.source, required=arguments.require is not None)
     options: dict[str, Any] = {name: options_set[name] for name in ("baseline", "better") if name in options_set}
     for name in (name for name in ("looks", "smallest_difference") if name in options_set):
         options[name] = allowed(name, options_set[name], _option(name))
-    if "table" in options_set:
-        return _of_table(options_set, options)
-    for name in (name for name in ("setting", "seed") if name in options_set):
-        raise WrongInput(f"--{name}: names a column, so it needs --table FILE")
     from charloom.study.from_experiments import measure_experiments  # noqa: PLC0415  imports the compiler
 
     curves = "figure" in options_set or arguments.format == "json"
     return measure_experiments(arguments.measure or DEFAULT_MEASURE, curves=curves, **options)
-
-
-def _of_table(options_set: dict[str, Any], options: dict[str, Any]) -> Measured:
-    for name in (name for name in COLUMNS if name not in options_set):
-        raise WrongInput(f"--table: also needs --{name} COLUMN")
-    measure, setting = options_set["measure"], [name.strip() for name in options_set["setting"].split(",")]
-    if known_measure := Measure.from_name(measure):
-        options.setdefault("better", known_measure.better)
-    table = Path(options_set["table"])
-    _ensure_shown(table)
-    return read_measurements(table, setting=setting, seed=options_set["seed"], measure=measure, **options)
-
-
-def _ensure_shown(table: Path) -> None:
-    """Raise WrongInput if the table belongs to a study, and the study's answer lacks some of its trainings."""
-    folder = table.resolve().parent
-    with suppress(Damaged):  # no asked.json, so no study
-        frozen = read_frozen_question(folder / QUESTION_FILE)
-        shown = study_of_frozen(folder, frozen).question.seeds[: max(frozen.answers, default=0)]
-        runs = read_runs(folder, frozen, curves=False)
-        if not frozen.answers or any(run.params.seed not in shown for run in runs.values()):
-            no_answer = "its study has no answer with all its trials yet; `charloom study FILE` trains and answers"
-            raise WrongInput(f"--table: {in_line(str(table))}: {no_answer}")
 
 
 def _of_study(source: str, *, required: bool) -> Measured:
@@ -169,8 +135,7 @@ def _of_study(source: str, *, required: bool) -> Measured:
 
     path = Path(source)
     if path.suffix == ".csv":
-        options = "--table FILE, --setting COLUMN, --seed COLUMN, --measure COLUMN"
-        raise WrongInput(f"{in_line(source)}: this file is a table, not a study; for a table give {options}")
+        raise WrongInput(f"{in_line(source)}: this file is a table, not a study; `seedpairs` compares a table's rows")
     HERE.stages()  # raises WrongInput outside a project's folder
     file = path if path.suffix in {".yaml", ".yml"} else path.parent / f"{path.name}.yaml"
     if not file.exists():

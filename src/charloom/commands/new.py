@@ -1,11 +1,8 @@
 """`charloom new`: a copy of the folder template/, a project in Git and DVC that imports nothing of charloom."""
 
 import argparse
-import ast
-import keyword
 import re
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,20 +14,17 @@ from charloom.core.base.words import in_line
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = ROOT / "template"
-LIBRARIES = ("dvc", "matplotlib", "mlflow", "numpy", "rnncheck", "ruamel", "seedpairs")
-CALLED = ("start", "gradients", "step", "loss", "write")  # the functions of model.py that the stages call
 
 
 def new(arguments: argparse.Namespace) -> None:
-    """Copy the template, and commit the copy. The folder appears when it is complete. No program is executed.
+    """Copy the template, and commit the copy. The folder appears when it is complete.
 
-    Raises WrongInput if the folder or the program is not allowed, and Unavailable if Git or the file system fails.
+    Raises WrongInput if the folder is not allowed, and Unavailable if Git or the file system fails.
     """
-    shown, program = in_line(arguments.folder), Path(arguments.program) if arguments.program else None
+    shown = in_line(arguments.folder)
     try:
         folder = Path(arguments.folder).absolute()
         _ensure_allowed(folder, shown)
-        model = _model_around(program) if program else ""
         git("var", "GIT_AUTHOR_IDENT")  # fails if Git does not know the user
         address, commit, about = _source()
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".new", dir=folder.parent) as temporary:
@@ -38,9 +32,6 @@ def new(arguments: argparse.Namespace) -> None:
             shutil.copytree(TEMPLATE, place)
             requirements = place / "requirements.txt"
             requirements.write_text(requirements.read_text().replace("ADDRESS", address).replace("COMMIT", commit))
-            if program:
-                shutil.copyfile(program, place / "src" / program.name)
-                (place / "src/model.py").write_text(model, encoding="utf-8")
             git("init", "--quiet", folder=place)
             git("clean", "-fdqX", folder=place)  # the results of somebody who ran the template itself
             git("add", ".", folder=place)
@@ -49,8 +40,7 @@ def new(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise Unavailable(f"{shown}: {error.strerror}; nothing is written") from None
     print(f"made {shown}; its requirements.txt {about}")
-    fill_in = ", fill in src/model.py" if program else ""
-    print(f"next: cd {for_shell(arguments.folder)}{fill_in}, read README.md")
+    print(f"next: cd {for_shell(arguments.folder)}, read README.md")
 
 
 def _ensure_allowed(folder: Path, shown: str) -> None:
@@ -87,32 +77,3 @@ def _source() -> tuple[str, str, str]:
     if git("for-each-ref", "--contains", commit, "refs/remotes/origin", folder=ROOT):
         return address, commit, f"installs seedpairs, dvc-proof and rnncheck from {address}"
     return address, "COMMIT", f"needs a COMMIT of {address}: fill it in; {commit[:10]} of this clone is not pushed"
-
-
-def _model_around(program: Path) -> str:
-    """Return the text of model.py: it imports the program, lists its definitions, and has functions to fill in."""
-    shown, taken = in_line(str(program)), {*LIBRARIES, *sys.stdlib_module_names, *keyword.kwlist}
-    if program.suffix != ".py" or not program.is_file():
-        raise WrongInput(f"--program: {shown}: no such program; allowed is a file that ends with .py")
-    if not program.stem.isidentifier() or program.stem in taken or (TEMPLATE / "src" / program.name).exists():
-        raise WrongInput(f"--program: {shown}: not a module's name, or that of another module; rename the file")
-    try:
-        tree = ast.parse(program.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise WrongInput(f"--program: {shown}: {in_line(str(error))}; allowed is a program of Python 3") from None
-    lines = [f'"""The functions that the stages call, around {program.name}."""', "", "import numpy as np"]
-    lines += ["", f"import {program.stem}", "", f"# {program.name} has:"]
-    for node in tree.body:
-        line = ast.unparse(node).partition("\n")[0]
-        if isinstance(node, ast.ClassDef):
-            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
-            line += "".join(f" {method.name}({ast.unparse(method.args)})" for method in methods)
-        elif isinstance(node, ast.For | ast.While | ast.With | ast.Expr) and node is not tree.body[0]:
-            line = f"line {node.lineno} runs at the import: {line}"
-        lines.append(f"#   {line}")
-    for node in ast.parse((TEMPLATE / "src/model.py").read_bytes()).body:
-        if isinstance(node, ast.FunctionDef) and node.name in CALLED:
-            missing = ast.parse(f"raise SystemExit('src/model.py: {node.name} is to be filled in')").body
-            node.body = node.body[:1] + list[ast.stmt](missing)
-            lines += ["", "", ast.unparse(node)]
-    return "\n".join([*lines, ""])

@@ -2,12 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
-from rich.console import Console
-from rich.segment import Segment, Segments
-from rich.style import Style
 
 from charloom.commands.inputs import model_at, text_at
 from charloom.core.base.errors import WrongInput
@@ -24,12 +22,6 @@ from charloom.sampling.writing import ON_DEMAND, Choice, blocks, random_stream
 NUMBERS = ("length", "temperature", "top_k", "top_p", "seed", "samples")
 AT_ONCE = 64  # texts in a batch, for each processor
 LONGEST = 10_000  # characters: the default of --length if --until is given
-# The least probability of each shade on a terminal, and its style.
-SHADES = [(1 / 2, ""), (1 / 4, "#111111 on #fff3bf"), (1 / 16, "#111111 on #ffd43b"), (1 / 64, "#111111 on #ff922b")]
-RARE = "#ffffff on #c92a2a"
-
-
-Piece = tuple[str, Array]  # n characters of a text, and (n,) their probabilities
 
 
 def sample(arguments: argparse.Namespace) -> None:
@@ -57,7 +49,6 @@ def sample(arguments: argparse.Namespace) -> None:
         if unknown:
             sys.stderr.write(f"warning: skipped {outside}\n")
         h, first = primed(model, prime)
-    page = _Page(shades=arguments.show_probabilities)
     group = AT_ONCE * processors() if count > 1 else 1
     if count > 1:
         check_memory(min(count, group) * length * 20, f"--samples {count} of --length {length}")
@@ -68,13 +59,12 @@ def sample(arguments: argparse.Namespace) -> None:
         written = blocks(model.theta, hs, firsts, random, choice, model.backend)
         rounds = _pieces(model.vocabulary, written, length, until, len(texts))
         if count == 1:
-            page.text(prime, (pieces[0] for pieces in rounds))
+            _print(prime, (pieces[0] for pieces in rounds))
             continue
         columns = list(zip(*rounds, strict=True)) or [()] * len(texts)  # no rounds at length 0
         for index, pieces in zip(texts, columns, strict=True):
             print(f"{chr(10) if index else ''}==> sample {index + 1} of {count} <==")
-            page.text(prime, iter(pieces))
-    page.legend()
+            _print(prime, pieces)
 
 
 def _ending(model: Model, until: str | None) -> str:
@@ -90,7 +80,7 @@ def _ending(model: Model, until: str | None) -> str:
 
 def _pieces(
     vocabulary: Vocabulary, written: Iterator[tuple[Array, Array]], length: int, until: str, count: int
-) -> Iterator[list[Piece]]:
+) -> Iterator[list[str]]:
     """Yield lists with the next piece of each text, until every text has `length` characters or ends with `until`.
 
     written  yields (ids, probabilities) of the next characters, each (count, n)
@@ -99,7 +89,7 @@ def _pieces(
     """
     tails, left = [""] * count, [length] * count
     while any(left):
-        ids, p = next(written)
+        ids, _ = next(written)
         pieces = []
         for row in range(count):
             text = vocabulary.decode(ids[row, : left[row]])
@@ -108,42 +98,17 @@ def _pieces(
                 text, left[row] = text[: end + len(until) - len(tails[row])], 0
             seen = tails[row] + text
             tails[row] = seen[max(len(seen) - len(until) + 1, 0) :] if until else ""
-            pieces.append((text, p[row, : len(text)]))
+            pieces.append(text)
         yield pieces
 
 
-class _Page:
-    """Standard output. A pipe gets the text unchanged; on a terminal, control characters are escaped.
+def _print(prime: str, pieces: Iterable[str]) -> None:
+    """Print the prime, then each piece as soon as it is drawn, then a newline.
 
-    With `shades`, a terminal with colours also gets each character shaded by its probability.
+    A pipe gets the text unchanged; on a terminal, control characters are escaped.
     """
-
-    def __init__(self, *, shades: bool) -> None:
-        self.console = Console()
-        self.shades = shades and self.console.color_system is not None and not self.console.no_color
-        self.shown = visible if sys.stdout.isatty() else str
-
-    def text(self, prime: str, pieces: Iterator[Piece]) -> None:
-        """Print the prime, then each piece as soon as it is drawn, then a newline."""
-        sys.stdout.write(self.shown(prime))
-        for text, probabilities in pieces:
-            if self.shades:
-                parts = zip(text, probabilities, strict=True)
-                self._print(*(Segment(self.shown(c), _style(p) if c != "\n" else None) for c, p in parts))
-            else:
-                sys.stdout.write(self.shown(text))
-            sys.stdout.flush()
-        print(flush=True)
-
-    def legend(self) -> None:
-        """Print which shade stands for which probability, if shades are used."""
-        if self.shades:
-            shades = (Segment(f" from 1/{round(1 / least)} ", _style(least)) for least, _ in SHADES)
-            self._print(Segment("\nprobability "), *shades, Segment(" less ", _style(0)), Segment("\n"))
-
-    def _print(self, *segments: Segment) -> None:
-        self.console.print(Segments(segments), end="", soft_wrap=True)
-
-
-def _style(p: float) -> Style:
-    return Style.parse(next((style for least, style in SHADES if p >= least), RARE))
+    shown = visible if sys.stdout.isatty() else str
+    for text in chain([prime], pieces):
+        sys.stdout.write(shown(text))
+        sys.stdout.flush()
+    print(flush=True)

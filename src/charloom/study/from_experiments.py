@@ -22,9 +22,7 @@ from charloom.study.study_file import ensure_comparable
 from seedpairs.data_types import Measured
 from seedpairs.names import find_setting, setting_name
 
-SECOND_SETTING_HINT = (
-    "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many; --table FILE reads any table"
-)
+SECOND_SETTING_HINT = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many"
 
 
 def measure_experiments(
