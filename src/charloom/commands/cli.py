@@ -135,6 +135,8 @@ def _add_questions(commands: Any) -> None:
     add("--explain", action="store_true", help=EXPLAIN)
     anew = "start again, with params.yaml as it is now; move old tables to .charloom/studies"
     add("--anew", action="store_true", help=anew)
+    reuse = "answer, but make no claim, if other answers have shown these seeds"
+    add("--reuse-seeds", action="store_true", help=reuse)
 
     about = "Write a study's file: the settings to compare on a text. The command estimates the time of the trainings."
     add = _added(commands, "study new", "write a study of your own", about)

@@ -39,8 +39,10 @@ def run_study(arguments: argparse.Namespace) -> None:
     HERE.stages()  # raises WrongInput outside a project's folder
     path = Path(arguments.file)
     if arguments.prove is not None:
-        for name in (name for name in ("anew", "jobs", "dask") if getattr(arguments, name)):
-            raise WrongInput(f"--{name}: cannot be combined with --prove, which rebuilds rows with the pipeline")
+        for name in (name for name in ("anew", "reuse_seeds", "jobs", "dask") if getattr(arguments, name)):
+            raise WrongInput(
+                f"--{name.replace('_', '-')}: cannot be combined with --prove, which rebuilds rows with the pipeline"
+            )
         study = read_study(path)
         warn_of_other_params(study)
         reproduce_rows(study, allowed("prove", arguments.prove, "--prove"))
@@ -48,7 +50,7 @@ def run_study(arguments: argparse.Namespace) -> None:
         jobs = allowed("jobs", processors() if arguments.jobs is None else arguments.jobs, "--jobs")
         if arguments.dask is not None:
             ensure_address(arguments.dask)
-        study, analysis = conduct(path, jobs, arguments.dask, anew=arguments.anew)
+        study, analysis = conduct(path, jobs, arguments.dask, anew=arguments.anew, reuse=arguments.reuse_seeds)
         _print_answer(study, analysis, explain=arguments.explain)
         pages = _write_pages(study, analysis)
         deliver(partial(put_study, study, analysis, pages), f"charloom study {in_line(str(study.path))}")

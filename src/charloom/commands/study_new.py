@@ -21,25 +21,9 @@ from charloom.core.config.records import DEFAULT_MEASURE
 from charloom.results.study_table import QUESTION_FILE
 from charloom.sampling.options import allowed
 from charloom.study.conduct import seconds, surveyed
-from charloom.study.freeze import (
-    ensure_new_question,
-    ensure_no_other_files,
-    freeze_question,
-    read_study,
-    with_training_text,
-)  # fmt: skip
+from charloom.study.freeze import ensure_new_question, ensure_no_other_files, freeze_question, read_study
 from charloom.study.measuring import advised, before_it_starts, study_measurements
-from charloom.study.seeds import (
-    STUDIES,
-    by_reason,
-    free_seeds,
-    is_same_question,
-    known_analyses,
-    seed_range,
-    taken_seeds,
-    why_used,
-    with_seeds,
-)
+from charloom.study.seeds import STUDIES, free_seeds, reasons, seed_range, used_seeds, why_used, with_seeds
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
 from seedpairs import answered
 
@@ -65,7 +49,7 @@ def new_study(arguments: argparse.Namespace) -> None:
     seeds_option = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
     if arguments.confirms is None:
         content = _question_from_options(arguments, seeds_option)
-        study, why = _with_seeds(with_training_text(freeze_question(path, read_question(path, content))), seeds_option)
+        study, why = _with_free_seeds(freeze_question(path, read_question(path, content)), seeds_option)
     else:
         content, study, why = _confirming(path, arguments, seeds_option)
     ensure_new_question(study)
@@ -155,40 +139,23 @@ def _confirming(
     content = read_mapping(file, StudyFile.model_fields)
     question = {name: value for name, value in content.items() if name != "looks"}
     question["seeds"] = seeds_option or number or len(answered_study.question.seeds)
-    study = with_training_text(freeze_question(path, read_question(path, question)))
+    study = freeze_question(path, read_question(path, question))
     if with_seeds(study, answered_study.question.seeds).question_key != answered_study.question_key:
         first = f"than at its first start, which {answered_study.folder / QUESTION_FILE} records"
         raise WrongInput(f"--confirms: {in_line(str(file))}: {PARAMS} or the text is another {first}; restore it")
     return question, *_with_free_seeds(study, seeds_option)
 
 
-def _with_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
-    """Return the study with chosen seeds, and a line on the choice: "" if the seeds are 1 to n, or were given.
-
-    seeds_option  the number of seeds, or the seeds themselves; None: the number that the study has
-
-    If this question has an answer whose files are gone, the study gets the seeds of that answer. Otherwise it gets the
-    first free seeds (see seeds.py). Raises WrongInput if given seeds are used.
-    """
-    for other in known_analyses(study.path.parent) if not isinstance(seeds_option, list) else ():
-        with_same_seeds = with_seeds(study, other.question.seeds)
-        if is_same_question(with_same_seeds, other) and seeds_option in {None, len(with_same_seeds.question.seeds)}:
-            same = seed_range(with_same_seeds.question.seeds)
-            return with_same_seeds, f"\n{same}, as in this question's first answer"
-    return _with_free_seeds(study, seeds_option)
-
-
 def _with_free_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:
     """Return the study with free seeds in place of its seeds, and a line on the choice. Given seeds stay."""
     number = len(study.question.seeds)
     if isinstance(seeds_option, list):
-        if why := why_used(study, known_analyses(study.path.parent)):
+        if why := why_used(study):
             raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
         return study, ""
-    reasons = taken_seeds(study)
-    seeds = free_seeds(reasons, number)
-    others = by_reason({seed: reasons[seed] for seed in range(1, seeds[-1]) if seed in reasons})
-    why = "; ".join(f"{reason} with {seed_range(of_reason)}" for reason, of_reason in others.items())
+    used = used_seeds(study)
+    seeds = free_seeds(used, number)
+    why = reasons({seed: used[seed] for seed in range(1, seeds[-1]) if seed in used})
     return with_seeds(study, seeds), f"\n{seed_range(seeds)} are free: {why}" if why else ""
 
 

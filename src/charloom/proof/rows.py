@@ -24,7 +24,7 @@ from charloom.proof.agreement import agreed, conflicts
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.git import uncommitted_patch
 from charloom.results.run import POINTS, Run, from_folder, thinned
-from charloom.study.freeze import ensure_text, write_frozen_question
+from charloom.study.freeze import ensure_same, write_frozen_question
 from charloom.study.study_file import Study
 from dvc_proof.temporary import temporary_folder
 
@@ -44,7 +44,7 @@ def reproduce_rows(study: Study, count: int) -> None:
     rows = study.trained()
     if not rows:
         raise WrongInput(f"{table}: has no row of this study; `charloom study {study.path}` trains the rows")
-    ensure_text(study)
+    ensure_same(study, text=True, code=False)
     with temporary_folder("charloom-prove-") as folder:
         patch = folder / "uncommitted.diff"  # of sources, dvc.yaml and text
         patch.write_text(uncommitted_patch(study.frozen.text), encoding="utf-8", errors="surrogateescape")

@@ -7,7 +7,7 @@ function         identifies                                              used fo
 experiment_key   a run, with its samples, and the code of network/       runs in MLflow
 trial_key        a run, and the code by `arithmetic_of`                  rows of a study's table
 setting_key      a setting, and the code of network/                     questions of studies: Study.question_key
-weights_key      a setting, without updates and backend                  seeds that an answer has used
+weights_key      a setting and the code, without updates and backend     seeds that an answer has used
 arithmetic_of    the code of the kernel, by signature.json               asked.json, trial_key
 arithmetic       the code of the kernel, by this process: hashes.py      workers of a study, which must agree
 small_trial      the code of the kernel and of the measures: trial.py    asked.json, a worker
@@ -73,15 +73,17 @@ def experiment_key(params: Params, text_sha256: str, network: str = "") -> str:
     return _key(_affecting(params, *RESULT_KINDS), text_sha256, network)
 
 
-def weights_key(params: Params, text_sha256: str) -> str:
+def weights_key(params: Params, text_sha256: str, network: str) -> str:
     """Return a key of the weights that a setting gives: 64 hexadecimal digits.
 
     The key does not depend on the seed, the number of updates and the backend. Fewer updates with the same seed are the
     beginning of the same training. Another backend may only round differently.
+
+    network  a digest of what network/ computes if it was edited, else ""
     """
     left_out = {"seed", "train.updates", "backend"}
     values = {name: value for name, value in _affecting(params, "weights").items() if name not in left_out}
-    return _key(values, text_sha256, "")
+    return _key(values, text_sha256, network)
 
 
 def trial_key(params: Params, text_sha256: str, arithmetic: str) -> str:

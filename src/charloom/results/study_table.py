@@ -48,12 +48,12 @@ class FrozenQuestion(Schema):
 
     text          path of the text file
     sha256        SHA-256 of the text
-    training_sha256  SHA-256 of the part of the text that a training reads; "" if an earlier version wrote the file
     arithmetic    {kind of recipe: digest of the kernel's arithmetic}: see keys.arithmetic_of; part of the key of a row
     question      the content of the study's file
     measures      names of the metrics in a row: those of the charloom version that started the study
     left_open     a text for readers: uncommitted changes of params that the question does not set; "" if there are none
     answers       the numbers of seeds at which an answer was given
+    reused        which seeds other answers have shown, so that this one makes no claim; "" if there are none
     earlier       number of answered questions about this baseline on this text that were known at the first start
     small_trials  {kind of recipe: digest}: see trial.small_trial; computed by the sources that trained the rows
     params        all params; a setting of the study replaces some of these values
@@ -61,12 +61,12 @@ class FrozenQuestion(Schema):
 
     text: str
     sha256: str
-    training_sha256: str = ""
     arithmetic: dict[str, str]
     question: dict[str, Any]
     measures: tuple[str, ...] = FIRST_METRIC_NAMES
     left_open: str = ""
     answers: list[int] = []  # noqa: RUF012  pydantic copies it
+    reused: str = ""
     earlier: int = 0
     small_trials: dict[str, str] = {}  # noqa: RUF012  pydantic copies it
     params: EarlierParams

@@ -13,7 +13,7 @@ from charloom.core.backend.backends import BACKENDS
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.progress import progress
 from charloom.core.base.signals import Stopped, deferred
-from charloom.core.base.storage import exclusive
+from charloom.core.base.storage import exclusive, sha256
 from charloom.core.config.params import Params
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.core.config.records import NATS
@@ -21,12 +21,12 @@ from charloom.core.network.recipe import NUMPY
 from charloom.core.network.state import initial_state
 from charloom.core.runtime.memory import check_memory, training_memory
 from charloom.core.text.corpus import Survey, check_lengths, split, survey, write_text
-from charloom.results.study_table import QUESTION_FILE, TRIALS_FILE, write_runs
-from charloom.study.freeze import read_study_to_train, write_frozen_question
+from charloom.results.study_table import QUESTION_FILE, write_runs
+from charloom.study.freeze import read_study, write_frozen_question
 from charloom.study.measuring import before_it_starts, study_measurements
-from charloom.study.seeds import archive, with_known_analyses
+from charloom.study.seeds import with_known_analyses
 from charloom.study.study_file import Study, Trial
-from charloom.study.workers import Cluster, Processes, Workers, outcomes
+from charloom.study.workers import Task, outcomes
 from seedpairs import answered
 from seedpairs.analysis import with_labels
 from seedpairs.data_types import CANNOT_TELL, INTERACTION, Analysis
@@ -35,11 +35,12 @@ WRITING = 20  # pause between two writings of the tables, in multiples of the ti
 STARTING = 5.0  # seconds, roughly, until a worker has started and passed its check
 TIMING_SECONDS = 0.3  # seconds of timing for each kind of settings, about
 TIMING_CHARACTERS = 100_000  # characters of the text that is used for timing, at least
-PATIENCE = 60  # seconds that a study waits for the answer of another one
 READING_SPEED = 3  # a measure reads so many characters in the time that training takes for one
 
 
-def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -> tuple[Study, Analysis]:
+def conduct(
+    path: Path, jobs: int, address: str | None, *, anew: bool = False, reuse: bool = False
+) -> tuple[Study, Analysis]:
     """Train missing trials and write the tables; return the study with its runs, and the answer.
 
     After each look, only settings without a verdict get more seeds: see `undecided`.
@@ -48,74 +49,56 @@ def conduct(path: Path, jobs: int, address: str | None, *, anew: bool = False) -
     jobs     number of processes on this machine that train
     address  address of a Dask scheduler, whose workers train instead of these processes; None: no cluster
     anew     start the study again, as `--anew` does; its tables are moved to .charloom
+    reuse    answer without a claim if other answers have shown the seeds, as `--reuse-seeds` does
 
-    Raises WrongInput and Damaged as `read_study_to_train`, `with_known_analyses` and `surveyed` do. Raises WrongInput
-    if an answer of another study uses a seed during the training, or if Dask is missing. Raises Unavailable if another
-    process runs the study, memory is too small, or workers are lost, and CheckFailed if no worker passes the check.
-    Raises Stopped after a signal. Finished trials are kept in every case.
+    Raises WrongInput and Damaged as `read_study`, `with_known_analyses` and `surveyed` do, and WrongInput if Dask is
+    missing. Raises Unavailable if another process runs the study, memory is too small, or workers fail, and CheckFailed
+    if a worker has other code. Raises Stopped after a signal. Finished trials are kept in every case.
     """
     with exclusive(CHARLOOM_FOLDER / "studies" / f"{path.stem}.lock", "this study"), ExitStack() as stack:
-        study = with_known_analyses(read_study_to_train(path, anew=anew))
+        study = with_known_analyses(read_study(path, anew=anew, trains=True), reuse=reuse)
         if address and any(params.backend == NUMPY for params in study.settings.values()):
             why = "the backend numpy has the same bits on one machine only; leave --dask out"
             raise WrongInput(f"--dask: {study.path} has settings with backend numpy: {why}")
         text, lengths = surveyed(study, 1 if address else jobs)
         if not study.runs:
             _move_away(study.folder)
-        write_frozen_question(
-            study if study.runs else study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
-        )
+            for line in before_it_starts(study):
+                print(line, flush=True)
+            study = study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
+        write_frozen_question(study)
         trials = study.trials()
-        for line in [] if study.runs else before_it_starts(study):
-            print(line, flush=True)
-        workers: Workers | None = None
+        task: Task | None = None
         scheduled: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
         for look in study.question.all_looks:
             analysis = answered(study_measurements(study, scheduled))
             scheduled |= {setting: trials[setting][:look] for setting in undecided(analysis)}
             in_order = filter(None, chain.from_iterable(zip_longest(*scheduled.values())))  # seed by seed
             if missing := [trial for trial in in_order if trial.key not in study.runs]:
-                if workers is None:
+                if task is None:
                     # The file's name depends only on the locked study: the start after a kill overwrites the file.
                     prepared = CHARLOOM_FOLDER / "studies" / f"{path.stem}.npz"
                     stack.callback(prepared.unlink, missing_ok=True)
                     write_text(prepared, text, lengths)
-                    workers = Cluster(prepared, address) if address else Processes(prepared, jobs)
-                    stack.callback(workers.close)
-                _train(study, missing, workers)
-            study = _record_analysis(study, max(map(len, scheduled.values())))  # also if the next look is never reached
+                    kinds = {params.recipe.kind for params in study.settings.values()}
+                    task = Task(kinds, prepared, study.frozen.sha256)
+                _train(study, missing, task, address or jobs)
+            study = study.with_analysis_at(max(map(len, scheduled.values())))  # also if the next look is never reached
+            write_frozen_question(study)
         needed = {trial.key for trial in chain(*scheduled.values())}  # others come after the look that decided
         study = study._replace(runs={key: study.runs[key] for key in needed})
         _write(study)
     return study, with_labels(answered(study_measurements(study)))
 
 
-def _record_analysis(study: Study, seeds: int) -> Study:
-    """Record in asked.json that the study answers with this number of seeds; return the study with its answers.
-
-    A lock allows one study at a time. Raises WrongInput if the answer of another study has used a seed in the meantime.
-    """
-    with exclusive(CHARLOOM_FOLDER / "answers.lock", "another study, which answers", PATIENCE):
-        decides = seeds if study.question.looks else 0  # without looks, only the first answer decides
-        study = with_known_analyses(study, decides).with_analysis_at(seeds)
-        write_frozen_question(study)
-        archive(study.folder)
-    return study
-
-
 def _move_away(folder: Path) -> None:
-    """Move the tables and page of the folder's earlier study to .charloom, and print where they are.
-
-    The new asked.json does not describe them. The old asked.json is copied there first: as long as the copy exists,
-    the seeds that its answers have shown count as used (see seeds.py).
-    """
+    """Move the tables and page of the folder's earlier study to .charloom, and print where they are."""
     if (folder / QUESTION_FILE).exists():
-        to = archive(folder)
-        names = (TRIALS_FILE, "curves.csv", "passages.csv", "report.html")
-        if old := [folder / name for name in names if (folder / name).exists()]:
-            for file in old:
-                move(file, to / file.name)
-            print(f"{folder}: its old tables are in {to}", flush=True)
+        to = CHARLOOM_FOLDER / "studies" / sha256(folder / QUESTION_FILE)[:12] / folder.name
+        to.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("[!.]*.[chj]*"):
+            move(file, to / file.name)
+        print(f"{folder}: its old tables are in {to}", flush=True)
 
 
 def _write(study: Study) -> None:
@@ -138,8 +121,8 @@ def undecided(analysis: Analysis) -> list[str]:
     return [summary.setting for summary in analysis.summaries] if analysis.effects else [analysis.baseline, *open_]
 
 
-def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
-    """Train the missing trials, and add their runs to the study and to its tables.
+def _train(study: Study, missing: list[Trial], task: Task, where: int | str) -> None:
+    """Train the missing trials, and add their runs to the study and to its tables. `where`: see `outcomes`.
 
     The tables are written repeatedly, and at the end, also after an exception. Raises Stopped after a signal. Raises
     CheckFailed or Unavailable as `outcomes` does.
@@ -149,7 +132,7 @@ def _train(study: Study, missing: list[Trial], workers: Workers) -> None:
     print(f"{study.path}: {len(missing):,} of {wanted:,} trials to train", flush=True)
     with progress(study.path.stem, len(missing)) as report, deferred() as received:
         try:
-            for ended in outcomes(missing, workers, study.frozen.sha256):
+            for ended in outcomes(missing, task, where):
                 if ended:
                     (trial, run), count = ended, count + 1
                     study.runs[trial.key] = run

@@ -5,11 +5,10 @@ These edits of the study's file need no `--anew`: another title, more seeds afte
 before the first answer. Every other change of the question needs `--anew`.
 """
 
-import hashlib
 import sys
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256_of_text, write_json
@@ -17,10 +16,9 @@ from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 from charloom.core.config.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.config.reading import read_params, validated, with_overrides
-from charloom.core.network.recipe import KERNEL, NUMPY
-from charloom.core.text.corpus import read_text, split, survey
+from charloom.core.network.recipe import NUMPY
 from charloom.results.commits import from_commits
-from charloom.results.keys import SIGNATURE, arithmetic_of, differing
+from charloom.results.keys import arithmetic_of, differing
 from charloom.results.study_table import (
     METRIC_NAMES,
     QUESTION_FILE,
@@ -33,30 +31,35 @@ from charloom.results.study_table import (
 from charloom.study.study_file import Study, StudyFile, read_question, study_of
 from charloom.study.trial import small_trial
 
-RESTART_HINT = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
+ANEW_HINT = "`charloom study FILE --anew` starts the study again, with params.yaml as it is now"
+LONG = 120  # characters of a value in a message
+Difference = tuple[str, Any, Any]  # what differs, its value at the first start, its value now
 
 
-def read_study(path: Path, *, anew: bool = False) -> Study:
+def read_study(path: Path, *, anew: bool = False, trains: bool = False) -> Study:
     """Return the study of a file, with the params and text of the study's first start, and the runs in its tables.
 
-    A study that has not started, or any study with `anew`, has the params of the present params.yaml, and no runs.
+    anew    start again: the study has the params of the present params.yaml, and no runs, as one that has not started
+    trains  whether the caller trains: the text and the code must be those of the first start, too
 
-    Raises WrongInput if the study's file is invalid, if its question or the arithmetic has changed since the first
-    start, or if the table has rows that are no trials of this question. For a study that has not started, raises
-    WrongInput as `freeze_question` does, and if its folder contains other files. The message names the file, the key
-    and what is allowed. Raises Damaged if a table is invalid, or asked.json is missing beside a table.
+    Raises WrongInput if the study's file is invalid, if something differs from the first start, or if the table has
+    rows that are no trials of this question. For a study that has not started, raises WrongInput as `freeze_question`
+    does, and if its folder contains other files. Raises Damaged if a table is invalid, or asked.json is missing beside
+    a table.
     """
     question, folder = read_question(path), path.with_suffix("")
     if anew or not is_started(folder):
         ensure_no_other_files(folder)
-        study = with_training_text(freeze_question(path, question))
+        study = freeze_question(path, question)
         ensure_new_question(study)
         return study
     frozen = read_frozen_question(folder / QUESTION_FILE)
     study = study_of(path, question, frozen, read_runs(folder, frozen))
-    _ensure_same(study)
+    ensure_same(study, text=trains, code=trains)
+    if trains:
+        warn_of_other_params(study)
     if foreign_rows := len(study.runs) - len(study.trained()):
-        raise WrongInput(f"{folder / 'trials.csv'}: {foreign_rows} rows belong to no trial of {path}; {RESTART_HINT}")
+        raise WrongInput(f"{folder / 'trials.csv'}: {foreign_rows} rows belong to no trial of {path}; {ANEW_HINT}")
     return study
 
 
@@ -91,8 +94,7 @@ def freeze_question(path: Path, question: StudyFile) -> Study:
         raise WrongInput(f"{text}: {getattr(error, 'strerror', error)}; allowed is a text file in UTF-8") from None
     frozen = FrozenQuestion(
         text=text, sha256=digest, params=with_overrides(usual, {"prepare.text": text}, path), arithmetic={},
-        question=question.recorded, left_open=_left_open(question, usual),
-        measures=METRIC_NAMES,
+        question=question.recorded, left_open=_left_open(question, usual), measures=METRIC_NAMES,
     )  # fmt: skip
     study = study_of(path, question, frozen, Runs())
     kinds = sorted({params.recipe.kind for params in study.settings.values()})
@@ -100,29 +102,12 @@ def freeze_question(path: Path, question: StudyFile) -> Study:
     return study._replace(frozen=frozen.model_copy(update={"arithmetic": arithmetic}))
 
 
-def with_training_text(study: Study) -> Study:
-    """Return the study with the digest of the part of the text that its trainings read.
-
-    The digest is the same if files differ only in a byte-order mark, in line ends, or in held-out text of equal length.
-    Raises WrongInput if the text is invalid.
-    """
-    text = survey(Path(study.frozen.text))
-    left, _ = split(text.characters, study.frozen.params.prepare.held_out)
-    digest = hashlib.sha256(text.vocabulary.characters.encode())
-    for piece in read_text(text.path):
-        digest.update(piece[:left].encode())
-        left = max(0, left - len(piece))
-    return study._replace(frozen=study.frozen.model_copy(update={"training_sha256": digest.hexdigest()}))
-
-
 def ensure_new_question(study: Study) -> None:
     """Raise WrongInput if another study asks the same question. The new study would not use the other's answer."""
-    folders = {study.path.parent, Path("studies")}
-    for file in sorted(chain.from_iterable(folder.glob(f"*/{QUESTION_FILE}") for folder in folders)):
-        other = file.parent
-        if other.resolve() != study.folder.resolve() and _key_in(file) == study.question_key:
-            remedy = f"`charloom study {_file_of(other)}` answers it"
-            raise WrongInput(f"{study.path}: {other} asks the same question; {remedy}")
+    for file in sorted(Path("studies").glob(f"*/{QUESTION_FILE}")):
+        if file.parent.resolve() != study.folder.resolve() and _key_in(file) == study.question_key:
+            remedy = f"`charloom study {_file_of(file.parent)}` answers it"
+            raise WrongInput(f"{study.path}: {file.parent} asks the same question; {remedy}")
 
 
 def _key_in(file: Path) -> str:
@@ -147,7 +132,7 @@ def write_frozen_question(study: Study) -> None:
     """Write asked.json if its content has changed, for instance by more seeds.
 
     The new asked.json states that the present sources made the rows. So the caller has to check this first, with
-    `read_study_to_train`, or by rebuilding all rows.
+    `read_study`, or by rebuilding all rows.
     """
     baseline = flat_of(study.settings[study.baseline])
     question = study.question.recorded
@@ -188,66 +173,53 @@ def _left_open(question: StudyFile, params: Params) -> str:
     return ""
 
 
-def read_study_to_train(path: Path, *, anew: bool) -> Study:
-    """Return the study of a file as `read_study` does, for a start that trains; warn of other params in params.yaml.
-
-    Raises WrongInput as `read_study` and `ensure_text` do. Raises WrongInput if the present sources give other results
-    than the sources that made the rows: asked.json has digests of small trials (see trial.small_trial) by those
-    sources, and a digest differs or is missing. Raises WrongInput if network/ gives other results than at the first
-    start.
-    """
-    study = read_study(path, anew=anew)
-    warn_of_other_params(study)
-    ensure_text(study)
-    if has_other_arithmetic(study.frozen, NUMPY):
-        why = "network/ gives other results than at the first start: it was edited, or this is another machine"
-        raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
-    if study.runs and study.frozen.small_trials != small_trials(study.frozen):
-        accept = f"`charloom study FILE --prove {len(study.runs)}` accepts the table if it rebuilds all rows"
-        why = f"according to {QUESTION_FILE}, its rows were trained with other source code"
-        raise WrongInput(f"{study.path}: {why}; {accept}; or {RESTART_HINT}")
-    return study
-
-
 def small_trials(frozen: FrozenQuestion) -> dict[str, str]:
     """Return the digest of a small trial (trial.py) for each kind of recipe in asked.json, by the present sources."""
     return {kind: small_trial(kind, frozen.measures) for kind in frozen.arithmetic}
 
 
-def ensure_text(study: Study) -> None:
-    """Raise WrongInput if the study's text is missing, or has another SHA-256 than at the first start."""
-    frozen, text = study.frozen, Path(study.frozen.text)
-    try:
-        found = sha256_of_text(text)
-    except OSError as error:
-        found = str(error.strerror)
-    if found != frozen.sha256:
-        uses = f"the study uses {text} with SHA-256 {frozen.sha256}; found: {found}"
-        raise WrongInput(f"{study.path}: {uses}; restore the text, or {RESTART_HINT}")
+def differences(frozen: Study, present: Study) -> list[Difference]:
+    """Return what differs between the question in asked.json and the present one: (what, before, now).
+
+    The numbers of seeds and looks that may still change are not compared: see the module.
+    """
+    before, now = frozen.question, present.question
+    rows: list[Difference] = [("settings", before.overrides(), now.overrides())] * (frozen.settings != present.settings)
+    if frozen.baseline != present.baseline:
+        rows.append(("baseline", before.baseline, now.baseline))
+    rows += [(name, getattr(before, name), getattr(now, name)) for name in ("measure", "smallest_difference")]
+    if now.text != frozen.frozen.text:
+        rows.append(("text", before.text, now.text))
+    if present.runs:
+        rows.append(("seeds", before.seeds, now.seeds[: len(before.seeds)]))
+    if frozen.frozen.answers:
+        rows.append(("looks", before.looks, now.looks))
+    rows.append((f"the SHA-256 of {frozen.frozen.text}", frozen.frozen.sha256, present.frozen.sha256))
+    return [row for row in rows if row[1] != row[2]]
 
 
-def _ensure_same(study: Study) -> None:
-    """Raise WrongInput if the study's file asks another question than asked.json, or the arithmetic has changed."""
-    frozen, frozen_study = study.frozen, study_of_frozen(study.folder, study.frozen)
-    before, now = frozen_study.question, study.question
-    changed = {
-        "settings": frozen_study.settings != study.settings,
-        "baseline": frozen_study.baseline != study.baseline,
-        "measure": before.measure != now.measure,
-        "smallest_difference": before.smallest_difference != now.smallest_difference,
-        "text": now.text not in {before.text, frozen.text},
-        "seeds": bool(study.runs) and now.seeds[: len(before.seeds)] != before.seeds,
-        "looks": before.looks != now.looks and bool(frozen.answers),
-    }
-    if names := ", ".join(name for name, has_changed in changed.items() if has_changed):
-        first_start = f"since the first start; {study.folder / QUESTION_FILE} has the old values: restore them, or"
-        raise WrongInput(f"{study.path}: {names}: changed {first_start} {RESTART_HINT}")
-    if has_other_arithmetic(frozen, KERNEL):
-        why = f"its rows were computed with another arithmetic than {SIGNATURE} has"
-        raise WrongInput(f"{study.path}: {why}; {RESTART_HINT}")
+def ensure_same(study: Study, *, text: bool, code: bool) -> None:
+    """Raise WrongInput if the study's file asks another question than asked.json.
+
+    text  whether the content of the text has to be equal, too
+    code  whether network/ and the measures have to be equal, too; the kernel has to be in any case
+    """
+    frozen, present = study.frozen, study
+    if text:
+        try:
+            digest = sha256_of_text(Path(frozen.text))
+        except OSError as error:
+            digest = str(error.strerror)
+        present = study._replace(frozen=frozen.model_copy(update={"sha256": digest}))
+    if rows := differences(study_of_frozen(study.folder, frozen), present):
+        both = (f"{what}: {_shown(before)} at the first start, {_shown(now)} now" for what, before, now in rows)
+        raise WrongInput(f"{study.path}: {'; '.join(both)}; restore this, or {ANEW_HINT}")
+    kinds = [kind for kind in frozen.arithmetic if code or not kind.startswith(NUMPY)]
+    is_other = any(arithmetic_of(kind) != frozen.arithmetic[kind] for kind in kinds)
+    if is_other or (code and study.runs and frozen.small_trials != small_trials(frozen)):
+        accept = "" if is_other else f"; `--prove {len(study.runs)}` accepts the table if it rebuilds all rows"
+        raise WrongInput(f"{study.path}: made by other code{accept}; {ANEW_HINT}")
 
 
-def has_other_arithmetic(frozen: FrozenQuestion, backend: str) -> bool:
-    """Return whether the arithmetic differs from that in asked.json, for a kind of recipe with this backend."""
-    kinds = {kind: digest for kind, digest in frozen.arithmetic.items() if kind.startswith(NUMPY) == (backend == NUMPY)}
-    return any(arithmetic_of(kind) != digest for kind, digest in kinds.items())
+def _shown(value: Any) -> str:
+    return in_line(as_yaml(value) if value is not None else "none")[:LONG]

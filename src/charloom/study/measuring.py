@@ -41,9 +41,12 @@ def study_measurements(study: Study, trials: Mapping[str, list[Trial]] | None = 
     question = study.question
     # Without declared looks the one look is at all seeds, or at the first answer if there are more seeds by now.
     looks = tuple(question.looks or [study.first_analysis or len(question.seeds)])
+    title = question.title or ""
+    if reused := study.frozen.reused:  # a look that no number of seeds reaches: nothing is tested
+        looks, title = (len(question.seeds) + 1,), f"No claim, because {reused}{f': {title}' if title else ''}"
     results = of_runs(
         study.settings, done, question.measure, study.baseline, _warnings(study), looks=looks,
-        smallest_difference=question.smallest_difference, title=question.title or "", names=study.names,
+        smallest_difference=question.smallest_difference, title=title, names=study.names,
     )  # fmt: skip
     return replace(results, target="") if question.text else results  # the target is for params.yaml's text
 
@@ -64,8 +67,8 @@ def advised(study: Study, analysis: Analysis) -> tuple[int, str]:
 
     The result is 0 and "" if the answer has all verdicts, or if the study declares looks.
     """
-    needs = [row.more_seeds for row in analysis.comparisons if row.more_seeds and not study.question.looks]
-    if not needs:
+    needs = [row.more_seeds for row in analysis.comparisons if row.more_seeds]
+    if not needs or study.question.looks or study.frozen.reused:
         return 0, ""
     number = (study.first_analysis or len(study.question.seeds)) + max(most or least for least, most in needs)
     if UNKNOWN in needs:

@@ -121,7 +121,6 @@ class Study(NamedTuple):
     frozen    the content of asked.json: text and params of the first start
     runs      the runs in the table by the trials' keys
     names     the file's names for settings: setting to its shown name
-    results   hashes of results in the tables of an answered study whose runs are not read
     """
 
     path: Path
@@ -131,7 +130,6 @@ class Study(NamedTuple):
     frozen: FrozenQuestion
     runs: Runs
     names: Mapping[str, str] = MappingProxyType({})
-    results: frozenset[str] = frozenset()
 
     def trials(self) -> dict[str, list[Trial]]:
         """Return the trials of each setting, in the order of the seeds, whether they have run or not."""

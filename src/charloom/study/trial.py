@@ -1,30 +1,36 @@
 """One trial: a training in memory, from params and a text to a run. It writes no file, and needs no DVC and no MLflow.
 
 The results have the same bits as a run of the pipeline with these params and this text, on any processor. Before a
-trial, a worker checks that its process computes the results that the study's process expects.
+trial, a worker checks that its process has the code of the study's process.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
+from platform import node
 from typing import Any
 
 import numpy as np
 
-from charloom.core.base.errors import CheckFailed, Diverged, Unavailable
+from charloom import core
+from charloom.core.backend.backends import BACKENDS
+from charloom.core.base.errors import CheckFailed, Diverged
 from charloom.core.config.params import Params, with_silent
 from charloom.core.config.records import PART_MEASURE
-from charloom.core.network.recipe import KERNEL, NUMPY
+from charloom.core.network.recipe import COMPILED, KERNEL, NUMPY, OPTIMIZERS, Recipe
+from charloom.core.network.state import initial_state
 from charloom.core.text.corpus import Text, read_prepared, split
 from charloom.core.text.vocabulary import Vocabulary
 from charloom.core.training.headline import DIVERGED, outcome_of
 from charloom.core.training.protocol import Trained, Training, hash_of, metrics_of
 from charloom.core.training.trace import EMPTY, EVERY
+from charloom.results.dvc_lock import md5
 from charloom.results.keys import short_digest
 from charloom.results.run import POINTS, Run, thinned
 from charloom.results.study_table import METRIC_NAMES
 from charloom.signature.hashes import RECIPES, SMALL_TEXT, arithmetic
 
+CORE = Path(core.__file__).parent
 SMALL: tuple[dict[str, Any], ...] = (  # trainings that together have every kind of entry that a row can have
     {},
     {  # starts above 0, reads the text several times, and has more points than a table keeps of a curve
@@ -71,6 +77,23 @@ def small_trial(kind: str, measures: tuple[str, ...] = METRIC_NAMES) -> str:
     return short_digest(rows)
 
 
+@lru_cache
+def computes_like_kernel(kind: str) -> bool:
+    """Return whether network/ computes what the kernel computes, but for rounding, for a kind of the backend `numpy`.
+
+    The result is False if the kernel does not know the optimiser.
+    """
+    *_, optimizer, dtype = kind.split()
+    if not kind.startswith(NUMPY) or optimizer not in COMPILED:
+        return False
+    weights = list[Any]()
+    for backend in (NUMPY, KERNEL):
+        recipe = Recipe(8, 5, 0.5, 5.0, dtype, OPTIMIZERS[optimizer](0.1), backend=backend)
+        after = BACKENDS[backend].advance(initial_state(recipe, 23, 1), np.arange(40) ** 2 % 23, 3, recipe)
+        weights.append(after.after.theta.flat)
+    return np.allclose(weights[0], weights[1], rtol=0, atol=1e-4 if dtype == "float32" else 1e-9)
+
+
 def train_trial(params: Params, text: Text, text_sha256: str, threads: int | None = None) -> Run:
     """Train with `threads` threads (None: as many as are fastest), and return the run.
 
@@ -97,13 +120,12 @@ def train_trial(params: Params, text: Text, text_sha256: str, threads: int | Non
 _prepared = lru_cache(read_prepared)
 
 
-def code_digests(kind: str, digest: Callable[[str], str] = arithmetic) -> dict[str, str]:
-    """Return the digests of the code that all workers must have, by name: of the arithmetic, and of a small trial.
+def code_digests(kinds: Collection[str]) -> dict[str, str]:
+    """Return the digests of the code that all processes must have: of charloom/core, and of each kind's arithmetic.
 
-    kind    the kind of a recipe
-    digest  returns the digest of the arithmetic for a kind; the default computes it, `keys.arithmetic_of` reads a file
+    The arithmetic is computed in this process, by the compiled kernel, and not read from signature.json.
     """
-    return {f"{kind} arithmetic": digest(kind), f"{kind} small trial": small_trial(kind)}
+    return {"code of core": str(md5(CORE))} | {f"{kind} arithmetic": arithmetic(kind) for kind in kinds}
 
 
 def checked_trial(
@@ -113,13 +135,10 @@ def checked_trial(
 
     text  the path of a prepared file, or its content
 
-    Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`. Raises Unavailable
-    for any exception of the training: another worker may have more memory, or a disk that is not full.
+    Raises CheckFailed, and trains nothing, if the digests of this process's code are not `expected`.
     """
-    digests = code_digests(params.recipe.kind)
-    if names := [name for name in expected if digests.get(name) != expected[name]]:
-        raise CheckFailed("; ".join(f"its {name} is {digests.get(name)}, not {expected[name]}" for name in names))
-    try:
-        return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)
-    except Exception as error:  # noqa: BLE001  whatever it is, another worker may succeed
-        raise Unavailable(f"{type(error).__name__}: {error}") from None
+    digests = code_digests([params.recipe.kind])
+    if names := [name for name in digests if digests[name] != expected.get(name)]:
+        differ = "; ".join(f"its {name} is {digests[name]}, not {expected.get(name)}" for name in names)
+        raise CheckFailed(f"the worker on {node()} has other code: {differ}")
+    return train_trial(params, _prepared(text) if isinstance(text, Path) else text, text_sha256, threads)

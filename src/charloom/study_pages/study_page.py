@@ -21,7 +21,7 @@ from charloom.results.keys import differing, setting_params
 from charloom.results.study_table import FrozenQuestion
 from charloom.study.freeze import read_study
 from charloom.study.measuring import study_measurements
-from charloom.study.seeds import STUDIES, seed_range, with_known_analyses
+from charloom.study.seeds import STUDIES, seed_range
 from charloom.study.study_file import Study, read_question
 from charloom.study_pages import bands, effects_section, seed_by_seed
 from charloom.study_pages.presentation import ABOUT, Presentation, verdict_second
@@ -177,8 +177,6 @@ def _listed(file: Path) -> ListedStudy:
     try:
         title = read_question(file).title or ""
         study = read_study(file)
-        if not study.frozen.answers:
-            with_known_analyses(study)  # raises the error with which the command refuses the study
         presentation = Presentation(with_labels(answered(study_measurements(study))))
     except CharloomError as error:
         return ListedStudy(file, f"Refused: {error}", title)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, as_completed
 from contextlib import suppress
-from itertools import count, cycle, islice
+from itertools import count, islice
 from pathlib import Path
 
 from charloom.core.base.errors import CharloomError, Diverged, Unavailable, WrongInput
@@ -34,7 +34,7 @@ from charloom.study.conduct import seconds
 from charloom.study.freeze import read_study, study_of_frozen
 from charloom.study.measuring import study_measurements
 from charloom.study.seeds import STUDIES, seed_range
-from charloom.study.workers import LOST, Processes
+from charloom.study.workers import processes
 from charloom.two_runs.sides import Side, at_hand, read_side
 from seedpairs import answered
 from seedpairs.data_types import BETTER, WORSE
@@ -100,20 +100,16 @@ def _trained(trials: list[Params], text: Path, jobs: int) -> Iterator[tuple[Para
 
     A trial that diverges is left out.
     """
-    workers = Processes(text, jobs)
-    try:
-        executors = workers.live_workers().values()
-        pairs = zip(cycle(executors), trials, strict=False)
-        tasks = {executor.submit(train_last, params, text, workers.threads): params for executor, params in pairs}
-        with progress("seeds", len(tasks), stderr=True) as report:
-            for n, future in enumerate(as_completed(tasks), 1):
+    with processes(jobs) as executor, progress("seeds", len(trials), stderr=True) as report:
+        tasks = {executor.submit(train_last, params, text, None if jobs == 1 else 1): params for params in trials}
+        for n, future in enumerate(as_completed(tasks), 1):
+            try:
                 with suppress(Diverged):  # such a seed has no costs
                     yield tasks[future], future.result()
-                report(n, f"seed {tasks[future].seed}")
-    except BrokenExecutor:
-        raise Unavailable(f"--seeds: a training ended without a result: {LOST.partition(',')[0]}") from None
-    finally:
-        workers.close()
+            except BrokenExecutor:
+                why = "a training ended without a result: is there too little memory?"
+                raise Unavailable(f"--seeds: {why}") from None
+            report(n, f"seed {tasks[future].seed}")
 
 
 def train_last(params: Params, text: Path, threads: int | None) -> bytes:
