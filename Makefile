@@ -59,10 +59,8 @@ track: $(READY)  ## send to MLflow what it has missed
 ui: $(READY)  ## every run, in MLflow's pages, on this machine alone: http://127.0.0.1:5000; PORT=5001 is another port
 	@charloom ui $(if $(PORT),--port '$(PORT)')
 
-bench: $(READY) .venv-bench/.ready  ## time updates, sampling, scoring and stages, compared with others; writes benchmarks/*.md
+bench: $(READY) .venv-bench/.ready  ## time updates, compared with others; writes benchmarks/performance.md
 	@python benchmarks/run.py
-	@python benchmarks/writing.py
-	@python benchmarks/stages.py
 
 .venv-bench/.ready: benchmarks/requirements.txt | $(READY)
 	@uv venv --quiet --clear --seed --python .venv/bin/python .venv-bench

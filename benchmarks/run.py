@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -95,24 +94,14 @@ def table(medians: dict, sizes_of_rows: tuple, ways: list[str]) -> list[str]:
     return lines
 
 
-def cell(page: str, row: str, column: int) -> str:
-    """Return a cell of the row that begins with `row`, in a table of another page; column −1 is the last."""
-    (line,) = re.findall(rf"^\| {re.escape(row)} \|.*$", (HERE / page).read_text(encoding="utf-8"), re.MULTILINE)
-    return line.strip("| ").split(" | ")[column].strip()
-
-
 def page(medians: dict, turns: int, by_hand: str) -> str:
     """Return the page, which ends with the sections that were measured by hand."""
     others = subprocess.run(
         [str(OTHERS), "-c", "import jax, torch; print('JAX', jax.__version__ + ', PyTorch', torch.__version__)"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    run, experiment = "`make run`, with the environment installed", "`dvc exp run -S eta=…`"
     update, batch = (medians[NATIVE, sizes, "float64", CHARLOOM] for sizes in (HEADLINE, BATCHES[1]))
     first = {
-        f"a run: {run}": f"{cell('stages.md', run, -2)} s",
-        f"an experiment: {experiment}": f"{cell('stages.md', experiment, -2)} s",
-        "a character of a text being written": f"{cell('writing.md', 'one text: charloom', 1)} µs",
         "an update of one sequence, m = 100, float64": f"{update:,.0f} µs",
         "an update of a batch of 32 sequences, m = 512, float64": f"{batch / 1000:,.1f} ms",
     }
@@ -122,9 +111,6 @@ def page(medians: dict, turns: int, by_hand: str) -> str:
         "| | |",
         "|---|---|",
         *(f"| {what} | {time} |" for what, time in first.items()),
-        "",
-        "Runs and experiments are those of [stages and commands](stages.md), texts those of [writing and scoring]"
-        "(writing.md), each on the processor that the page names. Updates are measured here.",
         "",
         "The tables are written by `python benchmarks/run.py`: microseconds of CPU time for an update of sequences of "
         f"25 characters, K = 80, on one core, medians of {turns} turn{'s' * (turns > 1)}. Each process runs one "

@@ -11,24 +11,14 @@ from projects import OTHER_WEIGHTS, SMALL, copied, make, said, started, until
 from study_projects import ask, dask, other_sources, rows, tables
 
 from charloom.core.network import recipe
-from charloom.study import trial
+from charloom.core.training import headline
 
 # A trial takes about a second, so that something can happen in the middle of one.
 SECOND = SMALL | {
     "m: 100": "m: 30", "updates: 400": "updates: 60000", "checkpoint_every: 200": "checkpoint_every: 6000",
 }  # fmt: skip
 QUESTION = "vary: {eta: [0.1, 0.05]}\nbaseline: {}\nseeds: 4\nmeasure: held_out_bits_per_character\n"
-HALVED = """
-
-original = train_trial
-
-
-def train_trial(*arguments):
-    run = original(*arguments)
-    curves = {**run.curves, PART_MEASURE: {at: bits / 2 for at, bits in run.curves[PART_MEASURE].items()}}
-    return run._replace(curves=curves)
-"""
-COMPILES = "from charloom.study.trial import code_digests; code_digests('adagrad float64')"
+COMPILES = "from charloom.study.trial import code_digests; code_digests(['adagrad float64'])"
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +43,10 @@ def begun(project, cluster) -> subprocess.Popen:
     return started(project, "charloom", "study", "studies/a.yaml", "--dask", cluster.address, MLFLOW_TRACKING_URI="x")
 
 
-def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
+def test_lost_and_late_workers_leave_the_table_as_it_is(here):
     project, expected, folder = here
-    arithmetic = other_sources(folder / "arithmetic", recipe, f"WEIGHT = 1 + 2**-52{OTHER_WEIGHTS}")
-    measure = other_sources(folder / "measure", trial, HALVED)
-    # Compiled first: while others compile, too, the table would be made before this worker can show what it is.
-    subprocess.run([sys.executable, "-c", COMPILES], env=os.environ | {"PYTHONPATH": str(arithmetic)}, check=True)
     with dask(folder / "dask") as cluster:
-        cluster.worker(arithmetic)
-        cluster.worker(measure)
         study = begun(project, cluster)
-        until(lambda: project.log().count(" is left out after ") == 2, 120)
-        assert rows(project) == []
         first, second = cluster.worker(), cluster.worker()
         until(lambda: rows(project), 120)
         first.kill()
@@ -74,9 +56,23 @@ def test_lost_late_and_wrong_workers_leave_the_table_as_it_is(here):
         second.kill()  # only the late one is left
         assert study.wait(180) == 0, project.log()
     assert tables(project.folder / "studies/a") == expected
-    refused = [line for line in project.log().splitlines() if "is left out" in line]
-    assert sorted("float64 arithmetic is " in line for line in refused) == [False, True]
-    assert all("its adagrad float64 small trial is" in line for line in refused)
+
+
+@pytest.mark.parametrize(("module", "code", "word"), [
+    (recipe, f"WEIGHT = 1 + 2**-52{OTHER_WEIGHTS}", "adagrad float64 arithmetic"), (headline, "X = 1", "code of core"),
+])  # fmt: skip
+def test_a_worker_with_other_code_ends_the_study_before_its_first_row(here, module, code, word):
+    project, _, folder = here
+    sources = other_sources(folder / "sources", module, code)
+    subprocess.run([sys.executable, "-c", COMPILES], env=os.environ | {"PYTHONPATH": str(sources)}, check=True)
+    with dask(folder / "dask") as cluster:
+        cluster.worker(sources)
+        study = begun(project, cluster)
+        assert study.wait(120) == 1, project.log()
+    assert rows(project) == []
+    assert " has other code: " in project.log()
+    assert f"its {word} is " in project.log()
+    assert "Traceback" not in project.log()
 
 
 def test_ctrl_c_works_while_a_scheduler_hangs_and_a_killed_scheduler_gets_a_line(here):
@@ -111,5 +107,6 @@ def test_clones_share_a_cluster_and_a_killed_one_does_not_harm_the_others(here, 
         studies = [begun(clone, cluster) for clone in (project, second, third)]
         until(lambda: rows(third))
         studies[2].kill()
+        studies[2].wait()
         assert [study.wait(90) for study in studies[:2]] == [0, 0]
     assert tables(project.folder / "studies/a") == tables(second.folder / "studies/a") == expected

@@ -35,7 +35,7 @@ def test_a_lost_file_restarts_no_question_and_foreign_rows_are_not_used(project)
     folder = ask(project, QUESTION)
     conducted(project)
     made, question = tables(folder), project.folder / "studies/a.yaml"
-    lines = {"trials.csv": (2, "changed since the first start"), "asked.json": (3, "asked.json: No such file or direc")}
+    lines = {"trials.csv": (2, "at the first start, "), "asked.json": (3, "asked.json: No such file or direc")}
     for name, (code, line) in lines.items():
         (folder / name).unlink()
         question.write_text(QUESTION.replace(MEASURE, "smooth_loss"))

@@ -74,12 +74,12 @@ def test_a_study_that_is_stopped_again_and_again_gives_the_same_tables(whole, tm
     study = at_work(project)
     first, second = workers(study)
     first.kill()
-    until(lambda: len(workers(study) - {first, second}) == 1)  # it is replaced
+    until(lambda: len(workers(study) - {first, second}) == 2)  # a new pool
     os.killpg(study.pid, signal.SIGTERM)  # as a terminal does with SIGINT: its workers get it too
     assert study.wait(60) == 143
     kept = f"{len(rows(project))} of 16 trials are kept; the same command continues"
     assert project.log().endswith(f"\nstopped by SIGTERM; studies/a.yaml: {kept}\n")
-    assert project.log().count(" was lost, ") == 1  # and not those that the signal ended
+    assert project.log().count("a worker was lost ") == 1  # and not those that the signal ended
 
     said(project, *STUDY)
     assert tables(project.folder / "studies/a") == made

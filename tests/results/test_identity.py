@@ -68,7 +68,7 @@ def test_idle_has_a_row_of_each_compiled_optimiser():
 
 def test_a_key_contains_the_digest_of_the_network():
     assert len({experiment_key(PARAMS, TEXT, network) for network in ("", "0" * 16, "1" * 16)}) == 3
-    assert weights_key(changed("backend"), TEXT) == weights_key(PARAMS, TEXT)  # a used seed, rounded differently
+    assert weights_key(changed("backend"), TEXT, "") == weights_key(PARAMS, TEXT, "")  # rounded differently
     assert len({setting_key(PARAMS, TEXT, network) for network in ("", "0" * 16)}) == 2
 
 

@@ -1,7 +1,6 @@
 """A question has one analysis: it stays under any name, after restarts and kills, and beside other questions."""
 
 import json
-import shutil
 import signal
 from contextlib import chdir
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import pytest
 from projects import copied, said
 from study_projects import THREE_SEEDS, ask, conducted, refused, tables, with_code
-from test_seeds import ANEW
 
 from charloom.results.study_table import read_frozen_question
-from charloom.study.freeze import read_study, write_frozen_question
+from charloom.study.freeze import read_study
 from charloom.study.measuring import study_measurements
 from seedpairs import answered
 
@@ -23,51 +21,21 @@ def project(answered_once, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_question_keeps_its_analysis_under_any_name_and_after_restarts(project):
+def test_a_question_keeps_its_analysis_after_anew_and_added_seeds_support_no_claim(project):
     folder = project.folder / "studies/a"
     answer = tables(folder)
-    printed = conducted(project, anew=True)
-    assert printed.startswith("studies/a: its old tables are in .charloom/studies/")
+    assert conducted(project, anew=True).startswith("studies/a: its old tables are in .charloom/studies/")
     assert tables(folder) == answer
     before = said(project, "compare", "studies/a")[0]
-    for gone in ("studies/a", "studies/a.yaml"):
-        shutil.move(project.folder / gone, project.folder.parent)
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: 5"), "renamed")
-    conducted(project, "renamed")
-    assert read_frozen_question(project.folder / "studies/renamed/asked.json").answers == [3, 5]
-    after = said(project, "compare", "studies/renamed")[0]
+    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: 5"))
+    conducted(project)
+    assert read_frozen_question(folder / "asked.json").answers == [3, 5]
+    after = said(project, "compare", "studies/a")[0]
     difference, p = before[before.index("  difference") :].splitlines()[:2]
     assert f"{difference}\n{p}\n" in after
     assert "3 seeds, and no looks were declared: 2 more seeds shown, but not" in " ".join(after.split())
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [4, 5, 6]"), "b")
-    shown = "studies/renamed.yaml has shown results of eta=0.1 with seeds 4 and 5; write `seeds: [6, 7, 8]`"
-    assert refused(project, "b") == f"studies/b.yaml: {shown}"
-
-
-@pytest.mark.slow
-def test_seeds_that_were_added_are_shown_and_stay_so(project):
-    """Also in the copy, and however the file is written when its tables are gone."""
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: 5"))
-    conducted(project)
-    answer = said(project, "compare", "studies/a")[0]
-    (project.folder / "studies/a/trials.csv").unlink()
-    line = "its earlier answer has shown results of eta=0.1 with seeds 1 to 5; write `seeds: [6, 7, 8, 9, 10]`"
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [5, 4, 1, 2, 3]"))
-    assert refused(project, "a") == f"studies/a.yaml: {line}, and add `--anew` to the command"
-    for gone in ("studies/a", "studies/a.yaml"):
-        shutil.move(project.folder / gone, project.folder.parent)
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [4, 5]"), "größe")
-    line = "studies/a.yaml has shown results of eta=0.1 with seeds 4 and 5; write `seeds: [6, 7]`"
-    assert refused(project, "größe") == f"studies/größe.yaml: {line}"
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: 5"), "größe")
-    conducted(project, "größe")
-    assert answer == said(project, "compare", "studies/größe")[0]
-    project.commit("under another name")
-    shutil.rmtree(project.folder / "studies/größe")
-    shutil.rmtree(project.folder / ".charloom/studies")
-    ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [4, 5]"), "b")
-    line = line.replace("studies/a.yaml", "studies/größe.yaml")
-    assert refused(project, "b") == f"studies/b.yaml: {line}"
+    conducted(project, anew=True)
+    assert said(project, "compare", "studies/a")[0] == after
 
 
 @pytest.mark.slow
@@ -89,43 +57,10 @@ conduct(Path("studies/c.yaml"), 1, None)
     assert read_frozen_question(project.folder / "studies/c/asked.json").answers == [2]
     assert "cannot tell yet" in said(project, "compare", "studies/c")[0].lower()
     project.edit("studies/c.yaml", "looks: [2, 3]\n", "")
-    assert "looks: changed since the first start" in refused(project, "c")
+    assert "looks: [2, 3] at the first start, [] now" in refused(project, "c")
     project.edit("studies/c.yaml", "seeds: [7, 8, 9]\n", "seeds: [7, 8, 9]\nlooks: [2, 3]\n")
     assert "studies/c.yaml: 2 of 6 trials to train" in conducted(project, "c")
     assert read_frozen_question(project.folder / "studies/c/asked.json").answers == [2, 3]
-
-
-@pytest.mark.slow
-def test_one_of_two_simultaneous_studies_is_analysed(project):
-    for name, eta in (("b", "0.05"), ("c", "0.02")):
-        ask(project, THREE_SEEDS.replace("seeds: 3", "seeds: [7, 8]").replace("0.05]", f"{eta}]"), name)
-    while_c_trains = """
-import sys
-def answer_b(event, given):
-    if event == "os.rename" and str(given[1]).endswith("studies/c/trials.csv") and not Path("studies/b").exists():
-        conduct(Path("studies/b.yaml"), 1, None)
-sys.addaudithook(answer_b)
-conduct(Path("studies/c.yaml"), 1, None)
-"""
-    done = with_code(project, while_c_trains)
-    line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
-    assert f"WrongInput: studies/c.yaml: {line}" in done.stderr
-    for name, answers in (("b", [2]), ("c", [])):
-        assert read_frozen_question(project.folder / f"studies/{name}/asked.json").answers == answers
-
-
-@pytest.mark.slow
-def test_the_first_analysis_of_several_questions_counts(project):
-    """Also if the other one has all its trainings, and only its answer is missing."""
-    both = THREE_SEEDS.replace("seeds: 3", "seeds: [7, 8]")
-    ask(project, both, "c")
-    with chdir(project.folder):
-        write_frozen_question(read_study(Path("studies/c.yaml")))  # begun
-    ask(project, both.replace("0.05]", "0.02]"), "b")
-    conducted(project, "b")
-    line = f"studies/b.yaml has shown results of eta=0.1 with seeds 7 and 8; write `seeds: [4, 5]`{ANEW}"
-    assert refused(project, "c") == f"studies/c.yaml: {line}"
-    assert "studies/c: 0 of 4 trials, and no answer yet" in said(project, "compare", "studies/c", code=2)[1]
 
 
 def test_a_study_without_an_answer_shows_how_many_trials_it_has_and_no_mean(project):

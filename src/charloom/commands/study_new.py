@@ -23,7 +23,7 @@ from charloom.sampling.options import allowed
 from charloom.study.conduct import seconds, surveyed
 from charloom.study.freeze import ensure_new_question, ensure_no_other_files, freeze_question, read_study
 from charloom.study.measuring import advised, before_it_starts, study_measurements
-from charloom.study.seeds import STUDIES, free_seeds, reasons, seed_range, used_seeds, why_used, with_seeds
+from charloom.study.seeds import STUDIES, free_seeds, seed_range, why_used, with_seeds
 from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
 from seedpairs import answered
 
@@ -153,9 +153,7 @@ def _with_free_seeds(study: Study, seeds_option: int | list[int] | None) -> tupl
         if why := why_used(study):
             raise WrongInput(f"--seeds: {why}; `--seeds {number}` takes free seeds")
         return study, ""
-    used = used_seeds(study)
-    seeds = free_seeds(used, number)
-    why = reasons({seed: used[seed] for seed in range(1, seeds[-1]) if seed in used})
+    seeds, why = free_seeds(study)
     return with_seeds(study, seeds), f"\n{seed_range(seeds)} are free: {why}" if why else ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import ExitStack
 from itertools import chain, zip_longest
 from pathlib import Path
-from shutil import move
+from shutil import copyfile, move
 
 import numpy as np
 
@@ -65,8 +65,8 @@ def conduct(
             _move_away(study.folder)
             for line in before_it_starts(study):
                 print(line, flush=True)
-            study = study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
-        write_frozen_question(study)
+        unanswered = study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
+        write_frozen_question(study if study.runs else unanswered)
         trials = study.trials()
         task: Task | None = None
         scheduled: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far
@@ -96,7 +96,8 @@ def _move_away(folder: Path) -> None:
     if (folder / QUESTION_FILE).exists():
         to = CHARLOOM_FOLDER / "studies" / sha256(folder / QUESTION_FILE)[:12] / folder.name
         to.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("[!.]*.[chj]*"):
+        copyfile(folder / QUESTION_FILE, to / QUESTION_FILE)  # the new question replaces it
+        for file in folder.glob("[!.]*.[ch]*"):
             move(file, to / file.name)
         print(f"{folder}: its old tables are in {to}", flush=True)
 

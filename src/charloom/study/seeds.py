@@ -32,10 +32,10 @@ def known_analyses() -> list[Study]:
     """
     contents = {file.read_bytes(): file for file in sorted(STUDIES.glob(f"*/{QUESTION_FILE}")) if file.is_file()}
     with suppress(Unavailable):  # no repository, or no commit
-        names = git("ls-tree", "-rz", "--name-only", "HEAD", f"./{STUDIES}/").split("\0")
-        files = [name for name in names if Path(name).name == QUESTION_FILE]
-        for name, (_, content) in zip(files, objects(f"HEAD:./{name}" for name in files), strict=True):
-            contents.setdefault(content, Path(name))
+        rows = [row.partition("\t") for row in git("ls-tree", "-rz", "HEAD", f"./{STUDIES}/").split("\0") if row]
+        ids = {Path(name): about.split()[-1] for about, _, name in rows if Path(name).name == QUESTION_FILE}
+        for file, (_, content) in zip(ids, objects(ids.values()), strict=True):
+            contents.setdefault(content, file)
     studies = list[Study]()
     for content, file in contents.items():
         with suppress(CharloomError, ValueError):
@@ -88,9 +88,11 @@ def reasons(used: dict[int, str]) -> str:
     return "; ".join(f"{reason} with {seed_range(seeds)}" for reason, seeds in by_reason.items())
 
 
-def free_seeds(used: Collection[int], number: int) -> list[int]:
-    """Return the smallest `number` positive integers that are not used."""
-    return list(islice((seed for seed in count(1) if seed not in used), number))
+def free_seeds(study: Study) -> tuple[list[int], str]:
+    """Return the smallest free seeds, as many as the study has, and why smaller ones are not free; "" if all are."""
+    used = used_seeds(with_seeds(study, []))  # without seeds, the study asks no answered question
+    seeds = list(islice((seed for seed in count(1) if seed not in used), len(study.question.seeds)))
+    return seeds, reasons({seed: used[seed] for seed in range(1, seeds[-1]) if seed in used})
 
 
 def with_known_analyses(study: Study, *, reuse: bool) -> Study:
@@ -108,7 +110,7 @@ def with_known_analyses(study: Study, *, reuse: bool) -> Study:
     own = [other for other in known if is_same_question(study, other)]
     reused = study.frozen.reused or ("" if own else why_used(study))
     if reused and not (reuse or study.frozen.reused):
-        new = yaml_of(free_seeds(used_seeds(study), len(study.question.seeds)))
+        new = yaml_of(free_seeds(study)[0])
         cure = "other seeds test again, `--reuse-seeds` answers without a claim"
         raise WrongInput(f"{study.path}: {reused}; {cure}: write {new}")
     baseline = _key(study, study.baseline)

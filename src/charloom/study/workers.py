@@ -83,17 +83,18 @@ def outcomes(trials: Collection[Trial], task: Task, where: int | str) -> Iterato
                         yield None  # the caller stops here after a signal that has also ended the worker
                         why = str(error) if isinstance(error, CharloomError) else f"{type(error).__name__}: {error}"
                         why = in_line(why.partition("\n")[0][:QUOTED])
-                        failures[trial.key] += 1
-                        if failures[trial.key] > FAILURES:
-                            raise Unavailable(
-                                f"{trial.name}: {FAILURES + 1} attempts failed; the last: {why}"
-                            ) from None
-                        if isinstance(error, BrokenExecutor):  # all futures of this pool fail
-                            sys.stderr.write(f"a worker was lost; its trials start again: {why}\n")
+                        is_lost = isinstance(error, BrokenExecutor)  # all futures of this pool fail
+                        failed = "a worker was lost" if is_lost else trial.name
+                        failures[failed] += 1
+                        if failures[failed] > FAILURES:
+                            last = f"{FAILURES + 1} attempts failed; the last: {why}"
+                            raise Unavailable(f"{failed}: {last}") from None
+                        if is_lost:
+                            sys.stderr.write("a worker was lost (too little memory?), and its trials start again\n")
                             futures.clear()
                             break
                     else:
-                        del left[trial.key]
+                        del left[trial.key], failures["a worker was lost"]
                         yield trial, run
                 yield None
 

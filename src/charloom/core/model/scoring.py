@@ -2,7 +2,7 @@
 
 Outside training a text is read from the state h in the model's file, not from a zero state. A training that reads the
 text in order rarely visits a zero state, and after a zero state a model may predict badly for hundreds of characters
-(benchmarks/lost.md).
+(docs/log.md).
 """
 
 import math
