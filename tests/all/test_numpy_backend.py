@@ -95,30 +95,6 @@ def test_every_command_uses_the_network_that_somebody_wrote(finished, tmp_path, 
     assert run.data.tags["charloom.network"] == results["network"]
 
 
-def test_another_rounding_agrees_and_a_wrong_result_does_not(finished, tmp_path, compiled_before):
-    """Another kind of processor is simulated: OpenBLAS uses the kernels of an old one."""
-    project = copied(finished, tmp_path / "project")
-    project.set(backend=NUMPY, updates=100, sigma="fan_in", eta=0.01)
-    other = {"OPENBLAS_CORETYPE": "Prescott"}
-    project.run("dvc", "repro", **other)
-    project.commit()
-    (project.folder / "studies/x.yaml").write_text(STUDY)
-    charloom(project, "study", "studies/x.yaml", **other)
-    (run,) = [run for run in project.runs() if "charloom.network" in run.data.tags]
-    usual = {name: os.environ.get(name, "") for name in other} | compiled_before
-    for command in ("verify",), ("again", run.info.run_id):
-        assert charloom(project, *command, **usual).splitlines()[-1].startswith("agrees: held-out "), command
-    printed = charloom(project, "study", "studies/x.yaml", "--prove", "1", **usual)
-    assert ": agrees: held-out " in printed
-    honest = project.commit()
-    for plant, words in CONTRADICTIONS.items():
-        plant(project)
-        printed = charloom(project, "verify", code=1, **usual)
-        assert words in printed
-        assert printed.splitlines()[-1].startswith("first difference: "), plant
-        project.run("git", "reset", "-q", "--hard", honest)
-
-
 def test_a_numpy_study_trains_only_on_this_machine_and_refuses_an_edited_network(finished, tmp_path):
     project = copied(finished, tmp_path / "project")
     project.set(backend=NUMPY, sigma="fan_in", updates=50)

@@ -74,15 +74,3 @@ def test_a_wrong_request_gets_one_line_and_writes_nothing(project, arguments, li
     before = sorted(project.folder.rglob("*"))
     assert said(project, "compare", *arguments, code=2) == ("", f"{line}\n")
     assert sorted(project.folder.rglob("*")) == before
-
-
-@pytest.mark.parametrize(("command", "instead"), [
-    ("verify", "dvc-proof verify"), ("compare", "seedpairs TABLE.csv"),
-])  # fmt: skip
-def test_a_command_in_another_dvc_project_names_the_commands_that_work(tmp_path, command, instead):
-    other = Project(tmp_path)
-    (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python src/train.py, deps: [src/train.py]}}\n")
-    other.run("git", "init", "-q")
-    other.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a", "--allow-empty")
-    line = f"dvc.yaml: not the pipeline of charloom; in any other DVC project, `{instead}` works\n"
-    assert said(other, *command.split(), code=2) == ("", line)

@@ -115,8 +115,6 @@ def test_inseparable_effects_are_named_before_training(project):
     "a.yaml --vary seq_length=25,9999": "data/fox.txt: ",
     "accumulators.yaml --vary m=2,3": "accumulators.yaml: this file or its folder exists already; choose another name",
     "a.yaml": "--vary: missing; NAME=VALUE,VALUE names a param and its values, such as eta=0.05,0.1\n",
-    "a.yaml --confirms studies/a.yaml --short": "--short: cannot be combined with --confirms, which asks the ",
-    "a.yaml --confirms studies/a.yaml": "a.yaml: No such file or directory\n",
 }.items(), ids=repr)  # fmt: skip
 def test_study_new_refuses_an_invalid_question_and_writes_no_file(project, arguments, line):
     os.mkfifo(project.folder / "pipe")
@@ -135,19 +133,6 @@ def test_a_question_is_written_into_the_folder_of_the_studies_alone(project, nam
     """Elsewhere, other studies would not find its answer."""
     line = f"{name}: allowed is a file in studies/, such as studies/mine.yaml\n"
     assert said(project, "study", "new", name, "--vary", "m=2,3", code=2) == ("", line)
-
-
-def test_a_page_that_git_has_left_behind_is_named_with_its_removal(project):
-    page = project.folder / "studies/a/report.html"
-    page.parent.mkdir()
-    page.write_text("")
-    line = "studies/a: contains report.html, but no study; `rm studies/a/report.html`, or give the study another name\n"
-    assert said(project, "study", "new", "studies/a.yaml", "--vary", "m=2,3", code=2) == ("", line)
-    ask(project, "vary: {m: [2, 3]}\nbaseline: {}\nseeds: 1\nmeasure: held_out_bits_per_character\n")
-    assert said(project, "study", "studies/a.yaml", code=2) == ("", line)
-    (page.parent / "mine.txt").write_text("")
-    line = "studies/a: contains mine.txt, but no study; give the study another name\n"
-    assert said(project, "study", "studies/a.yaml", code=2) == ("", line)
 
 
 @pytest.mark.slow

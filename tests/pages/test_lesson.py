@@ -1,19 +1,14 @@
 """A study's page: what fewer seeds would have said, and the addresses with which a browser confirms the study."""
 
-import html
-import re
 from math import sqrt
 from statistics import fmean, stdev
 
 import pytest
-from live import params_with
-from pages.study_cases import CASES, LOST, results, spread
+from pages.study_cases import CASES, LOST, results
 from rendered import cells, drawn, ensure_whole
 from scipy.stats import t
 
-from charloom.pages.live.live_page import address
 from charloom.study_pages import seed_by_seed
-from charloom.study_pages.study_page import study_page
 
 BASE = [2.5 + 0.01 * seed for seed in range(24)]
 DIFFERENCES = [(-1) ** (seed % 3) * (0.02 + 0.001 * seed) for seed in range(24)]
@@ -57,36 +52,3 @@ def test_a_measure_with_higher_better_prefers_the_larger_value():
 @pytest.mark.parametrize("name", ["24 settings", "one seed", "two seeds", "nothing but explosions"])
 def test_there_is_no_lesson_for_many_settings_or_fewer_than_three_pairs(name):
     assert "lesson" not in ensure_whole(CASES[name].page).ids
-
-
-def test_the_page_has_an_address_for_each_setting_that_the_live_page_trains():
-    settings = {
-        "as it is": ({}, "live.html#seed="),
-        "two": ({"eta": 0.05, "train__updates": 10000}, "live.html#eta=0.05&train.updates=10000&seed="),
-        "short": ({"train__checkpoint_every": 1000}, "live.html#train.checkpoint_every=1000&seed="),
-        "small": ({"sigma": 1e-5}, "live.html#sigma=1e-05&seed="),
-        "Adam": ({"optimizer": "adam", "sigma": "fan_in"}, "live.html#sigma=fan_in&optimizer=adam&seed="),
-        "more texts than it shows": ({"train__checkpoint_every": 1, "m": 256}, "live.html#m=256&seed="),
-        "another seed": ({"seed": 5}, "live.html#seed="),
-        "edition": ({"train__clip": None, "train__loss": "mean"}, "train.clip=null, train.loss=mean"),
-        "batch": ({"batch": 8, "eta": 0.05}, "batch=8"),
-        "larger": ({"m": 257, "train__updates": 100001}, "m=257, train.updates=100001"),
-        "text": ({"prepare__text": "data/my.txt"}, "prepare.text=data/my.txt"),
-    }  # fmt: skip
-    params = {name: params_with(**changes) for name, (changes, _) in settings.items()}
-    case = results({name: spread(2, 3) for name in settings})
-    page, *_ = study_page(case.study._replace(settings=params, baseline="as it is"), case.compared)
-    section = ensure_whole(page) and page.partition('<section id="addresses"')[2].partition("</section>")[0]
-    shown = re.findall(r"<dt>(.*?)</dt><dd>(?:none: .*?)?<code>([^<]*)</code></dd>", section.replace("<wbr>", ""))
-    assert dict(shown) == {name: text.replace("&", "&amp;") for name, (_, text) in settings.items()}
-    assert section.count("cannot train with") == 4
-    assert "dvc exp run" not in section
-
-
-def test_a_study_on_another_text_says_how_the_live_page_trains_on_it():
-    study = CASES["one seed"].study
-    params = params_with(prepare__text="data/my.txt")
-    asked = study.frozen.model_copy(update={"params": params})
-    page, *_ = study_page(study._replace(frozen=asked), CASES["one seed"].compared)
-    assert """dvc exp run -S "prepare.text='data/my.txt'\"""" in html.unescape(ensure_whole(page) and page)
-    assert address(params_with(batch=8), params_with(batch=8)) == ("", "batch=8")

@@ -1,11 +1,10 @@
 """A study's page says what the answer says, whatever came out, and no name in it can act."""
 
 import re
-from statistics import fmean
 
 import pytest
 from harmless import Page
-from pages.study_cases import CASES, by_levels, page, results, text
+from pages.study_cases import CASES, page, results, text
 from rendered import cells, drawn, ensure_whole, svg
 
 from charloom.core.config.records import Measure
@@ -35,7 +34,7 @@ SAID = {
     "more than are drawn": ["Shown are 40 of 50"],
     "together": ["eta and sigma always change together: no number of seeds shows which of them has the effect."],
     "factors": ["What do eta and m do?", "Better: eta=0.05 against 0.1 at m=100; ", "depends on m"],
-    "three factors": ["over all other params. A dot", "the effect of one param depends on the value of the other"],
+    "three factors": ["the effect of one param depends on the value of the other"],
 }  # fmt: skip
 
 
@@ -69,7 +68,6 @@ def test_few_comparisons_are_said_in_full_and_what_has_no_content_is_left_out():
         assert all(line in text("looks") for line in (title, *lines))
     assert 'id="curves"' not in page("nothing but explosions")
     assert "smooth loss below 1" not in text("one seed")
-    assert "over all other params" not in text("factors")
 
 
 @pytest.mark.parametrize("name", ["24 settings", "more than are drawn", "looks", "a target"])
@@ -100,10 +98,7 @@ def test_a_page_of_factors_leads_with_what_they_do():
     answer, content = CASES["factors"].analysis, page("factors")
     rows = [[*row] for row in tables.effect_rows(answer)]
     assert [[row[0], *row[2:], row[1]] for row in cells(content, "all effects")] == rows
-    assert {"effects-picture", "crossed-0-1"} <= set(Page(content).pictures)
-    means = [fmean(by_levels(m, eta)) for eta in (0.05, 0.1, 0.2) for m in (50, 100)]
-    shown = [float(cell) for row in cells(content, "eta at each level of m") for cell in row[1:]]
-    assert shown == pytest.approx(means, abs=2e-3)
+    assert "effects-picture" in Page(content).pictures
 
 
 def test_a_page_of_many_settings_lists_the_decided_ones_in_bold():
@@ -132,8 +127,6 @@ def test_the_curves_table_ends_where_the_curves_end():
     rows = cells(page("two settings"), "smooth_loss")
     assert (rows[0][0], rows[-1][0]) == ("0", "100,000")
     assert [float(rows[0][n]) for n in (1, 3)] == pytest.approx([95.5, 96.5], abs=0.1)  # the means of seeds 1 to 10
-    for update, *row in cells(page("two settings"), "smooth_loss: difference to the baseline"):
-        assert (float(row[0]), row[1]) == (1, "1.0000 to 1.0000"), update
 
 
 def test_a_name_can_not_act():

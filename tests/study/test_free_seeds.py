@@ -4,7 +4,7 @@ import re
 
 import pytest
 from projects import copied, said
-from study_projects import THREE_SEEDS, TWO_SEEDS, ask
+from study_projects import THREE_SEEDS, ask
 from test_seeds import SHOWN
 
 from charloom.core.base.yaml12 import parse_yaml
@@ -52,38 +52,6 @@ def test_the_advice_for_a_new_study_names_a_number_only_if_the_comparison_does(f
     printed, _ = said(project, "study", "studies/a.yaml", "--jobs", "1")
     assert f"cannot tell yet, {says} " in printed
     assert f"so a verdict needs a new study, with {says} " in printed
-    (command,) = re.findall("`charloom (study new .*)`\n", printed)
-    number = int(command.split()[-1])
-    assert command == f"study new studies/a_again.yaml --confirms studies/a.yaml --seeds {number}"
+    (free,) = re.findall(r": a copy of studies/a\.yaml with `seeds: \[(.*)\]`\n", printed)
+    number = len(free.split(", "))
     assert f" {number} other seeds: " in printed or f" other seeds, at least {number}: " in printed
-
-
-@pytest.mark.slow
-def test_one_command_confirms_a_question_with_the_advised_number_of_free_seeds(finished, tmp_path):
-    project = copied(finished, tmp_path / "project")
-    question = TWO_SEEDS.replace("eta: [0.1, 0.05]", "m: [2, 3]").replace("{}", "{m: 2}")
-    (project.folder / "data/my.txt").write_text("Call me a text of mine, with a word or two. " * 60)
-    ask(project, f"text: data/my.txt\ntitle: Which m?\nnames: {{three: {{m: 3}}}}\nlooks: [2]\n{question}")
-    refusal = "--confirms: studies/a.yaml has no answer yet; `charloom study` trains and answers\n"
-    again = ("study", "new", "studies/a_again.yaml", "--confirms", "studies/a.yaml")
-    assert said(project, *again, code=2)[1] == refusal
-    project.edit("studies/a.yaml", "looks: [2]\n", "")
-    (command,) = re.findall("`charloom (.*)`\n", said(project, "study", "studies/a.yaml", "--jobs", "1")[0])
-    for line in (again, tuple(command.split())):
-        printed, _ = said(project, *line)
-        number = int(command.split()[-1])
-        assert f"made studies/a_again.yaml: 2 settings, {number} seeds: {2 * number} trainings\n" in printed
-        written = parse_yaml((project.folder / "studies/a_again.yaml").read_text())
-        assert written.pop("seeds") == [*range(3, 3 + number)]
-        assert written == {key: x for key, x in parse_yaml((project.folder / "studies/a.yaml").read_text()).items()
-                           if key != "seeds"}  # fmt: skip
-        (project.folder / "studies/a_again.yaml").unlink()
-    assert said(project, *again, "--seeds", "3")[0].startswith("made studies/a_again.yaml: 2 settings, 3 seeds: ")
-    (project.folder / "studies/a_again.yaml").unlink()
-    line = "--seeds: studies/a has shown m=2 with seed 2; `--seeds 3` takes free seeds\n"
-    assert said(project, *again, "--seeds", "2-4", code=2)[1] == line
-    for file, old, new in (("params.yaml", "eta: 0.1", "eta: 0.2"), ("data/my.txt", "Call me", "Call us")):
-        project.edit(file, old, new)
-        assert "params.yaml or the text is another than at its first start" in said(project, *again, code=2)[1]
-        project.edit(file, new, old)
-    assert not (project.folder / "studies/a_again.yaml").exists()

@@ -10,7 +10,7 @@ import pytest
 from experiments import git, run
 from projects import ROOT, Project
 
-from charloom.core.base.errors import Damaged, WrongInput
+from charloom.core.base.errors import WrongInput
 from charloom.core.config.records import Measure
 from charloom.study.from_experiments import measure_experiments
 from seedpairs import Measured, Measurement
@@ -180,27 +180,6 @@ def test_a_comparison_without_runs_says_what_to_do(folder, tmp_path_factory, con
         committed(folder)
     refused = "HEAD: this commit has no params.yaml that this version of charloom can read; commit a valid params.yaml"
     assert refusal(folder) == refused
-
-
-def test_curves_are_read_where_wanted_at_equal_updates_and_thinned(folder):
-    longer = "".join(f"{update},{update / 100}\n" for update in range(0, 200_100, 100))
-    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{longer}"})
-    curves = read(folder, curves=True).curves
-    assert list(curves) == ["held_out_part_bits_per_character", "smooth_loss"]
-    one, own = curves["smooth_loss"]["eta=0.2"][1], curves["smooth_loss"]["eta=0.1"][1]
-    assert len(own) <= 150 >= len(one) >= 100
-    assert one[100_000] == 1000.0
-    assert set(list(one)[: len(one) // 2]) <= set(own) | set(range(0, 100_000, 500))
-    # curves without a point are no curves
-    found(folder, two=run(2.7, eta=0.3) | {"plots/held_out.csv": "update,held_out_part_bits_per_character\n"})
-    assert list(read(folder, curves=True).curves) == ["smooth_loss"]
-
-
-@pytest.mark.parametrize(("row", "value"), [("0,x", "'x'"), ("0,1\n\udcff", "0xff")])
-def test_a_curve_of_a_commit_that_is_no_table_is_damage(folder, row, value):
-    found(folder, one=run(2.7, eta=0.2) | {"plots/smooth_loss.csv": f"update,smooth_loss\n{row}\n"})
-    with pytest.raises(Damaged, match=f"^[0-9a-f]{{40}}: plots/smooth_loss.csv: .*{value}"):
-        read(folder, curves=True)
 
 
 def test_a_project_in_a_folder_of_a_repository_is_read(folder, tmp_path_factory):

@@ -223,14 +223,3 @@ def test_settings_are_named_by_their_differences_and_inherit_params_yaml(project
     assert study.baseline == names[0]
     seeds = ([7, 3], []) if question == LIST else ([1, 2, 3, 4], [2, 4])
     assert (study.question.seeds, study.question.looks) == seeds
-
-
-@pytest.mark.parametrize("option", [[], ["--anew"]])
-def test_a_folder_that_holds_files_and_no_study_is_not_written_to(project, option):
-    """`charloom study reports.yaml` would replace reports/report.html."""
-    (project.folder / "mine.yaml").write_text(QUESTION)
-    (project.folder / "mine").mkdir(exist_ok=True)
-    (project.folder / "mine/report.html").write_text("mine")
-    line = said(project, "study", "mine.yaml", *option, code=2)[1]
-    assert line == "mine: contains report.html, but no study; give the study another name\n"
-    assert [(path.name, path.read_text()) for path in (project.folder / "mine").iterdir()] == [("report.html", "mine")]

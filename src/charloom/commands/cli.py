@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -20,10 +19,6 @@ from dvc_proof.git import Refused
 
 MODEL = "an npz file, or a model in MLflow: models:/NAME@best or models:/ID (default: the pipeline's best model)"
 EXPLAIN = "also print how each verdict was reached, and results that decide nothing"
-ANY_PROJECT = {  # by command: the command that does the same work in any DVC project
-    "verify": "`dvc-proof verify`",
-    "compare": "`seedpairs TABLE.csv`",
-}
 MORE = "`charloom COMMAND --help` shows a command's options, `make help` lists the targets of make."
 
 
@@ -72,20 +67,6 @@ def _run(arguments: argparse.Namespace) -> None:
         case "ui":
             from charloom.commands.ui import serve as run
     run(arguments)
-
-
-def _ensure_own_pipeline(instead: str) -> None:
-    """Raise WrongInput if no stage in dvc.yaml depends on charloom's sources, so dvc.yaml is another project's.
-
-    instead  the command for any DVC project, which the message names
-    """
-    from charloom.core.config.pipeline import HERE, PIPELINE
-
-    stages = dict[str, Any]()
-    with suppress(WrongInput):  # missing or invalid: the command says so
-        stages = HERE.stages()
-    if stages and "src/charloom" not in str(stages):
-        raise WrongInput(f"{PIPELINE}: not the pipeline of charloom; in any other DVC project, {instead} works")
 
 
 def _added(commands: Any, name: str, short: str, about: str, **defaults: Any) -> Any:
@@ -143,8 +124,6 @@ def _add_questions(commands: Any) -> None:
     add("file", metavar="FILE", help="the file to write, such as studies/mine.yaml")
     varied = "a param and its values: eta=0.05,0.1; if repeated, all combinations are compared"
     add("--vary", metavar="NAME=X,Y", action="append", help=varied)
-    again = "ask the question of this answered study again, with free seeds: as many as its answer advises"
-    add("--confirms", metavar="FILE", help=again)
     add("--title", metavar="TEXT", help="the question in your words: the heading of the answer")
     add("--text", metavar="FILE", help="a text in UTF-8 (default: the text in params.yaml)")
     add("--seeds", metavar="N", help="trainings of each setting (default 5), or their seeds: 6-10")
@@ -224,8 +203,6 @@ def main() -> None:
             raise WrongInput(f"{in_line(given[0])}: unknown command; {allowed_are(commands.choices, given[0])}")
         arguments = parser.parse_args(given)
         ensure_own_sources()
-        if arguments.command in ANY_PROJECT:
-            _ensure_own_pipeline(ANY_PROJECT[arguments.command])
         try:
             _run(arguments)
         except Refused as refused:  # Git or DVC fails

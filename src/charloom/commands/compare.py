@@ -120,8 +120,7 @@ def _measured(arguments: argparse.Namespace) -> Measured:
         options[name] = allowed(name, options_set[name], _option(name))
     from charloom.study.from_experiments import measure_experiments  # noqa: PLC0415  imports the compiler
 
-    curves = "figure" in options_set or arguments.format == "json"
-    return measure_experiments(arguments.measure or DEFAULT_MEASURE, curves=curves, **options)
+    return measure_experiments(arguments.measure or DEFAULT_MEASURE, **options)
 
 
 def _of_study(source: str, *, required: bool) -> Measured:

@@ -4,13 +4,11 @@ import argparse
 import shutil
 import sys
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from charloom.core.base.errors import WrongInput
 from charloom.core.base.processors import processors
 from charloom.core.base.storage import write
-from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 from charloom.core.config.pipeline import HERE
 from charloom.proof.rows import reproduce_rows
@@ -18,7 +16,7 @@ from charloom.sampling.options import allowed
 from charloom.study.conduct import conduct
 from charloom.study.freeze import read_study, warn_of_other_params
 from charloom.study.measuring import advised
-from charloom.study.seeds import STUDIES
+from charloom.study.seeds import free_seeds, with_seeds, yaml_of
 from charloom.study.study_file import Study
 from charloom.study.workers import ensure_address
 from charloom.study_pages.presentation import Presentation
@@ -57,13 +55,13 @@ def run_study(arguments: argparse.Namespace) -> None:
 
 
 def _print_answer(study: Study, analysis: Analysis, *, explain: bool) -> None:
-    """Print the answer, and the command for a new study if the answer lacks a verdict."""
+    """Print the answer, and the seeds of a new study if the answer lacks a verdict."""
     sys.stdout.write(as_text(analysis, shutil.get_terminal_size().columns, explain=explain))
     number, many = advised(study, analysis)
     if number:
-        name, old = (for_shell(str(path)) for path in (_name_again(study), study.path))
-        again = f"`charloom study new {name} --confirms {old} --seeds {number}`"
-        print(f"\nThis study declares no looks, so a verdict needs a new study, with {many}: {again}")
+        seeds, _ = free_seeds(with_seeds(study, [*range(number)]))
+        copy = f"a copy of {in_line(str(study.path))} with {yaml_of(seeds)}"
+        print(f"\nThis study declares no looks, so a verdict needs a new study, with {many}: {copy}")
     sys.stdout.flush()
 
 
@@ -76,9 +74,3 @@ def _write_pages(study: Study, analysis: Analysis) -> dict[str, str]:
         write(INDEX, studies_index())
     print(f"\nmade {study.folder / PAGE}{f' and {INDEX}' if is_listed else ''}", flush=True)
     return {PAGE: alone, PICTURE: picture}
-
-
-def _name_again(study: Study) -> Path:
-    """Return an unused path, studies/NAME_again.yaml, for a study that asks the same question again."""
-    files = (STUDIES / f"{study.path.stem}_again{number or ''}.yaml" for number in count())
-    return next(file for file in files if not (file.exists() or file.with_suffix("").exists()))

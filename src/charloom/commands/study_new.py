@@ -14,18 +14,16 @@ from charloom.core.base.storage import write
 from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line, number_of
 from charloom.core.base.yaml12 import NO_YAML, as_yaml_text, scalar_value
-from charloom.core.config.params import PARAMS, VARIED, as_yaml, flat_of
+from charloom.core.config.params import VARIED, as_yaml, flat_of
 from charloom.core.config.pipeline import is_inside
-from charloom.core.config.reading import read_mapping, read_params
+from charloom.core.config.reading import read_params
 from charloom.core.config.records import DEFAULT_MEASURE
-from charloom.results.study_table import QUESTION_FILE
 from charloom.sampling.options import allowed
 from charloom.study.conduct import seconds, surveyed
-from charloom.study.freeze import ensure_new_question, ensure_no_other_files, freeze_question, read_study
-from charloom.study.measuring import advised, before_it_starts, study_measurements
+from charloom.study.freeze import ensure_new_question, freeze_question
+from charloom.study.measuring import before_it_starts
 from charloom.study.seeds import STUDIES, free_seeds, seed_range, why_used, with_seeds
-from charloom.study.study_file import CHECKPOINT_EVERY, Study, StudyFile, ensure_points, read_question
-from seedpairs import answered
+from charloom.study.study_file import CHECKPOINT_EVERY, Study, ensure_points, read_question
 
 UPDATES, SHORT = "train.updates", 10_000  # --short takes seconds; its answer does not hold for the whole training
 SEEDS, SHORT_SEEDS = 5, 3
@@ -47,11 +45,8 @@ def new_study(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
     _ensure_new(path)
     seeds_option = None if arguments.seeds is None else allowed("seeds", arguments.seeds, "--seeds")
-    if arguments.confirms is None:
-        content = _question_from_options(arguments, seeds_option)
-        study, why = _with_free_seeds(freeze_question(path, read_question(path, content)), seeds_option)
-    else:
-        content, study, why = _confirming(path, arguments, seeds_option)
+    content = _question_from_options(arguments, seeds_option)
+    study, why = _with_free_seeds(freeze_question(path, read_question(path, content)), seeds_option)
     ensure_new_question(study)
     seeds = study.question.seeds
     content["seeds"] = len(seeds) if seeds == [*range(1, len(seeds) + 1)] else seeds
@@ -66,7 +61,6 @@ def _ensure_new(path: Path) -> None:
     """Raise WrongInput if the file or its folder exists, or the file is not in studies/."""
     if path.parent.resolve() != STUDIES.resolve():
         raise WrongInput(f"{in_line(str(path))}: allowed is a file in {STUDIES}/, such as {STUDIES}/mine.yaml")
-    ensure_no_other_files(path.with_suffix(""))
     if path.exists() or path.with_suffix("").exists():
         raise WrongInput(f"{path}: this file or its folder exists already; choose another name")
 
@@ -117,33 +111,6 @@ def _question_from_options(arguments: argparse.Namespace, seeds_option: int | li
     file_content = {"title": arguments.title, "text": text, "vary": vary, "baseline": baseline, "seeds": seeds}
     file_content |= {"measure": measure, "smallest_difference": SMALLEST_DIFFERENCE}
     return {key: value for key, value in file_content.items() if value is not None}
-
-
-def _confirming(
-    path: Path, arguments: argparse.Namespace, seeds_option: int | list[int] | None
-) -> tuple[dict[str, Any], Study, str]:
-    """Return a study that asks the question of --confirms again: the file's content, the study, and a line on seeds.
-
-    The study has one look, and free seeds (see seeds.py). Their number is that of --seeds. Without --seeds it is the
-    number that the old answer advises, or else the number of seeds of the old study. Raises WrongInput if the old study
-    has no answer, if another option names a part of the question, or if params.yaml or the text has changed.
-    """
-    for name in ("vary", "text", "measure", "title", "short"):
-        if getattr(arguments, name) not in (None, False):
-            raise WrongInput(f"--{name}: cannot be combined with --confirms, which asks the same question")
-    file = Path(arguments.confirms)
-    answered_study = read_study(file)
-    if not answered_study.frozen.answers:
-        raise WrongInput(f"--confirms: {in_line(str(file))} has no answer yet; `charloom study` trains and answers")
-    number, _ = advised(answered_study, answered(study_measurements(answered_study)))
-    content = read_mapping(file, StudyFile.model_fields)
-    question = {name: value for name, value in content.items() if name != "looks"}
-    question["seeds"] = seeds_option or number or len(answered_study.question.seeds)
-    study = freeze_question(path, read_question(path, question))
-    if with_seeds(study, answered_study.question.seeds).question_key != answered_study.question_key:
-        first = f"than at its first start, which {answered_study.folder / QUESTION_FILE} records"
-        raise WrongInput(f"--confirms: {in_line(str(file))}: {PARAMS} or the text is another {first}; restore it")
-    return question, *_with_free_seeds(study, seeds_option)
 
 
 def _with_free_seeds(study: Study, seeds_option: int | list[int] | None) -> tuple[Study, str]:

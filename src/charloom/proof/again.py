@@ -11,8 +11,7 @@ from charloom.core.base.terminal import visible
 from charloom.core.base.words import in_line
 from charloom.core.config.params import PARAMS
 from charloom.core.config.pipeline import LOCK, Project, ensure_repository
-from charloom.core.config.records import ResultsRecord, TextMetrics, TrainMetrics
-from charloom.proof.agreement import agreed
+from charloom.core.config.records import TextMetrics
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.tracking.address import RUN
 from charloom.tracking.outbox import PATCH
@@ -43,14 +42,11 @@ def again(arguments: argparse.Namespace) -> None:
         rows = _compare(project, place)
         for row in rows:
             _say(row)
-        last, agrees = last_line(rows), ""
-        if last != SAME and all(row.stage != "prepare" for row in rows if row.what) and (project.root / LOCK).exists():
-            agrees = _agreement(place, project.root)
-        if last != SAME and not agrees:
+        if (last := last_line(rows)) != SAME:
             folder = place.rename(place.with_suffix(""))  # it stays, because the user may want to look at the files
             _say(f"the rebuilt files are in {folder}/clone")
             raise CheckFailed(in_line(last))
-    print(agrees or SAME)
+    print(SAME)
 
 
 def _say(line: object) -> None:
@@ -102,12 +98,3 @@ def _compare(project: Project, place: Path) -> list[OutputDifference]:
                 what = describe_difference(stored, contents(project.root, path), "in the run") or what
             rows.setdefault(path, OutputDifference(stage, path, what))
     return list(rows.values())
-
-
-def _agreement(place: Path, rebuilt: Path) -> str:
-    """Return a line if the results agree although their bits differ: see agreement.agreed."""
-    costs, networks = [], []
-    for folder in (place, rebuilt):
-        costs.append(read_json(folder / "metrics/train.json", TrainMetrics, REMEDY).held_out_bits_per_character)
-        networks.append(read_json(folder / "metrics/results.json", ResultsRecord, REMEDY).network)
-    return agreed(costs, networks)

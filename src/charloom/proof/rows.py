@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from charloom.core.base.errors import CheckFailed, WrongInput
 from charloom.core.base.git import commit
@@ -16,11 +17,10 @@ from charloom.core.base.yaml12 import as_yaml_text
 from charloom.core.config.params import PARAMS, Params
 from charloom.core.config.pipeline import Project, is_inside
 from charloom.core.config.reading import with_overrides
-from charloom.core.config.records import TextMetrics
+from charloom.core.config.records import DEFAULT_MEASURE, TextMetrics
 from charloom.core.model.model_file import read_model
 from charloom.core.text.corpus import read_prepared
 from charloom.core.training.protocol import Training
-from charloom.proof.agreement import agreed, conflicts
 from charloom.proof.rebuild import bring_text, cloned, rebuild
 from charloom.results.git import uncommitted_patch
 from charloom.results.run import POINTS, Run, from_folder, thinned
@@ -33,8 +33,6 @@ DIVERGING = re.compile(r"^training (diverged at update \d+): ", re.MULTILINE)
 
 def reproduce_rows(study: Study, count: int) -> None:
     """Rebuild `count` random rows of the study (all, if there are fewer), and print progress. The last line is `same`.
-
-    It is `agrees` instead if a row of the backend `numpy` differs only by rounding: see agreement.agreed.
 
     The rows are rebuilt with the sources of the working folder at the start, committed or not. If all rows were
     rebuilt, asked.json records these sources as the study's. Raises CheckFailed at the first row that differs. Raises
@@ -50,21 +48,15 @@ def reproduce_rows(study: Study, count: int) -> None:
         patch.write_text(uncommitted_patch(study.frozen.text), encoding="utf-8", errors="surrogateescape")
         project = cloned(folder / "clone", commit(), patch)
         bring_text(project, study.frozen.text, study.frozen.sha256)  # not a text outside this folder
-        last = "same"
         for trial in random.sample(rows, min(count, len(rows))):
             print(f"rebuilding {trial.name}", flush=True)
             row, rebuilt = study.runs[trial.key], _rebuilt(project, trial.params)
-            costs = [run.metrics.held_out_bits_per_character if run.metrics else None for run in (row, rebuilt)]
-            if agrees := agreed(costs, [study.frozen.network(trial.params), rebuilt.network]):
-                print(f"{trial.name}: {agrees}", flush=True)
-                last = "agrees"
-                continue
             if differs := next(_differences(row, rebuilt), ""):
                 raise CheckFailed(f"first difference: {table}: {trial.name}: {differs}")
             print(f"same  {trial.name}: {row.results or row.outcome}", flush=True)
-    if last == "same" and count >= len(rows):  # all rows are equal, so these sources may become the study's
+    if count >= len(rows):  # all rows are equal, so these sources may become the study's
         write_frozen_question(study)
-    print(last)
+    print("same")
 
 
 def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
@@ -72,7 +64,7 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
 
     The row's curves and passages are compared, too. A value that only one of the two has is not compared.
     """
-    for name, old, new in conflicts(row, rebuilt):
+    for name, old, new in _conflicts(row, rebuilt):
         yield f"{name}: the table says {old}, the pipeline {new}"
     if row.metrics and rebuilt.metrics:
         for name, points in POINTS.items():
@@ -80,6 +72,20 @@ def _differences(row: Run, rebuilt: Run) -> Iterator[str]:
                 yield f"curves.csv: {name} differs from the pipeline's"
         if row.passages and row.passages != rebuilt.passages:
             yield "passages.csv differs from the pipeline's costs"
+
+
+def _conflicts(first: Run, second: Run) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, first value, second value) of each result that both runs have with different values.
+
+    The results are the held-out bits per character, the outcome, the hash of weights and trace, and the other metrics.
+    """
+    first_results, second_results = (
+        {DEFAULT_MEASURE: None, "outcome": run.outcome, "results": run.results or None} | dict(run.metrics or {})
+        for run in (first, second)
+    )
+    for name, value in first_results.items():
+        if None not in (value, second_results.get(name)) and value != second_results[name]:
+            yield name, value, second_results[name]
 
 
 def _rebuilt(project: Project, params: Params) -> Run:

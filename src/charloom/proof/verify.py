@@ -1,4 +1,4 @@
-"""Verify HEAD: compare the signature, rebuild the results with dvc_proof, and say how far they agree.
+"""Verify HEAD: compare the signature, and rebuild the results with dvc_proof.
 
 Before anything is rebuilt, the committed signature.json is compared with a signature computed on this machine: a check
 of the arithmetic.
@@ -7,29 +7,22 @@ names: `float64.500` is the hash after 500 updates.
 """
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from os.path import lexists
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from charloom.core.base.errors import CharloomError, CheckFailed, Unavailable, WrongInput
+from charloom.core.base.errors import CheckFailed, Unavailable, WrongInput
 from charloom.core.base.git import git
-from charloom.core.config.pipeline import CHARLOOM_FOLDER, Project, ensure_repository
+from charloom.core.config.pipeline import CHARLOOM_FOLDER, ensure_repository
 from charloom.core.network.recipe import KERNEL
-from charloom.proof.agreement import agreed
 from charloom.proof.rebuild import progress_of
 from charloom.results.commits import from_commits
 from charloom.results.keys import SIGNATURE
-from charloom.results.run import from_folder
 from charloom.signature.hashes import everything
 from dvc_proof import verify as dvc_proof
-from dvc_proof.data import difference_to_hash
-from dvc_proof.differences import DIFFERENT, SAME, UNKNOWN, OutputDifference, last_line
+from dvc_proof.differences import SAME, UNKNOWN, OutputDifference, last_line
 from dvc_proof.git import Refused
-from dvc_proof.lock import NO_STAGE, leaves, within
+from dvc_proof.lock import leaves, within
 from dvc_proof.rebuild import FAILED
-from dvc_proof.stages import pipeline_in
 from dvc_proof.temporary import temporary_folder
 
 PROBE, LIBRARY = "probes.", "libraries."  # begin the values of a signature that only explain a difference
@@ -42,18 +35,16 @@ class Verified(NamedTuple):
 
     rows    the compared files and hashes
     causes  sentences that explain differences
-    agrees  a line if the results of the backend `numpy` differ only by rounding, else "": see agreement.agreed
     """
 
     rows: list[OutputDifference]
     causes: list[str]
-    agrees: str = ""
 
     @property
     def last(self) -> str:
         """Return the last line of the output: `same`, or the first row that differs or was not verified."""
         unknown = next((f"not verified: {row.stage}: {row.file}" for row in self.rows if row.result == UNKNOWN), SAME)
-        return self.agrees or (last if (last := last_line(self.rows)) != SAME else unknown)
+        return last if (last := last_line(self.rows)) != SAME else unknown
 
 
 def verify(say: Callable[[object], None]) -> Verified:
@@ -91,10 +82,7 @@ def verify(say: Callable[[object], None]) -> Verified:
             if is_result and not any(within(path, out) for out in outs):
                 rows.append(OutputDifference("track", path, "no stage makes it", UNKNOWN))
                 say(rows[-1])
-        apart = [row for row in rows if row.result == DIFFERENT]
-        complete = not any(row.result == UNKNOWN or row.file == FAILED for row in rows)
-        rounded = apart and complete and not by_kernel and _may_be_rounding(apart, result.committed)
-        return Verified(rows, result.causes, _agrees(result.committed, result.rebuilt) if rounded else "")
+        return Verified(rows, result.causes)
 
 
 def _own(line: Any) -> Any:
@@ -105,32 +93,6 @@ def _own(line: Any) -> Any:
     if isinstance(line, OutputDifference) and line.result == UNKNOWN and line.what.startswith(FAILED):
         return OutputDifference(line.stage, FAILED, line.what.removeprefix(f"{FAILED}: "))
     return line
-
-
-def _may_be_rounding(rows: Iterable[OutputDifference], root: Path) -> bool:
-    """Return whether rounding may explain each row: the row is an unedited output of a stage after `prepare`.
-
-    An output in Git was edited if its hash is not the one in dvc.lock.
-
-    root  the project's folder in a clone of the commit
-    """
-    pipeline = pipeline_in(root)
-    for name, path, *_ in rows:
-        declared, locked = pipeline.stages.get(name), pipeline.locked.get(name, NO_STAGE)
-        if name == "prepare" or declared is None or path not in declared.outs or path not in locked.outs:
-            return False
-        if lexists(root / path) and difference_to_hash(root, path, locked):
-            return False
-    return True
-
-
-def _agrees(*folders: Path) -> str:
-    """Return the line of agreement.agreed for the results in two folders; "" if they cannot be read."""
-    with suppress(CharloomError):
-        runs = [from_folder(Project(folder).params(), Project(folder).files("track")) for folder in folders]
-        costs = [run.text_and_metrics[1].held_out_bits_per_character for run in runs]
-        return agreed(costs, [run.network for run in runs])
-    return ""
 
 
 def _signatures() -> tuple[list[OutputDifference], list[str]]:

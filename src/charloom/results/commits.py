@@ -1,23 +1,21 @@
 """Read the runs that are stored in Git commits. A thousand commits take one or two seconds."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from charloom.core.base.errors import Damaged, WrongInput
-from charloom.core.base.storage import columns_of
+from charloom.core.base.errors import WrongInput
 from charloom.core.base.yaml12 import NO_YAML, parse_yaml
 from charloom.core.config.params import PARAMS, Params, with_silent
 from charloom.core.config.pipeline import files
 from charloom.core.config.reading import validated
-from charloom.core.config.records import PART_MEASURE, ResultsRecord, TextMetrics, TrainMetrics
+from charloom.core.config.records import ResultsRecord, TextMetrics, TrainMetrics
 from charloom.core.training.headline import outcome_of
 from charloom.results.git import objects
-from charloom.results.run import POINTS, Curve, Run, thinned
+from charloom.results.run import Run
 
 NO_PARAMS = "params.yaml of another version of charloom"
-CURVES = {"smooth_loss": "plots/smooth_loss", PART_MEASURE: "plots/held_out"}
 
 
 class CommitContent(NamedTuple):
@@ -68,21 +66,3 @@ def _params(params_yaml: bytes) -> Params | None:
         return validated(Params, with_silent(parse_yaml(params_yaml.decode())), PARAMS)
     except (WrongInput, *NO_YAML):
         return None
-
-
-def curves_of(commits: Collection[str]) -> Iterator[dict[str, Curve]]:
-    """Yield {name: curve} for each commit. A curve has at most POINTS[name] points; it is {} if its file is missing.
-
-    Raises Damaged, with the commit and the file, if a file is not a table with the curve, Unavailable if Git fails.
-    """
-    paths = files("track")
-    contents = objects(f"{commit}:./{paths[key]}" for commit in commits for key in CURVES.values())
-    for commit in commits:
-        yield {curve: _curve(next(contents)[1], curve, f"{commit}: {paths[key]}") for curve, key in CURVES.items()}
-
-
-def _curve(table: bytes, name: str, where: str) -> Curve:
-    try:
-        return thinned(columns_of(table, [name])[name], POINTS[name]) if table else {}
-    except ValueError as error:
-        raise Damaged(f"{where}: {error}") from None

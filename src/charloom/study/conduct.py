@@ -65,8 +65,7 @@ def conduct(
             _move_away(study.folder)
             for line in before_it_starts(study):
                 print(line, flush=True)
-        unanswered = study._replace(frozen=study.frozen.model_copy(update={"answers": []}))
-        write_frozen_question(study if study.runs else unanswered)
+        write_frozen_question(study)
         trials = study.trials()
         task: Task | None = None
         scheduled: dict[str, list[Trial]] = {setting: [] for setting in trials}  # to the trials of the looks so far

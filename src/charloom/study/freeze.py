@@ -12,7 +12,6 @@ from typing import Any
 
 from charloom.core.base.errors import CharloomError, Damaged, WrongInput
 from charloom.core.base.storage import sha256_of_text, write_json
-from charloom.core.base.terminal import for_shell
 from charloom.core.base.words import in_line
 from charloom.core.config.params import PARAMS, Params, as_yaml, flat_of
 from charloom.core.config.reading import read_params, validated, with_overrides
@@ -44,12 +43,11 @@ def read_study(path: Path, *, anew: bool = False, trains: bool = False) -> Study
 
     Raises WrongInput if the study's file is invalid, if something differs from the first start, or if the table has
     rows that are no trials of this question. For a study that has not started, raises WrongInput as `freeze_question`
-    does, and if its folder contains other files. Raises Damaged if a table is invalid, or asked.json is missing beside
+    does. Raises Damaged if a table is invalid, or asked.json is missing beside
     a table.
     """
     question, folder = read_question(path), path.with_suffix("")
     if anew or not is_started(folder):
-        ensure_no_other_files(folder)
         study = freeze_question(path, question)
         ensure_new_question(study)
         return study
@@ -61,19 +59,6 @@ def read_study(path: Path, *, anew: bool = False, trains: bool = False) -> Study
     if foreign_rows := len(study.runs) - len(study.trained()):
         raise WrongInput(f"{folder / 'trials.csv'}: {foreign_rows} rows belong to no trial of {path}; {ANEW_HINT}")
     return study
-
-
-def ensure_no_other_files(folder: Path) -> None:
-    """Raise WrongInput if the folder holds files, but no study.
-
-    A study named reports.yaml would replace reports/report.html. In studies/, only report.html is left after Git has
-    removed a study's other files, because Git ignores report.html.
-    """
-    names = [path.name for path in folder.glob("[!.]*") if path.name != "README.md"]
-    if names and not is_started(folder):
-        is_left = folder.parent.name == "studies" and names == ["report.html"]
-        mend = f"`rm {for_shell(str(folder / names[0]))}`, or " if is_left else ""
-        raise WrongInput(f"{folder}: contains {in_line(min(names))}, but no study; {mend}give the study another name")
 
 
 def is_started(folder: Path) -> bool:

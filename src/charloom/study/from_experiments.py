@@ -11,7 +11,7 @@ from charloom.core.base.words import in_line, listed, number_of
 from charloom.core.config.params import Params, flat_of, sort_key
 from charloom.core.config.pipeline import ensure_repository
 from charloom.core.config.records import DEFAULT_MEASURE, NATS, Measure
-from charloom.results.commits import curves_of, from_commits
+from charloom.results.commits import from_commits
 from charloom.results.dvc_lock import stages_in
 from charloom.results.git import objects
 from charloom.results.keys import differing, setting_params
@@ -25,9 +25,7 @@ from seedpairs.names import find_setting, setting_name
 SECOND_SETTING_HINT = "`dvc exp run -S eta=0.05` makes another setting, `charloom study FILE` many"
 
 
-def measure_experiments(
-    name: str = DEFAULT_MEASURE, baseline: str | None = None, *, curves: bool = False, **declared: Any
-) -> Measured:
+def measure_experiments(name: str = DEFAULT_MEASURE, baseline: str | None = None, **declared: Any) -> Measured:
     """Return the measurements of DVC's experiments and of HEAD's own run, with the baseline first.
 
     Only runs with the same text and the same held-out part as HEAD's run count. If HEAD has no run, only runs with the
@@ -35,7 +33,6 @@ def measure_experiments(
 
     name      the name of a Measure
     baseline  as `find_setting` takes it; None: HEAD's own setting
-    curves    whether the curves are read, too; they are most of the data
     declared  as `of_runs` takes it
 
     Raises WrongInput if the measure or the baseline is unknown, if runs lack the measure, if the measure cannot compare
@@ -43,7 +40,7 @@ def measure_experiments(
     """
     if (measure := Measure.from_name(name)) is None:
         raise WrongInput(f"--measure: {in_line(name)} is unknown; {allowed_are(Measure, name)}")
-    head, comparable, warnings = _comparable(curves=curves)
+    head, comparable, warnings = _comparable()
     trials, contradictions = _by_setting([run for run, _ in comparable])
     warnings += contradictions
     if len(trials) < 2:
@@ -66,10 +63,10 @@ def measure_experiments(
     return of_runs(params, {base: trials[base]} | trials, measure, base, warnings, **declared)
 
 
-def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[str]]:
+def _comparable() -> tuple[Params, list[tuple[Run, str]], list[str]]:
     """Return HEAD's params, the runs measured on one held-out text, and a warning for each reason to leave runs out.
 
-    A run comes with Git's id of its commit's folder `src`, and with its curves if `curves`. HEAD's run is first, then
+    A run comes with Git's id of its commit's folder `src`. HEAD's run is first, then
     the runs of experiments, the newest first. The held-out text is that of HEAD's run, or else the most frequent. Refs
     of DVC that are no experiments are left out: the queue, the stash, and temporary ones. Raises WrongInput if there is
     no Git repository, no pipeline, or no valid params.yaml at HEAD.
@@ -91,9 +88,6 @@ def _comparable(*, curves: bool) -> tuple[Params, list[tuple[Run, str]], list[st
     usual = texts[0] if "HEAD" in runs else max(texts, key=texts.count, default=None)
     comparable = [commit for commit, run in runs.items() if run.measured_on == usual]
     left_out["another text, or another part of it held out"] = len(runs) - len(comparable)
-    if curves:
-        for commit, curves_of_run in zip(comparable, curves_of(comparable), strict=True):
-            runs[commit] = runs[commit]._replace(curves=curves_of_run)
     warnings = [f"{number_of(count, 'run')} left out: {why}" for why, count in left_out.items() if count]
     return head.params, [(runs[commit], sources[commit]) for commit in comparable], warnings
 

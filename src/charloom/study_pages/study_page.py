@@ -5,16 +5,13 @@ study in the project.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charloom.core.base.errors import CharloomError, WrongInput
+from charloom.core.base.errors import CharloomError
 from charloom.core.base.words import in_line, number_of
 from charloom.core.config.params import as_yaml, flat_of
-from charloom.core.config.reading import read_params
-from charloom.pages.live.live_page import address
 from charloom.pages.pictures import joined_pictures
 from charloom.pages.sections import PageSection, Table, rendered
 from charloom.results.keys import differing, setting_params
@@ -73,7 +70,7 @@ def study_page(study: Study, presentation: Presentation) -> tuple[str, str, str]
     about = f", {ABOUT[analysis.measure]}" if analysis.measure in ABOUT else ""
     sections = [_answer(presentation), *shared, seed_by_seed.lesson(presentation), _numbers(presentation)]
     sections.append(PageSection("decided", "How it was decided", words.notes(analysis)))
-    sections += [_addresses(study), _again(study, presentation)]
+    sections.append(_again(study, presentation))
     intro = f"{presentation.question}\n" if analysis.title else ""
     intro += (
         f"Text: {text_of(study.frozen)}. {len(analysis.summaries)} settings, {presentation.trainings:,} trainings"
@@ -147,16 +144,6 @@ def _again(study: Study, presentation: Presentation) -> PageSection:
         "name": params.prepare.text, "text": study.frozen.sha256, "varied": varied, "settings": settings, "same": table,
     }  # fmt: skip
     return PageSection("again", "Repeat the study, or prove a row", it)
-
-
-def _addresses(study: Study) -> PageSection | None:
-    """Return the section with an address of live.html for each setting; None if params.yaml is invalid."""
-    with suppress(WrongInput):
-        base, text = read_params(), study.frozen.params.prepare.text
-        rows = [(name, *address(base, params)) for name, params in study.settings.items()]
-        it = {"rows": rows, "other_text": text if text != base.prepare.text else ""}
-        return PageSection("addresses", "Train it in a browser", it)
-    return None
 
 
 def studies_index() -> str:

@@ -5,14 +5,14 @@ from pathlib import PurePath
 from charloom.core.network.order import CHUNKS, POSITIONS, READING
 from charloom.core.network.recipe import NUMPY
 from charloom.core.training.headline import BITS_OF_NUMPY
-from charloom.pages.experiment import first_updates, inside, loss, result, samples
+from charloom.pages.experiment import first_updates, loss, result, samples
 from charloom.pages.experiment.experiment_files import Results
 from charloom.pages.pictures import joined_pictures
 from charloom.pages.sections import rendered
 
 SECTIONS = (
     result.section, result.gradients, loss.section, first_updates.section, samples.section, samples.best_passage,
-    inside.section, loss.by_position,
+    loss.by_position,
 )  # fmt: skip
 LINKS = (("live.html", "Train it again, in this browser"), ("inside.html", "See inside the network"))  # same folder
 ORDERS = {READING: "", CHUNKS: ", in chunks of random order", POSITIONS: ", from random places"}

@@ -16,7 +16,6 @@ from charloom.core.kernel.arrays import log
 from charloom.core.network.order import AS_IT_STANDS
 from charloom.pages.along_updates import MANY_EPOCHS, draw, mark, over_updates, settled, table_of
 from charloom.pages.experiment.experiment_files import Results
-from charloom.pages.experiment.units import correlations
 from charloom.pages.pictures import BLUE, GREY, PINK, VERMILION, as_picture, drawing, limits, write_legend
 from charloom.pages.sections import PageSection, Picture
 from charloom.results.run import Curve
@@ -158,7 +157,7 @@ def by_position(results: Results) -> PageSection | None:
     epochs = folded(settled(results.curves["smooth_loss"], train.updates), train.updates_per_epoch, T)
     drawn = dict(list(epochs.items())[-len(BY_PLACE) :])
     pairs = smoothed(pair_costs(results.corpus.training, text.K, T), T)
-    place, longest = train.best_update % train.updates_per_epoch * T, max(drawn, key=lambda epoch: len(drawn[epoch]))
+    place = train.best_update % train.updates_per_epoch * T
     with drawing(2.6) as (figure, axes):
         for (epoch, curve), (color, dashes) in zip(reversed(drawn.items()), BY_PLACE, strict=False):
             draw(axes, curve, color, f"epoch {epoch}", linestyle=dashes)
@@ -182,13 +181,10 @@ def by_position(results: Results) -> PageSection | None:
         "both curves fall, the text itself is easier there.",
         table_of({"pairs": pairs}, ".2f", "from character"),
     )  # fmt: skip
-    values = np.array(list(drawn[longest].values()))
     it = {
         "place": place,
         "share": place / text.training_characters,
         "epoch": train.best_update // train.updates_per_epoch + 1,
-        "longest": longest,
-        "correlation": float(correlations(np.array([[pairs[at]] for at in drawn[longest]]), values)[0]),
         "behind": round(1 / (1 - KEPT)) * T,
     }
     return PageSection("position", "Where in the text the loss is low", it, [fold, of_pairs])

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from charloom.core.config.params import Params, affects, as_yaml, flat_of
+from charloom.core.config.params import Params, flat_of
 from charloom.core.config.records import SampleTable
 from charloom.core.model.model_file import Model, read_model
 from charloom.core.network.logarithm import LN2
@@ -28,7 +28,6 @@ TRAINABLE: dict[str, tuple[Any, ...]] = {  # the only values of these params tha
     "train.dtype": ("float64",), "train.order": (READING,), "batch": (1,), "optimizer": ("adagrad", "adam"),
     "backend": (KERNEL_BACKEND,),
 }  # fmt: skip
-OTHERS = {"seed", "train.target_smooth_loss"}  # of the address, or without effect on the results
 FORM = {"eta", "m", "sigma", "seq_length", "optimizer", "train.initial_accumulator_value", "train.updates"}
 PRIME = re.compile(r"^\S{1,20} \S{1,20}(?= .{20})", re.MULTILINE)  # two words at the start of a long line
 LINKS = (("report.html", "The whole experiment on one page"), ("inside.html", "See inside the network"))
@@ -140,23 +139,3 @@ def limits(params: Params) -> dict[str, tuple[int, int]]:
 def page_params(params: Params) -> dict[str, Any]:
     """Return the params by their dotted names. The seed is a text, because JavaScript rounds numbers above 2^53."""
     return flat_of(params) | {"seed": str(params.seed)}
-
-
-def address(base: Params, params: Params) -> tuple[str, str]:
-    """Return the address that opens the page with a setting filled into the page's form, and "". It has no seed.
-
-    If the form cannot take some values of the setting, return "" and these values: `m=5000, batch=2`.
-
-    base    the params of the project's run, which the page holds
-    params  the setting
-    """
-    values, usual = flat_of(params), flat_of(base)
-    outside = {name for name, (least, most) in limits(base).items() if not least <= values[name] <= most}
-    determining = {name for name, effect in affects(Params).items() if effect.what in {"weights", "measure"}}
-    determining = determining - OTHERS | {"prepare.text"}
-    changed = [name for name in values if name in determining and values[name] != usual[name]]
-    fixed = {*changed} - FORM | {name for name, allowed in TRAINABLE.items() if values[name] not in allowed}
-    if why := sorted((fixed | outside) - {CHECKPOINT_EVERY}):
-        return "", ", ".join(f"{name}={as_yaml(values[name])}" for name in why)
-    settings = [f"{name}={as_yaml(values[name])}&" for name in changed if name not in outside]
-    return f"live.html#{''.join(settings)}seed=", ""
