@@ -77,6 +77,8 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
     page = None if arguments.page is None else Path(arguments.page)
     if page and page.suffix != ".html":
         raise WrongInput(f"--page: {in_line(arguments.page)} is not allowed; allowed is a name that ends in .html")
+    if page and not page.parent.is_dir():
+        raise WrongInput(f"--page: {in_line(str(page.parent))}: no such folder")
     number = 0 if arguments.seeds is None else allowed("samples", arguments.seeds, "--seeds")
     if number > MOST_SEEDS:
         raise WrongInput(f"--seeds: {number} is not allowed; allowed is a whole number from 1 to {MOST_SEEDS}")
@@ -88,6 +90,7 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
         from charloom.two_runs.page import two_runs_page  # noqa: PLC0415  matplotlib takes a second to import
 
         write(page, two_runs_page(compared))
+        sys.stderr.write(f"made {in_line(str(page))}\n")
     width = shutil.get_terminal_size().columns
     sys.stdout.write(as_json(compared) if arguments.format else as_text(compared, width))
     sys.stdout.flush()

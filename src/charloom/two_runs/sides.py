@@ -1,8 +1,8 @@
 """Find a run by its name, and read its files: from a commit, a DVC experiment, the working folder, or MLflow."""
 
 import re
-from configparser import ConfigParser, Error
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
 from charloom.results.commits import run_in
 from charloom.results.dvc_lock import Stages, md5, stages_in
-from charloom.results.git import objects, uncommitted_patch
+from charloom.results.git import DIFF, objects, uncommitted_patch
 from charloom.results.run import TABLES, Curve, Run
 from charloom.tracking.address import RUN
 from charloom.tracking.outbox import PATCH
@@ -36,6 +36,7 @@ class Side(NamedTuple):
     run     the run, with all curves that its files have
     stages  the stages in the run's dvc.lock, by name; {} if the run has no dvc.lock
     patch   the uncommitted changes of the run's code, as a patch; "" if there are none
+    newer   params and files of the working folder that were edited after its training
     """
 
     name: str
@@ -43,6 +44,7 @@ class Side(NamedTuple):
     run: Run
     stages: Stages
     patch: str = ""
+    newer: tuple[str, ...] = ()
 
     @property
     def code(self) -> dict[str, str]:
@@ -71,20 +73,23 @@ def read_side(name: str, folder: Path) -> Side:
     else:
         number = _commit(name)
         contents = [content for _, content in objects(f"{number}:./{path}" for path in wanted)]
-    params, lock, *rest = contents
+    written, lock, *rest = contents
     where = Path(f"{in_line(name)}: {PARAMS}")
     stages = Stages()
     with suppress(Damaged):  # a run in MLflow may have none
         stages = stages_in(lock)
     try:
-        written = parse_yaml(params.decode())
-        values = dict(leaves(written) if written else ())
+        values = dict(leaves(parse_yaml(written.decode()) or {}))
     except NO_YAML:
         raise WrongInput(f"{where}: not YAML") from None
-    for stage in (name for name in ("prepare", "train") if name in stages):
-        values |= stages[stage].params  # params.yaml may have been edited after the training
-    content = dict(zip(paths, rest, strict=True))
-    return Side(name, number, _run(validated(Params, with_silent(nested(values)), where), content, name), stages, patch)
+    used, newer = [stages[stage] for stage in ("prepare", "train") if stage in stages], list[str]()
+    locked = {key: value for stage in used for key, value in stage.params.items()}  # of the training
+    if name == WORKSPACE:
+        files_used = {path: digest for stage in used for path, digest in stage.deps.items() if path.startswith("src")}
+        newer = [key for key, value in locked.items() if values.get(key, value) != value]
+        newer += [path for path, digest in files_used.items() if md5(Path(path)) != digest]
+    params = validated(Params, with_silent(nested(values | locked)), where)
+    return Side(name, number, _run(params, dict(zip(paths, rest, strict=True)), name), stages, patch, (*newer,))
 
 
 def _content(path: Path) -> bytes:
@@ -101,7 +106,8 @@ def _commit(name: str) -> str:
     Of experiments with one name, that on HEAD is taken.
     """
     verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
-    if number := git(*verify, f"{name}^{{commit}}", empty=1) if name else "":
+    number = git(*verify, f"{name}^{{commit}}", empty=1) if name else ""
+    if re.fullmatch("[0-9a-f]{40,64}", number):  # a range is no commit
         return number
     refs = git("for-each-ref", "--format=%(objectname)/%(refname)", "refs/exps").split("\n")
     found = {"".join(parts[3:5]): parts[0] for parts in (ref.split("/") for ref in refs) if parts[5:] == [name]}
@@ -140,18 +146,22 @@ def at_hand(side: Side, key: str) -> Path | None:
     digest = next((stage.outs[str(path)] for stage in side.stages.values() if str(path) in stage.outs), "")
     if digest and path.is_file() and md5(path) == digest:
         return path
-    settings, folder = ConfigParser(interpolation=None, strict=False), Path(".dvc")
-    with suppress(Error, UnicodeDecodeError):
-        settings.read([folder / "config", folder / "config.local"])
-    cache = folder / settings.get("cache", "dir", fallback="cache")
-    file = cache / "files/md5" / digest[:2] / digest[2:]
+    file = _cache(Path.cwd()) / digest[:2] / digest[2:]
     return file if digest.isalnum() and file.is_file() else None
+
+
+@cache
+def _cache(project: Path) -> Path:
+    """Return the folder of the files in the cache of the DVC project."""
+    from dvc.repo import Repo  # noqa: PLC0415  the import takes a quarter of a second
+
+    with Repo(str(project)) as repo:
+        return Path(repo.cache.local.path)
 
 
 def code_patch(a: Side, b: Side) -> str:
     """Return the difference of two runs' code as a patch: between the commits, then the uncommitted changes."""
-    options = ("--no-color", "--no-ext-diff", "--no-textconv", "--relative")
-    patch = git_output("diff", *options, a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
+    patch = git_output(*DIFF, "--relative", a.commit, b.commit, "--", *CODE) if a.commit != b.commit else b""
     parts = [patch.decode(errors="replace")]
     if a.patch != b.patch:
         parts += [f"# uncommitted in {label}\n{side.patch}" for label, side in (("A", a), ("B", b)) if side.patch]
