@@ -5,13 +5,16 @@ import re
 import shutil
 from contextlib import chdir
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 from harmless import Page
 from projects import Project, copied, said
+from scipy.stats import t
 
 from charloom.core.config.pipeline import CHARLOOM_FOLDER
 from charloom.two_runs.comparison import compare_runs
+from charloom.two_runs.costs import KINDS, by_kind, half_width
 from charloom.two_runs.page import two_runs_page
 from charloom.two_runs.seeds import train_last
 from charloom.two_runs.sides import read_side
@@ -48,12 +51,12 @@ def test_the_difference_is_that_of_the_metrics_and_the_sum_of_its_parts(project)
     assert "Files of the code that differ: src/charloom/core/network/order.py." in printed
     assert "One seed each, so this can be chance" in printed
     assert "too few seeds have models" in printed
-    values = json.loads(said(project, "compare", "first", "slower", "--format", "json")[0])
-    assert values["bits"] == other - one
-    for rows in (values["kinds"], values["positions"]):
-        assert sum(row["difference"] for row in rows) == pytest.approx(other - one, abs=1e-9)
-        assert {row["half"] for row in rows} == {None}
-    assert HOSTILE in values["patch"]
+    own = compared(project, "first", "slower")
+    assert own.bits == other - one
+    for rows in (own.kinds, own.positions):
+        assert sum(row.difference for row in rows) == pytest.approx(other - one, abs=1e-9)
+        assert {row.half for row in rows} == {None}
+    assert HOSTILE in own.patch
 
 
 def test_a_run_and_itself_are_one_sentence(project):
@@ -155,7 +158,7 @@ def test_a_page_escapes_text_and_patch_and_makes_no_request(project):
         (("HEAD", "first", "--page", "x.svg"), "--page: x.svg is not allowed; allowed is a name that ends in .html"),
         (("HEAD", "first", "--seeds", "0"), "--seeds: 0 is not allowed"),
         (("HEAD", "first", "--seeds", "41"), "--seeds: 41 is not allowed; allowed is a whole number from 1 to 40"),
-        (("HEAD", "first", "--format", "latex"), "--format: latex is not allowed with two runs; allowed is json"),
+        (("HEAD", "first", "--format", "latex"), "--format: not allowed with two runs, HEAD and first"),
         (("HEAD", "first", "--require", "better"), "--require: not allowed with two runs, HEAD and first"),
         (("--page", "x.html"), "--page: needs two runs"),
         (("studies/x", "--seeds", "5"), "--seeds: needs two runs"),
@@ -176,3 +179,19 @@ def test_of_two_experiments_of_one_name_that_on_head_is_meant(project, tmp_path)
     project.run("git", "update-ref", "-d", f"refs/exps/{head[:2]}/{head[2:]}/twice")
     complaint = said(project, "compare", "first", "twice", code=2)[1]
     assert complaint == "twice: 2 DVC experiments, none on HEAD; their commits are allowed\n"
+
+
+def test_a_band_is_students_for_the_difference_of_two_runs_and_needs_five_seeds_of_each():
+    a, b = [2.8, 2.9, 2.7, 2.85, 2.75], [2.6, 2.61, 2.62, 2.59, 2.6, 2.63]
+    expected = t.ppf(0.975, 4) * (stdev(a) ** 2 + stdev(b) ** 2) ** 0.5
+    assert half_width((a, b)) == pytest.approx(expected)
+    assert half_width((a, b), 10) == pytest.approx(expected / t.ppf(0.975, 4) * t.ppf(0.9975, 4))
+    assert half_width((a[:4], b)) is None
+
+
+def test_the_kinds_of_characters_are_those_of_their_places_in_words():
+    kinds = [KINDS[kind] for kind in by_kind("x Ab c1\n—é")]
+    assert kinds == [
+        "space", "capital letter", "second letter", "space", "first letter of a word", "digit", "line break",
+        "punctuation and others", "first letter of a word",
+    ]  # fmt: skip

@@ -70,10 +70,8 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
     runs = arguments.source
     if len(runs) > 2:
         raise WrongInput(f"{in_line(runs[2])}: too many runs; allowed are two, or one study")
-    for name in given.keys() - {"source", "command", "format", *OF_RUNS}:
+    for name in given.keys() - {"source", "command", *OF_RUNS}:
         raise WrongInput(f"{_option(name)}: not allowed with two runs, {in_line(runs[0])} and {in_line(runs[1])}")
-    if arguments.format not in (None, "json"):
-        raise WrongInput(f"--format: {arguments.format} is not allowed with two runs; allowed is json")
     page = None if arguments.page is None else Path(arguments.page)
     if page and page.suffix != ".html":
         raise WrongInput(f"--page: {in_line(arguments.page)} is not allowed; allowed is a name that ends in .html")
@@ -82,7 +80,7 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
     number = 0 if arguments.seeds is None else allowed("samples", arguments.seeds, "--seeds")
     if number > MOST_SEEDS:
         raise WrongInput(f"--seeds: {number} is not allowed; allowed is a whole number from 1 to {MOST_SEEDS}")
-    from charloom.two_runs.comparison import as_json, as_text, compare_runs  # noqa: PLC0415  imports the compiler
+    from charloom.two_runs.comparison import as_text, compare_runs  # noqa: PLC0415  imports the compiler
 
     with temporary_folder("charloom-compare-") as folder:
         compared = compare_runs(runs, number, folder)
@@ -92,7 +90,7 @@ def _compare_runs(arguments: argparse.Namespace) -> None:
         write(page, two_runs_page(compared))
         sys.stderr.write(f"made {in_line(str(page))}\n")
     width = shutil.get_terminal_size().columns
-    sys.stdout.write(as_json(compared) if arguments.format else as_text(compared, width))
+    sys.stdout.write(as_text(compared, width))
     sys.stdout.flush()
     if compared.unlike:
         raise CheckFailed(f"not comparable: {compared.unlike}")

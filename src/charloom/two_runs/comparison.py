@@ -1,6 +1,5 @@
-"""Compare two runs: their params, code and costs of the held-out text, and chance. Print this as text or JSON."""
+"""Compare two runs: their params, code and costs of the held-out text, and chance. Print this as text."""
 
-import json
 import textwrap
 from pathlib import Path
 from typing import NamedTuple
@@ -61,7 +60,9 @@ class Comparison(NamedTuple):
         if not self.bits:
             return f"A and B cost the same: {a:.3f} bits per character of the held-out text."
         sure, kind = "" if self.half is None else f" ± {self.half:.3f}", "less" if self.bits < 0 else "more"
-        return f"B costs {abs(self.bits):.3f}{sure} bits {kind} per character of the held-out text: {b:.3f}, A {a:.3f}."
+        return (
+            f"B costs {abs(self.bits):.3f}{sure} bits {kind} per character of the held-out text ({b:.3f}, A {a:.3f})."
+        )
 
     @property
     def about(self) -> list[str]:
@@ -202,11 +203,3 @@ def as_text(own: Comparison, width: int) -> str:
 def named(side: Side) -> str:
     """Return the run's name with its commit and its seed."""
     return f"{side.name}, commit {side.commit[:7]}, seed {side.run.params.seed}"
-
-
-def as_json(own: Comparison) -> str:
-    """Return the comparison as JSON: the texts as printed, and the numbers in full precision."""
-    parts = {name: [row._asdict() for row in getattr(own, name)] for name in ("kinds", "positions")}
-    others = {name: getattr(own, name) for name in ("params", "patch", "bits", "unlike", "half", "missing")}
-    texts = {"a": named(own.a), "b": named(own.b), "headline": own.headline, "chance": own.chance, "about": own.about}
-    return json.dumps(texts | others | parts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

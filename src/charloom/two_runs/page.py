@@ -12,8 +12,8 @@ from charloom.two_runs.comparison import Comparison, named
 OWN = Path(__file__).with_name("templates")
 LONGEST_PATCH = 40_000  # characters of a patch that are shown
 CURVES = {
-    PART_MEASURE: "cost of a part of the held-out text at the checkpoints (bits per character)",
-    "smooth_loss": "smooth loss (nats per sequence)",
+    PART_MEASURE: "held-out cost, bits per character",
+    "smooth_loss": "smooth loss, nats per sequence",
 }
 
 
@@ -44,6 +44,7 @@ def _positions(own: Comparison) -> Picture:
             inside = row.half is not None and not row.beyond_chance
             axes.bar(place, row.difference, color=GREY if inside else BLUE if row.difference < 0 else VERMILION)
         axes.axhline(0, color=GREY, linewidth=0.6)
+        axes.set_xticks(range(1, len(own.positions) + 1, 3))
         axes.set_xlabel("twentieth of the held-out text")
         axes.set_title("B − A, bits per character of the whole text")
     table = Table(("characters", "B − A"), [(row.name, f"{row.difference:+.4f}") for row in own.positions])
@@ -68,5 +69,8 @@ def _curves(own: Comparison, name: str) -> Picture | None:
         over_updates(axes, updates)
         axes.set_ylim(limits([value for curve in later.values() for value in curve.values()]))
         write_legend(figure, axes, CURVES[name])
-    left_out = "The first twentieth of the updates is left out." if later != curves else ""
-    return as_picture(figure, f"curve-{name.replace('_', '-')}", CURVES[name], left_out, table_of(curves, ".4f"))
+    caption = "The first twentieth of the updates is left out. " * (later != curves)
+    caption += "Points are costs of a part of the held-out text; the difference is of all of it." * (
+        name == PART_MEASURE
+    )
+    return as_picture(figure, f"curve-{name.replace('_', '-')}", CURVES[name], caption, table_of(curves, ".4f"))

@@ -16,7 +16,7 @@ from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
 from charloom.results.commits import run_in
 from charloom.results.dvc_lock import Stages, md5, stages_in
-from charloom.results.git import DIFF, objects, uncommitted_patch
+from charloom.results.git import DIFF, objects
 from charloom.results.run import TABLES, Curve, Run
 from charloom.tracking.address import RUN
 from charloom.tracking.outbox import PATCH
@@ -24,7 +24,6 @@ from charloom.tracking.outbox import PATCH
 WORKSPACE = "workspace"
 METRICS = ("metrics/train", "metrics/prepare", "metrics/results")
 CODE = ("src", str(PIPELINE), "requirements.lock")  # the code in a patch; params are shown by their values
-PART = re.compile(r"^(?=diff --git )", re.MULTILINE)  # where the patch of a file begins
 ALLOWED = f"a commit, a branch, a DVC experiment, HEAD, {WORKSPACE}, or a run in MLflow (its id, or its page's address)"
 
 
@@ -62,14 +61,15 @@ def read_side(name: str, folder: Path) -> Side:
     paths = {key: path for key, path in files("track").items() if key in METRICS or key in TABLES}
     wanted, patch = [PARAMS, LOCK, *paths.values()], ""
     if name == WORKSPACE:
-        number, contents, patch = commit(), [_content(path) for path in wanted], _without_params(uncommitted_patch("/"))
+        number, contents = commit(), [_content(path) for path in wanted]
+        patch = git_output(*DIFF, "--relative", number, "--", *CODE).decode(errors="replace")
     elif run := RUN.fullmatch(name):
         from charloom.tracking.queries import origin_of  # noqa: PLC0415  MLflow's import takes seconds
 
         folder.mkdir()
         origin = origin_of(run[1], folder)
         number, contents = origin.commit, [_content(folder / path) for path in wanted]
-        patch = _without_params(_content(folder / PATCH).decode(errors="replace"))
+        patch = _content(folder / PATCH).decode(errors="replace")
     else:
         number = _commit(name)
         contents = [content for _, content in objects(f"{number}:./{path}" for path in wanted)]
@@ -94,10 +94,6 @@ def read_side(name: str, folder: Path) -> Side:
 
 def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
-
-
-def _without_params(patch: str) -> str:
-    return "".join(part for part in PART.split(patch) if not part.startswith(f"diff --git a/{PARAMS} "))
 
 
 def _commit(name: str) -> str:
