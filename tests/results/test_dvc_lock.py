@@ -7,7 +7,7 @@ from charloom.core.base.errors import Damaged
 from charloom.core.config.params import flat_of
 from charloom.core.config.pipeline import params_of
 from charloom.core.config.reading import read_params
-from charloom.results.dvc_lock import Stage, stages_in
+from charloom.results.dvc_lock import LockedStage, stages_in
 
 PARAMS = read_params(ROOT / "params.yaml")
 LOCK = b"""
@@ -35,6 +35,6 @@ def test_dvc_lock_is_read_by_name():
     """Locks that are none, and stages as they are now: tests/proof/test_contradictions.py."""
     params = {"m": 3, "train.updates": 4, "train.clip": 5}
     deps = {"src": "1.dir", "far": "{'path': 'far', 'etag': '2'}"}
-    assert stages_in(LOCK) == {"a": Stage("x", deps, params, {"out": "3"}), "b": Stage("y", {}, {}, {})}
+    assert stages_in(LOCK) == {"a": LockedStage("x", deps, params, {"out": "3"}), "b": LockedStage("y", {}, {}, {})}
     with pytest.raises(Damaged):
         stages_in(b"\xff")

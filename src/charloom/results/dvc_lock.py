@@ -13,7 +13,7 @@ from charloom.core.base.yaml12 import NO_YAML, leaves, parse_yaml
 from charloom.core.config.pipeline import HERE, LOCK, Project
 
 
-class Stage(NamedTuple):
+class LockedStage(NamedTuple):
     """A stage in dvc.lock: its command, DVC's hash of each input and output by path, and its params by dotted name."""
 
     cmd: str
@@ -22,30 +22,30 @@ class Stage(NamedTuple):
     outs: dict[str, str]
 
 
-Stages = dict[str, Stage]  # by name
+LockedStages = dict[str, LockedStage]  # by name
 
 
 @cache
-def stages_in(lock: bytes) -> Stages:
-    """Parse the content of a dvc.lock; return {name: Stage}. Raises Damaged if it is empty or not in DVC's format."""
+def stages_in(lock: bytes) -> LockedStages:
+    """Return {name: LockedStage} of a dvc.lock's content. Raises Damaged if it is empty or not in DVC's format."""
     try:
         return {name: _stage(entry) for name, entry in parse_yaml(lock.decode())["stages"].items()}
     except (*NO_YAML, AttributeError, TypeError):
         raise Damaged(f"{LOCK}: missing, or not in DVC's format; `rm -f {LOCK} && dvc repro` writes it") from None
 
 
-def locked(project: Project = HERE) -> Stages:
-    """Return {name: Stage} of the project's dvc.lock. Raises Damaged if it is missing or not in DVC's format."""
+def locked(project: Project = HERE) -> LockedStages:
+    """Return {name: LockedStage} of the project's dvc.lock. Raises Damaged if it is missing or not in DVC's format."""
     path = project.root / LOCK
     return stages_in(path.read_bytes() if path.is_file() else b"")
 
 
-def _stage(entry: Mapping[str, Any]) -> Stage:
+def _stage(entry: Mapping[str, Any]) -> LockedStage:
     def hashes(files: str) -> dict[str, str]:
         return {file["path"]: str(file.get("md5", file)) for file in entry.get(files, [])}
 
     params = entry.get("params", {}).get("params.yaml")
-    return Stage(str(entry["cmd"]), hashes("deps"), dict(leaves(params) if params else ()), hashes("outs"))
+    return LockedStage(str(entry["cmd"]), hashes("deps"), dict(leaves(params) if params else ()), hashes("outs"))
 
 
 def md5(path: Path) -> str | None:

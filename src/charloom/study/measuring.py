@@ -12,11 +12,10 @@ from charloom.core.training.headline import TRAINED
 from charloom.results.run import Run
 from charloom.study.setting_names import levels_of
 from charloom.study.study_file import Study, Trial
-from seedpairs import answered
+from seedpairs import answered, sentences
 from seedpairs.data_types import Analysis, Measured, Measurement
 from seedpairs.factors import inseparable
 from seedpairs.seeds_needed import UNKNOWN
-from seedpairs.sentences import listed, parted
 
 MORE_TEXT = (  # a warning
     "settings read different amounts of text (updates times batch times seq_length): a gain may be due to more text "
@@ -59,7 +58,7 @@ def before_it_starts(study: Study) -> list[str]:
     """
     analysis = answered(study_measurements(study))
     warnings = (warning for warning in analysis.warnings if warning not in _shortness(study))
-    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *parted(analysis), *warnings]
+    return [*([ONE_SEED] if len(study.question.seeds) == 1 else []), *sentences.parted(analysis), *warnings]
 
 
 def advised(study: Study, analysis: Analysis) -> tuple[int, str]:
@@ -92,7 +91,7 @@ def _warnings(study: Study) -> Iterator[str]:
     levels = dict(zip(study.settings, levels_of(study.settings.values()), strict=True))
     for group in (names for names in inseparable(levels) if len(names) > 1):
         values = {name: list(dict.fromkeys(flat[name] for flat in settings)) for name in group}
-        yield f"a study with `vary: {json.dumps(values)}` separates {listed(group)}"
+        yield f"a study with `vary: {json.dumps(values)}` separates {sentences.listed(group)}"
 
     yield from _shortness(study)
 

@@ -19,7 +19,7 @@ from charloom.results.study_table import QUESTION_FILE, FrozenQuestion
 from charloom.study.freeze import study_of_frozen
 from charloom.study.study_file import Study
 from charloom.study.trial import computes_like_kernel
-from seedpairs.sentences import listed
+from seedpairs import sentences
 
 STUDIES = Path("studies")
 SHOWN = 100  # seeds in a message, which may be copied
@@ -126,7 +126,7 @@ def seed_range(seeds: Collection[int]) -> str:
     first, last = min(seeds), max(seeds)
     if len(seeds) > 2 and last - first == len(seeds) - 1:
         return f"seeds {first} to {last}"
-    return f"{'seeds' if len(seeds) > 1 else 'seed'} {listed(map(str, sorted(seeds)))}"
+    return f"{'seeds' if len(seeds) > 1 else 'seed'} {sentences.listed(map(str, sorted(seeds)))}"
 
 
 def yaml_of(seeds: list[int]) -> str:

@@ -15,8 +15,8 @@ from charloom.core.config.params import PARAMS, Params, nested, with_silent
 from charloom.core.config.pipeline import LOCK, PIPELINE, files
 from charloom.core.config.reading import validated
 from charloom.results.commits import run_in
-from charloom.results.dvc_lock import Stages, md5, stages_in
-from charloom.results.git import DIFF, objects
+from charloom.results.dvc_lock import LockedStages, md5, stages_in
+from charloom.results.git import DIFF, NOTHING, objects
 from charloom.results.run import TABLES, Curve, Run
 from charloom.tracking.address import RUN
 from charloom.tracking.outbox import PATCH
@@ -41,7 +41,7 @@ class Side(NamedTuple):
     name: str
     commit: str
     run: Run
-    stages: Stages
+    stages: LockedStages
     patch: str = ""
     newer: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ def read_side(name: str, folder: Path) -> Side:
     wanted, patch = [PARAMS, LOCK, *paths.values()], ""
     if name == WORKSPACE:
         number, contents = commit(), [_content(path) for path in wanted]
-        patch = git_output(*DIFF, "--relative", number, "--", *CODE).decode(errors="replace")
+        patch = git_output(*DIFF, "--relative", number or NOTHING, "--", *CODE).decode(errors="replace")
     elif run := RUN.fullmatch(name):
         from charloom.tracking.queries import origin_of  # noqa: PLC0415  MLflow's import takes seconds
 
@@ -75,7 +75,7 @@ def read_side(name: str, folder: Path) -> Side:
         contents = [content for _, content in objects(f"{number}:./{path}" for path in wanted)]
     written, lock, *rest = contents
     where = Path(f"{in_line(name)}: {PARAMS}")
-    stages = Stages()
+    stages = LockedStages()
     with suppress(Damaged):  # a run in MLflow may have none
         stages = stages_in(lock)
     try:
